@@ -208,6 +208,25 @@ describe('an MCP server behind the gateway', () => {
     expect(arrived).toEqual([])
   })
 
+  // G11
+  it('gets no message that comes byte by byte: 408', async () => {
+    const { port, arrived } = await openMcp({ limits: { bodyTime: 1 } })
+    const text = JSON.stringify(call('look'))
+    const lines = await signedLines('/mcp', json(call('look')), await byToken('events.read'))
+    const socket = connect(port, '127.0.0.1')
+    let answer = ''
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk: Buffer) => {
+      answer += chunk.toString()
+    })
+    socket.write(`${[...lines, `Content-Length: ${text.length}`].join('\r\n')}\r\n\r\n`)
+    const timer = setInterval(() => socket.write(' '), 100)
+    await expect.poll(() => statusOf(answer), { timeout: 4000 }).toBe(408)
+    clearInterval(timer)
+    socket.destroy()
+    expect(arrived).toEqual([])
+  })
+
   // M22
   it('is asked for answers that are not packed', async () => {
     const { send, arrived } = await openMcp()

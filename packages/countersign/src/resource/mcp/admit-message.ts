@@ -12,6 +12,7 @@ import type { McpCaller, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { memoryUpload } from './memory-upload.js'
 import type { StateSeal } from './sealed-state.js'
+import type { ShownParameters } from './shown-parameters.js'
 
 export interface AdmissionTools {
   resource: Resource
@@ -22,6 +23,8 @@ export interface AdmissionTools {
   sessions: McpSessions
   /** By session, what was shown in it of a person's that ends last. */
   shown: LruCache<VerifiedRequest>
+  /** By tool, what it shows in headers, as the list of tools said last. */
+  parameters: LruCache<ShownParameters>
   seal: StateSeal | undefined
   /** Unix seconds. */
   now: () => number
@@ -48,13 +51,13 @@ export async function admitMessage(
   received: ReceivedMessage,
   handledMethod: string | undefined,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, table, connect, maxBody } = tools
+  const { resource, table, connect, maxBody, parameters, now } = tools
   try {
     requireMethod(received)
     if (handledMethod !== received.method) throw requestChanged('method')
     let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
     const byContent = (content: Uint8Array) => {
-      judged = judgeMcpRequest(received, content, table)
+      judged = judgeMcpRequest(received, content, table, (tool) => parameters.get(tool, now()))
       const need = 'reason' in judged ? '' : judged.scope
       const scope = [connect, need].filter((part) => part !== '').join(' ')
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)

@@ -1,9 +1,9 @@
-import type { AdmittedMessage } from './admit-message.js'
+import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
 import { isObject } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
 import { type AnswerHead, type AnswerRewriter, createRewriter } from './rewrite-answer.js'
-import type { StateSeal } from './sealed-state.js'
 import { asksForList, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
+import { shownParameters } from './shown-parameters.js'
 
 /** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
 const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
@@ -11,13 +11,17 @@ const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/rea
 /** What has to be changed in the answer to a message; undefined: nothing. */
 export function changesOf(
   { message, caller, verified }: AdmittedMessage,
-  { table, seal }: { table: McpTable; seal: StateSeal | undefined },
+  { table, seal, parameters }: Pick<AdmissionTools, 'table' | 'seal' | 'parameters'>,
   head: AnswerHead,
 ): AnswerRewriter | undefined {
   if (!message) return verified.method === 'GET' ? replayed(head, table) : undefined
   if (asksForList(message))
     return createRewriter(head, {
-      change: (answer) => shownList(answer, message, table),
+      change(answer) {
+        const shown = shownList(answer, message, table)
+        learn(shown, parameters)
+        return shown
+      },
       unreadable: unreadableAnswer(message.id),
     })
   if (!seal || !mayAskForMore.has(message.method ?? '')) return undefined
@@ -30,6 +34,12 @@ export function changesOf(
       return { ...answer, result: { ...result, requestState } }
     },
   })
+}
+
+/** What tools show in headers: calls are compared with it. */
+function learn(shown: unknown, parameters: AdmissionTools['parameters']): void {
+  if (!isObject(shown) || !isObject(shown.result) || !Array.isArray(shown.result.tools)) return
+  for (const [name, each] of shownParameters(shown.result.tools)) parameters.set(name, each, Number.POSITIVE_INFINITY)
 }
 
 /** A stream that is taken up again holds answers to calls that nobody sees any more: what they are shows in them. */

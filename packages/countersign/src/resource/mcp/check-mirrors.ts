@@ -1,5 +1,6 @@
 import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
+import { type ShownParameters, valueAt } from './shown-parameters.js'
 
 /** The member of `params` that `Mcp-Name` mirrors. */
 const named: Readonly<Record<string, string>> = {
@@ -14,10 +15,13 @@ const paramPrefix = 'mcp-param-'
 /**
  * Whether the headers that mirror a message say the same: whoever routes by them must not see another message than the one that
  * runs (MCP 2026-07-28, Streamable HTTP; attacks M05). The message decides, and is never completed from a header.
+ *
+ * @param shown where the parameters are that the tool shows in headers, by `x-mcp-header`; undefined: its definition is not known
  */
 export function checkMirrors(
   message: McpMessage,
   received: Pick<ReceivedMessage, 'rawHeaders'>,
+  shown?: ShownParameters,
 ): McpRefusal | undefined {
   const { method, params, id, version } = message
   const refuse = (reason: string): McpRefusal => ({
@@ -43,22 +47,28 @@ export function checkMirrors(
     if (found === undefined ? isRequired : decode(found) !== value)
       return refuse(`${header} ${found === undefined ? 'is missing' : 'is not what the body says'}.`)
   }
-  return wrongParam(params, received, refuse)
+  return wrongParam(params, received, shown, refuse)
 }
 
-/** Which member of the arguments a header mirrors, the server's own schema says: here it must be one of them. */
+/** Where the definition of the tool is not known, a header shows an argument of its name. */
 function wrongParam(
   { arguments: given }: McpMessage['params'],
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
+  shown: ShownParameters | undefined,
   refuse: (reason: string) => McpRefusal,
 ): McpRefusal | undefined {
   const names = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase().startsWith(paramPrefix))
   if (names.length === 0) return undefined
-  const values = primitivesIn(given)
+  const byName = shown ? undefined : namedIn(given)
   for (const name of new Set(names.map((each) => each.toLowerCase()))) {
     const found = fieldValues({ rawHeaders }, name)
     if (found.length > 1) return refuse(`${name} is there twice.`)
-    if (!values.has(decode(found[0] ?? '') ?? '')) return refuse(`${name} is not what the body says.`)
+    const header = name.slice(paramPrefix.length)
+    const path = shown?.get(header)
+    const values = byName ? (byName.get(lettersOf(header)) ?? []) : path ? [valueAt(given, path)] : []
+    const value = decode(found[0] ?? '')
+    if (!values.some((each) => isPrimitive(each) && String(each) === value))
+      return refuse(`${name} is not what the body says.`)
   }
   return undefined
 }
@@ -86,14 +96,34 @@ function isMisspelt(name: string): boolean {
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 
-function primitivesIn(value: unknown): Set<string> {
-  const found = new Set<string>()
+/** What is in a value, by the letters of its name. */
+function namedIn(value: unknown): Map<string, unknown[]> {
+  const found = new Map<string, unknown[]>()
   const open = [value]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    if (isObject(next)) for (const inside of Object.values(next)) open.push(inside)
-    else if (typeof next === 'string' || typeof next === 'number' || typeof next === 'boolean') found.add(String(next))
+    if (!isObject(next)) continue
+    for (const [name, inside] of Object.entries(next)) {
+      if (isObject(inside)) open.push(inside)
+      // A name of that length is in no header.
+      if (name.length > longestName || !isPrimitive(inside)) continue
+      const letters = lettersOf(name)
+      const others = found.get(letters)
+      if (others) others.push(inside)
+      else found.set(letters, [inside])
+    }
   }
   return found
+}
+
+const longestName = 256
+
+/** Headers write names with hyphens, where programs have other ways. */
+function lettersOf(name: string): string {
+  return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+}
+
+function isPrimitive(value: unknown): value is string | number | boolean {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
 /** A value as it was before it was made fit for a header; undefined where it cannot be read. */

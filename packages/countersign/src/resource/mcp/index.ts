@@ -4,7 +4,7 @@
  * @packageDocumentation
  */
 
-export { checkMirrors } from './check-mirrors.js'
+export { checkFieldNames, checkMirrors } from './check-mirrors.js'
 export { judgeMcp, type McpNeed } from './judge-mcp.js'
 export { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 export type { McpAuthInfo } from './mcp-auth-info.js'
@@ -13,3 +13,5 @@ export { createMcpSessions, type McpCaller, type McpSessions } from './mcp-sessi
 export type { McpTable } from './mcp-table.js'
 export type { McpMiddleware, McpNodeRequest, McpNodeResponse } from './node-middleware.js'
 export { type McpFetch, type McpOptions, type ProtectedMcp, protectMcp } from './protect-mcp.js'
+export { asksForList, shownList, unreadableAnswer } from './shown-lists.js'
+export { type ShownParameters, shownParameters } from './shown-parameters.js'

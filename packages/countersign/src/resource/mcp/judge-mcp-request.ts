@@ -6,6 +6,7 @@ import { hasManyParts, tooManyParts } from './count-parts.js'
 import { judgeMcp } from './judge-mcp.js'
 import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
+import type { ShownParameters } from './shown-parameters.js'
 
 /** What a request for an MCP server says, and the scopes that it needs, space-separated; empty: none of its own. */
 export interface JudgedMcpRequest {
@@ -17,11 +18,14 @@ export interface JudgedMcpRequest {
 /**
  * Judges a whole request for an MCP server by its head and its content: what it needs by the table, or why it is refused, whoever
  * sent it. Hand on these bytes as they are, or `message.value`, and nothing else.
+ *
+ * @param parametersOf what {@link shownParameters} said of a tool; undefined where its definition is not known
  */
 export function judgeMcpRequest(
   received: Pick<ReceivedMessage, 'method' | 'rawHeaders'>,
   content: Uint8Array,
   table: McpTable,
+  parametersOf?: (tool: string) => ShownParameters | undefined,
 ): JudgedMcpRequest | McpRefusal {
   const misspelt = checkFieldNames(received)
   if (misspelt) return misspelt
@@ -31,7 +35,9 @@ export function judgeMcpRequest(
   }
   const message = readContent(received, content)
   if ('reason' in message) return message
-  const refusal = checkMirrors(message, received)
+  const { method, params } = message
+  const shown = method === 'tools/call' && typeof params.name === 'string' ? parametersOf?.(params.name) : undefined
+  const refusal = checkMirrors(message, received, shown)
   if (refusal) return refusal
   const judged = judgeMcp(message, table)
   return 'reason' in judged ? judged : { message, scope: judged.scope }

@@ -29,8 +29,13 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
     const status = code === mcpCodes.methodNotFound && message.version !== undefined ? 404 : 200
     return { status: message.kind === 'request' ? status : 400, code, reason, id: message.id ?? null }
   }
-  if (method === undefined || free.has(method)) return { scope: '' }
-  const asked = subjectsOf(method, params)
+  if (method === undefined) return { scope: '' }
+  const isFree = free.has(method)
+  const asked = isFree ? undefined : subjectsOf(method, params)
+  // What has an effect is answered for: nobody would hear what became of it.
+  if (message.kind === 'notification' && (asked || (isFree && !method.startsWith('notifications/'))))
+    return refuse(mcpCodes.invalidRequest, `${method} is a request: give it an id.`)
+  if (isFree) return { scope: '' }
   if (asked === undefined) {
     const scope = scopeFor(table, 'methods', method)
     return scope === undefined ? refuse(mcpCodes.methodNotFound, 'There is no such method here.') : { scope }

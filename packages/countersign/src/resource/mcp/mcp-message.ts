@@ -47,7 +47,8 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
   const refuse = (reason: string) => malformed(reason, id)
   const misspelt = inOtherCase(body, decisive.message)
-  if (misspelt !== undefined) return refuse(`Write ${misspelt.toLowerCase()}, and not ${misspelt}.`)
+  if (misspelt !== undefined)
+    return refuse(`The message has ${JSON.stringify(misspelt.slice(0, 100))}, which is not written so.`)
   const { jsonrpc, method, params = {} } = body
   if (jsonrpc !== '2.0') return refuse('jsonrpc must be "2.0".')
   if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a whole number.')
@@ -76,14 +77,19 @@ function readResponse(body: Record<string, unknown>, id: string | number | undef
   return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
 }
 
+/** A member that a lenient reader would take for one of these: in other letters, or with an end that readers of C do not see. */
 function inOtherCase(object: object, names: readonly string[]): string | undefined {
-  const words = new Set(names.map((name) => name.toLowerCase()))
   // Another writing of a name has no more characters than it, but for those that combine.
   const longest = 3 * Math.max(...names.map((name) => name.length))
   return Object.keys(object).find((name) => {
-    if (name.length > longest || names.includes(name)) return false
-    return words.has(name.normalize('NFKC').toLowerCase())
+    if (names.includes(name)) return false
+    return name.includes('\0') || (name.length <= longest && meantBy(name, names) !== undefined)
   })
+}
+
+function meantBy(written: string, names: readonly string[]): string | undefined {
+  const plain = written.normalize('NFKC').replaceAll(/\p{C}/gu, '').toLowerCase()
+  return names.find((name) => name.toLowerCase() === plain)
 }
 
 function malformed(reason: string, id: string | number | null = null): McpRefusal {

@@ -81,6 +81,7 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     maxBody,
     sessions,
     shown: new LruCache(10_000),
+    parameters: new LruCache(10_000),
     now,
     seal: sealState === false ? undefined : createStateSeal(key, now),
   }

@@ -1,4 +1,14 @@
-import { checkMirrors, judgeMcp, type McpMessage, type McpTable, readMcpMessage } from 'countersign/resource/mcp'
+import {
+  asksForList,
+  checkMirrors,
+  judgeMcp,
+  judgeMcpRequest,
+  type McpMessage,
+  type McpTable,
+  readMcpMessage,
+  shownList,
+  shownParameters,
+} from 'countersign/resource/mcp'
 import { describe, expect, it } from 'vitest'
 import { message, modern } from './mcp-stage.js'
 
@@ -118,6 +128,36 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     },
   )
 
+  it.each(['tools/call', 'resources/read', 'tools/list', 'ping', 'initialize'])(
+    '%s without an id is refused',
+    (method) => {
+      const params = { name: 'read_note', uri: 'notes://mine/1' }
+      const { id: _id, ...notification } = message(method, params)
+      expect(judgeMcp(readStrictly(notification), table)).toMatchObject({ status: 400, code: -32600 })
+    },
+  )
+
+  it('a gateway of others judges a whole request, and what it shows of lists', () => {
+    const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
+    const judge = (value: unknown, ...more: string[]) => {
+      const rawHeaders = ['content-type', 'application/json', ...more]
+      return judgeMcpRequest({ method: 'POST', rawHeaders }, bytes(value), table)
+    }
+    const list = message('tools/list')
+    expect(judge(message('tools/call', { name: 'read_note' }))).toMatchObject({ scope: 'notes.read' })
+    expect(judge([list])).toMatchObject({ status: 400 })
+    expect(judge(list, 'Mcp_Name', 'x')).toMatchObject({ status: 400, code: -32020 })
+    expect(judge(list, 'content-type', 'text/plain')).toMatchObject({ status: 415 })
+    expect(judge(message('ping', { many: Array.from({ length: 20_001 }, () => 1) }))).toMatchObject({ status: 413 })
+    const closing = { method: 'DELETE', rawHeaders: [] }
+    expect(judgeMcpRequest(closing, new Uint8Array(0), table)).toEqual({ message: undefined, scope: '' })
+    expect(judgeMcpRequest(closing, bytes({}), table)).toMatchObject({ status: 400 })
+    const asked = readStrictly(list)
+    expect(asksForList(asked)).toBe(true)
+    const answer = { jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }, { name: 'other' }] } }
+    expect(shownList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
+  })
+
   it('an answer of the client needs nothing of its own', () => {
     expect(judged({ jsonrpc: '2.0', id: 1, result: {} })).toBe('')
   })
@@ -133,6 +173,9 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a name in capitals besides', message('tools/call', { name: 'read_note', Name: 'write_note' })],
     ['a name in wide letters besides', message('tools/call', { name: 'read_note', ｎａｍｅ: 'write_note' })],
     ['a uri in capitals', message('resources/read', { URI: 'notes://mine/1' })],
+    ['a method with an end that readers of C do not see', message('tools/list', {}, { 'method\0x': 'tools/call' })],
+    ['a name with a letter that nobody sees', message('tools/call', { name: 'read_note', 'na\u200bme': 'write_note' })],
+    ['params with a long s', message('tools/list', {}, { 'param\u017f': {} })],
     ['a request that is a response', message('tools/list', {}, { result: {} })],
     ['neither', { jsonrpc: '2.0', id: 1 }],
     ['both answers', { jsonrpc: '2.0', id: 1, result: {}, error: {} }],
@@ -178,15 +221,45 @@ describe('M05: headers that mirror a message say what it says', () => {
     expect(checked(body, { ...headers, 'mcp-name': '=?base64?%?=' })).toBe(-32020)
   })
 
-  it.each<[string, number | undefined]>([
-    ['7', undefined],
-    ['8', -32020],
-    [`=?base64?${Buffer.from('Köln').toString('base64')}?=`, undefined],
-    [`=?base64?${Buffer.from('Bonn').toString('base64')}?=`, -32020],
-  ])('of a parameter: %s', (value, expected) => {
+  it.each<[string, string, number | undefined]>([
+    ['id', '7', undefined],
+    ['id', '8', -32020],
+    ['city', `=?base64?${Buffer.from('Köln').toString('base64')}?=`, undefined],
+    ['city', `=?base64?${Buffer.from('Bonn').toString('base64')}?=`, -32020],
+  ])('of a parameter: %s %s', (name, value, expected) => {
     const { body, headers } = call
-    expect(checked(body, { ...headers, 'mcp-param-id': value })).toBe(expected)
-    expect(checked(body, { ...headers, 'mcp-param-id': value }, ['Mcp-Param-Id', value]), 'twice').toBe(-32020)
+    expect(checked(body, { ...headers, [`mcp-param-${name}`]: value })).toBe(expected)
+    expect(checked(body, { ...headers, [`mcp-param-${name}`]: value }, [`Mcp-Param-${name}`, value]), 'twice').toBe(
+      -32020,
+    )
+  })
+
+  it.each<[string, string, number | undefined]>([
+    ['id', 'Köln', -32020],
+    ['city', '7', -32020],
+    ['other', '7', -32020],
+    ['City', 'K', -32020],
+    ['I-D', '7', undefined],
+  ])('of a parameter, and not of any other: %s %s', (name, value, expected) => {
+    const { body, headers } = call
+    const encoded = `=?base64?${Buffer.from(value).toString('base64')}?=`
+    expect(checked(body, { ...headers, [`mcp-param-${name}`]: encoded })).toBe(expected)
+  })
+
+  it('of a parameter that the tool’s definition names', () => {
+    const { body, headers } = call
+    const properties = {
+      id: { type: 'integer', 'x-mcp-header': 'Number' },
+      place: { properties: { city: { type: 'string', 'x-mcp-header': 'Where' } } },
+    }
+    const shown = shownParameters([{ name: 'read_note', inputSchema: { properties } }]).get('read_note')
+    const of = (header: string, value: string) =>
+      checkMirrors(readStrictly(body), { rawHeaders: lines({ ...headers, [header]: value }) }, shown)?.code
+    const city = `=?base64?${Buffer.from('Köln').toString('base64')}?=`
+    expect(of('Mcp-Param-Number', '7')).toBeUndefined()
+    expect(of('mcp-param-where', city)).toBeUndefined()
+    expect(of('mcp-param-where', '7')).toBe(-32020)
+    expect(of('mcp-param-id', '7'), 'by another name').toBe(-32020)
   })
 
   it('in older versions they may be absent, and not wrong', () => {

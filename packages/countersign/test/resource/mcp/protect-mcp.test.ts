@@ -227,6 +227,28 @@ describe('what is refused before anything runs', () => {
     expect(ran).toEqual([])
   })
 
+  it('M05: a header of a parameter that the list said another header of', async () => {
+    const stage = openMcpStage()
+    let ran = 0
+    const inputSchema = { type: 'object', properties: { db: { type: 'string', 'x-mcp-header': 'Database' } } }
+    const server = async (request: Request) => {
+      const isList = (await request.text()).includes('tools/list')
+      if (!isList) ran++
+      return Response.json({ jsonrpc: '2.0', id: 1, result: isList ? { tools: [{ name: 'hello', inputSchema }] } : {} })
+    }
+    stage.serve(protectMcp(stage.resource, table).around(server))
+    const agent = await stage.newAgent('planner')
+    const { body, headers } = call('hello', { arguments: { db: 'eu', database: 'us' } })
+    const send = async (value: string) =>
+      (await post(agent, stage.url, body, { ...headers, 'mcp-param-database': value })).status
+    expect(await send('eu'), 'its definition is not known yet').toBe(400)
+    const list = modern('tools/list')
+    await post(agent, stage.url, list.body, list.headers)
+    expect(await send('eu')).toBe(200)
+    expect(await send('us')).toBe(400)
+    expect(ran).toBe(1)
+  })
+
   it('strangers learn what they must prove, and nothing else', async () => {
     const { resource, ran } = openServer()
     const mcp = protectMcp(resource, table)

@@ -1,0 +1,34 @@
+import { isObject } from './mcp-message.js'
+
+/** Where a tool's parameters are that it shows in headers: by the name behind `Mcp-Param-`, in small letters. */
+export type ShownParameters = ReadonlyMap<string, readonly string[]>
+
+/** What the tools of a list show in headers, by their names (`x-mcp-header` of MCP 2026-07-28). */
+export function shownParameters(tools: readonly unknown[]): Map<string, ShownParameters> {
+  const found = new Map<string, ShownParameters>()
+  for (const tool of tools)
+    if (isObject(tool) && typeof tool.name === 'string') found.set(tool.name, parametersIn(tool.inputSchema))
+  return found
+}
+
+function parametersIn(schema: unknown): ShownParameters {
+  const found = new Map<string, readonly string[]>()
+  const open: { schema: unknown; path: readonly string[] }[] = [{ schema, path: [] }]
+  for (let next = open.pop(); next && next.path.length <= deepest; next = open.pop()) {
+    const { schema: each, path } = next
+    if (!isObject(each)) continue
+    if (typeof each['x-mcp-header'] === 'string') found.set(each['x-mcp-header'].toLowerCase(), path)
+    if (!isObject(each.properties)) continue
+    for (const [name, inside] of Object.entries(each.properties)) open.push({ schema: inside, path: [...path, name] })
+  }
+  return found
+}
+
+/** Levels of a schema that are looked into. */
+const deepest = 20
+
+export function valueAt(value: unknown, path: readonly string[]): unknown {
+  let found = value
+  for (const step of path) found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined
+  return found
+}
