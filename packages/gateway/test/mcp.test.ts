@@ -208,6 +208,37 @@ describe('an MCP server behind the gateway', () => {
     expect(arrived).toEqual([])
   })
 
+  // M23
+  it('is asked for events of a session by its own ids, and for those of no other', async () => {
+    const answer = (incoming: { method?: string | undefined }, outgoing: ServerResponse) => {
+      const head = { 'content-type': 'text/event-stream', 'mcp-session-id': `session-${Math.random()}` }
+      outgoing.writeHead(200, head)
+      outgoing.end(
+        incoming.method === 'GET' ? 'data: {}\n\n' : 'id: event 7\ndata: {"jsonrpc":"2.0","id":1,"result":{}}\n\n',
+      )
+    }
+    const { port, arrived } = await openGateway({ mcp }, answer)
+    const start = { jsonrpc: '2.0', id: 1, method: 'initialize', params: {} }
+    const text = JSON.stringify(start)
+    const open = async () => {
+      const lines = await signedLines('/mcp', json(start), await byToken('events.read'))
+      const started = await exchange(port, message([...lines, `Content-Length: ${text.length}`], text))
+      const [, session = ''] = /mcp-session-id: (\S+)/i.exec(started) ?? []
+      return { session, event: /^id: (.*?)\r?$/m.exec(started)?.[1] ?? '' }
+    }
+    const [one, other] = [await open(), await open()]
+    const takeUp = async (session: string, event: string) => {
+      const lines = await signedLines('/mcp', { method: 'GET' }, await byToken('events.read'))
+      const more = [`Mcp-Session-Id: ${session}`, `Last-Event-ID: ${event}`]
+      return statusOf(await exchange(port, message([...lines, ...more])))
+    }
+    expect(await takeUp(one.session, one.event)).toBe(200)
+    expect(arrived.at(-1)?.headers['last-event-id']).toBe('event 7')
+    expect(await takeUp(other.session, one.event)).toBe(400)
+    expect(await takeUp(other.session, 'event 7')).toBe(400)
+    expect(arrived).toHaveLength(3)
+  })
+
   // G11
   it('gets no message that comes byte by byte: 408', async () => {
     const { port, arrived } = await openMcp({ limits: { bodyTime: 1 } })

@@ -2,7 +2,7 @@ import cluster from 'node:cluster'
 import { MissingPackageError } from 'countersign/node'
 import type { Log } from 'countersign/observability'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
-import { createMcpSessions, type McpCaller, type McpSessions } from 'countersign/resource/mcp'
+import { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from 'countersign/resource/mcp'
 import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
 import { CommandError } from '../command/command-error.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -69,7 +69,7 @@ interface SessionOf {
 function sessionsOfFirst(): McpSessions | undefined {
   if (!cluster.isWorker) return undefined
   const open = callFirst<SessionOf, void>('openSession')
-  const use = callFirst<SessionOf, McpCaller | undefined>('useSession')
+  const use = callFirst<SessionOf, McpSession | undefined>('useSession')
   return {
     open: (id, caller) => open({ id, caller }),
     use: (id, caller) => use({ id, caller }),

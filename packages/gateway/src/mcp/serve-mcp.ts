@@ -64,7 +64,7 @@ async function ask(
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
     method,
-    rawHeaders: askedUnpacked(incoming.rawHeaders),
+    rawHeaders: askedAs(incoming.rawHeaders, request),
     identity: await tellIdentity(identity, { method, rawTarget }, assertion),
     authority: upstream.authority,
     origin,
@@ -99,11 +99,13 @@ async function ask(
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
-/** What is in the answer may have to be changed: it is asked for as it is. */
-function askedUnpacked(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.map((value, at) =>
-    at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'accept-encoding' ? 'identity' : value,
-  )
+/** The lines for the API: an event by its own id, and an answer that is not packed, since it may have to be changed. */
+function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] {
+  return rawHeaders.map((value, at) => {
+    const name = at % 2 === 1 ? rawHeaders[at - 1]?.toLowerCase() : undefined
+    if (name === 'accept-encoding') return 'identity'
+    return name === 'last-event-id' ? (headers.get(name) ?? value) : value
+  })
 }
 
 /** An event stream that ends as one does, when the gateway stops. */

@@ -5,10 +5,11 @@ import { AAuthError } from '../../lib/errors.js'
 import type { LruCache } from '../../lib/lru-cache.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
+import { ownEventId } from './event-ids.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import type { McpCaller, McpSessions } from './mcp-sessions.js'
+import type { McpCaller, McpSession, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { memoryUpload } from './memory-upload.js'
 import type { StateSeal } from './sealed-state.js'
@@ -39,7 +40,15 @@ export interface AdmittedMessage {
   message: McpMessage | undefined
   /** The body for the server: what was judged. */
   body: Uint8Array | undefined
-  sessionId: string | undefined
+  /** The session that it is in. */
+  session: AdmittedSession | undefined
+}
+
+export interface AdmittedSession {
+  id: string
+  owner: McpSession
+  /** The event after which a stream is taken up again, as the server calls it. */
+  lastEventId: string | undefined
 }
 
 /**
@@ -86,14 +95,18 @@ async function handOn(
   const { resource, seal } = tools
   const agent = verified.agent ?? resource.id
   const caller = callerOf(verified, agent)
-  const sessionId = await sessionOf(tools, received, verified, caller)
-  if (sessionId === 'none')
+  const session = await sessionOf(tools, received, verified, caller)
+  if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
+  if (session === 'no event') {
+    const reason = 'Last-Event-ID is no event of this session: open a new stream.'
+    return refusalResponse({ status: 400, code: mcpCodes.invalidRequest, reason, id: given?.id ?? null })
+  }
   const message = given && (await withOpenState(given, verified, caller, seal))
   if (message && 'reason' in message) return refusalResponse(message)
   const body = given && (message === given ? verified.body : utf8(JSON.stringify(message?.value)))
   const authInfo = mcpAuthInfo(verified, resource.id)
-  return { verified, authInfo, caller, message, body, sessionId: sessionId?.id }
+  return { verified, authInfo, caller, message, body, session }
 }
 
 function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agent: string): McpCaller {
@@ -112,16 +125,19 @@ async function sessionOf(
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
   caller: McpCaller,
-): Promise<{ id: string } | 'none' | undefined> {
+): Promise<AdmittedSession | 'none' | 'no event' | undefined> {
   const [id, another] = fieldValues(received, 'mcp-session-id')
-  if (id === undefined) return undefined
+  const [event, anotherEvent] = fieldValues(received, 'last-event-id')
+  if (id === undefined) return event === undefined ? undefined : 'no event'
   const owner = another === undefined ? await sessions.use(id, caller) : undefined
   if (!owner) return 'none'
   requirePerson(owner, verified)
   const { authorization } = verified
   if (authorization && !(endOf(shown.get(id, now())) > authorization.claims.exp))
     shown.set(id, verified, authorization.claims.exp)
-  return { id }
+  if (event === undefined) return { id, owner, lastEventId: undefined }
+  const lastEventId = anotherEvent === undefined ? await ownEventId(event, owner.secret) : undefined
+  return lastEventId === undefined ? 'no event' : { id, owner, lastEventId }
 }
 
 /**

@@ -1,5 +1,8 @@
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
+import { shownEventId } from './event-ids.js'
 import { isObject } from './mcp-message.js'
+import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { type AnswerHead, type AnswerRewriter, createRewriter } from './rewrite-answer.js'
 import { asksForList, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
@@ -13,8 +16,14 @@ export function changesOf(
   { message, caller, verified }: AdmittedMessage,
   { table, seal, parameters }: Pick<AdmissionTools, 'table' | 'seal' | 'parameters'>,
   head: AnswerHead,
+  session: MaybePromise<McpSession | undefined>,
 ): AnswerRewriter | undefined {
-  if (!message) return verified.method === 'GET' ? replayed(head, table) : undefined
+  // Where streams cannot be taken up again, ids are of no use.
+  const eventId = async (id: string) => {
+    const owner = await session
+    return owner && shownEventId(id, owner.secret)
+  }
+  if (!message) return verified.method === 'GET' ? replayed(head, table, eventId) : undefined
   if (asksForList(message))
     return createRewriter(head, {
       change(answer) {
@@ -22,10 +31,14 @@ export function changesOf(
         learn(shown, parameters)
         return shown
       },
+      eventId,
       unreadable: unreadableAnswer(message.id),
     })
-  if (!seal || !mayAskForMore.has(message.method ?? '')) return undefined
+  // Without sessions there are no such ids.
+  const ofEra = message.version === undefined ? eventId : undefined
+  if (!seal || !mayAskForMore.has(message.method ?? '')) return createRewriter(head, { eventId: ofEra })
   return createRewriter(head, {
+    eventId: ofEra,
     async change(answer) {
       if (!isObject(answer) || answer.id !== message.id) return answer
       const { result } = answer
@@ -43,7 +56,11 @@ function learn(shown: unknown, parameters: AdmissionTools['parameters']): void {
 }
 
 /** A stream that is taken up again holds answers to calls that nobody sees any more: what they are shows in them. */
-function replayed(head: AnswerHead, table: McpTable): AnswerRewriter | undefined {
+function replayed(
+  head: AnswerHead,
+  table: McpTable,
+  eventId: (id: string) => Promise<string | undefined>,
+): AnswerRewriter | undefined {
   const change = (answer: unknown): unknown => {
     if (Array.isArray(answer)) return answer.map(change)
     if (!isObject(answer) || !isObject(answer.result)) return answer
@@ -52,5 +69,5 @@ function replayed(head: AnswerHead, table: McpTable): AnswerRewriter | undefined
     return shownReplay({ ...answer, result }, table)
   }
   const isStream = /^text\/event-stream\b/i.test(head.contentType)
-  return createRewriter(head, { change, unreadable: isStream ? unreadableAnswer(null) : undefined })
+  return createRewriter(head, { change, eventId, unreadable: isStream ? unreadableAnswer(null) : undefined })
 }

@@ -13,18 +13,24 @@ export interface McpCaller {
   scope?: string | undefined
 }
 
+/** A session, and whose it is. */
+export interface McpSession extends McpCaller {
+  /** Of the session alone, and told to nobody: the ids of its events are bound to it. */
+  secret: string
+}
+
 /**
  * Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. All instances must share one. What is
  * given and kept is plain JSON.
  */
 export interface McpSessions {
-  /** Notes a session that a server opened. */
+  /** Notes a session that a server opened, and makes its secret. */
   open(id: string, caller: McpCaller): MaybePromise<void>
   /**
    * Whose a session is, after this use of it, where the caller's agent may use it: it is the first person's who does. Who shows no
    * token may be told of a person's session, and has to show one. Undefined: there is none, or it is another's.
    */
-  use(id: string, caller: McpCaller): MaybePromise<McpCaller | undefined>
+  use(id: string, caller: McpCaller): MaybePromise<McpSession | undefined>
   close(id: string): MaybePromise<void>
 }
 
@@ -38,11 +44,11 @@ const idle = 86_400
 
 /** Remembers sessions in this process: at most 10,000, and 100 of one agent for one person. @param now Unix seconds */
 export function createMcpSessions(now: () => number = systemClock): McpSessions {
-  const owners = new LruCache<McpCaller>(mostSessions)
+  const owners = new LruCache<McpSession>(mostSessions)
   /** The ids of the sessions of each, the one used last at the end. */
   const ofOwners = new LruCache<Set<string>>(mostSessions)
 
-  function keep(id: string, owner: McpCaller): void {
+  function keep(id: string, owner: McpSession): void {
     const name = nameOf(owner)
     const own = ofOwners.get(name, now()) ?? new Set()
     own.delete(id)
@@ -63,12 +69,12 @@ export function createMcpSessions(now: () => number = systemClock): McpSessions 
   }
 
   return {
-    open: keep,
+    open: (id, caller) => keep(id, { ...caller, secret: crypto.randomUUID() }),
     use(id, caller) {
       const owner = owners.get(id, now())
       if (!owner || !mayUse(owner, caller)) return undefined
       const { person = owner.person, scope = owner.scope, delegate = owner.delegate } = caller
-      const used = { agent: owner.agent, delegate, person, scope }
+      const used = { ...owner, delegate, person, scope }
       if (nameOf(used) !== nameOf(owner)) drop(id)
       keep(id, used)
       return used

@@ -1,8 +1,10 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
+import type { McpSession } from './mcp-sessions.js'
 import { noteSession } from './note-session.js'
 import type { AnswerRewriter } from './rewrite-answer.js'
 import { whenStreamEnds } from './when-stream-ends.js'
@@ -50,9 +52,9 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
     outgoing.end(await admitted.text())
     return false
   }
-  const { message, authInfo, body } = admitted
+  const { message, authInfo, body, session } = admitted
   incoming.auth = authInfo
-  askUnpacked(incoming)
+  showHead(incoming, session?.lastEventId)
   if (message) {
     incoming.body = message.value
     // What reads the body itself finds what was judged.
@@ -62,11 +64,24 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
   return true
 }
 
-/** Has the server send its answer as it is: what is in it may have to be changed. */
-function askUnpacked({ headers, rawHeaders }: McpNodeRequest): void {
+/** Shows the server its own id of an event, and has it send its answer as it is: what is in it may have to be changed. */
+function showHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string | undefined): void {
   delete headers['accept-encoding']
-  for (let at = 0; at + 1 < rawHeaders.length; at += 2)
-    if (rawHeaders[at]?.toLowerCase() === 'accept-encoding') rawHeaders[at + 1] = 'identity'
+  if (lastEventId !== undefined) headers['last-event-id'] = lastEventId
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]?.toLowerCase()
+    if (name === 'accept-encoding') rawHeaders[at + 1] = 'identity'
+    if (name === 'last-event-id' && lastEventId !== undefined) rawHeaders[at + 1] = lastEventId
+  }
+}
+
+/** Where a session cannot be noted, it is nobody's. */
+async function noted(noting: MaybePromise<McpSession | undefined>): Promise<McpSession | undefined> {
+  try {
+    return await noting
+  } catch {
+    return undefined
+  }
 }
 
 /** Has the answer go through the changes that it needs, and end with what allowed it. */
@@ -87,7 +102,7 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
   let isNoted = true
 
   /** Content waits until the session is noted, and with it the head: where it cannot be, the session is nobody's. */
-  function waitFor(noting: PromiseLike<void>): void {
+  function waitFor(noting: PromiseLike<unknown>): void {
     isNoted = false
     const done = () => {
       isNoted = true
@@ -101,9 +116,9 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     const contentType = String(outgoing.getHeader('content-type') ?? '')
     const sessionId = outgoing.getHeader('mcp-session-id')
     const noting = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
-    if (noting) waitFor(noting)
+    if (noting && 'then' in noting) waitFor(noting)
     const contentEncoding = String(outgoing.getHeader('content-encoding') ?? '')
-    changes = changesOf(admitted, tools, { contentType, contentEncoding })
+    changes = changesOf(admitted, tools, { contentType, contentEncoding }, noted(noting))
     // What is changed was not packed, or is told in place of what was.
     if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
     if (!/^text\/event-stream\b/i.test(contentType)) return

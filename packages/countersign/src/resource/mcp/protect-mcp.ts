@@ -114,24 +114,25 @@ const mcpOptions = {
 } as const satisfies Record<keyof McpOptions, true>
 
 /** The request for the server: with the body that was judged, and without what would have the answer packed. */
-function handedOn(request: Request, { body }: AdmittedMessage): Request {
+function handedOn(request: Request, { body, session }: AdmittedMessage): Request {
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
   headers.delete('content-length')
   headers.delete('accept-encoding')
+  if (session?.lastEventId !== undefined) headers.set('last-event-id', session.lastEventId)
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }
 
 /** The answer of the server, as the caller gets it. */
 async function finish(tools: AdmissionTools, admitted: AdmittedMessage, response: Response): Promise<Response> {
   // Before the client learns of it: its next request may go to another instance.
-  await noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
+  const session = await noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })
   const contentType = headers.get('content-type') ?? ''
   const contentEncoding = headers.get('content-encoding') ?? ''
-  const changes = changesOf(admitted, tools, { contentType, contentEncoding })
+  const changes = changesOf(admitted, tools, { contentType, contentEncoding }, session)
   // What is changed was not packed, or is told in place of what was.
   if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
   const isStream = /^text\/event-stream\b/i.test(contentType)

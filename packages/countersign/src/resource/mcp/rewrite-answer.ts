@@ -18,24 +18,29 @@ export interface AnswerHead {
 }
 
 export interface RewriterOptions {
-  change: Change
+  /** @default nothing is changed in messages */
+  change?: Change | undefined
+  /** What becomes of the id of an event; undefined: it has none. @default what it is */
+  eventId?: ((id: string) => MaybePromise<string | undefined>) | undefined
   /** Told in place of what cannot be read: nothing of that passes. Undefined: it passes as it is. */
   unreadable?: object | undefined
 }
 
 /** For the head of an answer; undefined where nothing needs to be changed in it. */
 export function createRewriter(head: AnswerHead, options: RewriterOptions): AnswerRewriter | undefined {
-  const { change, unreadable } = options
+  const { change, eventId, unreadable } = options
   const isPacked = head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity'
   if (isPacked) return unreadable && replaceAll(unreadable)
   const type = head.contentType.trim()
-  if (/^text\/event-stream\b/i.test(type)) return rewriteEvents(options)
+  if (/^text\/event-stream\b/i.test(type)) return change || eventId ? rewriteEvents(options) : undefined
+  if (!change) return undefined
   const isJson = /^application\/(?:[\w!#$&^.+-]+\+)?json\b/i.test(type)
   return isJson || unreadable ? rewriteJson(change, unreadable) : undefined
 }
 
 /** The text of a message as it goes on; undefined: nothing of it does. */
 async function rewritten(text: string, { change, unreadable }: RewriterOptions): Promise<string | undefined> {
+  if (!change) return text
   let message: unknown
   try {
     message = JSON.parse(text)
@@ -107,7 +112,8 @@ function rewriteEvents(options: RewriterOptions): AnswerRewriter {
   }
 }
 
-async function rewrittenEvent(lines: readonly string[], options: RewriterOptions): Promise<readonly string[]> {
+async function rewrittenEvent(given: readonly string[], options: RewriterOptions): Promise<readonly string[]> {
+  const lines = await withShownIds(given, options)
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.replace(/^data: ?/, ''))
   const before = data.join('\n')
   // Without a message, it says where to go on.
@@ -116,4 +122,16 @@ async function rewrittenEvent(lines: readonly string[], options: RewriterOptions
   if (after === before) return lines
   const others = lines.filter((line) => !line.startsWith('data:'))
   return after === undefined ? others : [...others, `data: ${after}`]
+}
+
+async function withShownIds(lines: readonly string[], { eventId }: RewriterOptions): Promise<readonly string[]> {
+  if (!eventId || !lines.some((line) => line.startsWith('id:'))) return lines
+  const shown: string[] = []
+  for (const line of lines) {
+    const id = line.startsWith('id:') ? line.replace(/^id: ?/, '') : ''
+    const as = id === '' ? undefined : await eventId(id)
+    if (id === '') shown.push(line)
+    else if (as !== undefined) shown.push(`id: ${as}`)
+  }
+  return shown
 }

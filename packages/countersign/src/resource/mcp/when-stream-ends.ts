@@ -13,11 +13,11 @@ const looksToShared = 4
  */
 export function whenStreamEnds(
   { resource, sessions, shown, now }: AdmissionTools,
-  { verified, caller, sessionId }: AdmittedMessage,
+  { verified, caller, session: admitted }: AdmittedMessage,
   onEnd: () => void,
 ): () => void {
-  if (verified.authorization || sessionId === undefined) return whenEnded(resource, verified, onEnd)
-  const session = sessionId
+  if (verified.authorization || !admitted) return whenEnded(resource, verified, onEnd)
+  const session = admitted.id
   let looks = 0
   let isStopped = false
   let timer: ReturnType<typeof setTimeout> | undefined

@@ -61,7 +61,7 @@ function newEventStore(): EventStore {
 }
 
 /** The server of many examples of the SDK 1: a transport for each session, which reads the request itself. */
-function sessionServer(ran: string[]): Answering {
+function sessionServer(ran: string[], shared?: EventStore): Answering {
   const transports = new Map<string, StreamableHTTPServerTransport>()
   function newServer(): McpServer {
     const server = new McpServer({ name: 'notes', version: '1.0.0' }, { capabilities: { logging: {} } })
@@ -92,7 +92,7 @@ function sessionServer(ran: string[]): Answering {
     const transport = new StreamableHTTPServerTransport({
       sessionIdGenerator: () => randomUUID(),
       onsessioninitialized: (session) => void transports.set(session, transport),
-      eventStore: newEventStore(),
+      eventStore: shared ?? newEventStore(),
     })
     await newServer().connect(transport as never)
     await transport.handleRequest(incoming as never, outgoing)
@@ -335,6 +335,44 @@ it('a stream that is taken up again shows no more of a list than the list did', 
   expect(text).toContain('read_note')
   expect(text).not.toContain('not_listed')
 })
+
+// M23
+it.each(['express', 'node:http'])(
+  'an event is of its session, also where a server keeps all in one store: %s',
+  async (name) => {
+    const ran: string[] = []
+    const stage = await openServer(name, {}, sessionServer(ran, newEventStore()))
+    const clientInfo = { name: 'test', version: '1' }
+    const start = message('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo })
+    const open = async (agent: McpAgent) => {
+      const started = await post(agent, stage.url, start)
+      const id = started.headers.get('mcp-session-id') ?? ''
+      expect(await started.text(), 'bound from the first on').toMatch(/^id: \d+\.[\w-]{43}$/m)
+      return { 'mcp-session-id': id, 'mcp-protocol-version': '2025-11-25' }
+    }
+    const [alice, evil] = [await stage.newAgent('planner'), await stage.newAgent('other')]
+    const [hers, other] = [await open(alice), await open(evil)]
+    const called = await (await post(alice, stage.url, message('tools/call', { name: 'read_note' }), hers)).text()
+    const [first = ''] = [...called.matchAll(/^id: (.*)$/gm)].map((found) => found[1] ?? '')
+    const takeUp = async (agent: McpAgent, headers: Record<string, string>) => {
+      const signal = AbortSignal.timeout(1500)
+      const stream = await agent.fetch(stage.url, { headers: { accept: 'text/event-stream', ...headers }, signal })
+      let text = ''
+      try {
+        for await (const chunk of stream.body as unknown as AsyncIterable<Uint8Array>)
+          text += Buffer.from(chunk).toString()
+      } catch {
+        // It stays open.
+      }
+      return { status: stream.status, text }
+    }
+    expect((await takeUp(alice, { ...hers, 'last-event-id': first })).text).toContain('read_note done')
+    for (const id of [first, first.split('.')[0] ?? '', `${first}x`, '1', ''])
+      expect(await takeUp(evil, { ...other, 'last-event-id': id }), id).toMatchObject({ status: 400 })
+    expect(await takeUp(evil, { 'last-event-id': first })).toMatchObject({ status: 400 })
+    expect(ran).toHaveLength(1)
+  },
+)
 
 // M22
 it('a list that comes packed is not shown, and is not asked for packed', async () => {
