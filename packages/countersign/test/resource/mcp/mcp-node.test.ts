@@ -223,6 +223,27 @@ it('a client of the SDK 2 is served as well', async () => {
   expect(textOf(await client.callTool({ name: 'read_note', arguments: {} }))).toBe('read_note done')
 })
 
+// M21
+it('a client goes on with its session when its person’s token has ended, and hears what is pushed', async () => {
+  const stage = await openServer()
+  const agent = await stage.newAgent('planner', { life: 7 })
+  const client = await connect(stage, agent)
+  const changed = new Promise<void>((resolve) => {
+    client.setNotificationHandler(ToolListChangedNotificationSchema, () => resolve())
+  })
+  await client.callTool({ name: 'read_note' })
+  const { sessionId } = client.transport as StreamableHTTPClientTransport
+  await new Promise((soon) => setTimeout(soon, 3000))
+  agent.person.life = 600
+  await client.ping()
+  expect((await client.listTools()).tools).toHaveLength(4)
+  await new Promise((soon) => setTimeout(soon, 5500))
+  await client.callTool({ name: 'announce' })
+  await changed
+  expect((client.transport as StreamableHTTPClientTransport).sessionId).toBe(sessionId)
+  expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
+}, 25_000)
+
 it('the server pushes to the client and asks it, as sessions do', async () => {
   const stage = await openServer()
   const agent = await stage.newAgent('planner')
