@@ -12,6 +12,7 @@ import { openCallbackPort } from './consent/callback-port.js'
 import { createConsentAsker } from './consent/consent-asker.js'
 import { createConsentDesk } from './consent/consent-desk.js'
 import { type McpFlags, readMcpFlags } from './mcp-flags.js'
+import { type ClientOutput, createClientOutput } from './messages/client-output.js'
 import { readMessages, serializeMessage } from './messages/stdio.js'
 import { ServerProblem } from './server/server-problem.js'
 
@@ -30,7 +31,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
     try {
       const desk = createConsentDesk(async () => JSON.stringify(await own.agent.tokens()))
       port.serve((request) => own.agent.handler(request), desk)
-      const write = (text: string) => terminal.write(Buffer.from(text))
+      const output = createClientOutput(terminal.output)
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
         terminal.notify(text)
@@ -40,12 +41,13 @@ export const mcpCommand: Run = async (options, terminal, address) => {
         url,
         fetch: own.agent.fetch,
         consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
-        tell: (message) => write(serializeMessage(message)),
+        tell: (message) => output.write(serializeMessage(message)),
+        clientReads: output.read,
         describe: (error) => describe(error, url),
         onProblem: terminal.notify,
       })
       desk.onAllowed(() => bridge.allowed())
-      await serve(bridge, terminal, write)
+      await serve(bridge, terminal, output)
     } finally {
       await own.close()
     }
@@ -56,13 +58,15 @@ export const mcpCommand: Run = async (options, terminal, address) => {
 }
 
 /** Until the client closes its end, or the command is told to end. */
-async function serve(bridge: Bridge, terminal: Terminal, write: (text: string) => void): Promise<void> {
+async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): Promise<void> {
   const { input } = terminal.asking
   const interruption = catchInterruption(terminal)
   interruption.signal.addEventListener('abort', () => input.destroy())
   try {
-    for await (const message of readMessages(input, { answer: write, onProblem: terminal.notify }))
+    for await (const message of readMessages(input, { answer: output.write, onProblem: terminal.notify })) {
       bridge.receive(message)
+      await output.room()
+    }
   } catch (error) {
     // Told to end while it reads.
     if (!interruption.signal.aborted) throw error

@@ -18,6 +18,7 @@ import {
 } from '../messages/json-rpc.js'
 import { openRelay } from '../relay/open-relay.js'
 import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
+import { pacedResponse } from '../server/paced-response.js'
 import { ServerProblem } from '../server/server-problem.js'
 import { createListHolder } from './list-holder.js'
 
@@ -26,6 +27,8 @@ export interface ConnectionOptions {
   url: string
   /** Sends as the agent; rejects with `consent_required` where a person must decide. */
   fetch: typeof globalThis.fetch
+  /** Resolves when the client has read what it was told. */
+  clientReads: () => Promise<void>
   consent: ConsentAsker
   /** Aborts when the bridge ends. */
   ending: AbortSignal
@@ -63,7 +66,12 @@ export function createConnection(options: ConnectionOptions): Connection {
   const standing: Exchange = {
     signal: ending,
     toClient: (message) => client.tell(message),
-    send: (init) => options.fetch(url, init),
+    send: sendPaced,
+  }
+
+  /** A client that does not read has the server wait, and fills no memory. */
+  async function sendPaced(init: RequestInit): Promise<Response> {
+    return pacedResponse(await options.fetch(url, init), options.clientReads)
   }
 
   /** What a request has, whose person is asked where one must decide. */
@@ -73,7 +81,7 @@ export function createConnection(options: ConnectionOptions): Connection {
     async function send(init: RequestInit): Promise<Response> {
       for (let consents = 0; ; consents++) {
         try {
-          return await options.fetch(url, init)
+          return await sendPaced(init)
         } catch (error) {
           const page = pageOf(error)
           if (page === undefined) throw error

@@ -1,4 +1,5 @@
 import { type Answer, isJsonObject, type JsonObject, type Message, objectIn, rpcCodes, stringIn } from './json-rpc.js'
+import { mostQuestions, tooManyQuestions } from './question-count.js'
 import { asLine } from './server-text.js'
 
 /**
@@ -37,17 +38,20 @@ function labelsNamed(labelled: JsonObject, host: string): JsonObject {
 
 const labelOf = (text: string, host: string) => `${host}: ${asLine(text)}`
 
-/** An answer whose questions to the person say who asks. */
+/** An answer whose questions to the person say who asks; a refusal where there are too many. */
 export function questionsNamed(answer: Answer, host: string): Answer {
   if ('error' in answer) {
     const { code, data } = answer.error
     if (code !== rpcCodes.urlElicitationRequired || !isJsonObject(data) || !Array.isArray(data.elicitations))
       return answer
+    if (data.elicitations.length > mostQuestions) return tooManyQuestions(host)
     const elicitations = data.elicitations.map((each) => (isJsonObject(each) ? namedAsServers(each, host) : each))
     return { error: { ...answer.error, data: { ...data, elicitations } } }
   }
   if (answer.result.resultType !== 'input_required') return answer
-  const inputRequests = Object.entries(objectIn(answer.result, 'inputRequests')).map(([key, request]) => [
+  const questions = Object.entries(objectIn(answer.result, 'inputRequests'))
+  if (questions.length > mostQuestions) return tooManyQuestions(host)
+  const inputRequests = questions.map(([key, request]) => [
     key,
     isJsonObject(request) && request.method === 'elicitation/create'
       ? { ...request, params: namedAsServers(objectIn(request, 'params'), host) }

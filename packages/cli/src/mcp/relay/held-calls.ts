@@ -15,7 +15,8 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
-import { namedAsServers } from '../messages/named-as-servers.js'
+import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
+import { countQuestions, mostQuestions, type QuestionCount, tooManyQuestions } from '../messages/question-count.js'
 import type { SessionServer } from '../server/session-server.js'
 
 /** Calls of a client of 2026-07-28 to a server that asks by requests of its own: they are held while the client finds out. */
@@ -27,6 +28,7 @@ export interface HeldCalls {
 interface HeldCall {
   /** What the client can that made the call. */
   capabilities: JsonObject
+  count: QuestionCount
   /** What the server asks and nobody has answered. */
   questions: Map<string, RpcRequest>
   /** The server's answer. */
@@ -61,6 +63,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     const end = new AbortController()
     const call: HeldCall = {
       capabilities: objectIn(metaOf(request), metaKeys.clientCapabilities),
+      count: countQuestions(),
       questions: new Map(),
       finished: Promise.resolve(refusal(rpcCodes.internal, '')),
       ...nextQuestion(),
@@ -86,13 +89,18 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     }
     const { id, method } = message
     const needed = questionMethods[method]
-    if (needed !== undefined && needed in call.capabilities) {
+    const canAsk = needed !== undefined && needed in call.capabilities
+    if (canAsk && call.count.add(method)) {
       call.questions.set(String(id), message)
       call.noteAsked()
       return
     }
     const answer: Answer =
-      method === 'ping' ? { result: {} } : refusal(rpcCodes.methodNotFound, 'The client does not know this question.')
+      method === 'ping'
+        ? { result: {} }
+        : canAsk
+          ? tooManyQuestions(host)
+          : refusal(rpcCodes.methodNotFound, 'The client does not know this question.')
     server.pass({ jsonrpc: '2.0', id, ...answer }, standing).catch(() => undefined)
   }
 
@@ -167,7 +175,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   }
 
   /** A request during which a server may ask nothing. */
-  function plain(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+  async function plain(request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const toClient = (message: Message) => {
       if (!isRequest(message)) return exchange.toClient(message)
       const answer: Answer =
@@ -176,7 +184,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
           : refusal(rpcCodes.methodNotFound, 'This client is asked during calls of tools, resources and prompts only.')
       server.pass({ jsonrpc: '2.0', id: message.id, ...answer }, standing).catch(() => undefined)
     }
-    return ask(request, { ...exchange, toClient })
+    return questionsNamed(await ask(request, { ...exchange, toClient }), host)
   }
 
   /** Asks, and says where a request is given up: the end of a stream says nothing to a server with sessions. */
@@ -216,9 +224,10 @@ function nextQuestion(): Pick<HeldCall, 'asked' | 'noteAsked'> {
 
 /** An error that names pages to open, as a question. */
 function pagesFirst(answer: Answer, host: string): Answer {
-  if (!('error' in answer) || answer.error.code !== rpcCodes.urlElicitationRequired) return answer
+  if (!('error' in answer) || answer.error.code !== rpcCodes.urlElicitationRequired) return questionsNamed(answer, host)
   const { data } = answer.error
   const pages = isJsonObject(data) && Array.isArray(data.elicitations) ? data.elicitations.filter(isJsonObject) : []
+  if (pages.length > mostQuestions) return tooManyQuestions(host)
   const inputRequests = Object.fromEntries(
     pages.map((page, at) => [
       `page-${at}`,

@@ -1,7 +1,9 @@
 import type { Exchange } from '../messages/exchange.js'
 import {
+  type Answer,
   isRequest,
   type Message,
+  type MessageId,
   notification,
   objectIn,
   type RpcRequest,
@@ -9,27 +11,59 @@ import {
   rpcCodes,
 } from '../messages/json-rpc.js'
 import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
+import { countQuestions, mostQuestions, tooManyQuestions } from '../messages/question-count.js'
 import { createSessionServer } from '../server/session-server.js'
 import type { Opened, RelayOptions } from './relay.js'
 
 /** A client with a handshake on a server with sessions: what one says reaches the other as it is. */
 export async function sessionsOnSessions(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   const { host, client, description, standing, onProblem } = options
-  const server = createSessionServer({ host, params: { ...description }, standing: { ...standing, toClient } })
+  const server = createSessionServer({
+    host,
+    params: { ...description },
+    standing: { ...standing, toClient: hearStanding },
+  })
+  /** What it asked outside of calls, and nobody has answered. */
+  const open = new Set<string>()
 
-  /** Shows the client what the server sends; its requests have ids of ours there, since the bridge asks, too. */
-  function toClient(message: Message): void {
-    if (isRequest(message)) void relayRequest(message)
-    else if ('method' in message && message.method === 'notifications/cancelled')
-      client.withdraw(`server ${JSON.stringify(message.params?.requestId)}`, message.params ?? {})
-    else client.tell(message)
+  /** What belongs to no call. */
+  function hearStanding(message: Message): void {
+    if (!isRequest(message)) tell(message)
+    else if (open.size >= mostQuestions) void answerServer(message.id, tooManyQuestions(host))
+    else {
+      const key = keyOf(message.id)
+      open.add(key)
+      void relayRequest(message).finally(() => open.delete(key))
+    }
   }
 
+  /** What the server says during one call. */
+  function hearCall(): Exchange['toClient'] {
+    const count = countQuestions()
+    return (message) => {
+      if (!isRequest(message)) return tell(message)
+      void (count.add(message.method) ? relayRequest(message) : answerServer(message.id, tooManyQuestions(host)))
+    }
+  }
+
+  function tell(message: Message): void {
+    if ('method' in message && message.method === 'notifications/cancelled') {
+      const key = keyOf(message.params?.requestId)
+      open.delete(key)
+      client.withdraw(key, message.params ?? {})
+    } else client.tell(message)
+  }
+
+  /** Asks the client what the server asks; there it has an id of ours, since the bridge asks, too. */
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
     const asked = method === 'elicitation/create' ? namedAsServers(params, host) : params
     const answer = await client
-      .ask(method, asked, `server ${JSON.stringify(id)}`)
+      .ask(method, asked, keyOf(id))
       .catch(() => refusal(rpcCodes.internal, 'The client could not be asked.'))
+    await answerServer(id, answer)
+  }
+
+  async function answerServer(id: MessageId, answer: Answer): Promise<void> {
     await server
       .pass({ jsonrpc: '2.0', id, ...answer }, standing)
       .catch((error: unknown) => onProblem(`The answer to a question of ${host} was lost: ${String(error)}`))
@@ -40,7 +74,8 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   return {
     answer,
     relay: {
-      request: async (request, given) => questionsNamed(await server.request(request, { ...given, toClient }), host),
+      request: async (request, given) =>
+        questionsNamed(await server.request(request, { ...given, toClient: hearCall() }), host),
       async notify(message, given) {
         if (message.method === 'notifications/initialized') await server.ready(given)
         else await server.pass(notification(message.method, objectIn(message, 'params')), given)
@@ -49,3 +84,6 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     },
   }
 }
+
+/** Names a question of the server's. */
+const keyOf = (id: unknown) => `server ${JSON.stringify(id)}`

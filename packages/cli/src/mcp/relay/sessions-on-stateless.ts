@@ -11,7 +11,8 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
-import { namedAsServers } from '../messages/named-as-servers.js'
+import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
+import { countQuestions, tooManyQuestions } from '../messages/question-count.js'
 import { createStatelessServer, type StatelessServer } from '../server/stateless-server.js'
 import { createChangeStream } from './change-stream.js'
 import type { Client, Opened, RelayOptions } from './relay.js'
@@ -104,16 +105,19 @@ interface Round {
 /** Asks until there is an answer: what the server wants to know of the person is asked of the client between. */
 async function answerRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
   const { host, exchange } = round
+  const count = countQuestions()
   let next = request
   for (let rounds = 0; rounds < mostRounds; rounds++) {
     const answer = await server.request(next, exchange)
-    if ('error' in answer || answer.result.resultType !== 'input_required') return plainAnswer(answer)
+    if ('error' in answer || answer.result.resultType !== 'input_required')
+      return questionsNamed(plainAnswer(answer), host)
     const { requestState } = answer.result
     const inputResponses: Record<string, unknown> = {}
     const questions = Object.entries(objectIn(answer.result, 'inputRequests'))
     // It waits for something else.
     if (questions.length === 0) await setTimeout(betweenRounds)
     for (const [key, question] of questions) {
+      if (!count.add(stringIn(question, 'method'))) return tooManyQuestions(host)
       const said = await unlessGivenUp(round, (ask) => askClient(question, { host, ask }))
       if ('error' in said)
         return { error: { ...said.error, message: `What ${host} asked was not answered: ${said.error.message}` } }

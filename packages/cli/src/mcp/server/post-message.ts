@@ -3,6 +3,7 @@ import { longestMessage, readEvents } from '../messages/event-stream.js'
 import type { Exchange } from '../messages/exchange.js'
 import { type Message, readMessage } from '../messages/json-rpc.js'
 import { noticeNamed } from '../messages/named-as-servers.js'
+import { requireFewValues } from '../messages/require-few-values.js'
 import { ServerProblem } from './server-problem.js'
 
 /** What a server sent, with the id that its stream can be taken up after. */
@@ -67,6 +68,7 @@ async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
 }
 
 function parse(text: string, host: string): Message | undefined {
+  requireFewValues(text)
   const message = readMessage(parseJson(text))
   return message && noticeNamed(message, host)
 }

@@ -62,6 +62,7 @@ export function openBridge(
       const asked = typeof init?.body === 'string' ? (JSON.parse(init.body) as Asked) : { method: 'stream' }
       return (await answer(asked)) ?? new Response(null, { status: asked.id === undefined ? 202 : 404 })
     },
+    clientReads: async () => undefined,
     askConsent: () => Promise.reject(new Error('nobody is asked')),
     tell: (message) => void told.push(message as Told),
     describe: String,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Asked, events, json, openBridge, opening } from './at-hand.js'
 
+// M14
 it.each(['sessions', 'stateless'] as const)(
   'a server of the era “%s” takes back no question of the bridge’s',
   async (era) => {

@@ -1,0 +1,167 @@
+import { Writable } from 'node:stream'
+import { describe, expect, it } from 'vitest'
+import { createClientOutput } from '../../../src/mcp/messages/client-output.js'
+import { type Asked, events, json, openBridge, opening } from './at-hand.js'
+
+const line = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'z'.repeat(60_000) } })}\n\n`
+
+// M13
+describe('a client that does not read', () => {
+  it.each(['sessions', 'stateless'] as const)(
+    'has a server of the era “%s” wait; what comes arrives whole',
+    async (era) => {
+      let sent = 0
+      let isRead: () => void = () => undefined
+      let reading: Promise<void> | undefined = new Promise((resolve) => {
+        isRead = resolve
+      })
+      const flood = ({ id }: Asked) =>
+        new ReadableStream<Uint8Array>({
+          pull(controller) {
+            const end = `data: ${JSON.stringify({ jsonrpc: '2.0', id, result: { content: [] } })}\n\n`
+            controller.enqueue(Buffer.from(++sent > 200 ? end : line))
+            if (sent > 200) controller.close()
+          },
+        })
+      const { told, begin, say } = openBridge(
+        (asked) =>
+          asked.method === 'tools/call'
+            ? new Response(flood(asked), { headers: { 'content-type': 'text/event-stream' } })
+            : opening[era](asked),
+        { clientReads: () => reading ?? Promise.resolve() },
+      )
+      reading = undefined
+      await begin()
+      reading = new Promise((resolve) => {
+        isRead = resolve
+      })
+      const before = told.length
+      say({ id: 'call', method: 'tools/call', params: { name: 'x' } })
+      await new Promise((soon) => setTimeout(soon, 300))
+      expect(sent).toBeLessThan(10)
+      expect(told).toHaveLength(before)
+      reading = undefined
+      isRead()
+      await expect.poll(() => told.at(-1)?.id).toBe('call')
+      expect(told).toHaveLength(before + 201)
+    },
+  )
+
+  it('is waited for from the first line that it does not take', async () => {
+    const taken: (() => void)[] = []
+    const output = new Writable({ highWaterMark: 10, write: (_chunk, _encoding, done) => void taken.push(done) })
+    const { write, read, room } = createClientOutput(output)
+    await read()
+    write('x'.repeat(100))
+    let hasRead = false
+    const reading = read().then(() => {
+      hasRead = true
+    })
+    await room()
+    write('x'.repeat(65 * 1024 * 1024))
+    let hasRoom = false
+    const roomy = room().then(() => {
+      hasRoom = true
+    })
+    await new Promise(setImmediate)
+    expect([hasRead, hasRoom]).toEqual([false, false])
+    taken.shift()?.()
+    await expect.poll(() => taken).toHaveLength(1)
+    taken.shift()?.()
+    await Promise.all([reading, roomy])
+    output.destroy()
+    await read()
+  })
+})
+
+const many = { method: 'elicitation/create', params: { mode: 'url', message: 'm', url: 'https://evil.example/' } }
+
+const numbered = (count: number) => Array.from({ length: count }, (_, at) => [`q${at}`, many] as const)
+
+// M13
+describe('a server that asks on and on for one call', () => {
+  it('by requests: 20 questions reach the client', async () => {
+    const answers: Asked[] = []
+    const { told, begin, ask } = openBridge((asked) => {
+      if (asked.method === undefined) answers.push(asked)
+      return asked.method === 'tools/call'
+        ? events(...numbered(50).map(([id, question]) => ({ id, ...question })), {
+            id: asked.id,
+            result: { content: [] },
+          })
+        : opening.sessions(asked)
+    })
+    await begin({ elicitation: { url: {} } })
+    await ask('tools/call', { name: 'x' })
+    expect(told.filter(({ method }) => method === 'elicitation/create')).toHaveLength(20)
+    await expect.poll(() => answers).toHaveLength(30)
+    expect(answers[0]).toMatchObject({
+      id: 'q20',
+      error: { message: expect.stringContaining('more than 20 questions') },
+    })
+  })
+
+  it('by results: 20 questions reach a client with a handshake', async () => {
+    let shown = 0
+    const { told, begin, ask, say } = openBridge((asked) =>
+      asked.method === 'tools/call'
+        ? json(asked.id, {
+            resultType: 'input_required',
+            inputRequests: Object.fromEntries(numbered(8)),
+            requestState: 's',
+          })
+        : opening.stateless(asked),
+    )
+    await begin({ elicitation: { url: {} } })
+    const looking = setInterval(() => {
+      const asked = told.filter(({ method }) => method === 'elicitation/create')
+      for (const { id } of asked.slice(shown)) say({ id, result: { action: 'accept' } })
+      shown = asked.length
+    }, 1)
+    const { error } = await ask('tools/call', { name: 'x' })
+    clearInterval(looking)
+    expect(error).toMatchObject({ message: expect.stringContaining('more than 20 questions') })
+    expect(shown).toBe(20)
+  })
+
+  it.each([
+    [
+      'by a result',
+      ({ id }: Asked) =>
+        json(id, { resultType: 'input_required', inputRequests: Object.fromEntries(numbered(21)), requestState: 's' }),
+      opening.stateless,
+    ],
+    [
+      'by an error',
+      ({ id }: Asked) => {
+        const data = { elicitations: numbered(21).map(([, { params }]) => params) }
+        return Response.json({ jsonrpc: '2.0', id, error: { code: -32042, message: 'open', data } })
+      },
+      opening.sessions,
+    ],
+  ])('%s: a client of 2026-07-28 is told so', async (_how, answer, begin) => {
+    const { ask } = openBridge((asked) => (asked.method === 'tools/call' ? answer(asked) : begin(asked)))
+    const _meta = {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientCapabilities': {},
+    }
+    const { error } = await ask('tools/call', { name: 'x', _meta })
+    expect(error).toMatchObject({ message: expect.stringContaining('more than 20 questions') })
+  })
+})
+
+it('M10: an answer of more than a million values is refused, however short it is', async () => {
+  const of = (text: string) => (asked: Asked) =>
+    asked.method === 'tools/call'
+      ? new Response(`{"jsonrpc":"2.0","id":${JSON.stringify(asked.id)},"result":{"content":[${text}]}}`, {
+          headers: { 'content-type': 'application/json' },
+        })
+      : opening.sessions(asked)
+  const hostile = openBridge(of(`${'{},'.repeat(1_000_000)}{}`))
+  await hostile.begin()
+  const refused = await hostile.ask('tools/call', { name: 'x' })
+  expect(refused.result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('too long') }] })
+  const long = openBridge(of(`{"type":"text","text":"${'a, [b], {c} \\", '.repeat(200_000)}"}`))
+  await long.begin()
+  expect((await long.ask('tools/call', { name: 'x' })).result).toMatchObject({ content: [{ type: 'text' }] })
+})
