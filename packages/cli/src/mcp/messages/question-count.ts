@@ -1,22 +1,30 @@
+import { ServerProblem } from '../server/server-problem.js'
 import { type Answer, refusal, rpcCodes } from './json-rpc.js'
 
-/** Questions of a server to the person, which are theirs to read. */
+/** What a server asks during one call: of the person, and of their app. */
 export interface QuestionCount {
-  /** Counts one more by its method; false where a server has asked enough. */
+  /**
+   * Counts one more by its method; false for a question that is not passed on.
+   *
+   * @throws ServerProblem where a server asks on and on
+   */
   add(method: string): boolean
 }
 
 /** Most questions that a person is shown for one call. */
 export const mostQuestions = 20
 
-/** Most of all that a server wants to know for one call: of its client, too. */
-const mostInAll = 1000
+/** Most requests of a server during one call. */
+const mostRequests = 1000
 
-export function countQuestions(): QuestionCount {
+export function countQuestions(host: string): QuestionCount {
   let shown = 0
   let all = 0
   return {
-    add: (method) => ++all <= mostInAll && (method !== 'elicitation/create' || ++shown <= mostQuestions),
+    add(method) {
+      if (++all > mostRequests) throw new ServerProblem(`${host} asks on and on: the call was ended.`)
+      return method !== 'elicitation/create' || ++shown <= mostQuestions
+    },
   }
 }
 

@@ -63,7 +63,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     const end = new AbortController()
     const call: HeldCall = {
       capabilities: objectIn(metaOf(request), metaKeys.clientCapabilities),
-      count: countQuestions(),
+      count: countQuestions(host),
       questions: new Map(),
       finished: Promise.resolve(refusal(rpcCodes.internal, '')),
       ...nextQuestion(),
@@ -89,8 +89,9 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     }
     const { id, method } = message
     const needed = questionMethods[method]
+    const isCounted = call.count.add(method)
     const canAsk = needed !== undefined && needed in call.capabilities
-    if (canAsk && call.count.add(method)) {
+    if (canAsk && isCounted) {
       call.questions.set(String(id), message)
       call.noteAsked()
       return
@@ -176,8 +177,10 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
 
   /** A request during which a server may ask nothing. */
   async function plain(request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const count = countQuestions(host)
     const toClient = (message: Message) => {
       if (!isRequest(message)) return exchange.toClient(message)
+      count.add(message.method)
       const answer: Answer =
         message.method === 'ping'
           ? { result: {} }

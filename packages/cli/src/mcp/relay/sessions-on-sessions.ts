@@ -39,7 +39,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
 
   /** What the server says during one call. */
   function hearCall(): Exchange['toClient'] {
-    const count = countQuestions()
+    const count = countQuestions(host)
     return (message) => {
       if (!isRequest(message)) return tell(message)
       void (count.add(message.method) ? relayRequest(message) : answerServer(message.id, tooManyQuestions(host)))

@@ -105,7 +105,7 @@ interface Round {
 /** Asks until there is an answer: what the server wants to know of the person is asked of the client between. */
 async function answerRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
   const { host, exchange } = round
-  const count = countQuestions()
+  const count = countQuestions(host)
   let next = request
   for (let rounds = 0; rounds < mostRounds; rounds++) {
     const answer = await server.request(next, exchange)

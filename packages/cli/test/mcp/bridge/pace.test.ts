@@ -101,6 +101,41 @@ describe('a server that asks on and on for one call', () => {
     })
   })
 
+  it.each(['question', 'ping'])(
+    'a call ends that asks by a thousand requests (%s), few of which are answered at once',
+    async (what) => {
+      let open = 0
+      let most = 0
+      let sent = 0
+      const asking = what === 'ping' ? { method: 'ping' } : many
+      const { ask } = openBridge(async (asked) => {
+        if (asked.method === undefined) {
+          most = Math.max(most, ++open)
+          await new Promise((soon) => setTimeout(soon, 1))
+          open--
+        }
+        if (asked.method !== 'tools/call') return opening.sessions(asked)
+        const body = new ReadableStream<Uint8Array>({
+          pull(controller) {
+            controller.enqueue(Buffer.from(`data: ${JSON.stringify({ jsonrpc: '2.0', id: ++sent, ...asking })}\n\n`))
+          },
+        })
+        return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+      })
+      const _meta = {
+        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+        'io.modelcontextprotocol/clientCapabilities': {},
+      }
+      const { result } = await ask('tools/call', { name: 'x', _meta })
+      expect(result).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining('asks on and on: the call was ended.') }],
+      })
+      expect(most).toBeLessThan(50)
+      expect(sent).toBeLessThan(1100)
+    },
+  )
+
   it('by results: 20 questions reach a client with a handshake', async () => {
     let shown = 0
     const { told, begin, ask, say } = openBridge((asked) =>
