@@ -1,7 +1,20 @@
 import { expect, onTestFinished } from 'vitest'
-import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
 
-type Options = Parameters<typeof createBridge>[0]
+/** What a bridge is made of. */
+interface Options {
+  url: string
+  fetch: typeof globalThis.fetch
+  clientReads: () => Promise<void>
+  consent: { ask: () => Promise<never>; declined: () => void }
+  tell: (message: object) => void
+  describe: (error: unknown) => string
+  onProblem: (text: string) => void
+}
+
+interface Bridge {
+  receive(message: never): void
+  close(): Promise<void>
+}
 
 export type Told = {
   id?: unknown
@@ -38,7 +51,7 @@ export const opening = {
 } as const
 
 export interface BridgeAtHand {
-  bridge: ReturnType<typeof createBridge>
+  bridge: Bridge
   /** What the client was told, in order. */
   told: Told[]
   problems: string[]
@@ -51,19 +64,20 @@ export interface BridgeAtHand {
 
 /** A bridge without processes, to a server that answers as a test says. */
 export function openBridge(
+  create: (options: Options) => Bridge,
   answer: (asked: Asked) => Response | undefined | Promise<Response | undefined>,
   options: Partial<Options> = {},
 ): BridgeAtHand {
   const told: Told[] = []
   const problems: string[] = []
-  const bridge = createBridge({
+  const bridge = create({
     url: 'https://api.example/mcp',
     fetch: async (_url, init) => {
       const asked = typeof init?.body === 'string' ? (JSON.parse(init.body) as Asked) : { method: 'stream' }
       return (await answer(asked)) ?? new Response(null, { status: asked.id === undefined ? 202 : 404 })
     },
     clientReads: async () => undefined,
-    askConsent: () => Promise.reject(new Error('nobody is asked')),
+    consent: { ask: () => Promise.reject(new Error('nobody is asked')), declined: () => undefined },
     tell: (message) => void told.push(message as Told),
     describe: String,
     onProblem: (text) => void problems.push(text),

@@ -1,6 +1,5 @@
-import { Writable } from 'node:stream'
 import { describe, expect, it } from 'vitest'
-import { createClientOutput } from '../../../src/mcp/messages/client-output.js'
+import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
 import { type Asked, events, json, openBridge, opening } from './at-hand.js'
 
 const line = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'z'.repeat(60_000) } })}\n\n`
@@ -24,6 +23,7 @@ describe('a client that does not read', () => {
           },
         })
       const { told, begin, say } = openBridge(
+        createBridge,
         (asked) =>
           asked.method === 'tools/call'
             ? new Response(flood(asked), { headers: { 'content-type': 'text/event-stream' } })
@@ -46,32 +46,6 @@ describe('a client that does not read', () => {
       expect(told).toHaveLength(before + 201)
     },
   )
-
-  it('is waited for from the first line that it does not take', async () => {
-    const taken: (() => void)[] = []
-    const output = new Writable({ highWaterMark: 10, write: (_chunk, _encoding, done) => void taken.push(done) })
-    const { write, read, room } = createClientOutput(output)
-    await read()
-    write('x'.repeat(100))
-    let hasRead = false
-    const reading = read().then(() => {
-      hasRead = true
-    })
-    await room()
-    write('x'.repeat(65 * 1024 * 1024))
-    let hasRoom = false
-    const roomy = room().then(() => {
-      hasRoom = true
-    })
-    await new Promise(setImmediate)
-    expect([hasRead, hasRoom]).toEqual([false, false])
-    taken.shift()?.()
-    await expect.poll(() => taken).toHaveLength(1)
-    taken.shift()?.()
-    await Promise.all([reading, roomy])
-    output.destroy()
-    await read()
-  })
 })
 
 const many = { method: 'elicitation/create', params: { mode: 'url', message: 'm', url: 'https://evil.example/' } }
@@ -82,7 +56,7 @@ const numbered = (count: number) => Array.from({ length: count }, (_, at) => [`q
 describe('a server that asks on and on for one call', () => {
   it('by requests: 20 questions reach the client', async () => {
     const answers: Asked[] = []
-    const { told, begin, ask } = openBridge((asked) => {
+    const { told, begin, ask } = openBridge(createBridge, (asked) => {
       if (asked.method === undefined) answers.push(asked)
       return asked.method === 'tools/call'
         ? events(...numbered(50).map(([id, question]) => ({ id, ...question })), {
@@ -108,7 +82,7 @@ describe('a server that asks on and on for one call', () => {
       let most = 0
       let sent = 0
       const asking = what === 'ping' ? { method: 'ping' } : many
-      const { ask } = openBridge(async (asked) => {
+      const { ask } = openBridge(createBridge, async (asked) => {
         if (asked.method === undefined) {
           most = Math.max(most, ++open)
           await new Promise((soon) => setTimeout(soon, 1))
@@ -138,7 +112,7 @@ describe('a server that asks on and on for one call', () => {
 
   it('by results: 20 questions reach a client with a handshake', async () => {
     let shown = 0
-    const { told, begin, ask, say } = openBridge((asked) =>
+    const { told, begin, ask, say } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call'
         ? json(asked.id, {
             resultType: 'input_required',
@@ -175,7 +149,7 @@ describe('a server that asks on and on for one call', () => {
       opening.sessions,
     ],
   ])('%s: a client of 2026-07-28 is told so', async (_how, answer, begin) => {
-    const { ask } = openBridge((asked) => (asked.method === 'tools/call' ? answer(asked) : begin(asked)))
+    const { ask } = openBridge(createBridge, (asked) => (asked.method === 'tools/call' ? answer(asked) : begin(asked)))
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
       'io.modelcontextprotocol/clientCapabilities': {},
@@ -192,11 +166,11 @@ it('M10: an answer of more than a million values is refused, however short it is
           headers: { 'content-type': 'application/json' },
         })
       : opening.sessions(asked)
-  const hostile = openBridge(of(`${'{},'.repeat(1_000_000)}{}`))
+  const hostile = openBridge(createBridge, of(`${'{},'.repeat(1_000_000)}{}`))
   await hostile.begin()
   const refused = await hostile.ask('tools/call', { name: 'x' })
   expect(refused.result).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('too long') }] })
-  const long = openBridge(of(`{"type":"text","text":"${'a, [b], {c} \\", '.repeat(200_000)}"}`))
+  const long = openBridge(createBridge, of(`{"type":"text","text":"${'a, [b], {c} \\", '.repeat(200_000)}"}`))
   await long.begin()
   expect((await long.ask('tools/call', { name: 'x' })).result).toMatchObject({ content: [{ type: 'text' }] })
 })

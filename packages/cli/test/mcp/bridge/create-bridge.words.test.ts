@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
 import { type Asked, events, json, openBridge, opening } from './at-hand.js'
 
 // M14
 it.each(['sessions', 'stateless'] as const)(
   'a server of the era “%s” takes back no question of the bridge’s',
   async (era) => {
-    const { told, begin, ask } = openBridge((asked) => {
+    const { told, begin, ask } = openBridge(createBridge, (asked) => {
       const cancelled = (requestId: unknown) => ({ method: 'notifications/cancelled', params: { requestId } })
       if (asked.method !== 'tools/call') return opening[era](asked)
       return events(cancelled('countersign-1'), cancelled(2), { id: asked.id, result: { content: [] } })
@@ -62,7 +63,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     ['sessions', asksByRequest],
     ['stateless', asksByResult],
   ] as const)('questions to a client with a handshake, by a server of the era “%s”', async (era, asks) => {
-    const { told, begin, say } = openBridge((asked) =>
+    const { told, begin, say } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call' ? asks(asked) : opening[era](asked),
     )
     await begin({ elicitation: { form: {} } })
@@ -74,7 +75,9 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     ['sessions', asksByRequest],
     ['stateless', asksByResult],
   ] as const)('questions to a client of 2026-07-28, by a server of the era “%s”', async (era, asks) => {
-    const { ask } = openBridge((asked) => (asked.method === 'tools/call' ? asks(asked) : opening[era](asked)))
+    const { ask } = openBridge(createBridge, (asked) =>
+      asked.method === 'tools/call' ? asks(asked) : opening[era](asked),
+    )
     const _meta = {
       'io.modelcontextprotocol/protocolVersion': '2026-07-28',
       'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } },
@@ -85,7 +88,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
 
   it('pages that an error names, and the error itself', async () => {
     const elicitations = [{ mode: 'url', message: hidden, url: 'https://api.example/', elicitationId: 'e' }]
-    const { begin, ask } = openBridge((asked) =>
+    const { begin, ask } = openBridge(createBridge, (asked) =>
       asked.method === 'tools/call'
         ? Response.json({
             jsonrpc: '2.0',
@@ -104,7 +107,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
   })
 
   it('lists, from which is left out what cannot be called by its name', async () => {
-    const { begin, ask, problems } = openBridge((asked) => {
+    const { begin, ask, problems } = openBridge(createBridge, (asked) => {
       if (asked.method === 'tools/list')
         return json(asked.id, {
           tools: [
@@ -131,7 +134,7 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
 
   it('notifications, and what it says of itself; what a tool gives stays as it is', async () => {
     const text = 'colours: \u001b[31mred\u001b[0m'
-    const { told, begin, ask } = openBridge((asked) => {
+    const { told, begin, ask } = openBridge(createBridge, (asked) => {
       if (asked.method === 'initialize')
         return json(asked.id, {
           protocolVersion: '2025-11-25',
