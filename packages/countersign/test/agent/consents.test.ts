@@ -415,3 +415,55 @@ describe('a web agent with no way to ask', () => {
     expect(stage.asked).toEqual([])
   })
 })
+
+describe('a code that gives nothing', () => {
+  const lost = (): Response => {
+    throw new TypeError('fetch failed', { cause: new Error('socket hang up') })
+  }
+  const refuses = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
+
+  it.each<[string, () => Response]>([
+    ['refused', refuses],
+    ['lost on the way', lost],
+  ])('and was %s takes no consent away: the person’s own is still good (L13)', async (_how, answer) => {
+    const { stage, end, consent } = await waiting()
+    const answering = stage.token.code
+    stage.token.code = answer
+    expect(await stage.answer(consent, { code: 'junk' })).toContain('data-state="failed"')
+    expect(await end).not.toBe('data')
+    stage.token.code = answering
+    expect(await stage.answer(consent)).toContain('data-state="allowed"')
+    expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+    expect(stage.asked).toHaveLength(1)
+    expect(await stage.answer(consent)).toContain('Nothing here waits')
+  })
+
+  it('has the next request ask anew, since it may have been the person’s; both pages are good', async () => {
+    const { stage, end, consent } = await waiting()
+    const answering = stage.token.code
+    stage.token.code = refuses
+    await stage.answer(consent, { code: 'expired' })
+    expect(await end).toBe('token_request_failed')
+    const next = ended(stage.agent.for('s1').fetch(data))
+    await untilAsked(stage, 2)
+    expect(stage.asked[1]?.url).not.toBe(consent.url)
+    stage.token.code = answering
+    expect(await stage.answer(consent)).toContain('data-state="allowed"')
+    expect(await stage.answer(stage.asked[1] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await next).toBe('data')
+  })
+
+  it.each<[string, (stage: Stage) => Stage['token']['code']]>([
+    ['the auth server says no', () => () => Response.json({ error: 'access_denied' }, { status: 403 })],
+    [
+      'its token is for another resource',
+      (stage) => async () => ({ auth_token: await stage.authToken({ aud: ids.agent }) }),
+    ],
+  ])('because %s was the person’s, and ends the consent', async (_why, answer) => {
+    const { stage, end, consent } = await waiting()
+    stage.token.code = answer(stage)
+    await stage.answer(consent)
+    expect(await end).not.toBe('data')
+    expect(await stage.answer(consent)).toContain('Nothing here waits')
+  })
+})

@@ -401,6 +401,61 @@ it('L12: processes of an agent that can ask nobody show one person one page, whi
   expect(stages.map(({ forms }) => forms().length)).toEqual([1, 0])
 })
 
+it('agents that can ask nobody name the page of a consent that is pending, whoever began it, also after a restart', async () => {
+  const store = newStore()
+  const stage = openStage()
+  const open = (later: number) =>
+    createAgent({
+      id: ids.agent,
+      onePerson: true,
+      signer: agentSigner,
+      authServers: [ids.authServer],
+      store,
+      now: () => stage.clock.now + later,
+      fetch: stage.toPeers,
+    })
+  const pageOf = (later: number) =>
+    open(later)
+      .fetch(data)
+      .catch(({ url }: AgentError) => url ?? expect.fail())
+  const page = await pageOf(0)
+  expect(page).toContain(`${ids.authServer}/agent/auth?`)
+  expect(await pageOf(60), 'nobody asks twice').toBe(page)
+  expect(await pageOf(601), 'its time is up').not.toBe(page)
+  expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'auth'])
+  const answer = async (code: string) => {
+    const callback = new URL(`${ids.agent}/callback?code=${code}`)
+    callback.searchParams.set('state', new URL(String(page)).searchParams.get('state') ?? '')
+    return (await open(60).handler(new Request(callback))).text()
+  }
+  const answering = stage.token.code
+  stage.token.code = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
+  expect(await answer('expired')).toContain('data-state="failed"')
+  stage.token.code = answering
+  expect(await answer('a')).toContain('data-state="allowed"')
+  expect(await ((await open(60).fetch(data)) as Response).text()).toBe('data')
+})
+
+it('where a code gave nothing, both processes that waited are told, and both ask anew', async () => {
+  const store = newStore()
+  const stages = [openStage({ store }), openStage({ store })] as const
+  const first = fetchIn(stages[0])
+  await untilAsked(stages[0])
+  const second = fetchIn(stages[1])
+  await new Promise((soon) => setTimeout(soon, 100))
+  stages[0].token.code = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
+  await stages[0].answer(stages[0].asked[0] ?? expect.fail())
+  expect(await Promise.all([first, second])).toEqual(['token_request_failed', 'token_request_failed'])
+  stages[1].token.auth = () => ({ request_token: 'another request' })
+  const next = fetchIn(stages[1])
+  await untilAsked(stages[1])
+  expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail()), 'the page before').toContain(
+    'data-state="allowed"',
+  )
+  expect(await stages[1].answer(stages[1].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+  expect(await next).toBe('data')
+})
+
 it('what is held can be listed, and dropped for one resource', async () => {
   const store = newStore()
   const stage = openStage({ store })

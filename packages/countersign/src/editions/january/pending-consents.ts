@@ -1,5 +1,4 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
-import { preciseClock } from '../../lib/clock.js'
 import { pause } from '../../lib/pause.js'
 import type {
   AgentTools,
@@ -34,7 +33,18 @@ export interface PendingConsent extends KeptConsent {
   /** When its code began to be exchanged, in Unix seconds: nobody decides it any more. */
   exchangedAt?: number | undefined
   /** How it ended, for other processes that wait for it. */
-  ended?: { code: AgentErrorCode; message: string; error: string | undefined } | undefined
+  ended?: Failure | undefined
+  /**
+   * Why a code brought for it gave nothing, for those who waited then. Whoever knows the state can bring such a code: the
+   * person's own is still taken. The next request asks anew, since it may have been theirs.
+   */
+  failed?: Failure | undefined
+}
+
+interface Failure {
+  code: AgentErrorCode
+  message: string
+  error: string | undefined
 }
 
 /** What the callback brought. */
@@ -61,7 +71,7 @@ export interface FoundConsent {
 export interface PendingConsents {
   /**
    * The consent for a need that was begun here and that a person may still decide; or, without a way, that another process
-   * waits for, or that is being exchanged.
+   * waits for, or that is being exchanged. Where nobody can be asked, any that a person may still decide: its page is the same.
    */
   find(need: TokenNeed, owner: string): Promise<FoundConsent | undefined>
   /** Where people come back to from a page for a need that nobody waits for any more, and that may still be decided. */
@@ -113,8 +123,6 @@ const seconds = {
   exchange: 20,
   /** Until what a process wrote is seen by all. */
   settle: 2,
-  /** In which what another process began is shown as well: the auth server leads on who decided it meanwhile. */
-  shown: 60,
   /** That others are told how a consent ended. */
   ended: 60,
 }
@@ -134,18 +142,15 @@ interface Waiting {
 }
 
 /** Creates the consents that wait for their callback. */
-export function createPendingConsents({
-  consents,
-  now,
-  heldSince,
-  canAsk,
-  redeem,
-}: PendingConsentsOptions): PendingConsents {
+export function createPendingConsents(options: PendingConsentsOptions): PendingConsents {
+  const { canAsk, consents, now, heldSince, redeem } = options
   const waiting = new Map<string, Waiting>()
   /** Whose the consents are that were begun here, and their ways, by their states: their callbacks are heard. */
   const ways = new Map<string, { owner: string; way: OpenConsent }>()
   const isPending = ({ ended, exchangedAt, until }: PendingConsent) =>
     ended === undefined && exchangedAt === undefined && until > now()
+  const isOpen = (consent: PendingConsent) =>
+    isPending(consent) && consent.failed === undefined && consent.askedUntil > now()
   /** The states of consents whose codes are exchanged here. */
   const exchanging = new Set<string>()
   const isExchanged = ({ exchangedAt }: PendingConsent) =>
@@ -208,10 +213,8 @@ export function createPendingConsents({
   async function outcomeOf(consent: PendingConsent, owner: string): Promise<HeldToken | 'gone' | undefined> {
     const there = (await list(owner)).find(({ id }) => id === consent.id)
     const isSame = there?.state === consent.state
-    if (isSame && there.ended) {
-      const { code, message, error } = there.ended
-      throw new AgentError(code, message, { error })
-    }
+    const failure = isSame ? (there.ended ?? there.failed) : undefined
+    if (failure) throw new AgentError(failure.code, failure.message, failure)
     // Also from a page for the same need that was left behind before.
     const held = await heldSince(consent.need, owner, consent.begunAt)
     if (held) return held
@@ -249,7 +252,8 @@ export function createPendingConsents({
       settle(state, (waiter) => waiter.resolve(token))
       return 'done'
     } catch (error) {
-      await leave(consent, owner, error).catch(() => undefined)
+      const isOver = 'error' in answer || (error instanceof AgentError && final.has(error.code))
+      await (isOver ? leave(consent, owner, error) : reopen(consent, owner, error)).catch(() => undefined)
       settle(state, (waiter) => waiter.reject(error))
       return error instanceof AgentError && error.code === 'other_person' ? 'other_person' : 'failed'
     } finally {
@@ -268,8 +272,18 @@ export function createPendingConsents({
       await consents.remove(owner, consent.id)
       return
     }
-    const { code, message, error: said } = error
-    await put(owner, { ...consent, until: now() + seconds.ended, ended: { code, message, error: said } })
+    await put(owner, { ...consent, until: now() + seconds.ended, ended: failureOf(error) })
+  }
+
+  /** A code gave nothing: another one may. */
+  async function reopen({ id, state }: PendingConsent, owner: string, error: unknown): Promise<void> {
+    const there = (await list(owner)).find((each) => each.id === id)
+    if (there?.state === state) await put(owner, { ...there, exchangedAt: undefined, failed: failureOf(error) })
+  }
+
+  /** Whether a person can still bring an answer. */
+  async function isAnswered({ state }: PendingConsent, owner: string): Promise<boolean> {
+    return !(await list(owner)).some((each) => each.state === state && isPending(each))
   }
 
   function keepWay({ state }: PendingConsent, owner: string, way: OpenConsent): void {
@@ -289,13 +303,13 @@ export function createPendingConsents({
       const consent = (await list(owner)).find(({ id }) => id === idOf(need))
       if (!consent) return undefined
       if (await isUnderway(consent, owner)) return { consent, way: undefined }
-      if (!isPending(consent) || consent.askedUntil <= now()) return undefined
+      if (!isOpen(consent)) return undefined
+      // Nobody waits for one that is only shown: each of several processes would begin another.
+      if (!canAsk) return { consent, way: undefined }
       // Of one that a process began which has ended nobody knows whether it was decided since.
       const way = ways.get(consent.state)?.way
       if (way) return { consent, way }
-      // Nobody waits for one that is only shown: each of several processes would begin another.
-      const isNew = !canAsk && Math.abs(preciseClock() - consent.begunAt) < seconds.shown
-      return consents.isShared && (isNew || (await isAlive(owner, consent.id))) ? { consent, way } : undefined
+      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, way } : undefined
     },
 
     async leftBehind(need, owner) {
@@ -307,9 +321,8 @@ export function createPendingConsents({
       if (consents.isShared) await consents.beat(owner, consent.id)
       const there = (await consents.add(owner, consent)) as PendingConsent
       if (there.state !== consent.state) {
-        const isOpen = isPending(there) && there.askedUntil > now()
         if (await isUnderway(there, owner)) return false
-        if (consents.isShared && isOpen && (await isAlive(owner, consent.id))) return false
+        if (consents.isShared && isOpen(there) && (await isAlive(owner, consent.id))) return false
         // Whoever still has that page open may decide on it, too.
         if (isPending(there)) await put(owner, { ...there, id: `${there.id} ${there.state}` })
         await put(owner, consent)
@@ -343,8 +356,8 @@ export function createPendingConsents({
         throw error
       } finally {
         ended.abort()
-        // Given up, it is still pending: a person may decide it for the next request.
-        if (!signal.aborted) closeWay(consent.state)
+        // Given up, or after a code that gave nothing, it is still pending: a person may decide it for the next request.
+        if (!signal.aborted && (await isAnswered(consent, owner).catch(() => true))) closeWay(consent.state)
         if (waiter) waiters.delete(waiter)
         if (waiters.size === 0 && !held.isDecided) {
           settle(consent.state, () => undefined)
@@ -381,12 +394,27 @@ export function createPendingConsents({
       if (!answer) return refuse('malformed')
       if (!(await consents.remove(owner, consent.id))) return refuse('unknown')
       if (consents.isShared) await consents.beat(owner, consent.id)
-      await put(owner, { ...consent, exchangedAt: now() })
+      await put(owner, { ...consent, exchangedAt: now(), failed: undefined })
       const held = waiting.get(consent.state)
       if (held) held.isDecided = true
       return { matched: true, answer, finished: finish(consent, answer, owner) }
     },
   }
+}
+
+/** What an auth server, or the agent itself, said of a code that was exchanged or is refused for good. */
+const final: ReadonlySet<AgentErrorCode> = new Set([
+  'access_denied',
+  'auth_token_refused',
+  'other_person',
+  'session_forgotten',
+])
+
+function failureOf(thrown: unknown): Failure {
+  if (!(thrown instanceof AgentError))
+    return { code: 'token_request_failed', message: 'The auth server did not answer.', error: undefined }
+  const { code, message, error } = thrown
+  return { code, message, error }
 }
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
