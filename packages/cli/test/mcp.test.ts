@@ -2,6 +2,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
@@ -264,6 +265,73 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
     expect(await bridge.call('hello')).toEqual({ text: 'hello', isError: false })
     bridge.heard.length = 0
     await expect.poll(() => bridge.heard.length > 0 || server.toolsChanged()).toBe(true)
+  })
+})
+
+/** What a browser gets there: the page of the agent, or that nobody answers. */
+const reload = (back: string) =>
+  fetch(back).then(
+    async (response) => /data-state="(\w+)"/.exec(await response.text())?.[1],
+    () => 'nobody',
+  )
+
+async function killed(bridge: Awaited<ReturnType<typeof openClient>>): Promise<void> {
+  process.kill(bridge.pid() ?? 0, 'SIGKILL')
+  await bridge.close()
+}
+
+describe('a decision that no bridge hears', () => {
+  it.each(eras)('after a restart the same page is gone on with, and its end is reloaded (%s)', async (client) => {
+    const flags = ['--patience', '0.5']
+    const { bridge, given } = await open({ client, server: 'stateless' }, { flags })
+    await bridge.call('read')
+    const page = await bridge.pageOnStderr()
+    await killed(bridge)
+    const back = await decideAs(createScriptedUser(fetch), page, 'grant')
+    expect(await reload(back)).toBe('nobody')
+    // The bridge that asked counts as alive for some seconds.
+    await setTimeout(9000)
+    const next = await openClient(client, given)
+    await next.tools()
+    const waiting = await next.call('read')
+    expect(waiting).toEqual({ text: expect.stringContaining('reload it there'), isError: true })
+    expect(await next.pageOnStderr(), 'nobody is asked twice').toBe(page)
+    expect(await reload(back)).toBe('allowed')
+    expect(await next.call('read')).toEqual({ text: 'read', isError: false })
+    expect(pagesIn(next.stderr())).toEqual([page])
+  })
+
+  it.each(['first', 'second'] as const)(
+    'of two bridges to one server, the %s ends: the other hears it',
+    async (which) => {
+      const flags = ['--patience', '0.5']
+      const { bridge: first, given } = await open({ client: 'sessions', server: 'sessions' }, { flags })
+      const second = await openClient('sessions', given)
+      const [asks, stays] = which === 'first' ? [first, second] : [second, first]
+      await asks.call('read')
+      const page = await asks.pageOnStderr()
+      await killed(asks)
+      const back = await decideAs(createScriptedUser(fetch), page, 'grant')
+      await setTimeout(9000)
+      if (which === 'second') {
+        // The port of the second is known to nobody before.
+        await stays.call('read')
+        expect(await stays.pageOnStderr()).toBe(page)
+      }
+      await expect.poll(() => reload(back)).toBe('allowed')
+      expect(await stays.call('read')).toEqual({ text: 'read', isError: false })
+    },
+  )
+
+  it('a code that somebody made up for a pending consent takes nothing away', async () => {
+    const { bridge } = await open({ client: 'sessions', server: 'sessions' })
+    const call = bridge.call('read')
+    const back = await decideAs(createScriptedUser(fetch), await bridge.pageOnStderr(), 'grant')
+    const junk = new URL(back)
+    junk.searchParams.set('code', 'junk')
+    expect(await reload(junk.href)).toBe('failed')
+    expect(await reload(back)).toBe('allowed')
+    expect(await call).toEqual({ text: 'read', isError: false })
   })
 })
 

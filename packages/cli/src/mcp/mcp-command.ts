@@ -40,7 +40,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
       const bridge = createBridge({
         url,
         fetch: own.agent.fetch,
-        consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
+        consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show, hear: port.hear }),
         tell: (message) => output.write(serializeMessage(message)),
         clientReads: output.read,
         describe: (error) => describe(error, url),

@@ -8,6 +8,11 @@ export interface CallbackPort {
   /** Gives the agent what they bring, and tells the desk what came of it. */
   serve(handler: (request: Request) => Promise<Response>, desk: ConsentDesk): void
   /**
+   * Has those heard, too, who decide on a page that another bridge of the agent showed, as soon as that has ended. False where
+   * they come back to where no bridge can be.
+   */
+  hear(page: string): Promise<boolean>
+  /**
    * An address that leads to a page, once: what a program is started with other users of this machine can read, and whoever has the
    * address of a consent can answer it.
    */
@@ -18,32 +23,93 @@ export interface CallbackPort {
 /** Most pages that are led to. */
 const mostLinks = 1000
 
+/** Most ports of other bridges that are taken over. */
+const mostPorts = 20
+
+/** Milliseconds between two tries to take over from a bridge that ended. */
+const takeover = 1000
+
+const needed = 'people come back to it who decided'
+
 /**
  * Opens the port. It is the same each time where it is free: whoever decides after the bridge was started again finds the new one
- * there.
+ * there. Where another bridge to the same server has it, it is taken over when that one ends.
  */
 export async function openCallbackPort(folder: string, url: string): Promise<CallbackPort> {
-  const port = await openPort(usualPort(folder, url))
-  const origin = `http://127.0.0.1:${port.port}`
+  const usual = usualPort(folder, url)
+  const own = await listen(usual, needed).catch(() => listen(0, needed))
   const links = new Map<string, string | undefined>()
+  /** Ports of other bridges; undefined: they have them still. */
+  const others = new Map<number, OpenPort | undefined>()
+  let serving: Pick<Callback, 'handler' | 'desk'> | undefined
+  let opening: Promise<unknown> = Promise.resolve()
+  let isClosed = false
+
+  function serveAt(open: OpenPort): void {
+    const origin = originOf(open.port)
+    const given = serving
+    if (given) open.serve((request) => answer(request, { ...given, origin, links }), origin)
+  }
+
+  async function takeOver(port: number): Promise<void> {
+    if (others.get(port) || isClosed) return
+    const opened = await listen(port, needed).catch(() => undefined)
+    if (!opened) return
+    others.set(port, opened)
+    serveAt(opened)
+  }
+
+  function takeAllOver(): Promise<unknown> {
+    opening = opening.then(() => Promise.all([...others.keys()].map(takeOver)))
+    return opening
+  }
+
+  if (own.port !== usual) others.set(usual, undefined)
+  const again = setInterval(() => void takeAllOver(), takeover).unref()
   return {
-    redirectUri: `${origin}/callback`,
-    serve: (handler, desk) => port.serve((request) => answer(request, { origin, links, handler, desk }), origin),
+    redirectUri: `${originOf(own.port)}${callbackPath}`,
+    serve(handler, desk) {
+      serving = { handler, desk }
+      for (const open of [own, ...others.values()]) if (open) serveAt(open)
+    },
+    async hear(page) {
+      const port = callbackPortOf(page)
+      if (port === undefined) return false
+      if (port === own.port || others.has(port)) return true
+      const [oldest] = others.keys()
+      if (others.size >= mostPorts && oldest !== undefined) {
+        await others.get(oldest)?.close()
+        others.delete(oldest)
+      }
+      others.set(port, undefined)
+      await takeAllOver()
+      return true
+    },
     leadTo(page) {
       const pathname = `/open/${randomBytes(24).toString('base64url')}`
       const [oldest] = links.keys()
       if (links.size >= mostLinks && oldest !== undefined) links.delete(oldest)
       links.set(pathname, page)
-      return origin + pathname
+      return originOf(own.port) + pathname
     },
-    close: () => port.close(),
+    async close() {
+      isClosed = true
+      clearInterval(again)
+      await opening
+      await Promise.all([own, ...others.values()].map((open) => open?.close()))
+    },
   }
 }
 
-async function openPort(usual: number): Promise<OpenPort> {
-  const needed = 'people come back to it who decided'
-  // Another bridge to the same server has it, or another program.
-  return listen(usual, needed).catch(() => listen(0, needed))
+const callbackPath = '/callback'
+
+const originOf = (port: number) => `http://127.0.0.1:${port}`
+
+/** The port of this machine that a page sends people back to; undefined where no bridge can be. */
+function callbackPortOf(page: string): number | undefined {
+  const redirect = new URL(page).searchParams.get('redirect_uri') ?? ''
+  const [, port] = /^http:\/\/127\.0\.0\.1:(\d{4,5})\/callback$/.exec(redirect) ?? []
+  return port === undefined ? undefined : Number(port)
 }
 
 /** A port for private use (RFC 6335 §6) that Linux gives to no connection; always the same for one agent and server. */
@@ -66,7 +132,7 @@ async function answer(request: Request, { origin, links, handler, desk }: Callba
     return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
   const { pathname, searchParams } = new URL(request.url)
   if (links.has(pathname) && request.method === 'GET') return follow(pathname, links)
-  if (pathname !== '/callback') return new Response('There is nothing here.\n', { status: 404 })
+  if (pathname !== callbackPath) return new Response('There is nothing here.\n', { status: 404 })
   const response = await handler(request)
   // What fits no consent changed nothing.
   if (response.ok) desk.note(searchParams.get('state'), searchParams.has('error') ? 'denied' : 'allowed')

@@ -29,6 +29,11 @@ export interface AskedFor {
   toClient: (message: Message) => void
 }
 
+interface ShownFor extends AskedFor {
+  /** What the person must do besides; empty, or after a blank. */
+  next: string
+}
+
 export interface ConsentAskerOptions {
   host: string
   desk: ConsentDesk
@@ -36,6 +41,8 @@ export interface ConsentAskerOptions {
   patience: number
   /** Puts the page into answers, which the model reads. */
   isUrlInAnswers: boolean
+  /** Has the person heard who comes back from a page; false where they must bring the address themselves. */
+  hear: (page: string) => Promise<boolean>
   /** Shows the person a page where the client cannot. */
   show: (text: string, page: string) => void
 }
@@ -52,6 +59,8 @@ export interface ConsentAsker {
   /** The person did not want to see a page, by its mark: the next request asks them anew. */
   declined(mark: string): void
 }
+
+const bringAddress = 'Then give the address where your browser ends to “countersign tokens add”.'
 
 /** Milliseconds that a page counts as shown which the person wanted to see. */
 const shownFor = 300_000
@@ -82,7 +91,9 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     if (!hasAgreed && agreedTo !== undefined && desk.isDenied(agreedTo))
       throw new AnsweredInstead(answerInWords(asked, endings.denied))
     const given = new AbortController()
-    const declined = hasAgreed ? undefined : showPage(page, asked, given.signal)
+    const next = (await options.hear(page)) ? '' : ` ${bringAddress}`
+    signal.throwIfAborted()
+    const declined = hasAgreed ? undefined : showPage(page, { ...asked, next }, given.signal)
     if (hasAgreed) note(page, shownFor)
     const left = patience - (performance.now() - since) / 1000
     const decision = desk.decision(page, Math.max(left, 0), signal)
@@ -97,10 +108,11 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   }
 
   /** Shows the page in the client or here; resolves only where the person does not want to see it. */
-  function showPage(page: string, asked: AskedFor, decided: AbortSignal): Promise<'declined'> | undefined {
+  function showPage(page: string, asked: ShownFor, decided: AbortSignal): Promise<'declined'> | undefined {
     if (isShown(page)) return undefined
-    const { client, capabilities, request } = asked
-    const message = `Countersign: ${host} needs your consent for ${subjectOf(request)}. Decide at ${new URL(page).host}.`
+    const { client, capabilities, request, next } = asked
+    const needs = `${host} needs your consent for ${subjectOf(request)}`
+    const message = `Countersign: ${needs}. Decide at ${new URL(page).host}.${next}`
     if (!opensUrls(capabilities)) {
       note(page, shownFor)
       showHere(page, asked)
@@ -111,8 +123,8 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     return showInClient(page, { client, message, decided })
   }
 
-  function showHere(page: string, { client, request, toClient }: AskedFor): void {
-    const text = `${host} needs your consent for ${subjectOf(request)}. Decide here: ${page}`
+  function showHere(page: string, { client, request, toClient, next }: ShownFor): void {
+    const text = `${host} needs your consent for ${subjectOf(request)}. Decide here: ${page}${next}`
     options.show(text, page)
     const { progressToken } = metaOf(request)
     if (progressToken !== undefined)
@@ -159,7 +171,8 @@ function subjectOf({ method, params }: RpcRequest): string {
 
 function waitingText(host: string, page: string | undefined): string {
   const where = page === undefined ? 'on the page that was opened or shown to you' : `at ${page}`
-  return `Waiting for your consent: ${host} needs it for this. Decide ${where}, then ask again; nothing is lost meanwhile.`
+  const next = 'If you have decided, and your browser could not reach the page after that, reload it there.'
+  return `Waiting for your consent: ${host} needs it for this. Decide ${where}, then ask again; nothing is lost meanwhile. ${next}`
 }
 
 interface AnsweredFor {
