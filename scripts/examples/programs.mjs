@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StdioClientTransport } from '@modelcontextprotocol/sdk/client/stdio.js'
 import { openKeyService } from './key-service.mjs'
 import { countersign, freePort } from './parties.mjs'
 import { createPerson } from './person.mjs'
@@ -124,26 +126,75 @@ async function webApp(stage) {
   }
 }
 
-/** An MCP server of one SDK generation, asked by a client of the newer one. */
-async function mcp(stage, server) {
-  const programs = programsOf(stage)
+/** Serves an MCP server of one SDK generation while it is asked. */
+async function withNotes(stage, server, ask) {
   const { root, cwd, authServer } = stage
-  const { env: own } = await ownAgent(stage)
   await countersign(root, ['keys', 'generate', '--out', 'resource-key.json'], { cwd }).ended
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
-  const served = programs.run(server, { ID: id, PORT: port, AUTH_SERVER: authServer })
+  const served = programsOf(stage).run(server, { ID: id, PORT: port, AUTH_SERVER: authServer })
   try {
     await untilServed(id)
-    const env = { ...own, MCP_SERVER: `${id}/mcp` }
-    const first = await runAndAllow(programs, 'mcp-client', env)
-    assert.equal(first.status, 0, first.stdout)
-    assert.match(first.printed, /^Note 7 of \S+\.\n$/)
-    const second = await programs.run('mcp-client', env).ended
-    assert.deepEqual([second.status, second.stdout], [0, first.printed], second.stderr)
+    await ask(`${id}/mcp`)
   } finally {
     await served.stop()
   }
+}
+
+const note = /^Note 7 of \S+\.$/
+
+/** A client of one SDK generation, at the server of one. */
+async function mcp(stage, server, client) {
+  const programs = programsOf(stage)
+  const { env: own } = await ownAgent(stage)
+  await withNotes(stage, server, async (url) => {
+    const env = { ...own, MCP_SERVER: url }
+    const first = await runAndAllow(programs, client, env)
+    assert.deepEqual([first.status, note.test(first.printed.trimEnd())], [0, true], first.stdout)
+    const second = await programs.run(client, env).ended
+    assert.deepEqual([second.status, second.stdout], [0, first.printed], second.stderr)
+  })
+}
+
+/** An app starts what its configuration says; the package is this checkout's, and the server the one at hand. */
+async function appOnThisMachine(stage) {
+  const { root, cwd, examples, authServer } = stage
+  const home = join(cwd, 'home')
+  const id = `http://127.0.0.1:${await freePort()}`
+  const init = ['init', '--id', id, '--auth-server', authServer]
+  const made = await countersign(root, init, { cwd, env: { COUNTERSIGN_HOME: home } }).ended
+  assert.equal(made.status, 0, made.stderr)
+  const file = JSON.parse(readFileSync(join(examples, 'claude_desktop_config.json'), 'utf8'))
+  const { command, args, ...others } = file.mcpServers.notes
+  const [yes, name, mcpCommand, address] = args
+  const manifest = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8'))
+  assert.deepEqual([command, yes, name, mcpCommand, args.length, others], ['npx', '-y', manifest.name, 'mcp', 4, {}])
+  assert.equal(new URL(address).pathname, '/mcp')
+  await withNotes(stage, 'mcp-server', async (url) => {
+    const transport = new StdioClientTransport({
+      command: process.execPath,
+      args: [join(root, 'packages/cli', manifest.bin.countersign), mcpCommand, url],
+      env: { COUNTERSIGN_HOME: home },
+      stderr: 'pipe',
+    })
+    const client = new Client({ name: 'app', version: '1' })
+    let said = ''
+    const page = new Promise((resolve) => {
+      transport.stderr.on('data', (text) => {
+        said += text
+        const [, found] = /Decide here: (\S+)/.exec(said) ?? []
+        if (found) resolve(found)
+      })
+    })
+    try {
+      await client.connect(transport)
+      const call = client.callTool({ name: 'read_note', arguments: { id: '7' } })
+      await createPerson('testuser').visit(await page)
+      assert.match((await call).content[0].text, note)
+    } finally {
+      await client.close()
+    }
+  })
 }
 
 async function pythonThroughSidecar(stage) {
@@ -251,12 +302,27 @@ export const checks = [
   {
     files: ['mcp-server.ts', 'mcp-client.ts'],
     name: 'a tool of an MCP server is called once its person has allowed it',
-    run: (stage) => mcp(stage, 'mcp-server'),
+    run: (stage) => mcp(stage, 'mcp-server', 'mcp-client'),
   },
   {
     files: ['mcp-server-sdk1.ts', 'mcp-client.ts'],
     name: 'the same of a server of the SDK before',
-    run: (stage) => mcp(stage, 'mcp-server-sdk1'),
+    run: (stage) => mcp(stage, 'mcp-server-sdk1', 'mcp-client'),
+  },
+  {
+    files: ['mcp-server.ts', 'mcp-client-sdk1.ts'],
+    name: 'the same by a client of the SDK before',
+    run: (stage) => mcp(stage, 'mcp-server', 'mcp-client-sdk1'),
+  },
+  {
+    files: ['mcp-server-sdk1.ts', 'mcp-client-sdk1.ts'],
+    name: 'the same of both of the SDK before',
+    run: (stage) => mcp(stage, 'mcp-server-sdk1', 'mcp-client-sdk1'),
+  },
+  {
+    files: ['claude_desktop_config.json'],
+    name: 'an app that starts what its configuration says calls a tool',
+    run: appOnThisMachine,
   },
   { files: ['python/orders.py'], name: 'Python asks through the sidecar', run: pythonThroughSidecar },
   { files: ['kms-signer.ts'], name: 'a key service signs, also after a 429', run: keyInKeyService },

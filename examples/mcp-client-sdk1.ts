@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs'
+import { Client } from '@modelcontextprotocol/sdk/client/index.js'
+import { StreamableHTTPClientTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js'
+import { createSigner } from 'countersign'
+import { createAgent } from 'countersign/agent'
+import { mcpTimeouts } from 'countersign/agent/mcp'
+import { fileStore, loopbackConsent } from 'countersign/node'
+
+const {
+  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
+  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  MCP_SERVER = 'https://notes.example/mcp',
+} = process.env
+
+const agent = createAgent({
+  id: AGENT_ID,
+  signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
+  authServers: [AUTH_SERVER],
+  consent: loopbackConsent(), // asks in the terminal, and opens your browser
+  consentTimeout: 1800,
+  store: fileStore('./state'), // and never asks twice
+  allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
+})
+
+const timeouts = mcpTimeouts({ patience: 1800 }) // a person takes longer than clients wait by themselves
+const client = new Client({ name: 'planner', version: '1.0.0' })
+const transport = new StreamableHTTPClientTransport(new URL(MCP_SERVER), { fetch: agent.fetch })
+await client.connect(transport as never, timeouts)
+const note = await client.callTool({ name: 'read_note', arguments: { id: '7' } }, undefined, timeouts)
+for (const part of note.content as { text?: string }[]) if (part.text !== undefined) console.log(part.text)
+await client.close()

@@ -1,0 +1,114 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { createSigner } from 'countersign'
+import { createAgent } from 'countersign/agent'
+import { describe, expect, it } from 'vitest'
+import { openClient } from './mcp/clients.js'
+import { openNotes } from './mcp/notes-server.js'
+import type { ServerEra } from './mcp/protected-server.js'
+import { openRuleServer } from './mcp/rule-server.js'
+import { newAgent, openParties } from './own-agent.js'
+import { decidesAt } from './terminal-person.js'
+
+const parties = openParties()
+
+const eras: readonly ServerEra[] = ['sessions', 'stateless']
+const pairs = eras.flatMap((client) => eras.map((server) => ({ client, server })))
+
+const pagesIn = (stderr: string) => [...stderr.matchAll(/Decide here: (\S+)/g)].map(([, page = '']) => page)
+
+const keyOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'key-1.json'), 'utf8'))
+
+describe.each(pairs)(
+  'countersign mcp on protectMcp, a client of the era “$client” on a server of “$server”',
+  (pair) => {
+    it('asks for each tool what it needs; the session that was opened before goes on', async () => {
+      const { authServer } = parties
+      const { folder } = await newAgent([authServer])
+      const notes = await openNotes(pair.server, authServer)
+      const bridge = await openClient(pair.client, { url: notes.url, folder })
+      expect(await bridge.tools()).toEqual(['hello', 'count', 'read', 'write'])
+      expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
+      for (const [at, tool] of ['read', 'write'].entries()) {
+        const call = bridge.call(tool)
+        await expect.poll(() => pagesIn(bridge.stderr())).toHaveLength(at + 1)
+        decidesAt('grant').decide(pagesIn(bridge.stderr())[at] ?? '')
+        expect(await call).toEqual({ text: tool, isError: false })
+      }
+      expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
+      expect(notes.sessions()).toBe(pair.server === 'sessions' ? 1 : 0)
+    })
+
+    it('of a person who says no, and then yes', async () => {
+      const { authServer } = parties
+      const { folder } = await newAgent([authServer])
+      const notes = await openNotes(pair.server, authServer)
+      const bridge = await openClient(pair.client, { url: notes.url, folder })
+      for (const decision of ['deny', 'grant'] as const) {
+        const pages = pagesIn(bridge.stderr()).length
+        const call = bridge.call('read')
+        await expect.poll(() => pagesIn(bridge.stderr())).toHaveLength(pages + 1)
+        decidesAt(decision).decide(pagesIn(bridge.stderr())[pages] ?? '')
+        expect((await call).isError).toBe(decision === 'deny')
+      }
+    })
+  },
+)
+
+describe.each(eras)('a token that ends in the middle, of a client of the era “%s”', (client) => {
+  it.each([
+    ['that can be renewed', true],
+    ['that a rule gives anew', false],
+  ])('%s: the session goes on, nobody is asked, and what the server pushes is heard', async (_what, isRefreshed) => {
+    const { folder } = await newAgent([])
+    const { d: _private, ...jwk } = keyOf(folder)
+    const rules = await openRuleServer({ lifetime: 9, isRefreshed, jwk })
+    const notes = await openNotes('sessions', rules.id)
+    const bridge = await openClient(client, { url: notes.url, folder, flags: ['--auth-server', rules.id] })
+    expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
+    if (client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
+    expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
+    await setTimeout(10_000)
+    expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
+    expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
+    expect(notes.sessions()).toBe(1)
+    expect(new Set(rules.given)).toEqual(new Set(['notes.read']))
+    expect(rules.given.length).toBeGreaterThan(1)
+    expect(bridge.stderr()).not.toContain('Decide here')
+    bridge.heard.length = 0
+    await expect.poll(() => bridge.heard.length > 0 || notes.toolsChanged()).toBe(true)
+    expect(bridge.heard).toContain('notifications/tools/list_changed')
+  })
+})
+
+it('another agent gets nothing from a session of the bridge’s', async () => {
+  const { folder } = await newAgent([])
+  const { d: _private, ...jwk } = keyOf(folder)
+  const rules = await openRuleServer({ lifetime: 600, isRefreshed: false, jwk })
+  const notes = await openNotes('sessions', rules.id)
+  const bridge = await openClient('sessions', { url: notes.url, folder, flags: ['--auth-server', rules.id] })
+  expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
+  const other = await newAgent([])
+  const stop = other.start(['mcp', notes.url])
+  const thief = createAgent({
+    id: other.id,
+    signer: await createSigner(keyOf(other.folder)),
+    authServers: [],
+    redirectUri: 'http://127.0.0.1:50000/callback',
+    allowInsecureLoopback: true,
+  })
+  const response = await thief.fetch(notes.url, {
+    method: 'POST',
+    headers: {
+      accept: 'application/json, text/event-stream',
+      'content-type': 'application/json',
+      'mcp-session-id': notes.lastSession() ?? '',
+      'mcp-protocol-version': '2025-11-25',
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'count' } }),
+  })
+  expect(response.status).toBe(404)
+  await stop.stop()
+  expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
+})

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import { McpServer as SessionServer } from '@modelcontextprotocol/sdk/server/mcp.js'
+import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js'
+import { createMcpHandler, McpServer } from '@modelcontextprotocol/server'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createNodeListener } from 'countersign/node'
+import { createResource } from 'countersign/resource'
+import { protectMcp } from 'countersign/resource/mcp'
+import { onTestFinished } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
+import type { ServerEra } from './protected-server.js'
+
+export interface NotesServer {
+  url: string
+  /** How many sessions were opened. */
+  sessions: () => number
+  /** Tells every session that its tools have changed. */
+  toolsChanged: () => void
+  /** The last session that a request named. */
+  lastSession: () => string | undefined
+}
+
+const said = (text: string) => ({ content: [{ type: 'text' as const, text }] })
+
+const table = { tools: { hello: '', count: '', read: 'notes.read', write: 'notes.read notes.write' } }
+
+/** A server of one SDK generation behind `protectMcp`, which counts in each session; without sessions, in all. */
+export async function openNotes(era: ServerEra, authServer: string): Promise<NotesServer> {
+  const port = await freePort()
+  const id = `http://127.0.0.1:${port}`
+  const resource = createResource({
+    id,
+    signer: await createSigner(await generatePrivateJwk({ kid: 'resource-1' })),
+    authServer,
+    scopes: { 'notes.read': 'See your notes', 'notes.write': 'Change your notes' },
+    discovery: { renewalInterval: 1, failureAge: 0 },
+    allowInsecureLoopback: true,
+  })
+  const mcp = protectMcp(resource, table)
+  const opened: SessionServer[] = []
+  let lastSession: string | undefined
+  const answer = era === 'sessions' ? withSessions() : withoutSessions()
+
+  function withoutSessions() {
+    let count = 0
+    const handler = createMcpHandler(() => {
+      const server = new McpServer({ name: 'notes', version: '2' })
+      for (const name of Object.keys(table.tools))
+        server.registerTool(name, {}, async () => said(name === 'count' ? `count ${++count}` : name))
+      return server
+    })
+    return createNodeListener(mcp.around(handler.fetch), { origin: id })
+  }
+
+  function withSessions() {
+    const transports = new Map<string, StreamableHTTPServerTransport>()
+    return (request: IncomingMessage & { body?: unknown }, response: ServerResponse) =>
+      mcp.middleware(request, response, async () => {
+        lastSession = request.headers['mcp-session-id']?.toString() ?? lastSession
+        const known = transports.get(request.headers['mcp-session-id']?.toString() ?? '')
+        if (known) return known.handleRequest(request, response, request.body)
+        const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
+          sessionIdGenerator: randomUUID,
+          onsessioninitialized: (session) => void transports.set(session, transport),
+        })
+        await openSession().connect(transport as never)
+        return transport.handleRequest(request, response, request.body)
+      })
+  }
+
+  function openSession(): SessionServer {
+    let count = 0
+    const server = new SessionServer({ name: 'notes', version: '1' })
+    for (const name of Object.keys(table.tools))
+      server.registerTool(name, {}, async () => said(name === 'count' ? `count ${++count}` : name))
+    opened.push(server)
+    return server
+  }
+
+  const documents = createNodeListener((request) => resource.handler(request), { origin: id })
+  const server = createServer((request, response) => {
+    const isMcp = request.url === '/mcp'
+    void (isMcp ? answer(request, response) : documents(request, response))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  return {
+    url: `${id}/mcp`,
+    sessions: () => opened.length,
+    toolsChanged: () => opened.forEach((each) => void each.sendToolListChanged()),
+    lastSession: () => lastSession,
+  }
+}
