@@ -323,6 +323,19 @@ describe('a decision that no bridge hears', () => {
     },
   )
 
+  it('a page that another command had shown leads to no bridge: its end is given to “tokens add”', async () => {
+    const { bridge, agent, given } = await open({ client: 'sessions', server: 'sessions' })
+    const read = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'read', arguments: {} } }
+    const fetched = await agent.run(['fetch', '--no-consent', '--json', JSON.stringify(read), given.url])
+    const call = bridge.call('read')
+    const page = await bridge.pageOnStderr()
+    expect(fetched.stderr).toContain(page)
+    expect(bridge.stderr()).toContain('give the address where your browser ends to “countersign tokens add”')
+    const back = await decideAs(createScriptedUser(fetch), page, 'grant')
+    expect(await agent.run(['tokens', 'add', back])).toMatchObject({ status: 0 })
+    expect(await call).toEqual({ text: 'read', isError: false })
+  })
+
   it('a code that somebody made up for a pending consent takes nothing away', async () => {
     const { bridge } = await open({ client: 'sessions', server: 'sessions' })
     const call = bridge.call('read')
