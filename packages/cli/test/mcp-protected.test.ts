@@ -37,7 +37,7 @@ describe.each(pairs)(
         expect(await call).toEqual({ text: tool, isError: false })
       }
       expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
-      expect(notes.sessions()).toBe(pair.server === 'sessions' ? 1 : 0)
+      await expect.poll(notes.sessions).toBe(pair.server === 'sessions' ? 1 : 0)
     })
 
     it('of a person who says no, and then yes', async () => {
@@ -72,7 +72,7 @@ describe.each(eras)('a token that ends in the middle, of a client of the era “
     await setTimeout(10_000)
     expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
     expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
-    expect(notes.sessions()).toBe(1)
+    await expect.poll(notes.sessions).toBe(1)
     expect(new Set(rules.given)).toEqual(new Set(['notes.read']))
     expect(rules.given.length).toBeGreaterThan(1)
     expect(bridge.stderr()).not.toContain('Decide here')
@@ -90,7 +90,9 @@ it('another agent gets nothing from a session of the bridge’s', async () => {
   const bridge = await openClient('sessions', { url: notes.url, folder, flags: ['--auth-server', rules.id] })
   expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
   const other = await newAgent([])
-  const stop = other.start(['mcp', notes.url])
+  const running = other.start(['mcp', notes.url])
+  const published = () => fetch(`${other.id}/jwks.json`).then(({ status }) => status, String)
+  await expect.poll(published).toBe(200)
   const thief = createAgent({
     id: other.id,
     signer: await createSigner(keyOf(other.folder)),
@@ -109,6 +111,6 @@ it('another agent gets nothing from a session of the bridge’s', async () => {
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'count' } }),
   })
   expect(response.status).toBe(404)
-  await stop.stop()
+  await running.stop()
   expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
 })

@@ -13,7 +13,7 @@ import type { ServerEra } from './protected-server.js'
 
 export interface NotesServer {
   url: string
-  /** How many sessions were opened. */
+  /** How many sessions are open. */
   sessions: () => number
   /** Tells every session that its tools have changed. */
   toolsChanged: () => void
@@ -39,6 +39,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   })
   const mcp = protectMcp(resource, table)
   const opened: SessionServer[] = []
+  const transports = new Map<string, StreamableHTTPServerTransport>()
   let lastSession: string | undefined
   const answer = era === 'sessions' ? withSessions() : withoutSessions()
 
@@ -54,7 +55,6 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   }
 
   function withSessions() {
-    const transports = new Map<string, StreamableHTTPServerTransport>()
     return (request: IncomingMessage & { body?: unknown }, response: ServerResponse) =>
       mcp.middleware(request, response, async () => {
         lastSession = request.headers['mcp-session-id']?.toString() ?? lastSession
@@ -63,6 +63,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
         const transport: StreamableHTTPServerTransport = new StreamableHTTPServerTransport({
           sessionIdGenerator: randomUUID,
           onsessioninitialized: (session) => void transports.set(session, transport),
+          onsessionclosed: (session) => void transports.delete(session),
         })
         await openSession().connect(transport as never)
         return transport.handleRequest(request, response, request.body)
@@ -90,7 +91,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   })
   return {
     url: `${id}/mcp`,
-    sessions: () => opened.length,
+    sessions: () => transports.size,
     toolsChanged: () => opened.forEach((each) => void each.sendToolListChanged()),
     lastSession: () => lastSession,
   }
