@@ -82,7 +82,8 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   const documents = createNodeListener((request) => resource.handler(request), { origin: id })
   const server = createServer((request, response) => {
     const isMcp = request.url === '/mcp'
-    void (isMcp ? answer(request, response) : documents(request, response))
+    if (isMcp) answer(request, response)
+    else documents(request, response)
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   onTestFinished(() => {
@@ -92,7 +93,9 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   return {
     url: `${id}/mcp`,
     sessions: () => transports.size,
-    toolsChanged: () => opened.forEach((each) => void each.sendToolListChanged()),
+    toolsChanged() {
+      for (const each of opened) each.sendToolListChanged()
+    },
     lastSession: () => lastSession,
   }
 }

@@ -51,10 +51,12 @@ export async function openRuleServer({ lifetime, isRefreshed, jwk }: RuleServerO
   const server = createServer((incoming, outgoing) => {
     const chunks: Buffer[] = []
     incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
-    incoming.on('end', async () => {
-      const document = documents[incoming.url ?? '']
-      const answer = document ?? (await answerForm(new URLSearchParams(Buffer.concat(chunks).toString())))
-      outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer))
+    incoming.on('end', () => {
+      const answered =
+        documents[incoming.url ?? ''] ?? answerForm(new URLSearchParams(Buffer.concat(chunks).toString()))
+      void Promise.resolve(answered).then((answer) =>
+        outgoing.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer)),
+      )
     })
   })
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))

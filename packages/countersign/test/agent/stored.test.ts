@@ -414,10 +414,13 @@ it('agents that can ask nobody name the page of a consent that is pending, whoev
       now: () => stage.clock.now + later,
       fetch: stage.toPeers,
     })
-  const pageOf = (later: number) =>
+  const pageOf = (later: number): Promise<string> =>
     open(later)
       .fetch(data)
-      .catch(({ url }: AgentError) => url ?? expect.fail())
+      .then(
+        () => expect.fail(),
+        ({ url }: AgentError) => url ?? expect.fail(),
+      )
   const page = await pageOf(0)
   expect(page).toContain(`${ids.authServer}/agent/auth?`)
   expect(await pageOf(60), 'nobody asks twice').toBe(page)
@@ -425,7 +428,7 @@ it('agents that can ask nobody name the page of a consent that is pending, whoev
   expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['auth', 'auth'])
   const answer = async (code: string) => {
     const callback = new URL(`${ids.agent}/callback?code=${code}`)
-    callback.searchParams.set('state', new URL(String(page)).searchParams.get('state') ?? '')
+    callback.searchParams.set('state', new URL(page).searchParams.get('state') ?? '')
     return (await open(60).handler(new Request(callback))).text()
   }
   const answering = stage.token.code
@@ -433,7 +436,7 @@ it('agents that can ask nobody name the page of a consent that is pending, whoev
   expect(await answer('expired')).toContain('data-state="failed"')
   stage.token.code = answering
   expect(await answer('a')).toContain('data-state="allowed"')
-  expect(await ((await open(60).fetch(data)) as Response).text()).toBe('data')
+  expect(await (await open(60).fetch(data)).text()).toBe('data')
 })
 
 it('where a code gave nothing, both processes that waited are told, and both ask anew', async () => {

@@ -11,7 +11,7 @@ export interface CallbackPort {
    * Has those heard, too, who decide on a page that another bridge of the agent showed, as soon as that has ended. False where
    * they come back to where no bridge can be.
    */
-  hear(page: string): Promise<boolean>
+  readonly hear: (page: string) => Promise<boolean>
   /**
    * An address that leads to a page, once: what a program is started with other users of this machine can read, and whoever has the
    * address of a consent can answer it.
@@ -96,7 +96,7 @@ export async function openCallbackPort(folder: string, url: string): Promise<Cal
       isClosed = true
       clearInterval(again)
       await opening
-      await Promise.all([own, ...others.values()].map((open) => open?.close()))
+      await Promise.all([own, ...others.values()].map(async (open) => open?.close()))
     },
   }
 }

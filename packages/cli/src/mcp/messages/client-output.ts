@@ -1,10 +1,10 @@
 /** What the client reads, at its pace. */
 export interface ClientOutput {
-  write(text: string): void
+  readonly write: (text: string) => void
   /** Resolves when the client has read what was written: until then nothing is read from a server. */
-  read(): Promise<void>
+  readonly read: () => Promise<void>
   /** Resolves when not too much waits for the client: until then nothing is read from it. */
-  room(): Promise<void>
+  readonly room: () => Promise<void>
 }
 
 /** Characters that may wait for a client which writes, and does not read: with fewer it may be about to. */
