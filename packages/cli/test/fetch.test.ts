@@ -139,6 +139,45 @@ describe('an API that needs a person', () => {
     expect(stderr).not.toContain('Access granted')
     expect(stderr, 'others write there').not.toContain('Waiting for you')
   })
+
+  it.each<[string, number]>([
+    ['an answer', 200],
+    ['a refusal', 500],
+  ])(
+    'with -v ends as without it, in time and by the first Ctrl-C, in %s that goes on and on',
+    async (_what, status) => {
+      const { origin, close } = await listenWith((_incoming, outgoing) => {
+        outgoing.writeHead(status)
+        const go = setInterval(() => outgoing.write('more and more\n'), 20)
+        outgoing.on('close', () => clearInterval(go))
+      })
+      onTestFinished(close)
+      const { run, start } = await newAgent()
+      expect(await run(['fetch', '-v', '-m', '1', origin])).toMatchObject({ status: 3 })
+      const running = start(['fetch', '-v', origin])
+      await running.seen(/AGENT REQUEST/)
+      await new Promise((soon) => setTimeout(soon, 500))
+      expect((await running.stop('SIGINT')).status).not.toBe(0)
+    },
+  )
+
+  it('with -v shows no body that is too long, and reads no more of it than it shows', async () => {
+    let sent = 0
+    const { origin, close } = await listenWith((_incoming, outgoing) => {
+      outgoing.writeHead(500)
+      const more = () => {
+        while (!outgoing.destroyed && outgoing.write(Buffer.alloc(65_536, 'a'))) sent += 65_536
+      }
+      outgoing.on('drain', more)
+      more()
+    })
+    onTestFinished(close)
+    const { run } = await newAgent()
+    const ended = await run(['fetch', '-v', '-f', origin])
+    expect(ended).toMatchObject({ status: 22, stdout: '' })
+    expect(ended.stderr).toContain('[more than 65536 bytes, which are not shown]')
+    expect(sent).toBeLessThan(20_000_000)
+  })
 })
 
 describe.skipIf(!canRunPeer())('an API in another language, of an older form', () => {

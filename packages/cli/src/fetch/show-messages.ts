@@ -16,5 +16,5 @@ export function showMessages(
     onEvent,
     showsBody: ({ ok }, to) => !ok || to === 'auth-server',
   })
-  return trace.sender('agent', (request) => fetch(request))
+  return trace.sender('agent', (request, sent) => fetch(request, sent))
 }

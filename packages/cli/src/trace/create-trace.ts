@@ -8,7 +8,7 @@ import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } fr
 export interface TraceOptions {
   /** Who answers at which origin. */
   parties: ReadonlyMap<string, Party>
-  /** Whether the body of an answer is shown, which is then read whole before the sender gets it. @default always */
+  /** Whether the body of an answer is shown: it is then read before the sender gets it, as far as it is shown. @default always */
   showsBody?: (response: Response, to: Party) => boolean
   /** Gets every event, in order. */
   onEvent: (event: TraceEvent) => void
@@ -16,8 +16,14 @@ export interface TraceOptions {
 
 /** Observes messages where they are sent and where they are received, and changes nothing about them. */
 export interface Trace {
-  /** The same `fetch`, seen from the sender's side. */
-  sender(from: Party, send: (request: Request) => Promise<Response>): typeof globalThis.fetch
+  /**
+   * The same `fetch`, seen from the sender's side. `send` gets the sender's signal beside the request: Node 20 forgets that of
+   * a request that only `fetch` holds.
+   */
+  sender(
+    from: Party,
+    send: (request: Request, sent: { signal: AbortSignal | null }) => Promise<Response>,
+  ): typeof globalThis.fetch
   /** The same handler, seen from the receiver's side. */
   receiver(to: Party, handler: Handler): Handler
   /** Notes that a person is asked to open a URL, whose page may show a code. */
@@ -40,6 +46,7 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
     sender(from, send) {
       return async (input, init) => {
         const request = new Request(input, init)
+        const { signal = null } = { ...(input instanceof Request && { signal: input.signal }), ...init }
         const exchange = ++exchanges
         const to = parties.get(new URL(request.url).origin) ?? 'peer'
         const seen = await readRequest(request, [...request.headers])
@@ -47,7 +54,7 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
         departed.add(departure)
         onEvent({ kind: 'request-sent', exchange, from, to, request: seen })
         try {
-          const response = await send(request)
+          const response = await send(request, { signal })
           const answer = await readResponse(response, showsBody(response, to))
           const elsewhere = departed.has(departure) ? { elsewhere: true as const } : {}
           onEvent({ kind: 'response-received', exchange, from, to, request: seen, response: answer, ...elsewhere })
@@ -106,6 +113,27 @@ async function readResponse(response: Response, showsBody = true): Promise<Trace
 
 async function readBody(message: Request | Response): Promise<string | null> {
   if (message.body === null) return null
-  const text = await message.clone().text()
+  const text = await readText(message.clone().body)
+  // What is only in part there could hide what is left out of the whole.
+  if (text === undefined) return `[more than ${mostShown} bytes, which are not shown]`
   return redactBody(text === '' ? null : text, message.headers.get('content-type') ?? '')
+}
+
+/** Bytes of a body that is shown. */
+const mostShown = 65_536
+
+/** Undefined for a longer one, of which no more is read. */
+async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
+  const reader = body?.getReader()
+  const chunks: Uint8Array[] = []
+  let length = 0
+  for (let read = await reader?.read(); read?.value; read = await reader?.read()) {
+    chunks.push(read.value)
+    length += read.value.length
+    if (length <= mostShown) continue
+    // Not waited for: it ends with what the sender reads.
+    reader?.cancel().catch(() => undefined)
+    return undefined
+  }
+  return Buffer.concat(chunks).toString('utf8')
 }

@@ -61,6 +61,45 @@ describe('the trace', () => {
     expect(response.headers.getSetCookie()).toEqual(['one=secret-1', 'two=secret-2'])
   })
 
+  it('hands the signal of the sender on, which a request alone may lose', async () => {
+    const { signal } = new AbortController()
+    const seen: unknown[] = []
+    const trace = createTrace({ parties, onEvent: () => undefined })
+    const fetch = trace.sender('agent', async (_request, sent) => {
+      seen.push(sent.signal)
+      return new Response()
+    })
+    const request = new Request('https://api.example/', { signal })
+    await fetch('https://api.example/', { signal })
+    await fetch(request)
+    await fetch(request, { signal })
+    await fetch('https://api.example/')
+    expect(seen.map((each) => each === signal || each === request.signal || each)).toEqual([true, true, true, null])
+  })
+
+  it('reads no more of a body than it shows, and says so; the sender gets all of it', async () => {
+    let pulled = 0
+    const onEvent: TraceOptions['onEvent'] = (event) => {
+      if ('response' in event && event.response) bodies.push(event.response.body)
+    }
+    const bodies: (string | null)[] = []
+    const trace = createTrace({ parties, onEvent })
+    const fetch = trace.sender('agent', async () => {
+      const body = new ReadableStream({
+        pull(controller) {
+          pulled++
+          controller.enqueue(new Uint8Array(10_000).fill(97))
+          if (pulled === 100) controller.close()
+        },
+      })
+      return new Response(body)
+    })
+    const response = await fetch('https://api.example/')
+    expect(bodies).toEqual(['[more than 65536 bytes, which are not shown]'])
+    expect(pulled).toBeLessThan(12)
+    expect((await response.text()).length).toBe(1_000_000)
+  })
+
   it('shows neither passwords nor cookies nor CSRF values, and the rest byte for byte', async () => {
     const world = createTracedWorld()
     await world.agentFetch('https://api.example/data', form)
