@@ -7,6 +7,7 @@ import { type AddressInfo, createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { brotliCompressSync, gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from './listen-with.js'
 import { newAgent, openParties } from './own-agent.js'
@@ -161,6 +162,94 @@ print(sorted(response.cookies.items()))
   })
 })
 
+it('a program on Node asks with its own fetch', async () => {
+  const echo = await openEcho()
+  const { port, secret } = await startSidecar(['--allow-host', echo.host], trusted())
+  const authorization = `Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+  const response = await fetch(`http://127.0.0.1:${port}/https://${echo.host}/x`, { headers: { authorization } })
+  expect([response.status, await response.text()]).toEqual([200, 'GET /x '])
+  const posted = await fetch(`http://127.0.0.1:${port}/https://${echo.host}/x`, {
+    method: 'POST',
+    headers: { authorization },
+    body: 'two',
+  })
+  expect(await posted.text()).toBe('POST /x two')
+  expect(echo.seen.map(({ headers }) => headers['sec-fetch-mode'])).toEqual(['cors', 'cors'])
+})
+
+describe('what comes in a coding', () => {
+  const plain = 'what the API says, '.repeat(50)
+  const bodies: Record<string, [coding: string, body: Uint8Array]> = {
+    '/gzip': ['gzip', gzipSync(plain)],
+    '/br': ['br', brotliCompressSync(plain)],
+    '/both': ['gzip, br', brotliCompressSync(gzipSync(plain))],
+    '/aws': ['aws-chunked', Buffer.from(plain)],
+    '/aws-gzip': ['gzip, aws-chunked', gzipSync(plain)],
+    '/zstd': ['zstd', Buffer.from('28b52ffd', 'hex')],
+  }
+  const answer: RequestListener = ({ url = '' }, outgoing) => {
+    const [coding, body] = bodies[url] ?? ['', Buffer.from(plain)]
+    if (coding !== '') outgoing.setHeader('content-encoding', coding)
+    outgoing.setHeader('content-length', body.length).end(body)
+  }
+  const head = async (...args: string[]) => (await run('curl', ['-sS', '-D', '-', '-o', '/dev/null', ...args])).stdout
+
+  it('is what the program asked for, whatever it would take', async () => {
+    const echo = await openEcho(answer)
+    const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+    const at = (path: string) => `${url}/https://${echo.host}${path}`
+    for (const path of ['/plain', '/gzip', '/br', '/both']) {
+      expect(await curl('-H', 'accept-encoding: zstd, gzip, br', at(path))).toEqual({ status: 200, body: plain })
+      const fields = await head(at(path))
+      expect(fields).not.toMatch(/content-encoding/i)
+      expect(/content-length: (\d+)/i.exec(fields)?.[1], path).toBe(
+        path === '/plain' ? String(plain.length) : undefined,
+      )
+    }
+    expect(echo.seen[0]?.headers['accept-encoding']).not.toContain('zstd')
+  })
+
+  it('that is not taken off is named, and the body is as it came', async () => {
+    const echo = await openEcho(answer)
+    const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+    const at = (path: string) => `${url}/https://${echo.host}${path}`
+    expect(await curl(at('/aws'))).toEqual({ status: 200, body: plain })
+    expect(await head(at('/aws'))).toMatch(/content-encoding: aws-chunked\r\n/i)
+    expect(await head(at('/aws-gzip'))).toMatch(/content-encoding: gzip, aws-chunked\r\n/i)
+    expect(await curl(at('/zstd'))).toMatchObject({ status: 502, body: expect.stringContaining('zstd') })
+  })
+
+  it('of HEAD has its length and coding', async () => {
+    const echo = await openEcho(answer)
+    const { url } = await startSidecar(['--allow-host', echo.host], trusted())
+    const fields = await head('-I', `${url}/https://${echo.host}/gzip`)
+    expect(fields).toMatch(/content-encoding: gzip\r\n/i)
+    expect(fields).toMatch(new RegExp(`content-length: ${gzipSync(plain).length}\\r\\n`, 'i'))
+  })
+})
+
+it('what cannot be sent is refused in words', async () => {
+  const echo = await openEcho()
+  const { url, port, secret } = await startSidecar(['--allow-host', echo.host], trusted())
+  const target = `${url}/https://${echo.host}/x`
+  expect(await curl('-X', 'GET', '-d', 'a=b', target)).toMatchObject({
+    status: 400,
+    body: expect.stringContaining('without a body'),
+  })
+  expect(await curl('-X', 'TRACE', target)).toMatchObject({ status: 405 })
+  const authorization = `Authorization: Basic ${Buffer.from(`x:${secret}`).toString('base64')}`
+  for (const hosts of [
+    `Host: 127.0.0.1:${port}\r\nHost: evil.example`,
+    `Host: evil.example\r\nHost: 127.0.0.1:${port}`,
+  ]) {
+    const socket = createConnection(Number(port), '127.0.0.1')
+    onTestFinished(() => void socket.destroy())
+    socket.write(`GET /https://${echo.host}/x HTTP/1.1\r\n${hosts}\r\n${authorization}\r\n\r\n`)
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1\.1 400 /)
+  }
+  expect(echo.seen).toEqual([])
+})
+
 describe('how a person is asked', () => {
   it('by a command of the user’s own, which finds the page in its environment', async () => {
     const place = join(tls.folder, 'page')
@@ -215,6 +304,22 @@ describe('what is refused, and nothing of it sent', () => {
     expect(await curl(`http://x:wrong@127.0.0.1:${port}${target}`)).toMatchObject({ status: 401 })
     expect(await curl('-x', `http://127.0.0.1:${port}`, `http://${echo.host}/x`)).toMatchObject({ status: 407 })
     expect(echo.seen).toEqual([])
+  })
+
+  it('L10: answers to a consent that a page elsewhere sends to the port where people come back', async () => {
+    const { url } = await startSidecar(['--allow-host', hostOf(parties.api)])
+    const asked = await curl(`${url}/${parties.api}/data-auth`)
+    const { consent_url: page } = JSON.parse(asked.body) as { consent_url: string }
+    const { searchParams } = new URL(page)
+    const callback = new URL(searchParams.get('redirect_uri') ?? '')
+    callback.searchParams.set('state', searchParams.get('state') ?? '')
+    callback.searchParams.set('iss', parties.authServer)
+    callback.searchParams.set('error', 'access_denied')
+    for (const field of ['Host: evil.example', 'Host: localhost', 'Origin: https://evil.example'])
+      expect(await curl('-H', field, callback.href)).toMatchObject({ status: 403 })
+    const person = decidesAt('grant')
+    person.decide(page)
+    expect(await person.page()).toContain('data-state="allowed"')
   })
 
   it('L11: other hosts, tunnels, and places elsewhere; places at the same host are asked here as well', async () => {

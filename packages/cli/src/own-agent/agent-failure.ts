@@ -27,12 +27,12 @@ export function agentFailure(error: unknown, url: string): unknown {
 }
 
 function sentenceOf(error: AgentError, host: string): string {
-  const { code, message, url, authServer } = error
+  const { code, message, url, authServer, retryAfter } = error
   const hint = addressHint(error)
   const said = hint === undefined ? message : `${message} ${hint}`
   if (authServer !== undefined)
     return `${host} sends people to ${authServer} to decide. If you would type your password there, add --auth-server ${authServer}`
   if (code === 'consent_required')
     return `${said} Run this in a terminal, or open the page, allow it, and give the address where the browser ends to “countersign tokens add”:\n${url}`
-  return said
+  return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { describeFailure } from './describe-failure.js'
-import { requestHeaders, responseHeaders } from './forward-headers.js'
+import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.js'
 import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
 
 export interface SidecarOptions extends SidecarRules {
@@ -32,7 +32,9 @@ export function createSidecar(options: SidecarOptions): Server {
 const tunnel = 'CONNECT is not answered: write http:// for the hosts of the sidecar, which asks them by https.'
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: SidecarOptions): Promise<void> {
-  const asked = judgeRequest({ rawTarget: incoming.url ?? '', headers: incoming.headers }, options)
+  const { method = 'GET', url: rawTarget = '', headers: given, headersDistinct } = incoming
+  const { host: hosts = [] } = headersDistinct
+  const asked = judgeRequest({ method, rawTarget, headers: given, hosts }, options)
   if (!('url' in asked)) {
     const { status, error, problem } = asked
     options.onProblem(problem)
@@ -44,44 +46,48 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, optio
   try {
     const body = await readBody(incoming)
     if (body === undefined) return refuse(outgoing, 413, tooLong)
+    if (body.length > 0 && ['GET', 'HEAD'].includes(method)) return refuse(outgoing, 400, withoutBody)
     const headers = requestHeaders(incoming.rawHeaders, options.secret)
     // What a body is must be said, since it is signed; not every client says it.
     if (body.length > 0 && !headers.has('content-type')) headers.set('content-type', 'application/octet-stream')
     const response = await options.fetch(asked.url.href, {
-      method: incoming.method ?? 'GET',
+      method,
       headers,
       body: body.length > 0 ? body : null,
       signal: gone.signal,
     })
-    await pass(response, outgoing, asked, options)
+    await pass(response, outgoing, { ...asked, method }, options)
   } catch (error) {
     if (gone.signal.aborted || outgoing.headersSent) {
       outgoing.destroy()
       return
     }
-    const { status, body } = describeFailure(error)
+    const { status, retryAfter, body } = describeFailure(error)
+    if (retryAfter !== undefined) outgoing.setHeader('retry-after', retryAfter)
     options.onProblem(`${asked.url.host}: ${body.error_description}`)
     refuse(outgoing, status, body)
   }
 }
+
+const withoutBody = { error: 'request_malformed', error_description: 'GET and HEAD are sent without a body.' }
 
 const tooLong = { error: 'request_malformed', error_description: 'A body has at most 256 MiB: it is signed whole.' }
 
 async function pass(
   response: Response,
   outgoing: ServerResponse,
-  asked: AskedTarget,
+  asked: AskedTarget & { method: string },
   { hosts, onProblem }: SidecarOptions,
 ): Promise<void> {
   let headers: [string, string][]
   try {
     headers = responseHeaders(response, asked, hosts)
   } catch (error) {
-    if (!(error instanceof RangeError)) throw error
+    if (!(error instanceof UnfitAnswer)) throw error
     await response.body?.cancel()
-    const problem = `${asked.url.host} sends on to ${error.message}, which this sidecar does not ask.`
+    const problem = `${asked.url.host} ${error.message}`
     onProblem(problem)
-    return refuse(outgoing, 502, { error: 'host_not_allowed', error_description: problem })
+    return refuse(outgoing, 502, { error: error.code, error_description: problem })
   }
   outgoing.writeHead(response.status, headers.flat())
   if (response.body === null) {

@@ -4,6 +4,8 @@ import { errorReasons } from 'countersign/wire'
 /** What a program is told whose request was not answered: JSON, with where a person decides where one must. */
 export interface SidecarFailure {
   status: number
+  /** Seconds after which to ask again. */
+  retryAfter?: number | undefined
   body: { error: string; error_description: string; consent_url?: string | undefined }
 }
 
@@ -17,8 +19,9 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
 
 export function describeFailure(error: unknown): SidecarFailure {
   if (error instanceof AgentError) {
-    const { code, message, url } = error
-    return { status: statuses[code] ?? 502, body: { error: code, error_description: message, consent_url: url } }
+    const { code, message, url, retryAfter } = error
+    const body = { error: code, error_description: message, consent_url: url }
+    return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
   }
   const reasons = errorReasons(error)
   const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))

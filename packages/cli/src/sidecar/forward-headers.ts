@@ -15,6 +15,9 @@ const notForwarded: ReadonlySet<string> = new Set([
   'expect',
   'host',
   'content-length',
+  // The platform asks for codings that it takes off again, and says how it fetches.
+  'accept-encoding',
+  'sec-fetch-mode',
   // The agent's own.
   'signature',
   'signature-input',
@@ -23,8 +26,19 @@ const notForwarded: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** What the platform has done already to a body that it gives. */
-const ofCoding: ReadonlySet<string> = new Set(['content-encoding', 'content-length', 'transfer-encoding'])
+/** Codings that the platform takes off a body; where there is another one among them, it takes off none (Fetch). */
+const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'x-deflate', 'br'])
+
+/** An answer that a program cannot be given; the message goes on after the name of the host. */
+export class UnfitAnswer extends Error {
+  readonly code: 'host_not_allowed' | 'not_answered'
+
+  constructor(code: UnfitAnswer['code'], message: string) {
+    super(message)
+    this.name = 'UnfitAnswer'
+    this.code = code
+  }
+}
 
 /** The headers of a program's request that go on: neither the secret, nor what is of the connection. */
 export function requestHeaders(rawHeaders: readonly string[], secret: string | undefined): Headers {
@@ -43,19 +57,37 @@ export function requestHeaders(rawHeaders: readonly string[], secret: string | u
  * The headers of an answer, for the program. A place that it is sent on to is asked through the sidecar as well, and a cookie
  * is the host's that gave it, although the program sees one host for all.
  *
- * @throws RangeError with the host of a place that is not asked (attacks L11)
+ * @throws UnfitAnswer for a place that is not asked (attacks L11), and for a coding that nobody asked for
  */
 export function responseHeaders(
-  { status, headers }: Response,
-  target: AskedTarget,
+  response: Response,
+  target: AskedTarget & { method: string },
   hosts: ReadonlySet<string>,
 ): [name: string, value: string][] {
-  const kept = [...headers].filter(([name]) => !ofCoding.has(name) && !notForwarded.has(name))
+  const { status, headers } = response
+  const isAsItWas = !isTakenOff(response, target.method)
+  const kept = [...headers].filter(([name]) => (ofBody.has(name) ? isAsItWas : !notForwarded.has(name)))
   return kept.map(([name, value]) => {
     if (name === 'location')
       return [name, placeFor(value, target, { hosts, isFollowed: status >= 300 && status < 400 })]
     return name === 'set-cookie' && target.form === 'path' ? [name, ownCookie(value, target)] : [name, value]
   })
+}
+
+/** What fits a body only as it came. */
+const ofBody: ReadonlySet<string> = new Set(['content-encoding', 'content-length'])
+
+/** Whether the body is given without the codings that it came with. */
+function isTakenOff({ body, headers }: Response, method: string): boolean {
+  const codings = (headers.get('content-encoding') ?? '')
+    .toLowerCase()
+    .split(',')
+    .map((each) => each.trim())
+  if (body === null || method === 'HEAD' || codings.join('') === '') return false
+  // Some versions take it off, and others do not.
+  if (codings.includes('zstd'))
+    throw new UnfitAnswer('not_answered', 'answered in a coding that nobody asked for: zstd.')
+  return codings.every((coding) => takenOff.has(coding))
 }
 
 function placeFor(
@@ -68,7 +100,8 @@ function placeFor(
   if (isAsked) return form === 'path' ? `/${to.href}` : to.href.replace(/^https:/, 'http:')
   // Programs go there by themselves only where the answer sends them on.
   if (!isFollowed) return location
-  throw new RangeError(to?.host ?? 'a place that cannot be read')
+  const place = to?.host ?? 'a place that cannot be read'
+  throw new UnfitAnswer('host_not_allowed', `sends on to ${place}, which this sidecar does not ask.`)
 }
 
 /** Below the path of its host, and without what a program keeps it back for on this machine. */

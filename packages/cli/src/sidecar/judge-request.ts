@@ -12,9 +12,12 @@ export interface SidecarRules {
 }
 
 export interface AskedMessage {
+  method: string
   /** As it was on the wire. */
   rawTarget: string
   headers: IncomingHttpHeaders
+  /** Values of `Host`: Node shows the first of several as the one. */
+  hosts: readonly string[]
 }
 
 /** What a program wants sent. */
@@ -35,14 +38,19 @@ export interface SidecarRefusal {
  * What a program of this machine wants sent, or why it is not. A page in a browser on this machine could send here as well, so
  * nothing that comes from one is taken (attacks L10), and no host but those that were named is asked (attacks L11).
  */
-export function judgeRequest({ rawTarget, headers }: AskedMessage, rules: SidecarRules): AskedTarget | SidecarRefusal {
+export function judgeRequest(
+  { method, rawTarget, headers, hosts }: AskedMessage,
+  rules: SidecarRules,
+): AskedTarget | SidecarRefusal {
   if (fromPages.some((name) => headers[name] !== undefined))
     return { status: 403, error: 'web_page', problem: 'Programs are answered here, and no web pages.' }
+  if (hosts.length > 1) return { status: 400, error: 'request_malformed', problem: 'There is more than one Host.' }
   const form = rawTarget.startsWith('/') ? 'path' : 'proxy'
   if (form === 'path' && rules.ownHosts?.has(headers.host ?? '') === false)
     return { status: 403, error: 'web_page', problem: `Ask for this by ${[...rules.ownHosts].join(' or ')}.` }
   if (rules.secret !== undefined && !knowsSecret(headers, rules.secret))
     return { status: form === 'proxy' ? 407 : 401, error: 'secret_required', problem: secretNeeded }
+  if (notSent.has(method)) return { status: 405, error: 'request_malformed', problem: `${method} is not sent.` }
   const url = form === 'path' ? urlInPath(rawTarget) : urlOfProxy(rawTarget)
   if (url === undefined || `${url.username}${url.password}` !== '')
     return { status: 400, error: 'request_malformed', problem: forms }
@@ -55,8 +63,11 @@ export function judgeRequest({ rawTarget, headers }: AskedMessage, rules: Sideca
   return { url, form }
 }
 
-/** What browsers send that a program does not. */
-const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-mode', 'sec-websocket-key'] as const
+/** What browsers send that a program does not; `Sec-Fetch-Mode` is sent by the fetch of Node as well. */
+const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest', 'sec-websocket-key'] as const
+
+/** What the platform's fetch does not send (Fetch §2.2.1). */
+const notSent: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 const forms =
   'Ask for /https://api.example/path here, or use this as an HTTP proxy with http://api.example/path, which is then sent by https.'

@@ -4,6 +4,7 @@ import type { AgentFolder } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
 import { exitStatus } from '../command/exit-status.js'
 import type { Run } from '../command/run.js'
+import { forBrowsersHere } from '../network/for-browsers-here.js'
 import { listen } from '../network/listen.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Terminal } from '../terminal/terminal.js'
@@ -73,7 +74,7 @@ async function openAgent(
   const origin = `http://127.0.0.1:${port.port}`
   try {
     const own = await openOwnAgent({ ...shared, redirectUri: `${origin}/callback` })
-    port.serve((request) => own.agent.handler(request), origin)
+    port.serve(forBrowsersHere(own.agent.handler, origin), origin)
     return { agent: own.agent, close: async () => void (await Promise.all([own.close(), port.close()])) }
   } catch (error) {
     await port.close()

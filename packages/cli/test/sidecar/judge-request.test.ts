@@ -11,8 +11,8 @@ const basic = (password: string) => `Basic ${Buffer.from(`x:${password}`).toStri
 const own = { host: 'localhost:8005', authorization: basic(secret) }
 
 /** Where a message goes, or the status that refuses it. */
-function judged(rawTarget: string, headers: Record<string, string> = own): string | number {
-  const asked = judgeRequest({ rawTarget, headers }, rules)
+function judged(rawTarget: string, headers: Record<string, string> = own, method = 'GET'): string | number {
+  const asked = judgeRequest({ method, rawTarget, headers, hosts: [headers.host ?? ''] }, rules)
   return 'url' in asked ? `${asked.form} ${asked.url.href}` : asked.status
 }
 
@@ -40,6 +40,7 @@ describe('L10: what a web page could send is refused', () => {
     ['an origin', { ...own, origin: 'https://evil.example' }],
     ['an origin that is hidden', { ...own, origin: 'null' }],
     ['what browsers say of a page', { ...own, 'sec-fetch-site': 'none' }],
+    ['what browsers say of what it is for', { ...own, 'sec-fetch-dest': 'document' }],
     ['a name that leads here', { ...own, host: 'evil.example' }],
     ['a name that leads here, with the port', { ...own, host: 'evil.example:8005' }],
     ['another port', { ...own, host: 'localhost:8006' }],
@@ -92,9 +93,22 @@ describe('L11: a host that was not named is refused', () => {
 })
 
 it('on a socket, its file says who may use it', () => {
+  const onPath = { method: 'GET', rawTarget: '/https://api.example/', hosts: [] }
   const onSocket = { hosts: rules.hosts, secret: undefined, ownHosts: undefined }
-  const asked = judgeRequest({ rawTarget: '/https://api.example/', headers: { host: 'anything' } }, onSocket)
+  const asked = judgeRequest({ ...onPath, headers: { host: 'anything' } }, onSocket)
   expect(asked).toMatchObject({ form: 'path' })
-  const page = judgeRequest({ rawTarget: '/https://api.example/', headers: { origin: 'https://x.example' } }, onSocket)
+  const page = judgeRequest({ ...onPath, headers: { origin: 'https://x.example' } }, onSocket)
   expect(page).toMatchObject({ status: 403 })
+})
+
+it('the fetch of Node is a program', () => {
+  expect(judged('/https://api.example/', { ...own, 'sec-fetch-mode': 'cors' })).toBe('path https://api.example/')
+})
+
+it('what cannot be meant, or is not sent, is refused', () => {
+  const message = { method: 'GET', rawTarget: '/https://api.example/', headers: own }
+  expect(judgeRequest({ ...message, hosts: [own.host, 'evil.example'] }, rules)).toMatchObject({ status: 400 })
+  expect(judgeRequest({ ...message, hosts: ['evil.example', own.host] }, rules)).toMatchObject({ status: 400 })
+  for (const method of ['TRACE', 'TRACK', 'CONNECT']) expect(judged('/https://api.example/', own, method)).toBe(405)
+  expect(judged('/https://api.example/', { host: own.host }, 'TRACE')).toBe(401)
 })
