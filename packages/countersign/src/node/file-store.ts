@@ -4,7 +4,10 @@ import { copyFile, link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
+import { parseJson } from '../lib/parse-json.js'
+import { warnOnce } from '../lib/warn-once.js'
 import {
+  checkPrivateFolder,
   FileStoreError,
   openPrivateFolder,
   randomSuffix,
@@ -42,6 +45,7 @@ export function fileStore(folder: string): AgentStore {
     isShared: true,
 
     async list(owner) {
+      await checkPrivateFolder(folderOf(owner))
       const names = (await unlessGone(readdir(folderOf(owner)))) ?? []
       const paths = names.map((name) => join(folderOf(owner), name))
       const files = paths.filter((path) => path.endsWith('.json'))
@@ -50,11 +54,16 @@ export function fileStore(folder: string): AgentStore {
       return records.flatMap((record) => (record === undefined || isOfTheDead(record) ? [] : [plain(record)]))
     },
 
-    put: (owner, record) => whileForgotten(() => writePrivateFile(fileOf(owner, record), textOf(record))),
+    put: (owner, record) =>
+      whileForgotten(async () => {
+        await checkPrivateFolder(folderOf(owner))
+        await writePrivateFile(fileOf(owner, record), textOf(record))
+      }),
 
     add: (owner, record) =>
       whileForgotten(async () => {
         const path = fileOf(owner, record)
+        await checkPrivateFolder(folderOf(owner))
         const written = await writeBeside(path, textOf(record))
         try {
           for (let tries = 0; tries < 100; tries += 1) {
@@ -73,6 +82,7 @@ export function fileStore(folder: string): AgentStore {
 
     async remove(owner, name) {
       const path = fileOf(owner, name)
+      await checkPrivateFolder(folderOf(owner))
       // Of several at once one moves it.
       const taken = `${path}.${randomSuffix()}`
       const moved = await unlessGone(rename(path, taken).then(() => true))
@@ -177,15 +187,22 @@ async function removeAbandoned(path: string): Promise<void> {
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }
 
-/** @throws FileStoreError for a file that this did not write, or that others could read */
+/**
+ * Undefined also for one that a disk lost in part: it is set aside, since nobody could use it, and the others go on.
+ *
+ * @throws FileStoreError for a file that this did not write, or that others could read
+ */
 async function readRecord(path: string): Promise<StoredRecord | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
-  try {
-    const record: unknown = JSON.parse(text)
-    if (typeof record !== 'object' || record === null || !('kind' in record)) throw new SyntaxError('no record')
-    return record as StoredRecord
-  } catch (cause) {
-    throw new FileStoreError(`${path} is not what was written there: move it away.`, { cause })
+  const record = parseJson(text)
+  if (record === undefined) {
+    const aside = `${path}.${randomSuffix()}`
+    await unlessGone(rename(path, aside))
+    warnOnce(path, `${path} is damaged`, 'it is left out, so that somebody may be asked again.')
+    return undefined
   }
+  if (typeof record !== 'object' || record === null || !('kind' in record))
+    throw new FileStoreError(`${path} is not what was written there: move it away.`)
+  return record as StoredRecord
 }

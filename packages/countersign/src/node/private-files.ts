@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
-import { type FileHandle, mkdir, open, rename } from 'node:fs/promises'
+import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { systemErrorCode, unlessGone } from './unless-gone.js'
 
@@ -28,6 +28,18 @@ export function openPrivateFolder(folder: string): void {
   }
   const stats = statSync(folder)
   if (!stats.isDirectory()) throw new FileStoreError(`${folder} is no folder: name another one.`)
+  requirePrivate(folder, stats, '700')
+}
+
+/**
+ * Checks a folder within one for its user alone, before what is in it counts; absent, there is nothing in it.
+ *
+ * @throws FileStoreError for one that others could write to, or that is no folder, such as a link to one (attacks L04)
+ */
+export async function checkPrivateFolder(folder: string): Promise<void> {
+  const stats = await unlessGone(lstat(folder))
+  if (!stats) return
+  if (!stats.isDirectory()) throw new FileStoreError(`${folder} is not the folder that was made there: move it away.`)
   requirePrivate(folder, stats, '700')
 }
 

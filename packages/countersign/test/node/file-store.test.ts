@@ -4,6 +4,7 @@ import {
   chownSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
   symlinkSync,
@@ -84,6 +85,7 @@ describe.each(stores)('%s', (_name, open) => {
 })
 
 describe('the folder of a fileStore', () => {
+  const readFileIf = (path: string) => (statSync(path).isFile() ? readFileSync(path, 'utf8') : '')
   const filesOf = (folder: string) =>
     readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((name) => join(folder, name))
 
@@ -126,7 +128,7 @@ describe('the folder of a fileStore', () => {
     expect(() => fileStore(join(file, 'below'))).toThrow(/cannot be made/)
   })
 
-  it('tells of a file in it that others could read, and of one that is no record', async () => {
+  it('tells of a file in it that others could read, and of one that is something else', async () => {
     const folder = newFolder()
     const store = fileStore(folder)
     await store.put('alice', record('a'))
@@ -134,8 +136,63 @@ describe('the folder of a fileStore', () => {
     chmodSync(file, 0o644)
     await expect(store.list('alice')).rejects.toThrow(`chmod 600 ${file}`)
     chmodSync(file, 0o600)
-    writeFileSync(file, '{"edition"')
+    writeFileSync(file, '{"edition": 1}')
     await expect(store.list('alice')).rejects.toThrow(/is not what was written there: move it away/)
+  })
+
+  it.each([
+    ['nothing', () => ''],
+    ['a half', (text: string) => text.slice(0, text.length / 2)],
+    ['what a disk writes in its place', (text: string) => '\0'.repeat(text.length)],
+  ])('goes on without a record of which %s is left, and takes a new one', async (_what, damage) => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    for (const id of ['a', 'b']) await store.put('alice', record(id))
+    const [file = ''] = filesOf(folder).filter((path) => readFileIf(path).includes('"id":"a"'))
+    writeFileSync(file, damage(readFileIf(file)))
+    expect(await store.list('alice')).toEqual([record('b')])
+    expect(await store.add('alice', record('a', 'new'))).toEqual(record('a', 'new'))
+    expect(new Set((await store.list('alice')).map(({ id }) => id))).toEqual(new Set(['a', 'b']))
+  })
+
+  it.each([
+    ['that others may write to', (path: string) => chmodSync(path, 0o777), /chmod 700/],
+    [
+      'that is a link',
+      (path: string) => {
+        const elsewhere = newFolder()
+        rmSync(path, { recursive: true })
+        symlinkSync(elsewhere, path)
+      },
+      /is not the folder that was made there/,
+    ],
+    [
+      'that is a file',
+      (path: string) => {
+        rmSync(path, { recursive: true })
+        writeFileSync(path, '', { mode: 0o600 })
+      },
+      /is not the folder that was made there/,
+    ],
+  ])('L04: holds no folder of an owner %s', async (_what, change, message) => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    await store.put('bob', record('b'))
+    const [of = ''] = readdirSync(folder).filter((name) =>
+      readdirSync(join(folder, name)).some((file) => readFileIf(join(folder, name, file)).includes('"id":"a"')),
+    )
+    change(join(folder, of))
+    for (const use of [
+      () => store.list('alice'),
+      () => store.put('alice', record('c')),
+      () => store.add('alice', record('c')),
+      () => store.remove('alice', record('a')),
+    ])
+      await expect(use()).rejects.toThrow(message)
+    expect(await store.list('bob')).toEqual([record('b')])
+    await store.forget('alice')
+    expect(await store.list('alice'), 'forgotten, with whatever it was').toEqual([])
   })
 
   it('tells at once that a process which waited has ended, and keeps what one on another machine says', async () => {
