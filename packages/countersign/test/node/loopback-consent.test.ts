@@ -335,6 +335,23 @@ describe('a program that was killed while its person decides', () => {
   })
 })
 
+it('idle connections of other programs keep no browser out', async () => {
+  const { fetch, page } = startProgram()
+  const end = ended(fetch(`${ids.api}/data`))
+  const back = callback(await page())
+  const idle = Array.from({ length: 600 }, () => {
+    const socket = connect(Number(back.port), '127.0.0.1')
+    socket.on('error', () => undefined)
+    onTestFinished(() => void socket.destroy())
+    return socket
+  })
+  await Promise.all(idle.map((socket) => new Promise((there) => socket.once('connect', there))))
+  const began = performance.now()
+  expect((await visit(back)).text).toContain('data-state="allowed"')
+  expect(performance.now() - began).toBeLessThan(3000)
+  expect(await end).toBe('data')
+})
+
 it('a program ends once the person decided and the page is there, and nobody closes anything', async () => {
   const { exited, back, printed } = await runProgram()
   // Somebody begins a request and never ends it.

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { limitConnections } from '../limit-connections.js'
 import { createNodeListener } from '../node-listener.js'
 
 /** A port of this machine that takes the answer of one consent. */
@@ -35,7 +36,8 @@ export async function listenOnLoopback(
   before?: string,
 ): Promise<LoopbackListener> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
-  server.maxConnections = 500
+  // Whoever holds connections without asking keeps no browser out.
+  limitConnections(server, { total: 500, isExempt: () => false })
   server.on('connection', (socket: Socket) => socket.unref())
   await listenAt(server, before === undefined ? 0 : Number(new URL(before).port))
   server.unref()
