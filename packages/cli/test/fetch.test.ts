@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs'
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -101,6 +101,28 @@ describe('an API that needs a person', () => {
     expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
     const again = await run(['fetch', `${parties.api}/data-auth`])
     expect(again).toMatchObject({ status: 0, stderr: '' })
+  })
+
+  it('L09: takes no address that their browser cannot have ended at', async () => {
+    const { run } = await newAgent()
+    const ended = await run(['fetch', '--no-consent', `${parties.api}/data-auth`])
+    const back = await landing(ended.stderr.split('\n').at(-2) ?? '')
+    for (const other of [
+      back.replace('http://127.0.0.1', 'https://evil.example:99'),
+      back.replace('http:', 'https:'),
+      back.replace('127.0.0.1', '127.0.0.2'),
+      back.replace('127.0.0.1', 'localhost'),
+      back.replace('//', '//somebody@'),
+      back.replace('/callback', '/callback/other'),
+      back.replace('state=', 'static='),
+      '/callback?state=a&code=b',
+    ]) {
+      const refused = await run(['tokens', 'add', other])
+      expect(refused, other).toMatchObject({ status: 2 })
+      expect(refused.stderr).toContain('Give the whole address')
+    }
+    const withPort = back.replace('127.0.0.1', '127.0.0.1:61234')
+    expect(await run(['tokens', 'add', withPort]), 'of a port that nothing listens at').toMatchObject({ status: 0 })
   })
 
   it('takes an address that was pasted', async () => {
@@ -232,6 +254,12 @@ describe('flags as of curl', () => {
     ['-X', ['-X', 'DELETE'], { method: 'DELETE', body: '' }],
     ['-X with a body', ['-X', 'PUT', '-d', 'a'], { method: 'PUT', body: 'a' }],
     ['-H', ['-d', 'x', '-H', 'Content-Type: text/plain'], { body: 'x', type: 'text/plain' }],
+    [
+      '-H @-',
+      ['-d', 'x', '-H', '@-'],
+      { type: 'text/plain', accept: 'text/csv' },
+      'Content-Type: text/plain\r\n\r\nAccept: text/csv\n',
+    ],
   ])('%s', async (_flag, flags, expected, input = '') => {
     const { origin, seen } = await openEcho()
     const { run } = await newAgent()
@@ -241,6 +269,17 @@ describe('flags as of curl', () => {
     const got = { ...one, type: one?.headers['content-type'], accept: one?.headers.accept }
     expect(got).toMatchObject({ url: '/here?q=1', ...expected })
     expect(one?.headers).toHaveProperty('signature')
+  })
+
+  it('-H @file', async () => {
+    const { origin, seen } = await openEcho()
+    const { run, folder } = await newAgent()
+    const file = join(folder, 'headers')
+    writeFileSync(file, 'X-One: 1\nAccept: text/csv\n')
+    expect(await run(['fetch', '-H', `@${file}`, '-H', 'X-Two: 2', origin])).toMatchObject({ status: 0 })
+    expect(seen[0]?.headers).toMatchObject({ 'x-one': '1', 'x-two': '2', accept: 'text/csv' })
+    const none = await run(['fetch', '-H', `@${file}-not`, origin])
+    expect(none).toMatchObject({ status: 2, stderr: expect.stringContaining('cannot be read (ENOENT)') })
   })
 
   it('-i and -o', async () => {
@@ -387,6 +426,9 @@ describe('what cannot be meant', () => {
     const taken = await run(['fetch', `${parties.api}/data-jwks`])
     expect(taken).toMatchObject({ status: 1 })
     expect(taken.stderr).toContain('another program has its port')
+    other.on('request', (_incoming, outgoing) => outgoing.setHeader('content-type', 'text/html').end('<h1>A page</h1>'))
+    const answered = await run(['fetch', `${parties.api}/data-jwks`])
+    expect(answered.stderr, 'whatever it answers').toContain('another program has its port')
   })
 
   it('an agent whose port a command has from before the agent was changed', async () => {

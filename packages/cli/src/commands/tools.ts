@@ -88,7 +88,11 @@ export const tools: readonly CommandRow[] = [
     subject: { name: '<url>', description: 'what to ask for' },
     flags: [
       { flags: '-X, --request <method>', description: 'the method; default: GET, or POST with a body' },
-      { flags: '-H, --header <line>', description: 'a “Name: value” line; may be given several times', repeated: true },
+      {
+        flags: '-H, --header <line>',
+        description: 'a “Name: value” line, or @file with several, or @-; may be given several times',
+        repeated: true,
+      },
       {
         flags: '-d, --data <data>',
         description: 'a form’s data, or @file, or @- for standard input; several are joined by &',

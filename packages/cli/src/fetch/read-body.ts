@@ -44,7 +44,8 @@ export async function readBody(
   return { bytes: new Uint8Array(bytes), contentType, isJson: json !== undefined }
 }
 
-async function readPart(value: string, readInput: (limit: number) => Promise<Uint8Array>): Promise<Uint8Array> {
+/** What a value of a flag stands for: itself, `@file` a file, or `@-` standard input. */
+export async function readPart(value: string, readInput: (limit: number) => Promise<Uint8Array>): Promise<Uint8Array> {
   if (value === '@-') return readInput(mostBody)
   if (!value.startsWith('@')) return Buffer.from(value)
   const path = value.slice(1)

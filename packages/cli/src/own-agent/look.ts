@@ -14,6 +14,8 @@ export interface Look {
   problems: string[]
   /** The same of what does no harm to the agent. */
   advice: string[]
+  /** Whether the document there is one of this agent, whatever it says else. */
+  isNamed: boolean
   /** Whether both keys are published, where there are two. */
   hasBothKeys: boolean
   /** The most seconds that others keep the keys that they saw. */
@@ -33,6 +35,7 @@ export async function lookAt(
     outcome: 'absent',
     problems: [],
     advice: [],
+    isNamed: Boolean(report?.document),
     hasBothKeys: false,
     cacheSeconds: report?.key_set?.cache_seconds ?? fetchLimits.defaultAge,
   }

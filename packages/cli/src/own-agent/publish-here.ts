@@ -28,9 +28,9 @@ export async function publishHere(agent: AgentFolder): Promise<Pick<OpenPort, 'c
     return await open()
   } catch (error) {
     if (!(error instanceof CommandError) || errorCode(error.cause) !== 'EADDRINUSE') throw error
-    const { outcome } = await lookAt(agent, {}, () => undefined)
+    const { outcome, isNamed } = await lookAt(agent, {}, () => undefined)
     if (outcome === 'up') return takeOver(open)
-    const who = outcome === 'wrong' ? 'a command from before the agent was changed' : 'another program'
+    const who = isNamed ? 'a command from before the agent was changed' : 'another program'
     throw new CommandError(`${needed}, and ${who} has its port: end that one.`, { cause: error })
   }
 }
