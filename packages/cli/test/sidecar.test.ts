@@ -428,6 +428,32 @@ it('told to end, it answers what it has begun, and takes no more', async () => {
   expect((await running.finished).status).toBe(0)
 })
 
+it('told to end while a person decides, it tells the program at once where; what they decide there works later', async () => {
+  const agent = await newAgent([parties.authServer])
+  const flags = ['sidecar', '--port', '0', '--allow-host', hostOf(parties.api)]
+  let page = ''
+  const person = (url: string) => {
+    page = url
+  }
+  const running = agent.start(flags, { person })
+  const [, port = ''] = await running.seen(/http:\/\/127\.0\.0\.1:(\d+)\n/)
+  const secret = readFileSync(join(agent.folder, 'sidecar-secret'), 'utf8').trim()
+  const asked = [1, 2].map(() => curl(`http://x:${secret}@127.0.0.1:${port}/${parties.api}/data-auth`))
+  await running.seen(/It shows the code/)
+  await new Promise((soon) => setTimeout(soon, 300))
+  const began = Date.now()
+  expect(await running.stop('SIGTERM')).toMatchObject({ status: 0 })
+  expect(Date.now() - began).toBeLessThan(10_000)
+  for (const { status, body } of await Promise.all(asked)) {
+    expect(status).toBe(401)
+    expect(JSON.parse(body)).toMatchObject({ error: 'consent_required', consent_url: page })
+  }
+  const again = agent.start(['fetch', `${parties.api}/data-auth`], { person: () => undefined })
+  await again.seen(/Waiting for you/)
+  decidesAt('grant').decide(page)
+  expect(await again.finished).toMatchObject({ status: 0 })
+})
+
 it('on a socket, its file says who may use it; one that a killed program left is taken over', async () => {
   const echo = await openEcho()
   const { folder } = await newAgent([parties.authServer])

@@ -66,7 +66,7 @@ export function createDeadline(seconds: number | undefined): Deadline {
       tellElsewhere(consent) {
         beginAsking()
         consent.signal.addEventListener('abort', endAsking, { once: true })
-        way.tellElsewhere?.(consent)
+        return way.tellElsewhere?.(consent)
       },
     }),
   }

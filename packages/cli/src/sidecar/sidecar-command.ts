@@ -11,6 +11,7 @@ import type { Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../text/wrap-text.js'
 import { askByCommand } from './ask-by-command.js'
 import { createSidecar } from './create-sidecar.js'
+import { createEndableWay } from './endable-way.js'
 import { listenForPrograms } from './listen-for-programs.js'
 import { readSecret } from './read-secret.js'
 import { readSidecarFlags, type SidecarFlags, type SidecarSettings } from './sidecar-flags.js'
@@ -26,7 +27,7 @@ export const sidecarCommand: Run = async (options, terminal) => {
   const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined
   const folder = await readAgentFolder(settings.folderPath)
   const ownHosts = new Set<string>()
-  let own: OwnAgent | undefined
+  let own: AskingAgent | undefined
   const server = createSidecar({
     hosts,
     secret,
@@ -43,6 +44,7 @@ export const sidecarCommand: Run = async (options, terminal) => {
     own = await openAgent(folder, { flags, settings, terminal })
     tellWhere(terminal, at, port)
     await stopped(terminal)
+    own.stopAsking()
     await drain(server)
     return exitStatus.done
   } finally {
@@ -52,30 +54,40 @@ export const sidecarCommand: Run = async (options, terminal) => {
   }
 }
 
+interface AskingAgent extends OwnAgent {
+  /** Requests that wait for a person say where they decide instead. */
+  stopAsking(): void
+}
+
 /** Asks people in the terminal, by a command, or not at all: programs are then told where they decide. */
 async function openAgent(
   folder: AgentFolder,
   { flags, settings, terminal }: { flags: SidecarFlags; settings: SidecarSettings; terminal: Terminal },
-): Promise<OwnAgent> {
+): Promise<AskingAgent> {
   const { authServers, network, hosts } = settings
   const targets = [...hosts]
     .filter((host) => /^(?:127\.0\.0\.1|\[::1\]|localhost):/.test(host))
     .map((host) => `http://${host}`)
   const shared: OwnAgentOptions = { folder, authServers, network, targets, interop: flags.interop }
   const { onConsent } = flags
-  if (onConsent !== undefined) {
-    const ask = loopbackConsent({ onConsent: (consent) => askByCommand(onConsent, consent, terminal.env) })
-    return openOwnAgent({ ...shared, consent: ask })
+  const way = loopbackConsent({
+    ...terminal.asking,
+    env: terminal.env,
+    countdown: false,
+    onConsent: onConsent === undefined ? undefined : (consent) => askByCommand(onConsent, consent, terminal.env),
+  })
+  if (flags.consent && way.canAsk) {
+    const consent = createEndableWay(way)
+    return { ...(await openOwnAgent({ ...shared, consent })), stopAsking: () => consent.end() }
   }
-  const inTerminal = loopbackConsent({ ...terminal.asking, env: terminal.env, countdown: false })
-  if (flags.consent && inTerminal.canAsk) return openOwnAgent({ ...shared, consent: inTerminal })
   // Whoever is told where to decide comes back to a port that is open as long as this runs.
   const port = await listen(0, 'no port is free for people to come back to')
   const origin = `http://127.0.0.1:${port.port}`
   try {
     const own = await openOwnAgent({ ...shared, redirectUri: `${origin}/callback` })
     port.serve(forBrowsersHere(own.agent.handler, origin), origin)
-    return { agent: own.agent, close: async () => void (await Promise.all([own.close(), port.close()])) }
+    const close = async () => void (await Promise.all([own.close(), port.close()]))
+    return { agent: own.agent, close, stopAsking: () => undefined }
   } catch (error) {
     await port.close()
     throw error

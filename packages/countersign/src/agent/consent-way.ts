@@ -20,7 +20,7 @@ export interface ConsentWay {
   open(answer: (request: Request) => Promise<Response>, before?: string): MaybePromise<OpenConsent>
   /**
    * Says that another process of the agent asks the person already, on its page at `url`, and that this one waits for what they
-   * decide there, until the signal aborts. Absent: nobody is told.
+   * decide there, until the signal aborts. What it rejects with, the request rejects with. Absent: nobody is told.
    */
-  tellElsewhere?(consent: ConsentRequest): void
+  tellElsewhere?(consent: ConsentRequest): void | Promise<void>
 }

@@ -76,7 +76,10 @@ export interface ConsentRequest {
 export interface OpenConsent {
   /** Where their browser comes back to. */
   readonly redirectUri: string
-  /** Asks the person; what it rejects with before they decided, the request rejects with. */
+  /**
+   * Asks the person; what it rejects with before they decided, the request rejects with. The consent is then taken back, unless that
+   * is an `AgentError` with `consent_required`: the person may still decide, for a later request.
+   */
   ask(consent: ConsentRequest): void | Promise<void>
   /**
    * The consent has ended, or nobody has to decide after all: closes what was opened for it. Called once at most; never for a
@@ -184,7 +187,7 @@ export interface AgentTools extends IdentifierOptions {
   /** Opens the way to the person behind an owner, before an auth server is asked; `before`: where one came back to that was left behind. */
   openConsent: (owner: string, before?: string) => MaybePromise<OpenConsent>
   /** Says that another process asks the person, and where, until the signal aborts. */
-  tellElsewhere: (consent: ConsentRequest) => void
+  tellElsewhere: (consent: ConsentRequest) => void | Promise<void>
   /** Where consents are kept until a person has decided. */
   consents: KeptConsents
   /**

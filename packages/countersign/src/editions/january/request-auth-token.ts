@@ -174,12 +174,12 @@ async function waitFor(
   const failed = new AbortController()
   const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
   const giveUp = async (error: unknown) => {
-    if (!isNew) return failed.abort(error)
-    // Nobody knows of it, unless somebody has decided it all the same.
-    if (await pending.drop(consent, owner)) failed.abort(error)
+    const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
+    // Otherwise nobody knows of it, unless somebody has decided it all the same.
+    if (!isNew || isLeftOpen || (await pending.drop(consent, owner))) failed.abort(error)
   }
   const ask = async () => {
-    const asked = await describe(requester, consent, { signal, until: consent.until })
+    const asked = await describe(requester, consent, consent.until, signal)
     if (!signal.aborted) await way.ask(asked)
   }
   ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
@@ -197,10 +197,10 @@ async function waitElsewhere(
   const stop = AbortSignal.any([signal, ended.signal])
   try {
     if (consent.exchangedAt === undefined) {
-      const told = await describe(requester, consent, { signal: stop, until: limit.until })
-      if (!signal.aborted) requester.tellElsewhere(told)
+      const told = await describe(requester, consent, limit.until, stop)
+      if (!signal.aborted) requester.tellElsewhere(told)?.catch((error: unknown) => ended.abort(error))
     }
-    return await pending.waitElsewhere(consent, owner, signal, limit)
+    return await pending.waitElsewhere(consent, owner, stop, limit)
   } finally {
     ended.abort()
   }
@@ -210,7 +210,8 @@ async function waitElsewhere(
 async function describe(
   { discovery }: TokenRequester,
   { url, code, need, askedUntil }: PendingConsent,
-  { signal, until }: { signal: AbortSignal; until: number },
+  until: number,
+  signal: AbortSignal,
 ): Promise<ConsentRequest> {
   const permissions = await describeScopes(discovery, need)
   const { authServer, resource, scope } = need

@@ -1,0 +1,46 @@
+import { AgentError, type ConsentRequest, type ConsentWay } from 'countersign/agent'
+
+/** A way to the person that can be ended while requests wait for them. */
+export interface EndableWay extends ConsentWay {
+  /** Requests that wait say where the person decides, who still can; so do all that come later. */
+  end(): void
+}
+
+export function createEndableWay(way: ConsentWay): EndableWay {
+  const ended = new AbortController()
+
+  /** Rejects when this way is ended; nothing else comes of it. */
+  function untilEnded({ url }: ConsentRequest, signal: AbortSignal): Promise<void> {
+    return new Promise((_resolve, reject) => {
+      const why = 'A person must decide first, and is asked no more: the sidecar has been told to end.'
+      const end = () => reject(new AgentError('consent_required', why, { url }))
+      if (ended.signal.aborted) end()
+      ended.signal.addEventListener('abort', end, { signal })
+    })
+  }
+
+  return {
+    canAsk: way.canAsk,
+    redirectUri: way.redirectUri,
+    async open(answer, before) {
+      const opened = await way.open(answer, before)
+      const closed = new AbortController()
+      return {
+        redirectUri: opened.redirectUri,
+        async ask(consent) {
+          await opened.ask(consent)
+          await untilEnded(consent, closed.signal)
+        },
+        close() {
+          closed.abort()
+          opened.close()
+        },
+      }
+    },
+    async tellElsewhere(consent) {
+      await way.tellElsewhere?.(consent)
+      await untilEnded(consent, consent.signal)
+    },
+    end: () => ended.abort(),
+  }
+}
