@@ -273,10 +273,13 @@ describe('L09: a pasted address', () => {
 
   it('that does not fit three times ends the request', async () => {
     const { fetch, page, paste } = startPasting()
-    const end = ended(fetch(data))
+    const end = fetch(data).catch((error: unknown) => error)
     const back = callback(await page())
     for (const text of ['one', 'two', 'three']) paste(text)
-    expect(await end).toBe('answer_refused')
+    expect(await end).toMatchObject({
+      code: 'answer_refused',
+      message: expect.stringMatching(/^None of 3 addresses was the right one, so no more are taken\. That is no whole/),
+    })
     expect(await isListening(back)).toBe(false)
   })
 

@@ -38,5 +38,7 @@ export async function readPasted(
     lines.close()
   }
   if (signal.aborted) return undefined
-  throw new AgentError('answer_refused', problem === '' ? 'No address was pasted.' : problem)
+  if (problem === '') throw new AgentError('answer_refused', 'No address was pasted.')
+  const gaveUp = tries === mostTries ? `None of ${mostTries} addresses was the right one, so no more are taken. ` : ''
+  throw new AgentError('answer_refused', gaveUp + problem)
 }
