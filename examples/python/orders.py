@@ -6,7 +6,7 @@ import sys
 import requests
 
 # The secret is in the file sidecar-secret, in the agent's folder.
-SIDECAR = os.environ.get("SIDECAR", "http://x:SECRET@127.0.0.1:8005")
+SIDECAR = os.environ.get("SIDECAR", "http://x:SECRET@127.0.0.1:8007")
 API = os.environ.get("API", "https://api.example/orders")
 
 response = requests.get(f"{SIDECAR}/{API}", timeout=60)

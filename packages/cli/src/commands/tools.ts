@@ -114,7 +114,11 @@ export const tools: readonly CommandRow[] = [
         repeated: true,
       },
       { flags: '--no-consent', description: 'ask nobody: end with status 4 where a person must decide' },
-      { flags: '--paste', description: 'also take the address that the browser ended at, pasted here' },
+      {
+        flags: '--paste',
+        description:
+          'also take the address that the browser ended at, pasted here; after three that do not fit it gives up',
+      },
       {
         flags: '--consent-timeout <seconds>',
         description:
@@ -152,10 +156,10 @@ export const tools: readonly CommandRow[] = [
     flags: [
       {
         flags: '--allow-host <host>',
-        description: 'a host that may be asked; may be given several times',
+        description: 'a host that may be asked, such as api.example or 127.0.0.1:8002; may be given several times',
         repeated: true,
       },
-      { flags: '--port <number>', description: 'the port of 127.0.0.1; 0 chooses a free one; default: 8005' },
+      { flags: '--port <number>', description: 'the port of 127.0.0.1; 0 chooses a free one; default: 8007' },
       { flags: '--secret-file <file>', description: 'the secret that programs give; default: in the agent’s folder' },
       { flags: '--socket <path>', description: 'a Unix socket in place of the port, for your own programs alone' },
       {

@@ -26,7 +26,7 @@ export interface SidecarSettings {
   network: ReturnType<typeof readNetworkFlags>
 }
 
-const defaultPort = 8005
+const defaultPort = 8007
 
 /** @throws CommandError for flags that cannot be meant */
 export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarSettings {
