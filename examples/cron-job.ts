@@ -13,6 +13,7 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
+  about: { name: 'My scripts' }, // the page after a consent shows it
   consent: loopbackConsent(), // asks where there is a terminal, and nobody at night
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine

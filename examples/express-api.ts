@@ -10,7 +10,7 @@ import { signIn } from './sessions.js'
 const {
   ID = 'https://photos.example', // where the API and its pages are reached
   AUTH_SERVER = 'https://auth.example', // who signs people in and asks them
-  PORT = '8080', // behind your TLS
+  PORT = new URL(ID).port || '8080', // behind your TLS
 } = process.env
 
 const resource = createResource({

@@ -15,6 +15,7 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
+  about: { name: 'My scripts' }, // the page after a consent shows it
   // The browser is on another computer: it ends at a page that does not load, and its address is pasted here.
   consent: loopbackConsent({ paste: true }),
   store: fileStore('./state'),

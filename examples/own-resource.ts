@@ -8,7 +8,7 @@ import { createResource } from 'countersign/resource'
 const {
   ID = 'https://notes.example', // the app is an agent and an API, both of this name
   AUTH_SERVER = 'https://auth.example', // knows the person
-  PORT = '8080', // behind your TLS
+  PORT = new URL(ID).port || '8080', // behind your TLS
 } = process.env
 
 const signer = await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8')))

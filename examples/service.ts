@@ -8,7 +8,7 @@ const {
   AGENT_ID = 'https://agent.example', // where this program is reached: it serves the agent's documents itself
   AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
   API = 'https://api.example/events',
-  PORT = '8080', // behind your TLS
+  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
 } = process.env
 
 const agent = createAgent({
@@ -16,7 +16,7 @@ const agent = createAgent({
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
   onePerson: true, // only you use it: anybody else who decides would give you what is theirs
-  about: { name: 'My scripts', homepage: `${AGENT_ID}/about` },
+  about: { name: 'My scripts' }, // the consent page shows it
   onConsent: ({ url, code }) => console.log(`Please decide here (the page shows ${code}): ${url}`),
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine

@@ -8,14 +8,14 @@ const {
   AGENT_ID = 'https://calendar.example', // where the app is reached; people come back to its /callback
   AUTH_SERVER = 'https://auth.example', // the only one that people may be sent to
   API = 'https://api.example/events',
-  PORT = '8080', // behind your TLS
+  PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
 } = process.env
 
 const calendar = createAppAgent<Request, Response>({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  about: { name: 'Calendar helper', homepage: `${AGENT_ID}/about` },
+  about: { name: 'Calendar helper', homepage: AGENT_ID },
   store: fileStore('./state'), // sessions, tokens and open consents outlive a restart
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })

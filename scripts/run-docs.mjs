@@ -160,6 +160,17 @@ esac
   writeFileSync(join(folder, 'bin', 'npx'), script, { mode: 0o755 })
 }
 
+/** A `node` for the blocks: the script asks its person in a terminal, too. */
+function writeNode() {
+  const script = `#!/usr/bin/env bash
+case "$*" in
+  script.mjs) exec script -qefc "${process.execPath} script.mjs" /dev/null ;;
+  *) exec ${process.execPath} "$@" ;;
+esac
+`
+  writeFileSync(join(folder, 'bin', 'node'), script, { mode: 0o755 })
+}
+
 /** An `nginx` for the blocks: they are run as root, who is the only one in a network of its own. */
 function writeNginx() {
   const script = `#!/bin/sh\nPATH="$PATH:/usr/sbin"\nexec "$(which -a nginx | tail -n 1)" -g 'user root;' "$@"\n`
@@ -242,6 +253,7 @@ function prepare() {
   execFileSync(process.execPath, [join(root, 'scripts/tarballs.mjs')], { cwd: folder, stdio: 'ignore' })
   writeNpm()
   writeNpx()
+  writeNode()
   writeNginx()
   const installs = runnable.flatMap(({ blocks }) =>
     blocks.flatMap(({ body }) => [...body.matchAll(/^npm install (.*?)(?: &&)?$/gm)].map(([, words]) => words)),

@@ -16,6 +16,10 @@ const events = /^200 The events of \S+\.\n$/
 async function script(stage) {
   const programs = programsOf(stage)
   const { env } = await ownAgent(stage)
+  const nowhere = await programs.run('script', env).ended
+  assert.deepEqual([nowhere.status, nowhere.stdout], [1, ''])
+  assert.match(nowhere.stderr, /^You must decide first: run this in a terminal\.$/m)
+  assert.doesNotMatch(nowhere.stderr, /\n {4}at /, 'no stack trace')
   const first = await runAndAllow(programs, 'script', env)
   assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.printed + first.stdout)
   const second = await programs.run('script', env).ended
