@@ -579,6 +579,14 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect([shown.status, location(shown)]).toEqual([303, `${ids.agent}/`])
   })
 
+  it('an answer at an address that has such a query of its own is an answer', async () => {
+    const scene = await openScene(mount, { redirectUri: `${ids.agent}/callback?visit=1` })
+    const browser = scene.browser()
+    const callback = await decide(browser, await led(browser), 'alice')
+    expect(new URL(callback).searchParams.get('visit')).toBe('1')
+    expect(location(await browser.open(callback))).toBe(events)
+  })
+
   it('L12: HEAD asks nobody, of whichever session', async () => {
     const scene = await openScene(mount, { store: fileStore(openFolder().folder) })
     const asked = () => scene.world.sent.filter(({ url }) => url.startsWith(`${ids.authServer}/agent/token`)).length

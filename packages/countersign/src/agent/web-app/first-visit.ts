@@ -48,8 +48,10 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
       }
     },
     isSent(url) {
-      const at = new URL(url)
-      return at.pathname === pathname && at.searchParams.has(parameter)
+      const { pathname: at, searchParams } = new URL(url)
+      // A redirect URI may have a query of its own.
+      const isAnswer = searchParams.has('code') || searchParams.has('error')
+      return at === pathname && searchParams.has(parameter) && !isAnswer
     },
     end: cookies.write(cookies.visit, '', 0),
   }
