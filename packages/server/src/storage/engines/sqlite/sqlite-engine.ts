@@ -85,7 +85,7 @@ function openConnections(path: string): Connections {
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
   const copier = reading && createLogCopier(path)
-  const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: copier?.committed })
+  const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: () => copier?.committed() })
   return {
     reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),
     writer: { ...askerOn(writer.connection), ...writer },
