@@ -82,6 +82,13 @@ describe.each(pairs)('what is deprecated, “$client” on “$server”', (pair
     expect(await bridge.call('log')).toMatchObject({ isError: false })
     expect(bridge.heard).toContain('logged')
   })
+
+  it('passes also where the server does not say that it is for the call', async () => {
+    const { bridge } = await open(pair)
+    if (pair.client === 'sessions') await bridge.client.setLoggingLevel('debug')
+    expect(await bridge.call('aside')).toEqual({ text: 'file:///home/ada thinker', isError: false })
+    await expect.poll(() => bridge.heard).toContain('logged aside')
+  })
 })
 
 describe.each(pairs)('what changes, “$client” on “$server”', (pair) => {

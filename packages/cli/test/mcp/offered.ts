@@ -12,6 +12,11 @@ export const tools = [
   { name: 'ask', description: 'Asks the person.', inputSchema: { type: 'object', properties: {} } },
   { name: 'client', description: 'Asks the client.', inputSchema: { type: 'object', properties: {} } },
   { name: 'log', description: 'Writes to the log.', inputSchema: { type: 'object', properties: {} } },
+  {
+    name: 'aside',
+    description: 'Does so without saying that it is for this.',
+    inputSchema: { type: 'object', properties: {} },
+  },
   { name: 'page', description: 'Has the person open a page.', inputSchema: { type: 'object', properties: {} } },
   {
     name: 'region',

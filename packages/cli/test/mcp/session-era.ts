@@ -93,6 +93,12 @@ function createSessionServer(givenUp: string[]): Server {
         const { action, content } = await server.elicitInput(question, { relatedRequestId: extra.requestId })
         return text(`${action} ${String(content?.name)}`)
       }
+      case 'aside': {
+        await server.sendLoggingMessage({ level: 'error', data: 'logged aside' })
+        const { roots } = await server.listRoots()
+        const { model } = await server.createMessage(sampling)
+        return text(`${roots[0]?.uri} ${model}`)
+      }
       case 'client': {
         const related = { relatedRequestId: extra.requestId }
         const { roots } = await server.listRoots(undefined, related)

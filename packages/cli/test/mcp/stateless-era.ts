@@ -84,7 +84,9 @@ async function call(name: string, args: Record<string, unknown>, ctx: ServerCont
       if (said.kind !== 'elicit') return inputRequired({ inputRequests: { name: inputRequired.elicit(question) } })
       return text(`${said.action} ${String(said.content?.name)}`)
     }
+    case 'aside':
     case 'client': {
+      if (name === 'aside' && !mcpReq.inputResponses) await mcpReq.log('error', 'logged aside')
       const roots = inputResponse(mcpReq.inputResponses, 'roots')
       const said = inputResponse(mcpReq.inputResponses, 'said')
       if (roots.kind === 'roots' && said.kind === 'sampling') return text(`${roots.roots[0]?.uri} ${said.result.model}`)

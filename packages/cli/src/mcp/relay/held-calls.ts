@@ -22,10 +22,14 @@ import type { SessionServer } from '../server/session-server.js'
 /** Calls of a client of 2026-07-28 to a server that asks by requests of its own: they are held while the client finds out. */
 export interface HeldCalls {
   request(request: RpcRequest, exchange: Exchange): Promise<Answer>
+  /** Takes what the server sends beside its answers: it is of a call that runs, as far as that can be told. */
+  hearAside(message: RpcRequest | RpcNotification): void
   close(): void
 }
 
 interface HeldCall {
+  /** What the server names its progress by. */
+  progressToken: unknown
   /** What the client can that made the call. */
   capabilities: JsonObject
   count: QuestionCount
@@ -37,7 +41,7 @@ interface HeldCall {
   asked: Promise<void>
   noteAsked: () => void
   /** The request of the client that waits at present. */
-  waiting: { exchange: Exchange; progressToken: unknown } | undefined
+  waiting: { exchange: Exchange; progressToken: unknown; logLevel: unknown } | undefined
   end: AbortController
 }
 
@@ -58,10 +62,13 @@ const again = 'again'
 
 export function createHeldCalls({ server, host, standing }: HeldCallsOptions): HeldCalls {
   const held = new Map<string, HeldCall>()
+  /** What the server has not answered, the newest last. */
+  const running = new Set<HeldCall>()
 
   function begin(request: RpcRequest, exchange: Exchange): HeldCall {
     const end = new AbortController()
     const call: HeldCall = {
+      progressToken: metaOf(request).progressToken,
       capabilities: objectIn(metaOf(request), metaKeys.clientCapabilities),
       count: countQuestions(host),
       questions: new Map(),
@@ -74,34 +81,62 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     const toClient = (message: Message) => hear(call, message)
     const send = (init: RequestInit) => (call.waiting?.exchange ?? exchange).send(init)
     call.finished = ask(request, { send, signal, toClient })
+    running.add(call)
     // Whoever waits hears of it; nobody may.
-    call.finished.catch(() => undefined)
+    call.finished.catch(() => undefined).finally(() => leave(call))
     return call
   }
 
+  /** Nobody is asked any more for a call that has ended. */
+  function leave(call: HeldCall): void {
+    running.delete(call)
+    for (const question of call.questions.values()) refuse(question, callEnded)
+    call.questions.clear()
+  }
+
   function hear(call: HeldCall, message: Message): void {
+    if (!('method' in message)) return
     if (!isRequest(message)) {
-      if ('method' in message && message.method === 'notifications/cancelled')
+      if (message.method === 'notifications/cancelled')
         return void call.questions.delete(String(message.params?.requestId))
-      const shown = 'method' in message ? withToken(message, call.waiting?.progressToken) : undefined
+      const shown = withToken(message, call.waiting?.progressToken)
       if (shown) call.waiting?.exchange.toClient(shown)
       return
     }
-    const { id, method } = message
-    const needed = questionMethods[method]
-    const isCounted = call.count.add(method)
-    const canAsk = needed !== undefined && needed in call.capabilities
-    if (canAsk && isCounted) {
-      call.questions.set(String(id), message)
+    const isCounted = call.count.add(message.method)
+    if (knows(call, message) && isCounted) {
+      call.questions.set(String(message.id), message)
       call.noteAsked()
-      return
+    } else refuse(message, knows(call, message) ? tooManyQuestions(host) : unknownQuestion)
+  }
+
+  function askAside(question: RpcRequest): void {
+    const able = [...running].filter((call) => knows(call, question))
+    const call = able.findLast(({ waiting }) => waiting) ?? able.at(-1)
+    try {
+      if (call) hear(call, question)
+      else refuse(question, running.size > 0 ? unknownQuestion : onlyDuringCalls)
+    } catch (error) {
+      // It asks on and on: its other messages are heard all the same.
+      call?.end.abort(error)
     }
-    const answer: Answer =
-      method === 'ping'
-        ? { result: {} }
-        : canAsk
-          ? tooManyQuestions(host)
-          : refusal(rpcCodes.methodNotFound, 'The client does not know this question.')
+  }
+
+  function noteAside(message: RpcNotification): void {
+    const { method, params } = message
+    const isOf: Readonly<Record<string, (call: HeldCall) => boolean>> = {
+      'notifications/message': ({ waiting }) => isLogged(params?.level, waiting?.logLevel),
+      'notifications/progress': ({ progressToken }) =>
+        progressToken !== undefined && progressToken === params?.progressToken,
+      'notifications/cancelled': ({ questions }) => questions.has(String(params?.requestId)),
+    }
+    const call = [...running].findLast((each) => isOf[method]?.(each))
+    if (call) hear(call, message)
+  }
+
+  /** Answers the server in place of the client. */
+  function refuse({ id, method }: RpcRequest, refused: Answer): void {
+    const answer: Answer = method === 'ping' ? { result: {} } : refused
     server.pass({ jsonrpc: '2.0', id, ...answer }, standing).catch(() => undefined)
   }
 
@@ -169,6 +204,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
       held.delete(state)
       return goOn(call, request, exchange)
     },
+    hearAside: (message) => (isRequest(message) ? askAside(message) : noteAside(message)),
     close() {
       for (const { end } of held.values()) end.abort()
       held.clear()
@@ -181,11 +217,7 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
     const toClient = (message: Message) => {
       if (!isRequest(message)) return exchange.toClient(message)
       count.add(message.method)
-      const answer: Answer =
-        message.method === 'ping'
-          ? { result: {} }
-          : refusal(rpcCodes.methodNotFound, 'This client is asked during calls of tools, resources and prompts only.')
-      server.pass({ jsonrpc: '2.0', id: message.id, ...answer }, standing).catch(() => undefined)
+      refuse(message, onlyDuringCalls)
     }
     return questionsNamed(await ask(request, { ...exchange, toClient }), host)
   }
@@ -206,6 +238,15 @@ export function createHeldCalls({ server, host, standing }: HeldCallsOptions): H
   }
 }
 
+const unknownQuestion = refusal(rpcCodes.methodNotFound, 'The client does not know this question.')
+
+const onlyDuringCalls = refusal(
+  rpcCodes.methodNotFound,
+  'This client is asked during calls of tools, resources and prompts only.',
+)
+
+const callEnded = refusal(rpcCodes.methodNotFound, 'The call that this was asked for has ended.')
+
 /** What a server may ask, and the capability of a client that it needs. */
 const questionMethods: Readonly<Record<string, string>> = {
   'elicitation/create': 'elicitation',
@@ -214,7 +255,22 @@ const questionMethods: Readonly<Record<string, string>> = {
 }
 
 function waitingOf(request: RpcRequest, exchange: Exchange): HeldCall['waiting'] {
-  return { exchange, progressToken: metaOf(request).progressToken }
+  const { progressToken, [metaKeys.logLevel]: logLevel } = metaOf(request)
+  return { exchange, progressToken, logLevel }
+}
+
+/** Whether the client that made a call can answer a question. */
+function knows({ capabilities }: HeldCall, { method }: RpcRequest): boolean {
+  const needed = questionMethods[method]
+  return needed !== undefined && needed in capabilities
+}
+
+const logLevels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency']
+
+/** Whether a message of the log is one of those that a request wants to have. */
+function isLogged(level: unknown, wanted: unknown): boolean {
+  const least = logLevels.indexOf(String(wanted))
+  return least >= 0 && logLevels.indexOf(String(level)) >= least
 }
 
 function nextQuestion(): Pick<HeldCall, 'asked' | 'noteAsked'> {

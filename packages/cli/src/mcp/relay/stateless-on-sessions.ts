@@ -19,31 +19,22 @@ import type { Opened, RelayOptions } from './relay.js'
 
 /** A client of 2026-07-28 on a server with sessions. */
 export async function statelessOnSessions(options: RelayOptions, exchange: Exchange): Promise<Opened> {
-  const { host, client, description, standing, onProblem } = options
+  const { host, client, description, standing } = options
   const server = createSessionServer({ host, params: { ...description }, standing: { ...standing, toClient: hear } })
   const listeners = createListeners(client)
+  const calls = createHeldCalls({ server, host, standing })
 
-  /** What belongs to no call: nobody can be asked there. */
+  /** What comes beside all answers. */
   function hear(message: Message): void {
     if (!('method' in message)) return
-    if (!isRequest(message)) {
-      listeners.tell(message)
-      return
-    }
-    const answer: Answer =
-      message.method === 'ping'
-        ? { result: {} }
-        : refusal(rpcCodes.methodNotFound, 'This client is asked during its calls only.')
-    server
-      .pass({ jsonrpc: '2.0', id: message.id, ...answer }, standing)
-      .catch((error: unknown) => onProblem(String(error)))
+    if (!isRequest(message)) listeners.tell(message)
+    calls.hearAside(message)
   }
 
   const opened = await server.open(exchange)
   if ('error' in opened) return { refused: opened }
   await server.ready(exchange)
   const capabilities = objectIn(opened.result, 'capabilities')
-  const calls = createHeldCalls({ server, host, standing })
   const setLevel = createLevel(server, capabilities)
 
   return {

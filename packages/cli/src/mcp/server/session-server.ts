@@ -67,7 +67,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     await pass(notification('notifications/initialized'), exchange)
     listening.abort()
     listening = new AbortController()
-    void listen(AbortSignal.any([listening.signal, standing.signal]))
+    const signal = AbortSignal.any([listening.signal, standing.signal])
+    // What the server sends before it is heard is lost with many.
+    const heard = new Promise<void>((resolve) => void listen(signal, resolve).finally(resolve))
+    await Promise.race([heard, pause(longestUnheard, signal)])
   }
 
   async function pass(message: Message, exchange: Exchange): Promise<void> {
@@ -122,7 +125,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   })
 
   /** Hears what the server sends of its own accord, as long as the session lasts. */
-  async function listen(signal: AbortSignal): Promise<void> {
+  async function listen(signal: AbortSignal, onHeard: () => void): Promise<void> {
     let lastId: string | undefined
     let wait = 1000
     while (!signal.aborted) {
@@ -132,6 +135,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
           await response.body?.cancel()
           return
         }
+        onHeard()
         for await (const { message, eventId } of messagesIn(response, host)) {
           wait = 1000
           lastId = eventId ?? lastId
@@ -207,5 +211,8 @@ const mostTries = 20
 
 /** Milliseconds between two tries to hear a server. */
 const longestWait = 30_000
+
+/** Milliseconds that a server may take before it is heard. */
+const longestUnheard = 500
 
 const mostSettings = 1000

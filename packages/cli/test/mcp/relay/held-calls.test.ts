@@ -51,6 +51,82 @@ function openCalls(asked: { method: string; params?: Record<string, unknown> }) 
   return { calls, request, passed, heard }
 }
 
+/** Calls to a server that answers when it is told to, and keeps what it is sent. */
+function openSilent() {
+  const passed: Message[] = []
+  const heard: Message[] = []
+  let finish: () => void = () => undefined
+  const server = {
+    request: () => new Promise<{ result: object }>((resolve) => (finish = () => resolve({ result: {} }))),
+    pass: async (message: Message) => void passed.push(message),
+  }
+  const { signal } = new AbortController()
+  const send = () => Promise.reject(new Error('nothing'))
+  const exchange = { send, signal, toClient: (one: Message) => void heard.push(one) }
+  const calls = createHeldCalls({
+    server: server as unknown as Options['server'],
+    host: 'api.example',
+    standing: exchange,
+  })
+  const call = (logLevel: string) => {
+    const named = (name: string) => `io.modelcontextprotocol/${name}`
+    const _meta = { [named('clientCapabilities')]: { roots: {} }, [named('logLevel')]: logLevel, progressToken: 7 }
+    return calls.request({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'x', _meta } }, exchange)
+  }
+  return { calls, call, passed, heard, finish: () => finish() }
+}
+
+const rootsAsked = { jsonrpc: '2.0', id: 'q', method: 'roots/list' } as const
+
+it('what a server asks beside its answers is asked for the call that runs', async () => {
+  const { calls, call, passed, finish } = openSilent()
+  const answer = call('error')
+  calls.hearAside(rootsAsked)
+  const { requestState } = asksAgain(await answer)
+  const params = { name: 'x', requestState, inputResponses: { q: { roots: [] } } }
+  const exchange = {
+    send: () => Promise.reject(new Error('nothing')),
+    signal: new AbortController().signal,
+    toClient: () => undefined,
+  }
+  const next = calls.request({ jsonrpc: '2.0', id: 2, method: 'tools/call', params }, exchange)
+  await expect.poll(() => passed).toEqual([{ jsonrpc: '2.0', id: 'q', result: { roots: [] } }])
+  finish()
+  expect(await next).toEqual({ result: {} })
+})
+
+it('what nobody can be asked is refused: without a call, not known to the client, or when the call has ended', async () => {
+  const { calls, call, passed, finish } = openSilent()
+  const refused = (message: string) => ({ jsonrpc: '2.0', id: 'q', error: { code: -32601, message } })
+  calls.hearAside(rootsAsked)
+  const answer = call('error')
+  calls.hearAside({ ...rootsAsked, method: 'sampling/createMessage' })
+  calls.hearAside(rootsAsked)
+  await answer
+  finish()
+  await expect.poll(() => passed).toHaveLength(3)
+  expect(passed).toEqual([
+    refused('This client is asked during calls of tools, resources and prompts only.'),
+    refused('The client does not know this question.'),
+    refused('The call that this was asked for has ended.'),
+  ])
+})
+
+it('what a server logs beside its answers is heard by a call that wants it, and its progress by the call it names', async () => {
+  const { calls, call, heard, finish } = openSilent()
+  const log = (level: string) =>
+    ({ jsonrpc: '2.0', method: 'notifications/message', params: { level, data: level } }) as const
+  const progress = (progressToken: number) =>
+    ({ jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: 1 } }) as const
+  calls.hearAside(log('error'))
+  const answer = call('warning')
+  for (const message of [log('notice'), log('warning'), log('alert'), progress(8), progress(7)])
+    calls.hearAside(message)
+  finish()
+  await answer
+  expect(heard).toEqual([log('warning'), log('alert'), progress(7)])
+})
+
 const question = { method: 'elicitation/create', params: { message: 'Who?', requestedSchema: {} } }
 
 const asksAgain = (answer: unknown) => (answer as { result: { requestState: string } }).result
