@@ -471,6 +471,17 @@ it('a page is opened in the browser of this machine, and none that the server na
   expect(await call).toMatchObject({ isError: false })
 })
 
+it('a client with a handshake is asked by a server of both eras, too', async () => {
+  const { authServer } = parties
+  const { url } = await protectServer('stateless', { authServer, legacy: 'stateless' })
+  const { folder } = await newAgent([authServer])
+  const person = () => ({ action: 'accept', content: { name: 'Ada' } }) as const
+  const bridge = await openClient('sessions', { url, folder, shows: 'forms', person })
+  expect(await bridge.call('ask')).toEqual({ text: 'accept Ada', isError: false })
+  expect(await bridge.call('client')).toEqual({ text: 'file:///home/ada thinker', isError: false })
+  await bridge.client.subscribeResource({ uri: 'note://one' })
+})
+
 it('a client whose person does not answer is not asked a second time meanwhile', async () => {
   const { bridge } = await open(
     { client: 'sessions', server: 'sessions' },

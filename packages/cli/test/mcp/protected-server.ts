@@ -32,7 +32,7 @@ export type ServerEra = 'sessions' | 'stateless'
 /** A protected MCP server of this machine; with `everything`, even its lists need a person's consent. */
 export async function protectServer(
   era: ServerEra,
-  { authServer, everything = false }: { authServer: string; everything?: boolean },
+  { authServer, everything = false, legacy }: { authServer: string; everything?: boolean; legacy?: 'stateless' },
 ): Promise<ProtectedServer> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
@@ -44,7 +44,7 @@ export async function protectServer(
     discovery: { renewalInterval: 1, failureAge: 0 },
     allowInsecureLoopback: true,
   })
-  const begin = era === 'sessions' ? sessionEra : statelessEra
+  const begin = era === 'sessions' ? sessionEra : () => statelessEra(legacy)
   let inner = begin()
   const asked: string[] = []
   const listener = createNodeListener(

@@ -9,10 +9,10 @@ import {
 import { echo, page, prompts, question, resources, sampling, text, tools } from './offered.js'
 import type { McpServerAtHand } from './protected-server.js'
 
-/** A server without sessions, of the second SDK, which knows nothing older. */
-export function statelessEra(): McpServerAtHand {
+/** A server without sessions, of the second SDK, which takes older clients, too, or does not. */
+export function statelessEra(legacy: 'stateless' | 'reject' = 'reject'): McpServerAtHand {
   const givenUp: string[] = []
-  const handler = createMcpHandler(() => createStatelessServer(givenUp), { legacy: 'reject' })
+  const handler = createMcpHandler(() => createStatelessServer(givenUp), { legacy })
   return {
     givenUp,
     answer: async (request) => (await missingHeader(request)) ?? handler.fetch(request),

@@ -17,7 +17,8 @@ const statelessErrors: readonly number[] = [
 ]
 
 /**
- * Finds out which era a server speaks, that of the client first, and opens what fits between the two.
+ * Finds out which era a server speaks, that of the client first, and opens what fits between the two. A server that takes a
+ * handshake, but keeps no session, can ask a person only as one of 2026-07-28, if it is one as well.
  *
  * @throws ServerProblem where it speaks neither
  */
@@ -27,9 +28,13 @@ export function openRelay(options: RelayOptions, exchange: Exchange): Promise<Op
 
 async function openForSessions(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   const first = await attempt(() => sessionsOnSessions(options, exchange))
-  if ('relay' in first) return first
-  const second = await attempt(() => sessionsOnStateless(options, exchange))
-  return 'relay' in second ? second : outcomeOf(first)
+  if (!('relay' in first)) {
+    const second = await attempt(() => sessionsOnStateless(options, exchange))
+    return 'relay' in second ? second : outcomeOf(first)
+  }
+  if (first.hasSession) return first
+  const second = await sessionsOnStateless(options, exchange).catch(() => first)
+  return 'relay' in second ? second : first
 }
 
 async function openForStateless(options: RelayOptions, exchange: Exchange): Promise<Opened> {

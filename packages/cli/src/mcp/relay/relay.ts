@@ -42,5 +42,5 @@ export interface RelayOptions {
   onProblem: (text: string) => void
 }
 
-/** A relay, and what the server said when it was opened; or why it was not. */
-export type Opened = { relay: Relay; answer: Answer } | { refused: Answer }
+/** A relay, and what the server said when it was opened, with a session or without; or why it was not. */
+export type Opened = { relay: Relay; answer: Answer; hasSession?: boolean } | { refused: Answer }

@@ -73,6 +73,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   if ('error' in answer) return { refused: answer }
   return {
     answer,
+    hasSession: server.hasSession(),
     relay: {
       request: async (request, given) =>
         questionsNamed(await server.request(request, { ...given, toClient: hearCall() }), host),

@@ -16,6 +16,8 @@ import { brokenOff, ServerProblem } from './server-problem.js'
 export interface SessionServer {
   /** Opens the session; the answer is the server's to `initialize`. */
   open(exchange: Exchange): Promise<Answer>
+  /** Whether the server gave the session an id: one that did not keeps nothing between two requests. */
+  hasSession(): boolean
   /** The client is ready: the server is told, and may then send what belongs to no request. */
   ready(exchange: Exchange): Promise<void>
   /** @throws ServerProblem where it does not answer */
@@ -151,6 +153,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
 
   return {
     open,
+    hasSession: () => session?.id !== undefined,
     ready,
     pass,
     async request(request, exchange) {

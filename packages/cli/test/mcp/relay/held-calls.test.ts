@@ -29,6 +29,7 @@ function openCalls(asked: { method: string; params?: Record<string, unknown> }) 
       told(message)
     },
     open: () => Promise.reject(new Error('it is open')),
+    hasSession: () => true,
     ready: () => Promise.reject(new Error('it is open')),
     close: async () => undefined,
   }
