@@ -80,6 +80,16 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     await response.body?.cancel()
   }
 
+  /** Whether a server does not know the session: some say 400, which also means other things, but never in answer to a ping. */
+  async function saysLost({ status }: Response, was: Session, exchange: Exchange): Promise<boolean> {
+    if (status !== 400) return status === 404
+    if (session !== was) return true
+    const ping: RpcRequest = { jsonrpc: '2.0', id: 'countersign-ping', method: 'ping' }
+    const response = await postMessage(ping, headers(), exchange)
+    await response.body?.cancel()
+    return response.status === 400 || response.status === 404 || session !== was
+  }
+
   /** The session again, with what it had been told. */
   async function reopen(exchange: Exchange): Promise<void> {
     const answer = await open(exchange)
@@ -161,8 +171,8 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
         if (reopening) await reopening
         const was = session
         const response = await postMessage(request, headers(), exchange)
-        const isLost = response.status === 404 && was?.id !== undefined
-        if (!isLost || tries > 0) {
+        const isLost = tries === 0 && was?.id !== undefined && (await saysLost(response, was, exchange))
+        if (!isLost) {
           const answer = await answerIn(response, request, exchange)
           if ('result' in answer) noteSetting(settings, request)
           return answer

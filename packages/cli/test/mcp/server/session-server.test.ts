@@ -13,6 +13,8 @@ const message = (body: object) => JSON.stringify({ jsonrpc: '2.0', ...body })
 const stream = (...texts: string[]) =>
   new Response(texts.join(''), { headers: { 'content-type': 'text/event-stream' } })
 
+const json = { 'content-type': 'application/json' }
+
 const events = { 'content-type': 'text/event-stream' }
 
 /** A body whose connection is lost after some text. */
@@ -104,39 +106,57 @@ it('asks again for what changes nothing, where an answer broke off', async () =>
   await expect(server.request(next, exchange)).rejects.toThrow('The answer of api.example broke off. Ask again.')
 })
 
-it('opens a lost session anew, once for parallel requests, and tells it what the old one knew', async () => {
-  let isLost = false
-  const { server, exchange, sent } = openServer(({ session }) =>
-    isLost && session === 'session-1' ? new Response(null, { status: 404 }) : undefined,
-  )
+/** As servers answer that follow the examples of an SDK. */
+const noSession = () =>
+  new Response(message({ id: null, error: { code: -32000, message: 'Bad Request: No valid session ID provided' } }), {
+    status: 400,
+    headers: json,
+  })
+
+it('keeps a session where only a request is refused with 400', async () => {
+  const { server, exchange, sent } = openServer(({ says }) => (says === 'tools/call' ? noSession() : undefined))
   await server.open(exchange)
-  await server.ready(exchange)
-  for (const uri of ['note://one', 'note://two'])
-    await server.request({ jsonrpc: '2.0', id: uri, method: 'resources/subscribe', params: { uri } }, exchange)
-  await server.request(
-    { jsonrpc: '2.0', id: 1, method: 'resources/unsubscribe', params: { uri: 'note://two' } },
-    exchange,
-  )
-  isLost = true
-  sent.length = 0
-  const answers = await Promise.all([1, 2, 3].map((id) => server.request({ ...call, id }, exchange)))
-  expect(answers).toEqual([{ result: {} }, { result: {} }, { result: {} }])
-  const told = sent
-    .filter(({ session, method }) => session !== 'session-1' && method === 'POST')
-    .map(({ says }) => says)
-  expect(told).toEqual([
-    'initialize',
-    'notifications/initialized',
-    'resources/subscribe',
-    'tools/call',
-    'tools/call',
-    'tools/call',
-  ])
+  expect(await server.request(call, exchange)).toMatchObject({ error: { code: -32000 } })
+  expect(sent.filter(({ says }) => says === 'initialize')).toHaveLength(1)
 })
 
-const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
+it.each([
+  [404, () => new Response(null, { status: 404 })],
+  [400, noSession],
+])(
+  'opens a session anew that was lost (%s), once for parallel requests, and tells it what the old one knew',
+  async (_status, lost) => {
+    let isLost = false
+    const { server, exchange, sent } = openServer(({ session }) =>
+      isLost && session === 'session-1' ? lost() : undefined,
+    )
+    await server.open(exchange)
+    await server.ready(exchange)
+    for (const uri of ['note://one', 'note://two'])
+      await server.request({ jsonrpc: '2.0', id: uri, method: 'resources/subscribe', params: { uri } }, exchange)
+    await server.request(
+      { jsonrpc: '2.0', id: 1, method: 'resources/unsubscribe', params: { uri: 'note://two' } },
+      exchange,
+    )
+    isLost = true
+    sent.length = 0
+    const answers = await Promise.all([1, 2, 3].map((id) => server.request({ ...call, id }, exchange)))
+    expect(answers).toEqual([{ result: {} }, { result: {} }, { result: {} }])
+    const told = sent
+      .filter(({ session, method }) => session !== 'session-1' && method === 'POST')
+      .map(({ says }) => says)
+    expect(told).toEqual([
+      'initialize',
+      'notifications/initialized',
+      'resources/subscribe',
+      'tools/call',
+      'tools/call',
+      'tools/call',
+    ])
+  },
+)
 
-const json = { 'content-type': 'application/json' }
+const nested = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
 
 // M10
 it.each([
