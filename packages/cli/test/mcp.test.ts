@@ -20,11 +20,15 @@ const pairs = eras.flatMap((client) => eras.map((server) => ({ client, server })
 
 async function open(
   { client, server }: { client: ServerEra; server: ServerEra },
-  options: Partial<Parameters<typeof openClient>[1]> & { everything?: boolean } = {},
+  options: Partial<Parameters<typeof openClient>[1]> & { everything?: boolean; scopes?: Record<string, string> } = {},
 ) {
   const { authServer } = parties
   const agent = await newAgent([authServer])
-  const protectedServer = await protectServer(server, { authServer, everything: options.everything ?? false })
+  const protectedServer = await protectServer(server, {
+    authServer,
+    everything: options.everything ?? false,
+    scopes: options.scopes,
+  })
   const given = { url: protectedServer.url, folder: agent.folder, ...options }
   return { server: protectedServer, agent, given, bridge: await openClient(client, given) }
 }
@@ -470,6 +474,30 @@ it('a page is opened in the browser of this machine, and none that the server na
   decidesAt('grant').decide(page)
   expect(await call).toMatchObject({ isError: false })
 })
+
+it.each(eras)(
+  'a person is asked for resources that are followed, and not while they type; server “%s”',
+  async (era) => {
+    const { bridge } = await open(
+      { client: 'sessions', server: era },
+      {
+        scopes: {
+          'resources/subscribe': 'data.read',
+          'subscriptions/listen': 'data.read',
+          'completion/complete': 'data.read',
+        },
+      },
+    )
+    const ref = { type: 'ref/prompt', name: 'greet' } as const
+    const typed = bridge.client.complete({ ref, argument: { name: 'who', value: 'A' } })
+    await expect(typed).rejects.toThrow('needs your consent first: use the prompt, and decide.')
+    expect(pagesIn(bridge.stderr())).toEqual([])
+    const followed = bridge.client.subscribeResource({ uri: 'note://one' })
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    expect(await followed).toEqual({})
+    expect(bridge.stderr()).toContain('for the resource “note://one”')
+  },
+)
 
 it('a client with a handshake is asked by a server of both eras, too', async () => {
   const { authServer } = parties

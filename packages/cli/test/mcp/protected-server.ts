@@ -4,7 +4,7 @@ import { createNodeListener } from 'countersign/node'
 import { createResource } from 'countersign/resource'
 import { onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-import { scopes } from './offered.js'
+import { scopes as toolScopes } from './offered.js'
 import { sessionEra } from './session-era.js'
 import { statelessEra } from './stateless-era.js'
 
@@ -29,10 +29,19 @@ export interface ProtectedServer extends Omit<McpServerAtHand, 'answer' | 'close
 
 export type ServerEra = 'sessions' | 'stateless'
 
-/** A protected MCP server of this machine; with `everything`, even its lists need a person's consent. */
+export interface ProtectionOptions {
+  authServer: string
+  /** Even its lists need a person's consent. */
+  everything?: boolean
+  legacy?: 'stateless'
+  /** The scope that each method needs, besides those of tools. */
+  scopes?: Readonly<Record<string, string>> | undefined
+}
+
+/** A protected MCP server of this machine. */
 export async function protectServer(
   era: ServerEra,
-  { authServer, everything = false, legacy }: { authServer: string; everything?: boolean; legacy?: 'stateless' },
+  { authServer, everything = false, legacy, scopes = {} }: ProtectionOptions,
 ): Promise<ProtectedServer> {
   const port = await freePort()
   const origin = `http://127.0.0.1:${port}`
@@ -55,7 +64,8 @@ export async function protectServer(
         const body = request.method === 'POST' ? await request.clone().text() : ''
         const { method = request.method, params } = JSON.parse(body || '{}') as Asked
         const scope =
-          scopes[method === 'tools/call' ? (params?.name ?? '') : ''] ?? (everything ? 'data.read' : undefined)
+          (method === 'tools/call' ? toolScopes[params?.name ?? ''] : scopes[method]) ??
+          (everything ? 'data.read' : undefined)
         await (scope === undefined
           ? resource.verify(message, { require: 'identity' })
           : resource.verify(message, { require: 'authorization', scope }))

@@ -177,7 +177,7 @@ export function createConnection(options: ConnectionOptions): Connection {
       if (method === 'subscriptions/listen') return holdListener(request, exchange)
       isStandIn ||= method in lists
       isConnectOwn ||= method === 'tools/list'
-      return standInList(client.era, host, method) ?? answerInWords({ request, client }, needsConsent(host))
+      return standInList(client.era, host, method) ?? answerInWords({ request, client }, needsConsent(host, request))
     }
   }
 
@@ -229,7 +229,13 @@ function hasConnect(method: string, answer: Answer): boolean {
   return answer.result.tools.some((tool) => stringIn(tool, 'name') === connectTool)
 }
 
-const needsConsent = (host: string) => `${host} needs your consent first: call a tool, and decide.`
+/** What a person does to be asked, where they are not for a request itself. */
+function needsConsent(host: string, { method, params }: RpcRequest): string {
+  const { type } = objectIn(params, 'ref')
+  const isOfPrompt = method === 'completion/complete' && type === 'ref/prompt'
+  const what = isOfPrompt ? 'use the prompt' : type === 'ref/resource' ? 'read the resource' : 'call a tool'
+  return `${host} needs your consent first: ${what}, and decide.`
+}
 
 /** What a client says of itself, at the start or in each request. */
 function describedBy(request: RpcRequest, before: ClientDescription | undefined): ClientDescription {

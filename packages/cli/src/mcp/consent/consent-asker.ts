@@ -1,4 +1,4 @@
-import { type Era, mayAskPerson, metaKeys, metaOf, opensUrls } from '../messages/eras.js'
+import { type Era, isAskedFor, metaKeys, metaOf, opensUrls } from '../messages/eras.js'
 import {
   type Answer,
   type JsonObject,
@@ -85,7 +85,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
 
   async function ask(page: string, asked: AskedFor): Promise<void> {
     const { request, since, signal, agreedTo } = asked
-    if (!mayAskPerson.has(request.method)) throw new ConsentNeeded()
+    if (!isAskedFor(asked.client.era, request.method)) throw new ConsentNeeded()
     const hasAgreed = agreedTo === pageMark(page)
     // They decided before their client came back: this page is another.
     if (!hasAgreed && agreedTo !== undefined && desk.isDenied(agreedTo))
@@ -162,9 +162,17 @@ function hearsLogs(era: Era, request: RpcRequest): boolean {
   return era === 'sessions' || metaOf(request)[metaKeys.logLevel] !== undefined
 }
 
+/** What requests are about, by how their methods begin. */
+const kinds = [
+  ['tools/', 'tool'],
+  ['prompts/', 'prompt'],
+  ['resources/', 'resource'],
+  ['tasks/', 'task'],
+] as const
+
 function subjectOf({ method, params }: RpcRequest): string {
   const name = stringIn(params, 'name') || stringIn(params, 'uri')
-  const kind = { 'tools/call': 'tool', 'prompts/get': 'prompt' }[method] ?? 'resource'
+  const kind = kinds.find(([start]) => method.startsWith(start))?.[1] ?? 'request'
   // The server chose the name: it is no sentence beside ours.
   return /^[^\s“”\p{C}]{1,80}$/u.test(name) ? `the ${kind} “${name}”` : `a ${kind}`
 }

@@ -22,6 +22,14 @@ export const metaKeys = {
 /** Requests that a server may answer with questions to the person. */
 export const mayAskPerson: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
 
+/** Requests that clients make without anything being wanted at that moment: no page comes up for them. */
+const unasked: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'completion/complete'])
+
+/** Whether a person is asked for what a request needs: a client with a handshake can be asked at any time. */
+export function isAskedFor(era: Era, method: string): boolean {
+  return era === 'stateless' ? mayAskPerson.has(method) : !(method in lists) && !unasked.has(method)
+}
+
 /** The lists that a client shows, and the member that holds each. */
 export const lists: Readonly<Record<string, string>> = {
   'tools/list': 'tools',

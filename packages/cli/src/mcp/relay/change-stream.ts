@@ -15,7 +15,8 @@ import type { Client } from './relay.js'
 /** What changes at a server of 2026-07-28, for a client that hears it without asking. */
 export interface ChangeStream {
   start(): void
-  subscribe(uri: string): Promise<Answer>
+  /** `send` asks the person where one must decide. */
+  subscribe(uri: string, send: Exchange['send']): Promise<Answer>
   unsubscribe(uri: string): Promise<Answer>
   close(): void
 }
@@ -27,6 +28,15 @@ interface ChangeStreamOptions {
   client: Client
   /** The server's. */
   capabilities: JsonObject
+}
+
+/** How a stream is held. */
+interface Holding {
+  signal: AbortSignal
+  /** Sends it for the first time. */
+  send: Exchange['send']
+  onAcknowledged: (honoured: JsonObject | undefined) => void
+  onFailed: ((error: Error) => void) | undefined
 }
 
 /** Milliseconds before a stream that ended is asked for again, at first and at most. */
@@ -55,27 +65,38 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
     }
   }
 
-  /** Holds a stream until another takes its place; resolves when the server has said what it will tell, or did not. */
-  function follow(): Promise<JsonObject | undefined> {
+  /**
+   * Holds a stream until another takes its place; resolves when the server has said what it will tell, or did not. Rejects where
+   * it is first sent in a way that fails.
+   */
+  function follow(first?: Exchange['send']): Promise<JsonObject | undefined> {
     current.abort()
     current = new AbortController()
     const signal = AbortSignal.any([current.signal, standing.signal])
     const notifications = wanted()
     if (Object.keys(notifications).length === 0) return Promise.resolve({})
-    return new Promise((resolve) => {
-      const late = setTimeout(() => resolve(undefined), acknowledged).unref()
-      void hold(notifications, signal, (honoured) => {
-        clearTimeout(late)
-        resolve(honoured)
+    return new Promise((resolve, reject) => {
+      let late: NodeJS.Timeout | undefined
+      async function send(init: RequestInit): Promise<Response> {
+        const response = await (first ?? standing.send)(init)
+        late ??= setTimeout(() => resolve(undefined), acknowledged).unref()
+        return response
+      }
+      void hold(notifications, {
+        signal,
+        send,
+        onAcknowledged(honoured) {
+          clearTimeout(late)
+          resolve(honoured)
+        },
+        onFailed: first && reject,
       })
     })
   }
 
-  async function hold(
-    notifications: JsonObject,
-    signal: AbortSignal,
-    onAcknowledged: (honoured: JsonObject | undefined) => void,
-  ): Promise<void> {
+  async function hold(notifications: JsonObject, first: Holding): Promise<void> {
+    const { signal, onAcknowledged, onFailed } = first
+    let send = first.send
     for (let wait = waits.first; !signal.aborted; wait = Math.min(wait * 2, waits.longest)) {
       const id = `countersign-changes-${++streams}`
       const listen: RpcRequest = { jsonrpc: '2.0', id, method: 'subscriptions/listen', params: { notifications } }
@@ -85,7 +106,10 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
           return onAcknowledged(objectIn(message.params, 'notifications'))
         client.tell(withoutSubscription(message))
       }
-      const answer = await server.request(complete(listen), { ...standing, signal, toClient }).catch(() => undefined)
+      const answer = await server.request(complete(listen), { send, signal, toClient }).catch((error: Error) => {
+        if (send === first.send) onFailed?.(error)
+      })
+      send = standing.send
       onAcknowledged(undefined)
       if (answer !== undefined && 'error' in answer) return
       await new Promise((resolve) => setTimeout(resolve, wait).unref())
@@ -94,10 +118,14 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
 
   return {
     start: () => void follow(),
-    async subscribe(uri) {
+    async subscribe(uri, send) {
       if (resources.size >= mostResources) return refusal(rpcCodes.invalidParams, 'Too many resources are followed.')
       resources.add(uri)
-      const honoured = await follow()
+      const honoured = await follow(send).catch((error: unknown) => {
+        resources.delete(uri)
+        void follow()
+        throw error
+      })
       const { resourceSubscriptions } = honoured ?? {}
       if (Array.isArray(resourceSubscriptions) && resourceSubscriptions.includes(uri)) return { result: {} }
       resources.delete(uri)

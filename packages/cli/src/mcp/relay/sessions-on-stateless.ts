@@ -47,7 +47,7 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
     capabilities: objectIn(answer.result, 'capabilities'),
   })
 
-  const own: Readonly<Record<string, (request: RpcRequest) => Promise<Answer>>> = {
+  const own: Readonly<Record<string, (request: RpcRequest, given: Exchange) => Promise<Answer>>> = {
     ping: async () => ({ result: {} }),
     'logging/setLevel': async ({ params }) => {
       if (!isJsonObject(capabilities) || !('logging' in capabilities))
@@ -55,7 +55,7 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
       logLevel = params?.level
       return { result: {} }
     },
-    'resources/subscribe': ({ params }) => changes.subscribe(stringIn(params, 'uri')),
+    'resources/subscribe': ({ params }, { send }) => changes.subscribe(stringIn(params, 'uri'), send),
     'resources/unsubscribe': ({ params }) => changes.unsubscribe(stringIn(params, 'uri')),
   }
 
@@ -63,7 +63,7 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
     answer: { result: initializeResult(answer.result, description.protocolVersion) },
     relay: {
       async request(request, given) {
-        const answered = own[request.method]?.(request)
+        const answered = own[request.method]?.(request, given)
         return answered ?? answerRounds(server, complete(request), { host, client, exchange: given })
       },
       async notify({ method }) {
