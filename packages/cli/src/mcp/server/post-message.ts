@@ -85,6 +85,8 @@ function problemOf({ status, headers }: Response, host: string): ServerProblem {
   const to = headers.get('location')
   if (status >= 300 && status < 400 && to !== null)
     return new ServerProblem(`${host} redirects, which is not followed.`, { status, forPerson: redirectText(to) })
+  if (status === 413)
+    return new ServerProblem(`${host} does not take a message of this size: send less at once.`, { status })
   const why = status < 300 ? 'with something else than a message of MCP' : `with status ${status}`
   return new ServerProblem(`${host} answered ${why}.`, { status })
 }

@@ -163,6 +163,7 @@ it.each([
   [new Response(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`, { headers: json }), /nested too deep/],
   [stream(event(`{"jsonrpc":"2.0","id":7,"result":{"a":${nested}}}`)), /nested too deep/],
   [stream(event(`{"jsonrpc":"2.0","id":8,"method":"roots/list","params":{"a":${nested}}}`)), /nested too deep/],
+  [Response.json({ error: 'body_too_large' }, { status: 413 }), /does not take a message of this size: send less/],
   [new Response('gone', { status: 410 }), /answered with status 410/],
   [new Response('<html>', { headers: { 'content-type': 'text/html' } }), /something else than a message of MCP/],
 ])('says in a sentence what is no answer', async (given, why) => {
