@@ -49,9 +49,13 @@ describe('countersign gateway check', () => {
     expect(await check(file, 'POST', '/status')).toMatchObject({ status: 405 })
     expect(await check(file, 'GET', '/nowhere')).toMatchObject({ status: 404, unsigned: 'refused' })
     expect(await check(await configuration({ otherwise: 'pass' }), 'GET', '/x')).toMatchObject({ unsigned: 'passed' })
-    const withMcp = await configuration({ mcp: [{ path: '/mcp', tools: { look: 'events.read' } }], otherwise: 'pass' })
+    const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
+    const withMcp = await configuration({ mcp, otherwise: 'pass' })
     expect(await check(withMcp, 'POST', '/mcp')).toEqual({ mcp: '/mcp', unsigned: 'refused' })
     expect(await check(withMcp, 'POST', '/mcp/x')).toMatchObject({ status: 404, unsigned: 'refused' })
+    const alone = await configuration({ mcp, routes: undefined })
+    expect(await check(alone, 'POST', '/mcp')).toEqual({ mcp: '/mcp', unsigned: 'refused' })
+    expect(await check(alone, 'GET', '/events')).toMatchObject({ status: 404 })
     const text = await runInProcess('gateway', 'check', 'GET', '/events//7', '--config', file)
     expect(text).toMatchObject({
       status: 1,
@@ -206,6 +210,7 @@ describe('the configuration of a gateway', () => {
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
       /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
     ],
+    [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp does without/],
     // G42
     [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
     [route({ path: '/caf%E9' }), /routes\[0\]\.path: has bytes that are not UTF-8/],

@@ -38,8 +38,8 @@ export interface GatewayOptions {
   resource: Resource
   /** Where the API listens: a scheme, a host and a port, such as `http://127.0.0.1:3000`. */
   upstream: string
-  /** What requests need. What is not listed is refused. */
-  routes: readonly Route[]
+  /** What requests need. What is not listed is refused. @default none where there is `mcp`; needed otherwise */
+  routes?: readonly Route[] | undefined
   /**
    * What becomes of a request without signature headers. `pass`: it goes on to the API's own authentication, with empty identity
    * headers, so that agents can be let in step by step; a bad signature is refused all the same. @default 'refuse'

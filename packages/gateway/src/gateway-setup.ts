@@ -12,7 +12,7 @@ import type { AssertionSetup } from './identity/assertion.js'
 import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
-import { routeProblems } from './routes/route.js'
+import { type Route, routeProblems } from './routes/route.js'
 import { routeContradictions } from './routes/route-contradictions.js'
 import { createRouteTable, type Need } from './routes/route-table.js'
 
@@ -43,14 +43,15 @@ export interface GatewaySetup {
 
 /** @throws TypeError for options that cannot be meant */
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
-  const { resource, routes, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
+  const { resource, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
+  const routes = options.routes ?? (mcp.length > 0 ? [] : undefined)
   const { mcpSessions = createMcpSessions() } = options
   requireNames('createGateway', options, gatewayOptions)
   requireNames('limits', limits, { ...defaultLimits, connectionsPerAddress: true })
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
   if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
-  for (const [at, route] of (routes as GatewayOptions['routes']).entries())
+  for (const [at, route] of (routes as readonly Route[]).entries())
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
   const [contradiction] = routeContradictions(routes)
   if (contradiction) throw new TypeError(`routes[${contradiction.at}] ${contradiction.problem}`)
@@ -124,7 +125,7 @@ function requireOrigins(cors: CorsOptions | undefined): void {
 }
 
 /** The table of an MCP server counts for its path and for all below it: nothing else may say what is needed there (G32). */
-function requireMcpPaths({ resource, routes, mcp = [] }: GatewayOptions): void {
+function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): void {
   for (const [at, { path }] of mcp.entries()) {
     const problem = pathPatternProblem(path)
     if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)

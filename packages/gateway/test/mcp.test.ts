@@ -48,6 +48,12 @@ async function openMcp(given: Partial<GatewayOptions> = {}) {
 }
 
 describe('an MCP server behind the gateway', () => {
+  it('needs no route; all other paths are 404 then', async () => {
+    const { send } = await openMcp({ routes: undefined })
+    expect(statusOf(await send(call('look')))).toBe(200)
+    expect(statusOf(await send(call('look'), [], '/other'))).toBe(404)
+  })
+
   it('gets the calls that its table allows, with who asks', async () => {
     const { send, arrived } = await openMcp()
     const answer = await send(call('look'), ['X-AAuth-Scope: all', 'X_AAuth_Subject: admin'])

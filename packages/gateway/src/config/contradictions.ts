@@ -27,7 +27,13 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
       .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
-  return [...named, ...twice, ...unknown, ...missingFor(settings), ...notShared(settings)]
+  return [...named, ...twice, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
+}
+
+/** An MCP server needs none. */
+function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
+  if (names.has('routes') || names.has('mcp')) return []
+  return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp does without' }]
 }
 
 /** A signed request would work once in each (G12). */

@@ -94,7 +94,7 @@ export const gatewayShape = {
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
   admin: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535) }).optional(),
   scopes: z.record(text(256), text(1024)).optional(),
-  routes: z.array(route),
+  routes: z.array(route).default([]),
   mcp: mcp.default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
   cors: z

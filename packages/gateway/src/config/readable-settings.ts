@@ -4,6 +4,8 @@ import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema
 /** The settings that can be read, where others are wrong in themselves. Routes are by their place in the list. */
 export type ReadableSettings = Partial<Omit<GatewaySettings, 'routes'>> & {
   routes: ReadonlyMap<number, Partial<Route>>
+  /** The names of all that are given. */
+  names: ReadonlySet<string>
 }
 
 /** Reads each setting alone. */
@@ -12,7 +14,8 @@ export function readableSettings(given: object): ReadableSettings {
   const read = readMembers(gatewayShape, (name) => values.get(name))
   const routes: unknown = values.get('routes')
   const listed = (Array.isArray(routes) ? routes : []).entries()
-  return { ...read, routes: new Map([...listed].map(([at, route]: [number, unknown]) => [at, readRoute(route)])) }
+  const readRoutes = new Map([...listed].map(([at, route]: [number, unknown]) => [at, readRoute(route)]))
+  return { ...read, routes: readRoutes, names: new Set(values.keys()) }
 }
 
 function readRoute(given: unknown): Partial<Route> {

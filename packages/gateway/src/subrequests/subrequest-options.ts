@@ -1,8 +1,10 @@
 import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import type { AssertionOptions } from '../identity/assertion.js'
+import type { Route } from '../routes/route.js'
 import type { ProxyName } from './dialects.js'
 
-export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'routes' | 'otherwise' | 'onEvent'> {
+export interface SubrequestOptions extends Pick<GatewayOptions, 'resource' | 'otherwise' | 'onEvent'> {
+  routes: readonly Route[]
   /** Which proxy asks: whose headers are read, and no others. */
   proxy: ProxyName
   /** The addresses or networks of the proxies: nobody else is answered. */
