@@ -61,8 +61,10 @@ export async function withNonce<T>(
 /** The same for nonces of agents, as many as a query is kept for; undefined: one is held, and all are to be taken back. */
 export async function takeNonces(statement: Statement, claims: readonly NonceClaim[]): Promise<number | undefined> {
   const rows = claims.map((claim) => ({ ...ownedNonce(claim), lifetime: claim.lifetime }))
-  const taken = await agentNoncesInsertion(statement, rows)
-  return taken.length === rows.length ? Number(taken[0]?.all ?? 0) : undefined
+  // In one order: two that claim the same must not wait for each other.
+  rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
+  const [taken, [all]] = await Promise.all([agentNoncesInsertion(statement, rows), allOfAgents(statement, {})])
+  return taken.length === rows.length ? Number(all?.held ?? 0) : undefined
 }
 
 /** Counts nonces of agents that were taken. False: one may be one too many, and all are to be taken back. */
@@ -140,12 +142,16 @@ const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('k
 type NewNonce = Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>
 
 function nonceInsertion(kind: NonceRow['kind']) {
-  return keptQuery((parts, nonce: NewNonce) => insertionOf(parts, kind, [nonce]))
+  return keptQuery((parts, nonce: NewNonce) =>
+    insertionOf(parts, kind, [nonce]).returning(allHeld(parts.db, kind).as('all')),
+  )
 }
 
 const agentNoncesInsertion = keptQueryOfRows((parts, nonces: readonly NewNonce[]) =>
-  insertionOf(parts, 'agent', nonces),
+  insertionOf(parts, 'agent', nonces).returning('key_hash'),
 )
+
+const allOfAgents = keptQuery(({ db }) => allHeld(db, 'agent'))
 
 function insertionOf({ db, clock }: Parts, kind: NonceRow['kind'], nonces: readonly NewNonce[]) {
   return db
@@ -160,7 +166,6 @@ function insertionOf({ db, clock }: Parts, kind: NonceRow['kind'], nonces: reado
       })),
     )
     .onConflict((conflict) => conflict.column('key_hash').doNothing())
-    .returning(allHeld(db, kind).as('all'))
 }
 
 async function limitReached(
