@@ -11,6 +11,7 @@ import { type Bridge, createBridge } from './bridge/create-bridge.js'
 import { openCallbackPort } from './consent/callback-port.js'
 import { createConsentAsker } from './consent/consent-asker.js'
 import { createConsentDesk } from './consent/consent-desk.js'
+import { heldPermissions } from './consent/held-permissions.js'
 import { type McpFlags, readMcpFlags } from './mcp-flags.js'
 import { type ClientOutput, createClientOutput } from './messages/client-output.js'
 import { readMessages, serializeMessage } from './messages/stdio.js'
@@ -29,7 +30,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
     const { redirectUri } = port
     const own = await openOwnAgent({ folder, authServers, targets: [url], network, redirectUri })
     try {
-      const desk = createConsentDesk(async () => JSON.stringify(await own.agent.tokens()))
+      const desk = createConsentDesk(async () => heldPermissions(await own.agent.tokens()))
       port.serve((request) => own.agent.handler(request), desk)
       const output = createClientOutput(terminal.output)
       const { host } = new URL(url)

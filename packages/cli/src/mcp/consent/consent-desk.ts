@@ -21,8 +21,8 @@ const look = 1000
 /** Most decisions that are remembered for whoever asks late. */
 const mostDecisions = 1000
 
-/** @param held changes whenever the agent has other tokens than before */
-export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
+/** @param held the permissions that the agent has, each as a text: another one is what somebody allowed meanwhile */
+export function createConsentDesk(held: () => Promise<readonly string[]>): ConsentDesk {
   const decided = new Map<string, Exclude<Decision, 'open'>>()
   const hearers = new Set<() => void>()
   const listeners = new Set<() => void>()
@@ -31,7 +31,7 @@ export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
     async decision(page, seconds, signal) {
       const mark = pageMark(page)
       const until = performance.now() + seconds * 1000
-      const before = await held()
+      const before = new Set(await held())
       for (;;) {
         signal.throwIfAborted()
         const known = decided.get(mark)
@@ -39,7 +39,7 @@ export function createConsentDesk(held: () => Promise<string>): ConsentDesk {
         const left = until - performance.now()
         if (left <= 0) return 'open'
         await nextDecision(hearers, Math.min(look, left), signal)
-        if (!decided.has(mark) && (await held()) !== before) return 'allowed'
+        if (!decided.has(mark) && (await held()).some((permission) => !before.has(permission))) return 'allowed'
       }
     },
     isDenied: (mark) => decided.get(mark) === 'denied',

@@ -6,7 +6,7 @@ const page = 'https://auth.example/consent?request_token=x&state=one'
 const never = new AbortController().signal
 
 it('tells everybody who waits on a page, and whoever asks later, but nobody on another page', async () => {
-  const desk = createConsentDesk(async () => 'none')
+  const desk = createConsentDesk(async () => [])
   const first = desk.decision(page, 5, never)
   const second = desk.decision(page, 5, never)
   const other = desk.decision(page.replace('one', 'two'), 0.05, never)
@@ -16,15 +16,23 @@ it('tells everybody who waits on a page, and whoever asks later, but nobody on a
 })
 
 it('hears of tokens that another program of the agent got', async () => {
-  let tokens = 'none'
-  const desk = createConsentDesk(async () => tokens)
+  let permissions = ['read']
+  const desk = createConsentDesk(async () => permissions)
   const waiting = desk.decision(page, 5, never)
-  tokens = 'one'
+  permissions = ['write', 'read']
   expect(await waiting).toBe('allowed')
 })
 
+it('takes a permission that ended meanwhile for no decision', async () => {
+  let permissions = ['read', 'write']
+  const desk = createConsentDesk(async () => permissions)
+  const waiting = desk.decision(page, 1.2, never)
+  permissions = ['write']
+  expect(await waiting).toBe('open')
+})
+
 it('waits no longer than it is told, and not for who gave up', async () => {
-  const desk = createConsentDesk(async () => 'none')
+  const desk = createConsentDesk(async () => [])
   const began = performance.now()
   expect(await desk.decision(page, 0.05, never)).toBe('open')
   expect(await desk.decision(page, 0, never)).toBe('open')
@@ -36,7 +44,7 @@ it('waits no longer than it is told, and not for who gave up', async () => {
 })
 
 it('says what was allowed, and not what was refused', () => {
-  const desk = createConsentDesk(async () => 'none')
+  const desk = createConsentDesk(async () => [])
   let allowed = 0
   desk.onAllowed(() => {
     allowed++
