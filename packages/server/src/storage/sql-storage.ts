@@ -21,7 +21,14 @@ import { redeemCode } from './grants/codes.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
 import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
 import { revokeGrant, revokeGrants } from './grants/grants.js'
-import { isToRecord, judgeRefreshes, recordRefusedRefresh, recordUses, revokeRefreshToken } from './grants/refreshes.js'
+import {
+  isToRecord,
+  judgeRefreshes,
+  recordRefusedRefresh,
+  recordUses,
+  revokeRefreshToken,
+  useRefreshToken,
+} from './grants/refreshes.js'
 import { listRevocations } from './grants/revocations.js'
 import { recordAutonomousIssue } from './grants/token-issues.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
@@ -137,13 +144,14 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   }
 
   const judge = reading(judgeRefreshes)
-  const useToken = claimingTogether({ read: judgeRefreshes, finish: recordUses })
+  const useTogether = claimingTogether({ read: judgeRefreshes, finish: recordUses })
+  const useAlone = together('nonce', useRefreshToken)
   const recordRefused = together('disk', recordRefusedRefresh)
 
-  /** Where there is no nonce to claim, and no use to write, it only reads. */
+  /** Where there is no nonce to claim, and no use to write, it only reads. What it waits for holds up nobody else. */
   async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    const [read] = refresh.nonce ? [] : await judge([refresh])
-    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useToken(refresh)
+    const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
+    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useAlone(refresh)
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))

@@ -20,8 +20,8 @@ it('copies the log into the file beside what goes on, long before a commit would
     copied = statSync(path).size > before
   }
   expect(copied).toBe(true)
-  // At 128 MB a commit would have to copy it.
-  expect(statSync(`${path}-wal`).size).toBeLessThan(96 * 2 ** 20)
+  // At 64 MB a commit would have to copy it.
+  expect(statSync(`${path}-wal`).size).toBeLessThan(48 * 2 ** 20)
 })
 
 it('a storage that is closed while its log is copied has lost nothing', async () => {

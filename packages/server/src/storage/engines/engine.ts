@@ -17,7 +17,11 @@ export interface Parts {
    * The same query, which locks what it reads of these tables as {@link Unit.lockRows} does, in this order. It reads those
    * rows as they are then, and all others, what is counted among them too, as they were when it began. In a transaction only.
    */
-  locking: <DB, TB extends keyof DB, O>(query: SelectQueryBuilder<DB, TB, O>, tables: Locks<TB>) => typeof query
+  locking: <DB, TB extends keyof DB, O>(
+    query: SelectQueryBuilder<DB, TB, O>,
+    tables: Locks<TB>,
+    how?: HowLocked,
+  ) => typeof query
 }
 
 /** What queries differ in from database to database, and is the same for all of one. */
@@ -47,12 +51,15 @@ export interface Unit extends Statement {
    * `shared` with others who keep them, `alone` where this transaction changes them, `whole` where it may delete them, so
    * that no new row names them. What was read before may be older. Everybody locks in one order, so that no two wait for
    * each other: the nonce of a request or the attempt of a person, people, agents, requests, grants, then what hangs on these,
-   * and the counts of nonces last; of several rows those with lower ids first.
+   * and the counts of nonces last; of several rows those with lower ids first, and of nonces those with lower keys.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
 }
 
 export type LockStrength = 'shared' | 'alone' | 'whole'
+
+/** `passing`: rows that somebody else has locked are left out, and nobody is waited for. */
+export type HowLocked = 'passing'
 
 /** How rows are locked, by the names that tables have in a query. */
 export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>

@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 
 interface Waiting<W, T> {
   wanted: W
@@ -6,13 +6,16 @@ interface Waiting<W, T> {
   reject: (error: unknown) => void
 }
 
+/** Milliseconds that what is asked for waits for what is being done. */
+const patience = 100
+
 /**
- * Does together what is asked for in one turn of the event loop, and what is asked for while as much as may be is done
- * already.
+ * Does together what is asked for in one turn of the event loop, and what is asked for while something is being done, for a
+ * moment: where that takes longer, nobody waits for it.
  *
  * @param work gives an outcome for each, in order; where it rejects, all of them do
  * @param options.most how many are done together
- * @param options.atOnce how often work is done at the same time
+ * @param options.atOnce how often work is done at the same time, as long as it does not take long
  */
 export function gathered<W, T>(
   work: (all: readonly W[]) => Promise<readonly T[]>,
@@ -21,9 +24,18 @@ export function gathered<W, T>(
   const waiting: Waiting<W, T>[] = []
   let running = 0
   let isDue = false
+  let isTimed = false
 
   function begin(): void {
     while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, most))
+    if (waiting.length === 0 || isTimed) return
+    isTimed = true
+    setTimeout(beginAll, patience)
+  }
+
+  function beginAll(): void {
+    isTimed = false
+    while (waiting.length > 0) void run(waiting.splice(0, most))
   }
 
   async function run(all: readonly Waiting<W, T>[]): Promise<void> {

@@ -4,7 +4,7 @@ import type { User } from '../accounts/user.js'
 import { toUser, userIdOf } from '../accounts/users.js'
 import { agentIdOf, resourceIdOf } from '../agents/identifiers.js'
 import { contains } from '../engines/contains.js'
-import type { LockStrength, Parts, Statement, Unit } from '../engines/engine.js'
+import type { HowLocked, LockStrength, Parts, Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type {
@@ -27,7 +27,7 @@ export function usedGrants({ db, clock }: Parts) {
     .innerJoin('agent as a', 'a.id', 'g.agent_id')
     .innerJoin('resource as s', 's.id', 'g.resource_id')
     .select(['g.id', 'g.public_id', 'g.user_id', 'g.agent_id', 'g.resource_id'])
-    .select(['g.delegate', 'g.expires_at', 'g.revoked_at'])
+    .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
     .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
     .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at'])
@@ -39,7 +39,7 @@ export function usedGrants({ db, clock }: Parts) {
 export function grants(parts: Parts) {
   return usedGrants(parts)
     .innerJoin('display as d', 'd.id', 'g.display_id')
-    .select(['g.remembered', 'g.created_at', 'g.last_used_at', 'g.revoked_by', 'd.display'])
+    .select(['g.remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
 }
 
 /** The permissions of the grant `g`, which never change, in the order they were asked for: name, end, name, end, … */
@@ -75,8 +75,8 @@ export async function lockGrant(
   return row && { row, grant: toGrant(row) }
 }
 
-/** A query that locks the grants with these numbers, those with lower ones first, and gives the numbers of those that there are. */
-export function lockingGrants(strength: LockStrength) {
+/** A query that locks the grants with these numbers, those with lower ones first, and gives the numbers of those that it locked. */
+export function lockingGrants(strength: LockStrength, how?: HowLocked) {
   return keptQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
     locking(
       db
@@ -89,6 +89,7 @@ export function lockingGrants(strength: LockStrength) {
         )
         .orderBy('g.id'),
       { g: strength },
+      how,
     ),
   )
 }

@@ -22,7 +22,7 @@ interface FoundToken extends PresentedRefreshToken {
 /** What a refresh token gives, and what is to be written of that. */
 export interface JudgedRefresh {
   outcome: RefreshOutcome
-  /** The grant that gives something, and the token where its use was not written shortly before. */
+  /** The grant that gives something, and the token where its use, or that of its grant, was not written shortly before. */
   use?: { grantId: number; dueToken: number | undefined; at: number }
   /** Whether the refusal is to be put on record. */
   isRecorded?: boolean
@@ -43,10 +43,12 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   }
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
-  const { grant, user, lastUsedAt } = token
+  const { grant, user, lastUsedAt, grantRow } = token
+  // A grant that took the place of another has not been used.
+  const isDue = isUseDue(lastUsedAt, now) || isUseDue(grantRow.last_used_at, now)
   return {
     outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
-    use: { grantId: token.grantRow.id, dueToken: isUseDue(lastUsedAt, now) ? token.id : undefined, at: now },
+    use: { grantId: grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
   }
 }
 
@@ -58,26 +60,45 @@ export function isToRecord({ use }: JudgedRefresh): boolean {
 /**
  * Writes when refresh tokens that were judged, and their grants, were last used, unless that was done shortly before. Which
  * tokens may be alive under a removed grant is known by that, so it is written before one is given. Judges again after that:
- * a removal may have come while this waited to write.
+ * a removal may have come while this waited to write. What others work on is left: it is to be recorded still.
  */
-export async function recordUses(
-  unit: Unit,
-  judged: readonly JudgedRefresh[],
-  refreshes: readonly Refresh[],
-): Promise<readonly JudgedRefresh[]> {
-  const due = judged.flatMap(({ use }) => (use?.dueToken === undefined ? [] : [{ ...use, dueToken: use.dueToken }]))
-  if (due.length === 0) return judged
-  const inUse = due.map(({ grantId: id }) => ({ id }))
-  const [, , , again] = await Promise.all([
-    grantsInUse(unit, inUse),
-    useOfTokens(
+export const recordUses = recording(lockingGrants('alone', 'passing'))
+
+/** The same, which waits for others. */
+const recordUse = recording(lockingGrants('alone'))
+
+/** Judges a refresh token, and writes its use. */
+export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
+  const [judged] = await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh])
+  if (!judged) throw new TypeError('one token gives one outcome')
+  return judged
+}
+
+function recording(lock: ReturnType<typeof lockingGrants>) {
+  return async (
+    unit: Unit,
+    judged: readonly JudgedRefresh[],
+    refreshes: readonly Refresh[],
+  ): Promise<readonly JudgedRefresh[]> => {
+    const due = judged.flatMap(({ use }) => (use?.dueToken === undefined ? [] : [{ ...use, dueToken: use.dueToken }]))
+    if (due.length === 0) return judged
+    const locked = await lock(
       unit,
-      due.map(({ dueToken: id }) => ({ id })),
-    ),
-    markUsed(unit, inUse),
-    judgeRefreshes(unit, refreshes),
-  ])
-  return again
+      due.map(({ grantId: id }) => ({ id })),
+    )
+    const ids = new Set(locked.map(({ id }) => id))
+    const used = due.filter(({ grantId }) => ids.has(grantId))
+    if (used.length === 0) return judged
+    const [, , again] = await Promise.all([
+      useOfTokens(
+        unit,
+        used.map(({ dueToken: id }) => ({ id })),
+      ),
+      markUsed(unit, locked),
+      judgeRefreshes(unit, refreshes),
+    ])
+    return again
+  }
 }
 
 /** Puts on record why a refresh token was refused; it is judged again. */
@@ -127,8 +148,6 @@ function toToken(row: Awaited<ReturnType<typeof tokens>>[number]): FoundToken {
     grantRow: row,
   }
 }
-
-const grantsInUse = lockingGrants('alone')
 
 const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db

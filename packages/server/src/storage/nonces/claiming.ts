@@ -28,18 +28,18 @@ export interface Claiming {
   ) => (wanted: W) => Promise<T>
   /**
    * The same for a verb that is often asked for by many at once: it is done for all of them in one transaction, and what it
-   * reads first is asked for together with the claims. It refuses by what it gives. Where the transaction fails, or a nonce
-   * is held, each is done by itself.
+   * reads first is asked for together with the claims. It refuses by what it gives. One whose nonce is held is done by
+   * itself, and where the transaction fails each is.
    */
   readonly claimingTogether: <W extends OfSignedRequest, R, T>(verb: VerbForMany<W, R, T>) => (wanted: W) => Promise<T>
 }
 
 /** What is done for many at once. */
 export interface VerbForMany<W, R, T> {
-  /** As one statement. */
-  read: (statement: Statement, all: readonly W[]) => Promise<R>
-  /** One outcome for each, in order. */
-  finish: (unit: Unit, read: R, all: readonly W[]) => Promise<readonly T[]>
+  /** As one statement; one thing for each, in order. */
+  read: (statement: Statement, all: readonly W[]) => Promise<readonly R[]>
+  /** One outcome for each of those whose nonce was claimed, in order. */
+  finish: (unit: Unit, read: readonly R[], all: readonly W[]) => Promise<readonly T[]>
 }
 
 export function createClaiming(
@@ -101,30 +101,52 @@ export function createClaiming(
       const one = claiming('nonce', async (unit, wanted: Wanted) =>
         onlyOf(await finish(unit, await read(unit, [wanted]), [wanted])),
       )
+      const apart = createApart()
       const withClaims = togetherAfter(
         'nonce',
         (statement, all: readonly Claimed<Wanted>[]) =>
           Promise.all([takeNonces(statement, all.map(claimOf)), read(statement, all.map(wantedOf))]),
-        async (unit, [before, given], all) => {
-          if (before === undefined) throw takenBack
-          const outcomes = await finish(unit, given, all.map(wantedOf))
-          if (!(await countNonces(unit, { claims: all.map(claimOf), before }, limits))) throw takenBack
-          return outcomes
+        async (unit, [taken, given], all) => {
+          const isTaken = (_: unknown, place: number) => taken.claims.has(place)
+          const outcomes = await finish(unit, given.filter(isTaken), all.filter(isTaken).map(wantedOf))
+          const tooMany = await countNonces(unit, taken, limits)
+          if (tooMany.length > 0) {
+            apart.put(tooMany)
+            throw takenBack
+          }
+          const done = outcomes.map((outcome) => ({ outcome })).values()
+          return all.map((_, place) => (taken.claims.has(place) ? done.next().value : undefined))
         },
       )
       const many = gathered(withClaims, { most: mostRows, atOnce: 2 })
       return async (wanted) => {
         const { nonce: claim } = wanted
-        if (claim?.source.agent !== undefined) {
-          try {
-            return await many({ wanted, claim })
-          } catch (error) {
-            if (error instanceof StorageError && error.code === 'unavailable') throw error
-          }
+        if (claim?.source.agent === undefined || apart.has(claim)) return one(wanted)
+        try {
+          const done = await many({ wanted, claim })
+          if (done) return done.outcome
+        } catch (error) {
+          if (error instanceof StorageError && error.code === 'unavailable') throw error
         }
         return one(wanted)
       }
     },
+  }
+}
+
+/** Milliseconds for which the requests of an agent that had too many nonces are done by themselves. */
+const apartFor = 1000
+const mostApart = 1000
+
+/** Agents with too many nonces, whose requests would have those of others done once more. */
+function createApart() {
+  const until = new Map<string | undefined, number>()
+  return {
+    put(claims: readonly NonceClaim[]): void {
+      if (until.size > mostApart) until.clear()
+      for (const { source } of claims) until.set(source.agent, performance.now() + apartFor)
+    },
+    has: ({ source }: NonceClaim): boolean => (until.get(source.agent) ?? 0) > performance.now(),
   }
 }
 

@@ -9,7 +9,7 @@ import {
 import { sql } from 'kysely'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, mostRows, type Placeholders } from '../engines/kept-query.js'
-import { hashBytes } from '../engines/stored-bytes.js'
+import { hashBytes, hashText } from '../engines/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../engines/tables.js'
 import { StorageError } from '../storage-error.js'
 
@@ -58,27 +58,48 @@ export async function withNonce<T>(
   return { outcome }
 }
 
-/** The same for nonces of agents, as many as a query is kept for; undefined: one is held, and all are to be taken back. */
-export async function takeNonces(statement: Statement, claims: readonly NonceClaim[]): Promise<number | undefined> {
-  const rows = claims.map((claim) => ({ ...ownedNonce(claim), lifetime: claim.lifetime }))
+/** Nonces of agents that were taken. */
+export interface TakenNonces {
+  /** Those that were not held, by their place among all that were asked for; of several that are one, the first. */
+  claims: ReadonlyMap<number, NonceClaim>
+  /** How many there were before. */
+  before: number
+}
+
+/** Takes the places of nonces of agents, as many as a query is kept for, where these are not held. */
+export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
+  const first = new Map<string, number>()
+  for (const [place, { key }] of wanted.entries()) if (!first.has(key)) first.set(key, place)
+  const rows = wanted
+    .filter(({ key }, place) => first.get(key) === place)
+    .map((claim) => ({ ...ownedNonce(claim), lifetime: claim.lifetime }))
   // In one order: two that claim the same must not wait for each other.
   rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
   const [taken, [all]] = await Promise.all([agentNoncesInsertion(statement, rows), allOfAgents(statement, {})])
-  return taken.length === rows.length ? Number(all?.held ?? 0) : undefined
+  const keys = new Set(taken.map(({ key_hash }) => hashText(key_hash)))
+  const claims = new Map([...wanted.entries()].filter(([place, { key }]) => keys.has(key) && first.get(key) === place))
+  return { claims, before: Number(all?.held ?? 0) }
 }
 
-/** Counts nonces of agents that were taken. False: one may be one too many, and all are to be taken back. */
+/** Counts nonces of agents that were taken; gives those that may be too many: all are to be taken back then. */
 export async function countNonces(
   unit: Unit,
-  { claims, before }: { claims: readonly NonceClaim[]; before: number },
+  { claims, before }: TakenNonces,
   limits: Required<NonceLimits>,
-): Promise<boolean> {
-  if (before + claims.length >= nonceRoom(true, limits).full - nearlyFull) return false
-  const nonces = claims.map(ownedNonce)
-  const counts = await addToCounts(unit, nonces, 1)
+): Promise<NonceClaim[]> {
+  if (claims.size === 0) return []
+  if (before + claims.size >= nonceRoom(true, limits).full - nearlyFull) return [...claims.values()]
+  const nonces = Array.from(claims.values(), (claim) => ({ claim, nonce: ownedNonce(claim) }))
+  const counts = await addToCounts(
+    unit,
+    nonces.map(({ nonce }) => nonce),
+    1,
+  )
   // Each is judged as if it had come last.
-  for (const nonce of nonces) if (await limitReached(unit, nonce, { before, counts }, limits)) return false
-  return true
+  const reached: NonceClaim[] = []
+  for (const { claim, nonce } of nonces)
+    if (await limitReached(unit, nonce, { before, counts }, limits)) reached.push(claim)
+  return reached
 }
 
 function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim): OwnedNonce {

@@ -57,6 +57,19 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed(start + 61)).toEqual(nothing)
     })
 
+    test('a grant that took the place of another is listed once it gave a token, be it within a minute of the last', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const { refresh } = await refreshable(storage, {}, { remembered: true }, user)
+      await storage.refreshGrant(refresh)
+      // Allowed again, and the code is never redeemed.
+      await allowedRequest(storage, {}, { remembered: true }, user)
+      const refreshed = await storage.refreshGrant(refresh)
+      if (refreshed.outcome !== 'refreshed') throw new Error('the token goes on under the new grant')
+      await storage.revokeGrant({ grantId: refreshed.grant.id, by: user.id })
+      expect((await listed()).revoked).toContainEqual(grant(refreshed.grant.id))
+    })
+
     test('a grant that another one replaced is listed with that one, when it is taken back', async () => {
       const { storage } = world
       const user = await newUser(storage)

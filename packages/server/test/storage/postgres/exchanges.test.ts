@@ -1,5 +1,6 @@
 import { Socket } from 'node:net'
 import { postgresStorage } from 'countersign-server/postgres'
+import pg from 'pg'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { agent, nonceClaim, outcomeOf, type RefreshableGrant, refreshable } from '../fixtures.js'
 import { emptyDatabase } from './in-postgres.js'
@@ -24,8 +25,34 @@ it('refreshes the tokens of many in three writes to the database: what is asked,
     expect((await refreshAll()).map(outcomeOf)).toEqual(grants.map(() => 'refreshed'))
     counts.push(writes.flatMap(({ mock }) => mock.calls).length)
   }
-  // The first time the uses are written, too.
-  expect(counts).toEqual([4, 3, 3])
+  // The first time the grants are locked, and the uses written.
+  expect(counts).toEqual([5, 3, 3])
+})
+
+it('has nobody wait for a permission that somebody else holds, but who refreshes under it', async () => {
+  const { url } = await emptyDatabase()
+  const storage = await postgresStorage(url, { sweepInterval: 0, usageDelay: 3600, timeouts: { lock: 0.7 } })
+  onTestFinished(() => storage.close())
+  const grants: RefreshableGrant[] = []
+  for (let made = 0; made < 12; made += 1) grants.push(await refreshable(storage))
+  const holder = new pg.Client(url)
+  await holder.connect()
+  onTestFinished(() => holder.end())
+  const [held, ...others] = grants
+  const refreshOf = ({ refresh }: RefreshableGrant) =>
+    storage.refreshGrant({ ...refresh, nonce: nonceClaim({ agent }) })
+  if (!held) throw new TypeError('twelve were made')
+  await holder.query('begin')
+  await holder.query('select id from consent_grant order by id limit 1 for update')
+  const begun = performance.now()
+  const waiting = refreshOf(held).catch(
+    ({ code }) => performance.now() - begun + (code === 'unavailable' ? 0 : Number.NaN),
+  )
+  expect((await Promise.all(others.map(refreshOf))).map(outcomeOf)).toEqual(others.map(() => 'refreshed'))
+  const took = performance.now() - begun
+  expect(await waiting).toBeGreaterThan(Math.max(took, 600))
+  await holder.query('rollback')
+  expect(outcomeOf(await refreshOf(held))).toBe('refreshed')
 })
 
 /** What a stream calls once for each write to the system. */

@@ -17,6 +17,7 @@ import type {
   ConnectionCounts,
   Engine,
   Form,
+  HowLocked,
   Lasting,
   Lockable,
   LockStrength,
@@ -231,12 +232,14 @@ class Transaction extends StatementOn implements Unit {
 function lockingQuery<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   tables: Locks<TB>,
+  how?: HowLocked,
 ): SelectQueryBuilder<DB, TB, O> {
   let locking = query
   for (const table in tables) {
     const strength = tables[table]
     if (strength === 'shared') locking = locking.forShare(table)
     else locking = strength === 'alone' ? locking.forNoKeyUpdate(table) : locking.forUpdate(table)
+    if (how === 'passing') locking = locking.skipLocked()
   }
   return locking
 }

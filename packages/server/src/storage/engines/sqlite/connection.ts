@@ -31,9 +31,11 @@ export class Connection implements DatabaseConnection {
   /**
    * Waits for other writers without stopping the process, as SQLite's own busy timeout would: the writer waited for may
    * be another connection of this very process. Inside a transaction nothing is repeated.
+   *
+   * @param since when somebody began to wait for it, by `performance.now()`
    */
-  async executeQuery<R>(query: Executed): Promise<QueryResult<R>> {
-    let deadline: number | undefined
+  async executeQuery<R>(query: Executed, since?: number): Promise<QueryResult<R>> {
+    let deadline = since === undefined ? undefined : since + patience
     for (;;) {
       try {
         return this.execute<R>(query)

@@ -1,14 +1,14 @@
 import { Worker } from 'node:worker_threads'
 
-/** How large the log grows before it is copied into the file, in pages: 48 MB, and more than a hundred consent flows. */
-const goal = 12_000
+/** How large the log grows before it is copied into the file, in pages: 32 MB, and some eighty consent flows. */
+const goal = 8000
 
 /** Commits until the log is looked at for the first time, and between two looks at least and at most. */
 const commits = { first: 500, least: 100, most: 10_000 }
 
 /** Copies the log of a SQLite file into it, beside what goes on. */
 export interface LogCopier {
-  /** To be told of each commit. */
+  /** To be told of each commit, after it. */
   committed(): void
   close(): Promise<void>
 }
@@ -16,20 +16,28 @@ export interface LogCopier {
 /**
  * What was written lies in the log, and has to be copied into the file at times. That takes long, and is done in a thread of
  * its own, which looks at the log after so many commits. Where it fails, SQLite copies the log in a commit, a good deal later.
+ *
+ * @param copy copies what it can at once: what was written meanwhile, so that the log is begun anew
  */
-export function createLogCopier(path: string): LogCopier {
+export function createLogCopier(path: string, copy: () => CopiedLog): LogCopier {
   let worker: Worker | undefined
   let isOver = false
   let isLooking = false
+  let hasRest = false
+  /** Pages of the log that were written before the last look. */
+  let known = 0
   let count = 0
   let until = commits.first
 
   function start(): Worker {
-    const workerData: CopiedLog = { path }
+    const workerData: CopiedFile = { path }
     const started = new Worker(new URL('copy-log.js', import.meta.url), { workerData, execArgv: [] })
-    started.on('message', (written: number) => {
+    started.on('message', ({ log }: CopiedLog) => {
       isLooking = false
-      const fitting = Math.round((goal * until) / Math.max(written, 1))
+      hasRest = true
+      const written = Math.max(log < known ? log : log - known, 1)
+      known = log
+      const fitting = Math.round((goal * until) / written)
       until = Math.min(Math.max(fitting, commits.least), commits.most)
     })
     started.on('error', () => {
@@ -42,6 +50,11 @@ export function createLogCopier(path: string): LogCopier {
   return {
     committed() {
       count += 1
+      if (hasRest) {
+        hasRest = false
+        const { log, checkpointed } = copy()
+        known = log === checkpointed ? 0 : log
+      }
       if (count < until || isLooking || isOver) return
       count = 0
       isLooking = true
@@ -55,7 +68,14 @@ export function createLogCopier(path: string): LogCopier {
   }
 }
 
-/** What the thread is given; it answers each look with the number of pages written since the one before. */
-export interface CopiedLog {
+/** What the thread is given. */
+export interface CopiedFile {
   path: string
+}
+
+/** What it answers each look with. */
+export interface CopiedLog {
+  /** Pages in the log, and those of them that are in the file now. */
+  log: number
+  checkpointed: number
 }

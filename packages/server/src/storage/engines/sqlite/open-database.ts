@@ -5,8 +5,8 @@ import { isBusy } from './connection.js'
 import { migrations } from './migrations.js'
 import { requireWritable } from './require-writable.js'
 
-/** Pages of the log after which a commit copies it into the file, where that was not done before: 128 MB. */
-const logPages = 32_000
+/** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
+const logPages = 16_000
 
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000

@@ -15,6 +15,7 @@ import { ConnectionDriver } from '../connection-driver.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../engine.js'
 import type { Tables } from '../tables.js'
 import { Connection } from './connection.js'
+import { copyOf } from './copy-of.js'
 import { createLogCopier } from './log-copier.js'
 import { openAgain, openDatabase } from './open-database.js'
 import { createWriter, type Writer } from './writer.js'
@@ -84,11 +85,11 @@ function openConnections(path: string): Connections {
   const writing = opened(() => openDatabase(path))
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
-  const copier = reading && createLogCopier(path)
+  const copier = reading && createLogCopier(path, () => copyOf(writing))
   const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: () => copier?.committed() })
   return {
     reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),
-    writer: { ...askerOn(writer.connection), ...writer },
+    writer: { ...askerInTransaction(writer.connection), ...writer },
     writtenAt: writing.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
       await writer.close()
@@ -103,6 +104,18 @@ function askerOn(connection: Connection): Asker {
   return {
     db: queriesBy(() => new ConnectionDriver(connection)),
     ask: async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows,
+  }
+}
+
+/** For who is in a transaction. One that SQLite has taken back by itself, on a full disk, is not gone on with. */
+function askerInTransaction(connection: Connection): Asker {
+  const { db, ask } = askerOn(connection)
+  return {
+    db,
+    async ask(query) {
+      if (!connection.isInTransaction) throw new StorageError('unavailable', 'the transaction was taken back')
+      return ask(query)
+    },
   }
 }
 

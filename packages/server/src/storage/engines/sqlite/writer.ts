@@ -64,13 +64,14 @@ export function createWriter(
   let isSynced = true
   let isClosed = false
 
-  async function beginBatch(isDurable: boolean): Promise<Batch> {
+  async function beginBatch(isDurable: boolean, since: number): Promise<Batch> {
     if (isDurable !== isSynced) {
       // What is written less durably comes to the disk with whatever is written after it: they share one log.
       connection.execute(isDurable ? setDurable : setQuick)
       isSynced = isDurable
     }
-    await connection.executeQuery(begin)
+    // Of many that wait for another process, none waits longer for those before it.
+    await connection.executeQuery(begin, since)
     let settle: Batch['settle'] = () => undefined
     const written = new Promise<void>((resolve, reject) => {
       settle = (error) => (error === undefined ? resolve() : reject(error))
@@ -81,10 +82,10 @@ export function createWriter(
   }
 
   /** The batch that work is added to. */
-  async function openBatch(isDurable: boolean): Promise<Batch> {
+  async function openBatch(isDurable: boolean, since: number): Promise<Batch> {
     if (batch && (batch.count >= most || (isDurable && !batch.isDurable))) end(batch)
     if (batch) return batch
-    batch = await beginBatch(isDurable)
+    batch = await beginBatch(isDurable, since)
     if (isShared) setImmediate(endSoon, batch, 1)
     return batch
   }
@@ -149,9 +150,10 @@ export function createWriter(
     connection,
     inTurn,
     async write(isDurable, work) {
+      const since = performance.now()
       const { outcome, written } = await inTurn(async () => {
         if (isClosed) throw new StorageError('unavailable', 'the database was closed')
-        const to = await openBatch(isDurable)
+        const to = await openBatch(isDurable, since)
         const outcome = await add(to, work)
         if (!isShared) end(to)
         return { outcome, written: to.written }
