@@ -25,7 +25,26 @@ export function compressed(request: Request, response: Response): Response {
   const { status } = response
   if (html.length < least || !takesGzip(request)) return new Response(html, { status, headers })
   headers.set('content-encoding', 'gzip')
-  return new Response(padded(gzipSync(html, { level: constants.Z_BEST_SPEED })), { status, headers })
+  return new Response(padded(status === busy ? packedOnce(html) : packed(html)), { status, headers })
+}
+
+const busy = 503
+
+/** Pages that say that there is too much to do: they are the same for many, and most are sent when there is least time. */
+const busyPages = new Map<string, Buffer>()
+const mostBusyPages = 32
+
+function packedOnce(html: string): Buffer {
+  const known = busyPages.get(html)
+  if (known) return known
+  if (busyPages.size >= mostBusyPages) busyPages.clear()
+  const made = packed(html)
+  busyPages.set(html, made)
+  return made
+}
+
+function packed(html: string): Buffer {
+  return gzipSync(html, { level: constants.Z_BEST_SPEED })
 }
 
 const headLength = 10
