@@ -13,6 +13,9 @@ export const longestMessage = 64 * 1024 * 1024
 /** What a line counts besides its characters: an empty one takes memory, too. */
 const lineCost = 32
 
+/** Other ids are as none: `Last-Event-ID` cannot say them. */
+const fitForHeader = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
+
 /** Reads a stream of server-sent events as it comes. An event that is not finished when the stream ends is dropped. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let data: string[] = []
@@ -26,7 +29,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
       continue
     }
     const [, name, value = ''] = /^([^:]*)(?:: ?(.*))?$/s.exec(line) ?? []
-    if (name === 'id' && !value.includes('\0')) id = value
+    if (name === 'id' && fitForHeader.test(value)) id = value
     if (name !== 'data') continue
     length += value.length + lineCost
     if (length > longestMessage) throw new RangeError('an event of the stream is too long')

@@ -106,9 +106,14 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     let response = first
     let lastId: string | undefined
     let cause: unknown
-    for (let tries = 0; tries < mostTries; tries++) {
+    let inVain = 0
+    for (let tries = 0; tries < mostTries && inVain < mostInVain; tries++) {
       const before = lastId
       try {
+        if (tries > 0) {
+          await pause(1000 * 2 ** inVain, exchange.signal)
+          response = await exchange.send({ headers: streamHeaders(lastId), signal: exchange.signal })
+        }
         for await (const { message, eventId } of messagesIn(response, host)) {
           lastId = eventId ?? lastId
           if (message === undefined) continue
@@ -116,12 +121,13 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
           else if (message.id === request.id || message.id === null) return answerOf(message)
         }
       } catch (error) {
-        if (exchange.signal.aborted || error instanceof ServerProblem) throw error
+        // What the server says to a stream that is taken up says nothing of the request: it has come before.
+        if (exchange.signal.aborted || (tries === 0 && error instanceof ServerProblem)) throw error
         cause = error
+        if (tries > 0 && !mayPass(error)) break
       }
-      if (lastId === undefined || (tries > 0 && lastId === before)) break
-      await pause(1000, exchange.signal)
-      response = await exchange.send({ headers: streamHeaders(lastId), signal: exchange.signal })
+      if (lastId === undefined) break
+      inVain = lastId === before ? inVain + 1 : 0
     }
     // The end of a stream says nothing to a server with sessions, and nobody hears what it finds any more.
     const { id: requestId, method } = request
@@ -196,6 +202,11 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 }
 
+/** Whether what kept a stream from being taken up may be over soon: the server cannot be reached, or does not do well. */
+function mayPass(error: unknown): boolean {
+  return error instanceof ServerProblem ? (error.status ?? 0) >= 500 : error instanceof TypeError
+}
+
 /** Remembers what a session was told, for the next one. */
 function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): void {
   const { method, params = {} } = request
@@ -221,6 +232,9 @@ function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
 
 /** How often one stream is taken up again. */
 const mostTries = 20
+
+/** How often in a row that may bring nothing. */
+const mostInVain = 3
 
 /** Milliseconds between two tries to hear a server. */
 const longestWait = 30_000

@@ -28,6 +28,11 @@ it.each<[string, string[], object[]]>([
       { data: 'b', id: '7' },
     ],
   ],
+  [
+    'ids that no header can carry as none',
+    ['id: ☃\ndata: a\n\nid: 1\u0001\ndata: b\n\n'],
+    [{ id: undefined }, { id: undefined }],
+  ],
   ['an event that is not finished', ['data: a\n\ndata: b\n'], [{ data: 'a' }]],
 ])('reads %s', async (_what, chunks, events) => {
   expect(await eventsIn(...chunks)).toMatchObject(events)

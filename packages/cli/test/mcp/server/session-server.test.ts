@@ -1,4 +1,4 @@
-import { expect, it, onTestFinished } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createSessionServer } from '../../../src/mcp/server/session-server.js'
 
 interface Sent {
@@ -81,6 +81,16 @@ it('takes a stream up that broke, after the last event that came', async () => {
   expect(sent.at(-1)).toMatchObject({ method: 'GET', session: 'session-1', lastId: '2' })
 })
 
+/** Time passes as fast as it is waited for. */
+function hurry(): void {
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  const passing = setInterval(() => vi.advanceTimersByTime(500), 5)
+  onTestFinished(() => {
+    clearInterval(passing)
+    vi.useRealTimers()
+  })
+}
+
 it.each([
   ['without ids', () => stream(event(message({ method: 'notifications/x' })))],
   ['that brings nothing more', () => stream(event('', '1'))],
@@ -88,6 +98,7 @@ it.each([
 ])(
   'gives a stream up that broke %s: the call may have run, and the server is told that nobody waits',
   async (_what, broken) => {
+    hurry()
     const { server, exchange, sent } = openServer(({ says, lastId }) =>
       says === 'tools/call' || lastId !== null ? broken() : undefined,
     )
@@ -99,6 +110,38 @@ it.each([
     await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
   },
 )
+
+const unreachable = () => {
+  throw new TypeError('other side closed')
+}
+
+it.each([
+  ['500', 3, () => new Response(null, { status: 500 })],
+  ['404', 1, () => new Response(null, { status: 404 })],
+  ['no answer', 3, unreachable],
+])('says that a call may have run whose stream cannot be taken up again: %s', async (_what, times, again) => {
+  hurry()
+  const { server, exchange, sent } = openServer(({ says, lastId }) => {
+    if (says === 'tools/call') return stream(event('', '1'))
+    return lastId === null ? undefined : again()
+  })
+  await server.open(exchange)
+  await expect(server.request(call, exchange)).rejects.toThrow('broke off. The call may have run all the same.')
+  expect(sent.filter(({ lastId }) => lastId === '1')).toHaveLength(times)
+  await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
+})
+
+it('takes a stream up again when the server is back', async () => {
+  hurry()
+  let tries = 0
+  const { server, exchange } = openServer(({ says, lastId }) => {
+    if (says === 'tools/call') return stream(event('', '1'))
+    if (lastId === null) return undefined
+    return ++tries < 3 ? unreachable() : stream(event(message({ id: 7, result: { ok: true } }), '2'))
+  })
+  await server.open(exchange)
+  expect(await server.request(call, exchange)).toEqual({ result: { ok: true } })
+})
 
 it('asks again for what changes nothing, where an answer broke off', async () => {
   const { server, exchange } = openServer(({ says }) => (says === 'resources/list' ? stream() : undefined))
