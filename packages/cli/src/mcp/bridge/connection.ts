@@ -18,7 +18,7 @@ import {
 } from '../messages/json-rpc.js'
 import { openRelay } from '../relay/open-relay.js'
 import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
-import { createSending, pacedResponse } from '../server/pace.js'
+import { pacedResponse } from '../server/pace.js'
 import { ServerProblem } from '../server/server-problem.js'
 import { createListHolder } from './list-holder.js'
 
@@ -62,21 +62,16 @@ export function createConnection(options: ConnectionOptions): Connection {
   /** Whether the tool that connects is the bridge's own: a model may call it also after the server's have taken its place. */
   let isConnectOwn = false
   let isReady = false
-  /** What is sent for no request of the client: answers to what the server asks, too. */
-  const sending = createSending()
 
   const standing: Exchange = {
     signal: ending,
     toClient: (message) => client.tell(message),
-    send: (init) => sending.count(sendPaced(init)),
+    send: sendPaced,
   }
 
-  /** A client that does not read has the server wait, and so has what the server makes the bridge send: nothing fills the memory. */
+  /** A client that does not read has the server wait: nothing fills the memory. */
   async function sendPaced(init: RequestInit): Promise<Response> {
-    return pacedResponse(await options.fetch(url, init), async () => {
-      await options.clientReads()
-      await sending.room()
-    })
+    return pacedResponse(await options.fetch(url, init), options.clientReads)
   }
 
   /** What a request has, whose person is asked where one must decide. */

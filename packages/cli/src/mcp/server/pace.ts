@@ -11,29 +11,41 @@ export function pacedResponse(response: Response, ready: () => Promise<void>): R
   return new Response((body as ReadableStream<Uint8Array>).pipeThrough(paced), { status, statusText, headers })
 }
 
-/** Counts what is on its way to a server. */
+/** Sends what a server makes the bridge send: little at once, while what it says is read on. */
 export interface Sending {
-  count<T>(sent: Promise<T>): Promise<T>
-  /** Resolves when there is not too much of it. */
+  /** @throws Error where too much waits for its turn already */
+  inTurn<T>(send: () => Promise<T>): Promise<T>
+  /** Resolves when what waited before has had its turn. */
   room(): Promise<void>
 }
 
-/** Most requests that are on their way while more is read. */
+/** Most requests that are on their way at once. */
 const mostSending = 20
 
+/** Most that wait for their turn: as many as a server may ask in one call. */
+const mostWaiting = 1000
+
 export function createSending(): Sending {
-  const sending = new Set<Promise<unknown>>()
+  let sending = 0
+  const waiting: (() => void)[] = []
+
+  async function take<T>(send: () => Promise<T>): Promise<T> {
+    if (sending < mostSending) sending++
+    else await new Promise<void>((resolve) => waiting.push(resolve))
+    try {
+      return await send()
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else sending--
+    }
+  }
+
   return {
-    count(sent) {
-      const end = sent.then(
-        () => void sending.delete(end),
-        () => void sending.delete(end),
-      )
-      sending.add(end)
-      return sent
+    async inTurn(send) {
+      if (waiting.length >= mostWaiting) throw new Error('too many others wait to be sent')
+      return take(send)
     },
-    async room() {
-      while (sending.size >= mostSending) await Promise.race(sending)
-    },
+    room: () => take(async () => undefined),
   }
 }

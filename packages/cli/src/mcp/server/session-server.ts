@@ -2,6 +2,7 @@ import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   answerOf,
+  isRequest,
   isResponse,
   type JsonObject,
   type Message,
@@ -9,6 +10,7 @@ import {
   type RpcRequest,
   stringIn,
 } from '../messages/json-rpc.js'
+import { createSending } from './pace.js'
 import { messagesIn, postMessage } from './post-message.js'
 import { brokenOff, ServerProblem } from './server-problem.js'
 
@@ -49,6 +51,8 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   let listening = new AbortController()
   /** What a new session must be told: requests by what they set. */
   const settings = new Map<string, RpcRequest>()
+  /** Answers to what the server asks. */
+  const sending = createSending()
 
   const headers = (): Record<string, string> => ({
     ...(session ? { 'mcp-protocol-version': session.version } : {}),
@@ -66,7 +70,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
 
   async function ready(exchange: Exchange): Promise<void> {
     isReady = true
-    await pass(notification('notifications/initialized'), exchange)
+    await post(notification('notifications/initialized'), exchange)
     listening.abort()
     listening = new AbortController()
     const signal = AbortSignal.any([listening.signal, standing.signal])
@@ -75,9 +79,25 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     await Promise.race([heard, pause(longestUnheard, signal)])
   }
 
-  async function pass(message: Message, exchange: Exchange): Promise<void> {
+  async function post(message: Message, exchange: Exchange): Promise<void> {
     const response = await postMessage(message, headers(), exchange)
     await response.body?.cancel()
+  }
+
+  function pass(message: Message, exchange: Exchange): Promise<void> {
+    return isResponse(message) ? sending.inTurn(() => postInTime(message, exchange)) : postInTime(message, exchange)
+  }
+
+  /** What nobody waits for does not wait for ever, either. */
+  async function postInTime(message: Message, exchange: Exchange): Promise<void> {
+    const late = new AbortController()
+    const why = new ServerProblem(`${host} did not take a message in time.`)
+    const timer = setTimeout(() => late.abort(why), longestTaking)
+    try {
+      await post(message, { ...exchange, signal: AbortSignal.any([exchange.signal, late.signal]) })
+    } finally {
+      clearTimeout(timer)
+    }
   }
 
   /** Whether a server does not know the session: some say 400, which also means other things, but never in answer to a ping. */
@@ -157,7 +177,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
         for await (const { message, eventId } of messagesIn(response, host)) {
           wait = 1000
           lastId = eventId ?? lastId
-          if (message !== undefined && !isResponse(message)) standing.toClient(message)
+          if (message === undefined || isResponse(message)) continue
+          // What a server asks beside all calls, nobody counts.
+          if (isRequest(message)) await sending.room()
+          standing.toClient(message)
         }
       } catch (error) {
         if (error instanceof ServerProblem) return
@@ -235,6 +258,9 @@ const mostTries = 20
 
 /** How often in a row that may bring nothing. */
 const mostInVain = 3
+
+/** Milliseconds that a server may take to receive what has no answer. */
+const longestTaking = 30_000
 
 /** Milliseconds between two tries to hear a server. */
 const longestWait = 30_000

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
 import { type Asked, events, json, openBridge, opening } from './at-hand.js'
 
@@ -109,6 +109,29 @@ describe('a server that asks on and on for one call', () => {
       expect(sent).toBeLessThan(1100)
     },
   )
+
+  it('takes no answer until all that its call says was read: the call ends, and others are answered', async () => {
+    let held = 0
+    const { told, begin, ask, say } = openBridge(createBridge, async (asked) => {
+      if (asked.method === undefined && ++held) return new Promise(() => undefined)
+      if (asked.method === 'notifications/progress') return new Promise(() => undefined)
+      if (asked.method !== 'tools/call') return opening.sessions(asked)
+      const { name } = asked.params ?? {}
+      if (name !== 'many') return json(asked.id, { content: [] })
+      const questions = Array.from({ length: 25 }, (_, at) => ({ id: `p${at}`, method: 'ping' }))
+      return events(...questions, { id: asked.id, result: { content: [] } })
+    })
+    await begin()
+    for (let at = 0; at < 25; at++)
+      say({ method: 'notifications/progress', params: { progressToken: 1, progress: at } })
+    const looking = setInterval(() => {
+      for (const one of told) if (one.method === 'ping') say({ id: one.id, result: {} })
+    }, 5)
+    onTestFinished(() => clearInterval(looking))
+    expect(await ask('tools/call', { name: 'many' })).toMatchObject({ result: { content: [] } })
+    expect(await ask('tools/call', { name: 'other' })).toMatchObject({ result: { content: [] } })
+    await expect.poll(() => held).toBe(20)
+  })
 
   it('by results: 20 questions reach a client with a handshake', async () => {
     let shown = 0

@@ -143,6 +143,22 @@ it('takes a stream up again when the server is back', async () => {
   expect(await server.request(call, exchange)).toEqual({ result: { ok: true } })
 })
 
+// M13
+it('gives up on what a server does not take, so that what waits behind it is sent', async () => {
+  hurry()
+  const { server, exchange, sent } = openServer(() => undefined)
+  await server.open(exchange)
+  const held = ({ signal }: RequestInit) =>
+    new Promise<Response>((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason as Error)))
+  const answer = { jsonrpc: '2.0', id: 'q', result: {} } as const
+  const passed = Array.from({ length: 20 }, () => server.pass(answer, { ...exchange, send: held }))
+  const last = server.pass(answer, exchange)
+  const before = sent.length
+  for (const each of passed) await expect(each).rejects.toThrow('api.example did not take a message in time.')
+  await last
+  expect(sent).toHaveLength(before + 1)
+})
+
 it('asks again for what changes nothing, where an answer broke off', async () => {
   const { server, exchange } = openServer(({ says }) => (says === 'resources/list' ? stream() : undefined))
   await server.open(exchange)
