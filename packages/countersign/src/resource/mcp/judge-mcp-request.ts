@@ -44,7 +44,7 @@ export function judgeMcpRequest(
 }
 
 /** With nothing that another reader could take for another type: some look for a type anywhere in the line (attacks M20). */
-const plainJson = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-?8|"utf-?8"))?$/i
+const plainJson = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-?8|"utf-?8"))?(?:[ \t]*;)?$/i
 
 const firstOfByteOrderMark = 0xef
 

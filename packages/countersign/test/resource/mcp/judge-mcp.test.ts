@@ -149,6 +149,8 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     expect(judge(list, 'Mcp_Name', 'x')).toMatchObject({ status: 400, code: -32020 })
     expect(judge(list, 'content-type', 'text/plain')).toMatchObject({ status: 415 })
     expect(judge(message('ping', { many: Array.from({ length: 20_001 }, () => 1) }))).toMatchObject({ status: 413 })
+    const plain = { method: 'POST', rawHeaders: ['content-type', 'application/json;charset=utf-8;'] }
+    expect(judgeMcpRequest(plain, bytes(list), table)).toMatchObject({ scope: '' })
     const closing = { method: 'DELETE', rawHeaders: [] }
     expect(judgeMcpRequest(closing, new Uint8Array(0), table)).toEqual({ message: undefined, scope: '' })
     expect(judgeMcpRequest(closing, bytes({}), table)).toMatchObject({ status: 400 })

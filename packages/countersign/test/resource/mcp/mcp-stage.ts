@@ -174,6 +174,7 @@ export const notPlainJson: readonly string[] = [
   'application/json; charset=utf-8; charset=utf-16',
   'application/json; charset=utf-7',
   'application/json; charset="utf-8',
+  'application/json; charset=utf-8; application/x-www-form-urlencoded',
   'application/vnd.x+json; x=application/json',
   'text/plain; application/json',
   'multipart/form-data; boundary=application/json',
