@@ -47,20 +47,33 @@ export function checkMirrors(
     if (found === undefined ? isRequired : decode(found) !== value)
       return refuse(`${header} ${found === undefined ? 'is missing' : 'is not what the body says'}.`)
   }
-  return wrongParam(params, received, shown, refuse)
+  return wrongParam(params, received, { shown, isModern, refuse })
 }
 
-/** Where the definition of the tool is not known, a header shows an argument of its name. */
+interface ParamCheck {
+  shown: ShownParameters | undefined
+  isModern: boolean
+  refuse: (reason: string) => McpRefusal
+}
+
+/** Where the definition of the tool is not known, a header shows an argument of its name, and none must be there. */
 function wrongParam(
   { arguments: given }: McpMessage['params'],
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
-  shown: ShownParameters | undefined,
-  refuse: (reason: string) => McpRefusal,
+  { shown, isModern, refuse }: ParamCheck,
 ): McpRefusal | undefined {
-  const names = rawHeaders.filter((name, at) => at % 2 === 0 && name.toLowerCase().startsWith(paramPrefix))
-  if (names.length === 0) return undefined
+  const names = new Set(
+    rawHeaders.flatMap((name, at) =>
+      at % 2 === 0 && name.toLowerCase().startsWith(paramPrefix) ? [name.toLowerCase()] : [],
+    ),
+  )
+  if (isModern && shown)
+    for (const [header, path] of shown)
+      if (!names.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
+        return refuse(`${paramPrefix}${header} is missing.`)
+  if (names.size === 0) return undefined
   const byName = shown ? undefined : namedIn(given)
-  for (const name of new Set(names.map((each) => each.toLowerCase()))) {
+  for (const name of names) {
     const found = fieldValues({ rawHeaders }, name)
     if (found.length > 1) return refuse(`${name} is there twice.`)
     const header = name.slice(paramPrefix.length)

@@ -253,15 +253,21 @@ describe('M05: headers that mirror a message say what it says', () => {
     const properties = {
       id: { type: 'integer', 'x-mcp-header': 'Number' },
       place: { properties: { city: { type: 'string', 'x-mcp-header': 'Where' } } },
+      none: { type: 'string', 'x-mcp-header': 'None' },
     }
     const shown = shownParameters([{ name: 'read_note', inputSchema: { properties } }]).get('read_note')
-    const of = (header: string, value: string) =>
-      checkMirrors(readStrictly(body), { rawHeaders: lines({ ...headers, [header]: value }) }, shown)?.code
     const city = `=?base64?${Buffer.from('Köln').toString('base64')}?=`
-    expect(of('Mcp-Param-Number', '7')).toBeUndefined()
-    expect(of('mcp-param-where', city)).toBeUndefined()
-    expect(of('mcp-param-where', '7')).toBe(-32020)
-    expect(of('mcp-param-id', '7'), 'by another name').toBe(-32020)
+    const right = { 'Mcp-Param-Number': '7', 'mcp-param-where': city }
+    const of = (given: object) =>
+      checkMirrors(readStrictly(body), { rawHeaders: lines({ ...headers, ...given }) }, shown)?.code
+    expect(of(right)).toBeUndefined()
+    expect(of({ ...right, 'mcp-param-where': '7' })).toBe(-32020)
+    expect(of({ ...right, 'mcp-param-id': '7' }), 'by another name').toBe(-32020)
+    expect(of({ ...right, 'mcp-param-none': '7' }), 'of an argument that is not there').toBe(-32020)
+    expect(of({ 'Mcp-Param-Number': '7' }), 'one is missing').toBe(-32020)
+    expect(of({}), 'all are missing').toBe(-32020)
+    const before = readStrictly(message('tools/call', { name: 'read_note', arguments: { id: 7 } }))
+    expect(checkMirrors(before, { rawHeaders: [] }, shown), 'in older versions').toBeUndefined()
   })
 
   it('in older versions they may be absent, and not wrong', () => {
