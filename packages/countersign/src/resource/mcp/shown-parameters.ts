@@ -14,9 +14,9 @@ export function shownParameters(tools: readonly unknown[]): Map<string, ShownPar
 function parametersIn(schema: unknown): ShownParameters {
   const found = new Map<string, readonly string[]>()
   const open: { schema: unknown; path: readonly string[] }[] = [{ schema, path: [] }]
-  for (let next = open.pop(); next && next.path.length <= deepest; next = open.pop()) {
+  for (let next = open.pop(); next; next = open.pop()) {
     const { schema: each, path } = next
-    if (!isObject(each)) continue
+    if (!isObject(each) || path.length > deepest) continue
     if (typeof each['x-mcp-header'] === 'string') found.set(each['x-mcp-header'].toLowerCase(), path)
     if (!isObject(each.properties)) continue
     for (const [name, inside] of Object.entries(each.properties)) open.push({ schema: inside, path: [...path, name] })

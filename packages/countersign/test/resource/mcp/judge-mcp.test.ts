@@ -270,6 +270,14 @@ describe('M05: headers that mirror a message say what it says', () => {
     expect(checkMirrors(before, { rawHeaders: [] }, shown), 'in older versions').toBeUndefined()
   })
 
+  it('of a parameter beside one that is nested too deep', () => {
+    let deep: object = { type: 'string' }
+    for (let level = 0; level < 25; level++) deep = { properties: { deep } }
+    const properties = { region: { type: 'string', 'x-mcp-header': 'Region' }, deep }
+    const shown = shownParameters([{ name: 'read_note', inputSchema: { properties } }])
+    expect(shown.get('read_note')?.get('region')).toEqual(['region'])
+  })
+
   it('in older versions they may be absent, and not wrong', () => {
     const body = message('tools/call', { name: 'read_note' })
     expect(checked(body, { 'mcp-protocol-version': '2025-11-25' })).toBeUndefined()
