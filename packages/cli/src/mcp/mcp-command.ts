@@ -25,7 +25,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
     terminal.env,
   )
   const folder = await readAgentFolder(folderPath)
-  const port = await openCallbackPort(folder.path, url)
+  const port = await openCallbackPort({ folder: folder.path, url, secret: JSON.stringify(folder.keys.signing) })
   try {
     const { redirectUri } = port
     const own = await openOwnAgent({ folder, authServers, targets: [url], network, redirectUri })

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { listen, type OpenPort } from '../../network/listen.js'
 import type { ConsentDesk } from './consent-desk.js'
 
@@ -9,7 +9,7 @@ export interface CallbackPort {
   serve(handler: (request: Request) => Promise<Response>, desk: ConsentDesk): void
   /**
    * Has those heard, too, who decide on a page that another bridge of the agent showed, as soon as that has ended. False where
-   * they come back to where no bridge can be.
+   * they come back to where no bridge can be, or something else is.
    */
   readonly hear: (page: string) => Promise<boolean>
   /**
@@ -18,6 +18,15 @@ export interface CallbackPort {
    */
   leadTo(page: string): string
   close(): Promise<void>
+}
+
+export interface CallbackPortOptions {
+  /** The agent's. */
+  folder: string
+  /** The server's. */
+  url: string
+  /** What only bridges of the agent know. */
+  secret: string
 }
 
 /** Most pages that are led to. */
@@ -35,7 +44,7 @@ const needed = 'people come back to it who decided'
  * Opens the port. It is the same each time where it is free: whoever decides after the bridge was started again finds the new one
  * there. Where another bridge to the same server has it, it is taken over when that one ends.
  */
-export async function openCallbackPort(folder: string, url: string): Promise<CallbackPort> {
+export async function openCallbackPort({ folder, url, secret }: CallbackPortOptions): Promise<CallbackPort> {
   const usual = usualPort(folder, url)
   const own = await listen(usual, needed).catch(() => listen(0, needed))
   const links = new Map<string, string | undefined>()
@@ -48,7 +57,7 @@ export async function openCallbackPort(folder: string, url: string): Promise<Cal
   function serveAt(open: OpenPort): void {
     const origin = originOf(open.port)
     const given = serving
-    if (given) open.serve((request) => answer(request, { ...given, origin, links }), origin)
+    if (given) open.serve((request) => answer(request, { ...given, origin, links, secret }), origin)
   }
 
   async function takeOver(port: number): Promise<void> {
@@ -75,7 +84,8 @@ export async function openCallbackPort(folder: string, url: string): Promise<Cal
     async hear(page) {
       const port = callbackPortOf(page)
       if (port === undefined) return false
-      if (port === own.port || others.has(port)) return true
+      if (port === own.port) return true
+      if (others.has(port)) return others.get(port) !== undefined || isBridge(port, secret)
       const [oldest] = others.keys()
       if (others.size >= mostPorts && oldest !== undefined) {
         await others.get(oldest)?.close()
@@ -83,7 +93,7 @@ export async function openCallbackPort(folder: string, url: string): Promise<Cal
       }
       others.set(port, undefined)
       await takeAllOver()
-      return true
+      return others.get(port) !== undefined || isBridge(port, secret)
     },
     leadTo(page) {
       const pathname = `/open/${randomBytes(24).toString('base64url')}`
@@ -103,6 +113,12 @@ export async function openCallbackPort(folder: string, url: string): Promise<Cal
 
 const callbackPath = '/callback'
 
+/** Where a bridge proves that it is one. */
+const provePath = '/bridge/'
+
+/** Milliseconds that it may take for that. */
+const longestProof = 1000
+
 const originOf = (port: number) => `http://127.0.0.1:${port}`
 
 /** The port of this machine that a page sends people back to; undefined where no bridge can be. */
@@ -120,23 +136,42 @@ function usualPort(folder: string, url: string): number {
 
 interface Callback {
   origin: string
+  secret: string
   /** Pages by the paths that lead to them; undefined for one that was opened. */
   links: Map<string, string | undefined>
   handler: (request: Request) => Promise<Response>
   desk: ConsentDesk
 }
 
-async function answer(request: Request, { origin, links, handler, desk }: Callback): Promise<Response> {
+async function answer(request: Request, { origin, links, secret, handler, desk }: Callback): Promise<Response> {
   // A page elsewhere that sends here by a name of its own, or by a script, brings no person's answer (attacks M08).
   if (request.headers.get('host') !== new URL(origin).host || request.headers.has('origin'))
     return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
   const { pathname, searchParams } = new URL(request.url)
   if (links.has(pathname) && request.method === 'GET') return follow(pathname, links)
+  if (pathname.startsWith(provePath)) return new Response(proofOf(secret, request.url))
   if (pathname !== callbackPath) return new Response('There is nothing here.\n', { status: 404 })
   const response = await handler(request)
   // What fits no consent changed nothing.
   if (response.ok) desk.note(searchParams.get('state'), searchParams.has('error') ? 'denied' : 'allowed')
   return response
+}
+
+/** Whether a bridge of the agent is at a port; another program may have taken it since one ended. */
+async function isBridge(port: number, secret: string): Promise<boolean> {
+  const url = `${originOf(port)}${provePath}${randomBytes(24).toString('base64url')}`
+  try {
+    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(longestProof) })
+    const { value } = (await response.body?.getReader().read()) ?? {}
+    return value !== undefined && new TextDecoder().decode(value) === proofOf(secret, url)
+  } catch {
+    return false
+  }
+}
+
+/** Of the port, too: what is at another one can pass on the question, and not the answer. */
+function proofOf(secret: string, url: string): string {
+  return createHmac('sha256', `countersign mcp\n${secret}`).update(url).digest('base64url')
 }
 
 function follow(pathname: string, links: Map<string, string | undefined>): Response {
