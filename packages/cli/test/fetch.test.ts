@@ -465,4 +465,22 @@ describe('tokens', () => {
     expect(JSON.parse((await run(['tokens', 'list', '--json'])).stdout)).toEqual({ tokens: [] })
     expect(await run(['tokens', 'forget', '--all'])).toMatchObject({ status: 0 })
   })
+
+  it('are forgotten for a resource with the page where nobody has decided', async () => {
+    const { run } = await newAgent()
+    const page = async () => {
+      const { stderr } = await run(['fetch', '--no-consent', `${parties.api}/data-auth`])
+      return /^http.*$/m.exec(stderr)?.[0]
+    }
+    const first = await page()
+    expect(first).toContain('/agent/auth')
+    expect(await page(), 'it is pending').toBe(first)
+    expect((await run(['tokens', 'forget', 'https://other.example'])).status).toBe(2)
+    expect(await page(), 'of another resource').toBe(first)
+    expect(await run(['tokens', 'forget', parties.api])).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('is forgotten'),
+    })
+    expect(await page()).not.toBe(first)
+  })
 })

@@ -36,8 +36,8 @@ export interface Agent extends AgentActions {
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   readonly handler: (request: Request) => Promise<Response>
   /**
-   * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource. What was allowed
-   * stays so at the auth server.
+   * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource, with its
+   * pending consents where the store is shared with other processes. What was allowed stays so at the auth server.
    */
   forget(only?: { resource: string }): Promise<void>
 }

@@ -38,7 +38,7 @@ export interface HeldTokens {
   remove(owner: string, token: HeldToken): Promise<void>
   /** Those that can be used, the newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
-  /** Removes the tokens of an owner for one resource, or all that is kept of the owner. */
+  /** Removes the tokens of an owner for one resource, with the pending consents of a shared store; or all that is kept of the owner. */
   forget(owner: string, resource?: string): Promise<void>
 }
 
@@ -55,6 +55,11 @@ const maxRoutes = 1000
 
 /** Seconds before its end at which a token counts as gone, so that it does not expire on the way. */
 const margin = 5
+
+/** What a record of a consent may say of what it is for. */
+interface StoredConsent {
+  need?: { resource?: unknown }
+}
 
 /** What a record holds besides the token. */
 interface StoredToken {
@@ -189,6 +194,9 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         const tokens = await read(owner)
         const gone = tokens.filter(({ token }) => token.resource === resource)
         for (const { token } of gone) await records.remove(owner, { kind: 'token', id: idOf(token) })
+        const consents = records.isShared ? await records.list(owner, 'consent') : []
+        for (const { id, data } of consents)
+          if ((data as StoredConsent).need?.resource === resource) await records.remove(owner, { kind: 'consent', id })
         remember(
           owner,
           tokens.filter((token) => !gone.includes(token)),

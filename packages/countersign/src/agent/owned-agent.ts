@@ -43,7 +43,7 @@ export interface OwnedAgent {
   redirect: { uri: string; kind: RedirectKind } | undefined
   /** @param beforeAsking of these actions alone: others of the owner may go on. */
   actionsFor(owner: string, beforeAsking?: BeforeAsking): AgentActions
-  /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only the tokens for that. */
+  /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only those of that. */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   handler: (request: Request) => Promise<Response>
