@@ -4,7 +4,7 @@ import { serializeBase64url } from '../lib/base64url.js'
 import type { OwnRecords } from './own-records.js'
 
 interface Beat {
-  /** The consent's id. */
+  /** The consent's state. */
   of: string
   at: number
   by: string
@@ -26,6 +26,9 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
       records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat, now() + 60),
     async rest(owner, of) {
       await records.remove(owner, { kind: 'waiting', id: `${of} ${by}` })
+    },
+    async claim(owner, taken, state) {
+      return (await records.add(owner, { kind: 'waiting', id: taken }, state, now() + 60)) as string
     },
     async lastBeat(owner, of) {
       const beats = (await records.list(owner, 'waiting')).map(({ data }) => data as Beat)

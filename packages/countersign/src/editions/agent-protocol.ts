@@ -145,12 +145,14 @@ export interface KeptConsents {
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
   /** Whether it was there: of several at once one is told so. */
   remove(owner: string, id: string): Promise<boolean>
-  /** Says that this process waits for a consent now. */
-  beat(owner: string, id: string): Promise<void>
+  /** Says that this process waits for a consent now, which is named by its state. */
+  beat(owner: string, state: string): Promise<void>
   /** Says that it does not any more. */
-  rest(owner: string, id: string): Promise<void>
+  rest(owner: string, state: string): Promise<void>
   /** When another process last said that it waits, in Unix seconds. */
-  lastBeat(owner: string, id: string): Promise<number | undefined>
+  lastBeat(owner: string, state: string): Promise<number | undefined>
+  /** Says which consent takes the place of one that nobody waits for; gives the one that was first. */
+  claim(owner: string, taken: string, state: string): Promise<string>
 }
 
 /** Why a callback fits nothing. */

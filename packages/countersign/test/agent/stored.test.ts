@@ -173,6 +173,28 @@ describe('after a restart', () => {
   })
 })
 
+/** One whose calls take a while. */
+function slowed(store: AgentStore, delay: number): AgentStore {
+  const wait = () => new Promise((soon) => setTimeout(soon, delay))
+  return {
+    isShared: store.isShared,
+    list: (owner) => wait().then(() => store.list(owner)),
+    put: (owner, record) => wait().then(() => store.put(owner, record)),
+    add: (owner, record) => wait().then(() => store.add(owner, record)),
+    remove: (owner, name) => wait().then(() => store.remove(owner, name)),
+    forget: (owner) => wait().then(() => store.forget(owner)),
+  }
+}
+
+/** One in which a process says only once that it waits, as if it had been killed then. */
+function severed(store: AgentStore): AgentStore {
+  let beats = 0
+  return {
+    ...store,
+    put: (owner, record) => (record.kind === 'waiting' && beats++ > 0 ? undefined : store.put(owner, record)),
+  }
+}
+
 /** Both wait for the person, whom the first one asks. */
 async function waitingBoth(stages: readonly [Stage, Stage]): Promise<[Promise<string>, Promise<string>]> {
   const first = fetchIn(stages[0])
@@ -271,6 +293,59 @@ describe('two processes on one store', () => {
     expect(stages[1].asked).toEqual([])
     expect(await stages[0].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await first).toBe('data')
+  })
+
+  it.each([
+    ['eight at once', 8, 0],
+    ['two with a slow store', 2, 100],
+  ])(
+    'of those that wait one takes over from one that was killed, and the others wait for it: %s',
+    async (_how, number, delay) => {
+      const store = newStore()
+      const killed = openStage({ store: severed(store) })
+      void fetchIn(killed)
+      await untilAsked(killed)
+      const stages = Array.from({ length: number }, () => openStage({ store: slowed(store, delay) }))
+      const ends = stages.map((stage) => fetchIn(stage))
+      await new Promise((soon) => setTimeout(soon, 1000 + 5 * delay))
+      for (const { clock } of stages) clock.now += 10
+      await Promise.race(stages.map((stage) => untilAsked(stage)))
+      await new Promise((soon) => setTimeout(soon, 3000))
+      const asking = stages.filter(({ asked }) => asked.length > 0)
+      expect(asking).toHaveLength(1)
+      expect(asking[0]?.asked).toHaveLength(1)
+      await asking[0]?.answer(asking[0].asked[0] ?? expect.fail())
+      expect(new Set(await Promise.all(ends))).toEqual(new Set(['data']))
+    },
+    15_000,
+  )
+
+  it('one that is killed while it takes over leaves that to the next', async () => {
+    const store = newStore()
+    const killed = openStage({ store: severed(store) })
+    void fetchIn(killed)
+    await untilAsked(killed)
+    let isTaking = false
+    const never = new Promise<void>(() => undefined)
+    const second = openStage({
+      store: {
+        ...severed(store),
+        put(owner, record) {
+          if (record.kind === 'waiting') return store.put(owner, record)
+          isTaking = true
+          return never
+        },
+      },
+    })
+    const third = openStage({ store })
+    for (const { clock } of [second, third]) clock.now += 10
+    void fetchIn(second)
+    await expect.poll(() => isTaking).toBe(true)
+    third.clock.now += 10
+    const end = fetchIn(third)
+    await untilAsked(third)
+    await third.answer(third.asked[0] ?? expect.fail())
+    expect(await end).toBe('data')
   })
 
   it('nobody is asked while a code is exchanged', async () => {

@@ -159,7 +159,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
   /** Whether somebody exchanges its code, and has not ended meanwhile. */
   async function isUnderway(consent: PendingConsent, owner: string): Promise<boolean> {
     if (!isExchanged(consent)) return false
-    return exchanging.has(consent.state) || (consents.isShared && (await isAlive(owner, consent.id)))
+    return exchanging.has(consent.state) || (consents.isShared && (await isAlive(owner, consent.state)))
   }
 
   async function list(owner: string): Promise<readonly PendingConsent[]> {
@@ -170,30 +170,30 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
     await consents.put(owner, consent)
   }
 
-  async function isAlive(owner: string, id: string): Promise<boolean> {
-    const last = await consents.lastBeat(owner, id)
+  async function isAlive(owner: string, state: string): Promise<boolean> {
+    const last = await consents.lastBeat(owner, state)
     return last !== undefined && Math.abs(now() - last) < seconds.silence
   }
 
   /** Notes that this process waits; says so to others as long as the consent is pending. */
   function hold(consent: PendingConsent, owner: string): Waiting {
-    const { state, id, until } = consent
+    const { state, until } = consent
     const known = waiting.get(state)
     if (known) return known
     if (waiting.size >= maxPending) throw new AgentError('token_request_failed', 'Too many consents are pending.')
     const held: Waiting = { owner, isDecided: false, waiters: new Set(), timer: undefined }
     waiting.set(state, held)
-    if (consents.isShared) beatOn(held, { id, state })
+    if (consents.isShared) beatOn(held, state)
     else held.timer = later((until - now()) * 1000, () => expire(consent))
     return held
   }
 
-  function beatOn(held: Waiting, { id, state }: { id: string; state: string }): void {
+  function beatOn(held: Waiting, state: string): void {
     held.timer = later(2000, () => {
       void consents
-        .beat(held.owner, id)
+        .beat(held.owner, state)
         .catch(() => undefined)
-        .finally(() => waiting.get(state) === held && beatOn(held, { id, state }))
+        .finally(() => waiting.get(state) === held && beatOn(held, state))
     })
   }
 
@@ -258,7 +258,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
       return error instanceof AgentError && error.code === 'other_person' ? 'other_person' : 'failed'
     } finally {
       exchanging.delete(state)
-      if (consents.isShared) await consents.rest(owner, consent.id).catch(() => undefined)
+      if (consents.isShared) await consents.rest(owner, consent.state).catch(() => undefined)
     }
   }
 
@@ -286,6 +286,20 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
     return !(await list(owner)).some((each) => each.state === state && isPending(each))
   }
 
+  /** Whether a new consent cannot take the place of one that is there: somebody waits for that, or was first to take its place. */
+  async function isInTheWay(there: PendingConsent, { state }: PendingConsent, owner: string): Promise<boolean> {
+    if (await isUnderway(there, owner)) return true
+    if (!consents.isShared) return false
+    if (isOpen(there) && (await isAlive(owner, there.state))) return true
+    for (let taken = there.state; ; ) {
+      const first = await consents.claim(owner, taken, state)
+      if (first === state) return false
+      // Who was first, but ended before it had begun, leaves its place to the next.
+      if (await isAlive(owner, first)) return true
+      taken = first
+    }
+  }
+
   function keepWay({ state }: PendingConsent, owner: string, way: OpenConsent): void {
     ways.set(state, { owner, way })
     const [oldest] = ways.keys()
@@ -309,7 +323,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
       // Of one that a process began which has ended nobody knows whether it was decided since.
       const way = ways.get(consent.state)?.way
       if (way) return { consent, way }
-      return consents.isShared && (await isAlive(owner, consent.id)) ? { consent, way } : undefined
+      return consents.isShared && (await isAlive(owner, consent.state)) ? { consent, way } : undefined
     },
 
     async leftBehind(need, owner) {
@@ -318,11 +332,13 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
 
     async begin(consent, owner, way) {
       // Before it is there: whoever finds it finds that it is waited for.
-      if (consents.isShared) await consents.beat(owner, consent.id)
+      if (consents.isShared) await consents.beat(owner, consent.state)
       const there = (await consents.add(owner, consent)) as PendingConsent
       if (there.state !== consent.state) {
-        if (await isUnderway(there, owner)) return false
-        if (consents.isShared && isOpen(there) && (await isAlive(owner, consent.id))) return false
+        if (await isInTheWay(there, consent, owner)) {
+          await consents.rest(owner, consent.state)
+          return false
+        }
         // Whoever still has that page open may decide on it, too.
         if (isPending(there)) await put(owner, { ...there, id: `${there.id} ${there.state}` })
         await put(owner, consent)
@@ -361,13 +377,13 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
         if (waiter) waiters.delete(waiter)
         if (waiters.size === 0 && !held.isDecided) {
           settle(consent.state, () => undefined)
-          if (consents.isShared) await consents.rest(owner, consent.id).catch(() => undefined)
+          if (consents.isShared) await consents.rest(owner, consent.state).catch(() => undefined)
         }
       }
     },
 
     waitElsewhere: (consent, owner, signal, limit) =>
-      watch(consent, owner, signal, limit, async () => exchanging.has(consent.state) || isAlive(owner, consent.id)),
+      watch(consent, owner, signal, limit, async () => exchanging.has(consent.state) || isAlive(owner, consent.state)),
 
     async drop(consent, owner) {
       const held = waiting.get(consent.state)
@@ -393,7 +409,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
       const answer = answerOf(parameters)
       if (!answer) return refuse('malformed')
       if (!(await consents.remove(owner, consent.id))) return refuse('unknown')
-      if (consents.isShared) await consents.beat(owner, consent.id)
+      if (consents.isShared) await consents.beat(owner, consent.state)
       await put(owner, { ...consent, exchangedAt: now(), failed: undefined })
       const held = waiting.get(consent.state)
       if (held) held.isDecided = true

@@ -69,27 +69,28 @@ export async function requestAuthToken(
 ): Promise<HeldToken> {
   const { owner, signal } = asking
   const waited = { ...asking, began: requester.now() }
-  for (let tries = 0; tries < mostTries; tries++) {
+  for (let taken = 0; taken < mostTaken; ) {
     const found = await pending.find(request, owner)
     const token = found
       ? await waitFor(requester, pending, found, { ...waited, isNew: false })
       : await beginAndWait(requester, pending, request, waited)
-    if (token) return token
+    if (typeof token === 'object') return token
+    if (token === 'taken') taken += 1
     signal.throwIfAborted()
   }
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
 }
 
-/** How often a consent is begun or found that another process then gives up. */
-const mostTries = 5
+/** How many consents that this process has begun other ones may take the place of, such as those with another clock. */
+const mostTaken = 5
 
-/** Asks the auth server, and then a person where it wants one; undefined: another process asks. */
+/** Asks the auth server, and then a person where it wants one; undefined: another process asks, or did. */
 async function beginAndWait(
   requester: TokenRequester,
   pending: PendingConsents,
   request: TokenNeed,
   waited: Waited,
-): Promise<HeldToken | undefined> {
+): Promise<HeldToken | 'taken' | undefined> {
   const { owner, signal, began } = waited
   const way = await requester.openConsent(owner, await pending.leftBehind(request, owner))
   let isPending = false
@@ -101,7 +102,8 @@ async function beginAndWait(
     }
     signal.throwIfAborted()
     isPending = await pending.begin(consent, owner, way)
-    return isPending ? await waitFor(requester, pending, { consent, way }, { ...waited, isNew: true }) : undefined
+    if (!isPending) return await pending.waitElsewhere(consent, owner, signal, consent)
+    return (await waitFor(requester, pending, { consent, way }, { ...waited, isNew: true })) ?? 'taken'
   } finally {
     if (!isPending) way.close()
   }
