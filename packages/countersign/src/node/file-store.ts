@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { constants } from 'node:fs'
 import { copyFile, link, readdir, rename, rm, stat } from 'node:fs/promises'
 import { hostname } from 'node:os'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
 import { parseJson } from '../lib/parse-json.js'
 import { warnOnce } from '../lib/warn-once.js'
@@ -39,7 +39,8 @@ export function fileStore(folder: string): AgentStore {
   openPrivateFolder(root)
   const folderOf = (owner: string) => join(root, nameOf(owner))
   setInterval(() => void sweepRecords(root, Date.now() / 1000).catch(() => undefined), sweepInterval).unref()
-  const fileOf = (owner: string, { kind, id }: RecordName) => join(folderOf(owner), `${nameOf(`${kind} ${id}`)}.json`)
+  const fileOf = (owner: string, { kind, id }: RecordName) =>
+    join(folderOf(owner), `${kind}-${nameOf(`${kind} ${id}`)}.json`)
 
   return {
     isShared: true,
@@ -49,7 +50,8 @@ export function fileStore(folder: string): AgentStore {
       const names = (await unlessGone(readdir(folderOf(owner)))) ?? []
       const paths = names.map((name) => join(folderOf(owner), name))
       const files = paths.filter((path) => path.endsWith('.json'))
-      await Promise.all(paths.filter((path) => !files.includes(path)).map(removeAbandoned))
+      const others = paths.filter((path) => !files.includes(path) && !path.endsWith(damaged))
+      await Promise.all(others.map(removeAbandoned))
       const records = await Promise.all(files.map(readRecord))
       return records.flatMap((record) => (record === undefined || isOfTheDead(record) ? [] : [plain(record)]))
     },
@@ -187,19 +189,29 @@ async function removeAbandoned(path: string): Promise<void> {
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }
 
+/** At the end of the name of what is set aside. */
+const damaged = '.damaged'
+
+/** Without these nobody knows whose the other records are. */
+const ofOwner = /^(person|session)-/
+
 /**
  * Undefined also for one that a disk lost in part: it is set aside, since nobody could use it, and the others go on.
  *
- * @throws FileStoreError for a file that this did not write, or that others could read
+ * @throws FileStoreError for a file that this did not write, or that others could read; and for one that a disk lost in part and
+ * that says whose the others are, which would else be anybody's (attacks L01)
  */
 async function readRecord(path: string): Promise<StoredRecord | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
   const record = parseJson(text)
   if (record === undefined) {
-    const aside = `${path}.${randomSuffix()}`
-    await unlessGone(rename(path, aside))
-    warnOnce(path, `${path} is damaged`, 'it is left out, so that somebody may be asked again.')
+    if (ofOwner.test(basename(path)))
+      throw new FileStoreError(
+        `${path} is damaged, and it says whose the tokens beside it are: move ${dirname(path)} away, so that people are asked again.`,
+      )
+    await unlessGone(rename(path, `${path}${damaged}`))
+    warnOnce(path, `${path} is damaged`, `it is kept as ${path}${damaged}, and somebody may be asked again.`)
     return undefined
   }
   if (typeof record !== 'object' || record === null || !('kind' in record))

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { hostname, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { type AgentRecord, type AgentStore, memoryStore } from 'countersign/agent'
 import { FileStoreError, fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -154,6 +154,38 @@ describe('the folder of a fileStore', () => {
     expect(await store.add('alice', record('a', 'new'))).toEqual(record('a', 'new'))
     expect(new Set((await store.list('alice')).map(({ id }) => id))).toEqual(new Set(['a', 'b']))
   })
+
+  it('keeps what is left of a damaged record, however old it is', async () => {
+    const folder = newFolder()
+    const store = fileStore(folder)
+    await store.put('alice', record('a'))
+    const [file = ''] = filesOf(folder).filter((path) => path.endsWith('.json'))
+    writeFileSync(file, '{"ki')
+    utimesSync(file, 1_000_000, 1_000_000)
+    for (let times = 0; times < 2; times++) expect(await store.list('alice')).toEqual([])
+    expect(readFileIf(`${file}.damaged`)).toBe('{"ki')
+  })
+
+  it.each(['person', 'session'] as const)(
+    'L01: tells of a damaged record of kind %s, and gives nothing of its owner',
+    async (kind) => {
+      const folder = newFolder()
+      const store = fileStore(folder)
+      const pinned = { ...record('https://auth.example'), kind }
+      await store.add('alice', pinned)
+      await store.put('bob', record('b'))
+      const [file = ''] = filesOf(folder).filter((path) => readFileIf(path).includes(kind))
+      writeFileSync(file, readFileIf(file).slice(0, 20))
+      for (const use of [() => store.list('alice'), () => store.add('alice', pinned)])
+        await expect(use()).rejects.toThrow(
+          `${file} is damaged, and it says whose the tokens beside it are: move ${dirname(file)}`,
+        )
+      expect(readFileIf(file)).toHaveLength(20)
+      expect(await store.list('bob')).toEqual([record('b')])
+      await store.forget('alice')
+      expect(await store.add('alice', pinned)).toEqual(pinned)
+    },
+  )
 
   it.each([
     ['that others may write to', (path: string) => chmodSync(path, 0o777), /chmod 700/],
