@@ -454,6 +454,19 @@ it('told to end while a person decides, it tells the program at once where; what
   expect(await again.finished).toMatchObject({ status: 0 })
 })
 
+it('told to end while a command that asks still runs, it tells the program where a person decides', async () => {
+  const place = join(tls.folder, 'asking')
+  const flags = ['--allow-host', hostOf(parties.api), '--on-consent', `touch ${place}; exec sleep 30`]
+  const { running, url } = await startSidecar(flags)
+  const asked = curl(`${url}/${parties.api}/data-auth`)
+  await expect.poll(() => existsSync(place), { timeout: 5000 }).toBe(true)
+  running.child.kill('SIGTERM')
+  const { status, body } = await asked
+  expect(status).toBe(401)
+  expect(JSON.parse(body)).toMatchObject({ error: 'consent_required' })
+  expect((await running.finished).status).toBe(0)
+})
+
 it('on a socket, its file says who may use it; one that a killed program left is taken over', async () => {
   const echo = await openEcho()
   const { folder } = await newAgent([parties.authServer])

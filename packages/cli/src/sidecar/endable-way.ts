@@ -19,6 +19,17 @@ export function createEndableWay(way: ConsentWay): EndableWay {
     })
   }
 
+  /** Asks, and rejects when this way is ended, be it that what asks still runs: it is told by its signal. */
+  async function askUntilEnded(
+    ask: (consent: ConsentRequest) => void | Promise<void>,
+    consent: ConsentRequest,
+    closed: AbortSignal,
+  ): Promise<void> {
+    const end = untilEnded(consent, closed)
+    await Promise.race([end, ask({ ...consent, signal: AbortSignal.any([consent.signal, ended.signal]) })])
+    await end
+  }
+
   return {
     canAsk: way.canAsk,
     redirectUri: way.redirectUri,
@@ -27,20 +38,14 @@ export function createEndableWay(way: ConsentWay): EndableWay {
       const closed = new AbortController()
       return {
         redirectUri: opened.redirectUri,
-        async ask(consent) {
-          await opened.ask(consent)
-          await untilEnded(consent, closed.signal)
-        },
+        ask: (consent) => askUntilEnded((asked) => opened.ask(asked), consent, closed.signal),
         close() {
           closed.abort()
           opened.close()
         },
       }
     },
-    async tellElsewhere(consent) {
-      await way.tellElsewhere?.(consent)
-      await untilEnded(consent, consent.signal)
-    },
+    tellElsewhere: (consent) => askUntilEnded((told) => way.tellElsewhere?.(told), consent, consent.signal),
     end: () => ended.abort(),
   }
 }
