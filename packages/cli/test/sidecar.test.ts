@@ -7,7 +7,7 @@ import { type AddressInfo, createConnection } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { brotliCompressSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from './listen-with.js'
 import { newAgent, openParties } from './own-agent.js'
@@ -185,6 +185,7 @@ describe('what comes in a coding', () => {
     '/both': ['gzip, br', brotliCompressSync(gzipSync(plain))],
     '/aws': ['aws-chunked', Buffer.from(plain)],
     '/aws-gzip': ['gzip, aws-chunked', gzipSync(plain)],
+    '/x-deflate': ['x-deflate', deflateSync(plain)],
     '/zstd': ['zstd', Buffer.from('28b52ffd', 'hex')],
   }
   const answer: RequestListener = ({ url = '' }, outgoing) => {
@@ -216,6 +217,7 @@ describe('what comes in a coding', () => {
     expect(await curl(at('/aws'))).toEqual({ status: 200, body: plain })
     expect(await head(at('/aws'))).toMatch(/content-encoding: aws-chunked\r\n/i)
     expect(await head(at('/aws-gzip'))).toMatch(/content-encoding: gzip, aws-chunked\r\n/i)
+    expect(await head(at('/x-deflate'))).toMatch(/content-encoding: x-deflate\r\n/i)
     expect(await curl(at('/zstd'))).toMatchObject({ status: 502, body: expect.stringContaining('zstd') })
   })
 

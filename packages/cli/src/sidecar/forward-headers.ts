@@ -27,7 +27,7 @@ const notForwarded: ReadonlySet<string> = new Set([
 ])
 
 /** Codings that the platform takes off a body; where there is another one among them, it takes off none (Fetch). */
-const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'x-deflate', 'br'])
+const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br'])
 
 /** An answer that a program cannot be given; the message goes on after the name of the host. */
 export class UnfitAnswer extends Error {
