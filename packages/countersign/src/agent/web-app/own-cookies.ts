@@ -13,20 +13,25 @@ export interface OwnCookies {
 /** Over https no other host can write them: `__Host-` sees to it (RFC 6265bis). */
 export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const { port, pathname } = new URL(id)
-  const path = pathname === '/' ? '' : pathname.replaceAll(/[^\w.-]/g, '_')
+  // Each path has a name of its own, without `-`, which stands before the rest.
+  const path = pathname === '/' ? '' : `_${pathname.slice(1).replaceAll(/[^a-z\d.]/gi, escaped)}`
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
   // Cookies know nothing of ports.
   const name = isSecure ? `__Host-agent${path}` : `agent-${port}${path}`
-  const visit = `${name}-visit`
   return {
     name,
-    visit,
+    visit: `${name}-visit`,
     isOwn(line) {
       const given = line.split(/[;=]/, 1)[0]?.trim() ?? ''
-      return given === name || given === visit || given.startsWith(`${name}-back-`)
+      return given === name || given.startsWith(`${name}-`)
     },
     write: (its, value, age) => `${its}=${value}${attributes}${age === undefined ? '' : `; Max-Age=${age}`}`,
   }
+}
+
+/** By `~`, for which `_` stands, and its code, of which none begins with another one. */
+function escaped(character: string): string {
+  return character === '~' ? '_' : `~${character.charCodeAt(0)}`
 }
 
 /** Of cookies of one name the first, as it was sent. */
