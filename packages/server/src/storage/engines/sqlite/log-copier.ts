@@ -19,7 +19,7 @@ export interface LogCopier {
  *
  * @param copy copies what it can at once: what was written meanwhile, so that the log is begun anew
  */
-export function createLogCopier(path: string, copy: () => CopiedLog): LogCopier {
+export function createLogCopier(path: string, copy: () => CopiedLog | undefined): LogCopier {
   let worker: Worker | undefined
   let isOver = false
   let isLooking = false
@@ -32,8 +32,10 @@ export function createLogCopier(path: string, copy: () => CopiedLog): LogCopier 
   function start(): Worker {
     const workerData: CopiedFile = { path }
     const started = new Worker(new URL('copy-log.js', import.meta.url), { workerData, execArgv: [] })
-    started.on('message', ({ log }: CopiedLog) => {
+    started.on('message', (copied: CopiedLog | undefined) => {
       isLooking = false
+      if (!copied) return
+      const { log } = copied
       hasRest = true
       const written = Math.max(log < known ? log : log - known, 1)
       known = log
@@ -52,8 +54,8 @@ export function createLogCopier(path: string, copy: () => CopiedLog): LogCopier 
       count += 1
       if (hasRest) {
         hasRest = false
-        const { log, checkpointed } = copy()
-        known = log === checkpointed ? 0 : log
+        const copied = copy()
+        if (copied) known = copied.log === copied.checkpointed ? 0 : copied.log
       }
       if (count < until || isLooking || isOver) return
       count = 0
@@ -73,7 +75,7 @@ export interface CopiedFile {
   path: string
 }
 
-/** What it answers each look with. */
+/** What it answers each look with, where it can. */
 export interface CopiedLog {
   /** Pages in the log, and those of them that are in the file now. */
   log: number
