@@ -72,13 +72,12 @@ function wrongParam(
       if (!names.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
         return refuse(`${paramPrefix}${header} is missing.`)
   if (names.size === 0) return undefined
-  const byName = shown ? undefined : namedIn(given)
+  const byName = shown ? undefined : namedIn(given, new Set([...names].map(lettersOfParam)))
   for (const name of names) {
     const found = fieldValues({ rawHeaders }, name)
     if (found.length > 1) return refuse(`${name} is there twice.`)
-    const header = name.slice(paramPrefix.length)
-    const path = shown?.get(header)
-    const values = byName ? (byName.get(lettersOf(header)) ?? []) : path ? [valueAt(given, path)] : []
+    const path = shown?.get(name.slice(paramPrefix.length))
+    const values = byName ? (byName.get(lettersOfParam(name)) ?? []) : path ? [valueAt(given, path)] : []
     const value = decode(found[0] ?? '')
     if (!values.some((each) => isPrimitive(each) && String(each) === value))
       return refuse(`${name} is not what the body says.`)
@@ -109,8 +108,8 @@ function isMisspelt(name: string): boolean {
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 
-/** What is in a value, by the letters of its name. */
-function namedIn(value: unknown): Map<string, unknown[]> {
+/** What is in a value under some names, by the letters of these. */
+function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unknown[]> {
   const found = new Map<string, unknown[]>()
   const open = [value]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
@@ -120,6 +119,7 @@ function namedIn(value: unknown): Map<string, unknown[]> {
       // A name of that length is in no header.
       if (name.length > longestName || !isPrimitive(inside)) continue
       const letters = lettersOf(name)
+      if (!wanted.has(letters)) continue
       const others = found.get(letters)
       if (others) others.push(inside)
       else found.set(letters, [inside])
@@ -133,6 +133,10 @@ const longestName = 256
 /** Headers write names with hyphens, where programs have other ways. */
 function lettersOf(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
+}
+
+function lettersOfParam(name: string): string {
+  return lettersOf(name.slice(paramPrefix.length))
 }
 
 function isPrimitive(value: unknown): value is string | number | boolean {
