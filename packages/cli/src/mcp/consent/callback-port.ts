@@ -1,4 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { forBrowsersHere } from '../../network/for-browsers-here.js'
 import { listen, type OpenPort } from '../../network/listen.js'
 import type { ConsentDesk } from './consent-desk.js'
 
@@ -57,7 +58,11 @@ export async function openCallbackPort({ folder, url, secret }: CallbackPortOpti
   function serveAt(open: OpenPort): void {
     const origin = originOf(open.port)
     const given = serving
-    if (given) open.serve((request) => answer(request, { ...given, origin, links, secret }), origin)
+    if (given)
+      open.serve(
+        forBrowsersHere((request) => answer(request, { ...given, links, secret }), origin),
+        origin,
+      )
   }
 
   async function takeOver(port: number): Promise<void> {
@@ -135,7 +140,6 @@ function usualPort(folder: string, url: string): number {
 }
 
 interface Callback {
-  origin: string
   secret: string
   /** Pages by the paths that lead to them; undefined for one that was opened. */
   links: Map<string, string | undefined>
@@ -143,10 +147,7 @@ interface Callback {
   desk: ConsentDesk
 }
 
-async function answer(request: Request, { origin, links, secret, handler, desk }: Callback): Promise<Response> {
-  // A page elsewhere that sends here by a name of its own, or by a script, brings no person's answer (attacks M08).
-  if (request.headers.get('host') !== new URL(origin).host || request.headers.has('origin'))
-    return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
+async function answer(request: Request, { links, secret, handler, desk }: Callback): Promise<Response> {
   const { pathname, searchParams } = new URL(request.url)
   if (links.has(pathname) && request.method === 'GET') return follow(pathname, links)
   if (pathname.startsWith(provePath)) return new Response(proofOf(secret, request.url))

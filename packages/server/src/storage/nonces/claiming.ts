@@ -126,6 +126,7 @@ export function createClaiming(
           const done = await many({ wanted, claim })
           if (done) return done.outcome
         } catch (error) {
+          // Any of them may be the reason: each is done by itself, and those alone fail that must.
           if (error instanceof StorageError && error.code === 'unavailable') throw error
         }
         return one(wanted)
