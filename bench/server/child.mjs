@@ -47,7 +47,10 @@ export async function startTested(settings, { connections, processes = 1, onAnsw
     readDelay: async () => (await ask('readDelay')).reduce((worst, each) => (each.p99 > worst.p99 ? each : worst)),
     watchCalls: () => ask('watchCalls'),
     readCalls: async () => (await ask('readCalls')).reduce((total, share) => total + share / processes, 0),
-    /** Counts `fsync` and `fdatasync` during some work; undefined without strace, or where it may not look. */
+    /**
+     * Counts `fsync` and `fdatasync` during some work, and those of PostgreSQL's own processes apart, for which nobody waits;
+     * undefined without strace, or where it may not look.
+     */
     countSyncs: (work) => countSyncs(databases?.pids() ?? children.map(({ pid }) => pid), work),
     async end() {
       client.close()
@@ -79,6 +82,7 @@ function answerOf(child) {
 
 async function countSyncs(pids, work) {
   const file = join(tmpdir(), `countersign-syncs-${process.pid}`)
+  const background = new Set(pids.filter(isBackground))
   const options = ['-f', '-qq', '-e', 'trace=fsync,fdatasync', '-e', 'signal=none', '-o', file]
   const tracer = spawn('strace', [...options, ...pids.flatMap((pid) => ['-p', String(pid)])], { stdio: 'ignore' })
   const ended = new Promise((resolve) => tracer.once('error', resolve).once('exit', resolve))
@@ -87,9 +91,15 @@ async function countSyncs(pids, work) {
   if (!attached) return undefined
   tracer.kill('SIGINT')
   await ended
-  const calls = readFileSync(file, 'utf8').match(/(?:fsync|fdatasync)\(/g) ?? []
+  const calls = readFileSync(file, 'utf8').match(/^.*(?:fsync|fdatasync)\(/gm) ?? []
   rmSync(file)
-  return calls.length
+  const later = calls.filter((call) => background.has(Number.parseInt(call, 10))).length
+  return { waited: calls.length - later, later }
+}
+
+/** Whether a process of PostgreSQL writes what no client waits for. */
+function isBackground(pid) {
+  return /^postgres: (?:checkpointer|background writer|walwriter)/.test(readFileSync(`/proc/${pid}/cmdline`, 'utf8'))
 }
 
 /** Waits until a process is traced; false when its tracer ended first. */

@@ -23,7 +23,16 @@ const goals = {
 export function formatServerReport(measured, counted) {
   const rows = rowsOf(measured, counted)
   const { engine } = measured
-  return `${[...costs(rows, goals.ratio[engine]), ...(engine === 'postgres' ? ['', ...ofDatabase(rows)] : []), '', ...times(rows), '', ...counts(rows, measured)].join('\n')}\n`
+  const ofTheDatabase = engine === 'postgres' ? ['', ...ofDatabase(rows)] : []
+  const parts = [
+    ...costs(rows, goals.ratio[engine]),
+    ...ofTheDatabase,
+    '',
+    ...times(rows),
+    '',
+    ...counts(rows, measured),
+  ]
+  return `${parts.join('\n')}\n`
 }
 
 /** The same for programs. */
@@ -96,12 +105,13 @@ function counts(rows, { bytes }) {
   const shown = rows.filter(({ statements }) => statements !== undefined)
   return [
     'One client: statements without those that begin and end transactions, and writes',
-    'that wait for the disk.',
+    'that wait for the disk; later: writes of PostgreSQL that nobody waits for.',
     '',
-    line('', ['statements', '', 'syncs', '']),
-    ...shown.map(({ operation, statements, syncs }) => {
+    line('', ['statements', '', 'syncs', '', 'later']),
+    ...shown.map(({ operation, statements, syncs, laterSyncs }) => {
       const most = [goals.statements[operation], goals.syncs[operation]]
-      const cells = [statements.toFixed(1), atMost(most[0]), syncs?.toFixed(2) ?? 'no strace', atMost(most[1])]
+      const written = [syncs?.toFixed(2) ?? 'no strace', atMost(most[1]), laterSyncs?.toFixed(2) ?? '']
+      const cells = [statements.toFixed(1), atMost(most[0]), ...written]
       const isWithin = () => statements <= most[0] && syncs <= most[1]
       return line(names[operation], cells, verdict(most[0], isWithin))
     }),

@@ -137,7 +137,8 @@ async function count(server) {
     const { statements } = await server.read()
     counted[operation] = {
       statements: (statements - before.statements) / times,
-      syncs: syncs === undefined ? undefined : syncs / times,
+      syncs: syncs && syncs.waited / times,
+      laterSyncs: syncs && syncs.later / times,
     }
   }
   return counted
