@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { documentResponse, documentUrl, maxFormBytes, type OwnDocument, receiveRequest } from 'countersign/wire'
+import { documentResponse, documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,
@@ -23,15 +23,17 @@ import { submitForm } from './consent/submit.js'
 import { createContext, type ServerContext } from './context.js'
 import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
+import { createBusyAnswers } from './http/busy-answers.js'
 import { compressed } from './http/compressed.js'
 import { seeOther } from './http/html-response.js'
 import { createOwnership, type Ownership } from './http/ownership.js'
 import { PageError, problemStatus } from './http/page-error.js'
 import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
-import { refusalResponse, takeRefusal } from './http/refusal-response.js'
+import { refusalResponse } from './http/refusal-response.js'
 import { showAsset } from './http/show-asset.js'
 import { logoPath, showLogo } from './http/show-logo.js'
+import { tellAnswer } from './http/tell-answer.js'
 import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit.js'
 import type { AuthServerOptions } from './options.js'
 import { accountPaths } from './pages/account-paths.js'
@@ -80,7 +82,12 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const { issuer } = context
   const metadata = edition.describe(context)
   const ownership = createOwnership(context)
-  const app = createApp(context, edition, ownership, createRoutes(context, edition, metadata))
+  const routes = createRoutes(context, edition, metadata)
+  const app = createApp(context, ownership, routes)
+  const answerBusy = createBusyAnswers(context, edition, {
+    programs: heavyPaths(routes.programs),
+    people: heavyPaths(routes.people),
+  })
   const documents = createDocuments(context, edition, metadata)
   /** A document that is asked for by its very path needs nothing of what is around the routes; undefined: they answer. */
   async function answerDocument(received: ReceivedMessage, requestId: string): Promise<Response | undefined> {
@@ -90,16 +97,20 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
     const began = performance.now()
     // Where it cannot be written, the routes try again and say what is wrong.
     const response = await write().catch(() => undefined)
-    if (response) tellRequest(context, { received, requestId }, { route: rawTarget, outcome: 'ok', status: 200, began })
+    if (response) await tellAnswer(context, { received, requestId }, response, { route: rawTarget, began })
     return response
   }
   const handler = async (
     request: Request,
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
-  ) =>
-    (await answerDocument(received, requestId)) ??
-    compressed(request, await app.fetch(request, { received, requestId }))
+  ) => {
+    const document = await answerDocument(received, requestId)
+    if (document) return document
+    const arrival = { received, requestId }
+    const busy = ownership.isKnown ? await answerBusy(request, arrival) : undefined
+    return compressed(request, busy ?? (await app.fetch(request, arrival)))
+  }
 
   return {
     issuer,
@@ -203,7 +214,6 @@ function pageRoutes(context: ServerContext): Routes {
 /** The routes, with what holds for all of them: whose database it is, what is refused, and who is told. */
 function createApp(
   context: ServerContext,
-  edition: ServerEdition,
   ownership: Ownership,
   { programs, people }: { programs: Routes; people: Routes },
 ): Hono<Arrival> {
@@ -213,7 +223,7 @@ function createApp(
   function refuse(error: unknown, c: Context<Arrival>): Response {
     const refused = c.get('forPrograms')
       ? refusalResponse(context, error, c.env.requestId)
-      : problemResponse(context, c, error)
+      : problemResponse(context, { request: c.req.raw, requestId: c.env.requestId }, error)
     if (refused.status === problemStatus.method_not_allowed) refused.headers.set('allow', c.get('allow'))
     return refused
   }
@@ -232,20 +242,10 @@ function createApp(
       // The router's own handler is given nothing but errors.
       c.res = refuse(thrown, c)
     })
-    const { received, requestId } = c.env
-    const refusal = takeRefusal(c.res)
-    if (refusal) {
-      context.tell?.({ kind: 'refusal', ...refusal, requestId })
-      await context
-        .recordRefusal(refusal, received.remoteAddress)
-        .catch((error: unknown) => context.onError(error, requestId))
-    }
     // The router runs this twice for the path `/*`.
     if (c.get('told')) return
     c.set('told', true)
-    const { status } = c.res
-    const outcome = refusal?.code ?? (status < 400 ? 'ok' : 'refused')
-    tellRequest(context, c.env, { route: c.get('route') ?? 'none', outcome, status, began })
+    await tellAnswer(context, c.env, c.res, { route: c.get('route') ?? 'none', began })
   })
   app.use(async function requireServed(c, next) {
     await ownership.require()
@@ -260,8 +260,7 @@ function createApp(
       await next()
     })
     if (!isLight(path, route)) {
-      app.use(path, async function requireCapacity(c, next) {
-        if (context.workload.isHalfFull) await requireRoom(context, edition, c.env.received, path)
+      app.use(path, async function takeRoom(_c, next) {
         await context.workload.run(next)
       })
     }
@@ -273,46 +272,16 @@ function createApp(
   return app
 }
 
-function tellRequest(
-  { tell }: ServerContext,
-  { received, requestId }: Arrival['Bindings'],
-  { began, ...answer }: { route: string; outcome: string; status: number; began: number },
-): void {
-  tell?.({
-    kind: 'request',
-    ...answer,
-    duration: (performance.now() - began) / 1000,
-    method: received.method,
-    path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
-    requestId,
-  })
-}
-
 /** What is served however much there is to do: it is made once, and others work with it for a while. */
 function isLight(path: string, route: Route): boolean {
   return !('POST' in route) && (lightPaths.has(path) || /^\/(?:\.well-known|assets)\//.test(path))
 }
 
+function heavyPaths(routes: Routes): string[] {
+  return [...routes].flatMap(([path, route]) => (isLight(path, route) ? [] : [path]))
+}
+
 const lightPaths: ReadonlySet<string> = new Set(['/', '/jwks.json', '/favicon.ico', '/apple-touch-icon.png'])
-
-/** Where half of the room is taken, what was begun before comes before what is new. @throws AAuthError `unavailable` */
-async function requireRoom(
-  { workload }: ServerContext,
-  edition: ServerEdition,
-  received: ReceivedMessage,
-  path: string,
-): Promise<void> {
-  const isRefused = workload.isFull || (received.method === 'POST' && (await beginsAnew(edition, received, path)))
-  if (!isRefused) return
-  // Not all at once: else they would be too many again.
-  const retryAfter = 1 + Math.floor(Math.random() * 3)
-  throw new AAuthError('unavailable', 'The server has too much to do.', { retryAfter })
-}
-
-async function beginsAnew(edition: ServerEdition, received: ReceivedMessage, path: string): Promise<boolean> {
-  if (!edition.beginsAnew) return false
-  return edition.beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
-}
 
 // A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).
 function requirePlainPath({ rawTarget }: ReceivedMessage, pathname: string): void {

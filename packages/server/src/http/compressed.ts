@@ -20,10 +20,9 @@ export function takesGzip(request: Request): boolean {
 export function compressed(request: Request, response: Response): Response {
   const html = pageIn(response)
   if (html === undefined) return response
-  const headers = new Headers(response.headers)
+  const { status, headers } = response
   headers.append('vary', 'accept-encoding')
-  const { status } = response
-  if (html.length < least || !takesGzip(request)) return new Response(html, { status, headers })
+  if (html.length < least || !takesGzip(request)) return response
   headers.set('content-encoding', 'gzip')
   return new Response(padded(status === busy ? packedOnce(html) : packed(html)), { status, headers })
 }

@@ -1,5 +1,5 @@
-import type { Context } from 'hono'
-import { generateCookie, getCookie } from 'hono/cookie'
+import { generateCookie } from 'hono/cookie'
+import { parse } from 'hono/utils/cookie'
 import type { ServerContext } from '../context.js'
 
 /** What a cookie of the server's holds; a sign-in at an identity provider has one of its own in each tab. */
@@ -13,17 +13,22 @@ function namesAt(issuer: string): { stem: string; prefix?: 'host' } {
   return issuer.startsWith('https:') ? { stem: 'countersign-', prefix: 'host' } : { stem: 'countersign-auth-server-' }
 }
 
-/** What the browser sent; of two cookies with one name the first. */
-export function readCookie({ issuer }: Issuer, c: Context, part: CookiePart): string | undefined {
+/** What the names of all cookies start with. */
+function startAt(issuer: string): string {
   const { stem, prefix } = namesAt(issuer)
-  return getCookie(c, stem + part, prefix)
+  return prefix === 'host' ? `__Host-${stem}` : stem
+}
+
+/** What the browser sent; of two cookies with one name the first. */
+export function readCookie({ issuer }: Issuer, { headers }: Request, part: CookiePart): string | undefined {
+  const name = startAt(issuer) + part
+  return parse(headers.get('cookie') ?? '', name)[name]
 }
 
 /** The sign-ins at identity providers that the browser has begun, sealed, by their ids. */
-export function readProviderStates({ issuer }: Issuer, c: Context): ReadonlyMap<string, string> {
-  const { stem, prefix } = namesAt(issuer)
-  const start = `${prefix === 'host' ? '__Host-' : ''}${stem}provider-`
-  const states = Object.entries(getCookie(c)).filter(([name]) => name.startsWith(start))
+export function readProviderStates({ issuer }: Issuer, { headers }: Request): ReadonlyMap<string, string> {
+  const start = `${startAt(issuer)}provider-`
+  const states = Object.entries(parse(headers.get('cookie') ?? '')).filter(([name]) => name.startsWith(start))
   return new Map(states.map(([name, value]) => [name.slice(start.length), value]))
 }
 

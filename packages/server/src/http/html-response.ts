@@ -21,7 +21,7 @@ export function htmlResponse(
     connects?: boolean
   } = {},
 ): Response {
-  const headers = new Headers({
+  const headers: Record<string, string> = {
     'content-type': 'text/html; charset=utf-8',
     'content-security-policy':
       "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; " +
@@ -35,8 +35,8 @@ export function htmlResponse(
     'strict-transport-security': 'max-age=31536000; includeSubDomains',
     'cross-origin-opener-policy': 'same-origin',
     'permissions-policy': permissionsPolicy,
-  })
-  if (retryAfter !== undefined) headers.set('retry-after', String(retryAfter))
+  }
+  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
   const response = withCookies(new Response(html, { status, headers }), cookies)
   pages.set(response, html)
   return response

@@ -1,5 +1,4 @@
 import { describeRefusal } from 'countersign/wire'
-import type { Context as HonoContext } from 'hono'
 import type { ServerContext } from '../context.js'
 import { renderProblem } from '../pages/problem-page.js'
 import { htmlResponse } from './html-response.js'
@@ -7,12 +6,15 @@ import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'
 import { asRefusal, isFailure, withRefusal } from './refusal-response.js'
 import { retryPath } from './retry-path.js'
-import { type Arrival, messagesFor } from './visit.js'
+import { messagesFor } from './visit.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
-export function problemResponse(context: ServerContext, c: HonoContext<Arrival>, error: unknown): Response {
-  const { requestId } = c.env
-  const messages = messagesFor(context, c)
+export function problemResponse(
+  context: ServerContext,
+  { request, requestId }: { request: Request; requestId: string },
+  error: unknown,
+): Response {
+  const messages = messagesFor(context, request)
   const problem = error instanceof PageError ? error : asPageError(error)
   if (isFailure(error, problem.status)) context.onError(error, requestId)
   const isBusy = problem.status >= 500 && !isFailure(error, problem.status)
@@ -23,7 +25,7 @@ export function problemResponse(context: ServerContext, c: HonoContext<Arrival>,
   return withRefusal(htmlResponse(html, { status, retryAfter }), describeRefusal(problem, problem, { agent }))
 
   function render(): string {
-    const retry = isBusy ? undefined : (problem.shown.retry ?? retryPath(problem.code, c.req.raw, context))
+    const retry = isBusy ? undefined : (problem.shown.retry ?? retryPath(problem.code, request, context))
     const shown = { code: problem.code, requestId: isBusy ? undefined : requestId, ...problem.shown, retry }
     return renderProblem({ ...pageFrame(context), ...shown }, messages)
   }

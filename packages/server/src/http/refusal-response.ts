@@ -22,7 +22,8 @@ export function refusalResponse(
 
 /** Whether it is to be reported: nothing is wrong where there is too much to do, which events tell. */
 export function isFailure(error: unknown, status: number): boolean {
-  return status >= 500 && !(error instanceof AAuthError && error.code === 'unavailable' && error.cause === undefined)
+  const reason = error instanceof PageError ? (error.cause ?? error) : error
+  return status >= 500 && !(reason instanceof AAuthError && reason.code === 'unavailable' && reason.cause === undefined)
 }
 
 /** What is told to the caller about anything that was thrown. */

@@ -76,8 +76,8 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>, tok
   const request = c.req.raw
   const { received, requestId } = c.env
   const url = new URL(request.url)
-  const presented = readCookie(context, c, 'browser')
-  const sessionCookie = readCookie(context, c, 'session')
+  const presented = readCookie(context, request, 'browser')
+  const sessionCookie = readCookie(context, request, 'session')
   const known = presented !== undefined && browserCookie.test(presented) ? presented : undefined
   const browser = known ?? context.secrets.random('aabr_')
   const sessionHash = sessionCookie === undefined ? undefined : hashSecret(sessionCookie)
@@ -91,11 +91,11 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>, tok
     browser,
     browserHash: hashSecret(browser),
     newCookies: known === undefined ? [cookieOf(context, 'browser', browser, longestCookieLife)] : [],
-    providerStates: readProviderStates(context, c),
+    providerStates: readProviderStates(context, request),
     session,
     sessionHash,
     about,
-    messages: messagesFor(context, c),
+    messages: messagesFor(context, request),
     form: new Map(),
     formOf: viewerOf(session),
     ip: received.remoteAddress,
@@ -142,8 +142,8 @@ export async function openFormVisit(
 }
 
 /** The language a person picked, or the browser prefers. */
-export function messagesFor(context: ServerContext, c: Context): Messages {
-  return chooseMessages(c.req.header('accept-language') ?? null, readCookie(context, c, 'language'))
+export function messagesFor(context: ServerContext, request: Request): Messages {
+  return chooseMessages(request.headers.get('accept-language'), readCookie(context, request, 'language'))
 }
 
 // Browsers send both headers with forms; other clients, such as scripted users, may send neither and still need the cookie.

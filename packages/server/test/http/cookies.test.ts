@@ -7,7 +7,7 @@ const loopback = { issuer: 'http://127.0.0.1:8002' }
 
 async function reading(cookie: string): Promise<unknown> {
   const app = new Hono().get('/', (c) =>
-    c.json({ browser: readCookie(secure, c, 'browser'), session: readCookie(secure, c, 'session') }),
+    c.json({ browser: readCookie(secure, c.req.raw, 'browser'), session: readCookie(secure, c.req.raw, 'session') }),
   )
   const response = await app.request('/', { headers: { cookie } })
   return response.json()
