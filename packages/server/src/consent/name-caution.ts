@@ -53,6 +53,9 @@ const ownSigns =
 /** Judges a name as the page shows it, which the agent with this identifier gives itself or its delegate. */
 export type JudgeName = (name: string, agent: string) => NameCaution | undefined
 
+/** How many names that were judged are remembered: pages show the same ones again and again. */
+const mostJudged = 500
+
 /** Judges what about a name that nobody checked could make a person believe something that is not so; the gravest. */
 export function createJudgeName({ issuer, serverName, brands }: Known): JudgeName {
   const known = Object.entries({ ...defaultBrands, ...brands }).map(
@@ -60,7 +63,9 @@ export function createJudgeName({ issuer, serverName, brands }: Known): JudgeNam
   )
   const server = [serverName, new URL(issuer).hostname].map((own) => joined(wordsOf(own)))
   const longEnough = server.filter((own) => own.length >= 6)
-  return function judgeName(name, agent) {
+  const judged = new Map<string, NameCaution | undefined>()
+
+  function judgeName(name: string, agent: string): NameCaution | undefined {
     const host = new URL(agent).hostname
     const words = wordsOf(name)
     const spans = spansOf(words)
@@ -71,6 +76,15 @@ export function createJudgeName({ issuer, serverName, brands }: Known): JudgeNam
     const all = joined(words)
     const isOwn = ownSigns.test(name) || saysOwn(spans, all) || longEnough.some((own) => all.includes(own))
     return isOwn ? { what: 'imitation' } : undefined
+  }
+
+  return (name, agent) => {
+    const key = `${agent} ${name}`
+    if (judged.has(key)) return judged.get(key)
+    const caution = judgeName(name, agent)
+    if (judged.size >= mostJudged) judged.clear()
+    judged.set(key, caution)
+    return caution
   }
 }
 
