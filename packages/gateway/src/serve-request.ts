@@ -224,7 +224,7 @@ async function admit(
     await upload.take(undefined)
     return { identity: await tellIdentity(undefined, received, assertion), remoteAddress, verified: undefined, upload }
   }
-  const verified = await resource.verify({ ...received, upload }, requirementOf(judged.need))
+  const verified = await resource.verify({ upload, ...received }, requirementOf(judged.need))
   const identity = await tellIdentity(identityOf(verified, judged.need.level), received, assertion)
   return { identity, remoteAddress, verified, upload }
 }

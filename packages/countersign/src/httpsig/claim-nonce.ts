@@ -55,7 +55,7 @@ export async function requireUnusedNonce(
   nonce: VerifiedNonce | undefined,
   owner: NonceOwner,
 ): Promise<void> {
-  if (!nonce || (await claimNonce({ ...nonce, source: nonceSource(owner) }))) return
+  if (!nonce || (await claimNonce({ source: nonceSource(owner), ...nonce }))) return
   throw nonceReplayed()
 }
 

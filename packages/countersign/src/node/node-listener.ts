@@ -89,7 +89,7 @@ async function answer(
   let body: Uint8Array = noContent
   try {
     requireReadable(received)
-    if (uploadOf) received = { ...received, upload: uploadOf(incoming, outgoing) }
+    if (uploadOf) received = { upload: uploadOf(incoming, outgoing), ...received }
     else body = await requireBody(received, maxBody)
   } catch (error) {
     return refuse(error)

@@ -19,8 +19,8 @@ export function lineOf(event: CountersignEvent): Line | undefined {
   switch (event.kind) {
     case 'request': {
       const { kind, duration, requestId: id, role, method, path, host, route, outcome, status, ...who } = event
-      const asked = { id, role, method, path, host, route, outcome, status }
-      return line('info', kind, { ...asked, ...who, ms: milliseconds(duration) })
+      const ms = milliseconds(duration)
+      return line('info', kind, Object.assign({ id, role, method, path, host, route, outcome, status }, who, { ms }))
     }
     case 'refusal': {
       const { kind, requestId: id, role, ...refusal } = event

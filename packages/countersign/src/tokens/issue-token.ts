@@ -20,12 +20,11 @@ export async function issueToken<C extends RegisteredClaims>(
   { signer, now = systemClock }: IssueTokenOptions,
 ): Promise<string> {
   const header = { alg: type.jose.names[signer.algorithm][0], kid: signer.kid, typ: type.typ }
-  const payload = {
-    ...claims,
+  const payload = Object.assign({}, claims, {
     exp: wholeSeconds(claims.exp),
     iat: wholeSeconds(claims.iat ?? now()),
     jti: claims.jti ?? serializeBase64url(platform.randomBytes(16)),
-  }
+  })
   const signingInput = `${encode(header)}.${encode(payload)}`
   return `${signingInput}.${serializeBase64url(await signer.sign(signingInput))}`
 }

@@ -33,13 +33,13 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (stopped) return stopped
   const duration = terms.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? terms.preset
   const outcome = await context.storage.decideRequest({
-    ...decisionBy(person, link, stored),
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
     handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
     attempt: isOpen ? allowing(context, person.session.user.id) : undefined,
+    ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (isOpen) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
@@ -53,10 +53,10 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
   if (decider instanceof Response) return decider
   const { person, stored } = decider
   const outcome = await context.storage.decideRequest({
-    ...decisionBy(person, link, stored),
     decision: 'deny',
     grantLifetime: null,
     remembered: false,
+    ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (stored.status === 'open') tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })

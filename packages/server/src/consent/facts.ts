@@ -84,7 +84,6 @@ export async function decisionFacts(
   const changes = await agentChanges(context, request, own.newest)
   const granted = remembered?.scope.split(' ') ?? []
   return {
-    ...terms,
     changes,
     holdings: await holdingsOf(context, request, own),
     remembered,
@@ -98,6 +97,7 @@ export async function decisionFacts(
       changes.every(({ what }) => what === 'keys') &&
       remembered.display.agent.name === display.agent.name &&
       request.scope.split(' ').every((name) => granted.includes(name)),
+    ...terms,
   }
 }
 

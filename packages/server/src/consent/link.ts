@@ -54,5 +54,5 @@ export function linkWay({ path, fields, state }: ConsentLink): Pick<Way, 'path' 
 
 /** The way to a stored request, for who must sign in first. */
 export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Required<Way> {
-  return { ...linkWay(link), asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) } }
+  return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkWay(link) }
 }

@@ -50,7 +50,6 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
   const caution = judgeName(agentName, agent) ?? imitationOnly(ofDelegate)
   const links = ownLinks(agent, display.agent)
   return {
-    ...frame,
     form,
     revision: request.revision,
     user: cleanText(user.username, maxName),
@@ -79,6 +78,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     askedAt: request.createdAt,
     now: input.now,
     expiresAt: request.expiresAt,
+    ...frame,
   }
 }
 
@@ -111,9 +111,9 @@ function permissionLists(
   }
   return {
     able: describe(asked).map((permission, index) => ({
+      isNew: isNew(asked[index]),
       ...permission,
       ...learnt(permission, user, asked),
-      isNew: isNew(asked[index]),
     })),
     kept: kept.length === 0 ? undefined : describe(kept),
     notAsked: describe(supportedScopes.slice(0, maxOffered).filter(isOutOfReach).slice(0, maxNotAsked)),

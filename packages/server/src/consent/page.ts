@@ -72,7 +72,7 @@ export async function consentPageAt(
     holdings: facts.holdings,
     changes: facts.changes,
   })
-  const html = renderConsent({ ...model, ...choices(context, { request, facts, problem }) }, messages)
+  const html = renderConsent(Object.assign(model, choices(context, { request, facts, problem })), messages)
   return htmlResponse(html, options)
 }
 

@@ -75,7 +75,7 @@ export async function countRequest(
   if (isBlocked) throw agentBlocked()
   const counted = rates.flatMap((each, index) => {
     const count = counts[index]
-    return count ? [{ ...each, ...count }] : []
+    return count ? [Object.assign({}, each, count)] : []
   })
   const beyond = counted.slice(0, ofMinute.length).find((each) => beyondMost(context, each) > 0)
   if (beyond) await refuse(context, beyond, counted)

@@ -30,7 +30,7 @@ export async function requireAdmitted(
   const { agent: id, delegate } = agent
   const decision = context.policy({ agent: id, delegate, ...access })
   const counted = await countRequest(context, agent, { lasts: decision === 'ask' })
-  return { ...counted, policy: policyGrant(context, agent, { access, decision }) }
+  return { policy: policyGrant(context, agent, { access, decision }), ...counted }
 }
 
 function requireGrantable({ scope }: AccessAsked): void {

@@ -97,7 +97,7 @@ function claimOf(
   nonce: VerifiedNonce | undefined,
   { agent, key, remoteAddress }: SigningAgent,
 ): NonceClaim | undefined {
-  return nonce && { ...nonce, source: nonceSource({ agent, thumbprint: key.thumbprint, remoteAddress }) }
+  return nonce && { source: nonceSource({ agent, thumbprint: key.thumbprint, remoteAddress }), ...nonce }
 }
 
 function requireAgent(

@@ -72,7 +72,7 @@ export async function admitMessage(
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
     }
     const upload = received.upload ?? memoryUpload(received, maxBody)
-    const verified = await resource.verify({ ...received, upload }, { require: 'identity', byContent })
+    const verified = await resource.verify(Object.assign({}, received, { upload }), { require: 'identity', byContent })
     // TypeScript does not see that the callback sets it.
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await handOn(tools, received, verified, read.message)

@@ -56,7 +56,7 @@ export function exchangeCode(
       }
       const { grant, user, issue } = outcome
       const answer = await issueAuthToken(context, { agent, resource: grant.resource, issue, user })
-      return outcome.refreshIssued ? { ...answer, refresh_token: refreshToken } : answer
+      return outcome.refreshIssued ? Object.assign(answer, { refresh_token: refreshToken }) : answer
     },
   }
 }

@@ -43,9 +43,9 @@ async function requireResourceAccess(
   compact: string,
 ): Promise<AccessAsked> {
   const { claims } = await verifyToken(january.tokens.resource, compact, {
-    ...context.identifiers,
     audience: context.issuer,
     now: context.now,
+    ...context.identifiers,
     ...tokenKeys(context.discovery, january.documents.resource, requireFound, remoteAddress),
   })
   if (context.discovery.isStale(january.documents.resource, claims.iss)) {

@@ -48,7 +48,7 @@ export function users({ db }: Pick<Parts, 'db'>) {
 
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
 
-export function toUser(row: FoundUser): User {
+export function toUser(row: Omit<FoundUser, 'id'>): User {
   return {
     id: idText(row.public_id),
     username: row.username,

@@ -28,8 +28,8 @@ export async function createCode(
   scope: string,
   { handleHash, handleLifetime }: NewHandle,
 ): Promise<void> {
-  const code = { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope }
-  await codeInsertion(unit, { ...code, expires_at: unit.now + handleLifetime })
+  const expires_at = unit.now + handleLifetime
+  await codeInsertion(unit, { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, expires_at })
 }
 
 const codeInsertion = keptQuery(({ db }, code: Placeholders<Omit<CodeRow, 'consumed_at'>>) =>

@@ -96,8 +96,9 @@ export function lockingGrants(strength: LockStrength, how?: HowLocked) {
 
 /** Whose grant it is. */
 export function personOf(row: UsedGrantRow): User {
-  const { user, joined_at: createdAt, disabled_at: disabledAt } = row
-  return toUser({ ...row, public_id: user, created_at: createdAt, status: disabledAt === null ? 'active' : 'disabled' })
+  const status = row.disabled_at === null ? 'active' : 'disabled'
+  const { user: public_id, joined_at: created_at, username, email, display_name, closed_at, sub } = row
+  return toUser({ public_id, username, email, display_name, created_at, closed_at, sub, status })
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {
@@ -176,17 +177,17 @@ export async function listGrantUsage(statement: Statement, filter: GrantUsageFil
 }
 
 function toListedGrant(row: FoundGrant): ListedGrant {
-  return { ...toGrant(row), username: row.username }
+  return { username: row.username, ...toGrant(row) }
 }
 
 export function toGrant(row: FoundGrant): Grant {
   return {
-    ...toUsedGrant(row),
     remembered: row.remembered === 1,
     createdAt: row.created_at,
     lastUsedAt: row.last_used_at,
     revokedBy: row.revoked_by,
     display: JSON.parse(row.display),
+    ...toUsedGrant(row),
   }
 }
 

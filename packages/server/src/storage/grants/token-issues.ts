@@ -78,7 +78,7 @@ export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue):
     event: 'token.issued_by_policy',
     agentId,
     resourceId,
-    data: { ...auditDelegate(issue), scope, policy, jti: issued.jti },
+    data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
   })
   return issued
 }

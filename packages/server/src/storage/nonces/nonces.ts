@@ -72,7 +72,7 @@ export async function takeNonces(statement: Statement, wanted: readonly NonceCla
   for (const [place, { key }] of wanted.entries()) if (!first.has(key)) first.set(key, place)
   const rows = wanted
     .filter(({ key }, place) => first.get(key) === place)
-    .map((claim) => ({ ...ownedNonce(claim), lifetime: claim.lifetime }))
+    .map((claim) => ({ lifetime: claim.lifetime, ...ownedNonce(claim) }))
   // In one order: two that claim the same must not wait for each other.
   rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
   const [taken, [all]] = await Promise.all([agentNoncesInsertion(statement, rows), allOfAgents(statement, {})])
@@ -154,7 +154,7 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
 
 /** How many there were before; undefined: this one is held. */
 async function insertNonce(statement: Statement, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
-  const [inserted] = await nonceInsertions[nonce.kind](statement, { ...nonce, lifetime })
+  const [inserted] = await nonceInsertions[nonce.kind](statement, { lifetime, ...nonce })
   return inserted && Number(inserted.all ?? 0)
 }
 

@@ -43,7 +43,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
       user: idBytes(decision.userId),
       revision: decision.revision,
     })
-    if (row) return carryOut(unit, row, found, { ...decision, status })
+    if (row) return carryOut(unit, row, found, { status, ...decision })
   }
   if (status === 'allowed') await holdPerson(unit, decision.userId)
   const row = await lockRequest(unit, decision.tokenHash)
@@ -55,7 +55,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   if (reason) return { outcome: 'refused', reason }
   if (!(await isActive(unit, decision.userId))) return { outcome: 'refused', reason: 'other_user' }
   await recordDecision(unit, row, status)
-  return carryOut(unit, row, request, { ...decision, status })
+  return carryOut(unit, row, request, { status, ...decision })
 }
 
 /** Gives what was decided, and says so. */
@@ -73,7 +73,7 @@ async function carryOut(
     event: status === 'allowed' ? 'request.allowed' : 'request.denied',
     ...requestParties(row),
     grant: granted?.public_id,
-    data: { ...auditDelegate(row), scope: scope ?? request.scope, revision: request.revision },
+    data: { scope: scope ?? request.scope, revision: request.revision, ...auditDelegate(row) },
   })
   return decided(request, status, unit.now, handle)
 }
@@ -187,7 +187,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
     ...requestParties(row),
     userId: user_id,
     grant: public_id,
-    data: { ...auditDelegate(row), scope: request.scope },
+    data: { scope: request.scope, ...auditDelegate(row) },
   })
   return decided(bound, 'allowed', unit.now, handle)
 }

@@ -49,7 +49,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     agentId,
     resourceId,
     request: row.public_id,
-    data: { ...auditDelegate(request), scope: request.scope, jkt: request.agentJkt },
+    data: { scope: request.scope, jkt: request.agentJkt, ...auditDelegate(request) },
   })
   return {
     id: idText(row.public_id),

@@ -35,14 +35,14 @@ function sessionIn(row: ViewedRow): FoundSession | undefined {
   const live = row as {
     [column in keyof ViewedRow]: column extends Nullable ? ViewedRow[column] : NonNullable<ViewedRow[column]>
   }
-  return foundSession({
-    ...live,
+  const viewer = {
     id: live.viewer_id,
     public_id: live.viewer,
     created_at: live.viewer_since,
     expires_at: live.session_expires_at,
-    status: 'active',
-  })
+    status: 'active' as const,
+  }
+  return foundSession(Object.assign({}, live, viewer))
 }
 
 type Nullable = 'email' | 'display_name' | 'closed_at' | 'amr'

@@ -75,7 +75,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   const statementOn = (asker: Asker): Statement =>
     now
       ? timedOn(asker, Math.floor(now()))
-      : { ...asker, clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery }
+      : { clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery, ...asker }
   return {
     reading: () => statementOn(askers.disk),
     statement: (lasting, verb) => verb(statementOn(askers[lasting])),
@@ -153,7 +153,7 @@ const untimed: Form = { parts, clock: () => databaseClock }
 const timed: Form = { parts, clock: timeOf }
 
 function timedOn(asker: Asker, at: number): Statement {
-  return { ...asker, clock: timeOf(at), at, form: timed, locking: lockingQuery }
+  return { clock: timeOf(at), at, form: timed, locking: lockingQuery, ...asker }
 }
 
 function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {

@@ -38,7 +38,7 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
   ): Promise<T> {
     return writer.write(lasting === 'disk', async () => {
       const now = readClock()
-      const unit = { ...statementOn(writer, now), ...locks, now }
+      const unit = unitOn(writer, now)
       return first ? verb(unit, await first(unit)) : verb(unit)
     })
   }
@@ -153,17 +153,20 @@ async function deleteEvents(db: Kysely<Tables>, before: number): Promise<Deleted
   }
 }
 
-/** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
-const locks: Pick<Unit, 'exclusive' | 'lockRows'> = {
-  exclusive: async () => undefined,
-  lockRows: async () => undefined,
-}
 const locking: Unit['locking'] = (query) => query
 
 const form: Form = { parts: { db: queriesBy(() => new DummyDriver()), locking }, clock: (at) => at }
 
 function statementOn({ db, ask }: Asker, at: number): Statement {
   return { db, ask, clock: sql.val(at), at, form, locking }
+}
+
+/** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
+const nothingToLock = async () => undefined
+
+function unitOn({ db, ask }: Asker, now: number): Unit {
+  const [exclusive, lockRows] = [nothingToLock, nothingToLock]
+  return { db, ask, clock: sql.val(now), at: now, form, locking, exclusive, lockRows, now }
 }
 
 /** Transactions wait for each other where they begin, so none fails because of another one. */
