@@ -84,9 +84,10 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const ownership = createOwnership(context)
   const routes = createRoutes(context, edition, metadata)
   const app = createApp(context, ownership, routes)
-  const answerBusy = createBusyAnswers(context, edition, {
+  const answerBusy = createBusyAnswers(context, {
     programs: heavyPaths(routes.programs),
     people: heavyPaths(routes.people),
+    beginsAnew: edition.beginsAnew,
   })
   const documents = createDocuments(context, edition, metadata)
   /** A document that is asked for by its very path needs nothing of what is around the routes; undefined: they answer. */

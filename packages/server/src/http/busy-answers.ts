@@ -1,18 +1,20 @@
 import { AAuthError } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
-import type { ServerEdition } from '../editions/edition.js'
 import { PageError } from './page-error.js'
 import { problemResponse } from './problem-response.js'
 import { refusalResponse } from './refusal-response.js'
 import { tellAnswer } from './tell-answer.js'
 import type { Arrival } from './visit.js'
 
-/** The paths of a server that take room while it works on them. */
-export interface HeavyPaths {
-  /** Those that programs call, and those that people open. */
+/** What takes room in a server. */
+export interface HeavyWork {
+  /** The paths that programs call. */
   programs: Iterable<string>
+  /** The paths that people open. */
   people: Iterable<string>
+  /** Whether what a program sends begins something new, by its body. @default nothing does */
+  beginsAnew?: ((path: string, body: string) => boolean) | undefined
 }
 
 /** Answers where the server has too much to do; undefined: the routes answer. */
@@ -22,19 +24,15 @@ export type BusyAnswers = (request: Request, arrival: Arrival['Bindings']) => Pr
  * Creates what says that there is too much to do. It comes before everything else: where most of what is asked is refused,
  * each refusal takes from what is answered. Where half of the room is taken, what was begun before comes before what is new.
  */
-export function createBusyAnswers(
-  context: ServerContext,
-  edition: ServerEdition,
-  { programs, people }: HeavyPaths,
-): BusyAnswers {
+export function createBusyAnswers(context: ServerContext, { programs, people, beginsAnew }: HeavyWork): BusyAnswers {
   const { workload } = context
   const ofPrograms = createPathFinder(programs)
   const ofPeople = createPathFinder(people)
 
-  async function beginsAnew({ received }: Arrival['Bindings'], path: string): Promise<boolean> {
-    if (received.method !== 'POST' || !edition.beginsAnew) return false
+  async function isNew({ received }: Arrival['Bindings'], path: string): Promise<boolean> {
+    if (received.method !== 'POST' || !beginsAnew) return false
     try {
-      return edition.beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
+      return beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
     } catch {
       // What cannot be read is refused where it is read for good.
       return false
@@ -47,7 +45,7 @@ export function createBusyAnswers(
     const path = arrival.received.rawTarget.split('?', 1)[0] ?? ''
     const program = ofPrograms(path)
     const route = program ?? ofPeople(path)
-    if (route === undefined || !(workload.isFull || (await beginsAnew(arrival, path)))) return undefined
+    if (route === undefined || !(workload.isFull || (await isNew(arrival, path)))) return undefined
     const { requestId } = arrival
     const index = Math.floor(Math.random() * longest)
     const response =
