@@ -87,18 +87,19 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const answerBusy = createBusyAnswers(context, {
     programs: heavyPaths(routes.programs),
     people: heavyPaths(routes.people),
-    beginsAnew: edition.beginsAnew,
+    beginsAnew: (path, body) => edition.beginsAnew?.(path, body) ?? false,
   })
-  const documents = createDocuments(context, edition, metadata)
-  /** A document that is asked for by its very path needs nothing of what is around the routes; undefined: they answer. */
-  async function answerDocument(received: ReceivedMessage, requestId: string): Promise<Response | undefined> {
-    const { method, rawTarget } = received
-    const write = method === 'GET' && ownership.isKnown ? documents.get(rawTarget) : undefined
-    if (!write) return undefined
+  /** What programs ask for by its very path needs nothing of what is around the routes; undefined: these answer. */
+  async function answerProgram(request: Request, arrival: Arrival['Bindings']): Promise<Response | undefined> {
+    const { method, rawTarget } = arrival.received
+    const methods = routes.programs.get(rawTarget)
+    const endpoint = methods && Object.hasOwn(methods, method) ? methods[method] : undefined
+    if (!methods || !endpoint) return undefined
     const began = performance.now()
-    // Where it cannot be written, the routes try again and say what is wrong.
-    const response = await write().catch(() => undefined)
-    if (response) await tellAnswer(context, { received, requestId }, response, { route: rawTarget, began })
+    const work = () => endpoint({ request, ...arrival })
+    const answering = isLight(rawTarget, methods) ? work() : context.workload.run(work)
+    const response = await answering.catch((error: unknown) => refusalResponse(context, error, arrival.requestId))
+    await tellAnswer(context, arrival, response, { route: rawTarget, began })
     return response
   }
   const handler = async (
@@ -106,11 +107,11 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
   ) => {
-    const document = await answerDocument(received, requestId)
-    if (document) return document
     const arrival = { received, requestId }
-    const busy = ownership.isKnown ? await answerBusy(request, arrival) : undefined
-    return compressed(request, busy ?? (await app.fetch(request, arrival)))
+    const answered = ownership.isKnown
+      ? ((await answerBusy(request, arrival)) ?? (await answerProgram(request, arrival)))
+      : undefined
+    return compressed(request, answered ?? (await app.fetch(request, arrival)))
   }
 
   return {
@@ -139,39 +140,27 @@ type Endpoint = (c: Context<Arrival>) => Response | Promise<Response>
 type Route = Readonly<Record<string, Endpoint>>
 
 type Routes = ReadonlyMap<string, Route>
+type ProgramRoutes = ReadonlyMap<string, Readonly<Record<string, ProgramEndpoint>>>
 
 /** Everything the server answers, by path and method. */
 export function createRoutes(
   context: ServerContext,
   edition: ServerEdition = januaryServer,
   metadata: OwnDocument = edition.describe(context),
-): { programs: Routes; people: Routes } {
+): { programs: ProgramRoutes; people: Routes } {
   return { programs: programRoutes(context, edition, metadata), people: pageRoutes(context) }
 }
 
-function programRoutes(context: ServerContext, edition: ServerEdition, metadata: OwnDocument): Routes {
-  const answering =
-    (endpoint: ProgramEndpoint): Endpoint =>
-    (c) =>
-      endpoint({ request: c.req.raw, ...c.env })
-  return new Map<string, Route>([
-    ...[...createDocuments(context, edition, metadata)].map(([path, write]): [string, Route] => [path, { GET: write }]),
-    ...[...edition.endpoints(context)].map(([path, methods]): [string, Route] => [
-      path,
-      Object.fromEntries(Object.entries(methods).map(([method, endpoint]) => [method, answering(endpoint)])),
-    ]),
-  ])
-}
-
-/** What writes each document that anybody may read, by its path. */
-function createDocuments(
-  { issuer, keys }: ServerContext,
-  { edition }: ServerEdition,
-  metadata: OwnDocument,
-): ReadonlyMap<string, () => Promise<Response>> {
+function programRoutes(context: ServerContext, edition: ServerEdition, metadata: OwnDocument): ProgramRoutes {
+  const { issuer, keys } = context
+  const document = (write: () => Promise<Response>) => ({ GET: write })
   return new Map([
-    [new URL(documentUrl(edition.documents.authServer, issuer)).pathname, async () => documentResponse(metadata)],
-    [new URL(metadata.jwks_uri).pathname, async () => documentResponse({ keys: await keys.publicKeys() })],
+    [
+      new URL(documentUrl(edition.edition.documents.authServer, issuer)).pathname,
+      document(async () => documentResponse(metadata)),
+    ],
+    [new URL(metadata.jwks_uri).pathname, document(async () => documentResponse({ keys: await keys.publicKeys() }))],
+    ...edition.endpoints(context),
   ])
 }
 
@@ -216,7 +205,7 @@ function pageRoutes(context: ServerContext): Routes {
 function createApp(
   context: ServerContext,
   ownership: Ownership,
-  { programs, people }: { programs: Routes; people: Routes },
+  { programs, people }: { programs: ProgramRoutes; people: Routes },
 ): Hono<Arrival> {
   // A path is compared as it was sent: encoded letters are others.
   const app = new Hono<Arrival>({ getPath: (request) => new URL(request.url).pathname })
@@ -254,7 +243,13 @@ function createApp(
     if (!isDecodable(c.req.path)) throw new PageError('not_found')
     await next()
   })
-  for (const [path, route] of [...programs, ...people]) {
+  const ofPrograms = [...programs].map(([path, methods]): [string, Route] => [
+    path,
+    Object.fromEntries(
+      Object.entries(methods).map(([method, endpoint]) => [method, (c) => endpoint({ request: c.req.raw, ...c.env })]),
+    ),
+  ])
+  for (const [path, route] of [...ofPrograms, ...people]) {
     app.use(path, async function allow(c, next) {
       c.set('allow', Object.keys(route).join(', '))
       c.set('route', path)
@@ -274,11 +269,11 @@ function createApp(
 }
 
 /** What is served however much there is to do: it is made once, and others work with it for a while. */
-function isLight(path: string, route: Route): boolean {
+function isLight(path: string, route: object): boolean {
   return !('POST' in route) && (lightPaths.has(path) || /^\/(?:\.well-known|assets)\//.test(path))
 }
 
-function heavyPaths(routes: Routes): string[] {
+function heavyPaths(routes: ReadonlyMap<string, object>): string[] {
   return [...routes].flatMap(([path, route]) => (isLight(path, route) ? [] : [path]))
 }
 

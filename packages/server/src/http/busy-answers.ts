@@ -13,8 +13,8 @@ export interface HeavyWork {
   programs: Iterable<string>
   /** The paths that people open. */
   people: Iterable<string>
-  /** Whether what a program sends begins something new, by its body. @default nothing does */
-  beginsAnew?: ((path: string, body: string) => boolean) | undefined
+  /** Whether what a program sends begins something new, by its body. */
+  beginsAnew: (path: string, body: string) => boolean
 }
 
 /** Answers where the server has too much to do; undefined: the routes answer. */
@@ -30,7 +30,7 @@ export function createBusyAnswers(context: ServerContext, { programs, people, be
   const ofPeople = createPathFinder(people)
 
   async function isNew({ received }: Arrival['Bindings'], path: string): Promise<boolean> {
-    if (received.method !== 'POST' || !beginsAnew) return false
+    if (received.method !== 'POST') return false
     try {
       return beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
     } catch {
