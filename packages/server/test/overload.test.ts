@@ -67,6 +67,41 @@ it('a server with as much to do as it takes answers 503 at once, and serves what
   expect(await statusOf(askAnew(stage))).toBe(200)
 })
 
+it('says so as who asks reads it, tells it once, and leaves what is wrong anyway to the routes', async () => {
+  const { stage, told, hold } = await openBusy()
+  const release = await hold(4)
+  const ask = (path: string, init?: RequestInit) => stage.fetch(stage.authServer + path, init)
+  told.length = 0
+  const page = await ask('/account/with/nobody?return_to=/', {
+    headers: { 'accept-language': 'ar', 'accept-encoding': 'gzip' },
+  })
+  expect([page.status, page.headers.get('content-encoding'), page.headers.get('vary')]).toEqual([
+    503,
+    'gzip',
+    'accept-encoding',
+  ])
+  expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+  const packed = page.body?.pipeThrough(new DecompressionStream('gzip'))
+  expect(await new Response(packed).text()).toContain('lang="ar"')
+  expect(told.map(({ kind }) => kind)).toEqual(['refusal', 'request'])
+  expect(told.at(-1)).toMatchObject({ route: '/account/with/:id', path: '/account/with/nobody', status: 503 })
+  const program = await ask('/agent/token?more=1', { method: 'POST', body: 'request_type=refresh' })
+  expect([program.status, program.headers.get('content-type')]).toEqual([503, 'application/json'])
+  expect((await ask('/nowhere')).status).toBe(404)
+  await release()
+})
+
+it('does not take what cannot be read for something new', async () => {
+  const { stage, hold } = await openBusy()
+  const release = await hold(2)
+  const asking = 'request_type=auth&scope=read'
+  const ask = (body: string) => statusOf(stage.fetch(`${stage.authServer}/agent/token`, { method: 'POST', body }))
+  expect(await ask(asking)).toBe(503)
+  // It is not signed.
+  expect(await ask(`${asking}&padding=${'x'.repeat(200_000)}`)).toBe(401)
+  await release()
+})
+
 it('from the half on, what agents begin anew is refused, and what was begun goes on', async () => {
   const { stage, hold } = await openBusy()
   const [allowed, open] = [await allow(stage), await openRequest(stage)]
