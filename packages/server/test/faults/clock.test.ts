@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sqliteStorage } from 'countersign-server/sqlite'
@@ -89,3 +90,32 @@ it('the clock of SQLite storage never goes back, also when the file is opened ag
   expect(await first.readClock()).toBe(start + 10)
   report('F7 on SQLite', { jumps: 4 })
 })
+
+it('on SQLite no nonce is taken twice because the clock went ahead and back (F7)', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const start = 2_000_000_000
+  const at = (seconds: number) => vi.setSystemTime(seconds * 1000)
+  const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  const source = { agent: 'https://agent.example', thumbprint: 'A', network: '192.0.2.0/24' }
+  const claim = (name: string, lifetime: number) => storage.claimNonce({ key: sha256(name), lifetime, source })
+  at(start)
+  expect(await claim('used', 120)).toBe(true)
+  for (const ahead of [90, 185, 400, 3600]) {
+    at(start + ahead)
+    expect(await claim(`at ${ahead}`, 120)).toBe(true)
+    await storage.sweep()
+    at(start + 10)
+    if (ahead < 110) expect(await claim('used', 110)).toBe(false)
+    else await expect(claim('used', 110)).rejects.toThrow(`is ${ahead - 10} seconds behind what it said before`)
+  }
+  // What would still be remembered can be taken.
+  at(start + 3600 - 60)
+  expect(await claim('new', 120)).toBe(true)
+  report('F7: nonces on SQLite', { jumps: 4 })
+})
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('base64url')
+}

@@ -38,6 +38,8 @@ export interface Statement extends Parts {
   ask: <R>(query: CompiledQuery<R>) => Promise<R[]>
   /** What `clock` says; undefined: that is known by the database alone. */
   at: number | undefined
+  /** Seconds that the clock of the machine is behind `clock`, which does not go back with it; 0 where the database has its own. */
+  behind: number
 }
 
 /** What a verb of several statements works in: one transaction, in which nothing else is awaited. */

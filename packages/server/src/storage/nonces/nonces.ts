@@ -71,7 +71,7 @@ export async function takeNonces(statement: Statement, wanted: readonly NonceCla
   const first = new Map<string, number>()
   for (const [place, { key }] of wanted.entries()) if (!first.has(key)) first.set(key, place)
   const rows = wanted
-    .filter(({ key }, place) => first.get(key) === place)
+    .filter(({ key, lifetime }, place) => first.get(key) === place && !mayBeForgotten(statement, lifetime))
     .map((claim) => ({ lifetime: claim.lifetime, ...ownedNonce(claim) }))
   // In one order: two that claim the same must not wait for each other.
   rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
@@ -152,8 +152,23 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
   return forgotten.length
 }
 
+/**
+ * Whether the nonce would have ended, had it been claimed before the clock of the machine was set back. `lifetime` counts
+ * from then on to the moment at which the signature is no longer accepted.
+ */
+function mayBeForgotten({ behind }: Statement, lifetime: number): boolean {
+  return behind >= lifetime
+}
+
 /** How many there were before; undefined: this one is held. */
 async function insertNonce(statement: Statement, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
+  if (mayBeForgotten(statement, lifetime)) {
+    const { behind } = statement
+    throw new StorageError(
+      'unavailable',
+      `The clock of this machine is ${behind} seconds behind what it said before, when nonces ended that are still good by it: set it right, by NTP.`,
+    )
+  }
   const [inserted] = await nonceInsertions[nonce.kind](statement, { lifetime, ...nonce })
   return inserted && Number(inserted.all ?? 0)
 }

@@ -37,6 +37,7 @@ function statementOf(form: Form, at: number | undefined) {
     },
     clock: sql`not used`,
     at,
+    behind: 0,
     form,
     locking,
   }

@@ -75,7 +75,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   const statementOn = (asker: Asker): Statement =>
     now
       ? timedOn(asker, Math.floor(now()))
-      : { clock: databaseClock, at: undefined, form: untimed, locking: lockingQuery, ...asker }
+      : { clock: databaseClock, at: undefined, behind: 0, form: untimed, locking: lockingQuery, ...asker }
   return {
     reading: () => statementOn(askers.disk),
     statement: (lasting, verb) => verb(statementOn(askers[lasting])),
@@ -153,7 +153,7 @@ const untimed: Form = { parts, clock: () => databaseClock }
 const timed: Form = { parts, clock: timeOf }
 
 function timedOn(asker: Asker, at: number): Statement {
-  return { clock: timeOf(at), at, form: timed, locking: lockingQuery, ...asker }
+  return { clock: timeOf(at), at, behind: 0, form: timed, locking: lockingQuery, ...asker }
 }
 
 function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {
@@ -186,6 +186,7 @@ const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<un
 /** What asks on one connection. */
 class StatementOn implements Statement {
   readonly at: number | undefined
+  readonly behind = 0
   readonly form: Form
   readonly ask: Statement['ask']
   readonly locking = lockingQuery

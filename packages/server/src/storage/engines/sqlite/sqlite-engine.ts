@@ -28,7 +28,7 @@ import { createWriter, type Writer } from './writer.js'
 export function sqliteEngine(path: string, now?: () => number): Engine {
   const connections = openConnections(path)
   const { reader, writer } = connections
-  const readClock = now ? () => Math.floor(now()) : steadyClock(connections.writtenAt)
+  const readTime = now ? () => ({ at: Math.floor(now()), behind: 0 }) : steadyClock(connections.writtenAt)
   let isClosed = false
 
   function transaction<T, F>(
@@ -37,14 +37,13 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
     first?: (statement: Statement) => Promise<F>,
   ): Promise<T> {
     return writer.write(lasting === 'disk', async () => {
-      const now = readClock()
-      const unit = unitOn(writer, now)
+      const unit = unitOn(writer, readTime())
       return first ? verb(unit, await first(unit)) : verb(unit)
     })
   }
 
   return {
-    reading: () => statementOn(reader, readClock()),
+    reading: () => statementOn(reader, readTime()),
     statement: (lasting, verb) => transaction(lasting, verb),
     transaction,
     ifNobodyElse: (_name, work) => work(),
@@ -60,12 +59,19 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
 }
 
 /** The system clock in seconds, which stands still where it is set back: what has ended does not come back to life. */
-function steadyClock(from: number): () => number {
+function steadyClock(from: number): () => Time {
   let latest = from
   return () => {
-    latest = Math.max(latest, Math.floor(systemClock()))
-    return latest
+    const now = Math.floor(systemClock())
+    latest = Math.max(latest, now)
+    return { at: latest, behind: latest - now }
   }
+}
+
+interface Time {
+  at: number
+  /** Seconds that the clock of the machine is behind that. */
+  behind: number
 }
 
 /** What asks on a connection. */
@@ -157,16 +163,16 @@ const locking: Unit['locking'] = (query) => query
 
 const form: Form = { parts: { db: queriesBy(() => new DummyDriver()), locking }, clock: (at) => at }
 
-function statementOn({ db, ask }: Asker, at: number): Statement {
-  return { db, ask, clock: sql.val(at), at, form, locking }
+function statementOn({ db, ask }: Asker, { at, behind }: Time): Statement {
+  return { db, ask, clock: sql.val(at), at, behind, form, locking }
 }
 
 /** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
 const nothingToLock = async () => undefined
 
-function unitOn({ db, ask }: Asker, now: number): Unit {
+function unitOn({ db, ask }: Asker, { at, behind }: Time): Unit {
   const [exclusive, lockRows] = [nothingToLock, nothingToLock]
-  return { db, ask, clock: sql.val(now), at: now, form, locking, exclusive, lockRows, now }
+  return { db, ask, clock: sql.val(at), at, behind, form, locking, exclusive, lockRows, now: at }
 }
 
 /** Transactions wait for each other where they begin, so none fails because of another one. */
