@@ -164,11 +164,14 @@ describe('the benchmark over HTTP', () => {
 })
 
 describe('the benchmarks of the auth server', () => {
-  it.each(['run', 'overload', 'processes', 'growth'])('%s says how it is used, and refuses what it does not know', (name) => {
-    const start = (option: string) =>
-      spawnSync(process.execPath, [join(root, `bench/server/${name}.mjs`), option], { cwd: root, encoding: 'utf8' })
-    expect(start('--help')).toMatchObject({ status: 0, stderr: '' })
-    expect(start('--help').stdout).toMatch(/^usage: npm run -s bench:/)
-    expect(start('--fast')).toMatchObject({ status: 2, stdout: '' })
-  })
+  it.each(['run', 'overload', 'processes', 'growth'])(
+    '%s says how it is used, and refuses what it does not know',
+    (name) => {
+      const start = (option: string) =>
+        spawnSync(process.execPath, [join(root, `bench/server/${name}.mjs`), option], { cwd: root, encoding: 'utf8' })
+      expect(start('--help')).toMatchObject({ status: 0, stderr: '' })
+      expect(start('--help').stdout).toMatch(/^usage: npm run -s bench:/)
+      expect(start('--fast')).toMatchObject({ status: 2, stdout: '' })
+    },
+  )
 })

@@ -23,7 +23,7 @@ import { submitForm } from './consent/submit.js'
 import { createContext, type ServerContext } from './context.js'
 import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'
-import { createBusyAnswers } from './http/busy-answers.js'
+import { createAdmission } from './http/admission.js'
 import { compressed } from './http/compressed.js'
 import { seeOther } from './http/html-response.js'
 import { createOwnership, type Ownership } from './http/ownership.js'
@@ -84,7 +84,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const ownership = createOwnership(context)
   const routes = createRoutes(context, edition, metadata)
   const app = createApp(context, ownership, routes)
-  const answerBusy = createBusyAnswers(context, {
+  const admit = createAdmission(context, {
     programs: heavyPaths(routes.programs),
     people: heavyPaths(routes.people),
     beginsAnew: (path, body) => edition.beginsAnew?.(path, body) ?? false,
@@ -92,14 +92,16 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   /** What programs ask for by its very path needs nothing of what is around the routes; undefined: these answer. */
   async function answerProgram(request: Request, arrival: Arrival['Bindings']): Promise<Response | undefined> {
     const { method, rawTarget } = arrival.received
-    const methods = routes.programs.get(rawTarget)
+    const methods = ownership.isKnown ? routes.programs.get(rawTarget) : undefined
     const endpoint = methods && Object.hasOwn(methods, method) ? methods[method] : undefined
-    if (!methods || !endpoint) return undefined
-    const began = performance.now()
-    const work = () => endpoint({ request, ...arrival })
-    const answering = isLight(rawTarget, methods) ? work() : context.workload.run(work)
-    const response = await answering.catch((error: unknown) => refusalResponse(context, error, arrival.requestId))
-    await tellAnswer(context, arrival, response, { route: rawTarget, began })
+    if (!endpoint) return undefined
+    let response: Response
+    try {
+      response = await endpoint({ request, ...arrival })
+    } catch (error) {
+      response = refusalResponse(context, error, arrival.requestId)
+    }
+    await tellAnswer(context, arrival, response, rawTarget)
     return response
   }
   const handler = async (
@@ -107,11 +109,9 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
     received: ReceivedMessage = receiveRequest(request),
     requestId: string = randomUUID(),
   ) => {
-    const arrival = { received, requestId }
-    const answered = ownership.isKnown
-      ? ((await answerBusy(request, arrival)) ?? (await answerProgram(request, arrival)))
-      : undefined
-    return compressed(request, answered ?? (await app.fetch(request, arrival)))
+    const arrival = { received, requestId, began: performance.now() }
+    const answer = async () => (await answerProgram(request, arrival)) ?? app.fetch(request, arrival)
+    return compressed(request, await admit(request, arrival, answer))
   }
 
   return {
@@ -227,7 +227,6 @@ function createApp(
   app.onError(refuse)
   app.notFound((c) => refuse(new PageError('not_found'), c))
   app.use(async function tellOutcome(c, next) {
-    const began = performance.now()
     await next().catch((thrown: unknown) => {
       // The router's own handler is given nothing but errors.
       c.res = refuse(thrown, c)
@@ -235,7 +234,7 @@ function createApp(
     // The router runs this twice for the path `/*`.
     if (c.get('told')) return
     c.set('told', true)
-    await tellAnswer(context, c.env, c.res, { route: c.get('route') ?? 'none', began })
+    await tellAnswer(context, c.env, c.res, c.get('route') ?? 'none')
   })
   app.use(async function requireServed(c, next) {
     await ownership.require()
@@ -255,11 +254,6 @@ function createApp(
       c.set('route', path)
       await next()
     })
-    if (!isLight(path, route)) {
-      app.use(path, async function takeRoom(_c, next) {
-        await context.workload.run(next)
-      })
-    }
     for (const [method, endpoint] of Object.entries(route)) app.on(method, path, endpoint)
     app.all(path, () => {
       throw new PageError('method_not_allowed')

@@ -1,4 +1,4 @@
-import type { CountersignEvent } from 'countersign'
+import type { CountersignEvent, Signer } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
@@ -43,6 +43,8 @@ async function openBusy(options: StageOptions = {}) {
   return { stage, told, errors, hold }
 }
 
+const someKeys = async (signer?: Signer) =>
+  fixedKeys({ signer: signer ?? (await newSigner()), secret: new Uint8Array(32).fill(7) })
 const statusOf = async (answer: Promise<Response>) => (await answer).status
 const askAnew = async (stage: Stage) => stage.fetch(await signForm(stage, await authRequest(stage)))
 
@@ -91,6 +93,43 @@ it('says so as who asks reads it, tells it once, and leaves what is wrong anyway
   await release()
 })
 
+it('takes no more than that of many that come in one turn, also before the database has answered once', async () => {
+  const { stage, hold } = await openBusy()
+  const release = await hold(0)
+  const ask = () => statusOf(stage.fetch(`${stage.authServer}/account/sign-in`))
+  const asked = Array.from({ length: 60 }, ask)
+  await release()
+  expect((await Promise.all(asked)).toSorted()).toEqual([200, 200, 200, 200, ...Array.from({ length: 56 }, () => 503)])
+
+  const issuer = 'https://auth.example'
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  onTestFinished(() => storage.close())
+  let answer = (): void => undefined
+  const answered = new Promise<void>((resolve) => {
+    answer = resolve
+  })
+  const slow: typeof storage = {
+    ...storage,
+    async claimIssuer(...claim) {
+      await answered
+      return storage.claimIssuer(...claim)
+    },
+  }
+  const server = createAuthServer({ issuer, storage: slow, keys: await someKeys(), limits: { requests: 4 } })
+  const cold = Array.from({ length: 60 }, () => statusOf(server.fetch(new Request(`${issuer}/account/sign-in`))))
+  answer()
+  expect((await Promise.all(cold)).toSorted()).toEqual([200, 200, 200, 200, ...Array.from({ length: 56 }, () => 503)])
+})
+
+it('a HEAD that is refused has no content', async () => {
+  const { stage, hold } = await openBusy()
+  const release = await hold(4)
+  const headers = { 'accept-encoding': 'gzip' }
+  const refused = await stage.fetch(`${stage.authServer}/account/sign-in`, { method: 'HEAD', headers })
+  expect([refused.status, refused.headers.get('content-encoding'), await refused.text()]).toEqual([503, null, ''])
+  await release()
+})
+
 it('does not take what cannot be read for something new', async () => {
   const { stage, hold } = await openBusy()
   const release = await hold(2)
@@ -123,7 +162,7 @@ it('requests that wait for the document of an agent take no room', async () => {
   const signer = await newSigner()
   const server = createAuthServer({
     issuer,
-    keys: fixedKeys({ signer, secret: new Uint8Array(32).fill(7) }),
+    keys: await someKeys(signer),
     storage,
     limits: { requests: 2 },
     discovery: { failureTime: 'shortest' },

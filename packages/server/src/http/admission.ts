@@ -1,4 +1,4 @@
-import { AAuthError } from 'countersign'
+import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { PageError } from './page-error.js'
@@ -17,43 +17,56 @@ export interface HeavyWork {
   beginsAnew: (path: string, body: string) => boolean
 }
 
-/** Answers where the server has too much to do; undefined: the routes answer. */
-export type BusyAnswers = (request: Request, arrival: Arrival['Bindings']) => Promise<Response | undefined>
+/** Has a request answered where there is room for that, and says that there is too much to do where there is not. */
+export type Admit = (
+  request: Request,
+  arrival: Arrival['Bindings'],
+  answer: () => Promise<Response>,
+) => Promise<Response>
 
 /**
- * Creates what says that there is too much to do. It comes before everything else: where most of what is asked is refused,
- * each refusal takes from what is answered. Where half of the room is taken, what was begun before comes before what is new.
+ * Creates what comes before everything else: where most of what is asked is refused, each refusal takes from what is
+ * answered. Where half of the room is taken, what was begun before comes before what is new. Nothing is awaited between the
+ * look at the room and taking a place: many may come in one turn of the event loop.
  */
-export function createBusyAnswers(context: ServerContext, { programs, people, beginsAnew }: HeavyWork): BusyAnswers {
+export function createAdmission(context: ServerContext, { programs, people, beginsAnew }: HeavyWork): Admit {
   const { workload } = context
-  const ofPrograms = createPathFinder(programs)
-  const ofPeople = createPathFinder(people)
+  const programRoutes = new Set(programs)
+  const routeOf = createPathFinder([...programRoutes, ...people])
 
   async function isNew({ received }: Arrival['Bindings'], path: string): Promise<boolean> {
     if (received.method !== 'POST') return false
-    try {
-      return beginsAnew(path, new TextDecoder().decode(await received.body(maxFormBytes)))
-    } catch {
-      // What cannot be read is refused where it is read for good.
-      return false
-    }
+    const body = await readBody(received)
+    return body !== undefined && beginsAnew(path, new TextDecoder().decode(body))
   }
 
-  return async function answerBusy(request, arrival) {
-    if (!workload.isHalfFull) return undefined
-    const began = performance.now()
-    const path = arrival.received.rawTarget.split('?', 1)[0] ?? ''
-    const program = ofPrograms(path)
-    const route = program ?? ofPeople(path)
-    if (route === undefined || !(workload.isFull || (await isNew(arrival, path)))) return undefined
+  async function refuse(request: Request, arrival: Arrival['Bindings'], route: string): Promise<Response> {
     const { requestId } = arrival
     const index = Math.floor(Math.random() * longest)
-    const response =
-      program === undefined
-        ? problemResponse(context, { request, requestId }, reasons.people[index])
-        : refusalResponse(context, reasons.programs[index], requestId)
-    await tellAnswer(context, arrival, response, { began, route })
-    return response
+    const response = programRoutes.has(route)
+      ? refusalResponse(context, reasons.programs[index], requestId)
+      : problemResponse(context, { request, requestId }, reasons.people[index])
+    await tellAnswer(context, arrival, response, route)
+    const { status, headers } = response
+    return request.method === 'HEAD' ? new Response(null, { status, headers }) : response
+  }
+
+  return async function admit(request, arrival, answer) {
+    const path = arrival.received.rawTarget.split('?', 1)[0] ?? ''
+    const route = routeOf(path)
+    if (route === undefined) return answer()
+    if (workload.isFull) return refuse(request, arrival, route)
+    const refuseNew = async () => ((await isNew(arrival, path)) ? refuse(request, arrival, route) : undefined)
+    return workload.run(answer, workload.isHalfFull ? refuseNew : undefined)
+  }
+}
+
+/** Undefined: it is refused where it is read for good. */
+async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefined> {
+  try {
+    return await received.body(maxFormBytes)
+  } catch {
+    return undefined
   }
 }
 
@@ -75,11 +88,13 @@ const reasons = {
 }
 
 /** What finds the path of a table of routes that a path is: parts that begin with `:` are any. */
-function createPathFinder(paths: Iterable<string>): (path: string) => string | undefined {
-  const all = [...paths]
-  const whole = new Set(all.filter((path) => !path.includes(':')))
-  const patterns = all
+function createPathFinder(paths: readonly string[]): (path: string) => string | undefined {
+  const whole = new Set(paths.filter((path) => !path.includes(':')))
+  const patterns = paths
     .filter((path) => path.includes(':'))
-    .map((path) => ({ path, pattern: new RegExp(`^${path.replace(/:[a-z]+/g, '[^/]+')}$`) }))
+    .map((path) => ({
+      path,
+      pattern: new RegExp(`^${path.replace(/[.*+?$()[\]{}|\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
+    }))
   return (path) => (whole.has(path) ? path : patterns.find(({ pattern }) => pattern.test(path))?.path)
 }

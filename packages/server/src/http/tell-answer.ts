@@ -2,20 +2,18 @@ import type { ServerContext } from '../context.js'
 import { takeRefusal } from './refusal-response.js'
 import type { Arrival } from './visit.js'
 
-/** When the answer was begun, in milliseconds of the process, and the path as the table of routes has it. */
-interface Answered {
-  began: number
-  route: string
-}
-
-/** Tells who listens about an answer, and records it where it refuses what an operator looks for. */
+/**
+ * Tells who listens about an answer, and records it where it refuses what an operator looks for.
+ *
+ * @param route the path as the table of routes has it
+ */
 export async function tellAnswer(
   context: ServerContext,
   arrival: Arrival['Bindings'],
   response: Response,
-  { began, route }: Answered,
+  route: string,
 ): Promise<void> {
-  const { received, requestId } = arrival
+  const { received, requestId, began } = arrival
   const refusal = takeRefusal(response)
   if (refusal) {
     context.tell?.({ kind: 'refusal', ...refusal, requestId })

@@ -17,6 +17,8 @@ export interface Arrival {
     /** The message as it was on the wire. */
     received: ReceivedMessage
     requestId: string
+    /** When it came, in milliseconds of the process. */
+    began: number
   }
   Variables: {
     /** The methods of the path, for `Allow`. */

@@ -8,9 +8,12 @@ export interface Workload {
   readonly isFull: boolean
   /**
    * Works on a request when its turn comes. One begins in a turn of the event loop: most take what they need of the process
-   * at one go, and who comes meanwhile would otherwise not be heard, nor refused, before all of them are done.
+   * at one go, and who comes meanwhile would otherwise not be heard, nor refused, before all of them are done. It counts from
+   * the moment of the call.
+   *
+   * @param first is done at once; what it gives is the outcome, without its turn, unless that is undefined
    */
-  run<T>(work: () => Promise<T>): Promise<T>
+  run<T>(work: () => Promise<T>, first?: () => Promise<T | undefined>): Promise<T>
   /**
    * The same object. Until the promise of one of its methods is settled, a request waits for it and is not worked on: a
    * document that is fetched, a password whose turn comes.
@@ -55,9 +58,11 @@ export function createWorkload(most: number): Workload {
     get isFull() {
       return running - waiting >= most
     },
-    async run(work) {
+    async run(work, first) {
       running++
       try {
+        const outcome = first && (await first())
+        if (outcome !== undefined) return outcome
         await takeTurn()
         return await work()
       } finally {
