@@ -49,7 +49,7 @@ async function run(rounds, folder) {
     started.push(server)
     await server.operations.prepare()
     // Everybody allows every agent something first.
-    await repeat(server.operations.flow, { times: 768, parallel })
+    await repeat(() => server.operations.flow(), { times: 768, parallel })
     return server
   }
   try {
@@ -73,7 +73,7 @@ async function measure(servers) {
   const before = await cpuOf(servers)
   const begun = performance.now()
   const share = { times: times / servers.length, parallel: parallel / servers.length }
-  await Promise.all(servers.map(({ operations }) => repeat(operations.flow, share)))
+  await Promise.all(servers.map(({ operations }) => repeat(() => operations.flow(), share)))
   const rate = (times / (performance.now() - begun)) * 1000
   const after = await cpuOf(servers)
   return { own: (after.own - before.own) / times, database: (after.database - before.database) / times, rate }

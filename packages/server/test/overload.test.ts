@@ -45,6 +45,10 @@ async function openBusy(options: StageOptions = {}) {
 
 const someKeys = async (signer?: Signer) =>
   fixedKeys({ signer: signer ?? (await newSigner()), secret: new Uint8Array(32).fill(7) })
+const countsOf = (statuses: readonly number[]) =>
+  Object.fromEntries(
+    [...new Set(statuses)].map((status) => [status, statuses.filter((each) => each === status).length]),
+  )
 const statusOf = async (answer: Promise<Response>) => (await answer).status
 const askAnew = async (stage: Stage) => stage.fetch(await signForm(stage, await authRequest(stage)))
 
@@ -99,7 +103,7 @@ it('takes no more than that of many that come in one turn, also before the datab
   const ask = () => statusOf(stage.fetch(`${stage.authServer}/account/sign-in`))
   const asked = Array.from({ length: 60 }, ask)
   await release()
-  expect((await Promise.all(asked)).toSorted()).toEqual([200, 200, 200, 200, ...Array.from({ length: 56 }, () => 503)])
+  expect(countsOf(await Promise.all(asked))).toEqual({ 200: 4, 503: 56 })
 
   const issuer = 'https://auth.example'
   const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
@@ -118,7 +122,7 @@ it('takes no more than that of many that come in one turn, also before the datab
   const server = createAuthServer({ issuer, storage: slow, keys: await someKeys(), limits: { requests: 4 } })
   const cold = Array.from({ length: 60 }, () => statusOf(server.fetch(new Request(`${issuer}/account/sign-in`))))
   answer()
-  expect((await Promise.all(cold)).toSorted()).toEqual([200, 200, 200, 200, ...Array.from({ length: 56 }, () => 503)])
+  expect(countsOf(await Promise.all(cold))).toEqual({ 200: 4, 503: 56 })
 })
 
 it('a HEAD that is refused has no content', async () => {
