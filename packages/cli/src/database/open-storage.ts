@@ -17,14 +17,17 @@ type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
 export interface OpenOptions extends StorageOptions {
   /** Seconds that PostgreSQL may work on one statement. @default as for a server */
   statementTimeout?: number | undefined
+  /** Whether a database without tables is refused; otherwise they are made. @default false */
+  isMade?: boolean
 }
 
 /** Opens the SQLite file or the PostgreSQL database of a configuration, or says why it cannot be opened. */
 export async function openStorage(
   database: string,
-  { statementTimeout, ...options }: OpenOptions = {},
+  { statementTimeout, isMade = false, ...options }: OpenOptions = {},
 ): Promise<OpenedStorage> {
   try {
+    if (isMade) await requireTables(database)
     if (isPostgresUrl(database)) {
       const { postgresStorage } = await import('countersign-server/postgres')
       const timeouts = statementTimeout === undefined ? {} : { statement: statementTimeout }
@@ -38,6 +41,18 @@ export async function openStorage(
     const what = `${database} is no SQLite database: name the file of the database (a configuration: --config).`
     throw new CommandError(what, { cause: error })
   }
+}
+
+/** The version of the schema that a database has, 0 where it is empty, and the newest that this program knows. */
+export async function readSchema(database: string): Promise<{ found: number; newest: number }> {
+  if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
+  return (await import('countersign-server/sqlite')).readSchemaVersion(database)
+}
+
+async function requireTables(database: string): Promise<void> {
+  if ((await readSchema(database)).found > 0) return
+  const what = `The database ${shownDatabase(database)} is empty: countersign serve makes its tables at its first start, or countersign db migrate.`
+  throw new CommandError(`${what} If a backup should be in it, nothing was restored: restore one that is whole.`)
 }
 
 /** Whether the file has something else in it than SQLite writes at its beginning. */

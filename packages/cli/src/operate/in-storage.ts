@@ -32,7 +32,7 @@ export async function inStorage<T>(
   if (!isPostgresUrl(database) && !existsSync(database)) {
     throw new CommandError(`There is no database ${database}: countersign serve makes it at its first start.`)
   }
-  const storage = await openStorage(database, { sweepInterval: 0, ...options })
+  const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
   try {
     if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
     return await work({ storage, database, config: loaded })

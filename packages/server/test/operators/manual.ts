@@ -4,9 +4,21 @@ import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 
+type Manual = 'deployment.md' | 'operators.md'
+
+const textOf = (document: Manual) => readFileSync(new URL(`../../../../docs/${document}`, import.meta.url), 'utf8')
+
+/** The commands of the first block under a heading of a document, which has no name since `scripts/run-docs.mjs` runs it. */
+export function blockUnder(document: Manual, heading: string): string {
+  const [, below = ''] = textOf(document).split(`\n## ${heading}\n`)
+  const [, body] = /^```sh\n([\s\S]*?)^```$/m.exec(below) ?? []
+  if (body === undefined) throw new Error(`${document} has no block under ${heading}`)
+  return body
+}
+
 /** The commands of a named block of a document. */
-export function blockOf(document: 'deployment.md' | 'operators.md', block: string): string {
-  const manual = readFileSync(new URL(`../../../../docs/${document}`, import.meta.url), 'utf8')
+export function blockOf(document: Manual, block: string): string {
+  const manual = textOf(document)
   const [, body] = new RegExp(`^\`\`\`sh ${block}\\n([\\s\\S]*?)^\`\`\`$`, 'm').exec(manual) ?? []
   if (body === undefined) throw new Error(`${document} has no block ${block}`)
   return body
@@ -16,11 +28,13 @@ export function blockOf(document: 'deployment.md' | 'operators.md', block: strin
  * Runs commands for a whole machine here.
  *
  * @param stubs what some of them do here, as text for `sh`, by their names
+ * @param shell what it is run by; a shell that a person types into goes on after a command that fails
  */
 export async function runBlock(
   commands: string,
   stubs: Readonly<Record<string, string>>,
   env: NodeJS.ProcessEnv = {},
+  shell: readonly string[] = ['bash', '-euo', 'pipefail'],
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-manual-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
@@ -29,7 +43,8 @@ export async function runBlock(
   for (const [name, text] of Object.entries(stubs))
     writeFileSync(join(bin, name), `#!/bin/sh -e\n${text}\n`, { mode: 0o755 })
   const { PATH = '', ...others } = process.env
-  const child = spawn('bash', ['-euo', 'pipefail', '-c', commands], {
+  const [program = '', ...flags] = shell
+  const child = spawn(program, [...flags, '-c', commands], {
     cwd: folder,
     env: { ...others, ...env, PATH: [bin, env.PATH, PATH].filter(Boolean).join(delimiter) },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -349,6 +349,8 @@ describe('countersign db backup', () => {
 describe('countersign db restored', () => {
   it('ends what a backup brought back, in the operator’s name, and says what it leaves', async () => {
     const [stage, grant] = await createStageWith((storage) => refreshable(storage))
+    // As a server does that has keys of its own.
+    await inDatabase(stage, (storage) => storage.claimIssuer(stage.issuer, 600))
     const { status, stdout } = await stage.run('db restored --by carol')
     expect({ status, stdout }).toMatchObject({
       status: 0,
@@ -359,6 +361,24 @@ describe('countersign db restored', () => {
     const refused = await inDatabase(stage, (storage) => storage.refreshGrant(grant.refresh))
     expect(refused).toEqual({ outcome: 'refused', reason: 'revoked' })
     expect((await stage.run('audit export --event database.restored')).stdout).toContain('"by":"operator:carol"')
+  })
+
+  it('refuses a database that no server has ever used, and one that is empty stays so', async () => {
+    const [stage] = await createStageWith(addAlice)
+    const withoutKeys = await stage.run('db restored')
+    expect(withoutKeys).toMatchObject({
+      status: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^Nothing was restored: /),
+    })
+    writeFileSync(stage.database, '')
+    for (const command of ['db restored', 'db check', 'users list']) {
+      const { status, stdout, stderr } = await stage.run(command)
+      expect({ status, stdout, stderr }, command).toMatchObject({ status: 1, stdout: '' })
+      expect(stderr).toContain('is empty')
+      expect(stderr).toContain('nothing was restored')
+    }
+    expect(statSync(stage.database).size).toBe(0)
   })
 })
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -106,13 +106,14 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
       useradd: '',
       chown: '',
       systemctl: '',
+      curl: '',
       // The superuser of this server has the name that the manual gives to the owner.
       runuser: '[ "$1 $3" = "-u --" ]; PGUSER=$2; shift 3; exec env PGUSER="$PGUSER" "$@"',
       countersign: `exec ${process.execPath} ${commandPath} "$@"`,
     }
     const env = { PATH: tools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
     const owner = `owner_${process.pid}`
-    const run = (block: string) => {
+    const run = (block: string, shell?: string[]) => {
       const commands = blockOf('deployment.md', block)
         .replaceAll('-u postgres', '-u countersign_superuser')
         .replaceAll('countersign_owner', owner)
@@ -120,7 +121,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
         .replaceAll('?host=/run/postgresql', '?host=127.0.0.1')
         .replaceAll('/var/backups/countersign', backups)
         .replaceAll('/etc/countersign/countersign.config.json', stage.config)
-      return runBlock(commands, stubs, env)
+      return runBlock(commands, stubs, env, shell)
     }
 
     await run('two-roles')
@@ -142,6 +143,15 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     await expect(runBlock('pg_dump --format=custom countersign > /dev/null', {}, asServing)).rejects.toThrow(
       /permission denied for table audit_event/,
     )
+
+    await second.stop()
+    await cluster.query('drop database countersign_before')
+    const [dump = ''] = readdirSync(backups)
+    const whole = readFileSync(join(backups, dump))
+    writeFileSync(join(backups, 'auth-99991231-000000.dump'), whole.subarray(0, whole.length / 3))
+    await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
+    expect((await stage.run('users list')).stdout).toContain('alice')
+    expect(await cluster.query("select 1 from pg_database where datname = 'countersign_before'")).toEqual([])
   })
 })
 

@@ -12,7 +12,7 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { errorReason } from '../../command/error-reason.js'
-import { databaseProblem, openStorage } from '../../database/open-storage.js'
+import { databaseProblem, openStorage, readSchema } from '../../database/open-storage.js'
 import { checking, type Finding } from '../finding.js'
 
 const day = 86_400
@@ -30,7 +30,7 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   }
   let storage: Storage | undefined
   try {
-    const { found, newest } = await readVersion(database)
+    const { found, newest } = await readSchema(database)
     if (found < newest) {
       return [report.warning(`Its schema has version ${found}, and this program makes ${newest}.`, mendSchema(isFile))]
     }
@@ -48,11 +48,6 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   } finally {
     await storage?.close()
   }
-}
-
-async function readVersion(database: string): Promise<{ found: number; newest: number }> {
-  if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
-  return (await import('countersign-server/sqlite')).readSchemaVersion(database)
 }
 
 function mendSchema(isFile: boolean): string {
