@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -113,7 +113,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     }
     const env = { PATH: tools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
     const owner = `owner_${process.pid}`
-    const run = (block: string, shell?: string[]) => {
+    const run = (block: string, shell?: string[], commandsHere: Readonly<Record<string, string>> = stubs) => {
       const commands = blockOf('deployment.md', block)
         .replaceAll('-u postgres', '-u countersign_superuser')
         .replaceAll('countersign_owner', owner)
@@ -121,13 +121,20 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
         .replaceAll('?host=/run/postgresql', '?host=127.0.0.1')
         .replaceAll('/var/backups/countersign', backups)
         .replaceAll('/etc/countersign/countersign.config.json', stage.config)
-      return runBlock(commands, stubs, env, shell)
+      return runBlock(commands, commandsHere, env, shell)
     }
 
     await run('two-roles')
     const first = await stage.serve()
     await stage.run('users add alice --password-stdin', addAlice)
     await run('postgres-backup')
+    const [dump = '', ...others] = readdirSync(backups)
+    expect([dump.endsWith('.dump'), others]).toEqual([true, []])
+    const brokenOff = { ...stubs, runuser: 'printf PGDMP; exit 1' }
+    await expect(run('postgres-backup', ['bash'], brokenOff)).rejects.toThrow('ended with 1')
+    const [partial = ''] = readdirSync(backups).filter((name) => name !== dump)
+    expect(partial).toMatch(/\.dump\.partial$/)
+    rmSync(join(backups, partial))
     await stage.run('users add bob --password-stdin', addAlice)
     await first.stop()
     await run('postgres-restore')
@@ -146,7 +153,6 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
 
     await second.stop()
     await cluster.query('drop database countersign_before')
-    const [dump = ''] = readdirSync(backups)
     const whole = readFileSync(join(backups, dump))
     writeFileSync(join(backups, 'auth-99991231-000000.dump'), whole.subarray(0, whole.length / 3))
     await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
