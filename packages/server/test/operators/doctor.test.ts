@@ -432,6 +432,63 @@ describe('countersign doctor from inside', () => {
     const { findings } = await examine(stage, `--config ${config} --backups ${join(folder, 'missing')}`)
     expect(findings.find(({ check }) => check === 'backups')).toMatchObject({ outcome: 'problem' })
   })
+
+  it.each<[string, string, (whole: Buffer) => string | Buffer, RegExp]>([
+    [
+      'cut off',
+      'new.db',
+      (whole) => whole.subarray(0, whole.length / 2),
+      /new\.db is cut off: it has \d+ bytes of \d+\./,
+    ],
+    ['empty', 'new.dump', () => '', /new\.dump is empty\./],
+    ['something else', 'new.db', () => 'text', /new\.db is no copy of a database\./],
+  ])('finds a copy that is newer than the newest good one, and is %s', async (_what, name, spoil, said) => {
+    const { stage, folder, config } = await started()
+    const backups = join(folder, 'backups')
+    mkdirSync(backups)
+    const good = join(backups, 'good.db')
+    await stage.run(`db backup ${good}`)
+    const spoilt = join(backups, name)
+    writeFileSync(spoilt, spoil(readFileSync(good)), { mode: 0o600 })
+    writeFileSync(join(backups, 'good.db-wal'), '')
+    utimesSync(good, new Date(), new Date(Date.now() - 3_600_000))
+    const judge = async () => {
+      const { findings } = await examine(stage, `--config ${config} --backups ${backups}`)
+      return findings.filter(({ check }) => check === 'backups')
+    }
+    expect(await judge()).toEqual([
+      { check: 'backups', outcome: 'problem', found: expect.stringMatching(said), mend: expect.stringMatching(/./) },
+      {
+        check: 'backups',
+        outcome: 'ok',
+        found: expect.stringMatching(/good\.db, 1 h old.* as long as its header says\./),
+      },
+    ])
+    utimesSync(spoilt, new Date(), new Date(Date.now() - 7_200_000))
+    expect((await judge()).map(({ outcome }) => outcome)).toEqual(['ok'])
+    rmSync(good)
+    expect((await judge()).map(({ outcome }) => outcome)).toEqual(['problem', 'problem'])
+  })
+
+  it('tells of a dump that it cannot read, and of one that was broken off', async () => {
+    const { stage, folder, config } = await started()
+    const backups = join(folder, 'backups')
+    mkdirSync(backups)
+    writeFileSync(join(backups, 'auth.dump'), 'PGDMP and more', { mode: 0o600 })
+    const partial = join(backups, 'later.dump.partial')
+    writeFileSync(partial, 'PGDMP')
+    const judge = async () => {
+      const { findings } = await examine(stage, `--config ${config} --backups ${backups}`, { PATH: folder })
+      return findings.filter(({ check }) => check === 'backups')
+    }
+    expect(await judge()).toMatchObject([
+      { outcome: 'ok', found: expect.stringContaining('auth.dump, 0 h old') },
+      { outcome: 'unknown', found: expect.stringContaining('pg_restore, which could read it, is not on this machine') },
+    ])
+    utimesSync(partial, new Date(), new Date(Date.now() - 3_700_000))
+    utimesSync(join(backups, 'auth.dump'), new Date(), new Date(Date.now() - 3_800_000))
+    expect((await judge())[0]).toMatchObject({ outcome: 'problem', found: expect.stringContaining('was broken off') })
+  })
 })
 
 it('countersign doctor, db check and db restored know PostgreSQL, and show no password', async () => {

@@ -156,6 +156,11 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     const whole = readFileSync(join(backups, dump))
     writeFileSync(join(backups, 'auth-99991231-000000.dump'), whole.subarray(0, whole.length / 3))
     await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
+    const { stdout: judged } = await stage.run(`doctor --backups ${backups} --json`, { env: { PATH: tools } })
+    expect(judged).toContain(
+      'auth-99991231-000000.dump is not whole: pg_restore says \\"could not read from input file',
+    )
+    expect(judged).toContain('pg_restore read all of it.')
     expect((await stage.run('users list')).stdout).toContain('alice')
     expect(await cluster.query("select 1 from pg_database where datname = 'countersign_before'")).toEqual([])
   })

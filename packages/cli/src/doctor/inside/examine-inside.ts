@@ -19,7 +19,11 @@ export async function examineInside({ config: file, backups, env }: Inside): Pro
   const { findings, config } = await checkSettings(file, env)
   if (!config) {
     const rest = checking('everything else')
-    return [...findings, rest.unknown('It needs settings that can be used.'), ...checkBackups(backups, true)]
+    return [
+      ...findings,
+      rest.unknown('It needs settings that can be used.'),
+      ...checkBackups(backups, { isFile: true, env }),
+    ]
   }
   const { findings: ofMasterKey, masterKey } = await checkMasterKey(config)
   return [
@@ -30,7 +34,7 @@ export async function examineInside({ config: file, backups, env }: Inside): Pro
     ...checkProxy(config),
     ...checkAdminPort(config),
     ...(await checkRunning(config)),
-    ...checkBackups(backups, !isPostgresUrl(config.settings.database)),
+    ...checkBackups(backups, { isFile: !isPostgresUrl(config.settings.database), env }),
     ...checkSpace(writtenFolders(config, backups)),
     checkSynchronization(),
   ]
