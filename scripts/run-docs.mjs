@@ -33,6 +33,7 @@ const notRun = {
   'docs/deployment.md one-by-one': 'a test',
   'docs/deployment.md postgres-backup': 'a test',
   'docs/deployment.md postgres-restore': 'a test',
+  'docs/deployment.md postgres-try': 'a test',
   'docs/deployment.md two-roles': 'a test',
   'docs/deployment.md two-servers': 'a test',
   'docs/operators.md from-sqlite': 'a test',

@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { errorReasons } from 'countersign/wire'
 import {
   isPostgresUrl,
@@ -10,6 +10,7 @@ import {
 } from 'countersign-server'
 import { CommandError } from '../command/command-error.js'
 import { exitStatus } from '../command/exit-status.js'
+import { kindOfFile } from './kind-of-file.js'
 
 /** A storage, with the counts of its connections where it has a pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
@@ -37,9 +38,9 @@ export async function openStorage(
     return sqliteStorage(database, options)
   } catch (error) {
     const isUnopened = error instanceof StorageError && error.code === 'unavailable'
-    if (!isUnopened || !isOtherFile(database)) throw databaseProblem(database, error, 'cannot be opened')
-    const what = `${database} is no SQLite database: name the file of the database (a configuration: --config).`
-    throw new CommandError(what, { cause: error })
+    const other = isUnopened ? otherFile(database) : undefined
+    if (other === undefined) throw databaseProblem(database, error, 'cannot be opened')
+    throw new CommandError(`${database} is no SQLite database${other}`, { cause: error })
   }
 }
 
@@ -55,17 +56,18 @@ async function requireTables(database: string): Promise<void> {
   throw new CommandError(`${what} If a backup should be in it, nothing was restored: restore one that is whole.`)
 }
 
-/** Whether the file has something else in it than SQLite writes at its beginning. */
-function isOtherFile(database: string): boolean {
-  if (isPostgresUrl(database) || !statSync(database, { throwIfNoEntry: false })?.isFile()) return false
-  const magic = Buffer.from('SQLite format 3\0')
-  const beginning = Buffer.alloc(magic.length)
-  const file = openSync(database, 'r')
-  try {
-    const length = readSync(file, beginning)
-    return length > 0 && !beginning.equals(magic)
-  } finally {
-    closeSync(file)
+/** What a file is that is no SQLite database, and what to do with it, as the rest of a sentence. */
+function otherFile(database: string): string | undefined {
+  if (isPostgresUrl(database)) return undefined
+  const stats = statSync(database, { throwIfNoEntry: false })
+  if (!stats?.isFile() || stats.size === 0) return undefined
+  switch (kindOfFile(database)) {
+    case 'sqlite':
+      return undefined
+    case 'dump':
+      return ', but a dump of PostgreSQL: restore it into a database of its own (createdb, pg_restore), and name the URL of that one; docs/deployment.md has the commands.'
+    default:
+      return ': name the file of the database (a configuration: --config).'
   }
 }
 

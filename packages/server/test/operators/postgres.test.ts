@@ -135,6 +135,13 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     const [partial = ''] = readdirSync(backups).filter((name) => name !== dump)
     expect(partial).toMatch(/\.dump\.partial$/)
     rmSync(join(backups, partial))
+    await run('postgres-try', ['bash'])
+    const databases = "select 1 from pg_database where datname = 'countersign_tried'"
+    expect(await cluster.query(databases)).toEqual([])
+    expect(await stage.run(`db check --db ${join(backups, dump)}`, { config: false })).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('but a dump of PostgreSQL: restore it into a database of its own'),
+    })
     await stage.run('users add bob --password-stdin', addAlice)
     await first.stop()
     await run('postgres-restore')
@@ -155,6 +162,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     await cluster.query('drop database countersign_before')
     const whole = readFileSync(join(backups, dump))
     writeFileSync(join(backups, 'auth-99991231-000000.dump'), whole.subarray(0, whole.length / 3))
+    await expect(run('postgres-try', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
     await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
     const { stdout: judged } = await stage.run(`doctor --backups ${backups} --json`, { env: { PATH: tools } })
     expect(judged).toContain(

@@ -1,8 +1,9 @@
 import { readdirSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { errorReason } from '../../command/error-reason.js'
+import { kindOfFile } from '../../database/kind-of-file.js'
 import { type CheckReport, checking, type Finding } from '../finding.js'
-import { type Judged, judgeDump, judgeSqliteCopy, kindOf } from './judge-copy.js'
+import { type Judged, judgeDump, judgeSqliteCopy } from './judge-copy.js'
 
 const hour = 3_600_000
 
@@ -92,9 +93,9 @@ function judge({ path, age, bytes }: Candidate, env: NodeJS.ProcessEnv, left: nu
     return { flaw: 'is a dump that was broken off', looked, isTried: true }
   }
   if (bytes === 0 && !basename(path).startsWith('.')) return { flaw: 'is empty', looked, isTried: true }
-  const kind = kindOf(path)
+  const kind = kindOfFile(path)
   if (kind === 'sqlite') return judgeSqliteCopy(path)
-  if (kind === 'postgres') return judgeDump(path, env, Math.max(1, left))
+  if (kind === 'dump') return judgeDump(path, env, Math.max(1, left))
   return nameOfCopy.test(path) ? { flaw: 'is no copy of a database', looked, isTried: true } : undefined
 }
 

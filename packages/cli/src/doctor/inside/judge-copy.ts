@@ -1,7 +1,8 @@
 import { spawnSync } from 'node:child_process'
-import { closeSync, openSync, readSync, statSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { errorCode } from '../../command/error-code.js'
 import { errorReason } from '../../command/error-reason.js'
+import { beginningOf, headerLength } from '../../database/kind-of-file.js'
 
 /** What a look at a copy of a database says of it. */
 export interface Judged {
@@ -11,16 +12,6 @@ export interface Judged {
   looked: string
   /** Whether all of it was looked at, as far as a copy can be without a database. */
   isTried: boolean
-}
-
-/** Bytes of the header of a SQLite file. */
-const headerLength = 100
-
-/** What files are copies of a database, by what they begin with. */
-export function kindOf(path: string): 'sqlite' | 'postgres' | undefined {
-  const beginning = beginningOf(path).toString('latin1')
-  if (beginning.startsWith('SQLite format 3\0')) return 'sqlite'
-  return beginning.startsWith('PGDMP') ? 'postgres' : undefined
 }
 
 /** Whether a copy of a SQLite file is as long as its header says. */
@@ -61,15 +52,4 @@ export function judgeDump(path: string, env: NodeJS.ProcessEnv, timeout: number)
   const [said = ''] = stderr.replace(/^pg_restore: (?:error: )?/, '').split('\n')
   if (/unsupported version|not supported/.test(said)) return unread(`the pg_restore of this machine says: ${said}`)
   return { flaw: `is not whole: pg_restore says "${said}"`, looked, isTried: true }
-}
-
-function beginningOf(path: string): Buffer {
-  const beginning = Buffer.alloc(headerLength)
-  const file = openSync(path, 'r')
-  try {
-    readSync(file, beginning)
-  } finally {
-    closeSync(file)
-  }
-  return beginning
 }
