@@ -21,6 +21,7 @@ import { describeUnready } from './describe-unready.js'
 import { followPolicies } from './follow-policies.js'
 import { isIssuerPort } from './is-issuer-port.js'
 import type { StartFiles } from './read-for-start.js'
+import { watchForwarded } from './watch-forwarded.js'
 
 /** A server that runs. */
 export interface RunningServer {
@@ -131,8 +132,10 @@ async function listen(
   { log, metrics, observer: { observe, requestId } }: Watch,
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
+  const lookAtForwarded = watchForwarded(settings.trustProxy, log)
   const answer = createNodeListener(
     (request, received) => {
+      if (received) lookAtForwarded(received.remoteAddress, received.rawHeaders)
       const seen = received && {
         ...received,
         remoteAddress: clientAddress(received.remoteAddress, received.rawHeaders),

@@ -410,6 +410,16 @@ describe('countersign doctor from inside', () => {
     for (const finding of findings) if (finding.outcome === 'problem') expect(finding.mend, finding.found).toMatch(/./)
   })
 
+  it('says that it cannot see where a proxy on another machine connects from', async () => {
+    const listen = { host: '0.0.0.0', port: await freePort() }
+    const { stage, config } = await started({ trustProxy: ['10.1.2.99'], listen })
+    const { findings } = await examine(stage, `--config ${config}`)
+    expect(findings.filter(({ check }) => check === 'proxy')).toMatchObject([
+      { outcome: 'unknown', mend: expect.stringContaining('proxy.not_trusted') },
+      { outcome: 'warning', found: expect.stringContaining('past the proxy') },
+    ])
+  })
+
   it('tells the age of the newest backup, and who can read it', async () => {
     const { stage, folder, config, database } = await started()
     const backups = join(folder, 'backups')

@@ -121,6 +121,21 @@ describe('countersign serve', () => {
     expect(await stage.run(`db check --db ${copy}`, { config: false })).toMatchObject({ status: 0 })
   })
 
+  it('warns once of X-Forwarded-For from an address that trustProxy does not have', async () => {
+    const other = await createOperatorStage({ trustProxy: ['10.1.2.3'] })
+    const named = await createOperatorStage({ trustProxy: ['127.0.0.1'] })
+    const warnings: number[] = []
+    for (const stage of [other, named]) {
+      const { said } = await stage.serve()
+      for (let sent = 0; sent < 2; sent += 1)
+        await fetch(`${stage.issuer}/jwks.json`, { headers: { 'X-Forwarded-For': '203.0.113.9' } })
+      const { stdout } = said()
+      warnings.push(stdout.split('"event":"proxy.not_trusted","address":"127.0.0.1"').length - 1)
+      expect(stdout).not.toContain('203.0.113.9')
+    }
+    expect(warnings).toEqual([1, 0])
+  })
+
   it.each<[string, object, number]>([
     ['holds as many idle connections of one address as the limit', { limits: { idlePerAddress: 2 } }, 2],
     ['and a quarter of all by default', { limits: { connections: 13 } }, 4],

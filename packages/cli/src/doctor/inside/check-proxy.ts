@@ -26,7 +26,14 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
         'Add the address that the proxy connects from, 127.0.0.1 or ::1.',
       ),
     )
-  } else findings.push(report.ok(`X-Forwarded-For is believed from ${trustProxy.join(', ')} only.`))
+  } else {
+    const found = `X-Forwarded-For is believed from ${trustProxy.join(', ')} only.`
+    findings.push(
+      isLocal
+        ? report.ok(found)
+        : report.unknown(`${found} Whether the proxy connects from there cannot be seen here.`, mendUnseen),
+    )
+  }
   if (!isLocal) {
     findings.push(
       report.warning(
@@ -37,6 +44,9 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
   }
   return findings
 }
+
+const mendUnseen =
+  'Look for proxy.not_trusted in the log of the server, which names the address of a proxy that is not among these.'
 
 /** Whether others than this machine may reach the port that tells what happens. */
 export function checkAdminPort({ settings: { admin } }: LoadedConfig): Finding[] {

@@ -65,5 +65,5 @@ const mendUnanswered =
 
 const clientAddress = checking('client addresses').unknown(
   'Whose address the server counts cannot be seen from here.',
-  'Run countersign doctor --config <file> on its machine.',
+  'Run countersign doctor --config <file> on its machine, and look for proxy.not_trusted in its log.',
 )
