@@ -20,6 +20,7 @@ import { createObserver, type Observer } from './create-observer.js'
 import { describeUnready } from './describe-unready.js'
 import { followPolicies } from './follow-policies.js'
 import { isIssuerPort } from './is-issuer-port.js'
+import { logFailure } from './log-failure.js'
 import type { StartFiles } from './read-for-start.js'
 import { watchForwarded } from './watch-forwarded.js'
 
@@ -46,7 +47,7 @@ export async function startServer(
     onSwept: () => {
       sweptAt = performance.now()
     },
-    onSweepError: (error) => log.failure('sweep.failed', error),
+    onSweepError: (error) => logFailure(log, 'sweep.failed', error),
     limits: { nonces: settings.limits.nonces },
   })
   const followed = followPolicies(config, env, log)
@@ -73,7 +74,7 @@ export async function startServer(
       keys,
       storage,
       onEvent: observer.onEvent,
-      onError: (error, requestId) => log.failure('request.failed', error, { id: requestId }),
+      onError: (error, requestId) => logFailure(log, 'request.failed', error, { id: requestId }),
     })
     await server.ready().catch((error: unknown) => {
       // It serves what it can, and is not ready, until the clock is right.
@@ -115,7 +116,7 @@ function startRotation(
         gone: gone.join(' '),
         next,
       }),
-    onError: (error) => log.failure('keys.rotation_failed', error),
+    onError: (error) => logFailure(log, 'keys.rotation_failed', error),
   })
 }
 

@@ -91,6 +91,22 @@ describe('the manual on PostgreSQL', () => {
   })
 })
 
+it('a request that the database is away for is one short line of the log', async () => {
+  const { name, url } = await server.createDatabase()
+  const stage = await createOperatorStage({ database: url })
+  const { said } = await stage.serve()
+  await server.query(`alter database ${name} with allow_connections false`)
+  await server.query(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
+  expect((await fetch(`${stage.issuer}/agent/auth?request_token=aarq_${'q'.repeat(43)}`)).status).toBe(503)
+  const line =
+    said()
+      .stdout.split('\n')
+      .find((text) => text.includes('"request.failed"')) ?? ''
+  expect(JSON.parse(line).error).toMatch(/^the database did not answer: .*$/)
+  expect(line.length).toBeLessThan(400)
+  await server.query(`alter database ${name} with allow_connections true`)
+})
+
 describe('the manual on PostgreSQL, on a whole machine', () => {
   it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
     skipUnless(hasTools, test, 'backups of PostgreSQL need the Debian package postgresql-17')
