@@ -68,6 +68,8 @@ it(
     await wait(rounds(1500, 30_000))
     await expectDocuments(stage)
     expect(await statusOf(`${instance?.admin}/readyz`)).toBe(503)
+    // What was taken back meanwhile is not known.
+    expect(await statusOf(`${stage.authServer}/.well-known/aauth-revocations`)).toBe(503)
     const page = await granted.user.open(`${stage.authServer}/account`)
     expect(page.status).toBe(503)
     expect(await page.text()).toContain('data-error-code="temporarily_unavailable"')
