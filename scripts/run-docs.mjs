@@ -31,6 +31,7 @@ const notRun = {
   'docs/deployment.md doctor-outside': 'a public host',
   'docs/deployment.md nginx': 'apt',
   'docs/deployment.md one-by-one': 'a test',
+  'docs/deployment.md owner-elsewhere': 'a test',
   'docs/deployment.md postgres-backup': 'a test',
   'docs/deployment.md postgres-restore': 'a test',
   'docs/deployment.md postgres-try': 'a test',

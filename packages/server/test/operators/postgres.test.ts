@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { request as ask, createServer } from 'node:http'
 import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
@@ -188,6 +189,19 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     expect((await stage.run('users list')).stdout).toContain('alice')
     expect(await cluster.query("select 1 from pg_database where datname = 'countersign_before'")).toEqual([])
   })
+})
+
+it('the manual gives both users a password file for a database elsewhere, which only they can read', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-elsewhere-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  for (const user of ['countersign', 'countersign_owner']) mkdirSync(join(folder, user))
+  const stubs = { useradd: '', install: '/usr/bin/install $(echo "$@" | sed -E "s/-[og] [a-z_]+//g")' }
+  await runBlock(blockOf('deployment.md', 'owner-elsewhere').replaceAll('/var/lib', folder), stubs)
+  for (const user of ['countersign', 'countersign_owner']) {
+    const file = join(folder, user, '.pgpass')
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(readFileSync(file, 'utf8')).toBe(`db.internal:5432:*:${user}:the password of ${user}\n`)
+  }
 })
 
 describe('two instances behind a plain proxy', () => {
