@@ -55,11 +55,11 @@ async function createStage() {
 
 it('follows a file that was changed between being loaded and the first look', async () => {
   const { write, follow, events, logged } = await createStage()
-  write({ policies: denyAll('second'), name: 'Another name' })
+  write({ policies: denyAll('second'), name: 'Another name', limits: { rateFactor: 2 } })
   const decide = follow()
   await expect.poll(decide).toEqual({ deny: 'second' })
   await expect.poll(events).toEqual(['policies.changed', 'config.needs_restart'])
-  expect(logged()).toContain('"settings":"name"')
+  expect(logged()).toContain('"settings":"limits.rateFactor name"')
 })
 
 it('follows a file that was replaced by one of the same length and time', async () => {
