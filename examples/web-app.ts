@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { createSigner } from 'countersign'
+import { AgentError } from 'countersign/agent'
 import { createAppAgent } from 'countersign/agent/express'
 import { fileStore } from 'countersign/node'
-import express, { type Request, type Response } from 'express'
+import express, { type NextFunction, type Request, type Response } from 'express'
 
 const {
   AGENT_ID = 'https://calendar.example', // where the app is reached; people come back to its /callback
@@ -39,5 +40,12 @@ app.get(
 )
 
 app.post('/sign-out', calendar.signOut)
+
+app.use((error: unknown, _req: Request, res: Response, next: NextFunction) => {
+  if (!(error instanceof AgentError)) return next(error)
+  // Such as a person who said no, or an auth server that has blocked this app.
+  const status = error.code === 'access_denied' ? 403 : 502
+  res.status(status).type('text').send(`Your events cannot be shown now. ${error.message}`)
+})
 
 app.listen(Number(PORT))

@@ -93,7 +93,7 @@ const ownResource = (stage) =>
 /** The whole of a web app, with two people in browsers of their own. */
 async function webApp(stage) {
   const { run } = programsOf(stage)
-  const { root, cwd, authServer, api } = stage
+  const { root, folder, cwd, authServer, api } = stage
   await countersign(root, ['keys', 'generate', '--out', 'agent-key.json'], { cwd }).ended
   const port = String(await freePort())
   const id = `http://127.0.0.1:${port}`
@@ -125,6 +125,11 @@ async function webApp(stage) {
     await alice.press(`${id}/`, '/sign-out')
     assert.notEqual(await alice.peek(`${id}/events`), hers, 'she is asked again')
     assert.equal(await bob.peek(`${id}/events`), his)
+    const blocked = await countersign(root, ['agents', 'block', id, '--db', join(folder, 'auth.db')], { cwd }).ended
+    assert.equal(blocked.status, 0, blocked.stderr)
+    const refused = await createPerson('testuser').visit(`${id}/events`)
+    assert.equal(refused.status, 403)
+    assert.match(refused.html, /^Your events cannot be shown now\. .*blocked/)
   } finally {
     await app.stop()
   }
