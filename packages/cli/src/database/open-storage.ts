@@ -51,9 +51,19 @@ export async function readSchema(database: string): Promise<{ found: number; new
 }
 
 async function requireTables(database: string): Promise<void> {
-  if ((await readSchema(database)).found > 0) return
+  if (!(await isEmpty(database))) return
   const what = `The database ${shownDatabase(database)} is empty: countersign serve makes its tables at its first start, or countersign db migrate.`
   throw new CommandError(`${what} If a backup should be in it, nothing was restored: restore one that is whole.`)
+}
+
+async function isEmpty(database: string): Promise<boolean> {
+  try {
+    return (await readSchema(database)).found === 0
+  } catch (error) {
+    // Opening a file says what is wrong with it, and with its folder.
+    if (!isPostgresUrl(database) && error instanceof StorageError) return false
+    throw error
+  }
 }
 
 /** What a file is that is no SQLite database, and what to do with it, as the rest of a sentence. */

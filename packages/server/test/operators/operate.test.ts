@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
@@ -279,6 +279,17 @@ describe('every command of an operator', () => {
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
     }
     expect(() => statSync(stage.database)).toThrow('ENOENT')
+  })
+
+  it('says what to do about a database of another user', async () => {
+    const [stage] = await createStageWith(addAlice)
+    chmodSync(stage.folder, 0o555)
+    const isRoot = process.getuid?.() === 0
+    const asOther = isRoot ? ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] : ['env']
+    const [program, ...args] = [...asOther, process.execPath, commandPath, 'users', 'list', '--db', stage.database]
+    const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
+    chmodSync(stage.folder, 0o755)
+    expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('cannot be written') })
   })
 
   it('shows what strangers wrote without acting on it', async () => {
