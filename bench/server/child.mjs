@@ -21,7 +21,8 @@ export async function startTested(settings, { connections, processes = 1, onAnsw
   const children = []
   const ports = []
   for (let number = 0; number < processes; number++) {
-    const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)))
+    // What the client is started with is for the client.
+    const child = fork(fileURLToPath(new URL('tested.mjs', import.meta.url)), { execArgv: [] })
     children.push(child)
     child.send({ ...others, place: database?.place, isFirst: number === 0 })
     ports.push((await answerOf(child)).port)

@@ -1,6 +1,22 @@
 import { Agent, request as send } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 
+/** An answer whose text is made where it is read: what the client does with it is time that others wait. */
+class Answer {
+  #chunks
+
+  constructor(status, headers, chunks) {
+    this.status = status
+    this.headers = headers
+    this.#chunks = chunks
+  }
+
+  get text() {
+    const bytes = Buffer.concat(this.#chunks)
+    return (this.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
+  }
+}
+
 /** Sends requests to servers in turn, over so many keep-alive connections to each. */
 export function createClient(ports, connections, onAnswer = () => undefined) {
   const agent = new Agent({ keepAlive: true, maxSockets: connections, noDelay: true })
@@ -19,9 +35,7 @@ export function createClient(ports, connections, onAnswer = () => undefined) {
           incoming.on('end', () => {
             const { statusCode: status, headers } = incoming
             onAnswer({ status, time: performance.now() - begun })
-            const bytes = Buffer.concat(chunks)
-            const text = (headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes).toString()
-            resolve({ status, headers, text })
+            resolve(new Answer(status, headers, chunks))
           })
         })
         outgoing.setTimeout(30_000, () => outgoing.destroy(new Error(`no answer to ${path} within 30 s`)))

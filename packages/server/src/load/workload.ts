@@ -7,7 +7,7 @@ export interface Workload {
   /** Whether nothing should be worked on besides what is. */
   readonly isFull: boolean
   /**
-   * Works on a request when its turn comes. One begins in a turn of the event loop: most take what they need of the process
+   * Works on a request when its turn comes. A few begin in a turn of the event loop: most take what they need of the process
    * at one go, and who comes meanwhile would otherwise not be heard, nor refused, before all of them are done. It counts from
    * the moment of the call.
    *
@@ -21,6 +21,12 @@ export interface Workload {
   aside<T extends object>(awaited: T): T
 }
 
+/**
+ * How many begin in a turn of the event loop. With one, a flood of refusals would make each turn so long that hardly
+ * anything began.
+ */
+const together = 8
+
 /** @param most how many requests are worked on, or wait for their turn, at once */
 export function createWorkload(most: number): Workload {
   let running = 0
@@ -29,11 +35,10 @@ export function createWorkload(most: number): Workload {
   const queue: (() => void)[] = []
 
   function passTurn(): void {
-    const begin = queue.shift()
-    isTaken = begin !== undefined
-    if (!begin) return
+    isTaken = queue.length > 0
+    if (!isTaken) return
     setImmediate(passTurn)
-    begin()
+    for (const begin of queue.splice(0, together)) begin()
   }
 
   async function takeTurn(): Promise<void> {
