@@ -91,6 +91,7 @@ function times(rows) {
   return [
     'Half of the peak: milliseconds for one, half and 99 of 100 at most; how late the',
     'event loop was, 99 of 100 times at most. The floor does as many in a second.',
+    'Medians of three times.',
     '',
     line('', ['p50', 'p99', 'late', 'floor', 'p99', 'late']),
     ...shown.map(({ operation, half: { own, limit } }) => {

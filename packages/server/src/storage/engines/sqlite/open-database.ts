@@ -6,7 +6,7 @@ import { migrations } from './migrations.js'
 import { requireWritable } from './require-writable.js'
 
 /** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
-const logPages = 16_000
+export const logPages = 16_000
 
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000

@@ -17,7 +17,7 @@ import type { Tables } from '../tables.js'
 import { Connection } from './connection.js'
 import { copyOf } from './copy-of.js'
 import { createLogCopier } from './log-copier.js'
-import { openAgain, openDatabase } from './open-database.js'
+import { logPages, openAgain, openDatabase } from './open-database.js'
 import { createWriter, type Writer } from './writer.js'
 
 /**
@@ -91,7 +91,7 @@ function openConnections(path: string): Connections {
   const writing = opened(() => openDatabase(path))
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
-  const copier = reading && createLogCopier(path, () => copyOf(writing))
+  const copier = reading && createLogCopier(path, { copy: () => copyOf(writing), most: logPages })
   const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: () => copier?.committed() })
   return {
     reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),

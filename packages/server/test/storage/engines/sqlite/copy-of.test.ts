@@ -9,6 +9,9 @@ it('copies the log into the file, and fails nobody where it cannot', () => {
   const copied = copyOf(database)
   expect(copied?.log).toBeGreaterThan(0)
   expect(copied?.checkpointed).toBe(copied?.log)
+  // All of it was copied: what is written next begins the log anew.
+  database.exec('insert into t values (2)')
+  expect(copyOf(database)?.round).toBe((copied?.round ?? 0) + 1)
   database.close()
   expect(copyOf(database)).toBeUndefined()
 })
