@@ -11,7 +11,7 @@ function openLog() {
   return {
     times,
     /** Commits until it is looked at, with so many pages each; gives the pages that SQLite copied in a commit meanwhile. */
-    write(pages: number) {
+    write: (pages: number) => {
       let copiedInCommits = 0
       for (let count = 0; count < times.commits; count += 1) {
         log += pages
@@ -23,7 +23,7 @@ function openLog() {
       times.looked({ log, checkpointed: log, round })
       return copiedInCommits
     },
-    empty() {
+    empty: () => {
       times.emptied()
       log = 0
       round += 1
