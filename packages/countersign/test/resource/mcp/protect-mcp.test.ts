@@ -399,7 +399,7 @@ describe('M06: a sealed state', () => {
     const read = call('read_note')
     await post(agent, stage.url, read.body, read.headers)
     const state = await stateOf(stage, agent)
-    await new Promise((resolve) => setTimeout(resolve, 1500))
+    await new Promise((resolve) => setTimeout(resolve, 2500))
     expect(await bring(stage, agent, 'x', state)).toHaveProperty('result')
     expect(agent.person.asked).toEqual(['notes.read', 'notes.read'])
     const other = await stage.newAgent('planner', { sub: 'bob' })
