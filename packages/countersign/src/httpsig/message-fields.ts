@@ -15,24 +15,23 @@ const byLength: readonly MessageField[] = Array.from(
     ) ?? 'host',
 )
 
-const none: readonly MessageField[] = []
-
 /** Reads them in one pass over the header lines. */
 export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageFields {
+  const repeated: MessageField[] = []
   const fields: MessageFields = {
     host: undefined,
     nonce: undefined,
     signature: undefined,
     'signature-key': undefined,
     'signature-input': undefined,
-    repeated: none,
+    repeated,
   }
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const candidate = rawHeaders[i] as string
     if (candidate.length > 15) continue
     const name = byLength[candidate.length] as MessageField
     if (candidate !== name && (candidate.length !== name.length || candidate.toLowerCase() !== name)) continue
-    if (fields[name] !== undefined) fields.repeated = [...fields.repeated, name]
+    if (fields[name] !== undefined) repeated.push(name)
     fields[name] = trimSpace(rawHeaders[i + 1] as string)
   }
   return fields

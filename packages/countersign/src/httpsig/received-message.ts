@@ -61,6 +61,23 @@ export function fieldValues({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   return values
 }
 
+/** The values of all fields whose lower-case name is wanted, by that name: one pass over the header lines, for any number of names. */
+export function fieldsByName(
+  { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
+  isWanted: (name: string) => boolean,
+): Map<string, string[]> {
+  const fields = new Map<string, string[]>()
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase()
+    if (!isWanted(name)) continue
+    const value = trimSpace(rawHeaders[i + 1] as string)
+    const values = fields.get(name)
+    if (values) values.push(value)
+    else fields.set(name, [value])
+  }
+  return fields
+}
+
 // Only blanks and tabs: `trim` would also take bytes away that were signed or not, such as 0xA0.
 export function trimSpace(value: string): string {
   let start = 0

@@ -10,9 +10,10 @@ const origin = new RegExp(
 /**
  * Whether a client may not tell the API a thing by a header: where it asks from; a proxy, which becomes `HTTP_PROXY` (httpoxy); and all
  * by a name that some servers read as another one, such as `SCRIPT_NAME`.
+ *
+ * @param letters of the name, if the caller has them
  */
-export function isNotBelieved(name: string): boolean {
+export function isNotBelieved(name: string, letters = lettersOf(name)): boolean {
   if (!isPlainName(name)) return true
-  const letters = lettersOf(name)
   return letters === 'proxy' || origin.test(letters)
 }

@@ -18,9 +18,8 @@ const named = new RegExp(
 const variables =
   /^(?:http)?x?(?:scriptname|scriptfilename|pathinfo|pathtranslated|querystring|requestmethod|requesturi|documentroot)$/
 
-/** Whether some framework takes a header for the method or path, in place of those of the request line (G02). Only its letters count. */
-export function readsAsOverride(name: string): boolean {
-  const letters = lettersOf(name)
+/** Whether some framework takes a header for the method or path instead of those of the request line (G02), by the letters of its name. */
+export function readsAsOverride(letters: string): boolean {
   return named.test(letters) || variables.test(letters)
 }
 

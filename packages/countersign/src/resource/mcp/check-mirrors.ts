@@ -1,4 +1,4 @@
-import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { fieldsByName, fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { type ShownParameters, valueAt } from './shown-parameters.js'
 
@@ -62,19 +62,14 @@ function wrongParam(
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   { shown, isModern, refuse }: ParamCheck,
 ): McpRefusal | undefined {
-  const names = new Set(
-    rawHeaders.flatMap((name, at) =>
-      at % 2 === 0 && name.toLowerCase().startsWith(paramPrefix) ? [name.toLowerCase()] : [],
-    ),
-  )
+  const fields = fieldsByName({ rawHeaders }, (name) => name.startsWith(paramPrefix))
   if (isModern && shown)
     for (const [header, path] of shown)
-      if (!names.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
+      if (!fields.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
         return refuse(`${paramPrefix}${header} is missing.`)
-  if (names.size === 0) return undefined
-  const byName = shown ? undefined : namedIn(given, new Set([...names].map(lettersOfParam)))
-  for (const name of names) {
-    const found = fieldValues({ rawHeaders }, name)
+  if (fields.size === 0) return undefined
+  const byName = shown ? undefined : namedIn(given, new Set([...fields.keys()].map(lettersOfParam)))
+  for (const [name, found] of fields) {
     if (found.length > 1) return refuse(`${name} is there twice.`)
     const path = shown?.get(name.slice(paramPrefix.length))
     const values = byName ? (byName.get(lettersOfParam(name)) ?? []) : path ? [valueAt(given, path)] : []

@@ -1,0 +1,80 @@
+import { AAuthError } from 'countersign/resource'
+import { createRouteTable, judgeRequest } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+
+const table = createRouteTable([{ method: '*', path: '/*', require: 'none' }])
+
+function judge(rawTarget: string, rawHeaders: readonly string[]): void {
+  try {
+    judgeRequest({ method: 'GET', rawTarget, rawHeaders }, { table, otherwise: 'refuse' })
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+  }
+}
+
+/** Milliseconds of CPU for one head, the least of several batches. */
+function costOf(rawTarget: string, rawHeaders: readonly string[]): number {
+  for (let times = 0; times < 50; times++) judge(rawTarget, rawHeaders)
+  const costs = Array.from({ length: 15 }, () => {
+    const before = process.cpuUsage()
+    for (let times = 0; times < 10; times++) judge(rawTarget, rawHeaders)
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 10_000
+  })
+  return Math.min(...costs)
+}
+
+const lines = (count: number, line: (at: number) => [string, string]) =>
+  Array.from({ length: count }, (_, at) => line(at)).flat()
+
+// G45
+describe('an unsigned head is judged in at most 1 ms of CPU', () => {
+  it.each<[string, string[]]>([
+    [
+      'of names that are dropped, beside a long Signature-Input',
+      [...lines(900, (at) => [`a_${at}`, '1']), 'Signature-Input', '"b";'.repeat(4700)],
+    ],
+    [
+      'of plain names, beside a long Signature-Input',
+      [...lines(900, (at) => [`a-${at}`, '1']), 'Signature-Input', '"b";'.repeat(4700)],
+    ],
+    [
+      'of a Signature-Input of quotes',
+      [...lines(900, (at) => [`a_${at}`, '1']), 'Signature-Input', '"'.repeat(18_000)],
+    ],
+    [
+      'of many Signature-Input lines',
+      [...lines(500, (at) => [`a_${at}`, '1']), ...lines(490, (at) => ['Signature-Input', `"q${at}" "r" "s"`])],
+    ],
+    ['of addresses', lines(900, (at) => [`X-Real-IP-${at}`, '1'])],
+    ['of names that begin as an override', lines(900, (at) => [`x-http-http-origin-originally-${at}`, '1'])],
+    ['of one long name', [`x${'http'.repeat(7500)}`, '1']],
+    ['of one long name of marks', ['_'.repeat(30_000), '1']],
+    ['of a Connection of commas', ['Connection', ','.repeat(30_000)]],
+    ['of a Connection of names', ['Connection', 'ab,'.repeat(10_000)]],
+    ['of many Connection lines', lines(900, () => ['Connection', 'a,b,c,d,e,f,g,h'])],
+    ['of a long Transfer-Encoding', ['Transfer-Encoding', ','.repeat(30_000)]],
+  ])('%s', (_, rawHeaders) => {
+    expect(costOf('/v1/x', ['Host', 'api.example', ...rawHeaders])).toBeLessThanOrEqual(1)
+  })
+
+  it.each(['&', '%&', '%25&', 'x&', 'x=&', '%252525', '%252525&', 'http', '_method%', '/;'])(
+    'of a query of %s',
+    (part) => {
+      const query = part.repeat(Math.floor(8100 / part.length))
+      expect(costOf(`/v1/x?${query}`, ['Host', 'api.example'])).toBeLessThanOrEqual(1)
+    },
+  )
+})
+
+describe('a Connection header', () => {
+  it('of more than 1024 characters is refused', () => {
+    const judged = (value: string) => () =>
+      judgeRequest(
+        { method: 'GET', rawTarget: '/v1/x', rawHeaders: ['Host', 'api.example', 'Connection', value] },
+        { table, otherwise: 'refuse' },
+      )
+    expect(judged(`close, ${'a'.repeat(1017)}`)).not.toThrow()
+    expect(judged(`close, ${'a'.repeat(1018)}`)).toThrow(/Connection is longer than 1024 characters/)
+  })
+})
