@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { createMemoryNonces, type MemoryNoncesOptions } from 'countersign/resource'
 import type { NonceSource } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
@@ -292,4 +294,22 @@ describe('a clock that was set back', () => {
     clock.now = start + 101
     expect(claim({}, { key: 'a' })).toBe(false)
   })
+})
+
+it('frees the memory of expired nonces', () => {
+  setFlagsFromString('--expose-gc')
+  const collectGarbage = runInNewContext('gc') as () => void
+  const memory = () => {
+    collectGarbage()
+    return process.memoryUsage().heapUsed
+  }
+  const { clock, claim } = open()
+  const before = memory()
+  const key = Buffer.alloc(20_000, 'k').toString('latin1')
+  for (let second = 0; second < 1000; second++) {
+    clock.now = start + second
+    claim({}, { key: Buffer.from(key + second).toString('latin1'), lifetime: 1 })
+  }
+  // 1,000 keys of 20 kB take 20 MB.
+  expect(memory() - before).toBeLessThan(5_000_000)
 })

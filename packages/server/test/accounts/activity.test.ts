@@ -38,6 +38,14 @@ describe('activity', () => {
     expect(told).toMatch(/Failed sign-in attempt\. [^.]* · Firefox, Linux/)
   })
 
+  it('stores at most 256 characters of a user agent', async () => {
+    const { stage, userId } = await opened()
+    const long = inBrowser(stage, 'x'.repeat(300))
+    await long.submit('/account/sign-in', { ...people.alice, action: 'login' })
+    const agents = (await stage.storage.listSessions({ userId })).map(({ userAgent }) => userAgent?.length)
+    expect(agents).toContain(256)
+  })
+
   it('tells another device’s end from the person’s own', async () => {
     const { stage, alice } = await opened()
     const elsewhere = await signedIn(stage)

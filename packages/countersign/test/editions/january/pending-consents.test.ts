@@ -1,4 +1,4 @@
-import type { AgentError } from 'countersign/agent'
+import { AgentError } from 'countersign/agent'
 import type { KeptConsent, KeptConsents } from 'countersign/wire'
 import { expect, it } from 'vitest'
 import {
@@ -18,19 +18,24 @@ const token = {
   refreshToken: undefined,
 }
 
-/** Those of one owner, in this process. */
-function openConsents(): KeptConsents {
-  const kept = new Map<string, KeptConsent>()
+/** Kept in this process. */
+function openConsents(isShared = false): KeptConsents {
+  const owners = new Map<string, Map<string, KeptConsent>>()
+  const keptFor = (owner: string) => {
+    const kept = owners.get(owner) ?? new Map<string, KeptConsent>()
+    owners.set(owner, kept)
+    return kept
+  }
   return {
-    isShared: false,
-    list: async () => [...kept.values()],
-    put: async (_owner, consent) => void kept.set(consent.id, consent),
-    async add(_owner, consent) {
-      const there = kept.get(consent.id) ?? consent
-      kept.set(consent.id, there)
+    isShared,
+    list: async (owner) => [...keptFor(owner).values()],
+    put: async (owner, consent) => void keptFor(owner).set(consent.id, consent),
+    async add(owner, consent) {
+      const there = keptFor(owner).get(consent.id) ?? consent
+      keptFor(owner).set(consent.id, there)
       return there
     },
-    remove: async (_owner, id) => kept.delete(id),
+    remove: async (owner, id) => keptFor(owner).delete(id),
     beat: async () => undefined,
     rest: async () => undefined,
     lastBeat: async () => undefined,
@@ -69,8 +74,8 @@ function consentOf(state: string): PendingConsent {
 /** A way that nothing has to be closed for. */
 const way = { redirectUri: 'https://agent.example/callback', ask: () => undefined, close: () => undefined }
 
-const completes = async (pending: PendingConsents, state: string) =>
-  (await pending.complete(new URLSearchParams({ state, code: 'a' }), 's1')).matched
+const completes = async (pending: PendingConsents, state: string, owner = 's1') =>
+  (await pending.complete(new URLSearchParams({ state, code: 'a' }), owner)).matched
 
 it('a consent that was given up before it is waited for is not waited for, and may still be decided', async () => {
   const pending = openPending()
@@ -87,8 +92,8 @@ it('at most 10,000 consents wait; the next is refused, and the others go on', as
   const wait = async (state: string) => {
     const abort = new AbortController()
     aborts.set(state, abort)
-    await pending.begin(consentOf(state), 's1', way)
-    return pending.wait(consentOf(state), 's1', abort.signal).then(
+    await pending.begin(consentOf(state), state, way)
+    return pending.wait(consentOf(state), state, abort.signal).then(
       (held) => held?.jwt,
       (error: AgentError) => error.message,
     )
@@ -99,9 +104,36 @@ it('at most 10,000 consents wait; the next is refused, and the others go on', as
   expect(await waits[7]).toBe('given up')
   const late = wait('in time')
   await new Promise(setImmediate)
-  expect(await completes(pending, 'in time')).toBe(true)
-  expect(await completes(pending, '0')).toBe(true)
+  expect(await completes(pending, 'in time', 'in time')).toBe(true)
+  expect(await completes(pending, '0', '0')).toBe(true)
   expect([await late, await waits[0]]).toEqual(['a token', 'a token'])
   for (const abort of aborts.values()) abort.abort(new Error('given up'))
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['a token', 'given up']))
+})
+
+it('resolves every wait for one consent in this process', async () => {
+  const pending = openPending()
+  const consent = consentOf('shared')
+  await pending.begin(consent, 's1', way)
+  const signal = AbortSignal.timeout(2000)
+  const waits = [pending.wait(consent, 's1', signal), pending.wait(consent, 's1', signal)]
+  expect(await completes(pending, 'shared')).toBe(true)
+  expect(await Promise.all(waits)).toEqual([token, token])
+})
+
+it('keeps a denied consent for 60 seconds in a shared store, so that other processes learn the outcome', async () => {
+  const consents = openConsents(true)
+  const pending = createPendingConsents({
+    consents,
+    now: () => 100,
+    canAsk: true,
+    heldSince: async () => undefined,
+    redeem: async () => {
+      throw new AgentError('access_denied', 'Denied.')
+    },
+  })
+  await pending.begin(consentOf('denied'), 's1', way)
+  const match = await pending.complete(new URLSearchParams({ state: 'denied', error: 'access_denied' }), 's1')
+  expect(await (match.matched ? match.finished : undefined)).toBe('failed')
+  expect(await consents.list('s1')).toMatchObject([{ id: 'denied', until: 160, ended: { code: 'access_denied' } }])
 })

@@ -160,6 +160,25 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     expect(shownList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
   })
 
+  it('responds 404 to an unknown method from 2026-07-28 on, and 200 before', () => {
+    const { body } = modern('tasks/get')
+    expect(judgeMcp(readStrictly(body), table)).toMatchObject({ status: 404, code: -32601 })
+    expect(judgeMcp(readStrictly(message('tasks/get')), table)).toMatchObject({ status: 200, code: -32601 })
+  })
+
+  it.each(['GET', 'DELETE'])('refuses a %s request with a body of one byte', (method) => {
+    const refused = judgeMcpRequest({ method, rawHeaders: [] }, new Uint8Array(1), table)
+    expect(refused).toMatchObject({ status: 400, code: -32600 })
+  })
+
+  it.each([['text'], [null], [{ jsonrpc: '2.0', id: 1, result: 'text' }]])(
+    'replaces an unreadable response to a list request by an error with the id of the request: %j',
+    (response) => {
+      const shown = shownList(response, readStrictly(message('tools/list', {}, { id: 7 })), table)
+      expect(shown).toMatchObject({ jsonrpc: '2.0', id: 7, error: { code: -32603 } })
+    },
+  )
+
   it('an answer of the client needs nothing of its own', () => {
     expect(judged({ jsonrpc: '2.0', id: 1, result: {} })).toBe('')
   })
@@ -195,6 +214,10 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
       message('subscriptions/listen', { notifications: { ResourceSubscriptions: ['notes://a/draft'] } }),
     ],
     ['_meta that is no object', message('tools/list', { _meta: 'x' })],
+    [
+      'a misspelled member of _meta',
+      message('tools/list', { _meta: { 'io.modelcontextprotocol/ProtocolVersion': '2026-07-28' } }),
+    ],
     ['a version that is no text', message('tools/list', { _meta: { 'io.modelcontextprotocol/protocolVersion': 1 } })],
   ])('%s', (_case, body) => {
     expect(readMcpMessage(body)).toMatchObject({ status: 400, code: -32600 })

@@ -1,0 +1,52 @@
+import { memoryStore } from 'countersign/agent'
+import { expect, it } from 'vitest'
+import { createBrowserSessions } from '../../../src/agent/web-app/browser-sessions.js'
+
+type Options = Parameters<typeof createBrowserSessions>[0]
+
+function openSessions(forget: (session: string) => Promise<void>) {
+  const clock = { now: 1_800_000_000 }
+  const store = memoryStore()
+  const kept = new Map<string, { id: string; data: unknown }>()
+  const records: Pick<Options['records'], 'list' | 'put'> = {
+    list: async (owner) => [kept.get(owner)].filter((record) => record !== undefined),
+    put: async (owner, { id }, data) => void kept.set(owner, { id, data }),
+  }
+  const cookies: Pick<Options['cookies'], 'name' | 'write'> = {
+    name: 'agent',
+    write: (name, value) => `${name}=${value}`,
+  }
+  const sessions = createBrowserSessions({
+    store,
+    records: records as Options['records'],
+    cookies: cookies as Options['cookies'],
+    lifetime: 600,
+    forget,
+    now: () => clock.now,
+  })
+  return { clock, sessions }
+}
+
+it('fails for an expired session if the store cannot forget it', async () => {
+  const lost = new Error('store unavailable')
+  const { clock, sessions } = openSessions(() => Promise.reject(lost))
+  let cookie = ''
+  const session = await sessions.begin('visit-1', (given) => {
+    cookie = given
+  })
+  await sessions.store.put(session ?? '', { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+  expect(await sessions.find(cookie)).toBe(session)
+  clock.now += 600
+  await expect(sessions.find(cookie)).rejects.toBe(lost)
+})
+
+it('remembers the first visits of 10,000 browsers', async () => {
+  const { sessions } = openSessions(() => Promise.resolve())
+  const begin = (visit: number) => sessions.begin(`visit-${visit}`, () => undefined)
+  const [first, second] = [await begin(0), await begin(1)]
+  for (let visit = 2; visit < 10_000; visit++) await begin(visit)
+  expect(await begin(0)).toBe(first)
+  await begin(10_000)
+  expect(await begin(0)).toBe(first)
+  expect(await begin(1)).not.toBe(second)
+})

@@ -1,0 +1,16 @@
+import type { Resource } from 'countersign/resource'
+import type { VerifiedRequest } from 'countersign/wire'
+import { expect, it } from 'vitest'
+import { whenEnded } from '../../src/resource/until-ended.js'
+
+/** Timers that keep this process alive. */
+const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+
+it('a stream that waits for its token to expire does not keep the process alive', () => {
+  const resource: Pick<Resource, 'stillHolds'> = { stillHolds: async () => true }
+  const verified = { authorization: { claims: { exp: Date.now() / 1000 + 600 } } } as VerifiedRequest
+  const before = timers()
+  const stop = whenEnded(resource as Resource, verified, () => undefined)
+  expect(timers()).toBe(before)
+  stop()
+})

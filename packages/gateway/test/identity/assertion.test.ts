@@ -1,0 +1,40 @@
+import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { importVerificationKey, verifyToken } from 'countersign/wire'
+import { type AssertionClaims, assertionType } from 'countersign-gateway'
+import { expect, it } from 'vitest'
+
+const signer = await createSigner(await generatePrivateJwk({ kid: 'api-1' }))
+const key = await importVerificationKey(signer.jwk)
+const upstream = 'http://127.0.0.1:8080'
+
+const claims: AssertionClaims = {
+  iss: 'https://api.example',
+  aud: upstream,
+  exp: Math.floor(Date.now() / 1000) + 30,
+  level: 'signature',
+  agent_jkt: signer.thumbprint,
+  method: 'GET',
+  target: '/events',
+}
+
+async function verify(given: object) {
+  const token = await issueToken(assertionType, given as AssertionClaims, { signer })
+  return verifyToken(assertionType, token, { audience: upstream, findKey: () => key })
+}
+
+it('assertionType verifies an assertion with all of its claims', async () => {
+  expect(await verify(claims)).toMatchObject({ claims, expired: false })
+})
+
+it.each(['iss', 'aud', 'exp', 'level', 'agent_jkt', 'method', 'target'] as const)(
+  'assertionType refuses an assertion without %s',
+  async (claim) => {
+    const { [claim]: _missing, ...others } = claims
+    await expect(verify(others)).rejects.toMatchObject({ code: 'auth_token_invalid' })
+  },
+)
+
+it('assertionType refuses a lifetime over 60 seconds', async () => {
+  const soon = Math.floor(Date.now() / 1000)
+  await expect(verify({ ...claims, exp: soon + 62 })).rejects.toMatchObject({ code: 'auth_token_invalid' })
+})
