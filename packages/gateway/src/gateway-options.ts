@@ -14,11 +14,14 @@ export interface GatewayLimits {
   connectionsPerAddress?: number | undefined
   /** Largest body in bytes, where a route says no other. @default 16 MiB */
   maxBody?: number | undefined
-  /** Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory, where there is room. @default 1 GiB */
+  /**
+   * Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory if there is room. Requests that no agent
+   * signed fill at most half of it, agents without a user's permission at most three quarters. @default 1 GiB
+   */
   uploads?: number | undefined
   /**
-   * Bytes in memory that the content of all requests may take together. Beyond it uploads go to disk, and messages of MCP and for the
-   * documents' paths get 503. @default 256 MiB
+   * Bytes in memory that the content of all requests may take together, in the same shares. Uploads fill half of each share and go to disk
+   * beyond it; beyond their share messages of MCP and for the documents' paths get 503. @default 256 MiB
    */
   memory?: number | undefined
   /** Seconds that a body may take in all. @default 120 */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
-import type { RequestListener } from 'node:http'
+import { METHODS, type RequestListener } from 'node:http'
 import { connect, createServer, type Socket } from 'node:net'
+import type { Route } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
 import { exchange, message, openGateway, statusOf } from './gateway-stage.js'
@@ -28,13 +29,13 @@ function openClient(port: number): { socket: Socket; heard: () => string; isClos
 }
 
 /** A gateway in front of a program that is given each connection. */
-async function openRaw(onConnection: (socket: Socket) => void) {
+async function openRaw(onConnection: (socket: Socket) => void, routes: readonly Route[] = open) {
   const upstream = createServer((socket) => {
     socket.on('error', () => undefined)
     onConnection(socket)
   })
   const port = await listenWith(upstream as never)
-  return openGateway({ routes: open, upstream: `http://127.0.0.1:${port}` })
+  return openGateway({ routes, upstream: `http://127.0.0.1:${port}` })
 }
 
 /**
@@ -80,6 +81,35 @@ describe('G19: content that the API leaves unread', () => {
     const { port, asked } = await openCareless()
     expect(statusOf(await exchange(port, message([`${method} /a HTTP/1.1`, 'Host: x', line], body)))).toBe(400)
     expect(asked).toEqual([])
+  })
+})
+
+describe('G19: a request without content', () => {
+  const methods = METHODS.filter((method) => !['CONNECT', 'TRACE'].includes(method))
+  const routes = methods.map((method) => ({ method, path: '/*', require: 'none' }) as const)
+
+  it.each(methods)('of %s is nothing but its head on the connection to the API', async (method) => {
+    const received: string[] = []
+    const { port } = await openRaw((socket) => {
+      const at = received.push('') - 1
+      socket.on('data', (chunk: Buffer) => {
+        received[at] += chunk.toString('latin1')
+        if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')
+      })
+    }, routes)
+    for (const lines of [[], ['Content-Length: 0'], []])
+      expect(statusOf(await exchange(port, message([`${method} /a HTTP/1.1`, 'Host: x', ...lines])))).toBe(200)
+    await sleep(20)
+    // HEAD ends its connection.
+    expect(received).toHaveLength(method === 'HEAD' ? 3 : 1)
+    const heads = received.join('').split('\r\n\r\n')
+    expect(heads.pop()).toBe('')
+    expect(heads).toHaveLength(3)
+    for (const head of heads) {
+      expect(head).toMatch(new RegExp(`^${method} /a HTTP/1\\.1\\r\\n`))
+      expect(head).not.toMatch(/\r\ntransfer-encoding:/i)
+      expect(/\r\ncontent-length: *(.*)/i.exec(head)?.[1] ?? '0').toBe('0')
+    }
   })
 })
 
@@ -185,7 +215,7 @@ describe('G20: requests behind one another on one connection', () => {
   })
 
   it('whose client goes leave nothing on disk', async () => {
-    const limits = { uploads: 4_000_000 }
+    const limits = { uploads: 8_000_000 }
     const { port } = await openGateway({ routes: open, limits }, (incoming, outgoing) => {
       if (incoming.url !== '/slow') outgoing.end('ok')
     })
@@ -205,16 +235,16 @@ describe('G20: requests behind one another on one connection', () => {
 })
 
 it('the room for uploads is that of the options as they are now', async () => {
-  const { port, gateway, options } = await openGateway({ routes: open, limits: { uploads: 1_000_000 } })
+  const { port, gateway, options } = await openGateway({ routes: open, limits: { uploads: 2_000_000 } })
   const body = Buffer.alloc(2_000_000, 'a')
   const lines = ['POST /up HTTP/1.1', 'Host: x', 'Content-Type: text/plain', `Content-Length: ${body.length}`]
   expect(statusOf(await exchange(port, [message(lines), body]))).toBe(503)
-  gateway.use({ ...options, limits: { uploads: 4_000_000 } })
+  gateway.use({ ...options, limits: { uploads: 8_000_000 } })
   expect(statusOf(await exchange(port, [message(lines), body]))).toBe(200)
 })
 
 it('G23: an upload that was sent leaves room for others, however long its answer goes on', async () => {
-  const { port } = await openGateway({ routes: open, limits: { uploads: 4_000_000 } }, (incoming, outgoing) => {
+  const { port } = await openGateway({ routes: open, limits: { uploads: 8_000_000 } }, (incoming, outgoing) => {
     if (incoming.url === '/now') return void outgoing.end('ok')
     outgoing.writeHead(200, { 'content-type': 'text/event-stream' })
     outgoing.write('data: 1\n\n')

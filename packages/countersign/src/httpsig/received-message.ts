@@ -31,11 +31,20 @@ export interface Upload {
    * Takes the content in.
    *
    * @param digests what it must have by each algorithm, as base64; undefined where the signature leaves it out (W6)
+   * @param signer who signed the message; undefined if no one verified it
    * @throws AAuthError `digest_mismatch`, `body_too_large`, `body_incomplete`
    */
-  take(digests: ContentDigests | undefined): Promise<void>
+  take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void>
   /** The content, once it was taken in. @default it is not in memory, and what is verified has an empty `body` */
   content?(): Uint8Array
+}
+
+/** What is proven of the signer of a message when its content is taken in. */
+export interface UploadSigner {
+  /** The agent's identifier; undefined if only a key is proven, which anyone can make. */
+  readonly agent?: string | undefined
+  /** What a user allowed the agent. */
+  readonly authorization?: { readonly expired: boolean } | undefined
 }
 
 /** Digests by algorithm, as base64; at least one. */

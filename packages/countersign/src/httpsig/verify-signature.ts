@@ -10,7 +10,7 @@ import { parseContentDigest, requireContentDigest } from './content-digest.js'
 import type { KeyReference, ParsedKeyReference } from './key-reference.js'
 import { type MessageField, type MessageFields, readMessageFields } from './message-fields.js'
 import { plainHost } from './plain-host.js'
-import { fieldValues, type ReceivedMessage } from './received-message.js'
+import { fieldValues, type ReceivedMessage, type UploadSigner } from './received-message.js'
 import { serializeSignatureBase } from './signature-base.js'
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
 import { coverageOf, type SigningProfile } from './signing-profile.js'
@@ -20,9 +20,8 @@ import { requireTarget, type Target } from './target.js'
 export type BodyCoverage = 'required' | 'if-covered'
 
 /** A key, and the agent it speaks for, where it proves one. */
-export interface SigningKey {
+export interface SigningKey extends UploadSigner {
   key: VerificationKey
-  agent?: string | undefined
 }
 
 export interface VerifySignatureOptions<R extends SigningKey> {
@@ -138,7 +137,7 @@ export async function verifySignature<R extends SigningKey>(
     await requireContentDigest(requireField(message, 'content-digest'), body)
   }
   const digests = upload && coversBody ? parseContentDigest(requireField(message, 'content-digest')) : undefined
-  const takeUpload = upload?.isAnnounced ? () => upload.take(digests) : undefined
+  const takeUpload = upload?.isAnnounced ? () => upload.take(digests, resolved) : undefined
   const { thumbprint } = resolved.key
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - (options.now ?? systemClock)()))
   const verifiedNonce =

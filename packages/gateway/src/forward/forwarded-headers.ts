@@ -21,14 +21,19 @@ export interface ForwardedHead {
 }
 
 /**
+ * Methods that are sent without any framing if there is no content. For every other one Node.js would add `Transfer-Encoding: chunked` and
+ * an empty last chunk, which a server that reads no content takes for the start of the next request (G19).
+ */
+const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
+
+/**
  * The head that the upstream gets: the client's own lines as they were, without those that are of its connection or that only the
  * gateway writes; then who asks, and from where.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
   const lines = ['Host', authority, ...endToEndLines(rawHeaders, isWrittenHere)]
-  if (length !== undefined || ['POST', 'PUT', 'PATCH'].includes(method))
-    lines.push('Content-Length', String(length ?? 0))
+  if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
   if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
   else {
     const hasTrailers = takesTrailers(rawHeaders)

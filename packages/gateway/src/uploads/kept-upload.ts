@@ -2,11 +2,11 @@ import { createHash, type Hash } from 'node:crypto'
 import type { FileHandle } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
-import type { ContentDigests, Upload } from 'countersign'
+import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { appendChunk, digestMismatch } from 'countersign/wire'
 import { createFormWatch } from './form-watch.js'
-import type { Spool } from './spool.js'
+import { type Share, type Spool, shares } from './spool.js'
 
 /** Most that is kept in memory of one upload. */
 const inMemory = 1_048_576
@@ -37,6 +37,7 @@ export class KeptUpload implements Upload {
   #length = 0
   #held = 0
   #onDisk = 0
+  #share: Share = shares.unknown
   #isDiscarded = false
 
   /** @param onTake called before the first byte is read: only then is a client told to go on */
@@ -59,8 +60,9 @@ export class KeptUpload implements Upload {
     return this.#file === undefined ? 0 : this.#length
   }
 
-  async take(digests: ContentDigests | undefined): Promise<void> {
+  async take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void> {
     if (!this.isAnnounced) return
+    this.#share = shareOf(signer)
     const { maxBody, bodyTime, stallTime, isMessage } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
@@ -78,10 +80,10 @@ export class KeptUpload implements Upload {
       if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
   }
 
-  /** Itself, for who reads all of it at once. */
+  /** The upload for a reader that takes all of it at once. */
   asMessage(): Upload {
     const { isAnnounced } = this
-    return { isAnnounced, take: (digests) => this.take(digests), content: () => this.#kept }
+    return { isAnnounced, take: (digests, signer) => this.take(digests, signer), content: () => this.#kept }
   }
 
   /** The content, from its beginning; may be called again. */
@@ -122,14 +124,14 @@ export class KeptUpload implements Upload {
   #hold(before: number, chunk: Uint8Array): boolean {
     const bytes = appendChunk(this.#bytes, before, chunk)
     const more = bytes.length - this.#bytes.length
-    if (!this.#spool.hold(more, this.#limits.isMessage === true)) return false
+    if (!this.#spool.hold(more, this.#share, this.#limits.isMessage === true)) return false
     this.#held += more
     this.#bytes = bytes
     return true
   }
 
   async #write(file: FileHandle, bytes: Uint8Array): Promise<void> {
-    this.#spool.take(bytes.length)
+    this.#spool.take(bytes.length, this.#share)
     this.#onDisk += bytes.length
     await writeAll(file, bytes)
   }
@@ -139,6 +141,11 @@ export class KeptUpload implements Upload {
     this.#spool.release(this.#held)
     this.#held = 0
   }
+}
+
+function shareOf(signer: UploadSigner | undefined): Share {
+  if (signer?.agent === undefined) return shares.unknown
+  return signer.authorization?.expired === false ? shares.authorized : shares.agent
 }
 
 /** Refused by what it announces, before anything else is done for it. */
