@@ -7,7 +7,7 @@ import { build } from 'esbuild'
  * What an entry costs, as docs/dependencies.md says: its bytes in a page, gzipped, and the time that Node takes to import
  * it. Only bytes are checked: times depend on the machine, and `--times` prints them.
  */
-const limits = { 'countersign/agent': 32_700, 'countersign/agent/hono': 37_000, 'countersign/resource': 32_200 }
+const limits = { 'countersign/agent': 32_700, 'countersign/agent/hono': 37_000, 'countersign/resource': 32_300 }
 
 const timed = [
   'countersign',

@@ -237,6 +237,19 @@ describe('what the upstream gets', () => {
     expect(arrived).toHaveLength(1)
   })
 
+  it('with otherwise: pass, a tagged signature is unsigned; without, it is refused as unsigned', async () => {
+    const lines = async () =>
+      (await signedLines('/events')).map((line) => line.replace(/^signature-input: .*/i, '$&;tag="web-bot-auth"'))
+    const passing = await openGateway({ otherwise: 'pass' })
+    expect(statusOf(await exchange(passing.port, message(await lines())))).toBe(200)
+    expect(identity(passing.arrived[0]?.headers ?? {})).toEqual(empty)
+    const refusing = await openGateway()
+    const refusal = await exchange(refusing.port, message(await lines()))
+    expect(statusOf(refusal)).toBe(401)
+    expect(refusal).toMatch(/agent-auth: httpsig/i)
+    expect(refusing.arrived).toEqual([])
+  })
+
   it('keeps the documents of the resource for the gateway', async () => {
     const { port, arrived } = await openGateway()
     const answer = await exchange(port, message(['GET /.well-known/aauth-resource HTTP/1.1', 'Host: api.example']))

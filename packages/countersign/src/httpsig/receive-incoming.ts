@@ -38,7 +38,20 @@ export function receiveIncoming(incoming: NodeRequest, remoteAddress = incoming.
     rawHeaders,
     remoteAddress,
     body: (limit) => bodyOf(incoming, limit),
+    dropTrailers: () => dropTrailers(incoming),
   }
+}
+
+const noTrailers: PropertyDescriptorMap = {
+  rawTrailers: { configurable: true, get: () => [], set: () => undefined },
+  trailers: { configurable: true, get: () => ({}), set: () => undefined },
+  trailersDistinct: { configurable: true, get: () => ({}), set: () => undefined },
+}
+
+/** Also those that are still to come: Node sets them when the body has ended, which may be after this. */
+function dropTrailers(incoming: NodeRequest): void {
+  const mayHaveTrailers = incoming.httpVersionMajor >= 2 || incoming.headers['transfer-encoding'] !== undefined
+  if (mayHaveTrailers) Object.defineProperties(incoming, noTrailers)
 }
 
 const noBytes = new Uint8Array(0)

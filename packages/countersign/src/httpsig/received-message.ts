@@ -16,6 +16,11 @@ export interface ReceivedMessage {
    */
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
+  /**
+   * Hides trailers from whoever handles the request: no signature covers them. Called once the signature verified.
+   * @default the platform shows none
+   */
+  dropTrailers?(): void
   /** Where there is one, it is taken in place of `body`, which is not called. */
   readonly upload?: Upload | undefined
 }

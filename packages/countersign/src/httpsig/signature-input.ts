@@ -11,6 +11,8 @@ export interface SignatureInput {
   /** Unix seconds. */
   expires: number | undefined
   algorithm: string | undefined
+  /** Names the protocol that the signature is for (RFC 9421 §2.3). AAuth has none. */
+  tag: string | undefined
   /** The member's value as received: the value of `@signature-params` in the base. */
   parameters: string
 }
@@ -47,7 +49,15 @@ export function parseSignatureInput(text: string): SignatureInput {
   if (common) {
     const [, label = '', parameters = '', list = '', created] = common
     const components = parseComponents(list)
-    return { label, components, created: Number(created), expires: undefined, algorithm: undefined, parameters }
+    return {
+      label,
+      components,
+      created: Number(created),
+      expires: undefined,
+      algorithm: undefined,
+      tag: undefined,
+      parameters,
+    }
   }
   const match = opening.exec(text)
   if (!match)
@@ -67,7 +77,7 @@ export function parseSignatureInput(text: string): SignatureInput {
     end = signatureParameter.lastIndex
   }
   if (end !== text.length) throw malformed('does not end after its one member')
-  const { created, expires, alg } = values
+  const { created, expires, alg, tag } = values
   if (typeof created !== 'number') throw new AAuthError('signature_created_missing', 'Signature-Input has no created.')
   if (typeof expires === 'number' && expires < created) throw malformed('has an expires before its created')
   return {
@@ -76,6 +86,7 @@ export function parseSignatureInput(text: string): SignatureInput {
     created,
     expires: typeof expires === 'number' ? expires : undefined,
     algorithm: typeof alg === 'string' ? alg : undefined,
+    tag: typeof tag === 'string' ? tag : undefined,
     parameters: text.slice(label.length + 1),
   }
 }

@@ -140,6 +140,7 @@ export async function verifySignature<R extends SigningKey>(
   const takeUpload = upload?.isAnnounced ? () => upload.take(digests, resolved) : undefined
   const { thumbprint } = resolved.key
   const freshFor = Math.ceil(Math.max(0, input.created + profile.window - (options.now ?? systemClock)()))
+  message.dropTrailers?.()
   const verifiedNonce =
     nonce === undefined
       ? undefined
@@ -184,6 +185,11 @@ function requireHeaders(
 } {
   const parsedKey = parseKey(requireSignatureField(fields, 'signature-key'))
   const input = parseSignatureInput(requireSignatureField(fields, 'signature-input'))
+  if (input.tag !== undefined)
+    throw new AAuthError(
+      'signature_missing',
+      'The signature has a tag, so it is for another protocol: sign without a tag.',
+    )
   const { label, signature } = parseSignature(requireSignatureField(fields, 'signature'))
   if (label !== parsedKey.label || label !== input.label) {
     throw new AAuthError(

@@ -64,6 +64,7 @@ export {
   type VerifiedNonce,
 } from '../httpsig/claim-nonce.js'
 export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
+export { isSignedMessage } from '../httpsig/is-signed-message.js'
 export type { KeyReference, ParsedKeyReference } from '../httpsig/key-reference.js'
 export {
   type NonceCounts,

@@ -213,8 +213,15 @@ export const coveredPartsRows: readonly Row[] = [
           options: { nonce: 'required' },
         },
       ),
-      passes('keyid and tag, which decide nothing', { parameters: ';keyid="another";tag="app"' }),
+      passes('a keyid, which decides nothing', { parameters: ';keyid="another"' }),
     ],
+  },
+  {
+    id: 'S51',
+    given: 'a valid signature with a tag, which names another protocol (RFC 9421 §2.3)',
+    cases: ['tag="web-bot-auth"', 'tag=""', 'x="";tag="aauth"', 'tag="a";alg="ed25519"'].map((parameter) =>
+      resigned(parameter, { parameters: `;${parameter}` }, refusedUnasked),
+    ),
   },
   {
     id: 'S+ fields',

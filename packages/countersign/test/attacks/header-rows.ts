@@ -193,8 +193,8 @@ export const headerRows: readonly Row[] = [
 
 /** A base whose signature is not the same text in base64 and base64url. */
 async function withBothAlphabets(stage: Stage): Promise<Parts> {
-  for (let tag = 0; ; tag++) {
-    const parts = { parameters: `;tag="${tag}"` }
+  for (let keyid = 0; ; keyid++) {
+    const parts = { parameters: `;keyid="${keyid}"` }
     const signature = headerOf(await craft(stage, parts), 'signature')
     if (signature.includes('+') && signature.includes('/')) return parts
   }

@@ -90,7 +90,7 @@ describe('positive controls', async () => {
       }),
     ],
     ['alg that agrees with the key', await craftMessage({ signer, parameters: ';alg="ed25519"' })],
-    ['keyid, tag and nonce parameters', await craftMessage({ signer, parameters: ';keyid="k";tag="t";nonce="n"' })],
+    ['keyid and nonce parameters', await craftMessage({ signer, parameters: ';keyid="k";nonce="n"' })],
     ['expires ahead', await craftMessage({ signer, parameters: `;expires=${now + 1}` })],
     ['ecdsa-p256-sha256', await craftMessage({ signer: ecdsaSigner })],
   ])('%s is accepted', async (_name, message) => {
@@ -161,6 +161,8 @@ describe('refused before any key is looked for', async () => {
     ['S02: no Signature', withHeader(get, 'signature', () => undefined), 'signature_missing'],
     ['S02: no Signature-Input', withHeader(get, 'signature-input', () => undefined), 'signature_missing'],
     ['S02: no Signature-Key', withHeader(get, 'signature-key', () => undefined), 'signature_missing'],
+    ['S51: a tag', await craftMessage({ signer, parameters: ';tag="web-bot-auth"' }), 'signature_missing'],
+    ['S51: an empty tag', await craftMessage({ signer, parameters: ';tag=""' }), 'signature_missing'],
     ['S03: another label in Signature-Key', withHeader(get, 'signature-key', relabelled), 'signature_label_mismatch'],
     [
       'S03: another label in Signature-Input',
@@ -432,11 +434,11 @@ describe('refused by the signature', async () => {
       'S12: created changed',
       withHeader(get, 'signature-input', (value) => value.replace(String(now), String(now + 1))),
     ],
-    ['S12: a parameter added', withHeader(get, 'signature-input', (value) => `${value};tag="a"`)],
+    ['S12: a parameter added', withHeader(get, 'signature-input', (value) => `${value};keyid="a"`)],
     [
       'S12: a parameter taken out',
-      withHeader(await craftMessage({ signer, parameters: ';tag="a"' }), 'signature-input', (value) =>
-        value.replace(';tag="a"', ''),
+      withHeader(await craftMessage({ signer, parameters: ';keyid="a"' }), 'signature-input', (value) =>
+        value.replace(';keyid="a"', ''),
       ),
     ],
     [

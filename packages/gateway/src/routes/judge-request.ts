@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues } from 'countersign/wire'
+import { fieldValues, isSignedMessage } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { MethodNotAllowed } from './method-not-allowed.js'
 import { requirePlainPath } from './plain-path.js'
@@ -41,7 +41,7 @@ export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: 
   const routed = table.at(path)
   const need = routed.need(head.method)
   if (need?.level === 'none') return { verify: false, need }
-  if (otherwise === 'pass' && !isSigned(head)) return { verify: false, need }
+  if (otherwise === 'pass' && !isSignedMessage(head)) return { verify: false, need }
   if (need) {
     requireSignedCoding(head)
     return { verify: true, need }
@@ -61,10 +61,4 @@ function requireSignedCoding(head: RequestHead): void {
       'media_type_unsupported',
       'Cover content-encoding with the signature, or send the body without.',
     )
-}
-
-const signatureFields: ReadonlySet<string> = new Set(['signature', 'signature-input', 'signature-key'])
-
-function isSigned({ rawHeaders }: RequestHead): boolean {
-  return rawHeaders.some((name, at) => at % 2 === 0 && signatureFields.has(name.toLowerCase()))
 }

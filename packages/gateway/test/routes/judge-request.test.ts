@@ -422,6 +422,26 @@ describe('what is not listed is refused', () => {
       expect(refusalOf('/others', { of, otherwise: 'pass', headers })).toBe('not_found')
     }
   })
+
+  // S51
+  it.each([
+    ['one tagged member', 'sig1=("@authority");created=1;tag="web-bot-auth"', false],
+    ['component parameters', 'sig1=("@authority" "signature-agent";key="a");created=1;tag="web-bot-auth"', false],
+    ['two tagged members', 'a=("@authority");tag="x", b=("@path");tag="y"', false],
+    ['one member of two without a tag', 'a=("@authority");tag="x", b=("@path")', true],
+    ['a tag that is no string', 'a=("@authority");tag=1', true],
+    ['a tag inside of a component', 'a=("@authority";tag="x")', true],
+    ['no member', '', true],
+    ['no dictionary', 'a=("@authority");tag="x";', true],
+  ])('a signature for another protocol counts as none: %s', (_, input, isOurs) => {
+    const headers: [string, string][] = [
+      ['Signature-Input', input],
+      ['Signature', 'sig1=:AAAA:'],
+      ['Signature-Agent', '"https://crawler.example"'],
+    ]
+    expect(judge('/events', { of, otherwise: 'pass', headers })).toMatchObject({ verify: isOurs })
+    expect(judge('/events', { of, otherwise: 'refuse', headers })).toMatchObject({ verify: true })
+  })
 })
 
 describe('a path that a stricter server gives to another route (G15)', () => {

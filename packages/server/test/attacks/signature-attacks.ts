@@ -72,6 +72,9 @@ export const signatureAttacks: readonly Attack[] = [
     withBody(signed, (body) => body.replace('request_type=auth', 'request_type=code')),
   ),
   tampered('S21', 'one more parameter in the body', (signed) => withBody(signed, (body) => `${body}&x=1`)),
+  tampered('S51', 'a tag, which names another protocol', (signed) =>
+    withHeader(signed, 'signature-input', `${signed.headers.get('signature-input')};tag="web-bot-auth"`),
+  ),
   tampered('S39', 'another Nonce', (signed) => withHeader(signed, 'nonce', 'AAAAAAAAAAAAAAAAAAAAAA')),
   tampered('S39', 'a Nonce of 11 bytes', (signed) => withHeader(signed, 'nonce', 'AAAAAAAAAAAAAAA')),
   tampered(
