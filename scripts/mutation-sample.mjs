@@ -1,0 +1,157 @@
+// Changes built files one small piece at a time, in a copy of the checkout, and runs the tests that cover the piece: a
+// change that no test notices is a survivor. CONTRIBUTING.md has the arguments.
+
+import { appendFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import {
+  builtFiles,
+  copyCheckout,
+  hashOf,
+  importersOf,
+  requireFreshBuild,
+  sourceOf,
+} from './mutation/checkout-copy.mjs'
+import { readCoverage, testFiles } from './mutation/coverage.mjs'
+import { applyMutation, isValidModule, mutationsOf } from './mutation/mutations.mjs'
+import { describeResults } from './mutation/report.mjs'
+import { areaOf, areas, drawSample } from './mutation/sample.mjs'
+import { tryMutation } from './mutation/try-mutation.mjs'
+
+const usage = `usage: npm run mutants -- --seed N [--area NAME]... [--count N] [--seconds N] [--jobs N] [--folder PATH]
+       [--coverage PATH] [--survivors RESULTS] [--tests PREFIX]... [--list]
+`
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    area: { type: 'string', multiple: true, default: Object.keys(areas) },
+    count: { type: 'string', default: '30' },
+    seconds: { type: 'string', default: '60' },
+    jobs: { type: 'string', default: '1' },
+    folder: { type: 'string', default: join(tmpdir(), 'countersign-mutants') },
+    coverage: { type: 'string' },
+    survivors: { type: 'string' },
+    tests: { type: 'string', multiple: true, default: [] },
+    list: { type: 'boolean', default: false },
+  },
+})
+const [count, seconds, jobs] = [values.count, values.seconds, values.jobs].map(Number)
+const unknown = values.area.filter((area) => !(area in areas))
+if (values.seed === undefined || unknown.length > 0 || ![count, seconds, jobs].every((each) => each > 0)) {
+  process.stderr.write(`${usage}areas: ${Object.keys(areas).join(', ')}\n`)
+  process.exit(2)
+}
+
+const log = (line) => process.stderr.write(`${new Date().toISOString().slice(11, 19)} ${line}\n`)
+const checkout = fileURLToPath(new URL('..', import.meta.url)).replace(/\/$/, '')
+requireFreshBuild(checkout)
+const copies = Array.from({ length: jobs }, (_, index) => join(values.folder, `checkout-${index + 1}`))
+for (const copy of values.list ? copies.slice(0, 1) : copies) copyCheckout(checkout, copy)
+const [root] = copies
+
+const files = builtFiles(root)
+const read = (file) => readFileSync(join(root, 'packages', file), 'utf8')
+const candidates = files.flatMap((file) => {
+  const area = areaOf(file)
+  if (area === undefined || !values.area.includes(area)) return []
+  const source = read(file)
+  const hash = hashOf(source)
+  return mutationsOf(source).map((mutation) => ({
+    ...mutation,
+    area,
+    file,
+    hash,
+    original: source.slice(mutation.start, mutation.end),
+  }))
+})
+const counts = Object.fromEntries(
+  values.area.map((area) => [area, candidates.filter((each) => each.area === area).length]),
+)
+const sample = values.survivors ? survivorsOf(values.survivors) : values.area.flatMap(drawArea)
+for (const mutation of sample) mutation.source = sourceOf(root, mutation.file, mutation.start)
+if (values.list) {
+  for (const { id, source, kind, original, replacement } of sample)
+    process.stdout.write(`${id} ${source.file}:${source.line} ${kind}: ${JSON.stringify([original, replacement])}\n`)
+  process.exit()
+}
+
+const tests = testFiles(root, values.tests)
+const map = await readCoverage(root, values.coverage ?? join(values.folder, 'coverage.json'), {
+  files,
+  tests,
+  seconds: 900,
+  log,
+})
+log(`tests that fail without a mutation: ${Object.keys(map.failed).join(' ') || 'none'}`)
+const options = { map, importers: importersOf(root, files), tests, seconds }
+const resultsPath = join(values.folder, `results-${values.seed}${values.survivors ? '-again' : ''}.jsonl`)
+mkdirSync(values.folder, { recursive: true })
+const results = values.survivors ? [] : earlierResults()
+const waiting = sample.filter((mutation) => !results.some((each) => isSame(each, mutation)))
+await Promise.all(copies.map(tryNext))
+results.sort((a, b) => sample.findIndex((each) => isSame(each, a)) - sample.findIndex((each) => isSame(each, b)))
+const report = describeResults(results, counts)
+writeFileSync(resultsPath.replace('.jsonl', '.md'), report)
+process.stdout.write(report)
+process.exitCode = results.every(({ outcome }) => outcome === 'killed') ? 0 : 1
+
+function drawArea(area) {
+  const own = candidates.filter((each) => each.area === area)
+  const drawn = []
+  for (const mutation of drawSample(own, own.length, `${values.seed} ${area}`)) {
+    if (drawn.length === count) break
+    const id = `${area}-${String(drawn.length + 1).padStart(2, '0')}`
+    if (isValidModule(applyMutation(read(mutation.file), mutation))) drawn.push({ ...mutation, id })
+  }
+  return drawn
+}
+
+/** What survived an earlier sample and is still there, by what it changes: lines may have moved. */
+function survivorsOf(path) {
+  const survived = readLines(path).filter(({ outcome }) => outcome !== 'killed')
+  return survived.flatMap(({ id, file, kind, original, replacement, line }) => {
+    const same = candidates.filter(
+      (each) =>
+        each.file === file && each.kind === kind && each.original === original && each.replacement === replacement,
+    )
+    const near = same.sort((a, b) => Math.abs(lineOf(a) - line) - Math.abs(lineOf(b) - line))[0]
+    if (!near) log(`${id} is gone: ${file} no longer has ${original}`)
+    return near ? [{ ...near, id }] : []
+  })
+}
+
+function lineOf({ file, start }) {
+  return read(file).slice(0, start).split('\n').length
+}
+
+function readLines(path) {
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+}
+
+/** Results of the same sample of the same files: a run that was interrupted continues. */
+function earlierResults() {
+  if (!existsSync(resultsPath)) return []
+  return readLines(resultsPath).filter((each) => sample.some((mutation) => isSame(each, mutation)))
+}
+
+function isSame(one, other) {
+  return ['id', 'file', 'hash', 'start', 'end', 'replacement'].every((member) => one[member] === other[member])
+}
+
+async function tryNext(copy) {
+  for (let mutation = waiting.shift(); mutation; mutation = waiting.shift()) {
+    const began = Date.now()
+    const outcome = await tryMutation(copy, mutation, options)
+    const result = { ...mutation, line: lineOf(mutation), ...outcome, took: (Date.now() - began) / 1000 }
+    results.push(result)
+    appendFileSync(resultsPath, `${JSON.stringify(result)}\n`)
+    log(
+      `${result.id} ${result.outcome}${result.by ? ` by ${result.by}` : ''}, ${result.ran} test files, ${Math.round(result.took)} s`,
+    )
+  }
+}

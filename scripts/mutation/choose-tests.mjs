@@ -1,0 +1,92 @@
+import { basename } from 'node:path'
+
+/**
+ * @typedef {object} CoverageMap
+ * @property {Record<string, string>} hashes of the built files, as they were when the map was made
+ * @property {Record<string, { seconds: number, files: Record<string, number[]> }>} tests by test file: its time, and by
+ *   built file the positions that it ran, as pairs of start and end
+ */
+
+/**
+ * The test files for one mutation, nearest first: those that run its position; then those that run the same file, since a
+ * table or a prepared query is evaluated once in a process, for the first test file only; then those that run a file that
+ * imports it.
+ *
+ * @param {CoverageMap} map
+ * @param {{ file: string, start: number, hash: string }} mutation
+ * @param {Record<string, readonly string[]>} importers by built file, the files that import it
+ * @param {readonly string[]} testFiles those to choose from: one that is not in the map is chosen if it is named after the file
+ * @returns {{ test: string, seconds: number, reach: 'position' | 'file' | 'importer' }[]}
+ */
+export function chooseTests(map, { file, start, hash }, importers, testFiles) {
+  const isCurrent = map.hashes[file] === hash
+  const measured = testFiles.filter((test) => test in map.tests)
+  const unknown = testFiles.filter((test) => !(test in map.tests) && isNamedAfter(test, file))
+  const chosen = new Map(unknown.map((test) => [test, { test, seconds: 5, reach: 'position' }]))
+  const add = (reach, runs) => {
+    const fitting = measured.filter((test) => !chosen.has(test) && runs(map.tests[test].files))
+    const near = fitting.map((test) => ({
+      distance: distanceOf(test, file, Object.keys(map.tests[test].files).length),
+      entry: { test, seconds: map.tests[test].seconds, reach },
+    }))
+    near.sort((a, b) => a.distance - b.distance || (a.entry.test < b.entry.test ? -1 : 1))
+    for (const { entry } of near) chosen.set(entry.test, entry)
+  }
+  add('position', (files) => file in files && (!isCurrent || isWithin(start, files[file])))
+  add('file', (files) => file in files)
+  const closest = importersWithTests(map, file, importers)
+  add('importer', (files) => closest.some((importer) => importer in files))
+  return [...chosen.values()]
+}
+
+/** A unit test comes first, then the tests that run the fewest other files, of the same package before others. */
+function distanceOf(test, file, breadth) {
+  if (isNamedAfter(test, file)) return 0
+  const [, ownPackage] = test.split('/')
+  return breadth + (file.startsWith(`${ownPackage}/`) ? 0 : 100)
+}
+
+function isNamedAfter(test, file) {
+  const folders = file.replace('/dist/', '/test/').replace(/\.js$/, '')
+  return test.startsWith(`packages/${folders}.`) || basename(test).split('.')[0] === basename(file, '.js')
+}
+
+function isWithin(position, ranges) {
+  for (let at = 0; at < ranges.length; at += 2) if (ranges[at] <= position && position < ranges[at + 1]) return true
+  return false
+}
+
+/** Up to three imports away: a file of types and tables alone is run by no test. */
+function importersWithTests({ tests }, file, importers) {
+  let level = [file]
+  for (let distance = 0; distance < 3; distance++) {
+    level = [...new Set(level.flatMap((each) => importers[each] ?? []))]
+    const run = level.filter((each) => Object.values(tests).some(({ files }) => each in files))
+    if (run.length > 0) return run
+  }
+  return []
+}
+
+/**
+ * Splits the tests for a mutation into runs: a short one of the nearest tests, which most mutations do not survive, and longer
+ * ones, as far as the time allows.
+ *
+ * @param {{ test: string, seconds: number }[]} chosen nearest first
+ * @param {number} seconds for all runs together
+ * @returns {{ runs: { test: string, seconds: number }[][], left: number }} `left`: tests that the time is too short for
+ */
+export function planRuns(chosen, seconds) {
+  const limits = [seconds / 10, seconds / 2, seconds]
+  const runs = [[]]
+  let [spent, left] = [0, 0]
+  for (const each of chosen) {
+    if (spent + each.seconds > seconds) {
+      left++
+      continue
+    }
+    if (spent + each.seconds > limits[runs.length - 1] && runs.at(-1).length > 0) runs.push([])
+    runs.at(-1).push(each)
+    spent += each.seconds
+  }
+  return { runs: runs.filter((run) => run.length > 0), left }
+}

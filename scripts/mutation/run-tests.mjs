@@ -1,0 +1,63 @@
+import { spawn } from 'node:child_process'
+import { readFileSync, rmSync } from 'node:fs'
+import { join, relative } from 'node:path'
+
+/**
+ * Runs test files of a checkout in one process of Vitest, with the lowest priority.
+ *
+ * @param {string} root
+ * @param {readonly string[]} tests paths from `root`
+ * @param {{ seconds: number, options?: readonly string[], env?: Record<string, string> }} bounds all processes are killed
+ *   after `seconds`
+ * @returns {Promise<{ outcome: 'passed' | 'failed' | 'timeout', files: { test: string, passed: boolean, seconds: number }[] }>}
+ */
+export async function runTests(root, tests, { seconds, options = [], env = {} }) {
+  const report = join(root, 'report.json')
+  rmSync(report, { force: true })
+  const program = join(root, 'node_modules/vitest/vitest.mjs')
+  const reported = ['--reporter=json', `--outputFile=${report}`, '--maxWorkers=1', '--no-color']
+  const child = spawn('nice', ['-n', '19', process.execPath, program, 'run', ...reported, ...options, ...tests], {
+    cwd: root,
+    detached: true,
+    stdio: 'ignore',
+    env: { ...process.env, ...env },
+  })
+  let isLate = false
+  const end = () => {
+    try {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+    } catch (error) {
+      if (error.code !== 'ESRCH') throw error
+    }
+  }
+  const timer = setTimeout(() => {
+    isLate = true
+    end()
+  }, seconds * 1000)
+  const interrupt = () => {
+    end()
+    process.exit(130)
+  }
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const status = await new Promise((resolve, reject) => child.on('error', reject).on('close', resolve))
+  clearTimeout(timer)
+  process.off('SIGINT', interrupt).off('SIGTERM', interrupt)
+  // Programs that the tests started and did not stop.
+  end()
+  if (isLate) return { outcome: 'timeout', files: [] }
+  return { outcome: status === 0 ? 'passed' : 'failed', files: filesOf(root, report) }
+}
+
+function filesOf(root, report) {
+  try {
+    return JSON.parse(readFileSync(report, 'utf8')).testResults.map(({ name, status, startTime, endTime }) => ({
+      test: relative(root, name),
+      passed: status === 'passed',
+      seconds: Math.max(0, endTime - startTime) / 1000,
+    }))
+  } catch (error) {
+    // A process that crashed has written none.
+    if (error.code === 'ENOENT') return []
+    throw error
+  }
+}
