@@ -21,6 +21,7 @@ import {
   type IdentityProviderClient,
 } from './identity-providers/identity-provider.js'
 import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
+import { createKnownCallers, type KnownCallers } from './load/known-callers.js'
 import { createWorkload, type Workload } from './load/workload.js'
 import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
@@ -94,6 +95,8 @@ export interface ServerContext {
   providers: ReadonlyMap<string, IdentityProviderClient>
   background: BackgroundWork
   workload: Workload
+  /** Whom half of the server is kept for under overload. */
+  knownCallers: KnownCallers
   /** Undefined: pages show no logos, and none is fetched. */
   logos: LogoKeeper | undefined
   footer: PageFooter
@@ -212,6 +215,7 @@ export function createContext(
     contact: pages.contact,
     background,
     workload,
+    knownCallers: createKnownCallers({ secrets, signing: edition.signing, now }),
     now,
     recordRefusal: createRefusalRecorder({ storage, now }),
     tell,

@@ -84,10 +84,12 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const ownership = createOwnership(context)
   const routes = createRoutes(context, edition, metadata)
   const app = createApp(context, ownership, routes)
+  const lightPaths = lightPathsOf(routes)
   const admit = createAdmission(context, {
-    programs: heavyPaths(routes.programs),
-    people: heavyPaths(routes.people),
-    beginsAnew: (path, body) => edition.beginsAnew?.(path, body) ?? false,
+    programs: routes.programs.keys(),
+    people: routes.people.keys(),
+    isLight: (path) => lightPaths.has(path),
+    startsNew: (path, body) => edition.startsNew?.(path, body) ?? false,
   })
   /** What programs ask for by its very path needs nothing of what is around the routes; undefined: these answer. */
   async function answerProgram(request: Request, arrival: Arrival['Bindings']): Promise<Response | undefined> {
@@ -262,16 +264,15 @@ function createApp(
   return app
 }
 
-/** What is served however much there is to do: it is made once, and others work with it for a while. */
-function isLight(path: string, route: object): boolean {
-  return !('POST' in route) && (lightPaths.has(path) || /^\/(?:\.well-known|assets)\//.test(path))
+/** Paths of what is made once and kept in memory: documents, keys, assets, redirects. */
+function lightPathsOf({ programs, people }: { programs: ReadonlyMap<string, object>; people: Routes }): Set<string> {
+  const isLight = (path: string) => staticPaths.has(path) || /^\/(?:\.well-known|assets)\//.test(path)
+  return new Set(
+    [...programs, ...people].flatMap(([path, route]) => (isLight(path) && !('POST' in route) ? [path] : [])),
+  )
 }
 
-function heavyPaths(routes: ReadonlyMap<string, object>): string[] {
-  return [...routes].flatMap(([path, route]) => (isLight(path, route) ? [] : [path]))
-}
-
-const lightPaths: ReadonlySet<string> = new Set(['/', '/jwks.json', '/favicon.ico', '/apple-touch-icon.png'])
+const staticPaths: ReadonlySet<string> = new Set(['/', '/jwks.json', '/favicon.ico', '/apple-touch-icon.png'])
 
 // A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).
 function requirePlainPath({ rawTarget }: ReceivedMessage, pathname: string): void {

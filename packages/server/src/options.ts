@@ -51,8 +51,8 @@ export interface LimitOptions {
    */
   openRequests?: number | undefined
   /**
-   * How many requests are worked on or wait for that at once, without those that wait for a document or a password. One more
-   * is answered 503 with `Retry-After`; from the half on, so is an agent that begins something new. @default 200
+   * Requests that are worked on or queued at once, not counting those that wait for a document or a password. When the queue is
+   * full, the network that holds most of it gets 503 with `Retry-After`. @default 200
    */
   requests?: number | undefined
   /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */

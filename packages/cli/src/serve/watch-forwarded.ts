@@ -22,7 +22,7 @@ export function watchForwarded(trusted: readonly string[], log: Pick<Log, 'write
     told.add(address)
     log.write('warn', 'proxy.not_trusted', {
       address,
-      mend: 'If this is your proxy, add its address to trustProxy and restart: until then everybody behind it counts as one address. If not, let a firewall pass only the proxy to this port.',
+      mend: 'If this is your proxy, add its address to trustProxy and restart: until then everyone behind it counts as one address, and under overload has one share. If not, let a firewall pass only the proxy to this port.',
     })
   }
 }

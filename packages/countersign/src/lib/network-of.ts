@@ -1,10 +1,14 @@
-/** How much of an address is taken: what one subscriber has, or the network around it. */
-const sizes = { subscriber: { octets: 4, groups: 4 }, site: { octets: 3, groups: 3 } } as const
+/** How much of an address is taken: what one subscriber has, or the networks around it. */
+const sizes = {
+  subscriber: { octets: 4, groups: 4 },
+  site: { octets: 3, groups: 3 },
+  provider: { octets: 2, groups: 2 },
+} as const
 
 /**
  * The network of an address, as one text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, as far
  * as one subscriber reaches. `site`: the first 24 bits of an IPv4 address, or 48 of an IPv6 address, so that whoever has
- * many subscribers' addresses is still one. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+ * many subscribers' addresses is still one. `provider`: the first 16 or 32 bits. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
  */
 export function networkOf(address: string, size: keyof typeof sizes = 'subscriber'): string {
   const { octets, groups } = sizes[size]

@@ -32,3 +32,12 @@ it.each([
 ])('the site of %s is %s', (address, network) => {
   expect(networkOf(address, 'site')).toBe(network)
 })
+
+it.each([
+  ['192.0.2.1', '192.0'],
+  ['::ffff:192.0.2.1', '192.0'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8'],
+  ['::1', '0:0'],
+])('the provider network of %s is %s', (address, network) => {
+  expect(networkOf(address, 'provider')).toBe(network)
+})

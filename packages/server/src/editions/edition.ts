@@ -13,10 +13,10 @@ export interface ServerEdition {
   /** What the server publishes about itself, at the address that its document type names. */
   describe(context: ServerContext): OwnDocument
   /**
-   * Whether a request of a program begins something new, by the text of its body, which nobody has verified: it is refused
-   * before others where the server has too much to do. @default none does
+   * Whether a program's request starts something new, by the text of its body, which is not verified yet: under overload it
+   * waits behind the other requests of the same caller. @default none does
    */
-  beginsAnew?(path: string, body: string): boolean
+  startsNew?(path: string, body: string): boolean
   /** What programs call, by path and method; a path may have parts that differ, as in `/pending/:id`. */
   endpoints(context: ServerContext): ReadonlyMap<string, Readonly<Record<string, ProgramEndpoint>>>
 }

@@ -1,23 +1,27 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
+import type { FairQueueEntry } from '../load/fair-queue.js'
+import { readCookie } from './cookies.js'
 import { PageError } from './page-error.js'
 import { problemResponse } from './problem-response.js'
 import { refusalResponse } from './refusal-response.js'
 import { tellAnswer } from './tell-answer.js'
 import type { Arrival } from './visit.js'
 
-/** What takes room in a server. */
-export interface HeavyWork {
+/** The routes of a server, for admission control. */
+export interface AdmittedRoutes {
   /** The paths that programs call. */
   programs: Iterable<string>
-  /** The paths that people open. */
+  /** The paths that users open. */
   people: Iterable<string>
-  /** Whether what a program sends begins something new, by its body. */
-  beginsAnew: (path: string, body: string) => boolean
+  /** Whether a path needs neither the database nor a key. */
+  isLight: (path: string) => boolean
+  /** Whether a program's request starts something new, by its body. */
+  startsNew: (path: string, body: string) => boolean
 }
 
-/** Has a request answered where there is room for that, and says that there is too much to do where there is not. */
+/** Returns the response of the handler, or 503 if the server is overloaded and the caller has its share of what waits. */
 export type Admit = (
   request: Request,
   arrival: Arrival['Bindings'],
@@ -25,22 +29,28 @@ export type Admit = (
 ) => Promise<Response>
 
 /**
- * Creates what comes before everything else: where most of what is asked is refused, each refusal takes from what is
- * answered. Where half of the room is taken, what was begun before comes before what is new. Nothing is awaited between the
- * look at the room and taking a place: many may come in one turn of the event loop.
+ * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
+ * requests are refused. Half of the slots are for known callers while they have requests; the others are served in turn by
+ * network. Within a share, what starts something new yields to the rest.
  */
-export function createAdmission(context: ServerContext, { programs, people, beginsAnew }: HeavyWork): Admit {
-  const { workload } = context
+export function createAdmission(
+  context: ServerContext,
+  { programs, people, isLight, startsNew }: AdmittedRoutes,
+): Admit {
+  const { workload, knownCallers } = context
   const programRoutes = new Set(programs)
   const routeOf = createPathFinder([...programRoutes, ...people])
 
-  async function isNew({ received }: Arrival['Bindings'], path: string): Promise<boolean> {
-    if (received.method !== 'POST') return false
+  async function entryOfPost(
+    path: readonly string[],
+    { received }: Arrival['Bindings'],
+    route: string,
+  ): Promise<FairQueueEntry> {
     const body = await readBody(received)
-    return body !== undefined && beginsAnew(path, new TextDecoder().decode(body))
+    return { path, yields: body !== undefined && startsNew(route, new TextDecoder().decode(body)) }
   }
 
-  async function refuse(request: Request, arrival: Arrival['Bindings'], route: string): Promise<Response> {
+  async function refuse(request: Request, arrival: Arrival['Bindings'], route = 'none'): Promise<Response> {
     const { requestId } = arrival
     const index = Math.floor(Math.random() * longest)
     const response = programRoutes.has(route)
@@ -52,12 +62,25 @@ export function createAdmission(context: ServerContext, { programs, people, begi
   }
 
   return async function admit(request, arrival, answer) {
-    const path = arrival.received.rawTarget.split('?', 1)[0] ?? ''
-    const route = routeOf(path)
-    if (route === undefined) return answer()
-    if (workload.isFull) return refuse(request, arrival, route)
-    const refuseNew = async () => ((await isNew(arrival, path)) ? refuse(request, arrival, route) : undefined)
-    return workload.run(answer, workload.isHalfFull ? refuseNew : undefined)
+    const { rawTarget, method } = arrival.received
+    const route = routeOf(rawTarget.split('?', 1)[0] ?? '')
+    const response = await workload.admit({
+      weight: route === undefined || isLight(route) ? 'light' : 'heavy',
+      entry() {
+        const path = knownCallers.shareOf({
+          remoteAddress: arrival.received.remoteAddress,
+          signatureKey: request.headers.get('signature-key'),
+          cookies: () => ({
+            known: readCookie(context, request, 'known'),
+            browser: readCookie(context, request, 'browser'),
+          }),
+        })
+        const mayBeNew = method === 'POST' && route !== undefined && programRoutes.has(route)
+        return mayBeNew ? entryOfPost(path, arrival, route) : { path }
+      },
+      run: answer,
+    })
+    return response ?? refuse(request, arrival, route)
   }
 }
 
@@ -75,7 +98,7 @@ const longest = 3
 
 const programReasons = Array.from(
   { length: longest },
-  (_, index) => new AAuthError('unavailable', 'The server has too much to do.', { retryAfter: 1 + index }),
+  (_, index) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter: 1 + index }),
 )
 
 /** One for each number of seconds. They are made once: an error takes as long as the rest of the answer. */

@@ -3,7 +3,7 @@ import { parse } from 'hono/utils/cookie'
 import type { ServerContext } from '../context.js'
 
 /** What a cookie of the server's holds; a sign-in at an identity provider has one of its own in each tab. */
-type CookiePart = 'browser' | 'session' | 'language' | `provider-${string}`
+type CookiePart = 'browser' | 'session' | 'known' | 'language' | `provider-${string}`
 
 /** Browsers cap cookie lives at 400 days. */
 export const longestCookieLife = 400 * 86_400

@@ -1,54 +1,52 @@
 import { setImmediate } from 'node:timers'
+import type { MaybePromise } from 'countersign/wire'
+import { FairQueue, type FairQueueEntry } from './fair-queue.js'
 
-/** What a server has to do at this moment: how many requests it works on, without those that wait for somebody else. */
+/** What a request takes: `light` for what needs neither the database nor a key, which is served even when those are slow. */
+export type Weight = 'light' | 'heavy'
+
+export interface Work<T> {
+  weight: Weight
+  /** Describes where the request waits. Called only when it must. */
+  entry: () => MaybePromise<FairQueueEntry>
+  run: () => Promise<T>
+}
+
+/** The requests that a server works on, and those that wait for that. */
 export interface Workload {
-  /** Whether nothing new should begin: what was begun before needs the room. */
-  readonly isHalfFull: boolean
-  /** Whether nothing should be worked on besides what is. */
-  readonly isFull: boolean
+  /** Runs the work as soon as there is a slot. Resolves to undefined if it lost its place in the queue, and did not run. */
+  admit<T>(work: Work<T>): Promise<T | undefined>
   /**
-   * Works on a request when its turn comes. A few begin in a turn of the event loop: most take what they need of the process
-   * at one go, and who comes meanwhile would otherwise not be heard, nor refused, before all of them are done. It counts from
-   * the moment of the call.
-   *
-   * @param first is done at once; what it gives is the outcome, without its turn, unless that is undefined
-   */
-  run<T>(work: () => Promise<T>, first?: () => Promise<T | undefined>): Promise<T>
-  /**
-   * The same object. Until the promise of one of its methods is settled, a request waits for it and is not worked on: a
-   * document that is fetched, a password whose turn comes.
+   * The same object. Until the promise of one of its methods settles, the request that waits for it holds no slot: a document
+   * that is fetched, a password whose turn comes.
    */
   aside<T extends object>(awaited: T): T
 }
 
 /**
- * How many begin in a turn of the event loop. With one, a flood of refusals would make each turn so long that hardly
- * anything began.
+ * How many requests begin in a turn of the event loop. Most take what they need of the process at one go, and what arrives in
+ * the meantime would otherwise be neither accepted nor refused before all of them are done. With one, a flood of refusals
+ * would make each turn so long that hardly anything began.
  */
 const together = 8
 
-/** @param most how many requests are worked on, or wait for their turn, at once */
+/** Requests that wait for something else, as a multiple of the others; beyond, they keep their slots. */
+const asidePerRequest = 8
+
+/** Requests of as many shares may wait, as a multiple of the others, while none has more than one. */
+const sharesPerRequest = 4
+
+/** @param most how many requests of each weight are worked on or wait at once, unless they wait for something else */
 export function createWorkload(most: number): Workload {
-  let running = 0
   let waiting = 0
-  let isTaken = false
-  const queue: (() => void)[] = []
-
-  function passTurn(): void {
-    isTaken = queue.length > 0
-    if (!isTaken) return
-    setImmediate(passTurn)
-    for (const begin of queue.splice(0, together)) begin()
-  }
-
-  async function takeTurn(): Promise<void> {
-    if (isTaken) return new Promise((resolve) => queue.push(resolve))
-    isTaken = true
-    setImmediate(passTurn)
+  const lanes = {
+    heavy: new Lane(most, () => Math.min(waiting, asidePerRequest * most)),
+    light: new Lane(most, () => 0),
   }
 
   async function count<T>(promise: Promise<T>): Promise<T> {
     waiting++
+    lanes.heavy.schedule()
     try {
       return await promise
     } finally {
@@ -57,23 +55,7 @@ export function createWorkload(most: number): Workload {
   }
 
   return {
-    get isHalfFull() {
-      return running - waiting >= most / 2
-    },
-    get isFull() {
-      return running - waiting >= most
-    },
-    async run(work, first) {
-      running++
-      try {
-        const outcome = first && (await first())
-        if (outcome !== undefined) return outcome
-        await takeTurn()
-        return await work()
-      } finally {
-        running--
-      }
-    },
+    admit: ({ weight, entry, run }) => lanes[weight].admit(entry, run),
     aside: (awaited) =>
       new Proxy(awaited, {
         get(target, name): unknown {
@@ -85,5 +67,89 @@ export function createWorkload(most: number): Workload {
           }
         },
       }),
+  }
+}
+
+/** Tells a request that waits whether it may run. */
+type Notify = (mayRun: boolean) => void
+
+/** Slots, and the queue for them. */
+class Lane {
+  readonly #most: number
+  readonly #slots: number
+  readonly #setAside: () => number
+  readonly #queue = new FairQueue<Notify>()
+  #running = 0
+  #begun = 0
+  #isScheduled = false
+
+  constructor(most: number, setAside: () => number) {
+    this.#most = most
+    this.#slots = Math.ceil(most / 2)
+    this.#setAside = setAside
+  }
+
+  async admit<T>(entry: () => MaybePromise<FairQueueEntry>, run: () => Promise<T>): Promise<T | undefined> {
+    if (!this.#begin() && !(await this.#wait(entry))) return undefined
+    try {
+      return await run()
+    } finally {
+      this.#running--
+      this.schedule()
+    }
+  }
+
+  get #taken(): number {
+    return Math.max(0, this.#running - this.#setAside())
+  }
+
+  get #hasSlot(): boolean {
+    return this.#taken < this.#slots
+  }
+
+  /** Takes a slot if no one waits for it. */
+  #begin(): boolean {
+    if (this.#queue.size > 0 || this.#begun >= together || !this.#hasSlot) return false
+    this.#take()
+    return true
+  }
+
+  #take(): void {
+    this.#running++
+    this.#begun++
+    this.#scheduleTurn()
+  }
+
+  /** Waits for a slot, and takes it; false if the request lost its place. */
+  async #wait(describe: () => MaybePromise<FairQueueEntry>): Promise<boolean> {
+    const described = describe()
+    const entry = described instanceof Promise ? await described : described
+    // The slots may have changed while the entry was read.
+    if (this.#begin()) return true
+    const limits = { capacity: this.#most - this.#taken, most: sharesPerRequest * this.#most }
+    return new Promise((resolve) => {
+      this.#queue.push(resolve, entry, limits)?.(false)
+      this.schedule()
+    })
+  }
+
+  /** Has the queue served in the next turn of the event loop, if anything waits. */
+  schedule(): void {
+    if (this.#queue.size > 0) this.#scheduleTurn()
+  }
+
+  #scheduleTurn(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    setImmediate(() => {
+      this.#isScheduled = false
+      this.#begun = 0
+      while (this.#begun < together && this.#hasSlot) {
+        const notify = this.#queue.shift()
+        if (!notify) break
+        this.#take()
+        notify(true)
+      }
+    })
   }
 }

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 
 /** Makes and recognises the server's own secrets; storage sees only their hashes. */
 export interface MintedSecrets {
@@ -16,6 +16,10 @@ export interface MintedSecrets {
   noticeFor(browser: string, text: string): string
   /** The text, or undefined when it was not made for this browser. */
   readNotice(value: string, browser: string): string | undefined
+  /** An encrypted text that makes a browser known. */
+  sealKnown(browser: string, text: string): string
+  /** The text, or undefined if this server did not encrypt it for this browser. */
+  openKnown(value: string, browser: string): string | undefined
 }
 
 /** SHA-256 as base64url: how secrets are looked up. */
@@ -47,5 +51,35 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
     readCsrf: (value, browser) => untagged('csrf', browser, value),
     noticeFor: (browser, text) => tagged('notice', browser, text),
     readNotice: (value, browser) => untagged('notice', browser, value),
+    ...createSeal(createHmac('sha256', secret).update('known\n').digest()),
+  }
+}
+
+/** Bytes of AES-256-GCM. */
+const lengths = { nonce: 12, tag: 16 }
+
+function createSeal(key: Uint8Array): Pick<MintedSecrets, 'sealKnown' | 'openKnown'> {
+  return {
+    sealKnown(browser, text) {
+      const nonce = randomBytes(lengths.nonce)
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(browser))
+      return Buffer.concat([nonce, cipher.update(text), cipher.final(), cipher.getAuthTag()]).toString('base64url')
+    },
+    openKnown(value, browser) {
+      const bytes = Buffer.from(value, 'base64url')
+      const end = bytes.length - lengths.tag
+      if (end <= lengths.nonce) return undefined
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, lengths.nonce))
+        .setAAD(Buffer.from(browser))
+        .setAuthTag(bytes.subarray(end))
+      const text = decipher.update(bytes.subarray(lengths.nonce, end))
+      try {
+        decipher.final()
+        return text.toString()
+      } catch {
+        // Its tag does not fit: Node has no code for that.
+        return undefined
+      }
+    },
   }
 }

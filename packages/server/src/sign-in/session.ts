@@ -1,6 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { cookieOf } from '../http/cookies.js'
 import type { Visit } from '../http/visit.js'
+import { knownBrowserAge } from '../load/known-callers.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session } from '../storage/storage.js'
 
@@ -26,7 +27,12 @@ export async function startSession(
   const idHash = hashSecret(session)
   await storage.createSession({ idHash, userId, idleSeconds, lifetime, most, amr, authTime, ip, userAgent })
   await storage.rememberDevice({ userId, browserHash })
-  return [...visit.newCookies, cookieOf(context, 'session', session, lifetime)]
+  const known = context.knownCallers.sealFor({ browser: visit.browser, userId, ip })
+  return [
+    ...visit.newCookies,
+    cookieOf(context, 'session', session, lifetime),
+    cookieOf(context, 'known', known, knownBrowserAge),
+  ]
 }
 
 /** Ends the session of a browser. Returns the cookies to set. */

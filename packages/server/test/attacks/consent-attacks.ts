@@ -711,9 +711,16 @@ export const consentAttacks: readonly Attack[] = [
         const rest = (age: number) => `; Max-Age=${age}; Path=/; HttpOnly${secure ? '; Secure' : ''}; SameSite=Lax`
         const name = (role: string) => (secure ? `__Host-countersign-${role}` : `countersign-auth-server-${role}`)
         expect(cookieAttributes(first)).toEqual([name('browser') + rest(400 * 86_400)])
-        expect(cookieAttributes(signedIn)).toEqual([name('session') + rest(14 * 86_400)])
+        expect(cookieAttributes(signedIn)).toEqual([
+          name('session') + rest(14 * 86_400),
+          name('known') + rest(30 * 86_400),
+        ])
         const values = [...user.cookies.values()]
-        expect(values).toEqual([expect.stringMatching(/^aabr_[\w-]{43}$/), expect.stringMatching(/^aasn_[\w-]{43}$/)])
+        expect(values).toEqual([
+          expect.stringMatching(/^aabr_[\w-]{43}$/),
+          expect.stringMatching(/^aasn_[\w-]{43}$/),
+          expect.stringMatching(/^[\w-]{80,}$/),
+        ])
         return signedIn
       }
     },

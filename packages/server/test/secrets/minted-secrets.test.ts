@@ -41,6 +41,21 @@ describe('minted secrets', () => {
     expect(secrets.readCsrf(value, 'browser-1')).toBeUndefined()
   })
 
+  it('opens what it sealed in the same browser only, and shows nothing of it', () => {
+    const known = secrets.sealKnown('browser-1', 'text ~ 192.0.2.1')
+    expect(secrets.openKnown(known, 'browser-1')).toBe('text ~ 192.0.2.1')
+    expect(secrets.openKnown(known, 'browser-2')).toBeUndefined()
+    expect(known).not.toBe(secrets.sealKnown('browser-1', 'text ~ 192.0.2.1'))
+    expect(Buffer.from(known, 'base64url').toString('latin1')).not.toContain('192')
+    expect(createMintedSecrets(new Uint8Array(32).fill(2)).openKnown(known, 'browser-1')).toBeUndefined()
+    for (let at = 0; at < known.length; at++) {
+      const changed = known.slice(0, at) + (known[at] === 'A' ? 'B' : 'A') + known.slice(at + 1)
+      if (!Buffer.from(changed, 'base64url').equals(Buffer.from(known, 'base64url')))
+        expect(secrets.openKnown(changed, 'browser-1'), changed).toBeUndefined()
+      expect(secrets.openKnown(known.slice(0, at), 'browser-1')).toBeUndefined()
+    }
+  })
+
   it('hashes to 43 characters of base64url', () => {
     expect(hashSecret('abc')).toBe('ungWv48Bz-pBQUDeXa4iI7ADYaOWF3qctBD_YfIAFa0')
   })

@@ -19,6 +19,7 @@ export interface AuthTokenAnswer {
 export async function issueAuthToken(context: ServerContext, subject: AuthTokenSubject): Promise<AuthTokenAnswer> {
   const { agent, resource, issue, user } = subject
   const { scope, identity } = contentOf(context, subject)
+  context.knownCallers.noteAgent(agent)
   const claims: AuthTokenClaims = {
     iss: context.issuer,
     aud: resource,

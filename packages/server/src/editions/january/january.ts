@@ -45,7 +45,7 @@ export const januaryServer: ServerEdition = {
     }
     return { ...metadata }
   },
-  beginsAnew: (path, body) =>
+  startsNew: (path, body) =>
     path === tokenPath && new URLSearchParams(body).get('request_type') === requestTypeOfConsent,
   endpoints(context) {
     const form = (judge: FormEndpoint) => ({ POST: (request: ProgramRequest) => signedForm(context, request, judge) })

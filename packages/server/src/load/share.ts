@@ -1,0 +1,107 @@
+import { LinkedRing, RingNode } from './linked-ring.js'
+
+/** After how many items that go first one that yields gets a turn. */
+const turnsPerYielding = 7
+
+/** One share of a queue: items, or the shares inside it. It exists while it holds something. */
+export class Share<T> {
+  /** Items in it and in the shares inside it. */
+  held = 0
+  readonly #key: string
+  readonly #parent: Share<T> | undefined
+  readonly #inside = new Map<string, Share<T>>()
+  /** The shares inside, in the order of their turns. */
+  readonly #turns = new LinkedRing<Share<T>>()
+  /** The shares inside by how many items they hold. */
+  readonly #bySize: LinkedRing<Share<T>>[] = []
+  #largest = 0
+  readonly #turn = new RingNode<Share<T>>(this)
+  readonly #size = new RingNode<Share<T>>(this)
+  readonly #items = new LinkedRing<T>()
+  readonly #yielding = new LinkedRing<T>()
+  #turnsSinceYielding = 0
+
+  constructor(key: string, parent: Share<T> | undefined) {
+    this.#key = key
+    this.#parent = parent
+  }
+
+  /** Of the shares inside, one that holds most. */
+  get fullest(): Share<T> | undefined {
+    return this.#bySize[this.#largest]?.first
+  }
+
+  get hasYielding(): boolean {
+    return !this.#yielding.isEmpty
+  }
+
+  inside(key: string): Share<T> | undefined {
+    return this.#inside.get(key)
+  }
+
+  /** The share inside with that key. A new one must be given an item at once. */
+  open(key: string): Share<T> {
+    return this.#inside.get(key) ?? new Share(key, this)
+  }
+
+  append(item: T, yields: boolean): void {
+    const items = yields ? this.#yielding : this.#items
+    items.append(new RingNode(item))
+    for (let share: Share<T> | undefined = this; share; share = share.#parent) share.#resize(1)
+  }
+
+  /** Passes the turn to the next share inside; undefined if this share has items instead. */
+  takeTurn(): Share<T> | undefined {
+    const { first } = this.#turns
+    if (first) {
+      first.#turn.remove()
+      this.#turns.append(first.#turn)
+    }
+    return first
+  }
+
+  /** Removes the item whose turn it is from a share that has items. */
+  removeNext(): T | undefined {
+    const isTurnOfYielding = this.#items.isEmpty || (this.hasYielding && this.#turnsSinceYielding >= turnsPerYielding)
+    this.#turnsSinceYielding = isTurnOfYielding ? 0 : this.#turnsSinceYielding + 1
+    const items = isTurnOfYielding ? this.#yielding : this.#items
+    return this.#removed(items.shift())
+  }
+
+  /** Removes the item that came last from a share that has items; of two, the one that yields. */
+  removeNewest(): T | undefined {
+    const items = this.hasYielding ? this.#yielding : this.#items
+    return this.#removed(items.pop())
+  }
+
+  #removed(item: T | undefined): T | undefined {
+    for (let share: Share<T> | undefined = this; share; share = share.#parent) share.#resize(-1)
+    return item
+  }
+
+  #resize(change: 1 | -1): void {
+    this.held += change
+    const parent = this.#parent
+    if (!parent) return
+    if (change === 1 && this.held === 1) {
+      parent.#inside.set(this.#key, this)
+      parent.#turns.append(this.#turn)
+    }
+    if (this.held === 0) {
+      parent.#inside.delete(this.#key)
+      this.#turn.remove()
+    }
+    parent.#sort(this)
+  }
+
+  /** Puts a share inside that gained or lost one item among those of its size. */
+  #sort(share: Share<T>): void {
+    const { held } = share
+    share.#size.remove()
+    if (held > 0) {
+      this.#bySize[held] ??= new LinkedRing()
+      this.#bySize[held].append(share.#size)
+    }
+    if (held > this.#largest || this.#bySize[this.#largest]?.isEmpty) this.#largest = held
+  }
+}
