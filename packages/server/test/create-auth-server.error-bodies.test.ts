@@ -265,20 +265,25 @@ async function openScene(breakdown: Breakdown, onError: (error: unknown) => void
   }
 }
 
-async function aliceId({ storage }: Stage): Promise<string> {
-  return (await storage.findCredential('alice'))?.user.id ?? ''
+async function readAlice({ storage }: Stage): Promise<{ userId: string; credentialRevision: number }> {
+  const { user } = (await storage.findCredential('alice')) ?? {}
+  return { userId: user?.id ?? '', credentialRevision: user?.credentialRevision ?? 0 }
 }
 
 async function addPasskey(stage: Stage): Promise<void> {
-  const userId = await aliceId(stage)
-  await stage.storage.removePasskey({ userId, credentialId: passkey })
-  await stage.storage.addPasskey({ userId, credentialId: passkey, publicKey: new Uint8Array(32), counter: 0 })
+  await stage.storage.removePasskey({ ...(await readAlice(stage)), credentialId: passkey })
+  await stage.storage.addPasskey({
+    ...(await readAlice(stage)),
+    credentialId: passkey,
+    publicKey: new Uint8Array(32),
+    counter: 0,
+  })
 }
 
 async function resetPassword({ stage, alice }: Scene): Promise<void> {
   const keepSession = secretHash(alice.browser.cookies.get('__Host-countersign-session') ?? '')
   const passwordHash = await hashPassword(people.alice.password)
-  await stage.storage.setPasswordHash({ userId: await aliceId(stage), passwordHash, keepSession })
+  await stage.storage.setPasswordHash({ ...(await readAlice(stage)), passwordHash, keepSession })
 }
 
 /** What requests before left to be done between requests: it asks the storage, too. */

@@ -8,7 +8,7 @@ import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
-import { clearedSession, endSession, renewSession } from '../sign-in/session.js'
+import { clearedSession, endSession, renewSession, signInChanged } from '../sign-in/session.js'
 import type { AccountHandler } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
@@ -73,36 +73,47 @@ const changePassword: AccountHandler = async (context, visit) => {
   const weak = passwordProblem(fresh, username)
   if (weak) return passwordPage(context, visit, `new_${weak}`)
   if (fresh === password) return passwordPage(context, visit, 'new_password_same')
-  await context.storage.setPasswordHash({
+  const credentialRevision = await context.storage.setPasswordHash({
     userId,
+    credentialRevision: check.user.credentialRevision,
     passwordHash: await context.passwords.hash(fresh),
     keepSession: sessionHash,
   })
+  if (credentialRevision === undefined) throw signInChanged(visit)
   await context.storage.rememberDevice({ userId, browserHash })
-  return secured(context, visit, { what: 'password_changed', newCookies: await renewSession(context, visit) })
+  return secured(context, visit, {
+    what: 'password_changed',
+    newCookies: await renewSession(context, visit, { credentialRevision }),
+  })
 }
 
 const registerPasskey: AccountHandler = async (context, visit) => {
   const added = await addPasskey(context, visit)
-  return added ? secured(context, visit, { what: 'passkey_added' }) : securityPage(context, visit, 'passkey_failed')
+  if (added === 'changed') throw signInChanged(visit)
+  return added === 'added'
+    ? secured(context, visit, { what: 'passkey_added' })
+    : securityPage(context, visit, 'passkey_failed')
 }
 
 const removePasskey: AccountHandler = async (context, visit) => {
   const credentialId = visit.form.get('passkey') ?? ''
-  if (!(await context.storage.removePasskey({ userId: visit.session.user.id, credentialId })))
-    throw new PageError('not_found', { retry: accountPaths.agents })
+  const { id: userId, credentialRevision } = visit.session.user
+  const removed = await context.storage.removePasskey({ userId, credentialRevision, credentialId })
+  if (removed === 'changed') throw signInChanged(visit)
+  if (removed === 'unknown') throw new PageError('not_found', { retry: accountPaths.agents })
   return secured(context, visit, { what: 'passkey_removed' })
 }
 
 const closeAccount: AccountHandler = async (context, visit) => {
-  const { id, username } = visit.session.user
+  const { id: userId, username, credentialRevision } = visit.session.user
   const credential = await context.storage.findCredential(username)
   if (credential) {
     const check = await checkPassword(context, visit, { username, password: visit.form.get('password') ?? '' })
     if (check.outcome !== 'right')
       return closePage(context, visit, check.outcome === 'wrong' ? 'wrong_password' : 'throttled')
   }
-  await context.storage.closeAccount(id)
+  const closed = await context.storage.closeAccount({ userId, credentialRevision })
+  if (!closed) throw signInChanged(visit)
   return signedOut(context, visit, 'account_closed')
 }
 

@@ -9,7 +9,7 @@ import type { ReauthenticationPage } from '../pages/models.js'
 import { renderReauthentication } from '../pages/reauthentication-page.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
-import { isFresh, renewSession } from '../sign-in/session.js'
+import { isFresh, type ProvedUser, renewSession, signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import { accountWay } from '../sign-in/way.js'
 import type { AccountHandler } from './account-handler.js'
@@ -62,15 +62,20 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
   const { form, session } = visit
   const { id, username } = session.user
   const returnTo = localPath(form.get('return_to'))
+  let proved: ProvedUser
   if (form.get('action') === 'passkey') {
     const shown = await verifyPasskey(context, visit)
     if (shown?.id !== id) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+    proved = shown
   } else {
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {
       return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: check.retryAfter })
     }
     if (check.outcome === 'wrong') return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+    proved = check.user
   }
-  return seeOther(returnTo, await renewSession(context, visit))
+  const cookies = await renewSession(context, visit, proved)
+  if (cookies.length === 0) throw signInChanged({ path: returnTo })
+  return seeOther(returnTo, cookies)
 }

@@ -2,12 +2,13 @@ import type { ServerContext } from '../context.js'
 import { seeOther, withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { viewerOf } from '../http/viewer-of.js'
-import type { SignedInVisit, Visit } from '../http/visit.js'
+import { inSession, type SignedInVisit, type Visit } from '../http/visit.js'
 import type { ConsentPage } from '../pages/models.js'
 import { grantable } from '../policy/permissions.js'
+import { denialOf } from '../policy/policy.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { checkPassword } from '../sign-in/check-password.js'
-import { renewSession } from '../sign-in/session.js'
+import { renewSession, signInChanged } from '../sign-in/session.js'
 import type { AuthRequest, DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { allowing } from './allowing-rate.js'
@@ -15,7 +16,7 @@ import { extension } from './extension.js'
 import { type DecisionTerms, decisionFacts, decisionTerms } from './facts.js'
 import { newHandle } from './handle.js'
 import { linkWay, requireStored } from './link.js'
-import { outcomeResponse } from './outcome.js'
+import { answerUnlessOpen, outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
 import { tellDecision } from './tell-decision.js'
 
@@ -28,9 +29,9 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (decider instanceof Response) return decider
   const { person, stored } = decider
   const terms = await decisionTerms(context, person, stored)
-  const isOpen = stored.status === 'open'
-  const stopped = isOpen ? await stopBeforeAllowing(context, person, { link, stored, terms }) : undefined
+  const stopped = await stopBeforeAllowing(context, person, { link, stored, terms })
   if (stopped) return stopped
+  requirePermitted(context, stored)
   const duration = terms.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? terms.preset
   const outcome = await context.storage.decideRequest({
     decision: 'allow',
@@ -38,12 +39,12 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     handle: newHandle(context, stored.id),
     grantLifetime: duration === 'until-removed' ? null : duration,
     remembered: terms.mayRemember && (duration === 'until-removed' || duration > rememberedFrom),
-    attempt: isOpen ? allowing(context, person.session.user.id) : undefined,
+    attempt: allowing(context, person.session.user.id),
     ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
-  if (isOpen) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
-  const renewed = isOpen && terms.askPassword ? await renewSession(context, visit) : []
+  if (outcome.first) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
+  const renewed = terms.askPassword ? await renewSession(context, visit, person.session.user) : []
   return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
 }
 
@@ -59,7 +60,7 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
     ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
-  if (stored.status === 'open') tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
+  if (outcome.first) tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
   return outcomeResponse(context, visit, outcome.request)
 }
 
@@ -68,17 +69,24 @@ interface Decider {
   stored: AuthRequest
 }
 
-/** Who decides, and on what: an open request is decided by the person who was shown it, where they were. */
+/** Who decides, and on what: an open request, by the user who was shown it, where they were. A decided one is answered again. */
 async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
   const { session, browserHash } = visit
   const stored = await requireStored(context, link, visit)
   if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const decider = { person: { ...visit, session }, stored }
-  // Before anything is judged: what is judged must be what the storage decides on.
+  const answered = await answerUnlessOpen(context, visit, stored)
+  if (answered) return answered
   const isHere = stored.browserHash === browserHash
-  if (stored.status !== 'open' || (isHere && stored.userId === session.user.id)) return decider
+  if (isHere && stored.userId === session.user.id) return decider
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
+}
+
+/** The operator's policy as it is now: a proof takes time, and no verb of the storage knows the policy. */
+function requirePermitted({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): void {
+  const denied = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
+  if (denied) throw new PageError('policy_forbids', { agent, cause: denied })
 }
 
 /** What must come before an Allow: the operator's consent, and a proof of who allows it. */
@@ -103,25 +111,18 @@ async function stopBeforeAllowing(
   return undefined
 }
 
-function decisionBy({ form, session, browserHash }: SignedInVisit, { tokenHash }: ConsentLink, stored: AuthRequest) {
-  return {
-    tokenHash,
-    found: stored,
-    browserHash,
-    userId: session.user.id,
-    revision: readRevision(form) ?? stored.revision,
-  }
+function decisionBy(person: SignedInVisit, { tokenHash }: ConsentLink, stored: AuthRequest) {
+  return { tokenHash, judged: stored, ...inSession(person), revision: readRevision(person.form) ?? stored.revision }
 }
 
 /** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
 export async function extend(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
-  const { session, browserHash } = visit
+  const { session } = visit
   if (!session) return seeOther(link.path)
   requirePagePerson(context, visit, link)
   const outcome = await context.storage.extendRequest({
     tokenHash: link.tokenHash,
-    browserHash,
-    userId: session.user.id,
+    ...inSession({ ...visit, session }),
     seconds: extension.seconds,
     maxExtensions: extension.times,
   })
@@ -161,6 +162,9 @@ const decideRefusals: Refusals<Exclude<ReasonOf<DecideOutcome>, 'too_often'>> = 
   other_browser: () => turnAway('request_other_session'),
   other_user: (context, visit, link) => {
     throw accountChanged(context, visit, linkWay(link))
+  },
+  user_changed: (_context, _visit, link) => {
+    throw signInChanged(link)
   },
   not_open: () => turnAway('request_used'),
   // The page no longer shows what is stored: show it as it is now.

@@ -3,7 +3,8 @@ import type { Context } from 'hono'
 import type { ServerContext } from '../context.js'
 import { withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { type Arrival, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
+import { type Arrival, inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
+import { signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
@@ -47,13 +48,13 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   const bound = await context.storage.bindRequest({
     tokenHash: link.tokenHash,
     found: stored,
-    browserHash: visit.browserHash,
-    userId: person.session.user.id,
+    ...inSession(person),
     state: link.state ?? null,
   })
   if (bound.outcome === 'bound') {
     return consentPageAt(context, person, { link, request: bound.request, facts })
   }
+  if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
   // Decided or run out between the two reads: look again.
   const again = await answerUnlessOpen(context, visit, await requireStored(context, link))
@@ -70,8 +71,7 @@ async function allowRemembered(
   const { user } = visit.session
   const outcome = await context.storage.allowRemembered({
     tokenHash: link.tokenHash,
-    browserHash: visit.browserHash,
-    userId: user.id,
+    ...inSession(visit),
     state: link.state ?? null,
     grantId,
     handle: newHandle(context, stored.id),

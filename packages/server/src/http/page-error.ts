@@ -44,6 +44,7 @@ export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   redirect_mismatch: 400,
   csrf: 403,
   account_changed: 409,
+  sign_in_changed: 409,
   bad_form: 400,
   not_found: 404,
   method_not_allowed: 405,

@@ -6,7 +6,7 @@ import type { ServerContext } from '../context.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { AuthRequest, Session } from '../storage/storage.js'
+import type { AuthRequest, InSession, Session } from '../storage/storage.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
 import { isOfOtherSession, viewerOf } from './viewer-of.js'
@@ -66,6 +66,11 @@ export interface Visit {
 
 /** A visit of somebody who is signed in. */
 export type SignedInVisit = Visit & { session: Session }
+
+/** Whose decision an action of a signed-in visit is, for the storage: the user as they were read with their session. */
+export function inSession({ browserHash, session: { user } }: SignedInVisit): InSession {
+  return { browserHash, userId: user.id, credentialRevision: user.credentialRevision }
+}
 
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 

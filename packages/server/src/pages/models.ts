@@ -253,6 +253,7 @@ export interface ProblemPage extends PageFrame {
     | 'redirect_mismatch'
     | 'csrf'
     | 'account_changed'
+    | 'sign_in_changed'
     | 'bad_form'
     | 'not_found'
     | 'method_not_allowed'

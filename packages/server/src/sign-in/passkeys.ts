@@ -5,6 +5,7 @@ import type { PasskeySettings, ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
+import type { AddedPasskey } from '../storage/passkeys/passkey-storage.js'
 import { StorageError, type User } from '../storage/storage.js'
 import { parseCredential } from './parse-credential.js'
 
@@ -75,12 +76,12 @@ export async function verifyPasskey(context: ServerContext, visit: Visit): Promi
   return used ? found.user : undefined
 }
 
-/** Adds the passkey that answered a challenge of ours; false when it did not, or is registered already. */
-export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<boolean> {
+/** Adds the passkey that answered a challenge of ours; `refused` when it did not. */
+export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<AddedPasskey | 'refused'> {
   const { user } = visit.session
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'registration')
-  if (!response) return false
+  if (!response) return 'refused'
   const { verifyRegistrationResponse } = await loadWebauthn()
   const verified = await orUndefined<VerifiedRegistrationResponse>(() =>
     verifyRegistrationResponse({
@@ -91,11 +92,12 @@ export async function addPasskey(context: ServerContext, visit: SignedInVisit): 
       expectedRPID,
     }),
   )
-  if (!verified?.verified || !verified.registrationInfo) return false
+  if (!verified?.verified || !verified.registrationInfo) return 'refused'
   const { id: credentialId, publicKey, counter, transports } = verified.registrationInfo.credential
   const name = (visit.form.get('name') ?? '').trim().slice(0, 60)
   return context.storage.addPasskey({
     userId: user.id,
+    credentialRevision: user.credentialRevision,
     credentialId,
     publicKey,
     counter,

@@ -8,7 +8,7 @@ import type { Visit } from '../http/visit.js'
 import type { IdentityProviderClient } from '../identity-providers/identity-provider.js'
 import { ProviderFailure, providerProblemOf } from '../identity-providers/provider-problem.js'
 import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
-import { renewSession, startSession } from './session.js'
+import { renewSession, signInChanged, startSession } from './session.js'
 import type { SignInProblem } from './sign-in-page-at.js'
 
 /** A sign-in at a provider that came to nothing: the sign-in page is shown again, on the way to `returnTo`. */
@@ -53,9 +53,14 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   }
   const session =
     state.again && visit.session?.user.id === user.id
-      ? await renewSession(context, visit)
+      ? await renewSession(context, visit, user)
       : // What the provider does not say is not taken for a sign-in just now.
-        await startSession(context, visit, { userId: user.id, amr: ['oidc'], authTime: proved.authTime ?? 0 })
+        await startSession(
+          context,
+          { ...visit, path: returnTo },
+          { user, amr: ['oidc'], authTime: proved.authTime ?? 0 },
+        )
+  if (session.length === 0) throw signInChanged({ path: returnTo })
   return seeOther(returnTo, [...session, ...cookies])
 }
 

@@ -1,9 +1,10 @@
 import type { ServerContext } from '../context.js'
 import { cookieOf } from '../http/cookies.js'
+import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { knownBrowserAge } from '../load/known-callers.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { Session } from '../storage/storage.js'
+import type { Session, User } from '../storage/storage.js'
 
 /**
  * Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Who signs in
@@ -13,19 +14,32 @@ import type { Session } from '../storage/storage.js'
 export async function startSession(
   context: ServerContext,
   visit: Visit,
-  { userId, amr, authTime }: { userId: string; amr: Session['amr']; authTime?: number },
+  { user, amr, authTime }: { user: ProvedUser; amr: Session['amr']; authTime?: number },
 ): Promise<readonly string[]> {
+  const { id: userId, credentialRevision } = user
   const { storage, lifetimes, maxSessions: most } = context
   const { browserHash, ip, userAgent } = visit
   if (authTime === undefined && visit.session?.user.id === userId) {
-    const renewed = await renewSession(context, visit, amr)
+    const renewed = await renewSession(context, visit, { credentialRevision, amr })
     if (renewed.length > 0) return renewed
   }
-  if (visit.sessionHash !== undefined) await storage.endSession(visit.sessionHash)
   const session = context.secrets.random('aasn_')
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
-  await storage.createSession({ idHash, userId, idleSeconds, lifetime, most, amr, authTime, ip, userAgent })
+  const started = await storage.createSession({
+    idHash,
+    userId,
+    credentialRevision,
+    replaces: visit.sessionHash,
+    idleSeconds,
+    lifetime,
+    most,
+    amr,
+    authTime,
+    ip,
+    userAgent,
+  })
+  if (!started) throw signInChanged(visit)
   await storage.rememberDevice({ userId, browserHash })
   const known = context.knownCallers.sealFor({ browser: visit.browser, userId, ip })
   return [
@@ -46,16 +60,27 @@ export function clearedSession(context: ServerContext): string {
   return cookieOf(context, 'session', '', 0)
 }
 
-/** The same session under a new id, after the person proved again who they are. Returns the cookies to set. */
+/** What a proof was accepted for: the user as they were read with the credential that was checked. */
+export type ProvedUser = Pick<User, 'id' | 'credentialRevision'>
+
+/** How the user signs in changed, or they signed out, after their proof or session was read: it counts for nothing. */
+export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
+  return new PageError('sign_in_changed', { retry: path })
+}
+
+/**
+ * The same session under a new id, after the user proved again who they are. Returns the cookies to set; none when the
+ * session has ended, or the user is not as they were when their proof was checked.
+ */
 export async function renewSession(
   context: ServerContext,
   { sessionHash }: Visit,
-  amr?: Session['amr'],
+  { credentialRevision, amr }: { credentialRevision: number; amr?: Session['amr'] },
 ): Promise<readonly string[]> {
   if (sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')
   const newIdHash = hashSecret(session)
-  const renewed = await context.storage.reauthenticate({ idHash: sessionHash, newIdHash, amr })
+  const renewed = await context.storage.reauthenticate({ idHash: sessionHash, newIdHash, credentialRevision, amr })
   return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }
 

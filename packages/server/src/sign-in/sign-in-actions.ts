@@ -23,14 +23,14 @@ export const signIn: SignInAction = async (context, visit, way) => {
     return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
   if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
-  return seeOther(way.path, await startSession(context, visit, { userId: check.user.id, amr: ['pwd'] }))
+  return seeOther(way.path, await startSession(context, visit, { user: check.user, amr: ['pwd'] }))
 }
 
 /** `action=passkey` */
 export const signInWithPasskey: SignInAction = async (context, visit, way) => {
   const user = await verifyPasskey(context, visit)
   if (!user) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
-  return seeOther(way.path, await startSession(context, visit, { userId: user.id, amr: ['webauthn'] }))
+  return seeOther(way.path, await startSession(context, visit, { user, amr: ['webauthn'] }))
 }
 
 /** `action=sign-up` */
@@ -53,7 +53,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
       email,
       passwordHash: await context.passwords.hash(password),
     })
-    return seeOther(way.path, await startSession(context, visit, { userId: user.id, amr: ['pwd'] }))
+    return seeOther(way.path, await startSession(context, visit, { user, amr: ['pwd'] }))
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
     if (!problem) throw error

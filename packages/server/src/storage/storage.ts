@@ -37,6 +37,7 @@ export type {
   BindOutcome,
   DecideOutcome,
   ExtendOutcome,
+  InSession,
   NewAuthRequest,
   NewHandle,
   RequestBinding,

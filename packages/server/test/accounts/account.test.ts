@@ -118,6 +118,7 @@ describe('what belongs to somebody else', () => {
     const credential = await stage.storage.findCredential('alice')
     await stage.storage.addPasskey({
       userId: credential?.user.id ?? '',
+      credentialRevision: credential?.user.credentialRevision ?? 0,
       credentialId: 'alices-passkey',
       publicKey: new Uint8Array(32),
       counter: 0,

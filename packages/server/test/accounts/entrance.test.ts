@@ -145,11 +145,17 @@ describe('being signed in in many browsers', () => {
     'with limits.sessions %s, is at most %d at once: the oldest ends, and the person is told',
     async (sessions, most) => {
       const stage = await opened({ limits: { sessions } })
-      const userId = (await stage.storage.findCredential('alice'))?.user.id ?? ''
+      const { id: userId = '', credentialRevision = 0 } = (await stage.storage.findCredential('alice'))?.user ?? {}
       const first = await signedIn(stage)
       for (let more = 2; more <= most; more += 1) {
         stage.clock.now += 1
-        await stage.storage.createSession({ ...longSession, idHash: secretHash(`${more}`), userId, most })
+        await stage.storage.createSession({
+          ...longSession,
+          idHash: secretHash(`${more}`),
+          userId,
+          credentialRevision,
+          most,
+        })
       }
       expect(await first.open('/account')).toMatchObject({ status: 200 })
       stage.clock.now += 1

@@ -92,12 +92,17 @@ describe('A20: an agent that somebody allowed once', () => {
     for (let person = from; person < from + people; person++) {
       const asked = await crowd.ask(agent, `198.51.100.${person % 250}`)
       const { request_token: requestToken } = (await asked.json()) as { request_token: string }
-      const { id: userId } = await crowd.storage.createUser({ username: `person${person}`, passwordHash: 'none' })
-      const bound = { tokenHash: hashOf(requestToken), browserHash: hashOf('a browser'), userId }
-      const { request } = await crowd.storage.bindRequest({ ...bound, state: null })
+      const { id: userId, credentialRevision } = await crowd.storage.createUser({
+        username: `person${person}`,
+        passwordHash: 'none',
+      })
+      const bound = { tokenHash: hashOf(requestToken), browserHash: hashOf('a browser'), userId, credentialRevision }
+      const { request: judged } = await crowd.storage.bindRequest({ ...bound, state: null })
+      if (!judged) throw new Error('the request is bound')
       const decided = await crowd.storage.decideRequest({
         ...bound,
-        revision: request?.revision ?? 0,
+        judged,
+        revision: judged.revision,
         decision: 'allow',
         handle: { handleHash: hashOf(randomUUID()), handleLifetime: 60 },
         grantLifetime: 3600,

@@ -358,6 +358,7 @@ async function sessionOf(stage: Stage, userId: string): Promise<string> {
   await stage.storage.createSession({
     idHash: secretHash(secret),
     userId,
+    credentialRevision: (await stage.storage.findUser(userId))?.credentialRevision ?? 0,
     idleSeconds: 86_400,
     lifetime: 86_400,
     most: 50,

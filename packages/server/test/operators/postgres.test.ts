@@ -88,7 +88,7 @@ describe('the manual on PostgreSQL', () => {
       status: 1,
       stderr: expect.stringContaining('pg_dump'),
     })
-    expect((await before.run('doctor', { env })).stdout).toContain('schema 1')
+    expect((await before.run('doctor', { env })).stdout).toContain('schema 2')
   })
 })
 

@@ -13,6 +13,7 @@ const retried = new Set<ProblemPage['code']>([
   'not_found',
   'request_allowed',
   'account_changed',
+  'sign_in_changed',
   'temporarily_unavailable',
   'server_error',
 ])

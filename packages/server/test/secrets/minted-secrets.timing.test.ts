@@ -113,8 +113,15 @@ it('O05: no time tells a session id that is nearly right from any other', settin
 })
 
 async function openSession(storage: Storage): Promise<string> {
-  const { id: userId } = await storage.createUser({ username: 'alice', passwordHash: 'hash' })
+  const { id: userId, credentialRevision } = await storage.createUser({ username: 'alice', passwordHash: 'hash' })
   const id = secrets.random('aasn_')
-  await storage.createSession({ idHash: hashSecret(id), userId, idleSeconds: 3600, lifetime: 3600, most: 50 })
+  await storage.createSession({
+    idHash: hashSecret(id),
+    userId,
+    credentialRevision,
+    idleSeconds: 3600,
+    lifetime: 3600,
+    most: 50,
+  })
   return id
 }

@@ -3,7 +3,7 @@ import Database from 'better-sqlite3'
 import type { Storage, User } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, test } from 'vitest'
-import { freshHash, newRequest, newUser, nonceClaim, times } from './fixtures.js'
+import { asRead, freshHash, newRequest, newUser, nonceClaim, times } from './fixtures.js'
 import { temporaryFile } from './temporary-file.js'
 
 /** What a file may grow by with each consent, once pages of all tables and indexes are in it. */
@@ -36,11 +36,13 @@ async function consent(storage: Storage, agent: string, user: User): Promise<voi
   const asked = { agent, agentJkt: display.agent.jkt, tokenHash, display, maxOpen: 1000 }
   await storage.claimNonce(nonceClaim({ agent, network }))
   await storage.createAuthRequest(newRequest({ ...asked, redirectUri: `${agent}/callback` }))
-  await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: freshHash() })
+  const { request: judged } = await storage.bindRequest({ tokenHash, browserHash, ...asRead(user), state: freshHash() })
+  if (!judged) throw new Error('the request is bound')
   const decided = await storage.decideRequest({
     tokenHash,
     browserHash,
-    userId: user.id,
+    ...asRead(user),
+    judged,
     revision: 0,
     decision: 'allow',
     handle: { handleHash: code, handleLifetime: 60 },

@@ -44,6 +44,17 @@ export async function newUser(storage: Storage, username = `user-${freshHash()}`
   return storage.createUser({ username, passwordHash: '$argon2id$of-a-password' })
 }
 
+/** A user as they were read, for what is done on a proof of theirs or in their session. */
+export function asRead({ id, credentialRevision }: User): { userId: string; credentialRevision: number } {
+  return { userId: id, credentialRevision }
+}
+
+/** A user as they are now, by their id. */
+export async function readNow(storage: Storage, userId: string): Promise<ReturnType<typeof asRead>> {
+  const user = await storage.findUser(userId)
+  return { userId, credentialRevision: user?.credentialRevision ?? 0 }
+}
+
 export interface BoundRequest {
   user: User
   tokenHash: string
@@ -58,10 +69,12 @@ export async function boundRequest(
   person?: User,
 ): Promise<BoundRequest> {
   const user = person ?? (await newUser(storage))
+  const read = await readNow(storage, user.id)
   const request = newRequest(changes)
   await storage.createAuthRequest(request)
-  const binding = { tokenHash: request.tokenHash, browserHash: freshHash(), userId: user.id, state: null }
-  await storage.bindRequest(binding)
+  const binding = { tokenHash: request.tokenHash, browserHash: freshHash(), ...read, state: null }
+  const bound = await storage.bindRequest(binding)
+  if (bound.outcome !== 'bound') throw new Error(`expected bound, got ${bound.reason}`)
   return {
     user,
     tokenHash: request.tokenHash,
@@ -69,7 +82,8 @@ export async function boundRequest(
     decision: {
       tokenHash: request.tokenHash,
       browserHash: binding.browserHash,
-      userId: user.id,
+      ...read,
+      judged: bound.request,
       revision: 0,
       decision: 'allow',
       handle: { handleHash: freshHash(), handleLifetime: 60 },

@@ -3,8 +3,8 @@ import type { Storage } from 'countersign-server'
 type AuthRequest = Awaited<ReturnType<Storage['createAuthRequest']>>
 
 /**
- * The same storage, asked as pages ask it: whoever binds or decides a request hands on how it was when they last read it
- * here, which may be long ago.
+ * The same storage, called as pages call it: who binds a request passes it on as it was last read here, which may be
+ * long ago.
  */
 export function readBefore(storage: Storage): Storage {
   const read = new Map<string, AuthRequest>()
@@ -25,6 +25,5 @@ export function readBefore(storage: Storage): Storage {
       remember(binding.tokenHash, bound.request)
       return bound
     },
-    decideRequest: (decision) => storage.decideRequest({ ...decision, found: read.get(decision.tokenHash) }),
   }
 }

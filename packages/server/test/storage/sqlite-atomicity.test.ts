@@ -8,6 +8,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import {
   agent,
   allowedRequest,
+  asRead,
   boundRequest,
   freshHash,
   hashOf,
@@ -41,15 +42,15 @@ async function preparedFile() {
   const path = join(folder, 'auth.db')
   const storage = sqliteStorage(path, options)
   const person = await newUser(storage, 'alice')
-  const session = { idHash: hashOf('kept'), userId: person.id, idleSeconds: 300, lifetime: 300, most: 1 }
-  const { id: sessionId } = await storage.createSession(session)
+  const session = { idHash: hashOf('kept'), ...asRead(person), idleSeconds: 300, lifetime: 300, most: 1 }
+  const sessionId = (await storage.createSession(session))?.id ?? ''
   const allowed = await allowedRequest(storage, {}, {}, person)
   const bound = await boundRequest(storage, {}, person)
   const asked = newRequest()
   await storage.createAuthRequest(asked)
   const remembered = await rememberedGrant(storage, {}, {}, person)
   const refreshed = await refreshable(storage, { delegate: 'laptop' }, {}, person)
-  const passkey = { userId: person.id, credentialId: 'kept', counter: 5 }
+  const passkey = { ...asRead(person), credentialId: 'kept', counter: 5 }
   await storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) })
   const key = { kid: 'kept', purpose: 'sign', alg: 'EdDSA', private: 'sealed', publicJwk: {}, state: 'next' } as const
   await storage.addKey(key)
@@ -62,8 +63,8 @@ async function preparedFile() {
   const verbs: Readonly<Record<string, (storage: Storage) => Promise<unknown>>> = {
     createUser: (to) => newUser(to, 'new'),
     setUserStatus: (to) => to.setUserStatus(person.id, 'disabled'),
-    setPasswordHash: (to) => to.setPasswordHash({ userId: person.id, passwordHash: 'new' }),
-    closeAccount: (to) => to.closeAccount(person.id),
+    setPasswordHash: (to) => to.setPasswordHash({ ...asRead(person), passwordHash: 'new' }),
+    closeAccount: (to) => to.closeAccount(asRead(person)),
     exportUser: (to) => to.exportUser(person.id),
     createFederatedUser: (to) => to.createFederatedUser({ ...identity, username: 'alice' }),
     linkFederated: (to) => to.linkFederated({ ...identity, userId: person.id }),
@@ -71,7 +72,8 @@ async function preparedFile() {
     endSession: (to) => to.endSession(hashOf('kept')),
     endSessionById: (to) => to.endSessionById({ userId: person.id, id: sessionId }),
     endSessions: (to) => to.endSessions({ userId: person.id }),
-    reauthenticate: (to) => to.reauthenticate({ idHash: hashOf('kept'), newIdHash: hashOf('new') }),
+    reauthenticate: (to) =>
+      to.reauthenticate({ idHash: hashOf('kept'), newIdHash: hashOf('new'), credentialRevision: 0 }),
     addPasskey: (to) => to.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
     'usePasskey, forward': (to) => to.usePasskey({ ...passkey, counter: 6 }),
     'usePasskey, back': (to) => to.usePasskey({ ...passkey, counter: 4 }),

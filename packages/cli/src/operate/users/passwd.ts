@@ -18,8 +18,8 @@ export const usersPasswd: Run = async (options, terminal, name) => {
   const user = await inStorage(flags, terminal, async ({ storage }) => {
     const person = await findPerson(storage, name)
     const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal, person.username))
-    if (!(await storage.setPasswordHash({ userId: person.id, passwordHash, by })))
-      throw new CommandError(`The account ${name} is closed.`)
+    const revision = await storage.setPasswordHash({ userId: person.id, passwordHash, by })
+    if (revision === undefined) throw new CommandError(`The account ${name} is closed.`)
     return person
   })
   const done = `${user.username} has a new password, and is signed out everywhere.\n`

@@ -54,6 +54,13 @@ export const enProblems: Record<ProblemPage['code'], Problem> = {
     explanation: () => phrase`The page you answered was made for a different account, so we didn’t use your answer.`,
     advice: () => phrase`Continue with this account, or sign in to the other one.`,
   },
+  sign_in_changed: {
+    heading: 'Your sign-in changed',
+    explanation: () =>
+      phrase`While we were working on this, you signed out, or the way you sign in was changed. We didn’t go ahead.`,
+    advice: () => phrase`Try again. If you didn’t change anything, check your account’s security page.`,
+    retry: 'Try again',
+  },
   bad_form: {
     heading: 'Something in the form wasn’t right',
     explanation: () => phrase`A part of it was missing, or wasn’t what we expected. We didn’t use it.`,

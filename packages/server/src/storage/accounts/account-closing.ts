@@ -5,13 +5,15 @@ import { revokeGrants } from '../grants/grants.js'
 import { removeSessions } from '../sessions/sessions.js'
 import { closedUsername } from './accounts.js'
 import { foldUsername } from './fold-username.js'
-import { lockUser } from './users.js'
+import type { AsRead } from './user.js'
+import { lockUser, raiseCredentialRevision } from './users.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
-export async function closeAccount(unit: Unit, userId: string): Promise<boolean> {
+export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
+  const { userId, credentialRevision } = closing
   const user = await lockUser(unit, userId, 'alone')
-  if (!user || user.closed_at !== null) return false
+  if (!user || user.closed_at !== null || user.credential_revision !== credentialRevision) return false
   const { db, now } = unit
   const username = closedUsername(userId)
   await db
@@ -26,6 +28,7 @@ export async function closeAccount(unit: Unit, userId: string): Promise<boolean>
     })
     .where('id', '=', user.id)
     .execute()
+  await raiseCredentialRevision(unit, user.id)
   await revokeGrants(unit, { userId, by: 'account.closed' })
   await removeSessions(unit, user.id)
   for (const table of belongings) await db.deleteFrom(table).where('user_id', '=', user.id).execute()

@@ -2,7 +2,7 @@ import type { RecordedEvent } from '../audit/audit-storage.js'
 import type { GrantUsage, ListedGrant } from '../grants/grant-storage.js'
 import type { Passkey } from '../passkeys/passkey-storage.js'
 import type { ListedSession } from '../sessions/session-storage.js'
-import type { User } from './user.js'
+import type { AsRead, User } from './user.js'
 
 /**
  * People, their passwords and the identities they have elsewhere. User names are compared after NFKC and lower-casing,
@@ -29,16 +29,17 @@ export interface AccountStorage {
    */
   setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
   /**
-   * Replaces the password, or sets the first one, ends all other sessions and forgets the known devices. False for nobody
-   * or a closed account.
+   * Replaces the password, or sets the first one, ends all other sessions and forgets the known devices. Resolves with
+   * the new credential revision. Undefined, and nothing happens: there is no such user, their account is closed, or it
+   * is not as the user's own change was judged.
    */
-  setPasswordHash(change: PasswordChange): Promise<boolean>
+  setPasswordHash(change: PasswordChange): Promise<number | undefined>
   /**
    * Ends an account for good: removes its grants and refresh tokens, sessions, password, passkeys, identities
    * elsewhere and known devices, abandons its open requests, and forgets name and e-mail address. The id stays in the
-   * audit. True the first time only.
+   * audit. True the first time only; false, and nothing happens, for a user who is not as they were read.
    */
-  closeAccount(userId: string): Promise<boolean>
+  closeAccount(user: AsRead): Promise<boolean>
   /** Everything kept about a person, without secrets and key material; leaves an audit row. */
   exportUser(userId: string): Promise<UserExport | undefined>
 
@@ -80,15 +81,16 @@ export interface UserFilter {
   after?: string | undefined
 }
 
-export interface PasswordChange {
+interface NewPassword {
   userId: string
   /** An encoded password hash, never a password. */
   passwordHash: string
-  /** The session, by the hash of its id, that goes on. */
+  /** The session, by the hash of its id, that stays. */
   keepSession?: string | undefined
-  /** Who changes it, for the audit; absent: the person. */
-  by?: string | undefined
 }
+
+/** A change by an operator, named for the audit, or by the user, as they were read when their old password was checked. */
+export type PasswordChange = NewPassword & ({ by: string } | (AsRead & { by?: undefined }))
 
 export interface FederatedIdentity {
   issuer: string

@@ -10,12 +10,12 @@ import type { NewUser, PasswordChange, StoredPassword, UserFilter } from './acco
 import { foldUsername } from './fold-username.js'
 import type { User } from './user.js'
 import { usernameSkeletons } from './username-skeletons.js'
-import { type FoundUser, lockUser, toUser, userIdOf, users } from './users.js'
+import { type FoundUser, lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from './users.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
-  await setPassword(unit, created.id, user.passwordHash)
+  await setPassword(unit, created.id, { passwordHash: user.passwordHash, isAdded: true })
   await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
   return toUser(created)
 }
@@ -85,11 +85,16 @@ function isClosedUsername(username: string): boolean {
   return /^closed-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(foldUsername(username))
 }
 
-async function setPassword({ db }: Unit, userId: number, passwordHash: string): Promise<void> {
+async function setPassword(
+  { db, now }: Unit,
+  userId: number,
+  { passwordHash, isAdded }: { passwordHash: string; isAdded: boolean },
+): Promise<void> {
+  const replaced = { password_hash: passwordHash, ...(isAdded ? { added_at: now } : {}) }
   await db
     .insertInto('credential')
-    .values({ user_id: userId, password_hash: passwordHash })
-    .onConflict((conflict) => conflict.column('user_id').doUpdateSet({ password_hash: passwordHash }))
+    .values({ user_id: userId, password_hash: passwordHash, added_at: now })
+    .onConflict((conflict) => conflict.column('user_id').doUpdateSet(replaced))
     .execute()
 }
 
@@ -136,6 +141,7 @@ export async function setUserStatus(
   if (user.status === status) return true
   const disabledAt = status === 'disabled' ? unit.now : null
   await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
+  await raiseCredentialRevision(unit, user.id)
   if (status === 'disabled') await removeSessions(unit, user.id)
   await writeEvent(unit, {
     event: status === 'disabled' ? 'user.disabled' : 'user.enabled',
@@ -145,11 +151,12 @@ export async function setUserStatus(
   return true
 }
 
-export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<boolean> {
+export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
   const { userId, passwordHash, keepSession, by } = change
-  const user = await lockUser(unit, userId, 'alone')
-  if (!user || user.closed_at !== null) return false
-  await setPassword(unit, user.id, passwordHash)
+  const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return undefined
+  await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
+  const revision = await raiseCredentialRevision(unit, user.id)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
   const ended = await removeSessions(unit, user.id, keepSession)
   await writeEvent(unit, {
@@ -157,5 +164,5 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
     userId: user.id,
     data: { sessionsEnded: ended, ...doneBy(by) },
   })
-  return true
+  return revision
 }

@@ -4,7 +4,7 @@ import type { Statement, Unit } from '../engines/engine.js'
 import type { FederatedIdentity, LinkedIdentity, NewFederatedUser } from './account-storage.js'
 import { addUser } from './accounts.js'
 import type { User } from './user.js'
-import { lockUser, toUser, userIdOf, users } from './users.js'
+import { lockUser, raiseCredentialRevision, toUser, userIdOf, users } from './users.js'
 
 export async function findFederatedUser(statement: Statement, identity: FederatedIdentity): Promise<User | undefined> {
   const row = await findRow(statement, identity)
@@ -51,9 +51,10 @@ export async function linkFederated(
   await unit.exclusive(identityLock(link))
   const known = await findFederatedUser(unit, link)
   if (known) return known.id === link.userId ? 'linked' : 'taken'
-  const user = await lockUser(unit, link.userId)
+  const user = await lockUser(unit, link.userId, 'alone')
   if (!user || user.closed_at !== null) return 'unknown_user'
   await insertIdentity(unit, link, user.id)
+  await raiseCredentialRevision(unit, user.id)
   await writeEvent(unit, { event: 'identity.linked', userId: user.id, data: { issuer: link.issuer } })
   return 'linked'
 }

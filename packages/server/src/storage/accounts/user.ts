@@ -8,4 +8,16 @@ export interface User {
   /** The opaque subject in tokens (W18): random, never derived from the name. */
   sub: string
   createdAt: number
+  /**
+   * Raised by whatever changes how the user signs in (password, passkeys, linked identities, status) and by every
+   * sign-out. A verb that acts on a proof of the user, or in their session, refuses any other than the one it is given.
+   */
+  credentialRevision: number
+}
+
+/** A user as they were read when a proof or a session of theirs was accepted. */
+export interface AsRead {
+  userId: string
+  /** The user's credential revision then; any other is refused. */
+  credentialRevision: number
 }

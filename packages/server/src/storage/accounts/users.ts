@@ -1,7 +1,8 @@
-import { sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
-import type { User } from './user.js'
+import type { Tables } from '../engines/tables.js'
+import type { AsRead, User } from './user.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
   const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()
@@ -22,10 +23,33 @@ export async function holdPerson(unit: Unit, userId: string): Promise<void> {
   await unit.lockRows('alone', userIdOf(unit, userId))
 }
 
-export async function isActive(unit: Unit, userId: string): Promise<boolean> {
-  const active = await userIdOf(unit, userId).where('disabled_at', 'is', null).executeTakeFirst()
+/** Whether a user is active, and their credential revision is still the one that was read. */
+export async function isUnchanged(unit: Unit, { userId, credentialRevision }: AsRead): Promise<boolean> {
+  const active = await userIdOf(unit, userId)
+    .where('disabled_at', 'is', null)
+    .where('credential_revision', '=', credentialRevision)
+    .executeTakeFirst()
   return active !== undefined
 }
+
+/** Locks a user for a change of how they sign in. Undefined: they are not active, or not as they were read. */
+export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
+  const user = await lockUser(unit, userId, 'alone')
+  return user?.status === 'active' && user.credential_revision === credentialRevision ? user : undefined
+}
+
+/** Makes verbs refuse whatever was read of a user before. Locks their row, if there is one, and returns the new revision. */
+export async function raiseCredentialRevision({ db }: Unit, user: IdOfUser): Promise<number | undefined> {
+  const raised = await db
+    .updateTable('app_user')
+    .set((e) => ({ credential_revision: e('credential_revision', '+', 1) }))
+    .where('id', '=', user)
+    .returning('credential_revision')
+    .executeTakeFirst()
+  return raised?.credential_revision
+}
+
+type IdOfUser = number | SelectQueryBuilder<Tables, 'session', { id: number }>
 
 /** A person as they stay to the end of the transaction: their status is changed after it at the earliest. */
 export async function lockUser(
@@ -43,6 +67,7 @@ export function users({ db }: Pick<Parts, 'db'>) {
   return db
     .selectFrom('app_user as u')
     .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.created_at', 'u.closed_at', 'u.sub'])
+    .select('u.credential_revision')
     .select(sql<'active' | 'disabled'>`case when u.disabled_at is null then 'active' else 'disabled' end`.as('status'))
 }
 
@@ -57,5 +82,6 @@ export function toUser(row: Omit<FoundUser, 'id'>): User {
     status: row.closed_at === null ? row.status : 'closed',
     sub: idText(row.sub),
     createdAt: row.created_at,
+    credentialRevision: row.credential_revision,
   }
 }

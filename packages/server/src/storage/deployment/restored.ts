@@ -4,6 +4,10 @@ import type { EndedByRestore } from './deployment-storage.js'
 
 export async function endRestored(unit: Unit, by: string): Promise<EndedByRestore> {
   const { db, now } = unit
+  await db
+    .updateTable('app_user')
+    .set((e) => ({ credential_revision: e('credential_revision', '+', 1) }))
+    .execute()
   const sessions = await db.deleteFrom('session').where('idle_expires_at', '>', now).executeTakeFirst()
   // A request may have been decided since: its code, which is made from its id, would work a second time.
   const requests = await db

@@ -48,6 +48,8 @@ export interface UserRow {
   disabled_at: number | null
   /** Set for good; such a person is disabled too. */
   closed_at: number | null
+  /** Raised by whatever changes how the user signs in, and by every sign-out. */
+  credential_revision: Generated<number>
 }
 
 export interface UsernameSkeletonRow {
@@ -60,6 +62,8 @@ export interface CredentialRow {
   user_id: number
   /** As the password hashing encodes it. */
   password_hash: string
+  /** When a first password was set, or an operator set one; the user's own changes keep it. 0: before this was recorded. */
+  added_at: Generated<number>
 }
 
 export interface FederatedIdentityRow {

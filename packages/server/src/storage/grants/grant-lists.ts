@@ -30,7 +30,7 @@ export function usedGrants({ db, clock }: Parts) {
     .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
     .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
-    .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at'])
+    .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at', 'u.credential_revision'])
     .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
 }
@@ -97,8 +97,7 @@ export function lockingGrants(strength: LockStrength, how?: HowLocked) {
 /** Whose grant it is. */
 export function personOf(row: UsedGrantRow): User {
   const status = row.disabled_at === null ? 'active' : 'disabled'
-  const { user: public_id, joined_at: created_at, username, email, display_name, closed_at, sub } = row
-  return toUser({ public_id, username, email, display_name, created_at, closed_at, sub, status })
+  return toUser({ ...row, public_id: row.user, created_at: row.joined_at, status })
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {

@@ -1,8 +1,8 @@
-import type { User } from '../accounts/user.js'
+import type { AsRead, User } from '../accounts/user.js'
 
 export interface PasskeyStorage {
-  /** Adds a passkey to an active person. False when the credential is registered already, with whomever. */
-  addPasskey(passkey: NewPasskey): Promise<boolean>
+  /** Adds a passkey to an active user. `taken`: the credential is registered already, to any user. */
+  addPasskey(passkey: NewPasskey): Promise<AddedPasskey>
   /** Oldest first. */
   listPasskeys(userId: string): Promise<Passkey[]>
   /** A passkey with its key and its person, whatever their status. */
@@ -12,11 +12,20 @@ export interface PasskeyStorage {
    * somebody may have copied the key (WebAuthn §6.1.1). False for an unknown credential.
    */
   usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
-  removePasskey(passkey: { userId: string; credentialId: string }): Promise<boolean>
+  removePasskey(passkey: PasskeyRemoval): Promise<RemovedPasskey>
 }
 
-export interface NewPasskey {
-  userId: string
+/** `changed`: the user is not as they were read. */
+export type AddedPasskey = 'added' | 'taken' | 'changed'
+
+/** `changed`: the user is not as they were read; `unknown`: they have no such passkey. */
+export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
+
+export interface PasskeyRemoval extends AsRead {
+  credentialId: string
+}
+
+export interface NewPasskey extends AsRead {
   /** base64url */
   credentialId: string
   /** COSE */

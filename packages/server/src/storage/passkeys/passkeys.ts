@@ -1,14 +1,21 @@
-import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
+import { lockAsRead, raiseCredentialRevision, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import type { PasskeyRow } from '../engines/tables.js'
-import type { FoundPasskey, NewPasskey, Passkey } from './passkey-storage.js'
+import type {
+  AddedPasskey,
+  FoundPasskey,
+  NewPasskey,
+  Passkey,
+  PasskeyRemoval,
+  RemovedPasskey,
+} from './passkey-storage.js'
 
-export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<boolean> {
+export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
   const { db, now } = unit
   const { credentialId, publicKey, counter, transports = [], name } = passkey
-  const user = await lockUser(unit, passkey.userId)
-  if (user?.status !== 'active') throw new TypeError('a passkey needs an active user')
+  const user = await lockAsRead(unit, passkey)
+  if (!user) return 'changed'
   const added = await db
     .insertInto('passkey')
     .values({
@@ -24,9 +31,10 @@ export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<boole
     .onConflict((conflict) => conflict.column('credential_id').doNothing())
     .returning('credential_id')
     .executeTakeFirst()
-  if (!added) return false
+  if (!added) return 'taken'
+  await raiseCredentialRevision(unit, user.id)
   await writeEvent(unit, { event: 'passkey.added', userId: user.id, data: { credentialId } })
-  return true
+  return 'added'
 }
 
 export async function listPasskeys(statement: Statement, userId: string): Promise<Passkey[]> {
@@ -74,19 +82,19 @@ export async function usePasskey(unit: Unit, use: { credentialId: string; counte
   return false
 }
 
-export async function removePasskey(
-  unit: Unit,
-  { userId, credentialId }: { userId: string; credentialId: string },
-): Promise<boolean> {
+export async function removePasskey(unit: Unit, { credentialId, ...owner }: PasskeyRemoval): Promise<RemovedPasskey> {
+  const user = await lockAsRead(unit, owner)
+  if (!user) return 'changed'
   const removed = await unit.db
     .deleteFrom('passkey')
     .where('credential_id', '=', credentialId)
-    .where('user_id', '=', userIdOf(unit, userId))
+    .where('user_id', '=', user.id)
     .returning('user_id')
     .executeTakeFirst()
-  if (!removed) return false
-  await writeEvent(unit, { event: 'passkey.removed', userId: removed.user_id, data: { credentialId } })
-  return true
+  if (!removed) return 'unknown'
+  await raiseCredentialRevision(unit, user.id)
+  await writeEvent(unit, { event: 'passkey.removed', userId: user.id, data: { credentialId } })
+  return 'removed'
 }
 
 function toPasskey(row: Omit<PasskeyRow, 'user_id' | 'public_key'>): Passkey {

@@ -1,4 +1,4 @@
-import { holdPerson, isActive, lockUser } from '../accounts/users.js'
+import { isUnchanged, lockAsRead } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
@@ -25,37 +25,42 @@ import {
   bindingRefusal,
   boundRefusal,
   type FoundRequest,
+  findAuthRequest,
   lockRequest,
   requestParties,
   toAuthRequest,
+  type UserAsRead,
 } from './requests.js'
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
   const status = decision.decision === 'allow' ? 'allowed' : 'denied'
-  const { found, attempt } = decision
+  const { judged, attempt } = decision
   const wait = attempt && (await waitAfter(unit, attempt))
   if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
-  if (found && !decisionRefusal(found, decision)) {
-    const [row] = await foundDecision(unit, {
+  if (!decisionRefusal(judged, decision)) {
+    const [row] = await judgedDecision(unit, {
       token_hash: hashBytes(decision.tokenHash),
       status,
       browser_hash: hashBytes(decision.browserHash),
       user: idBytes(decision.userId),
-      revision: decision.revision,
+      credential_revision: decision.credentialRevision,
+      revision: judged.revision,
+      expires_at: judged.expiresAt,
     })
-    if (row) return carryOut(unit, row, found, { status, ...decision })
+    if (row) return carryOut(unit, row, judged, { status, ...decision })
   }
-  if (status === 'allowed') await holdPerson(unit, decision.userId)
-  const row = await lockRequest(unit, decision.tokenHash)
-  if (!row) return { outcome: 'refused', reason: 'unknown' }
-  const request = toAuthRequest(row)
+  return refuseDecision(unit, decision)
+}
+
+/** The recorded outcome, or why a decision was not recorded. */
+async function refuseDecision(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
+  const request = await findAuthRequest(unit, decision.tokenHash)
+  if (!request) return { outcome: 'refused', reason: 'unknown' }
   const recorded = recordedDecision(request, decision)
   if (recorded) return recorded
   const reason = decisionRefusal(request, decision)
   if (reason) return { outcome: 'refused', reason }
-  if (!(await isActive(unit, decision.userId))) return { outcome: 'refused', reason: 'other_user' }
-  await recordDecision(unit, row, status)
-  return carryOut(unit, row, request, { status, ...decision })
+  return { outcome: 'refused', reason: (await isUnchanged(unit, decision)) ? 'changed' : 'user_changed' }
 }
 
 /** Gives what was decided, and says so. */
@@ -107,16 +112,16 @@ type DecidedRow = Pick<
   'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
 >
 
-interface FoundDecision {
+interface JudgedDecision extends UserAsRead {
   token_hash: Uint8Array
   status: 'allowed' | 'denied'
   browser_hash: Uint8Array
-  user: Uint8Array
   revision: number
+  expires_at: number
 }
 
-/** Decides a request that is open as it was found, while its person stays as they are. */
-const foundDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<FoundDecision>) =>
+/** Decides a request that is open as it was judged, and locks its user. */
+const judgedDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
   db
     .updateTable('auth_request')
     .set({ status: decision.status, decided_at: clock })
@@ -124,8 +129,9 @@ const foundDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', '=', decision.browser_hash)
-    .where('user_id', '=', (e) => locking(activeUser(e, decision.user), { app_user: 'alone' }))
+    .where('user_id', '=', (e) => locking(activeUser(e, decision), { app_user: 'alone' }))
     .where('revision', '=', decision.revision)
+    .where('expires_at', '=', decision.expires_at)
     .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
 )
 
@@ -165,7 +171,7 @@ function decided(
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
   const wait = permission.attempt && (await waitAfter(unit, permission.attempt))
   if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
-  const person = await lockUser(unit, permission.userId)
+  const person = await lockAsRead(unit, permission)
   const row = await lockRequest(unit, permission.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }
   const request = toAuthRequest(row)
@@ -173,7 +179,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   if (recorded) return recorded
   const reason = bindingRefusal(request, permission)
   if (reason) return { outcome: 'refused', reason }
-  const kept = person?.status === 'active' ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
+  const kept = person ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
   if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
     return { outcome: 'refused', reason: 'not_covered' }
   const bound = await bind(unit, row, permission)

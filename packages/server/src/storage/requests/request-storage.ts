@@ -1,3 +1,4 @@
+import type { AsRead } from '../accounts/user.js'
 import type { AgentSighting } from '../agents/agent-storage.js'
 import type { OfSignedRequest } from '../nonces/signed-request.js'
 import type { Session } from '../sessions/session-storage.js'
@@ -27,7 +28,9 @@ export interface RequestStorage {
   extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
   /**
    * Records what a person decided: the status, the grant, the handle and the audit rows in one transaction.
-   * A second decision, whatever it says, returns the recorded one (attacks C09). A remembered grant takes the place of
+   * A second decision, whatever it says, returns the recorded one (attacks C09). `changed`: the request is not as
+   * it was judged, or the user was shown another revision; `user_changed`: the user is not as they were read with their
+   * session. A remembered grant takes the place of
    * the one before, which gives it its refresh tokens and those of its permissions that have not ended; each keeps its
    * own end, or the new one where that is later (W27).
    */
@@ -117,12 +120,15 @@ export interface ViewedRequest {
   session: Session | undefined
 }
 
-export interface RequestBinding {
+/** By whom something is done with a request: a user as read with their session, in a browser. */
+export interface InSession extends AsRead {
+  browserHash: string
+}
+
+export interface RequestBinding extends InSession {
   tokenHash: string
   /** The request, where it was just read: what is the rule is then done without reading it again. */
   found?: AuthRequest | undefined
-  browserHash: string
-  userId: string
   state: string | null
 }
 
@@ -130,22 +136,23 @@ export type BindOutcome =
   | { outcome: 'bound'; request: AuthRequest }
   | {
       outcome: 'refused'
-      reason: 'unknown' | 'expired' | 'other_browser' | 'not_open'
+      reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'user_changed'
       /** As it is, where that browser may know. */
       request?: AuthRequest | undefined
     }
 
-export interface RequestExtension {
+export interface RequestExtension extends InSession {
   tokenHash: string
-  browserHash: string
-  userId: string
   seconds: number
   maxExtensions: number
 }
 
 export type ExtendOutcome =
   | { outcome: 'extended'; expiresAt: number; extensions: number }
-  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'limit' }
+  | {
+      outcome: 'refused'
+      reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'limit'
+    }
 
 /** What the transport of the answer gives out, and takes back once; absent where it needs none. */
 export interface NewHandle {
@@ -155,12 +162,11 @@ export interface NewHandle {
   handleLifetime: number
 }
 
-export interface RequestDecision {
+export interface RequestDecision extends InSession {
   tokenHash: string
-  /** The request, where it was just read: what is the rule is then done without reading it again. */
-  found?: AuthRequest | undefined
-  browserHash: string
-  userId: string
+  /** The request as it was read and judged: a decision is recorded only while it still has this status, revision and end. */
+  judged: AuthRequest
+  /** The revision that the user was shown. */
   revision: number
   decision: 'allow' | 'deny'
   /** What an Allow is answered with. */
@@ -188,7 +194,10 @@ interface TooOften {
 
 export type DecideOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
-  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'not_open' | 'changed' }
+  | {
+      outcome: 'refused'
+      reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'changed'
+    }
   | TooOften
 
 export interface RememberedPermission extends RequestBinding {

@@ -1,5 +1,5 @@
-import { type ExpressionBuilder, type RawBuilder, type SqlBool, sql } from 'kysely'
-import { isActive, userIdOf } from '../accounts/users.js'
+import { type ExpressionBuilder, type SqlBool, sql } from 'kysely'
+import { isUnchanged, userIdOf } from '../accounts/users.js'
 import { agentBlocked, markSeen, noteTraits } from '../agents/agents.js'
 import { internResource } from '../agents/identifiers.js'
 import { type Happening, writeEvent } from '../audit/audit.js'
@@ -15,6 +15,7 @@ import type {
   AuthRequestStatus,
   BindOutcome,
   ExtendOutcome,
+  InSession,
   NewAuthRequest,
   RequestBinding,
   RequestExtension,
@@ -180,20 +181,21 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   const request = toAuthRequest(row)
   const reason = bindingRefusal(request, binding)
   if (reason) return { outcome: 'refused', reason, request: reason === 'other_browser' ? undefined : request }
-  if (!(await isActive(unit, binding.userId))) return { outcome: 'refused', reason: 'unknown' }
+  if (!(await isUnchanged(unit, binding))) return { outcome: 'refused', reason: 'user_changed' }
   return { outcome: 'bound', request: await bind(unit, row, binding) }
 }
 
 /** Binds a request that was found unbound, if it still is. */
 async function bindFound(
   unit: Unit,
-  { found, tokenHash, browserHash, userId, state }: RequestBinding,
+  { found, tokenHash, browserHash, userId, credentialRevision, state }: RequestBinding,
 ): Promise<AuthRequest | undefined> {
   if (found?.status !== 'open' || found.browserHash !== null) return undefined
   const [bound] = await firstBinding(unit, {
     token_hash: hashBytes(tokenHash),
     browser_hash: hashBytes(browserHash),
     user: idBytes(userId),
+    credential_revision: credentialRevision,
     state,
   })
   if (!bound) return undefined
@@ -208,10 +210,9 @@ async function bindFound(
   }
 }
 
-interface FirstBinding {
+interface FirstBinding extends UserAsRead {
   token_hash: Uint8Array
   browser_hash: Uint8Array
-  user: Uint8Array
   state: string | null
 }
 
@@ -221,20 +222,31 @@ const firstBinding = keptQuery(({ db, clock }, binding: Placeholders<FirstBindin
     .set((e) => ({
       state: e.fn.coalesce(binding.state, 'state'),
       browser_hash: binding.browser_hash,
-      user_id: activeUser(e, binding.user),
+      user_id: activeUser(e, binding),
     }))
     .where('token_hash', '=', binding.token_hash)
     .where('status', '=', 'open')
     .where('expires_at', '>', clock)
     .where('browser_hash', 'is', null)
     .where('user_id', 'is', null)
-    .where((e) => e.exists(activeUser(e, binding.user)))
+    .where((e) => e.exists(activeUser(e, binding)))
     .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
 )
 
-/** The row of a person who may decide. */
-export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, user: RawBuilder<Uint8Array>) {
-  return e.selectFrom('app_user').select('id').where('public_id', '=', user).where('disabled_at', 'is', null)
+/** A user as they were read, in the database's terms. */
+export interface UserAsRead {
+  user: Uint8Array
+  credential_revision: number
+}
+
+/** The row of a user who may decide: they are active, and as they were read. */
+export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Placeholders<UserAsRead>) {
+  return e
+    .selectFrom('app_user')
+    .select('id')
+    .where('public_id', '=', by.user)
+    .where('disabled_at', 'is', null)
+    .where('credential_revision', '=', by.credential_revision)
 }
 
 function requireBound(user: number | null): number {
@@ -255,7 +267,7 @@ export function bindingRefusal(
 /** Why a browser and its user may do nothing with a request that is to be bound to them; undefined: they may. */
 export function boundRefusal(
   request: AuthRequest,
-  by: Pick<RequestBinding, 'browserHash' | 'userId'>,
+  by: Pick<InSession, 'browserHash' | 'userId'>,
 ): ReturnType<typeof bindingRefusal> | 'other_user' {
   const refusal = bindingRefusal(request, by)
   if (refusal) return refusal
@@ -294,6 +306,7 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
   const reason =
     boundRefusal(toAuthRequest(row), extension) ?? (row.extensions >= extension.maxExtensions ? 'limit' : undefined)
   if (reason) return { outcome: 'refused', reason }
+  if (!(await isUnchanged(unit, extension))) return { outcome: 'refused', reason: 'user_changed' }
   const extended = { expires_at: row.expires_at + extension.seconds, extensions: row.extensions + 1 }
   await unit.db.updateTable('auth_request').set(extended).where('id', '=', row.id).execute()
   const { expires_at: expiresAt, extensions } = extended

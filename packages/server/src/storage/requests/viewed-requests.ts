@@ -21,7 +21,13 @@ const viewed = keptQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessi
     )
     .leftJoin('app_user as v', (join) => join.onRef('v.id', '=', 'e.user_id').on('v.disabled_at', 'is', null))
     .select(['v.id as viewer_id', 'v.public_id as viewer', 'v.username', 'v.email', 'v.display_name', 'v.sub'])
-    .select(['v.created_at as viewer_since', 'v.closed_at', 'e.id as session_id', 'e.public_id as session'])
+    .select([
+      'v.created_at as viewer_since',
+      'v.closed_at',
+      'v.credential_revision',
+      'e.id as session_id',
+      'e.public_id as session',
+    ])
     .select(['e.authenticated_at', 'e.amr', 'e.expires_at as session_expires_at', 'e.idle_seconds', 'e.last_seen_at'])
     .select(parts.clock.as('read_at'))
     .where('r.token_hash', '=', by.tokenHash),

@@ -1,12 +1,13 @@
-import type { User } from '../accounts/user.js'
+import type { AsRead, User } from '../accounts/user.js'
 
 /** Signed-in browser sessions, found by the hash of their secret id; `id` is for lists and links. */
 export interface SessionStorage {
   /**
    * Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. Of the person's
-   * live sessions, the oldest end where there are more than `most`.
+   * live sessions, the oldest end where there are more than `most`. Undefined, and nothing happens: the user is not
+   * active, or not as they were when their proof was checked.
    */
-  createSession(session: NewSession): Promise<Session>
+  createSession(session: NewSession): Promise<Session | undefined>
   /** The live session of an active person, and marks it as seen (written at most once a minute). */
   findSession(idHash: string): Promise<Session | undefined>
   /** Ends a session; ending one that does not exist is no error. */
@@ -19,7 +20,8 @@ export interface SessionStorage {
   endSessions(of: { userId: string; exceptIdHash?: string | undefined }): Promise<number>
   /**
    * Records that the person of a live session has proved again who they are: the session gets a new secret id and
-   * `authTime` is now; its absolute end stays. The old secret id no longer works.
+   * `authTime` is now; its absolute end stays. The old secret id no longer works. Undefined, and nothing happens: the
+   * session has ended, or the user is not as they were when their proof was checked.
    */
   reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
 }
@@ -27,9 +29,10 @@ export interface SessionStorage {
 /** How a person proved who they are (RFC 8176, and `oidc`). */
 export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
 
-export interface NewSession {
+export interface NewSession extends AsRead {
   idHash: string
-  userId: string
+  /** The session, by the hash of its id, that the browser held before: it ends. */
+  replaces?: string | undefined
   idleSeconds: number
   lifetime: number
   /** How many live sessions the person may have, this one included. */
@@ -68,6 +71,8 @@ export interface ListedSession {
 export interface Reauthentication {
   idHash: string
   newIdHash: string
+  /** The user's credential revision when their proof was checked. */
+  credentialRevision: number
   /** @default as before */
   amr?: readonly AuthenticationMethod[] | undefined
 }

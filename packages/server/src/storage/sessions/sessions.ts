@@ -1,16 +1,18 @@
-import { lockUser, toUser, userIdOf, users } from '../accounts/users.js'
+import type { RawBuilder } from 'kysely'
+import { lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
-import type { Statement, Unit } from '../engines/engine.js'
+import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
 import { isUseDue } from '../usage/usage.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
 
-export async function createSession(unit: Unit, session: NewSession): Promise<Session> {
+export async function createSession(unit: Unit, session: NewSession): Promise<Session | undefined> {
   const { db, now } = unit
-  const user = await lockUser(unit, session.userId, 'alone')
-  if (user?.status !== 'active') throw new TypeError('a session needs an active user')
+  const user = await lockAsRead(unit, session)
+  if (!user) return undefined
+  if (session.replaces !== undefined) await removeSession(unit, session.replaces)
   const expiresAt = now + session.lifetime
   const authTime = Math.min(now, session.authTime ?? now)
   const made = await db
@@ -81,14 +83,21 @@ export function foundSession(row: LiveRow): FoundSession {
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
-const liveSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
-  users(parts)
+function liveSessions(parts: Parts, idHash: RawBuilder<Uint8Array>) {
+  return users(parts)
     .innerJoin('session as e', 'e.user_id', 'u.id')
     .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.expires_at'])
     .select(['e.idle_seconds', 'e.last_seen_at', parts.clock.as('read_at')])
     .where('e.id_hash', '=', idHash)
     .where('e.idle_expires_at', '>', parts.clock)
-    .where('u.disabled_at', 'is', null),
+    .where('u.disabled_at', 'is', null)
+}
+
+const liveSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) => liveSessions(parts, idHash))
+
+/** The same, locked with its user. */
+const lockedSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
+  parts.locking(liveSessions(parts, idHash), { u: 'shared', e: 'alone' }),
 )
 
 type LiveRow = Awaited<ReturnType<typeof liveSession>>[number]
@@ -104,6 +113,15 @@ function toSession(row: LiveRow): Session {
 }
 
 export async function endSession(unit: Unit, idHash: string): Promise<void> {
+  const { db } = unit
+  await raiseCredentialRevision(
+    unit,
+    db.selectFrom('session').select('user_id as id').where('id_hash', '=', hashBytes(idHash)),
+  )
+  await removeSession(unit, idHash)
+}
+
+async function removeSession(unit: Unit, idHash: string): Promise<void> {
   const ended = await unit.db
     .deleteFrom('session')
     .where('id_hash', '=', hashBytes(idHash))
@@ -138,14 +156,17 @@ export async function listSessions(
 }
 
 export async function endSessionById(unit: Unit, { userId, id }: { userId: string; id: string }): Promise<boolean> {
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user) return false
   const ended = await unit.db
     .deleteFrom('session')
-    .where('user_id', '=', userIdOf(unit, userId))
+    .where('user_id', '=', user.id)
     .where('public_id', '=', idBytes(id))
     .returning('user_id')
     .executeTakeFirst()
   if (!ended) return false
-  await writeEvent(unit, { event: 'session.ended', userId: ended.user_id, data: { session: id } })
+  await raiseCredentialRevision(unit, user.id)
+  await writeEvent(unit, { event: 'session.ended', userId: user.id, data: { session: id } })
   return true
 }
 
@@ -153,9 +174,11 @@ export async function endSessions(
   unit: Unit,
   { userId, exceptIdHash }: { userId: string; exceptIdHash?: string | undefined },
 ): Promise<number> {
-  const user = await lockUser(unit, userId)
-  const ended = user ? await removeSessions(unit, user.id, exceptIdHash) : 0
-  if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId: user?.id, data: { count: ended } })
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user) return 0
+  await raiseCredentialRevision(unit, user.id)
+  const ended = await removeSessions(unit, user.id, exceptIdHash)
+  if (ended > 0) await writeEvent(unit, { event: 'sessions.ended', userId: user.id, data: { count: ended } })
   return ended
 }
 
@@ -170,9 +193,8 @@ export async function removeSessions({ db }: Unit, userId: number, exceptIdHash?
 export async function reauthenticate(unit: Unit, renewal: Reauthentication): Promise<Session | undefined> {
   const { db, now } = unit
   const idHash = hashBytes(renewal.idHash)
-  await unit.lockRows('alone', db.selectFrom('session').select('id').where('id_hash', '=', idHash))
-  const [row] = await liveSession(unit, { idHash })
-  if (!row) return undefined
+  const [row] = await lockedSession(unit, { idHash })
+  if (!row || row.credential_revision !== renewal.credentialRevision) return undefined
   const amr = renewal.amr?.join(' ') ?? row.amr
   await db
     .updateTable('session')

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { newUser, times } from '../fixtures.js'
+import { asRead, newUser, times } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function auditContract(name: string, makeStorage: MakeStorage): void {
@@ -60,7 +60,7 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
         ].map((event) => [event, by]),
       )
       const bob = await newUser(storage, 'bob')
-      await storage.setPasswordHash({ userId: bob.id, passwordHash: 'new' })
+      await storage.setPasswordHash({ ...asRead(bob), passwordHash: 'new' })
       for (const { data } of await storage.listEvents({ userId: bob.id })) expect(data?.by).toBeUndefined()
     })
 

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   agent,
   allowedRequest,
+  asRead,
   boundRequest,
   freshHash,
   newUser,
@@ -70,7 +71,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const { storage } = world
       const user = await newUser(storage)
       const idHash = freshHash()
-      await storage.createSession({ idHash, userId: user.id, idleSeconds: 300, lifetime: 1000, most: 50 })
+      await storage.createSession({ idHash, ...asRead(user), idleSeconds: 300, lifetime: 1000, most: 50 })
       const open = await boundRequest(storage, {}, user)
       const allowed = await allowedRequest(storage, {}, {}, user)
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)
@@ -112,7 +113,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const foreign = await allowedRequest(storage, {}, {}, alice)
       expect(outcomeOf(await storage.redeemCode({ ...foreign.redemption, delegate: 'other' }))).toBe('foreign_delegate')
       const closing = await refreshable(storage)
-      await storage.closeAccount(closing.user.id)
+      await storage.closeAccount(asRead(closing.user))
       const disabled = await refreshable(storage)
       await storage.setUserStatus(disabled.user.id, 'disabled')
       await storage.recordAutonomousIssue({ ...byPolicy, agent })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { freshHash, newUser, times } from '../fixtures.js'
+import { asRead, freshHash, newUser, readNow, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 const publicKey = new Uint8Array([0, 1, 2, 255])
@@ -8,7 +8,7 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: passkeys`, makeStorage, (world) => {
     const added = async (counter = 0) => {
       const user = await newUser(world.storage)
-      const passkey = { userId: user.id, credentialId: freshHash(), publicKey, counter, name: 'Laptop' }
+      const passkey = { ...asRead(user), credentialId: freshHash(), publicKey, counter, name: 'Laptop' }
       await world.storage.addPasskey({ ...passkey, transports: ['internal', 'hybrid'] })
       return { user, credentialId: passkey.credentialId, passkey }
     }
@@ -23,7 +23,10 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
         createdAt: start,
         lastUsedAt: null,
       }
-      expect(await world.storage.findPasskey(credentialId)).toEqual({ user, passkey: { ...listed, publicKey } })
+      expect(await world.storage.findPasskey(credentialId)).toEqual({
+        user: { ...user, credentialRevision: 1 },
+        passkey: { ...listed, publicKey },
+      })
       expect(await world.storage.listPasskeys(user.id)).toEqual([listed])
       expect(await world.storage.findPasskey('unknown')).toBeUndefined()
     })
@@ -32,12 +35,12 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const { passkey } = await added()
       const other = await newUser(storage)
-      expect(await storage.addPasskey({ ...passkey, userId: other.id })).toBe(false)
+      expect(await storage.addPasskey({ ...passkey, ...asRead(other) })).toBe('taken')
       expect(await storage.listPasskeys(other.id)).toEqual([])
       expect(await storage.listEvents({ event: 'passkey.added' })).toHaveLength(1)
       await storage.setUserStatus(other.id, 'disabled')
-      const again = { ...passkey, userId: other.id, credentialId: freshHash() }
-      await expect(storage.addPasskey(again)).rejects.toThrow(TypeError)
+      const again = { ...passkey, ...(await readNow(storage, other.id)), credentialId: freshHash() }
+      expect(await storage.addPasskey(again)).toBe('changed')
     })
 
     test('of 20 parallel uses with one counter exactly one is taken, and the others are audited', async () => {
@@ -69,9 +72,12 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const { credentialId, user } = await added()
       const other = await newUser(storage)
-      expect(await storage.removePasskey({ userId: other.id, credentialId })).toBe(false)
-      expect(await storage.removePasskey({ userId: user.id, credentialId })).toBe(true)
-      expect(await storage.removePasskey({ userId: user.id, credentialId })).toBe(false)
+      expect(await storage.removePasskey({ ...asRead(other), credentialId })).toBe('unknown')
+      expect(await storage.removePasskey({ ...asRead(user), credentialId })).toBe('changed')
+      const now = await readNow(storage, user.id)
+      expect(await storage.removePasskey({ ...now, credentialId })).toBe('removed')
+      expect(await storage.removePasskey({ ...now, credentialId })).toBe('changed')
+      expect(await storage.removePasskey({ ...(await readNow(storage, user.id)), credentialId })).toBe('unknown')
       expect(await storage.listPasskeys(user.id)).toEqual([])
       expect(await storage.listEvents({ event: 'passkey.removed' })).toHaveLength(1)
     })

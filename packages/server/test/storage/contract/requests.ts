@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import {
   agent,
   allowedRequest,
+  asRead,
   boundRequest,
   eventNames,
   freshHash,
@@ -20,7 +21,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: extending requests`, makeStorage, (world) => {
     const extensible = async () => {
       const { tokenHash, binding, user } = await boundRequest(world.storage)
-      return { tokenHash, browserHash: binding.browserHash, userId: user.id, seconds: 600, maxExtensions: 10 }
+      return { tokenHash, browserHash: binding.browserHash, ...asRead(user), seconds: 600, maxExtensions: 10 }
     }
 
     test('a request remembers its prompt', async () => {
@@ -72,7 +73,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       })
       const session = {
         idHash: freshHash(),
-        userId: viewer.id,
+        ...asRead(viewer),
         idleSeconds: 300,
         lifetime: 1000,
         most: 5,
@@ -111,7 +112,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       ['has ended', ({ storage, sessionHash }) => storage.endSession(sessionHash)],
       ['was not used for too long', async ({ wait }) => wait(300)],
       ['is of a person who is disabled', ({ storage, viewer }) => storage.setUserStatus(viewer.id, 'disabled')],
-      ['is of an account that is closed', ({ storage, viewer }) => storage.closeAccount(viewer.id)],
+      ['is of an account that is closed', ({ storage, viewer }) => storage.closeAccount(asRead(viewer))],
     ])('is the request alone where the session %s, or is unknown', async (_why, change) => {
       const viewed = await viewing()
       const { storage, tokenHash } = viewed
@@ -172,7 +173,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
         permission: {
           tokenHash: request.tokenHash,
           browserHash: freshHash(),
-          userId: user.id,
+          ...asRead(user),
           state: 'state',
           grantId,
           handle: { handleHash: freshHash(), handleLifetime: 60 },
@@ -304,7 +305,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
         outcomeOf(await storage.allowRemembered({ ...permission, ...changes }))
       expect(await reason({ tokenHash: freshHash() })).toBe('unknown')
       const { tokenHash, browserHash } = permission
-      await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: null })
+      await storage.bindRequest({ tokenHash, browserHash, ...asRead(user), state: null })
       expect(await reason({ browserHash: hashOf('other') })).toBe('other_browser')
       world.now = start + 600
       expect(await reason()).toBe('expired')
@@ -318,11 +319,13 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       for (const denies of [false, true]) {
         const { permission, tokenHash, user } = await permitted()
         const { browserHash } = permission
-        await storage.bindRequest({ tokenHash, browserHash, userId: user.id, state: null })
+        const { request: judged } = await storage.bindRequest({ tokenHash, browserHash, ...asRead(user), state: null })
+        if (!judged) throw new Error('the request is bound')
         const decision = {
           tokenHash,
           browserHash,
-          userId: user.id,
+          ...asRead(user),
+          judged,
           revision: 0,
           decision: denies ? ('deny' as const) : ('allow' as const),
           handle: permission.handle,
@@ -350,7 +353,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const { permission, tokenHash, user } = await permitted()
       const before = await newUser(storage)
       const { browserHash } = permission
-      await storage.bindRequest({ tokenHash, browserHash, userId: before.id, state: null })
+      await storage.bindRequest({ tokenHash, browserHash, ...asRead(before), state: null })
       expect(await storage.allowRemembered(permission)).toMatchObject({
         outcome: 'allowed',
         request: { userId: user.id, revision: 1 },

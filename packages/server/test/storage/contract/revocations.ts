@@ -1,6 +1,6 @@
 import type { User } from 'countersign-server'
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, newUser, refreshable, rememberedGrant } from '../fixtures.js'
+import { agent, allowedRequest, asRead, newUser, readNow, refreshable, rememberedGrant } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function revocationContract(name: string, makeStorage: MakeStorage): void {
@@ -116,7 +116,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       expect(await listed()).toEqual({ ...nothing, revoked: [{ kind: 'sub', value: user.sub }] })
       await storage.setUserStatus(user.id, 'active')
       expect(await listed()).toEqual(nothing)
-      await storage.closeAccount(user.id)
+      await storage.closeAccount(await readNow(storage, user.id))
       expect(await listed()).toEqual({ ...nothing, revoked: [grant(grantId)] })
     })
 
@@ -133,7 +133,7 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
         revokedBefore: [{ sub: user.sub, at: start + 7 }],
       })
       expect((await listed(start + 1, { perPerson: 3 })).revokedBefore).toEqual([])
-      await world.storage.closeAccount(user.id)
+      await world.storage.closeAccount(asRead(user))
       expect((await listed(start, { perPerson: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
     })
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { freshHash, hashOf, newUser, times } from '../fixtures.js'
+import { freshHash, hashOf, newUser, readNow, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function sessionContract(name: string, makeStorage: MakeStorage): void {
@@ -8,13 +8,13 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const idHash = freshHash()
       const created = await world.storage.createSession({
         idHash,
-        userId,
+        ...(await readNow(world.storage, userId)),
         idleSeconds: 300,
         lifetime: 1000,
         most: 50,
         ...changes,
       })
-      return { idHash, id: created.id }
+      return { idHash, id: created?.id ?? '' }
     }
 
     test('a session says when the person proved who they are, which is never after it began', async () => {
@@ -131,7 +131,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       world.now += 100
       await storage.findSession(oldest.idHash)
       const newIdHash = freshHash()
-      await storage.reauthenticate({ idHash: oldest.idHash, newIdHash })
+      await storage.reauthenticate({ idHash: oldest.idHash, newIdHash, credentialRevision: 0 })
       const third = await session(user.id, { most: 2 })
       expect(await storage.findSession(newIdHash)).toBeUndefined()
       expect(await storage.findSession(second.idHash)).toBeDefined()
@@ -153,7 +153,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const newIdHash = freshHash()
       world.now += 200
       const renewed = { id, user, authTime: start + 200, amr: ['pwd'], expiresAt: start + 1000 }
-      expect(await storage.reauthenticate({ idHash, newIdHash })).toEqual(renewed)
+      expect(await storage.reauthenticate({ idHash, newIdHash, credentialRevision: 0 })).toEqual(renewed)
       expect(await storage.findSession(idHash)).toBeUndefined()
       world.now += 299
       expect(await storage.findSession(newIdHash)).toEqual(renewed)
@@ -164,7 +164,9 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const { idHash } = await session((await newUser(storage)).id)
       const results = await Promise.all(
-        times(10, () => storage.reauthenticate({ idHash, newIdHash: freshHash(), amr: ['webauthn'] })),
+        times(10, () =>
+          storage.reauthenticate({ idHash, newIdHash: freshHash(), credentialRevision: 0, amr: ['webauthn'] }),
+        ),
       )
       expect(results.filter(Boolean)).toMatchObject([{ amr: ['webauthn'] }])
     })
@@ -174,13 +176,21 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const user = await newUser(storage)
       const idle = await session(user.id)
       world.now += 300
-      expect(await storage.reauthenticate({ idHash: idle.idHash, newIdHash: freshHash() })).toBeUndefined()
-      expect(await storage.reauthenticate({ idHash: hashOf('unknown'), newIdHash: freshHash() })).toBeUndefined()
+      expect(
+        await storage.reauthenticate({ idHash: idle.idHash, newIdHash: freshHash(), credentialRevision: 0 }),
+      ).toBeUndefined()
+      expect(
+        await storage.reauthenticate({ idHash: hashOf('unknown'), newIdHash: freshHash(), credentialRevision: 0 }),
+      ).toBeUndefined()
       const used = await session(user.id)
       const other = await session(user.id)
-      await expect(storage.reauthenticate({ idHash: used.idHash, newIdHash: other.idHash })).rejects.toThrow()
+      await expect(
+        storage.reauthenticate({ idHash: used.idHash, newIdHash: other.idHash, credentialRevision: 0 }),
+      ).rejects.toThrow()
       await storage.setUserStatus(user.id, 'disabled')
-      expect(await storage.reauthenticate({ idHash: used.idHash, newIdHash: freshHash() })).toBeUndefined()
+      expect(
+        await storage.reauthenticate({ idHash: used.idHash, newIdHash: freshHash(), credentialRevision: 0 }),
+      ).toBeUndefined()
     })
   })
 }

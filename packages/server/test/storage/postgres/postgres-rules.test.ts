@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import {
+  asRead,
   boundRequest,
   freshHash,
   newUser,
@@ -68,7 +69,7 @@ describe('the role that serves', () => {
     expect(await storage.claimIssuer('https://auth.example')).toBe('https://auth.example')
     const { refresh } = await refreshable(storage, {}, { remembered: true })
     expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('refreshed')
-    await storage.closeAccount((await newUser(storage)).id)
+    await storage.closeAccount(asRead(await newUser(storage)))
     await storage.sweep()
     expect(await storage.findViolations()).toEqual([])
   })

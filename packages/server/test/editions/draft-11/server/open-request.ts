@@ -59,12 +59,14 @@ async function allowRemembered(
   const { agent, delegate, resource } = request
   const grant = await storage.findRememberedGrant({ userId, agent, delegate, resource })
   const handle = transport.handleOf(request.id)
-  if (!grant || handle === undefined) return false
+  const user = await storage.findUser(userId)
+  if (!grant || !user || handle === undefined) return false
   const { outcome } = await storage.allowRemembered({
     tokenHash: ticketHash(ticket),
     // No browser has it.
     browserHash: hashSecret(ticket),
     userId,
+    credentialRevision: user.credentialRevision,
     state: null,
     grantId: grant.id,
     handle: { handleHash: hashSecret(handle), handleLifetime: lifetimes.code },
