@@ -45,7 +45,8 @@ describe('countersign gateway check', () => {
       unsigned: 'refused',
     })
     expect(await check(file, 'DELETE', '/events/7')).toMatchObject({ scope: 'events.write' })
-    expect(await check(file, 'GET', '/Status/')).toMatchObject({ routes: ['GET /status'], require: 'none' })
+    expect(await check(file, 'GET', '/Status/')).toMatchObject({ status: 404 })
+    expect(await check(file, 'GET', '/status')).toMatchObject({ routes: ['GET /status'], require: 'none' })
     expect(await check(file, 'POST', '/status')).toMatchObject({ status: 405 })
     expect(await check(file, 'GET', '/nowhere')).toMatchObject({ status: 404, unsigned: 'refused' })
     expect(await check(await configuration({ otherwise: 'pass' }), 'GET', '/x')).toMatchObject({ unsigned: 'passed' })
@@ -213,9 +214,9 @@ describe('the configuration of a gateway', () => {
     [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp does without/],
     // G42
     [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
-    [route({ path: '/caf%E9' }), /routes\[0\]\.path: has bytes that are not UTF-8/],
-    [route({ path: '/%61dmin' }), /routes\[0\]\.path: has encoded characters that need no encoding, such as %61/],
-    [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded slash/],
+    [route({ path: '/caf%E9' }), /routes\[0\]\.path: has octets that are not UTF-8/],
+    [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, which needs no encoding/],
+    [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded delimiter/],
     [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
     [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is no regular expression/],
     [route({ path: '/(a|b)' }), /routes\[0\]\.path: has \[, \] or \|/],

@@ -12,9 +12,9 @@ import type { AssertionSetup } from './identity/assertion.js'
 import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
+import type { Need } from './routes/path-rows.js'
 import { type Route, routeProblems } from './routes/route.js'
-import { routeContradictions } from './routes/route-contradictions.js'
-import { createRouteTable, type Need } from './routes/route-table.js'
+import { createRouteTable } from './routes/route-table.js'
 
 /** A path at which MCP is spoken. */
 export interface ProtectedPath {
@@ -53,8 +53,6 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
   for (const [at, route] of (routes as readonly Route[]).entries())
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
-  const [contradiction] = routeContradictions(routes)
-  if (contradiction) throw new TypeError(`routes[${contradiction.at}] ${contradiction.problem}`)
   for (const [name, value] of Object.entries(limits))
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number above 0`)

@@ -29,9 +29,9 @@ import { identityOf } from './identity/identity-fields.js'
 import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import { type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 import { allowHeader } from './routes/method-not-allowed.js'
-import { requirePlainPath } from './routes/plain-path.js'
+import { requirePath } from './routes/path-grammar.js'
+import { routeName } from './routes/path-rows.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
-import { routeName } from './routes/route-table.js'
 import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -145,7 +145,7 @@ function answerDirectly(
   const isPublished = resource.publishedPaths.has(path)
   if (cors && isPreflight(head)) {
     followed.route = 'preflight'
-    const segments = requirePlainPath(head.rawTarget)
+    const segments = requirePath(head.rawTarget)
     const own = mcp ? mcpMethods : isPublished ? publishedMethods : undefined
     const routed = rules.table.at(segments)
     const allows = (method: string) => (own ? own.has(method) : routed.need(method) !== undefined)

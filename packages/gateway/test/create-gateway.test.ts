@@ -65,7 +65,7 @@ describe('a document of the resource', () => {
 
   it('leaves other paths to the API', async () => {
     const { port, arrived } = await openGateway({ routes: [open] })
-    for (const path of ['/jwks', '/jwks.jsonx', '/resource/token/7', '/resource/tokens', '/resource'])
+    for (const path of ['/jwksx', '/jwks-x.json', '/resource/token/7', '/resource/tokens', '/resource'])
       expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
     expect(arrived).toHaveLength(5)
   })

@@ -319,7 +319,7 @@ describe('an MCP server behind the gateway', () => {
 
   // G32
   it.each(
-    `/mcp/x /mcp/sse /MCP/messages /mcp;a/x /mcp.php/x /mcp.json/ /mcp.a.b /mcp:x /mcp,x /mcp%20x /mcp%E2%80%8B /%20mcp /mcp@x /mcp~ /.mcp /mcp.tar.gz /mcp(x)/y /mcp%3Fx`.split(
+    `/mcp/x /mcp/sse /MCP/messages /mcp;a /mcp.php/x /index.php/mcp /x.php/mcp/y /mcp/index.php /mcp.json/ /mcp.a.b /mcp:x /mcp,x /mcp%20x /mcp%E2%80%8B /%20mcp /mcp@x /mcp~ /.mcp /mcp.tar.gz /mcp(x)/y`.split(
       ' ',
     ),
   )('gets nothing by %s, whoever asks', async (path) => {
@@ -404,7 +404,7 @@ describe('an MCP server behind the gateway', () => {
   it('has one path', async () => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
-    expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/need no encoding/)
+    expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/%6d, which needs no encoding/)
   })
 
   // G32

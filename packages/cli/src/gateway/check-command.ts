@@ -85,7 +85,8 @@ function textOf(report: Report): string {
   if ('refused' in report)
     return [`Refused with ${report.status}: ${report.refused}`, unsigned].filter(Boolean).join('\n')
   const { routes, require, scope } = report
-  const several = routes.length > 1 ? ['The API may read the path in several ways: it needs what all routes need.'] : []
+  const several =
+    routes.length > 1 ? ['No route is more specific than the others: the request needs what all of them need.'] : []
   return [
     ...routes.map((route) => `Route    ${route}`),
     `Level    ${require}`,

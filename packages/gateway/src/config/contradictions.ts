@@ -1,5 +1,6 @@
 import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
-import { routeContradictions } from '../routes/route-contradictions.js'
+import { type Route, routeProblems } from '../routes/route.js'
+import { routeCollisions } from '../routes/route-collisions.js'
 import type { ReadableSettings } from './readable-settings.js'
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
@@ -15,7 +16,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       : ''
     return [{ setting, problem: `must be an https URL without a path, a slash at the end or a default port${hint}` }]
   })
-  const twice = routeContradictions(routes).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
+  const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
+  const twice = routeCollisions(whole).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
   const needed = [
     ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
     ...mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
@@ -28,6 +30,12 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
   return [...named, ...twice, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
+}
+
+/** Whether nothing is wrong with a route in itself. */
+function isRoute(route: Partial<Route>): route is Route {
+  const { method, path, require } = route
+  return method !== undefined && path !== undefined && !!require && routeProblems(route as Route).length === 0
 }
 
 /** An MCP server needs none. */

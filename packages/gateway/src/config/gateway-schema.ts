@@ -10,6 +10,7 @@ import * as z from 'zod'
 import { originProblem } from '../answers/cors.js'
 import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
+import type { EncodedOctet } from '../routes/path-grammar.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/dialects.js'
 
@@ -52,6 +53,14 @@ export const routeShape = {
   scope: text(4096).optional(),
   maxBody: whole(1_099_511_627_776).optional(),
   body: z.literal('unseen').optional(),
+  case: z.literal('kept').optional(),
+  endings: z.literal('kept').optional(),
+  mayShadow: z.literal(true).optional(),
+  encoded: z
+    .array(z.enum(['%2F', '%23', '%25'] satisfies EncodedOctet[]))
+    .min(1)
+    .optional(),
+  pathParameters: z.literal(true).optional(),
 } satisfies Record<keyof Route, z.ZodType>
 
 const route = z.strictObject(routeShape).superRefine((value, context) => {

@@ -1,6 +1,8 @@
+import { folds, type Kept } from '../routes/fold.js'
 import { methodDistance } from '../routes/methods.js'
 import {
-  bySpecificity,
+  foldPattern,
+  isNarrower,
   type PathPattern,
   parsePathPattern,
   pathPatternProblem,
@@ -16,16 +18,23 @@ export interface LeftOut {
 
 /** Of what was left out, and so should be refused, that for which a route for more paths would be taken. */
 export function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): LeftOut[] {
-  const written = routes.map((route) => ({ route, pattern: parsePathPattern(route.path) }))
+  const [kept] = folds as readonly [Kept]
+  const written = routes.map((route) => {
+    const pattern = parsePathPattern(route.path)
+    return { route, pattern, folded: foldPattern(pattern, kept) }
+  })
   return leftOut.filter(({ method, path }) => {
     // No request has such a path.
     if (pathPatternProblem(path) !== undefined) return false
     const own = parsePathPattern(path)
     // Its other methods are 405.
     if (written.some(({ pattern }) => shapeOf(pattern) === shapeOf(own))) return false
+    const ownFolded = foldPattern(own, kept)
     return written.some(
-      ({ route, pattern }) =>
-        methodDistance(method, route.method) !== undefined && bySpecificity(pattern, own) >= 0 && mayMeet(pattern, own),
+      ({ route, folded }) =>
+        methodDistance(method, route.method) !== undefined &&
+        !isNarrower(folded, ownFolded) &&
+        mayMeet(folded, ownFolded),
     )
   })
 }

@@ -1,25 +1,31 @@
-import { loosePaths } from './loose-path.js'
+import { foldName, foldNames, folds, type Kept } from './fold.js'
+import { interpretations } from './interpretations.js'
+import type { ParsedPath } from './path-grammar.js'
 import { parsePathPattern } from './path-pattern.js'
 
 /** A path that no route leads to, and that no other spelling of it must lead to. */
 export interface ClosedPath {
   path: string
-  /** Whether what lies below it is closed, too: for programs that answer there as well (G32). */
+  /** Whether everything below it is closed, too: for programs that respond there as well (G32). */
   below: boolean
 }
 
-/** Whether a path, as its segments, may be read as a closed one. */
-export type IsClosed = (path: readonly string[]) => boolean
+/** Whether a path may be taken for a closed one. */
+export type IsClosed = (path: Pick<ParsedPath, 'decoded'> & Partial<ParsedPath>) => boolean
 
 /**
- * Closes paths in every spelling: those of {@link loosePaths}, and whatever else follows the name of the last segment, such as `.a.b`,
- * `:x` or a blank. Only a letter, a digit, `-` or `_` makes it another name.
+ * Closes paths in every spelling: what they are folded to, and whatever else surrounds the name of the last segment, such as `:x` or
+ * `~`. Only a letter, a digit, `-` or `_` makes it another name.
  */
 export function createClosedPaths(paths: readonly ClosedPath[]): IsClosed {
-  const rows = paths.flatMap(({ path, below }) =>
-    loosePaths(path.slice(1).split('/')).map((names) => ({ names, below })),
-  )
-  return (path) => loosePaths(path).some((read) => rows.some((row) => isClosedBy(row, read)))
+  const [kept] = folds as readonly [Kept]
+  const rows = paths.map(({ path, below }) => ({ names: foldNames(path.slice(1).split('/'), kept), below }))
+  return ({ decoded, encoded, hasParameters = false }) =>
+    interpretations({ decoded, encoded, hasParameters }).some(({ names }) => {
+      const whole = names.map((name) => foldName(name))
+      const folded = foldNames(names, kept)
+      return rows.some((row) => isClosedBy(row, folded) || isClosedBy(row, whole))
+    })
 }
 
 function isClosedBy({ names, below }: { names: readonly string[]; below: boolean }, read: readonly string[]): boolean {
@@ -28,17 +34,13 @@ function isClosedBy({ names, below }: { names: readonly string[]; below: boolean
   return names.every((name, at) => (at === last ? isNamed(read[at] ?? '', name) : read[at] === name))
 }
 
-/** Whether all that a pattern of paths is for is closed. */
+/** Whether everything that a pattern matches is closed. */
 export function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
-  return isClosed(parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)))
+  return isClosed({ decoded: parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)) })
 }
 
-/** Whether a segment begins with a name after which no other name goes on. */
+/** Whether a segment is a name, with nothing around it that belongs to a name. */
 function isNamed(segment: string, name: string): boolean {
-  const [read, sought] = [fromName(segment), fromName(name)]
-  return read.startsWith(sought) && (sought === '' || !/^[a-z0-9_-]/.test(read.slice(sought.length)))
-}
-
-function fromName(segment: string): string {
-  return segment.replace(/^[^a-z0-9_-]+/, '')
+  const read = segment.replace(/^[^a-z0-9_-]+/, '')
+  return read.startsWith(name) && !/^[a-z0-9_-]/.test(read.slice(name.length))
 }

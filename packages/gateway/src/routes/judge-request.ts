@@ -2,9 +2,10 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { MethodNotAllowed } from './method-not-allowed.js'
-import { requirePlainPath } from './plain-path.js'
+import { requirePath } from './path-grammar.js'
+import type { Need } from './path-rows.js'
 import { type PlainMessage, requirePlainFields } from './require-plain-fields.js'
-import type { Need, RouteTable } from './route-table.js'
+import type { RouteTable } from './route-table.js'
 
 /** The head of a request, as it was on the wire. */
 export interface RequestHead extends PlainMessage {
@@ -33,23 +34,25 @@ export type Judgement =
  * `media_type_unsupported`
  */
 export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
-  const path = requirePlainPath(head.rawTarget)
+  const path = requirePath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
   const routed = table.at(path)
   const need = routed.need(head.method)
-  if (need?.level === 'none') return { verify: false, need }
   if (otherwise === 'pass' && !isSignedMessage(head)) return { verify: false, need }
-  if (need) {
-    requireSignedCoding(head)
-    return { verify: true, need }
+  if (!need) {
+    const methods = routed.methods()
+    throw methods.length > 0
+      ? new MethodNotAllowed(`Ask for it with ${methods.join(', ')}.`, methods)
+      : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
   }
-  const methods = routed.methods()
-  throw methods.length > 0
-    ? new MethodNotAllowed(`Ask for it with ${methods.join(', ')}.`, methods)
-    : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
+  routed.requireNoStricter(head.method, need)
+  if (need.level === 'none') return { verify: false, need }
+  requireSignedCoding(head)
+  requireNoBatch(head)
+  return { verify: true, need }
 }
 
 /** `Content-Digest` is of the bytes that come: whoever adds a coding on the way has the API read others (G40). */
@@ -61,4 +64,10 @@ function requireSignedCoding(head: RequestHead): void {
       'media_type_unsupported',
       'Cover content-encoding with the signature, or send the body without.',
     )
+}
+
+/** A batch of OData holds other requests, each with a path that is not judged. */
+function requireNoBatch(head: RequestHead): void {
+  if (fieldValues(head, 'content-type').some((type) => /multipart\s*\/\s*mixed/i.test(type)))
+    throw new AAuthError('media_type_unsupported', 'multipart/mixed holds other requests: send each one by itself.')
 }

@@ -1,4 +1,6 @@
-import { ambiguityOf } from './plain-path.js'
+import { decodeSegment, foldName, foldNames, type Kept, withoutEnding } from './fold.js'
+import { interpretations, type Names } from './interpretations.js'
+import { parsePath } from './path-grammar.js'
 
 /** A pattern of paths, taken apart. */
 export interface PathPattern {
@@ -33,8 +35,9 @@ export function pathPatternProblem(path: unknown): string | undefined {
     if (parameters.length > 1) return 'has two parameters in one segment'
     if (!literal.test(rest)) return `has a segment that no path has: ${part}`
   }
-  const ambiguity = ambiguityOf(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
-  return ambiguity === undefined ? undefined : `has ${ambiguity}, and no request with such a path is passed on`
+  const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
+  if (typeof parsed === 'string') return `has ${parsed}, and no request with such a path is passed on`
+  return parsed.encoded && 'has an encoded delimiter: only a parameter can stand for one'
 }
 
 export function parsePathPattern(path: string): PathPattern {
@@ -65,46 +68,8 @@ function segmentFits({ before, after, free }: Segment, part: string): boolean {
   return part.length > before.length + after.length && part.startsWith(before) && part.endsWith(after)
 }
 
-/** Whether a path is one of the pattern's with an ending of any length behind it: `/admin.tar.gz` of `/admin`. */
-export function patternFitsEnding({ segments }: PathPattern, path: readonly string[]): boolean {
-  const last = segments.at(-1)
-  if (!last || path.length !== segments.length) return false
-  return (
-    endingFits(last, path.at(-1) as string) &&
-    segments.slice(0, -1).every((one, at) => segmentFits(one, path[at] as string))
-  )
-}
-
-function endingFits({ before, after, free }: Segment, part: string): boolean {
-  if (!part.startsWith(before)) return false
-  return free ? part.includes(`${after}.`, before.length + 1) : before !== '' && part[before.length] === '.'
-}
-
-/**
- * Whether a path is below one of the pattern's that is a file, by its ending: CGI and PHP run `/admin.php` for `/admin.php/x`. What
- * a parameter stands for counts if it has the ending of a program.
- */
-export function patternFitsAbove({ segments, open }: PathPattern, path: readonly string[]): boolean {
-  const last = segments.at(-1)
-  if (!last || open || path.length <= segments.length) return false
-  const part = path[segments.length - 1] as string
-  const isFile = fileName.test(last.free ? last.after : last.before) || (last.free && program.test(part))
-  return isFile && segments.every((segment, at) => segmentFits(segment, path[at] as string))
-}
-
-const fileName = /\.[a-z][a-z0-9]*$/i
-const program = /\.(?:php\d?|phtml|phar|f?cgi|p[ly]|rb|as[hmp]x?|aspx|jspx?|cf[cm]|do|action)$/i
-
-/**
- * Which of two patterns says more of a path: below zero where all paths of the first one are of the other, zero where neither does, as of
- * `/{name}.pdf` and `/secret-{name}`, or `/public/*` and `/{tenant}/admin`.
- */
-export function bySpecificity(one: PathPattern, other: PathPattern): number {
-  return Number(isWithin(other, one)) - Number(isWithin(one, other))
-}
-
-/** `/files` counts as one of `/files/*`, since many read it so. */
-function isWithin(one: PathPattern, other: PathPattern): boolean {
+/** Whether all paths of one pattern are also the other's. `/files` counts as one of `/files/*`, since many servers treat it so. */
+export function isWithin(one: PathPattern, other: PathPattern): boolean {
   const isLong = one.segments.length >= other.segments.length
   if (other.open ? !isLong : one.open || one.segments.length !== other.segments.length) return false
   return other.segments.every((segment, at) => isSegmentWithin(one.segments[at] as Segment, segment))
@@ -113,4 +78,60 @@ function isWithin(one: PathPattern, other: PathPattern): boolean {
 function isSegmentWithin(one: Segment, other: Segment): boolean {
   if (!one.free) return segmentFits(other, one.before)
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
+}
+
+/** Whether the first pattern has only paths of the second, and not all of them. */
+export function isNarrower(one: PathPattern, other: PathPattern): boolean {
+  return isWithin(one, other) && !isWithin(other, one)
+}
+
+/** Stands for a parameter within a name: no path that the grammar accepts has it. */
+const parameter = '\0'
+
+/** A pattern in folded form. An open one has a second form, for the path that it is below: `/files` of `/files/*`. */
+export interface FoldedPattern extends PathPattern {
+  base: PathPattern | undefined
+}
+
+/** Folds the names of a pattern around its parameters. */
+export function foldPattern(pattern: PathPattern, kept: Kept): FoldedPattern {
+  return folded({ names: namesOf(pattern), open: pattern.open }, kept)
+}
+
+/** A folded pattern for each path that some server takes those of a pattern for. */
+export function patternInterpretations(pattern: PathPattern, kept: Kept): FoldedPattern[] {
+  const path = { decoded: namesOf(pattern), encoded: undefined, hasParameters: false }
+  return interpretations(path, pattern.open).map((names) => folded(names, kept))
+}
+
+/** Whether folded names are those of a path of a folded pattern. */
+export function foldedFits({ segments, open, base }: FoldedPattern, names: readonly string[]): boolean {
+  const fits = open ? names.length >= segments.length : names.length === segments.length
+  if (fits && segments.every((segment, at) => segmentFits(segment, names[at] as string))) return true
+  return base !== undefined && patternFits(base, names)
+}
+
+/** Whether all paths of a folded pattern are also another one's. */
+export function isFoldedWithin(one: FoldedPattern, other: FoldedPattern): boolean {
+  return isWithin(one, other) || (other.base !== undefined && isWithin(one, other.base))
+}
+
+function namesOf({ segments }: PathPattern): string[] {
+  return segments.map(({ before, after, free }) =>
+    free ? `${decodeSegment(before)}${parameter}${decodeSegment(after)}` : decodeSegment(before),
+  )
+}
+
+function folded({ names, open }: Names, kept: Kept): FoldedPattern {
+  // The last name of an open pattern is not the last one of its paths, but of the path that they are below.
+  const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept)
+  const last = own.at(-1)
+  const isBased = open && last !== undefined && !kept.endings
+  const base = isBased ? { segments: own.with(-1, withoutEnding(last)).map(segmentOf), open: false } : undefined
+  return { segments: own.map(segmentOf), open, base }
+}
+
+function segmentOf(name: string): Segment {
+  const [before = '', after] = name.split(parameter)
+  return { before, after: after ?? '', free: after !== undefined }
 }

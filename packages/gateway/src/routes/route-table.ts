@@ -1,185 +1,124 @@
-import { loosePaths, loosePatterns, withoutEnding } from './loose-path.js'
-import { methodDistance, plainMethods } from './methods.js'
-import {
-  bySpecificity,
-  type PathPattern,
-  parsePathPattern,
-  patternFits,
-  patternFitsAbove,
-  patternFitsEnding,
-  shapeOf,
-} from './path-pattern.js'
-import { type Level, type Route, strengthOf } from './route.js'
-
-/** What a request needs. */
-export interface Need {
-  /** The routes that it is judged by: mostly one; several where the upstream may read the path in several ways. */
-  routes: readonly [Route, ...Route[]]
-  level: Level
-  /** Space-separated; undefined unless the level is `authorization`. */
-  scope: string | undefined
-  /** Bytes; undefined: what the gateway says. */
-  maxBody: number | undefined
-  /** Whether a body may pass that a proxy does not show. */
-  isBodyUnseen: boolean
-}
-
-/** What operators know the routes of a need by: the one that says most of the path. */
-export function routeName({ routes: [route] }: Need): string {
-  return `${route.method} ${route.path}`
-}
+import { AAuthError } from 'countersign/resource'
+import { foldNames, folds } from './fold.js'
+import { interpretations } from './interpretations.js'
+import { plainMethods } from './methods.js'
+import type { ParsedPath } from './path-grammar.js'
+import { type FoldedPattern, foldedFits, isNarrower, patternFits } from './path-pattern.js'
+import { isStricter, type Need, needOf, type PathRows, pathRowsOf, routeFor } from './path-rows.js'
+import { lastParameterOf, type Route } from './route.js'
+import { routeCollisions, shadowsOf } from './route-collisions.js'
 
 export interface RouteTable {
-  /** What requests for a path need. `path` is its segments, which everybody reads in one way. */
-  at(path: readonly string[]): RoutedPath
+  /**
+   * Looks up a path, for all methods.
+   *
+   * @throws AAuthError `target_ambiguous` for `;` or encoded delimiters that its routes do not permit
+   */
+  at(path: ParsedPath): RoutedPath
 }
 
 /** A path that was looked up once, for all methods. */
 export interface RoutedPath {
-  /** What a request needs; undefined where no route lists it. */
+  /** What a request needs by its raw path; undefined if no route lists it. */
   need(method: string): Need | undefined
-  /** The methods that may be asked with. */
+  /**
+   * Refuses a path that is also one of a stricter route, once it is folded as some servers do (W39, G15).
+   *
+   * @throws AAuthError `target_ambiguous`
+   */
+  requireNoStricter(method: string, need: Need): void
+  /** The methods that some route lists. */
   methods(): readonly string[]
 }
 
-interface Row {
-  route: Route
-  /** The same for the same paths. */
-  shape: string
-  exact: PathPattern
-  /** For each way to read a path. */
-  loose: readonly PathPattern[]
-}
-
-type Fits = (row: Row) => boolean
-
 /**
- * A table of routes, in any order. Those that say most of the path are taken, of each path the one that names the method; where none of
- * them has the method, the path is not asked for with it, whatever a wider route says. Several that say as much of it are taken
- * together, and so are those of paths that an upstream may read this one as (G15).
+ * A table of routes, in any order. The most specific ones that a raw path matches count, of each path the one that names the method;
+ * if none of them has the method, no wider route fills in.
+ *
+ * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
 export function createRouteTable(routes: readonly Route[]): RouteTable {
-  const rows: readonly Row[] = routes.map((route) => {
-    const exact = parsePathPattern(route.path)
-    return { route, exact, shape: shapeOf(exact), loose: loosePatterns(exact) }
+  const [collision] = routeCollisions(routes.entries())
+  if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
+  const groups = pathRowsOf(routes.entries())
+  const shadows = shadowsOf(groups)
+  const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
+  const byFold = folds.flatMap((kept, fold) => {
+    const compared = groups.filter((group) => group.fold === fold)
+    return compared.length === 0 ? [] : [{ kept, fold, compared }]
   })
 
-  const listed = new Set(rows.flatMap(({ route }) => (route.method === '*' ? [...plainMethods] : route.method)))
-
-  function at(path: readonly string[]): RoutedPath {
-    const exact = mostSaying(rows.filter((row) => patternFits(row.exact, path)))
-    const [first] = exact
-    const loose = loosePaths(path)
-    const bare = path.length > 1 && path.at(-1) === '' ? path.slice(0, -1) : path
-    const isSure: Fits = (row) => patternFits(row.exact, bare)
-    const groupsOf = (fits: Fits) => chosen(rows.filter(fits), isSure)
-    const read = readings(loose).flatMap(groupsOf)
-    const beyond = [...endings(loose).flatMap(groupsOf), ...byShape(rows.filter(above(loose, first)))]
+  function at(path: ParsedPath): RoutedPath {
+    const segments = path.hasParameters ? withoutParameters(path.segments) : path.segments
+    const chosen = mostSpecific(groups.filter(({ pattern }) => patternFits(pattern, segments)))
+    requirePermitted(path, chosen)
 
     function need(method: string): Need | undefined {
-      const taken = exact.length > 0 ? ofMethod(method, exact) : []
-      if (taken === undefined) return undefined
-
-      /** Adds what a group of rows needs; false where that is a narrower route without the method. */
-      function add(group: readonly Row[]): boolean {
-        const named = ofMethod(method, group)
-        if (!named && group.some((row) => !first || exact.some((own) => compared(row, own) < 0))) return false
-        taken?.push(...(named ?? []).filter((row) => !patternFits(row.exact, path)))
-        return true
-      }
-
-      const isTold = read.every(add) && (taken.length === 0 || beyond.every(add))
-      const [one, ...others] = isTold ? new Set(taken.map(({ route }) => route)) : []
+      const [one, ...others] = chosen.flatMap((group) => routeFor(group, method) ?? [])
       return one && needOf([one, ...others])
     }
 
-    return { need, methods: () => [...listed].filter((method) => need(method) !== undefined) }
+    function requireNoStricter(method: string, own: Need): void {
+      requireNamedCalls(path, chosen)
+      const read = interpretations(path)
+      for (const { kept, fold, compared } of byFold)
+        for (const { names } of read) {
+          const folded = foldNames(names, kept)
+          const fits = (group: PathRows) => foldedFits(group.folded[fold] as FoldedPattern, folded)
+          const still = chosen.filter(fits)
+          for (const other of compared) {
+            if (!fits(other) || !isStricter(other, method, own, still)) continue
+            if (own.routes.every((route) => shadows.get(route)?.has(other))) continue
+            throw new AAuthError(
+              'target_ambiguous',
+              'Some servers take this path for another one, which needs more: send the path as the API documents it.',
+            )
+          }
+        }
+    }
+
+    return { need, requireNoStricter, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
   return { at }
 }
 
-function compared({ loose: [one] }: Row, { loose: [other] }: Row): number {
-  return bySpecificity(one as PathPattern, other as PathPattern)
+/** Those that no other one is narrower than. */
+function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
+  if (groups.length < 2) return groups
+  return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
 }
 
-/** Those of the rows that no other one says more than. */
-function mostSaying(rows: readonly Row[]): Row[] {
-  return rows.filter((row) => !rows.some((other) => compared(other, row) < 0))
+function withoutParameters(segments: readonly string[]): readonly string[] {
+  return segments.with(-1, (segments.at(-1) as string).replace(/;.*$/, ''))
 }
 
-/**
- * The rows that one server or another takes, from those that say most of the path. One that the path names only in other letters, or
- * with something trimmed, is not taken by a stricter server: that takes what says most besides.
- */
-function chosen(rows: readonly Row[], isSure: Fits): Row[][] {
-  const groups: Row[][] = []
-  for (let left = rows; left.length > 0; ) {
-    const most = mostSaying(left)
-    groups.push(most)
-    const sure = most.filter(isSure)
-    left = left.filter((row) => !most.includes(row) && !sure.some((one) => compared(one, row) < 0))
-  }
-  return groups
-}
-
-function byShape(rows: readonly Row[]): Row[][] {
-  const shapes = new Set(rows.map(({ shape }) => shape))
-  return [...shapes].map((shape) => rows.filter((row) => row.shape === shape))
-}
-
-/** Of each path the rows that name the method, or else those that stand for it; undefined where there is none at all. */
-function ofMethod(method: string, rows: readonly Row[]): Row[] | undefined {
-  const distance = ({ route }: Row) => methodDistance(method, route.method) ?? Number.POSITIVE_INFINITY
-  const named = rows.filter((row) => {
-    const own = distance(row)
-    return own < Number.POSITIVE_INFINITY && !rows.some((other) => other.shape === row.shape && distance(other) < own)
+/** `;…` and encoded delimiters pass only if each chosen route permits them, there. */
+function requirePermitted({ hasParameters, encoded }: ParsedPath, chosen: readonly PathRows[]): void {
+  if (!hasParameters && !encoded) return
+  const isPermitted = chosen.map(({ rows: [row] }) => {
+    const { path, pathParameters, encoded: octets = [] } = row.route
+    const isEncodable =
+      !encoded || (encoded.at === lastParameterOf(path) && encoded.octets.every((octet) => octets.includes(octet)))
+    return isEncodable && (!hasParameters || pathParameters === true)
   })
-  return named.length > 0 ? named : undefined
+  if (isPermitted.length > 0 && isPermitted.every(Boolean)) return
+  const problem = encoded ? `${encoded.octets.join(' and ')} in a segment` : '; in its last segment'
+  throw new AAuthError('target_ambiguous', `The path has ${problem}, which no route permits here.`)
 }
 
-type LoosePaths = ReturnType<typeof loosePaths>
-
-/** The ways to read a path as that of a row. */
-function readings(paths: LoosePaths): Fits[] {
-  return paths.flatMap((path, at) => {
-    const bare = withoutEnding(path)
-    return [path, ...(bare ? [bare] : [])].map((read) => (row: Row) => looselyFits(row.loose[at] as PathPattern, read))
-  })
-}
-
-/** With endings of any kind, which make no route of what has none. */
-function endings(paths: LoosePaths): Fits[] {
-  if (!paths[0]?.at(-1)?.includes('.')) return []
-  return paths.map((path, at) => (row: Row) => patternFitsEnding(row.loose[at] as PathPattern, path))
-}
-
-/** As what is below a file, unless the route that was taken names that file itself. */
-function above([path = []]: LoosePaths, taken: Row | undefined): Fits {
-  return ({ loose: [pattern] }) => {
-    if (!pattern) return false
-    const own = taken?.exact.segments[pattern.segments.length - 1]
-    return (!own || own.free) && patternFitsAbove(pattern, path)
+/** `Users(1)` is an entity or a function of OData, and `$batch` holds other requests: only a route that names them counts (GW-14). */
+function requireNamedCalls({ segments, decoded }: ParsedPath, chosen: readonly PathRows[]): void {
+  for (const [at, segment] of segments.entries()) {
+    const name = callOf(segment, decoded[at] as string)
+    if (name === undefined || chosen.every(({ pattern }) => pattern.segments[at]?.before.startsWith(name))) continue
+    throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may stand for another resource.`)
   }
 }
 
-/** The slash in front of `*` may be missing, too. */
-function looselyFits(pattern: PathPattern, path: readonly string[]): boolean {
-  return patternFits(pattern, path) || (pattern.open && patternFits({ ...pattern, open: false }, path))
-}
-
-/** What several routes need together. */
-function needOf(routes: readonly [Route, ...Route[]]): Need {
-  const level = routes
-    .map(({ require }) => require)
-    .reduce((one, other) => (strengthOf(other) > strengthOf(one) ? other : one))
-  const scopes = routes.flatMap(({ scope }) => scope?.split(' ') ?? [])
-  const limits = routes.flatMap(({ maxBody }) => maxBody ?? [])
-  return {
-    routes,
-    level,
-    scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
-    isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
-    maxBody: limits.length === 0 ? undefined : Math.min(...limits),
-  }
+/** The raw segment up to its first parenthesis, if it is one of a call. ASP.NET drops a leading `(S(…))`, a session, from a path. */
+function callOf(segment: string, decoded: string): string | undefined {
+  if (/^\$batch\b/i.test(decoded)) return segment
+  const isCall = decoded.endsWith(')') && decoded.includes('(')
+  return isCall || /^\([a-z]\(/i.test(decoded) ? /^.*?(?:\(|%28)/i.exec(segment)?.[0] : undefined
 }

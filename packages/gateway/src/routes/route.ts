@@ -1,6 +1,7 @@
 import type { Requirement } from 'countersign/resource'
 import { methodProblem } from './methods.js'
-import { pathPatternProblem } from './path-pattern.js'
+import type { EncodedOctet } from './path-grammar.js'
+import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 
 /** What a request must prove. `none`: nothing is verified, and nobody is named to the upstream. */
 export type Level = 'none' | Requirement
@@ -25,7 +26,26 @@ export interface Route {
    * Weaker than the gateway in the path, and refused on routes that delete or spend (W30). @default only GET and HEAD pass there
    */
   body?: 'unseen' | undefined
+  /** `kept`: the API keeps capitals apart, so that `/Admin` is not this route's `/admin`. @default it may be */
+  case?: 'kept' | undefined
+  /** `kept`: the API keeps endings and index files apart, so that `/doc/x.pdf` is not this route's `/doc/x`. @default it may be */
+  endings?: 'kept' | undefined
+  /**
+   * Accepts that some servers run a stricter route of the table for the paths of this one, as a whole: of `/doc/{name}.pdf`, beside
+   * `/doc/{name}`. Without it such a table is refused. @default false
+   */
+  mayShadow?: true | undefined
+  /**
+   * The encoded delimiters that the last parameter may have, such as `%2F` in the ids of GitLab. Needs `upstream.matches: 'raw'`.
+   * @default none
+   */
+  encoded?: readonly EncodedOctet[] | undefined
+  /** Lets `;…` follow the last segment, as matrix parameters of JAX-RS do. @default false */
+  pathParameters?: true | undefined
 }
+
+/** What the rows of one path must agree on: it is about the path, not the method. */
+export const pathMembers = ['case', 'endings', 'encoded', 'pathParameters'] as const satisfies (keyof Route)[]
 
 /** Words for what cannot be taken back. */
 const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
@@ -48,11 +68,27 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
       refuse('scope', 'must be what a person allows, such as "events.read"')
   } else if (route.scope !== undefined) refuse('scope', 'has a meaning with require: "authorization" only')
-  const { maxBody, body } = route
+  const { maxBody, body, encoded } = route
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
   if (body === 'unseen' && (['*', 'DELETE'].includes(route.method) || grave.test(`${route.path} ${route.scope ?? ''}`)))
     refuse('body', 'cannot be unseen on a route that deletes or spends: put the gateway in the path')
   if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
     refuse('maxBody', 'must be a number of bytes')
+  for (const member of ['case', 'endings'] as const)
+    if (![undefined, 'kept'].includes(route[member])) refuse(member, 'can only be "kept"')
+  for (const member of ['mayShadow', 'pathParameters'] as const)
+    if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
+  if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
+  else if (encoded && pathPatternProblem(route.path) === undefined && lastParameterOf(route.path) === -1)
+    refuse('encoded', 'is for the last parameter of the path, which has none')
   return problems
+}
+
+/** The segment with the last parameter of a path, or -1. */
+export function lastParameterOf(path: string): number {
+  return parsePathPattern(path).segments.findLastIndex(({ free }) => free)
+}
+
+function isEncodable(encoded: unknown): boolean {
+  return Array.isArray(encoded) && encoded.length > 0 && encoded.every((octet) => ['%2F', '%23', '%25'].includes(octet))
 }

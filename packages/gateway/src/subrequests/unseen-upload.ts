@@ -1,7 +1,7 @@
 import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
-import type { Need } from '../routes/route-table.js'
+import type { Need } from '../routes/path-rows.js'
 import type { AskedRequest } from './dialects.js'
 import { UnseenBody } from './unseen-body.js'
 

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { createRouteTable, judgeRequest, type Route, type RouteTable } from 'countersign-gateway'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -20,11 +20,15 @@ interface Asked {
   headers?: [string, string][]
   otherwise?: 'refuse' | 'pass'
   of?: Route[]
+  table?: RouteTable
 }
 
-function judge(rawTarget: string, { method = 'GET', headers = [], otherwise = 'refuse', of = routes }: Asked = {}) {
+function judge(
+  rawTarget: string,
+  { method = 'GET', headers = [], otherwise = 'refuse', of = routes, table = createRouteTable(of) }: Asked = {},
+) {
   const rawHeaders = [['Host', 'api.example'], ...headers].flat()
-  return judgeRequest({ method, rawTarget, rawHeaders }, { table: createRouteTable(of), otherwise })
+  return judgeRequest({ method, rawTarget, rawHeaders }, { table, otherwise })
 }
 
 function refusalOf(rawTarget: string, asked?: Asked): string {
@@ -61,14 +65,18 @@ describe('a request is judged by the route that says most of it', () => {
   it.each([
     ['PUT', '/users/7'],
     ['DELETE', '/users/me'],
+  ])('%s %s is refused, since a narrower route lists other methods', (method, target) => {
+    expect(refusalOf(target, { method })).toBe('method_not_allowed')
+  })
+
+  it.each([
     ['PUT', '/users/7/'],
     ['DELETE', '/users/ME'],
     ['DELETE', '/users/me.json'],
     ['DELETE', '/users/me.a-b'],
     ['POST', '/OpenAPI.json'],
-    ['POST', '/openapi.json/x'],
-  ])('%s %s is not asked for, since a narrower route lists other methods', (method, target) => {
-    expect(refusalOf(target, { method })).toBe('method_not_allowed')
+  ])('%s %s is refused: a narrower route that it folds to does not list the method', (method, target) => {
+    expect(refusalOf(target, { method })).toBe('target_ambiguous')
   })
 
   it('with a method that another line of the same path has', () => {
@@ -87,9 +95,6 @@ describe('a request is judged by the route that says most of it', () => {
   })
 
   it.each([
-    ['/a', '/a', '/a'],
-    ['/{x}', '/{id}', '/a'],
-    ['/*', '/*', '/a'],
     ['/{x}.pdf', '/sec{x}', '/secret.pdf'],
     ['/s{x}', '/sec{x}', '/secret'],
     ['/public/*', '/{tenant}/admin', '/public/admin'],
@@ -111,117 +116,157 @@ describe('a request is judged by the route that says most of it', () => {
 })
 
 // G15
-describe('a path that the upstream may read as that of another route needs what both need', () => {
-  const both = [
-    '/Admin',
-    '/ADMIN',
-    '/admin/',
-    '/admin;x',
-    '/admin;x=1/',
-    '/Admin/;y',
-    '/admin.',
-    '/admin%20',
-    '/admin%3Bx',
+describe('a path that matches a stricter route only after folding is refused', () => {
+  const of: Route[] = [...routes, { method: '*', path: '/sign', ...write }]
+  const names = ['/Admin', '/ADMIN', '/%EF%BD%81dmin', '/%C5%BFign', '/adm%C4%B1n', '/adm%C4%B0n', '/admin+', '/+admin']
+  const invisible = ['/ad%C2%ADmin', '/ad%E2%80%8Bmin', '/admin%E2%80%8B', '/ad%EF%BB%BFmin', '/adm%C3%ADn/../x']
+  const ends = ['/admin/', '/admin.', '/admin..', '/admin%20', '/%20admin', '/%C2%A0admin%20', '/admin%20.', '/admin:']
+  const endings = [
+    '/admin.json',
+    '/Admin.XML',
+    '/admin.tar.gz',
+    '/admin.abcdefghi',
+    '/admin.a-b',
+    '/admin.%C3%A9',
+    '/admin..x',
   ]
-  const more = ['/admin.json', '/Admin.XML', '/admin%3Fx', '/%EF%BD%81dmin', '/%C5%BFign', '/adm%C4%B1n', '/admin%2520']
-  const signs: Route[] = [...routes, { method: '*', path: '/sign', ...write }]
-  it.each([...both, ...more])('%s', (target) => {
-    expect(needOf(target, { of: signs })).toMatchObject({ level: 'authorization', scope: 'read write' })
+  const streams = ['/admin::$DATA', '/ADMIN:$I30:$INDEX_ALLOCATION', '/admin%3A%3A$data', '/admin%3A%3A%24DATA']
+  const files = ['/admin/index.html', '/admin/index.php', '/admin/Index', '/admin/default.aspx', '/admin/index.html/']
+  const scripts = [
+    '/index.php/admin',
+    '/INDEX.PHP/Admin/',
+    '/app.php/admin',
+    '/x.cgi/admin.json',
+    '/x/index.php/admin',
+    '/admin.php/x',
+  ]
+  const more = [
+    '/admin/index.php/x',
+    '/index.php%20/admin',
+    '/index.php::$DATA/admin',
+    '/index/admin',
+    '/a.php/b.php/admin',
+  ]
+  it.each([...names, ...ends, ...endings, ...streams, ...files, ...scripts, ...more])('%s', (target) => {
+    expect(refusalOf(target, { of })).toBe('target_ambiguous')
+  })
+  it.each(invisible)('%s', (target) => expect(refusalOf(target, { of })).toBe('target_ambiguous'))
+
+  it('on every level below the one that the stricter route needs, and for a scope that it does not have', () => {
+    const strict: Route = { method: 'GET', path: '/a', require: 'authorization', scope: 'x y' }
+    for (const [weak, refusal] of [
+      [{ require: 'none' }, 'target_ambiguous'],
+      [{ require: 'signature' }, 'target_ambiguous'],
+      [{ require: 'identity' }, 'target_ambiguous'],
+      [{ require: 'authorization', scope: 'x' }, 'target_ambiguous'],
+      [{ require: 'authorization', scope: 'z' }, 'target_ambiguous'],
+      [{ require: 'authorization', scope: 'y z x' }, 'passed'],
+    ] as const) {
+      const table: Route[] = [{ method: 'GET', path: '/*', ...weak }, strict]
+      expect(refusalOf('/A', { of: table })).toBe(refusal)
+      expect(refusalOf('/b', { of: table })).toBe('passed')
+    }
   })
 
-  it('whichever of them is the weaker one', () => {
-    const of: Route[] = [
-      { method: '*', path: '/*', ...read },
-      { method: '*', path: '/public', require: 'none' },
-      { method: '*', path: '/Secret', ...write },
-      { method: '*', path: '/secret', require: 'none' },
+  it('for a smaller body, or one that must be seen, except with GET', () => {
+    const wide = (change: Partial<Route>): Route[] => [
+      { method: '*', path: '/*', require: 'identity' },
+      { method: '*', path: '/a', require: 'identity', ...change },
     ]
-    for (const target of ['/Public', '/public/', '/public;x'])
-      expect(needOf(target, { of })).toMatchObject(read2('read'))
-    expect(needOf('/public', { of })).toMatchObject({ level: 'none' })
-    expect(needOf('/SECRET', { of })).toMatchObject(read2('read write'))
-  })
-
-  it('also behind a parameter, and without the slash in front of *', () => {
-    expect(needOf('/users/ME')).toMatchObject({ level: 'identity' })
-    expect(needOf('/Reports')).toMatchObject({ scope: 'read reports', maxBody: 10 })
-    const of: Route[] = [
-      { method: '*', path: '/{page}', require: 'none' },
-      { method: '*', path: '/admin/*', ...write },
+    expect(refusalOf('/A', { method: 'POST', of: wide({ maxBody: 10 }) })).toBe('target_ambiguous')
+    expect(refusalOf('/A', { method: 'GET', of: wide({ maxBody: 10 }) })).toBe('passed')
+    const unseen: Route[] = [
+      { method: 'POST', path: '/*', require: 'identity', body: 'unseen' },
+      { method: 'POST', path: '/a', require: 'identity' },
     ]
-    expect(needOf('/admin', { of })).toMatchObject({ level: 'authorization', scope: 'write' })
+    expect(refusalOf('/A', { method: 'POST', of: unseen })).toBe('target_ambiguous')
   })
 
-  it('whatever is not seen in it, by blanks at the ends of its segments, and as the stream of a file', () => {
-    const names = ['/adm%C4%B0n', '/ad%C2%ADmin', '/ad%E2%80%8Bmin', '/admin%E2%80%8B', '/ad%EF%BB%BFmin', '/%20admin']
-    const ends = ['/%C2%A0admin%20', '/admin::$DATA', '/ADMIN:$I30:$INDEX_ALLOCATION', '/admin%3A%3A$data']
-    for (const target of [...names, ...ends]) expect(needOf(target)).toMatchObject(read2('read write'))
-  })
-
-  it('by an ending of any characters and length, or several', () => {
-    const more = [
-      '/admin.abcdefghi',
-      '/admin.a-b',
-      '/admin.a_b',
-      '/admin.a.b',
-      '/Admin.%C3%A9',
-      '/admin..x',
-      '/admin.x;y',
-    ]
-    for (const target of more) expect(needOf(target)).toMatchObject(read2('read write'))
-    const of: Route[] = [
-      { method: '*', path: '/r/*', require: 'none' },
-      { method: '*', path: '/r/{id}.json', ...write },
-      { method: '*', path: '/one', require: 'none' },
-    ]
-    for (const target of ['/r/1.json.x-y', '/r/1.JSON.gz.a_b'])
-      expect(needOf(target, { of })).toMatchObject(read2('write'))
-    expect(needOf('/r/.json', { of })).toMatchObject({ level: 'none' })
-    expect(refusalOf('/one.a-b', { of })).toBe('not_found')
-  })
-
-  it('by what is below a file, unless the route names that file', () => {
-    const of: Route[] = [
-      { method: 'GET', path: '/*', require: 'none' },
-      { method: 'GET', path: '/admin.php', ...write },
-      { method: 'GET', path: '/cgi/{name}', ...read },
-      { method: 'GET', path: '/v1.0', ...write },
-      { method: 'GET', path: '/open.php', ...write },
-      { method: 'GET', path: '/open.php/help', require: 'none' },
-    ]
-    for (const target of ['/admin.php/x', '/Admin.PHP/x/y', '/admin.php/', '/admin.php;a/x'])
-      expect(needOf(target, { of })).toMatchObject(read2('write'))
-    expect(needOf('/cgi/run.pl/x', { of })).toMatchObject(read2('read'))
-    for (const target of ['/cgi/a.b/x', '/v1.0/x', '/open.php/help'])
-      expect(needOf(target, { of })).toMatchObject({ level: 'none' })
-    expect(refusalOf('/index.php/x', { of: [{ method: 'GET', path: '/index.php', require: 'none' }] })).toBe(
-      'not_found',
-    )
-  })
-
-  it('by another spelling of what is beside a parameter', () => {
-    const of: Route[] = [
+  it('without the slash in front of *, behind a parameter, and by what a parameter is beside', () => {
+    const table: Route[] = [
       { method: '*', path: '/*', require: 'none' },
+      { method: '*', path: '/reports/*', ...write },
+      { method: '*', path: '/data.d/*', ...write },
+      { method: '*', path: '/users/{id}', ...write },
+      { method: '*', path: '/cgi/{name}', ...write },
       { method: '*', path: '/caf%C3%A9-{id}', ...write },
       { method: '*', path: '/{id}%3Aadmin', ...write },
-      { method: '*', path: '/{id}%3Bx', ...write },
-      { method: '*', path: '/users/me:{action}', ...write },
+      { method: '*', path: '/me:{action}', ...write },
     ]
-    const first = ['/caf%C3%A9-1', '/caf%c3%a9-1', '/cafe%CC%81-1', '/CAF%C3%89-1', '/caf%25C3%25A9-1']
-    const second = ['/1%3Aadmin', '/1%3aadmin', '/1:admin', '/1%3AADMIN', '/1%3bX', '/users/ME%3Ax', '/users/me%253Ax']
-    for (const target of [...first, ...second]) expect(needOf(target, { of })).toMatchObject(read2('write'))
+    const open = ['/reports', '/Reports', '/reports/', '/Reports/7', '/reports.json', '/data.d', '/DATA.D/x']
+    const parameters = ['/users/7/', '/Users/7', '/users/7/index.html', '/cgi/run.pl/x']
+    const beside = [
+      '/caf%c3%a9-1',
+      '/cafe%CC%81-1',
+      '/CAF%C3%89-1',
+      '/1%3aadmin',
+      '/1:admin',
+      '/1%3AADMIN',
+      '/ME%3Ax',
+      '/me%3Ax',
+    ]
+    for (const target of [...open, ...parameters, ...beside]) {
+      const refusal = target === '/reports/' ? 'passed' : 'target_ambiguous'
+      expect([target, refusalOf(target, { of: table })]).toEqual([target, refusal])
+    }
+    expect(needOf('/reports/', { of: table })).toMatchObject({ scope: 'write' })
   })
 
-  it('and nothing else does', () => {
+  it('also if a wide route matches its raw path, and a narrower one no longer matches the folded path', () => {
+    const table: Route[] = [
+      { method: 'GET', path: '/users/*', ...read },
+      { method: 'GET', path: '/users/{id}', require: 'none' },
+    ]
+    expect(needOf('/users/7', { of: table })).toMatchObject({ level: 'none' })
+    expect(refusalOf('/users/index.html', { of: table })).toBe('target_ambiguous')
+  })
+
+  it('and every code point is folded like its other forms', () => {
+    const encoded = (text: string) => encodeURIComponent(`x${text}y`)
+    const wide: Route = { method: 'GET', path: '/*', require: 'none' }
+    const forms = [
+      (letter: string) => letter.toUpperCase(),
+      (letter: string) => letter.toLowerCase(),
+      (letter: string) => letter.normalize('NFKC'),
+      (letter: string) => letter.normalize('NFKC').toUpperCase().normalize('NFKC').toLowerCase(),
+      (letter: string) => letter.toUpperCase().toLowerCase().normalize('NFKD'),
+    ]
+    const pairs: [letter: string, other: string][] = []
+    for (let code = 0x80; code < 0x1_f000; code++) {
+      if (code >= 0xd800 && code < 0xe000) continue
+      const letter = String.fromCodePoint(code)
+      const others = new Set(forms.map((form) => form(letter)).filter((other) => !/[/\\;?#%\p{Cc}]/u.test(other)))
+      for (const other of others) if (other !== letter) pairs.push([letter, other])
+    }
+    const missed: string[] = []
+    for (let at = 0; at < pairs.length; at += 100) {
+      const some = pairs.slice(at, at + 100)
+      const paths = new Set(some.map(([, other]) => `/${encoded(other)}`))
+      const strict = [...paths].map((path): Route => ({ method: 'GET', path, ...write }))
+      const table = createRouteTable([wide, ...strict])
+      for (const [letter] of some) {
+        if (paths.has(`/${encoded(letter)}`)) continue
+        const problem = refusalOf(`/${encoded(letter)}`, { table })
+        if (problem !== 'target_ambiguous') missed.push(`${letter} ${problem}`)
+      }
+    }
+    expect(missed).toEqual([])
+  })
+
+  it('and other paths pass', () => {
     expect(needOf('/openapi.json')).toMatchObject({ level: 'none' })
     expect(needOf('/administrators')).toMatchObject({ scope: 'read' })
-    expect(needOf('/users/7/')).toMatchObject({ level: 'authorization', scope: 'read' })
+    expect(needOf('/admin-x')).toMatchObject({ scope: 'read' })
+    expect(needOf('/users/ME')).toMatchObject({ level: 'identity' })
+    expect(needOf('/compare/v1...v2')).toMatchObject({ scope: 'read' })
+    expect(needOf('/v1.0/a.txt/admin')).toMatchObject({ scope: 'read' })
+    expect(needOf('/foo@bar.example,a=b!$&')).toMatchObject({ scope: 'read' })
   })
 })
 
 const read2 = (scope: string) => ({ level: 'authorization', scope })
 
-describe('a path that can be read in two ways is refused', () => {
+describe('a path with more than one interpretation is refused', () => {
   it.each([
     '//admin',
     '/x//admin',
@@ -261,6 +306,39 @@ describe('a path that can be read in two ways is refused', () => {
     'http://api.example/admin',
     '*',
     '/admin#x',
+    // G39
+    '/users/7%3F/avatar',
+    '/users/7;/avatar',
+    '/users/7%23/avatar',
+    '/users/7%253F/avatar',
+    '/admin;x',
+    '/admin;$x',
+    '/public/..;$x/admin',
+    '/admin%3Bx',
+    '/admin%3Fx',
+    '/admin%2520',
+    '/x/admin%25',
+    '/a|b',
+    '/a[b]',
+    '/a"b',
+    '/a<b>',
+    '/a^b',
+    '/a`b',
+    '/a{b}',
+    '/a b',
+    '/ä',
+    '/..x/admin',
+    '/x/%20..x',
+    '/x/.:/y',
+    '/x%C2%85',
+    '/x%E2%81%87',
+    '/x%CD%BEy',
+    '/x%EF%BC%85%32%65',
+    '/x%E2%84%80y',
+    '/x%E2%88%95y',
+    '/%E2%80%A5/y',
+    `/${'a/'.repeat(256)}`,
+    '/a.php/b.php/c.php/d.php/e.php/f',
   ])('%s', (target) => {
     expect(refusalOf(target)).toBe('target_ambiguous')
     expect(refusalOf(target, { otherwise: 'pass' })).toBe('target_ambiguous')
@@ -444,7 +522,7 @@ describe('what is not listed is refused', () => {
   })
 })
 
-describe('a path that a stricter server gives to another route (G15)', () => {
+describe('a path of two routes for servers that fold it and servers that do not', () => {
   const of: Route[] = [
     { method: 'GET', path: '/videos/{id}', ...read },
     { method: 'GET', path: '/videos/aBc1', require: 'none' },
@@ -452,33 +530,15 @@ describe('a path that a stricter server gives to another route (G15)', () => {
     { method: 'GET', path: '/t/demo/x', require: 'none' },
   ]
 
-  it.each([
-    '/videos/ABC1',
-    '/videos/ABC1/',
-    '/Videos/ABC1',
-    '/videos/aBc1%20/',
-    '/videos/aBc1./',
-    '/videos/aBc1;x/',
-    '/videos/aBc1%E2%80%8B/',
-    '/t/Demo/x/',
-    '/T/Demo/x',
-  ])('%s needs what the route with a parameter needs', (target) => {
-    expect(needOf(target, { of })).toMatchObject({ level: 'authorization', scope: 'read' })
+  it('needs what its raw path needs, which is more', () => {
+    for (const target of ['/videos/ABC1', '/videos/aBc1%20', '/videos/aBc1.', '/videos/aBc1%E2%80%8B', '/t/Demo/x'])
+      expect(needOf(target, { of })).toMatchObject(read2('read'))
+    for (const target of ['/videos/aBc1', '/t/demo/x']) expect(needOf(target, { of })).toMatchObject({ level: 'none' })
   })
 
-  it.each(['/videos/aBc1', '/videos/aBc1/', '/t/demo/x', '/t/demo/x/'])(
-    '%s is of the literal route alone',
-    (target) => {
-      expect(needOf(target, { of })).toMatchObject({ level: 'none' })
-    },
-  )
-
-  it('a method that only the literal route lists is refused', () => {
-    const strict: Route[] = [
-      { method: 'GET', path: '/videos/{id}', ...read },
-      { method: 'DELETE', path: '/videos/aBc1', require: 'none' },
-    ]
-    expect(refusalOf('/videos/ABC1/', { method: 'DELETE', of: strict })).toBe('not_found')
+  it('is not found if no route has its raw path', () => {
+    for (const target of ['/videos/ABC1/', '/Videos/ABC1', '/t/demo/x/', '/T/Demo/x'])
+      expect(refusalOf(target, { of })).toBe('not_found')
   })
 
   it('needs as much as each route that a server may choose, in every table', () => {
@@ -496,7 +556,7 @@ describe('a path that a stricter server gives to another route (G15)', () => {
       )
     const asked = fc
       .tuple(
-        fc.array(fc.constantFrom('a', 'A', 'ab', 'aB', 'AB', 'b', 'a%20', 'aB.', 'B;x'), {
+        fc.array(fc.constantFrom('a', 'A', 'ab', 'aB', 'AB', 'b', 'a%20', 'aB.', 'B%20'), {
           minLength: 1,
           maxLength: 3,
         }),
@@ -506,8 +566,8 @@ describe('a path that a stricter server gives to another route (G15)', () => {
     const ways = [
       (part: string) => part,
       (part: string) => part.toLowerCase(),
-      (part: string) => part.replace(/(?:%20|\.|;x)$/, ''),
-      (part: string) => part.toLowerCase().replace(/(?:%20|\.|;x)$/, ''),
+      (part: string) => part.replace(/(?:%20|\.)$/, ''),
+      (part: string) => part.toLowerCase().replace(/(?:%20|\.)$/, ''),
     ]
     fc.assert(
       fc.property(table, asked, (given, target) => {
@@ -519,7 +579,8 @@ describe('a path that a stricter server gives to another route (G15)', () => {
           try {
             level = needOf(target, { of: given })?.level
           } catch (error) {
-            if (error instanceof AAuthError) return
+            // A request or a table that is refused.
+            if (error instanceof AAuthError || error instanceof TypeError) return
             throw error
           }
           expect(levels.indexOf(level as Route['require'])).toBeGreaterThanOrEqual(levels.indexOf(chosen.require))
@@ -549,13 +610,15 @@ function literals(names: readonly string[]): string {
   return names.map((name) => (name.startsWith('{') ? '0' : '1')).join('')
 }
 
-describe('a long path is judged in about the time of a plain one', () => {
+describe('a long path is judged in at most a millisecond (GW-12)', () => {
   const of: Route[] = [...routes, ...['PUT', 'PATCH', 'POST'].map((method) => ({ method, path: '/b/{id}', ...read }))]
+
+  const table = createRouteTable(of)
 
   function quickest(target: string): number {
     const times = Array.from({ length: 5 }, () => {
       const start = performance.now()
-      refusalOf(target, { of })
+      refusalOf(target, { table })
       return performance.now() - start
     })
     return Math.min(...times)
@@ -570,10 +633,14 @@ describe('a long path is judged in about the time of a plain one', () => {
     [';', 8100],
     ['$', 8100],
     ['%25', 2700],
+    ['/a.b', 60],
+    ['/%20a', 60],
+    ['%C3%84', 1300],
+    ['%CC%81', 1300],
+    ['(', 8100],
+    ['+', 8100],
   ])('of %s', (part, times) => {
     const target = `/b/x${part.repeat(times)}x`
-    const plain = `/b/${'x'.repeat(target.length - 3)}`
-    quickest(plain)
-    expect(quickest(target)).toBeLessThan(20 * quickest(plain) + 5)
+    expect(quickest(target)).toBeLessThan(1)
   })
 })

@@ -1,0 +1,94 @@
+/** What an API keeps apart although many servers do not: the case of letters, and the endings of the last segment. */
+export interface Kept {
+  case: boolean
+  endings: boolean
+}
+
+/** Every combination; that of a route is found by {@link keptOf}. */
+export const folds: readonly Kept[] = [
+  { case: false, endings: false },
+  { case: true, endings: false },
+  { case: false, endings: true },
+  { case: true, endings: true },
+]
+
+const script =
+  /^index(?:\.|$)|\.(?:php\w*|pht\w*|phar|f?cgi|p[ly]|rb|lua|exe|dll|shtml|as[hmp]x?|aspx|svc|jspx?|jsf|faces|cf[cm]|do|action)$/
+
+/** Whether servers run a decoded segment as a program, and pass it the segments that follow. */
+export function isScript(decoded: string): boolean {
+  return /index|\.|[^\0-\x7f]/i.test(decoded) && script.test(foldName(decoded))
+}
+
+/** A raw segment without encoding, in all of its layers up to five. What cannot be decoded stays as it is. */
+export function decodeSegment(segment: string): string {
+  let decoded = segment
+  for (let layer = 0; layer < 5 && decoded.includes('%'); layer++) {
+    const next = decodeLayer(decoded)
+    if (next === decoded) break
+    decoded = next
+  }
+  return decoded
+}
+
+function decodeLayer(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (run) => Buffer.from(run.replaceAll('%', ''), 'hex').toString('utf8'))
+  }
+}
+
+/**
+ * The one form of all names that some server takes for the same: compatible letters (NFKC), case, ignorable characters, `+` as a
+ * blank, blanks and dots at the ends, and the streams of NTFS (`::$DATA`).
+ */
+export function foldName(decoded: string, keepsCase = false): string {
+  let name = decoded
+  if (/[^\0-\x7f]/.test(name)) {
+    name = name.replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
+    if (!keepsCase) name = foldCase(name)
+  } else if (!keepsCase) name = name.toLowerCase()
+  const colon = name.indexOf(':')
+  if (colon !== -1 && name.indexOf('$', colon) !== -1) name = name.slice(0, colon)
+  if (name.includes('+')) name = name.replaceAll('+', ' ')
+  return trimEnd(/^\s/.test(name) ? name.trimStart() : name)
+}
+
+/** Upper case first: `ß` and `ẞ` become `ss`, `ς` and `Σ` one letter, `ı` and `İ` become `i`. */
+function foldCase(name: string): string {
+  let folded = name
+  for (let round = 0; round < 2; round++)
+    folded = folded.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i').replaceAll('ς', 'σ').normalize('NFKC')
+  return folded
+}
+
+/** Without blanks, dots and colons at the end. In linear time. */
+function trimEnd(name: string): string {
+  let end = name.length
+  while (end > 0 && /[\s.:]/.test(name[end - 1] as string)) end--
+  return name.slice(0, end)
+}
+
+/** Folds the names of a path. The last one loses its ending (`.json`, `.tar.gz`), and is dropped as an index file or if it is empty. */
+export function foldNames(decoded: readonly string[], kept: Kept): string[] {
+  const names = decoded.map((name) => foldName(name, kept.case))
+  for (;;) {
+    const last = names.pop()
+    if (last === undefined) return names
+    const bare = kept.endings ? last : withoutEnding(last)
+    if (bare === '' || (!kept.endings && isIndex(bare, last))) continue
+    names.push(bare)
+    return names
+  }
+}
+
+/** `default` alone is a common id. */
+function isIndex(bare: string, name: string): boolean {
+  return /^index$/i.test(bare) || (/^default$/i.test(bare) && bare !== name)
+}
+
+export function withoutEnding(name: string): string {
+  const dot = name.indexOf('.', 1)
+  return dot === -1 ? name : trimEnd(name.slice(0, dot))
+}

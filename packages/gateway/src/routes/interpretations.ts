@@ -1,0 +1,38 @@
+import { isScript } from './fold.js'
+import type { ParsedPath } from './path-grammar.js'
+
+/** Names of a path, and whether it goes on with any others, as patterns do. */
+export interface Names {
+  names: readonly string[]
+  open: boolean
+}
+
+/**
+ * The decoded paths that some server takes a path for: itself, without or with the parameters of its last segment, with the encoded
+ * octets decoded; and of a script before further segments, the script alone, what follows it, and the path without it.
+ */
+export function interpretations(
+  { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
+  open = false,
+): Names[] {
+  const read: (readonly string[])[] = [decoded]
+  if (hasParameters) read.push(decoded.with(-1, (decoded.at(-1) as string).replace(/;.*$/s, '')))
+  for (const names of encoded ? [...read] : []) {
+    const text = names.join('/')
+    read.push(text.split('/'))
+    if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
+  }
+  return read.flatMap((names) => [{ names, open }, ...aroundScripts(names, open)])
+}
+
+function aroundScripts(names: readonly string[], open: boolean): Names[] {
+  return names.flatMap((name, at) => {
+    const after = names.slice(at + 1)
+    if ((after.every((each) => each === '') && !open) || !isScript(name)) return []
+    return [
+      { names: names.slice(0, at + 1), open: false },
+      { names: after, open },
+      { names: names.toSpliced(at, 1), open },
+    ]
+  })
+}

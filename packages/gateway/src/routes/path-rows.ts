@@ -1,0 +1,118 @@
+import { folds } from './fold.js'
+import { methodDistance } from './methods.js'
+import {
+  type FoldedPattern,
+  foldPattern,
+  isNarrower,
+  isWithin,
+  type PathPattern,
+  parsePathPattern,
+  shapeOf,
+} from './path-pattern.js'
+import { type Level, type Route, strengthOf } from './route.js'
+
+/** What a request needs. */
+export interface Need {
+  /** The routes that it is judged by: mostly one; several if neither is more specific, as `/public/*` and `/{tenant}/admin`. */
+  routes: readonly [Route, ...Route[]]
+  level: Level
+  /** Space-separated; undefined unless the level is `authorization`. */
+  scope: string | undefined
+  /** Bytes; undefined: the gateway's limit. */
+  maxBody: number | undefined
+  /** Whether a body may pass that a proxy does not show. */
+  isBodyUnseen: boolean
+}
+
+/** The route of a need as operators know it. */
+export function routeName({ routes: [route] }: Need): string {
+  return `${route.method} ${route.path}`
+}
+
+/** What several routes need together. */
+export function needOf(routes: readonly [Route, ...Route[]]): Need {
+  const level = routes
+    .map(({ require }) => require)
+    .reduce((one, other) => (strengthOf(other) > strengthOf(one) ? other : one))
+  const scopes = routes.flatMap(({ scope }) => scope?.split(' ') ?? [])
+  const limits = routes.flatMap(({ maxBody }) => maxBody ?? [])
+  return {
+    routes,
+    level,
+    scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
+    isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
+    maxBody: limits.length === 0 ? undefined : Math.min(...limits),
+  }
+}
+
+/** Whether a request that meets a need may also be taken for one of another route. */
+function covers(need: Need, { require, scope = '', maxBody, body }: Route, method: string): boolean {
+  if (strengthOf(need.level) < strengthOf(require)) return false
+  if (require === 'authorization') {
+    const scopes = need.scope?.split(' ') ?? []
+    if (!scope.split(' ').every((value) => scopes.includes(value))) return false
+  }
+  // A body of GET or HEAD is refused on every route.
+  if (method === 'GET' || method === 'HEAD') return true
+  if (need.isBodyUnseen && body !== 'unseen') return false
+  return need.maxBody === maxBody || (need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody)
+}
+
+/** A route with its place in the list. */
+export interface Row {
+  at: number
+  route: Route
+}
+
+/** All routes of one path, whatever its parameters are called. */
+export interface PathRows {
+  rows: readonly [Row, ...Row[]]
+  pattern: PathPattern
+  /** Which of {@link folds} its paths are compared in. */
+  fold: number
+  /** The pattern in each of {@link folds}. */
+  folded: readonly FoldedPattern[]
+}
+
+/** Groups routes by their paths. */
+export function pathRowsOf(routes: Iterable<readonly [at: number, route: Route]>): PathRows[] {
+  const groups = new Map<string, [Row, ...Row[]]>()
+  for (const [at, route] of routes) {
+    const shape = shapeOf(parsePathPattern(route.path))
+    const rows = groups.get(shape)
+    if (rows) rows.push({ at, route })
+    else groups.set(shape, [{ at, route }])
+  }
+  return [...groups.values()].map((rows) => {
+    const [{ route }] = rows
+    const pattern = parsePathPattern(route.path)
+    const fold = folds.findIndex((kept) => kept.case === !!route.case && kept.endings === !!route.endings)
+    return { rows, pattern, fold, folded: folds.map((kept) => foldPattern(pattern, kept)) }
+  })
+}
+
+/** The route that names a method, or stands for it. */
+export function routeFor({ rows }: PathRows, method: string): Route | undefined {
+  let found: Route | undefined
+  let nearest = Number.POSITIVE_INFINITY
+  for (const { route } of rows) {
+    const distance = methodDistance(method, route.method) ?? Number.POSITIVE_INFINITY
+    if (distance < nearest) [found, nearest] = [route, distance]
+  }
+  return found
+}
+
+/**
+ * Whether a request that one of several paths was chosen for must not be taken for one of another path, which it is in folded form.
+ *
+ * @param own of the chosen ones those that it still is in this form
+ */
+export function isStricter(other: PathRows, method: string, need: Need, own: readonly PathRows[]): boolean {
+  const pattern = other.folded[other.fold] as FoldedPattern
+  const inFold = own.map(({ folded }) => folded[other.fold] as FoldedPattern)
+  if (inFold.some((each) => isNarrower(each, pattern))) return false
+  const route = routeFor(other, method)
+  if (route) return !covers(need, route, method)
+  // A path that does not list the method refuses it, whatever a wider one says.
+  return !inFold.some((each) => isWithin(each, pattern) && isWithin(pattern, each))
+}

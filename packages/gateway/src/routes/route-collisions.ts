@@ -1,0 +1,114 @@
+import { folds } from './fold.js'
+import { plainMethods } from './methods.js'
+import { type FoldedPattern, isFoldedWithin, isWithin, patternInterpretations } from './path-pattern.js'
+import { isStricter, needOf, type PathRows, pathRowsOf, type Row, routeFor } from './path-rows.js'
+import { pathMembers, type Route } from './route.js'
+
+/** A problem of a table, with the place of the route that has it. */
+export interface RouteCollision {
+  at: number
+  problem: string
+}
+
+/** What routes, each correct in itself, cannot mean together (G42, G46, W39). */
+export function routeCollisions(routes: Iterable<readonly [at: number, route: Route]>): RouteCollision[] {
+  const groups = pathRowsOf(routes)
+  const contradictions = groups.flatMap(contradictionsIn)
+  if (contradictions.length > 0) return contradictions
+  const shadowed = [...shadowsIn(groups)]
+  const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
+  const needless = groups.flatMap(({ rows }) =>
+    rows
+      .filter(({ at, route }) => route.mayShadow && !shadowed.some(({ row }) => row.at === at))
+      .map(({ at }) => ({ at, problem: 'has mayShadow, but shadows no stricter route: leave it out' })),
+  )
+  return [...new Map([...refused, ...needless].map((each) => [`${each.at} ${each.problem}`, each])).values()]
+}
+
+/** The paths that each route with `mayShadow` may be taken for. */
+export function shadowsOf(groups: readonly PathRows[]): ReadonlyMap<Route, ReadonlySet<PathRows>> {
+  const shadows = new Map<Route, Set<PathRows>>()
+  if (!groups.some(({ rows }) => rows.some(({ route }) => route.mayShadow))) return shadows
+  for (const { row, other } of shadowsIn(groups))
+    shadows.set(row.route, (shadows.get(row.route) ?? new Set()).add(other))
+  return shadows
+}
+
+interface Shadow {
+  row: Row
+  group: PathRows
+  /** The stricter path that some server takes all paths of the row for. */
+  other: PathRows
+}
+
+function* shadowsIn(groups: readonly PathRows[]): Generator<Shadow> {
+  const read = groups.map(({ pattern }) => folds.map((kept) => patternInterpretations(pattern, kept)))
+  for (const [at, group] of groups.entries())
+    for (const other of groups) {
+      if (other === group) continue
+      const { fold } = other
+      const paths = read[at]?.[fold] as readonly FoldedPattern[]
+      for (const row of group.rows)
+        if (isShadow(row.route, group, { other, fold, read: paths })) yield { row, group, other }
+    }
+}
+
+function isShadow(
+  route: Route,
+  group: PathRows,
+  { other, fold, read }: { other: PathRows; fold: number; read: readonly FoldedPattern[] },
+): boolean {
+  const pattern = other.folded[fold] as FoldedPattern
+  return read.some((path) => {
+    if (!isFoldedWithin(path, pattern)) return false
+    const own = isWithin(path, group.folded[fold] as FoldedPattern) ? [group] : []
+    const methods = [...new Set([...plainMethods, route.method])].filter((method) => routeFor(group, method) === route)
+    return methods.some((method) => isStricter({ ...other, fold }, method, needOf([route]), own))
+  })
+}
+
+function refusal({ row: { at, route }, group, other }: Shadow): RouteCollision {
+  const [strict] = other.rows
+  const places = other.rows.map(({ at: place }) => `routes[${place}]`).join(' and ')
+  // The settings that suffice, one rather than both.
+  const fold = folds.findIndex(
+    (kept, index) =>
+      (index & other.fold) === other.fold &&
+      !isShadow(route, group, { other, fold: index, read: patternInterpretations(group.pattern, kept) }),
+  )
+  const settings = (['case', 'endings'] as const).filter((member) => fold !== -1 && folds[fold]?.[member])
+  const declared = settings.map((member) => `${member}: 'kept'`).join(' and ')
+  const kept = declared === '' ? '' : ` If the API keeps the two apart, set ${declared} on ${places}.`
+  return {
+    at,
+    problem: `is ${route.method} ${route.path}, which some servers take for ${strict.route.path} of ${places}, and that needs more.${kept} If the API may take it for either, set mayShadow: true on routes[${at}]`,
+  }
+}
+
+/** Rows of one path that say different things of the same requests, or of the path. */
+function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollision[] {
+  const seen = [first]
+  return others.flatMap(({ at, route }) => {
+    const same = seen.find((row) => row.route.method === route.method)
+    seen.push({ at, route })
+    const problems: RouteCollision[] = []
+    if (same && !isAlike(route, same.route))
+      problems.push({
+        at,
+        problem: `says otherwise of ${route.method} ${route.path} than routes[${same.at}] of ${same.route.method} ${same.route.path}: keep one`,
+      })
+    for (const member of pathMembers)
+      if (String(route[member]) !== String(first.route[member]))
+        problems.push({
+          at,
+          problem: `has another ${member} than routes[${first.at}], which is for the same path: set it on both`,
+        })
+    return problems
+  })
+}
+
+function isAlike(one: Route, other: Route): boolean {
+  return (['require', 'scope', 'maxBody', 'body', 'mayShadow'] as const).every(
+    (member) => one[member] === other[member],
+  )
+}

@@ -1,0 +1,151 @@
+import { AAuthError } from 'countersign/resource'
+import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+
+const none = { method: 'GET', require: 'none' } as const
+const strict = { method: 'GET', require: 'authorization', scope: 'admin' } as const
+
+function needed(of: Route[], rawTarget: string, headers: string[] = []): string {
+  const table = createRouteTable(of)
+  try {
+    const head = { method: 'GET', rawTarget, rawHeaders: headers }
+    return judgeRequest(head, { table, otherwise: 'refuse' }).need?.level ?? 'nothing'
+  } catch (error) {
+    if (error instanceof AAuthError) return error.code
+    throw error
+  }
+}
+
+// G39
+describe('encoded delimiters in the last parameter', () => {
+  const of: Route[] = [
+    { ...none, path: '/projects/{id}/issues', encoded: ['%2F'] },
+    { ...none, path: '/rooms/{alias}', encoded: ['%23'] },
+    { ...none, path: '/labels/{name}', encoded: ['%25', '%2F', '%23'] },
+    { ...none, path: '/a/{b}/{c}', encoded: ['%2F'] },
+    { ...none, path: '/@{scope}', encoded: ['%2F'] },
+    { ...none, path: '/plain/{id}' },
+  ]
+
+  it.each([
+    '/projects/group%2Fproject/issues',
+    '/projects/a%2fb%2Fc/issues',
+    '/rooms/%23room:example.org',
+    '/labels/100%25',
+    '/labels/a%252Fb%2523',
+    '/a/x/y%2Fz',
+    '/@scope%2fname',
+  ])('pass in %s', (target) => expect(needed(of, target)).toBe('none'))
+
+  it.each([
+    '/plain/a%2Fb',
+    '/projects/a%23b/issues',
+    '/projects/7/issues%2F8',
+    '/projects/a%252Fb/issues',
+    '/projects/%2Fa/issues',
+    '/projects/a%2F/issues',
+    '/projects/a%2F%2Fb/issues',
+    '/projects/a%2F..%2Fb/issues',
+    '/projects/..%2Fa/issues',
+    '/projects/a%2F%20.%2Fb/issues',
+    '/projects/a%2Fb%3Fc/issues',
+    '/projects/a%2Fb%5Cc/issues',
+    '/projects/a%2Fb%00/issues',
+    '/rooms/..%23x',
+    '/rooms/a%2Fb',
+    '/labels/%252e%252e%252Fa',
+    '/labels/a%253Fb',
+    '/labels/a%255Cb',
+    '/labels/a%2500b',
+    '/labels/a%2525252525252Fb',
+    '/labels/a%25EF%25BC%258Fb',
+    '/a/x%2Fy/z',
+    '/a/x%2Fy/z%2Fq',
+    '/nowhere/a%2Fb',
+  ])('do not pass in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
+
+  it('do not pass if another interpretation needs more', () => {
+    const guarded = (path: string): Route[] => [
+      { ...none, path: '/projects/{id}', encoded: ['%2F', '%23', '%25'] },
+      { ...strict, path },
+    ]
+    expect(needed(guarded('/projects/{id}/keys'), '/projects/7%2Fkeys')).toBe('target_ambiguous')
+    expect(needed(guarded('/projects/{id}/keys'), '/projects/7%2FKeys')).toBe('target_ambiguous')
+    expect(needed(guarded('/projects/{id}/keys'), '/projects/7%252Fkeys')).toBe('target_ambiguous')
+    expect(needed(guarded('/projects/{id}/keys'), '/projects/7%2Fmembers')).toBe('none')
+    expect(needed(guarded('/projects/7'), '/projects/7%23x')).toBe('target_ambiguous')
+    expect(needed(guarded('/projects'), '/projects/%23x')).toBe('target_ambiguous')
+    expect(needed(guarded('/admin'), '/projects/index.php%2Fadmin')).toBe('target_ambiguous')
+  })
+})
+
+// G39
+describe('parameters of the last segment', () => {
+  const of: Route[] = [
+    { ...none, path: '/orders', pathParameters: true },
+    { ...none, path: '/orders/{id}', pathParameters: true },
+    { ...none, path: '/plain/{id}' },
+  ]
+
+  it.each(['/orders;status=open', '/orders/7;v=2;w', '/orders/7;'])('pass in %s', (target) =>
+    expect(needed(of, target)).toBe('none'),
+  )
+
+  it.each([
+    '/plain/7;v=2',
+    '/orders;x/7',
+    '/orders/7;x/',
+    '/orders/;x',
+    '/orders/..;x',
+    '/orders/.;x',
+    '/orders/7%3Bv=2',
+    '/orders/7;v=%2F',
+    '/orders/7;v=%3F',
+    '/nowhere;x',
+  ])('do not pass in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
+
+  // GW-9
+  it('do not pass if another interpretation needs more', () => {
+    const guarded: Route[] = [
+      { ...none, path: '/doc/pub-{name}', pathParameters: true },
+      { ...strict, path: '/doc/{name}', pathParameters: true },
+      { ...none, path: '/page', pathParameters: true },
+    ]
+    expect(needed(guarded, '/doc/pub-;x')).toBe('authorization')
+    expect(needed(guarded, '/doc/secret;.pdf')).toBe('authorization')
+    expect(needed(guarded, '/doc/pub-a;x')).toBe('none')
+    expect(needed([...guarded, { ...strict, path: '/{page}' }], '/page;x')).toBe('target_ambiguous')
+  })
+})
+
+// G39
+describe('calls and batches of OData', () => {
+  const of: Route[] = [
+    { ...none, path: '/*' },
+    { ...strict, path: '/Users({id})' },
+    { ...strict, path: '/Users/{id}' },
+  ]
+
+  it('need a route that names them', () => {
+    for (const target of ['/Users(1)', "/Users('a')"]) expect(needed(of, target)).toBe('authorization')
+    const others = [
+      '/users(1)',
+      '/Users%281%29',
+      '/Users(1)/Name',
+      '/Orders(1)',
+      '/(S(x))/Users/1',
+      '/(S(x)y)z/Users/1',
+    ]
+    for (const target of [...others, '/$batch', '/%24batch', '/x/$BATCH'])
+      expect([target, needed(of, target)]).toEqual([target, 'target_ambiguous'])
+    for (const target of ['/report%20(1).pdf', '/$count', '/a(b)c']) expect(needed(of, target)).toBe('none')
+  })
+
+  it('are refused as multipart/mixed, if something is verified', () => {
+    const batch = (type: string) => ['Content-Type', type]
+    for (const type of ['multipart/mixed;boundary=a', 'Multipart/Mixed', 'text/plain, multipart / mixed'])
+      expect(needed(of, '/Users/1', batch(type))).toBe('media_type_unsupported')
+    expect(needed(of, '/Users/1', batch('multipart/form-data;boundary=a'))).toBe('authorization')
+    expect(needed(of, '/open', batch('multipart/mixed'))).toBe('none')
+  })
+})
