@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { createConnectionQueue, endGracefully } from 'countersign/node'
 import { createMcpSessions } from 'countersign/resource/mcp'
-import { createTurns, endGracefully } from './connection/turns.js'
 import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
 import { setUpGateway } from './gateway-setup.js'
@@ -44,7 +44,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     tunnels: new Map(),
     streams: new Set(),
   }
-  const turns = createTurns()
+  const queue = createConnectionQueue()
   const server = createServer({
     maxHeaderSize: 32_768,
     headersTimeout: 15_000,
@@ -52,7 +52,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     // Bodies have limits of their own.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
-    // What Node.js would answer by itself would be in no turn.
+    // Node.js would respond to them itself, past the queue.
     requireHostHeader: false,
   })
 
@@ -68,16 +68,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     for (const end of [...shared.tunnels.values(), ...shared.streams]) end()
   }
 
-  function serveInTurn(exchange: Exchange): void {
-    turns.take(exchange.incoming, exchange.outgoing, () => serve(exchange))
+  function enqueue(exchange: Exchange): void {
+    queue.run(exchange.incoming, exchange.outgoing, () => serve(exchange))
   }
 
-  server.on('request', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: false }))
-  server.on('checkContinue', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: true }))
-  server.on('checkExpectation', (incoming, outgoing) => serveInTurn({ incoming, outgoing, waits: false }))
+  server.on('request', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: false }))
+  server.on('checkContinue', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: true }))
+  server.on('checkExpectation', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: false }))
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
     // The connection belongs to the answers before it, which a change of protocol would run into.
-    const outgoing = turns.isBusy(socket) ? undefined : answerOn(incoming, socket)
+    const outgoing = queue.isBusy(socket) ? undefined : answerOn(incoming, socket)
     if (!outgoing) return void socket.destroy()
     serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
   })

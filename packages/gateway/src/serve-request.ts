@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { ReceivedMessage, SocketEvent, Upload } from 'countersign'
-import { createNodeListener, type Handler, receiveIncoming } from 'countersign/node'
+import { createMountedListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import {
   corsHeaders,
@@ -196,7 +196,7 @@ function listen(
   }
   // What no handler is given has no others.
   for (const [name, value] of pageHeaders ?? []) outgoing.setHeader(name, value)
-  createNodeListener(
+  createMountedListener(
     async (request, received) => {
       const response = await handler(request, received)
       if (pageHeaders) showToPages(response.headers, pageHeaders)

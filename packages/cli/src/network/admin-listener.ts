@@ -1,4 +1,5 @@
 import type { RequestListener } from 'node:http'
+import { createConnectionQueue } from 'countersign/node'
 
 /** What the admin port shows. */
 export interface AdminView {
@@ -21,7 +22,7 @@ export function createAdminListener(view: AdminView): RequestListener {
       return [200, text, type]
     },
   }
-  return function adminListener(incoming, outgoing) {
+  const respond: RequestListener = (incoming, outgoing) => {
     const path = (incoming.url ?? '').split('?', 1)[0] ?? ''
     const page = Object.hasOwn(pages, path) && incoming.method === 'GET' ? pages[path] : undefined
     const answer = (status: number, text: string, type = 'text/plain; charset=utf-8') =>
@@ -34,5 +35,9 @@ export function createAdminListener(view: AdminView): RequestListener {
       ([status, text, type]) => answer(status, text, type),
       () => answer(503, 'not ready\n'),
     )
+  }
+  const queue = createConnectionQueue()
+  return function adminListener(incoming, outgoing) {
+    queue.run(incoming, outgoing, () => respond(incoming, outgoing))
   }
 }

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { createConnectionQueue } from 'countersign/node'
 import { describeFailure } from './describe-failure.js'
 import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.js'
 import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
@@ -17,12 +18,16 @@ const mostBody = 256 * 1024 * 1024
 
 /** A server for programs of this machine, which has what they ask for sent as the agent. */
 export function createSidecar(options: SidecarOptions): Server {
-  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) => {
+  const queue = createConnectionQueue()
+  function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
     answer(incoming, outgoing, options).catch((error: unknown) => {
       options.onProblem(String(error))
       outgoing.destroy()
     })
-  })
+  }
+  const server = createServer({ requestTimeout: 0 }, (incoming, outgoing) =>
+    queue.run(incoming, outgoing, () => serve(incoming, outgoing)),
+  )
   server.headersTimeout = 30_000
   // What is in a tunnel cannot be signed.
   server.on('connect', (_incoming, socket: Duplex) => refuseTunnel(socket))

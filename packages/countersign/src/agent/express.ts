@@ -1,5 +1,5 @@
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import { createNodeListener } from '../node/node-listener.js'
+import { createMountedListener } from '../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
@@ -30,7 +30,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   /** Put it into the app itself, not into a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
     if (isOwn(visitOf(req).target))
-      createNodeListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
+      createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
     else next()
   }
 

@@ -1,5 +1,5 @@
 import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.js'
-import { createNodeListener } from '../node/node-listener.js'
+import { createMountedListener } from '../node/mounted-listener.js'
 import type { AgentActions } from './agent-options.js'
 import { type AppAgentOptions, createWebApp } from './web-app/create-web-app.js'
 import { keepPage, nodeVisit } from './web-app/node-visit.js'
@@ -31,7 +31,7 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
     if (!isOwn(visitOf(request).target)) return
     reply.hijack()
-    createNodeListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
+    createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
   }
 
   /** A page, which may use the agent for this browser's session. What else the handler throws, this throws. */

@@ -51,13 +51,19 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
   outgoing.end()
 }
 
-function sendWhole(body: string | Uint8Array, response: Response, outgoing: NodeResponse): void {
+async function sendWhole(body: string | Uint8Array, response: Response, outgoing: NodeResponse): Promise<void> {
   if (isGone(outgoing)) return
   const fields = fieldsOf(response)
-  fields['content-length'] ??= String(Buffer.byteLength(body))
+  const length = Buffer.byteLength(body)
+  fields['content-length'] ??= String(length)
   outgoing.writeHead(response.status, fields)
-  outgoing.end(body)
+  if (length <= pieceLength) return void outgoing.end(body)
+  await write(typeof body === 'string' ? Buffer.from(body) : body, outgoing)
+  outgoing.end()
 }
+
+/** Bytes that are written at once. Until all of them are sent, a client that reads slowly looks like one that does not read. */
+const pieceLength = 65_536
 
 function fieldsOf({ headers }: Response): Record<string, string | string[]> {
   const fields: Record<string, string | string[]> = {}
@@ -98,10 +104,15 @@ function nextTurn(): Promise<undefined> {
   return new Promise((resolve) => setImmediate(() => resolve(undefined)))
 }
 
-/** Resolves when more can be written, or nothing can be any more. */
+/** Resolves when the client took enough of it for more to be written, or is gone. */
 async function write(chunk: Uint8Array, outgoing: NodeResponse): Promise<void> {
+  for (let at = 0; at < chunk.length; at += pieceLength)
+    await writePiece(chunk.subarray(at, at + pieceLength), outgoing)
+}
+
+async function writePiece(piece: Uint8Array, outgoing: NodeResponse): Promise<void> {
   const stream: EventEmitter & { write(chunk: Uint8Array): boolean } = outgoing
-  if (isGone(outgoing) || stream.write(chunk)) return
+  if (isGone(outgoing) || stream.write(piece)) return
   await new Promise<void>((resolve) => {
     function settle(): void {
       stream.off('drain', settle).off('close', settle)

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
-import { createNodeListener } from '../node/node-listener.js'
+import { createMountedListener } from '../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { MountedOptions } from './mount-path.js'
@@ -70,7 +70,7 @@ export function aauthDocuments(resource: Resource): Middleware {
   return function documentsMiddleware(req, res, next) {
     const target = targetOf(req)
     if (target !== req.url || !paths.has(target.split('?', 1)[0] as string)) return next()
-    createNodeListener((request, received) => resource.handler(request, received), {
+    createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => addressOf(req),
       replaceGlobals: false,

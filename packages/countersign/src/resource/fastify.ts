@@ -3,7 +3,7 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { readBefore } from '../httpsig/received-message.js'
 import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.js'
-import { createNodeListener } from '../node/node-listener.js'
+import { createMountedListener } from '../node/mounted-listener.js'
 import type { Resource } from './create-resource.js'
 import type { MountedOptions } from './mount-path.js'
 import { type Admission, createRequestGate } from './request-gate.js'
@@ -84,7 +84,7 @@ export function aauthDocuments(resource: Resource) {
     const { originalUrl = raw.url ?? '/' } = raw
     if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()
-    createNodeListener((request, received) => resource.handler(request, received), {
+    createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => ip,
       replaceGlobals: false,

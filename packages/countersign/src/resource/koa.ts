@@ -1,6 +1,6 @@
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import { createNodeListener } from '../node/node-listener.js'
+import { createMountedListener } from '../node/mounted-listener.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import type { MountedOptions } from './mount-path.js'
@@ -81,7 +81,7 @@ export function aauthDocuments(resource: Resource): (ctx: KoaContextLike, next: 
       return
     }
     ctx.respond = false
-    createNodeListener((request, received) => resource.handler(request, received), {
+    createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => ip,
       replaceGlobals: false,

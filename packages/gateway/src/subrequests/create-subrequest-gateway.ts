@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createNodeListener } from 'countersign/node'
+import { createConnectionQueue, createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
 import { askerOf } from '../events/asker.js'
@@ -39,12 +39,14 @@ interface SubrequestSetup {
 export function createSubrequestGateway(options: SubrequestOptions): SubrequestGateway {
   let current = setUp(options)
   const server = createServer({ maxHeaderSize: 65_536, headersTimeout: 15_000, keepAliveTimeout: 75_000 })
-  server.on('request', (incoming, outgoing) => {
+  const queue = createConnectionQueue()
+  function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
     answer(incoming, outgoing, current).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
       outgoing.destroy()
     })
-  })
+  }
+  server.on('request', (incoming, outgoing) => queue.run(incoming, outgoing, () => serve(incoming, outgoing)))
   limitGatewayConnections(server, () => current.setup)
   return {
     server,
@@ -82,7 +84,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
   const [path = ''] = (incoming.url ?? '').split('?', 1)
   if (resource.publishedPaths.has(path)) {
     followed.route = path
-    const handler = createNodeListener((request, received) => resource.handler(request, received), {
+    const handler = createMountedListener((request, received) => resource.handler(request, received), {
       origin: origin.origin,
       clientAddress,
       replaceGlobals: false,

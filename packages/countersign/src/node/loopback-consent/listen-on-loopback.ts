@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import { createConnectionQueue } from '../connection-queue.js'
 import { limitConnections } from '../limit-connections.js'
-import { createNodeListener } from '../node-listener.js'
+import { createMountedListener } from '../mounted-listener.js'
 
 /** A port of this machine that takes the answer of one consent. */
 export interface LoopbackListener {
@@ -44,6 +45,7 @@ export async function listenOnLoopback(
   const { port } = server.address() as AddressInfo
   const origin = `http://127.0.0.1:${port}`
   const links = new Map<string, string | undefined>()
+  const queue = createConnectionQueue()
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.setHeader('connection', 'close')
     const options = { origin, maxBody: 0, replaceGlobals: false }
@@ -52,7 +54,8 @@ export async function listenOnLoopback(
       stayFor(outgoing, incoming.socket)
       return answerAt(request)
     }
-    createNodeListener(answerWhole, options)(incoming, outgoing)
+    const listener = createMountedListener(answerWhole, options)
+    queue.run(incoming, outgoing, () => listener(incoming, outgoing))
   })
 
   async function answerAt(request: Request): Promise<Response> {

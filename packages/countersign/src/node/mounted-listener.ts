@@ -1,0 +1,135 @@
+import type { ResourceEdition } from '../editions/edition.js'
+import { januaryResource } from '../editions/january/january-resource.js'
+import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
+import { keepContent } from '../httpsig/receive-request.js'
+import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
+import { AAuthError } from '../lib/errors.js'
+import type { MaybePromise } from '../lib/maybe-promise.js'
+import type { ClientAddress } from './client-address.js'
+import { answeredBy } from './keep-private.js'
+import { LightRequest } from './light-request.js'
+import { replaceGlobals } from './replace-globals.js'
+import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
+
+/** The one shape every role has. */
+export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
+
+export interface NodeListenerOptions {
+  /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
+  origin: string
+  /** The edition of AAuth in which the listener refuses what no handler could be given. @default January 2026 */
+  edition?: Pick<ResourceEdition, 'writeRefusal'>
+  /** Largest body in bytes; more is answered 413. @default 1 MiB */
+  maxBody?: number
+  /**
+   * Has content taken in when the handler verifies its message, and not before: the handler gets a request without content, and `upload`
+   * with the message. May throw an AAuthError for what is refused by its head. @default all of it is read first
+   */
+  upload?: ((incoming: NodeRequest, outgoing: NodeResponse) => Upload) | undefined
+  /**
+   * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
+   * where sign-ins are limited. `createClientAddress` fits. @default the peer of the connection
+   */
+  clientAddress?: ClientAddress
+  /**
+   * Replaces `Response` of this process, as `@hono/node-server` does, by one that is sent without a stream, and `Request`
+   * and `fetch` by ones that take the requests of this listener. With `false` nothing is replaced: an answer takes about
+   * 20 µs longer, and a handler that needs a request for `new Request(…)` or `fetch` gives `request.clone()`. @default true
+   */
+  replaceGlobals?: boolean
+}
+
+/**
+ * A listener for single requests of a server that is not ours to limit: a framework's route, or a proxy that queues requests
+ * itself. Use {@link createNodeListener} for a whole server.
+ *
+ * @throws TypeError for a handler or an origin that cannot be used
+ */
+export function createMountedListener(
+  handler: Handler,
+  options: NodeListenerOptions,
+): (incoming: NodeRequest, outgoing: NodeResponse) => void {
+  if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
+  if (!URL.canParse(options?.origin))
+    throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
+  if (options.replaceGlobals !== false) replaceGlobals()
+  const settings = { ...options, origin: new URL(options.origin).href.replace(/\/$/, '') }
+  return function mountedListener(incoming, outgoing) {
+    answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
+      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+      if (outgoing.headersSent) return breakOff(outgoing)
+      for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
+      outgoing.statusCode = 500
+      outgoing.end()
+    })
+  }
+}
+
+async function answer(
+  handler: Handler,
+  { origin, edition = januaryResource, maxBody = 1_048_576, clientAddress, upload: uploadOf }: NodeListenerOptions,
+  incoming: NodeRequest,
+  outgoing: NodeResponse,
+): Promise<void> {
+  const direct = receiveIncoming(incoming)
+  let received = clientAddress
+    ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
+    : direct
+  async function refuse(error: unknown): Promise<void> {
+    if (!(error instanceof AAuthError)) throw error
+    if (outgoing.headersSent) return breakOff(outgoing)
+    const { status, headers, body } = edition.writeRefusal(error)
+    if (status === 405) headers.allow = handedOn
+    if (status === 500) process.emitWarning(error)
+    refuseTheRest(incoming, outgoing)
+    await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
+  }
+
+  let body: Uint8Array = noContent
+  try {
+    requireReadable(received)
+    if (uploadOf) received = { upload: uploadOf(incoming, outgoing), ...received }
+    else body = await requireBody(received, maxBody)
+  } catch (error) {
+    return refuse(error)
+  }
+  const request = new LightRequest(origin, received, body)
+  if (body.length > 0) keepContent(request, body)
+  let isAnswered = false
+  outgoing.once('close', () => isAnswered || request.abort())
+  const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))
+  if (uploadOf && !outgoing.headersSent) refuseTheRest(incoming, outgoing)
+  try {
+    await sendResponse(response, outgoing, received.method)
+    isAnswered = true
+  } catch (error) {
+    await refuse(error)
+  }
+}
+
+/** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
+const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+
+const noContent = new Uint8Array(0)
+
+/** A head that a `Request` can be made of. */
+function requireReadable({ method, rawTarget }: ReceivedMessage): void {
+  if (!rawTarget.startsWith('/')) throw new AAuthError('target_ambiguous', 'The request target is not a path.')
+  if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
+    throw new AAuthError('method_not_allowed', `${method.toUpperCase()} is not answered.`)
+  }
+  // A Request would write them in capitals: HTTP/2 lets other letters through, and what is signed has them.
+  if (/^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i.test(method) && method !== method.toUpperCase()) {
+    throw new AAuthError('request_malformed', `Write the method in capitals: ${method.toUpperCase()}.`)
+  }
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(method)) throw new AAuthError('request_malformed', 'The method is no token.')
+}
+
+async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
+  const { method } = received
+  const body = await received.body(maxBody)
+  if (body.length > 0 && (method === 'GET' || method === 'HEAD')) {
+    throw new AAuthError('request_malformed', `A ${method} request has no body.`)
+  }
+  return body
+}
