@@ -132,7 +132,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
         )
       const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
-      return context.storage.createUser({ ...user, passwordHash: await context.passwords.hash(password) })
+      return context.storage.createUser({ ...user, passwordHash: await context.passwords.hash(password, ['operator']) })
     },
     close: () => context.background.end(),
   }

@@ -2,6 +2,7 @@ import type { ServerContext } from '../context.js'
 import { seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
+import { shareOf } from '../http/share-of.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { SecurityPage, SignedOutPage } from '../pages/account-models.js'
 import { accountPaths, signInPath } from '../pages/account-paths.js'
@@ -76,7 +77,7 @@ const changePassword: AccountHandler = async (context, visit) => {
   const credentialRevision = await context.storage.setPasswordHash({
     userId,
     credentialRevision: check.user.credentialRevision,
-    passwordHash: await context.passwords.hash(fresh),
+    passwordHash: await context.passwords.hash(fresh, shareOf(context, visit.request, visit.ip)),
     keepSession: sessionHash,
   })
   if (credentialRevision === undefined) throw signInChanged(visit)

@@ -2,10 +2,10 @@ import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import type { FairQueueEntry } from '../load/fair-queue.js'
-import { readCookie } from './cookies.js'
 import { PageError } from './page-error.js'
 import { problemResponse } from './problem-response.js'
 import { refusalResponse } from './refusal-response.js'
+import { shareOf } from './share-of.js'
 import { tellAnswer } from './tell-answer.js'
 import type { Arrival } from './visit.js'
 
@@ -37,7 +37,7 @@ export function createAdmission(
   context: ServerContext,
   { programs, people, isLight, startsNew }: AdmittedRoutes,
 ): Admit {
-  const { workload, knownCallers } = context
+  const { workload } = context
   const programRoutes = new Set(programs)
   const routeOf = createPathFinder([...programRoutes, ...people])
 
@@ -67,14 +67,7 @@ export function createAdmission(
     const response = await workload.admit({
       weight: route === undefined || isLight(route) ? 'light' : 'heavy',
       entry() {
-        const path = knownCallers.shareOf({
-          remoteAddress: arrival.received.remoteAddress,
-          signatureKey: request.headers.get('signature-key'),
-          cookies: () => ({
-            known: readCookie(context, request, 'known'),
-            browser: readCookie(context, request, 'browser'),
-          }),
-        })
+        const path = shareOf(context, request, arrival.received.remoteAddress)
         const mayBeNew = method === 'POST' && route !== undefined && programRoutes.has(route)
         return mayBeNew ? entryOfPost(path, arrival, route) : { path }
       },

@@ -1,9 +1,11 @@
 import { claimedAgent, LruCache, networkOf, type SigningProfile } from 'countersign/wire'
-import type { MintedSecrets } from '../secrets/minted-secrets.js'
 import { networkPath } from './network-path.js'
 
 interface KnownCallersOptions {
-  secrets: Pick<MintedSecrets, 'sealKnown' | 'openKnown'>
+  secrets: {
+    sealKnown: (browser: string, text: string) => string
+    openKnown: (value: string, browser: string) => string | undefined
+  }
   signing: Pick<SigningProfile, 'parseKey'>
   /** Unix seconds. */
   now: () => number

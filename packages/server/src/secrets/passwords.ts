@@ -1,51 +1,62 @@
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
 import type { Tell } from 'countersign/wire'
+import { FairQueue } from '../load/fair-queue.js'
 
 /** argon2id, 19 MiB and two passes (OWASP); computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
 /** Computations at once, and how many may wait: each takes a core and 19 MiB. */
-const limits = { running: 2, waiting: 64 }
+const limits = { running: 2, waiting: { capacity: 64, most: 256 } }
 
 /** An encoded argon2id hash. */
 export function hashPassword(password: string): Promise<string> {
   return hash(password, parameters)
 }
 
-/** Hashes and checks the passwords of one server, a few at a time. */
+/**
+ * Hashes and checks the passwords of one server, a few at a time; those that wait are served in turn by share, as the path of a
+ * fair queue names it.
+ */
 export interface Passwords {
   /**
    * An encoded argon2id hash.
    *
    * @throws AAuthError `unavailable` when too many are waiting
    */
-  hash(password: string): Promise<string>
+  hash(password: string, share: readonly string[]): Promise<string>
   /**
    * Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17).
    *
    * @throws AAuthError `unavailable` when too many are waiting
    */
-  verify(passwordHash: string | undefined, password: string): Promise<boolean>
+  verify(passwordHash: string | undefined, password: string, share: readonly string[]): Promise<boolean>
 }
 
 /** Creates the one queue in which passwords wait. */
 export function createPasswords(tell?: Tell): Passwords {
   let running = 0
-  const queue: (() => void)[] = []
+  const queue = new FairQueue<(mayRun: boolean) => void>()
   let dummy: Promise<string> | undefined
 
-  async function inTurn<T>(compute: () => Promise<T>): Promise<T> {
-    const came = performance.now()
-    if (running >= limits.running) {
-      if (queue.length >= limits.waiting) {
-        tell?.({ kind: 'password', outcome: 'unavailable', waited: 0, duration: 0, waiting: queue.length })
-        throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
-      }
-      await new Promise<void>((resolve) => queue.push(resolve))
-    } else {
+  async function takeTurn(share: readonly string[]): Promise<void> {
+    if (running < limits.running) {
       running++
+      return
     }
+    const came = performance.now()
+    const mayRun = await new Promise<boolean>((resolve) => {
+      queue.push(resolve, { path: share }, limits.waiting)?.(false)
+    })
+    if (mayRun) return
+    const waited = (performance.now() - came) / 1000
+    tell?.({ kind: 'password', outcome: 'unavailable', waited, duration: 0, waiting: queue.size })
+    throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
+  }
+
+  async function inTurn<T>(share: readonly string[], compute: () => Promise<T>): Promise<T> {
+    const came = performance.now()
+    await takeTurn(share)
     const began = performance.now()
     let outcome: 'ok' | 'failed' = 'failed'
     try {
@@ -55,17 +66,17 @@ export function createPasswords(tell?: Tell): Passwords {
     } finally {
       // A waiting computation takes this one's place, so the count stays.
       const next = queue.shift()
-      if (next) next()
+      if (next) next(true)
       else running--
       const seconds = { waited: (began - came) / 1000, duration: (performance.now() - began) / 1000 }
-      tell?.({ kind: 'password', outcome, ...seconds, waiting: queue.length })
+      tell?.({ kind: 'password', outcome, ...seconds, waiting: queue.size })
     }
   }
 
   return {
-    hash: (password) => inTurn(() => hashPassword(password)),
-    verify: (passwordHash, password) =>
-      inTurn(async () => {
+    hash: (password, share) => inTurn(share, () => hashPassword(password)),
+    verify: (passwordHash, password, share) =>
+      inTurn(share, async () => {
         dummy ??= hashPassword('no account has this password')
         const matches = await verify(passwordHash ?? (await dummy), password)
         return matches && passwordHash !== undefined

@@ -1,6 +1,7 @@
 import { networkOf } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
+import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { foldUsername, type User } from '../storage/storage.js'
@@ -20,7 +21,7 @@ const limits = { window: 900, account: 5, address: 29, device: 10 }
  */
 export async function checkPassword(
   context: ServerContext,
-  { browserHash, ip, userAgent }: Visit,
+  { request, browserHash, ip, userAgent }: Visit,
   { username, password }: { username: string; password: string },
 ): Promise<PasswordCheck> {
   const { storage } = context
@@ -42,7 +43,7 @@ export async function checkPassword(
     await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
-  const matches = await context.passwords.verify(credential?.passwordHash, password)
+  const matches = await context.passwords.verify(credential?.passwordHash, password, shareOf(context, request, ip))
   if (!credential || !matches || credential.user.status !== 'active') {
     const data = { userAgent: userAgent ?? null }
     await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })

@@ -1,6 +1,7 @@
 import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { seeOther } from '../http/html-response.js'
+import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
 import { isEmail, passwordProblem, usernameProblem } from '../policy/account-policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
@@ -51,7 +52,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
     const user = await context.storage.createUser({
       username,
       email,
-      passwordHash: await context.passwords.hash(password),
+      passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
     })
     return seeOther(way.path, await startSession(context, visit, { user, amr: ['pwd'] }))
   } catch (error) {

@@ -1,0 +1,28 @@
+import type { CountersignEvent } from 'countersign'
+import { expect, it } from 'vitest'
+import { createPasswords } from '../../src/secrets/passwords.js'
+import { quickHash } from '../quick-hash.js'
+
+const passwordHash = await quickHash('right')
+
+it('checks passwords in turn by share, and refuses the share that has most of them waiting', async () => {
+  const told: Pick<CountersignEvent, 'kind'>[] = []
+  const passwords = createPasswords((event) => told.push(event))
+  const order: string[] = []
+  const check = async (share: string) => {
+    const matches = await passwords.verify(passwordHash, 'right', [share]).catch((error: Error) => error)
+    order.push(share)
+    return matches
+  }
+  const flood = Array.from({ length: 70 }, () => check('flood'))
+  const others = ['a', 'b', 'a'].map(check)
+  expect(await Promise.all(others)).toEqual([true, true, true])
+  expect(order.filter((share) => share !== 'flood')).toEqual(['a', 'b', 'a'])
+  expect(order.indexOf('b'), 'within a round').toBeLessThan(20)
+  const outcomes = await Promise.all(flood)
+  expect(outcomes.filter((outcome) => outcome === true)).toHaveLength(63)
+  const refused = outcomes.filter((outcome) => outcome instanceof Error)
+  expect(refused).toHaveLength(7)
+  expect(refused).toContainEqual(expect.objectContaining({ code: 'unavailable', retryAfter: 2 }))
+  expect(told.filter((event) => 'outcome' in event && event.outcome === 'unavailable')).toHaveLength(7)
+})
