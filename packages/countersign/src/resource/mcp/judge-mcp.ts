@@ -1,5 +1,5 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import { type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
+import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
 /** What a message needs: the scopes of all that it is about, space-separated; an empty text: none of its own. */
 export interface McpNeed {
@@ -43,8 +43,9 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   if (asked === 'malformed')
     return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
   const scopes = new Set<string>()
+  const folded = asked.some(({ kind }) => kind === 'resources') ? foldedPatterns(table) : []
   for (const subject of asked) {
-    const scope = scopeOf(subject, table)
+    const scope = scopeOf(subject, table, folded)
     if (scope === undefined)
       return refuse(mcpCodes.invalidParams, `There is no ${kindsInWords[subject.kind]} ${shown(subject.name)} here.`)
     for (const each of scope.split(' ')) if (each !== '') scopes.add(each)
@@ -64,9 +65,13 @@ interface Subject {
   name: string
 }
 
-function scopeOf({ kind, name }: Subject, table: McpTable): string | undefined {
+function scopeOf(
+  { kind, name }: Subject,
+  table: McpTable,
+  folded: ReturnType<typeof foldedPatterns>,
+): string | undefined {
   if (kind === 'templates') return scopeForTemplate(table, name)
-  return kind === 'resources' ? scopeForUri(table, name) : scopeFor(table, kind, name)
+  return kind === 'resources' ? scopeForUri(table, name, folded) : scopeFor(table, kind, name)
 }
 
 /** What a method of MCP is about; undefined for another method. */

@@ -1,4 +1,5 @@
 import { parseScope } from '../../protocol/scope.js'
+import { foldUri, isPlainUri, uriReadings } from './uri-readings.js'
 
 /**
  * Which scopes what a server offers needs, space-separated; an empty text: none beyond what every use needs. What is not
@@ -43,38 +44,47 @@ export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods',
   return Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-/** The scope that the resource of a URI needs; undefined where none is listed, and for a URI that can be read in two ways. */
-export function scopeForUri({ resources = {} }: McpTable, uri: string): string | undefined {
-  if (!isPlainUri(uri)) return undefined
-  if (Object.hasOwn(resources, uri) && !uri.includes('*')) return resources[uri]
-  const fitting = Object.keys(resources).filter((pattern) => pattern.includes('*') && fits(pattern, uri))
-  const [longest] = fitting.toSorted((one, other) => other.length - one.length)
-  return longest === undefined ? undefined : resources[longest]
+/** A pattern of a table, and the text that is compared with a URI. */
+interface UriPattern {
+  pattern: string
+  text: string
+}
+
+/** The patterns of resources as lenient servers compare them: to be made once for all URIs of a message. */
+export function foldedPatterns({ resources = {} }: McpTable): readonly UriPattern[] {
+  return Object.keys(resources).map((pattern) => ({ pattern, text: foldUri(pattern) }))
+}
+
+/** Whether a table lists the resource of a URI; false for a URI that can be read in two ways. */
+export function isUriListed(table: McpTable, uri: string): boolean {
+  return ownPatterns(table, uri).length > 0
 }
 
 /**
- * Whether a URI is written in the one way that every reader keeps: servers parse it, which takes out tabs, resolves `/../` and
- * writes hosts in small letters, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
+ * The scopes that the resource of a URI needs, space-separated; undefined if none is listed, and for a URI that can be read in two ways.
+ * If the table lists another entry for a reading of the URI that some servers have, both are needed (attacks M24).
  */
-function isPlainUri(uri: string): boolean {
-  // Longer ones take longer to compare than they are worth, and a fragment is nobody's to send.
-  if (uri.length > longestUri || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
-  const { href } = new URL(uri)
-  // A URL without a path is the only one that a parser completes.
-  if (href !== uri && href !== `${uri}/`) return false
-  // Templates of servers match over `?`, too, and what is not below an authority is not resolved by parsers.
-  const [, rest = ''] = /^[a-z][a-z\d+.-]*:(?:\/\/[^/?]*)?(.*)$/i.exec(uri) ?? []
-  if (/(?:^|[:/?&=;])\.{1,2}(?:$|[/?&;])/.test(rest) || rest.includes('//')) return false
-  return [...uri.matchAll(/%(..)?/g)].every(([, code = '']) => needsEncoding(code))
+export function scopeForUri(table: McpTable, uri: string, folded: readonly UriPattern[]): string | undefined {
+  const own = ownPatterns(table, uri)
+  if (own.length === 0) return undefined
+  const others = uriReadings(uri).flatMap((reading) => patternsFor(folded, reading))
+  const scopes = [...own, ...others].flatMap((pattern) => table.resources?.[pattern]?.split(' ') ?? [])
+  return [...new Set(scopes)].filter((scope) => scope !== '').join(' ')
 }
 
-const longestUri = 2048
+function ownPatterns({ resources = {} }: McpTable, uri: string): string[] {
+  if (!isPlainUri(uri)) return []
+  const patterns = Object.keys(resources).map((pattern) => ({ pattern, text: pattern }))
+  return patternsFor(patterns, uri)
+}
 
-/** Whether an octet has to be encoded in a path, and says nothing else than when it is not. */
-function needsEncoding(code: string): boolean {
-  if (!/^[\da-f]{2}$/i.test(code)) return false
-  const character = String.fromCharCode(Number.parseInt(code, 16))
-  return !/[\w.~/\\-]/.test(character) && !/\p{Cc}/u.test(character)
+/** The pattern that decides over a URI: one without `*`, else the longest that fits. Several if folding has made them alike. */
+function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
+  const exact = patterns.filter(({ pattern, text }) => !pattern.includes('*') && text === uri)
+  const fitting = patterns.filter(({ pattern, text }) => pattern.includes('*') && fits(text, uri))
+  const longest = Math.max(...fitting.map(({ text }) => text.length))
+  const deciding = exact.length > 0 ? exact : fitting.filter(({ text }) => text.length === longest)
+  return deciding.map(({ pattern }) => pattern)
 }
 
 /**
@@ -82,9 +92,9 @@ function needsEncoding(code: string): boolean {
  * first variable is all that is known of it.
  */
 export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
-  const start = template.split('{', 1)[0] ?? ''
+  const start = foldUri(template.split('{', 1)[0] ?? '')
   const reached = Object.entries(resources).filter(([pattern]) => {
-    const fixed = pattern.split('*', 1)[0] ?? ''
+    const fixed = foldUri(pattern.split('*', 1)[0] ?? '')
     return fixed.startsWith(start) || (pattern.includes('*') && start.startsWith(fixed))
   })
   if (reached.length === 0) return undefined

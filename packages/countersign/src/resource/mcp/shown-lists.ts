@@ -1,5 +1,5 @@
 import { isObject, type McpMessage } from './mcp-message.js'
-import { type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
+import { isUriListed, type McpTable, scopeFor, scopeForTemplate } from './mcp-table.js'
 
 interface ListRule {
   member: string
@@ -18,7 +18,7 @@ const lists: Readonly<Record<string, ListRule>> = {
   },
   'resources/list': {
     member: 'resources',
-    isListed: (table, { uri }) => typeof uri === 'string' && scopeForUri(table, uri) !== undefined,
+    isListed: (table, { uri }) => typeof uri === 'string' && isUriListed(table, uri),
   },
   'resources/templates/list': {
     member: 'resourceTemplates',

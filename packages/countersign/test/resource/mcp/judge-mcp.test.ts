@@ -224,6 +224,98 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
   })
 })
 
+describe('M24: a URI needs both scopes if some servers read it as one that another entry lists', () => {
+  const resources = {
+    'notes://*': 'notes.read',
+    'notes://private/*': 'notes.admin',
+    'notes://private': 'notes.admin',
+    'notes://a/secret': 'notes.admin',
+    'notes://public/*': '',
+    'file:///srv/*': 'files.read',
+    'file:///srv/private/*': 'files.admin',
+    'file:///srv/private': 'files.admin',
+  }
+  const scopeOf = (uri: string) => {
+    const found = judgeMcp(readStrictly(message('resources/read', { uri })), { resources })
+    return 'scope' in found ? found.scope.split(' ').toSorted().join(' ') : 'refused'
+  }
+
+  it.each([
+    'notes://Private/1',
+    'notes://PRIVATE/1',
+    'notes://Private',
+    'notes://a/Secret',
+    'notes://a/secret/',
+    'notes://a/secret.',
+    'notes://a/secret%20',
+    'notes://a/secret;x=1',
+    'notes://a/secret;x=1?y',
+    'notes://a/secret?',
+    'notes://a/secret?x=1',
+    'notes://a/secret/?x=1',
+    'notes://a/secret%3Fx=1',
+    'notes://a/secret%23x',
+    'notes://a/secret%E2%80%8B',
+    'notes://a/%C5%BFecret',
+    'notes://a/%EF%BD%93ecret',
+    'notes://a/s%C2%ADecret',
+    'notes://a:80/secret',
+    'notes://user@a/secret',
+    'notes://user:x@a:1/secret',
+    'notes://pr%C4%B1vate/1',
+    'notes://private:1/1',
+    'notes://private?x',
+  ])('%s', (uri) => expect(scopeOf(uri)).toBe('notes.admin notes.read'))
+
+  it.each([
+    'file:///srv/Private/1',
+    'file:///srv/PRIVATE',
+    'file:///srv/private./1',
+    'file:///srv/private%20/1',
+    'file:///srv/private::$DATA',
+  ])('%s', (uri) => expect(scopeOf(uri)).toBe('files.admin files.read'))
+
+  it.each([
+    'notes://a/%2570rivate',
+    'notes://a/%FFsecret',
+    'notes://a/secret%00',
+    'notes://a/secret%C2%85',
+    'notes://a\\secret',
+    'file:///srv\\private/1',
+    'file://localhost/srv/private/1',
+    'FILE:///srv/private/1',
+    'notes://a:/secret',
+    'notes://@a/secret',
+    'notes://a/%73ecret',
+    'notes://a/b/../secret',
+    'notes://a/b/%2e%2e/secret',
+    'notes://a//secret',
+    'notes://a/secret#x',
+    'notes://ａ/secret',
+  ])('%s can be read in two ways, and is refused', (uri) => expect(scopeOf(uri)).toBe('refused'))
+
+  it.each([
+    ['notes://private/1', 'notes.admin'],
+    ['notes://private/', 'notes.admin'],
+    ['notes://mine/%C3%89t%C3%A9', 'notes.read'],
+    ['notes://public/1', ''],
+    ['notes://publicity/1', 'notes.read'],
+    ['notes://mine/1', 'notes.read'],
+    ['notes://mine/1?x=y', 'notes.read'],
+    ['notes://mine/caf%C3%A9%20100%25', 'notes.read'],
+    ['notes://Public/1', 'notes.read'],
+    ['notes://secret', 'notes.read'],
+  ])('%s needs %s alone', (uri, scope) => expect(scopeOf(uri)).toBe(scope))
+
+  it('and so does a template whose start is written in other letters', () => {
+    const found = judgeMcp(
+      readStrictly(message('completion/complete', { ref: { type: 'ref/resource', uri: 'notes://Private/{id}' } })),
+      { resources },
+    )
+    expect(found).toEqual({ scope: 'notes.read notes.admin' })
+  })
+})
+
 describe('M05: headers that mirror a message say what it says', () => {
   const call = modern('tools/call', { name: 'read_note', arguments: { id: 7, place: { city: 'Köln' } } })
   const lines = (headers: Record<string, string>) => Object.entries(headers).flat()
