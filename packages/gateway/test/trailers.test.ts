@@ -2,6 +2,7 @@ import { request } from 'node:http'
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
+import { cdnCacheFields } from './cdn-cache-fields.js'
 import { exchange, message, openGateway, signedLines } from './gateway-stage.js'
 
 /** A gateway in front of an API that answers in parts, and ends with trailers. */
@@ -58,6 +59,8 @@ describe('trailers of the API', () => {
       'Access-Control-Allow-Origin',
       'Agent-Auth',
       'X-Hop',
+      // G47
+      ...cdnCacheFields,
     ]
     const trailers = dropped.map((name): [string, string] => [name, 'leaked'])
     const headers = { connection: 'x-hop, keep-alive', trailer: [...dropped, 'Grpc-Status'].join(', ') }

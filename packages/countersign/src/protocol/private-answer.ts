@@ -1,8 +1,8 @@
 /** `Cache-Control` of what is for one alone, and is kept nowhere. */
 export const keptNowhere = 'private, no-store'
 const signatureKey = 'Signature-Key'
-const cdnCacheControl = 'cdn-cache-control'
-const vendorFields = new Set(['surrogate-control', 'edge-control', 'x-accel-expires', 'x-litespeed-cache-control'])
+const targeted =
+  /^(?:(?:.+-)?cdn-cache-control|surrogate-control|edge-control|x-accel-expires|x-litespeed-.+|x-reverse-proxy-ttl)$/i
 
 /**
  * `Cache-Control` of an answer to a signed request: what was set, where no shared cache may keep that either, else
@@ -22,12 +22,11 @@ export function varyBySigner(set: string): string {
 
 /**
  * Whether a field tells some caches alone what to do, and they read nothing else then: `CDN-Cache-Control` (RFC 9213),
- * that of a vendor, such as `Cloudflare-CDN-Cache-Control`, and those from before.
+ * that of a vendor, such as `Cloudflare-CDN-Cache-Control`, and older ones such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly),
+ * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx).
  */
 export function isTargeted(name: string): boolean {
-  const lower = name.toLowerCase()
-  if (!lower.endsWith(cdnCacheControl)) return vendorFields.has(lower)
-  return lower.length === cdnCacheControl.length || lower.at(-cdnCacheControl.length - 1) === '-'
+  return targeted.test(name)
 }
 
 /** Whether such a field of an answer to a signed request lets no cache keep it. What does not is left out. */

@@ -9,7 +9,7 @@ import { readsAsIdentity } from './reads-as-identity.js'
  * (RFC 9110 §6.5.1).
  */
 const ofHead =
-  /^(?:access-control-.+|(?:[a-z]+-)?cache-control|age|agent-auth|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|signature-error|strict-transport-security|surrogate-control|vary|www-authenticate)$/
+  /^(?:access-control-.+|(?:.+-)?cache-control|age|agent-auth|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|edge-control|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|signature-error|strict-transport-security|surrogate-control|vary|www-authenticate|x-accel-.+|x-litespeed-.+|x-reverse-proxy-ttl)$/
 
 /** The trailers of an answer that go on, names and values in turn. */
 export function passedTrailers(rawTrailers: readonly string[], rawHeaders: readonly string[]): string[] {

@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs'
+import { expect, it } from 'vitest'
+import { cdnCacheFields } from './cdn-cache-fields.js'
+import { exchange, message, openGateway, signedLines, statusOf } from './gateway-stage.js'
+
+const fileOf = (name: string) => readFileSync(new URL(`../../../docs/deployment/${name}`, import.meta.url), 'utf8')
+const namesIn = (file: string, directive: RegExp) => [...file.matchAll(directive)].map(([, name = '']) => name)
+
+// G47
+it('the answer to a signed request keeps no header that lets a CDN keep it', async () => {
+  const { port } = await openGateway({}, (_, outgoing) => {
+    for (const name of cdnCacheFields) outgoing.setHeader(name, 'public, max-age=3600')
+    outgoing.setHeader('Acme-CDN-Cache-Control', 'max-age=3600')
+    outgoing.end('ok')
+  })
+  const answer = await exchange(port, message(await signedLines('/signed')))
+  expect(statusOf(answer)).toBe(200)
+  expect(answer).not.toMatch(/3600/)
+})
+
+it('nginx and Caddy hide the same headers, as the manual configures them', () => {
+  const hidden = namesIn(fileOf('nginx-gateway.conf'), /^ *proxy_hide_header (\S+);$/gm)
+  expect(hidden.toSorted()).toEqual(['Cache-Control', ...cdnCacheFields].toSorted())
+  const deleted = namesIn(fileOf('Caddyfile-gateway'), /^\s*header_down -(\S+)$/gm)
+  const hides = (pattern: string, name: string) => new RegExp(`^${pattern.replaceAll('*', '.*')}$`, 'i').test(name)
+  for (const name of cdnCacheFields)
+    expect(
+      deleted.filter((pattern) => hides(pattern, name)),
+      name,
+    ).not.toEqual([])
+  for (const pattern of deleted)
+    expect(
+      cdnCacheFields.filter((name) => hides(pattern, name)),
+      pattern,
+    ).not.toEqual([])
+})
