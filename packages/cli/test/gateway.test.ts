@@ -203,7 +203,7 @@ describe('the configuration of a gateway', () => {
 
   it.each([
     [{ id: 'https://api.example/' }, /id: must be an https URL/],
-    [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream: must be a scheme, a host and a port/],
+    [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, a host and a port/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
     [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which scopes does not describe/],
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
@@ -269,11 +269,11 @@ describe('the configuration of a gateway', () => {
   })
 
   it('is overridden by the environment and by a flag, and the manual has every setting', async () => {
-    const file = await configuration()
+    const file = await configuration({ upstream: { url: 'http://127.0.0.1:3000', matches: 'raw' } })
     const env = { COUNTERSIGN_GATEWAY_LISTEN_PORT: '9', COUNTERSIGN_GATEWAY_NOTHING: '1' }
-    const flags = new Map([['upstream', 'http://127.0.0.1:7']])
+    const flags = new Map([['upstream.url', 'http://127.0.0.1:7']])
     const { settings, warnings } = await loadGatewayConfig(file, env, flags)
-    expect(settings).toMatchObject({ listen: { port: 9 }, upstream: 'http://127.0.0.1:7' })
+    expect(settings).toMatchObject({ listen: { port: 9 }, upstream: { url: 'http://127.0.0.1:7', matches: 'raw' } })
     expect(warnings).toHaveLength(1)
     for (const name of Object.keys(settings)) expect(shown).toContain(`\`${name}`)
     for (const name of Object.keys(settings.limits)) expect(shown).toContain(`\`limits.${name}\``)

@@ -1,6 +1,7 @@
 import type { OnEvent, Resource } from 'countersign/resource'
 import type { McpSessions, McpTable } from 'countersign/resource/mcp'
 import type { CorsOptions } from './answers/cors.js'
+import type { UpstreamOptions } from './forward/upstream.js'
 import type { AssertionOptions } from './identity/assertion.js'
 import type { Route } from './routes/route.js'
 
@@ -40,7 +41,7 @@ export interface GatewayOptions {
   /** The API as agents know it: verifies requests, and serves its documents and keys. */
   resource: Resource
   /** Where the API listens: a scheme, a host and a port, such as `http://127.0.0.1:3000`. */
-  upstream: string
+  upstream: string | UpstreamOptions
   /** What requests need. What is not listed is refused. @default none where there is `mcp`; needed otherwise */
   routes?: readonly Route[] | undefined
   /**
@@ -48,6 +49,11 @@ export interface GatewayOptions {
    * headers, so that agents can be let in step by step; a bad signature is refused all the same. @default 'refuse'
    */
   otherwise?: 'refuse' | 'pass' | undefined
+  /**
+   * Whether the API may take any key or value of the query for the path, as `/?r=admin/users`: such a request is refused if a route with
+   * that path needs more. Keys and values that begin with a slash, and `rest_route`, always are. @default false
+   */
+  frontController?: boolean | undefined
   /** Web pages that may ask from a browser: the gateway answers preflights, which are never signed. @default none */
   cors?: CorsOptions | undefined
   /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
@@ -82,6 +88,7 @@ export const gatewayOptions = {
   upstream: true,
   routes: true,
   otherwise: true,
+  frontController: true,
   cors: true,
   trustProxy: true,
   limits: true,

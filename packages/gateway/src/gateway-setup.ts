@@ -6,14 +6,14 @@ import { type CorsOptions, originProblem } from './answers/cors.js'
 import { type HeardResource, hearResource } from './events/heard-resource.js'
 import { Deadlines } from './forward/deadlines.js'
 import type { UpstreamWaits } from './forward/send-upstream.js'
-import { parseUpstream, type Upstream } from './forward/upstream.js'
+import { parseUpstream, type Upstream, upstreamOptions } from './forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionSetup } from './identity/assertion.js'
 import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
 import type { Need } from './routes/path-rows.js'
-import { type Route, routeProblems } from './routes/route.js'
+import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { createRouteTable } from './routes/route-table.js'
 
 /** A path at which MCP is spoken. */
@@ -45,7 +45,8 @@ export interface GatewaySetup {
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { resource, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
   const routes = options.routes ?? (mcp.length > 0 ? [] : undefined)
-  const { mcpSessions = createMcpSessions() } = options
+  const { mcpSessions = createMcpSessions(), frontController = false } = options
+  const upstream = upstreamOptions(options.upstream)
   requireNames('createGateway', options, gatewayOptions)
   requireNames('limits', limits, { ...defaultLimits, connectionsPerAddress: true })
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
@@ -53,6 +54,11 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
   for (const [at, route] of (routes as readonly Route[]).entries())
     for (const { member, problem } of routeProblems(route)) throw new TypeError(`routes[${at}].${member} ${problem}`)
+  if (upstream.matches !== undefined && upstream.matches !== 'raw')
+    throw new TypeError("upstream.matches can only be 'raw'")
+  if (typeof frontController !== 'boolean') throw new TypeError('frontController must be true or false')
+  const [unmatched] = encodedWithoutRaw(routes.entries(), upstream)
+  if (unmatched) throw new TypeError(`${unmatched.setting} ${unmatched.problem}`)
   for (const [name, value] of Object.entries(limits))
     if (value !== undefined && !(typeof value === 'number' && value > 0))
       throw new TypeError(`limits.${name} must be a number above 0`)
@@ -66,11 +72,12 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     heard,
     tell: createTell('gateway', resource.id, onEvent),
     origin: new URL(resource.id),
-    upstream: parseUpstream(options.upstream),
+    upstream: parseUpstream(upstream.url),
     rules: {
       table: createRouteTable(routes),
       isClosed: createClosedPaths(closedPathsOf(options)),
       otherwise,
+      frontController,
     },
     cors,
     clientAddress: createClientAddress(trustProxy),
@@ -83,7 +90,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     assertion: assertion && {
       signer: assertion.signer,
       issuer: resource.id,
-      audience: assertion.audience ?? options.upstream,
+      audience: assertion.audience ?? upstream.url,
     },
     limits: allLimits,
     isProxy: createTrustedPeers(trustProxy),

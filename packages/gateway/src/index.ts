@@ -19,6 +19,7 @@ export {
   readGatewaySettings,
 } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
+export type { UpstreamOptions } from './forward/upstream.js'
 export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
 export { readDescription } from './openapi/read-description.js'

@@ -31,6 +31,7 @@ import { type Judgement, judgeRequest, type RequestHead } from './routes/judge-r
 import { allowHeader } from './routes/method-not-allowed.js'
 import { requirePath } from './routes/path-grammar.js'
 import { routeName } from './routes/path-rows.js'
+import { pathsInQuery } from './routes/query-paths.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
 import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
@@ -156,7 +157,11 @@ function answerDirectly(
   }
   if (upgrade || !(isPublished || mcp)) return false
   followed.route = path
-  if (mcp) requirePlainFields(head)
+  if (mcp) {
+    requirePlainFields(head)
+    const query = pathsInQuery(head.rawTarget, rules.frontController ?? false)
+    rules.table.requireNoStricterQuery(query, head.method, undefined)
+  }
   const publish: Handler = (request, received) => resource.handler(request, received)
   const handler = mcp ? serveMcp(incoming, mcp, { setup, connections, streams, followed }) : publish
   const withAllow: Handler = async (request, received) => {

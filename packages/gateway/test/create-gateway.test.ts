@@ -170,7 +170,10 @@ describe('what the upstream gets', () => {
     await exchange(port, message([...lines, 'X_AAuth_Assertion: forged']))
     const token = String(arrived[0]?.headers['x-aauth-assertion'])
     const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
-    const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer: id, audience: options.upstream })
+    const { payload, protectedHeader } = await jwtVerify(token, keys, {
+      issuer: id,
+      audience: String(options.upstream),
+    })
     expect(protectedHeader.typ).toBe('gateway-assertion+jwt')
     expect(payload).toMatchObject({
       level: 'authorization',
@@ -184,7 +187,9 @@ describe('what the upstream gets', () => {
     expect(payload.exp).toBeLessThanOrEqual(Date.now() / 1000 + 30)
     for (const type of [january.tokens.resource, january.tokens.auth, january.tokens.agent]) {
       const findKey = () => Promise.reject(new Error('a key was looked for'))
-      await expect(verifyToken(type as never, token, { audience: options.upstream, findKey })).rejects.toThrow(/typ/)
+      await expect(verifyToken(type as never, token, { audience: String(options.upstream), findKey })).rejects.toThrow(
+        /typ/,
+      )
     }
     await exchange(port, message(['GET /open/ HTTP/1.1', 'Host: x', 'X-AAuth-Assertion: forged']))
     expect(arrived[1]?.headers['x-aauth-assertion']).toBe('')
@@ -338,6 +343,15 @@ describe('a body', () => {
 })
 
 // G14
+it('an encoded id is forwarded as it was sent, if the API matches raw paths', async () => {
+  const encoded = [{ method: 'GET', path: '/projects/{id}', require: 'none', encoded: ['%2F'] }] as const
+  const { gateway, port, arrived, options } = await openGateway()
+  gateway.use({ ...options, upstream: { url: String(options.upstream), matches: 'raw' }, routes: encoded })
+  const target = '/projects/group%2fProject?x=%2F'
+  expect(statusOf(await exchange(port, message([`GET ${target} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
+  expect(arrived.map(({ url }) => url)).toEqual([target])
+})
+
 describe('an upstream that', () => {
   const ask = async (port: number, time?: number) => exchange(port, message(await signedLines('/signed')), time)
 
@@ -452,7 +466,10 @@ describe('options', () => {
   it.each([
     [{ upstream: 'http://127.0.0.1:1/base' }, /without a path/],
     [{ upstream: 'ftp://x' }, /upstream/],
+    [{ upstream: { url: 'ftp://x' } }, /upstream/],
+    [{ upstream: { url: 'http://127.0.0.1:1', matches: 'decoded' } }, /upstream\.matches can only be 'raw'/],
     [{ otherwise: 'allow' }, /otherwise/],
+    [{ frontController: 'yes' }, /frontController must be true or false/],
     [{ routs: [] }, /no option routs/],
     [{ limits: { maxbody: 1 } }, /no option maxbody/],
     [{ routes: [{ method: 'get', path: '/', require: 'none' }] }, /routes\[0\]\.method must be a method in capitals/],
@@ -460,6 +477,28 @@ describe('options', () => {
     [{ routes: [{ method: 'GET', path: '/a', require: 'authorization' }] }, /scope/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'identity', scope: 'x' }] }, /scope/],
     [{ routes: [{ method: 'GET', path: '/a', require: 'admin' }] }, /require/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', maxBody: -1 }] }, /maxBody must be a number of bytes/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', maxBody: 1.5 }] }, /maxBody must be a number of bytes/],
+    [{ routes: [{ method: 'GET', path: '/admin panel', require: 'none' }] }, /has a segment that no path has/],
+    [{ routes: [{ method: 'GET', path: '/ä', require: 'none' }] }, /has a segment that no path has/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', case: 'ignored' }] }, /case can only be "kept"/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', endings: true }] }, /endings can only be "kept"/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', mayShadow: 'x' }] }, /mayShadow can only be true/],
+    [{ routes: [{ method: 'GET', path: '/a/{b}', require: 'none', encoded: ['/'] }] }, /must list %2F, %23 or %25/],
+    [{ routes: [{ method: 'GET', path: '/a', require: 'none', encoded: ['%2F'] }] }, /the last parameter of the path/],
+    [
+      { routes: [{ method: 'GET', path: '/a/{b}', require: 'none', encoded: ['%2F'] }] },
+      /routes\[0\]\.encoded needs upstream\.matches: 'raw'/,
+    ],
+    [
+      {
+        routes: [
+          { method: 'GET', path: '/a/{b}', require: 'identity' },
+          { method: 'GET', path: '/a/{b}.x', require: 'none' },
+        ],
+      },
+      /routes\[1\] is GET \/a\/\{b\}\.x, which some servers take for \/a\/\{b\} of routes\[0\]/,
+    ],
     // G42
     [
       {

@@ -345,7 +345,7 @@ describe('an MCP server behind the gateway', () => {
     expect(statusOf(await send(call('look'), ['X-AAuth-Assertion: forged']))).toBe(200)
     const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
     const token = String(arrived[0]?.headers['x-aauth-assertion'])
-    const { payload } = await jwtVerify(token, keys, { issuer: id, audience: options.upstream })
+    const { payload } = await jwtVerify(token, keys, { issuer: id, audience: String(options.upstream) })
     expect(payload).toMatchObject({ level: 'authorization', agent, sub: 'person-1', scope: 'events.read' })
     expect(payload).toMatchObject({ method: 'POST', target: '/mcp', auth_server: 'https://auth.example' })
   })

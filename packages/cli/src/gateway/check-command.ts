@@ -38,13 +38,17 @@ type Report =
   | { mcp: string; unsigned: 'refused' }
   | { refused: string; status: number; unsigned: 'refused' | 'passed' }
 
-function reportOf(method: string, rawTarget: string, { routes, otherwise, mcp, verifyOnly }: GatewaySettings): Report {
+function reportOf(
+  method: string,
+  rawTarget: string,
+  { routes, otherwise, frontController, mcp, verifyOnly }: GatewaySettings,
+): Report {
   const head = { method, rawTarget, rawHeaders: ['Signature', ''] }
   const [path] = rawTarget.split('?', 1)
   const server = mcp.find((each) => each.path === path)
   if (server) return { mcp: server.path, unsigned: 'refused' }
   const isClosed = createClosedPaths(mcp.map((each) => ({ path: each.path, below: true })))
-  const rules = { table: createRouteTable(routes), isClosed, otherwise, verifyOnly }
+  const rules = { table: createRouteTable(routes), isClosed, otherwise, frontController, verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)

@@ -19,7 +19,7 @@ import { startGateway } from './start-gateway.js'
 export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const given: [string, unknown][] = [
-    ['upstream', upstream],
+    ['upstream.url', upstream],
     ['verifyOnly', verifyOnly],
   ]
   const flags = new Map(given.filter(([, value]) => value !== undefined))
@@ -54,7 +54,9 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     throw error
   })
   const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
-  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream}`}.`)
+  terminal.notify(
+    `${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream?.url}`}.`,
+  )
   tellListening()
   log.write('info', 'started', {
     id,

@@ -82,14 +82,25 @@ export function createConfiguredGateway(
   }
   if (verifyOnly) {
     const optionsOf = (given: LoadedGatewayConfig): SubrequestOptions => {
-      const { proxy, routes, otherwise, trustProxy, upstream = '', mcp } = given.settings
+      const { proxy, routes, otherwise, frontController, trustProxy, upstream, mcp } = given.settings
       const { connections, connectionsPerAddress } = given.settings.limits
       const limits = { connections, connectionsPerAddress }
       if (mcp.length > 0)
         throw new TypeError('mcp cannot be protected with verifyOnly: no proxy shows what is asked for')
       // The API compares one name, whichever way it is asked.
-      const assertion = given.settings.assertion ? { signer: given.signer, audience: upstream } : undefined
-      return { resource: resourceOf(given), proxy, routes, otherwise, trustProxy, limits, assertion }
+      const assertion = given.settings.assertion ? { signer: given.signer, audience: upstream?.url ?? '' } : undefined
+      const matches = { matches: upstream?.matches }
+      return {
+        resource: resourceOf(given),
+        proxy,
+        routes,
+        otherwise,
+        frontController,
+        upstream: matches,
+        trustProxy,
+        limits,
+        assertion,
+      }
     }
     const { server, use } = createSubrequestGateway(optionsOf(config))
     return {
@@ -103,7 +114,7 @@ export function createConfiguredGateway(
     }
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
-    const { mcp, upstream = '', routes, otherwise, cors, trustProxy, limits } = given.settings
+    const { mcp, upstream = { url: '' }, routes, otherwise, frontController, cors, trustProxy, limits } = given.settings
     if (cluster.isWorker && mcp.length > 0 && !shared?.mcpSessions)
       throw new TypeError(
         'a worker of a cluster needs shared.mcpSessions for mcp: else a session would be known to one only',
@@ -114,6 +125,7 @@ export function createConfiguredGateway(
       upstream,
       routes,
       otherwise,
+      frontController,
       cors,
       trustProxy,
       limits,

@@ -1,5 +1,5 @@
 import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
-import { type Route, routeProblems } from '../routes/route.js'
+import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { routeCollisions } from '../routes/route-collisions.js'
 import type { ReadableSettings } from './readable-settings.js'
 
@@ -7,7 +7,7 @@ const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
 /** What no setting can say alone, of those that can be read: the others are wrong in themselves. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
-  const { allowInsecureLoopback = false, scopes, routes, mcp = [] } = settings
+  const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
     const text = settings[setting]
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
@@ -29,7 +29,16 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
       .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
-  return [...named, ...twice, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
+  const encoded = encodedWithoutRaw(routes, upstream ?? {})
+  return [
+    ...named,
+    ...twice,
+    ...encoded,
+    ...unknown,
+    ...withoutRoutes(settings),
+    ...missingFor(settings),
+    ...notShared(settings),
+  ]
 }
 
 /** Whether nothing is wrong with a route in itself. */

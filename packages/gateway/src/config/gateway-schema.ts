@@ -97,7 +97,7 @@ export const gatewayShape = {
   id: text(2048),
   authServer: text(2048),
   keyFile: text(4096),
-  upstream: judged(upstreamProblem).optional(),
+  upstream: z.strictObject({ url: judged(upstreamProblem), matches: z.literal('raw').optional() }).optional(),
   verifyOnly: z.boolean().default(false),
   proxy: z.enum(['nginx', 'caddy'] satisfies ProxyName[]).default('nginx'),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
@@ -106,6 +106,7 @@ export const gatewayShape = {
   routes: z.array(route).default([]),
   mcp: mcp.default([]),
   otherwise: z.enum(['refuse', 'pass']).default('refuse'),
+  frontController: z.boolean().default(false),
   cors: z
     .strictObject({
       origins: z.union([z.literal('*'), z.array(judged(originProblem))]),

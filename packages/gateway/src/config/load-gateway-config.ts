@@ -80,7 +80,8 @@ interface JudgedFile {
 async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<string, unknown>): Promise<JudgedFile> {
   const file = resolve(path)
   const overrides = environmentSettings(env, gatewaySettingTable, prefix)
-  const merged = withOverrides(withOverrides(await readConfigurationFile(file), overrides.values), flags)
+  const content = withUpstreamGroup(await readConfigurationFile(file))
+  const merged = withOverrides(withOverrides(content, overrides.values), flags)
   const parsed = gatewaySchema.safeParse(merged, { reportInput: true })
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
   const named = new Set(wrong.map(({ setting }) => setting.replace(/[.[].*$/, '')))
@@ -96,6 +97,12 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
     problems: [...overrides.problems, ...found],
     warnings: parsed.success ? [...unknown, ...warningsOf(parsed.data, merged)] : unknown,
   }
+}
+
+/** `upstream` may be written as its URL alone. */
+function withUpstreamGroup(content: object): object {
+  const { upstream } = content as { upstream?: unknown }
+  return typeof upstream === 'string' ? { ...content, upstream: { url: upstream } } : content
 }
 
 function withVariable(found: ConfigurationProblem, values: ReadonlyMap<string, unknown>): ConfigurationProblem {

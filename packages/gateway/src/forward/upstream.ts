@@ -11,6 +11,19 @@ export interface Upstream {
   readonly port: number
 }
 
+/** Where the API listens, and how it finds its routes. */
+export interface UpstreamOptions {
+  /** A scheme, a host and a port, such as `http://127.0.0.1:3000`. */
+  url: string
+  /** `raw`: it compares encoded paths, so that `%2F` in an id is no slash. @default it may decode them first */
+  matches?: 'raw' | undefined
+}
+
+/** An upstream as options, of which its URL alone is the short form. */
+export function upstreamOptions(given: string | UpstreamOptions): UpstreamOptions {
+  return typeof given === 'string' ? { url: given } : given
+}
+
 /** Connections to all upstreams that a gateway has while it runs. */
 export interface Connections {
   /**

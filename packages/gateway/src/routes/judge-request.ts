@@ -4,6 +4,7 @@ import type { IsClosed } from './closed-paths.js'
 import { MethodNotAllowed } from './method-not-allowed.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'
+import { pathsInQuery } from './query-paths.js'
 import { type PlainMessage, requirePlainFields } from './require-plain-fields.js'
 import type { RouteTable } from './route-table.js'
 
@@ -18,6 +19,8 @@ export interface GatewayRules {
   isClosed?: IsClosed | undefined
   /** What becomes of a request without signature headers: refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
+  /** Whether the API may take any key or value of the query for the path. @default only `rest_route`, and what begins with a slash */
+  frontController?: boolean | undefined
 }
 
 /** What is to be done with a request. */
@@ -33,11 +36,17 @@ export type Judgement =
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
  */
-export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: GatewayRules): Judgement {
+export function judgeRequest(
+  head: RequestHead,
+  { table, isClosed, otherwise, frontController = false }: GatewayRules,
+): Judgement {
   const path = requirePath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head)
+  const query = pathsInQuery(head.rawTarget, frontController)
+  if (isClosed && query.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
+    throw new AAuthError('target_ambiguous', 'Some servers take a part of this query for a path that is closed here.')
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
   const routed = table.at(path)
   const need = routed.need(head.method)
@@ -49,6 +58,7 @@ export function judgeRequest(head: RequestHead, { table, isClosed, otherwise }: 
       : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
   }
   routed.requireNoStricter(head.method, need)
+  table.requireNoStricterQuery(query, head.method, need)
   if (need.level === 'none') return { verify: false, need }
   requireSignedCoding(head)
   requireNoBatch(head)

@@ -1,7 +1,9 @@
-import { folds } from './fold.js'
+import { foldNames, folds, type Kept } from './fold.js'
+import { interpretations } from './interpretations.js'
 import { methodDistance } from './methods.js'
 import {
   type FoldedPattern,
+  foldedFits,
   foldPattern,
   isNarrower,
   isWithin,
@@ -9,6 +11,7 @@ import {
   parsePathPattern,
   shapeOf,
 } from './path-pattern.js'
+import type { QueryPath } from './query-paths.js'
 import { type Level, type Route, strengthOf } from './route.js'
 
 /** What a request needs. */
@@ -115,4 +118,30 @@ export function isStricter(other: PathRows, method: string, need: Need, own: rea
   if (route) return !covers(need, route, method)
   // A path that does not list the method refuses it, whatever a wider one says.
   return !inFold.some((each) => isWithin(each, pattern) && isWithin(pattern, each))
+}
+
+/** Whether a front controller may run one of several paths, each with a literal first segment, for a path in the query (G48). */
+export function isStricterInQuery(
+  { names, isRest }: QueryPath,
+  { method, own, kept, compared }: { method: string; own: Need | undefined; kept: Kept; compared: readonly PathRows[] },
+): boolean {
+  const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).map((each) =>
+    foldNames(each.names, kept),
+  )
+  const patternOf = ({ folded, fold }: PathRows) => folded[fold] as FoldedPattern
+  const fitting = compared.filter((group) => {
+    const pattern = patternOf(group)
+    const [first] = pattern.segments
+    return read.some((each) => foldedFits(pattern, isRest && first ? [first.before, ...each] : each))
+  })
+  return fitting.some((group) => {
+    const [first] = patternOf(group).segments
+    if (!first || first.free) return false
+    if (!isRest && fitting.some((other) => isNarrower(patternOf(other), patternOf(group)))) return false
+    // A front controller that runs a method which no route lists is as strict as the strictest of the path.
+    const route = routeFor(group, method)
+    return (route ? [route] : group.rows.map((row) => row.route)).some((each) =>
+      own ? !covers(own, each, method) : each.require !== 'none',
+    )
+  })
 }

@@ -97,14 +97,20 @@ export function requirePlainParameters(encoded: string): void {
 /** @throws AAuthError `request_malformed` */
 export function requirePlainParameter(encodedName: string): void {
   if (!/method|x|%/i.test(encodedName)) return
+  const name = parameterName(encodedName)
+  if (namesAnotherRequest(name))
+    throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
+}
+
+/** The name of a parameter without up to three layers of encoding. */
+export function parameterName(encodedName: string): string {
   let name = encodedName.replaceAll('+', ' ')
   for (let layer = 0; layer < 3 && name.includes('%'); layer++) {
     const decoded = lenientlyDecoded(name)
     if (decoded === name) break
     name = decoded
   }
-  if (namesAnotherRequest(name))
-    throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
+  return name
 }
 
 /**

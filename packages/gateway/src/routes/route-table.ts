@@ -4,7 +4,8 @@ import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import type { ParsedPath } from './path-grammar.js'
 import { type FoldedPattern, foldedFits, isNarrower, patternFits } from './path-pattern.js'
-import { isStricter, type Need, needOf, type PathRows, pathRowsOf, routeFor } from './path-rows.js'
+import { isStricter, isStricterInQuery, type Need, needOf, type PathRows, pathRowsOf, routeFor } from './path-rows.js'
+import type { QueryPath } from './query-paths.js'
 import { lastParameterOf, type Route } from './route.js'
 import { routeCollisions, shadowsOf } from './route-collisions.js'
 
@@ -15,6 +16,13 @@ export interface RouteTable {
    * @throws AAuthError `target_ambiguous` for `;` or encoded delimiters that its routes do not permit
    */
   at(path: ParsedPath): RoutedPath
+  /**
+   * Refuses a query with a path that a front controller may run, of a route that needs more (G48).
+   *
+   * @param need of the path itself; undefined if no route decides it
+   * @throws AAuthError `target_ambiguous`
+   */
+  requireNoStricterQuery(query: readonly QueryPath[], method: string, need: Need | undefined): void
 }
 
 /** A path that was looked up once, for all methods. */
@@ -60,27 +68,36 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 
     function requireNoStricter(method: string, own: Need): void {
       requireNamedCalls(path, chosen)
-      const read = interpretations(path)
-      for (const { kept, fold, compared } of byFold)
-        for (const { names } of read) {
+      for (const { kept, fold, compared } of byFold) {
+        for (const { names } of interpretations(path)) {
           const folded = foldNames(names, kept)
           const fits = (group: PathRows) => foldedFits(group.folded[fold] as FoldedPattern, folded)
           const still = chosen.filter(fits)
-          for (const other of compared) {
-            if (!fits(other) || !isStricter(other, method, own, still)) continue
-            if (own.routes.every((route) => shadows.get(route)?.has(other))) continue
-            throw new AAuthError(
-              'target_ambiguous',
-              'Some servers take this path for another one, which needs more: send the path as the API documents it.',
-            )
-          }
+          for (const other of compared)
+            if (fits(other) && isStricter(other, method, own, still) && !isShadowed(own, other))
+              throw ambiguous('Some servers take this path for another one, which needs more')
         }
+      }
+    }
+
+    function isShadowed({ routes: chosenRoutes }: Need, other: PathRows): boolean {
+      return chosenRoutes.every((route) => shadows.get(route)?.has(other))
     }
 
     return { need, requireNoStricter, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
-  return { at }
+  function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
+    for (const each of query)
+      if (byFold.some(({ kept, compared }) => isStricterInQuery(each, { method, own, kept, compared })))
+        throw ambiguous('Some servers take a part of this query for the path, which needs more')
+  }
+
+  return { at, requireNoStricterQuery }
+}
+
+function ambiguous(problem: string): AAuthError {
+  return new AAuthError('target_ambiguous', `${problem}: send the request as the API documents it.`)
 }
 
 /** Those that no other one is narrower than. */

@@ -92,3 +92,13 @@ export function lastParameterOf(path: string): number {
 function isEncodable(encoded: unknown): boolean {
   return Array.isArray(encoded) && encoded.length > 0 && encoded.every((octet) => ['%2F', '%23', '%25'].includes(octet))
 }
+
+/** The routes that permit encoded delimiters, if the API may decode a path before it matches it. */
+export function encodedWithoutRaw(
+  routes: Iterable<readonly [at: number, route: Partial<Route>]>,
+  { matches }: { matches?: 'raw' | undefined },
+): { setting: string; problem: string }[] {
+  if (matches === 'raw') return []
+  const problem = "needs upstream.matches: 'raw', which declares that the API matches encoded paths"
+  return [...routes].flatMap(([at, { encoded }]) => (encoded ? [{ setting: `routes[${at}].encoded`, problem }] : []))
+}

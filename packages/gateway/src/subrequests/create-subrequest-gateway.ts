@@ -70,7 +70,7 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   if (options.assertion && typeof options.assertion.audience !== 'string')
     throw new TypeError('assertion.audience must say which API the assertion is for')
   // Nothing is sent there.
-  const setup = setUpGateway({ ...options, upstream: 'http://127.0.0.1:1' })
+  const setup = setUpGateway({ ...options, upstream: { ...options.upstream, url: 'http://127.0.0.1:1' } })
   return { setup, dialect: dialects[proxy] }
 }
 

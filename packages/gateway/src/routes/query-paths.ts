@@ -1,0 +1,53 @@
+import { AAuthError } from 'countersign/resource'
+import { decodeSegment } from './fold.js'
+import { parameterName } from './require-plain-fields.js'
+
+/** A key or value of a query that a front controller may take for the path (G48). */
+export interface QueryPath {
+  names: readonly string[]
+  /** Whether it is the one of WordPress, which is below a path that is not part of it: `/wp-json`. */
+  isRest: boolean
+}
+
+const maxPaths = 100
+
+/** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
+const restRoute = /^\s*rest[ _.[]route(?:$|[\0[])/i
+
+/** A raw key or value that begins with a slash, behind blanks and in any layer of encoding. */
+const slashed = /(?<=^|[&;=])(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))[^&;=]*/gi
+
+/**
+ * The paths in the query of a raw target: keys and values that begin with a slash, those of `rest_route`, and for a front controller
+ * all others.
+ *
+ * @throws AAuthError `target_ambiguous` for more than 100 of them
+ */
+export function pathsInQuery(rawTarget: string, isFrontController: boolean): QueryPath[] {
+  const mark = rawTarget.indexOf('?')
+  if (mark === -1) return []
+  const query = rawTarget.slice(mark + 1)
+  const found = new Map<string, QueryPath>()
+  const add = (text: string, isRest: boolean) => {
+    const key = `${isRest} ${text}`
+    if (found.has(key)) return
+    found.set(key, { names: namesIn(text), isRest })
+    if (found.size > maxPaths)
+      throw new AAuthError('target_ambiguous', `The query has more than ${maxPaths} keys or values that may be paths.`)
+  }
+  for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
+  if (/rest|%/i.test(query))
+    for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))
+      if (restRoute.test(parameterName(key))) add(value, true)
+  return [...found.values()]
+}
+
+/** The names of an encoded path, without empty ones, and with dot segments resolved. */
+function namesIn(encoded: string): string[] {
+  const names: string[] = []
+  const text = decodeSegment(encoded.replaceAll('+', ' ')).trim()
+  for (const name of text.split(/[?#&]/, 1)[0]?.split(/[/\\]/, 256) ?? [])
+    if (name === '..') names.pop()
+    else if (name !== '' && name !== '.') names.push(name)
+  return names
+}

@@ -1,0 +1,105 @@
+import { AAuthError } from 'countersign/resource'
+import { createClosedPaths, createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+import { exchange, message, openGateway, statusOf } from '../gateway-stage.js'
+
+const admin = { require: 'authorization', scope: 'admin' } as const
+const of: Route[] = [
+  { method: '*', path: '/', require: 'none' },
+  { method: '*', path: '/login', require: 'none' },
+  { method: '*', path: '/{tenant}/{page}', require: 'none' },
+  { method: 'GET', path: '/docs/*', require: 'none' },
+  { method: '*', path: '/admin/*', ...admin },
+  { method: '*', path: '/admin/help', require: 'none' },
+  { method: 'GET', path: '/wp-json/*', ...admin },
+  { method: '*', path: '/signed', require: 'signature' },
+]
+const table = createRouteTable(of)
+const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
+
+function refusalOf(rawTarget: string, { frontController = false, method = 'GET' } = {}): string {
+  try {
+    const rules = { table, isClosed, frontController, otherwise: 'refuse' } as const
+    judgeRequest({ method, rawTarget, rawHeaders: [] }, rules)
+    return 'passed'
+  } catch (error) {
+    if (error instanceof AAuthError) return error.code
+    throw error
+  }
+}
+
+// G48
+describe('a query with a path that needs more is refused', () => {
+  it.each([
+    '/?/admin/users',
+    '/?/admin/users?x=1',
+    '/?/admin/users&x=1',
+    '/?//Admin//users/',
+    '/?%2Fadmin%2Fusers',
+    '/?%252Fadmin/users',
+    '/?+/admin/users',
+    '/?/x/../admin/users',
+    '/?/./admin/users.json',
+    '/?\\admin\\users',
+    '/?/index.php/admin/users',
+    '/?/%EF%BD%81dmin/x',
+    '/?x=1&r=/admin/users',
+    '/?a;r=/admin/users',
+    '/login?next=/admin/users',
+    '/?/wp-json/wp/v2/users',
+    '/?/signed',
+    '/?/mcp',
+    '/?r=/MCP/messages',
+    '/?rest_route=/wp/v2/users',
+    '/?rest_route=wp/v2/users',
+    '/?rest.route=/wp/v2/users',
+    '/?rest%20route=/wp/v2/users',
+    '/?rest[route=/wp/v2/users',
+    '/?+rest_route=/',
+    '/?rest%5Froute=/wp/v2/users',
+    '/?rest_route[]=/wp/v2/users',
+    '/?Rest_Route%00x=/wp/v2/users',
+  ])('%s', (target) => {
+    expect(refusalOf(target)).toBe('target_ambiguous')
+    expect(refusalOf(target, { method: 'POST' })).toBe('target_ambiguous')
+  })
+
+  it.each(['/?admin/users', '/?r=admin/users', '/?s=Admin%2Fusers&x', '/?q=wp-json', '/?a=signed', '/?x=mcp/x'])(
+    '%s, if the API is a front controller',
+    (target) => {
+      expect(refusalOf(target)).toBe('passed')
+      expect(refusalOf(target, { frontController: true })).toBe('target_ambiguous')
+    },
+  )
+
+  it('and no other', () => {
+    for (const target of [
+      '/login?next=/docs/a',
+      '/login?next=/tenant/page',
+      '/login?next=/',
+      '/?/admin/help',
+      '/?page=2&sort=name&rest_routes=/x&q=rest_route',
+      '/signed?next=/signed',
+      '/?a=https://api.example/admin/users',
+    ])
+      for (const method of ['GET', 'POST']) expect([target, refusalOf(target, { method })]).toEqual([target, 'passed'])
+    expect(refusalOf('/?page=2&sort=name', { frontController: true })).toBe('passed')
+    expect(refusalOf('/admin/x?next=/admin/users')).toBe('passed')
+  })
+
+  it('nor more than 100 that may be paths', () => {
+    const query = (length: number) => Array.from({ length }, (_, at) => `a=/${at}`).join('&')
+    expect(refusalOf(`/login?${query(100)}`)).toBe('passed')
+    expect(refusalOf(`/login?${query(101)}`)).toBe('target_ambiguous')
+  })
+
+  it('at an MCP server, if the path needs anything', async () => {
+    const mcp = [{ path: '/mcp', tools: {} }]
+    const { port, arrived } = await openGateway({ mcp, routes: of })
+    const send = (target: string) => exchange(port, message([`POST ${target} HTTP/1.1`, 'Host: api.example']))
+    expect(statusOf(await send('/mcp?/admin/users'))).toBe(400)
+    expect(statusOf(await send('/mcp?rest_route=/x'))).toBe(400)
+    expect(statusOf(await send('/mcp?/docs/a'))).toBe(401)
+    expect(arrived).toEqual([])
+  })
+})
