@@ -1,0 +1,107 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { afterAll } from 'vitest'
+import { describeOracle } from './describe-oracle.js'
+import { page } from './known-tables.js'
+import { colonSegment, type MountedRow, mountedRows, writtenPath } from './mounted-rows.js'
+import { type RouterUnderTest, runByListener } from './router-under-test.js'
+
+type ExpressHandler = (request: IncomingMessage, response: ServerResponse, next: () => void) => void
+
+/** What versions 4 and 5 have in common. */
+interface ExpressRouter {
+  all(path: string, handler: ExpressHandler): unknown
+  use(path: string, handler: ExpressHandler): unknown
+}
+interface ExpressModule {
+  (): RequestListener & { use(handler: ExpressRouter | RequestListener): unknown }
+  static(folder: string, options: { setHeaders: (response: ServerResponse, file: string) => void }): RequestListener
+  Router(options: { strict?: boolean; caseSensitive?: boolean }): ExpressRouter
+}
+
+const require = createRequire(import.meta.url)
+const express4 = require('express-4') as ExpressModule
+const express5 = require('express') as ExpressModule
+
+const sites = mkdtempSync(join(tmpdir(), 'oracle-'))
+afterAll(() => rmSync(sites, { recursive: true }))
+
+interface Variant {
+  /** How what follows a path is written; undefined: mounted with `use`. */
+  rest?: string
+  strict?: boolean
+  caseSensitive?: boolean
+}
+
+/** Express with path-to-regexp 0.1 (version 4) or 8 (version 5). */
+function expressRouter(name: string, module: ExpressModule, { rest, ...options }: Variant): RouterUnderTest {
+  const mount: RouterUnderTest['mount'] = (routes) =>
+    runByListener((report) => {
+      const router = module.Router(options)
+      for (const mounted of mountedRows(routes)) {
+        const path = writtenPath(mounted, { segment: colonSegment, rest: rest ?? '' })
+        const handle: ExpressHandler = ({ method = '' }, response, next) => {
+          if (!mounted.methods.includes(method)) return next()
+          report(mounted.row)
+          response.end()
+        }
+        if (mounted.open && rest === undefined) router.use(path, handle)
+        else router.all(path, handle)
+      }
+      const app = module()
+      app.use(router)
+      return app
+    })
+  return { name, ignoresCase: !options.caseSensitive, mount }
+}
+
+/** The files of a site: each row without a parameter is a file, or the index of a folder. */
+const staticRouter: RouterUnderTest = {
+  name: 'Express, files',
+  ignoresIndex: true,
+  mount: async (routes) => {
+    const folder = mkdtempSync(join(sites, 'site-'))
+    const rows = new Map<string, MountedRow[]>()
+    for (const mounted of mountedRows(routes)) {
+      if (mounted.open || mounted.segments.some(({ parameter }) => parameter !== undefined)) continue
+      const path = writtenPath(mounted, { segment: colonSegment, rest: '' })
+      const file = join(folder, path.includes('.') ? path : `${path}/index.html`)
+      mkdirSync(dirname(file), { recursive: true })
+      writeFileSync(file, '')
+      rows.set(file, [...(rows.get(file) ?? []), mounted])
+    }
+    return runByListener((report) => {
+      const app = express5()
+      const setHeaders = ({ req }: ServerResponse, file: string) => {
+        const named = rows.get(file)?.find(({ methods }) => methods.includes(req.method ?? ''))
+        if (named) report(named.row)
+      }
+      app.use(express5.static(folder, { setHeaders }))
+      return app
+    })
+  },
+}
+
+describeOracle('Express', {
+  routers: [
+    expressRouter('Express 4', express4, { rest: '/*' }),
+    expressRouter('Express 4, mounted', express4, {}),
+    expressRouter('Express 4, strict', express4, { rest: '/*', strict: true, caseSensitive: true }),
+    expressRouter('Express 5', express5, { rest: '{/*rest}' }),
+    expressRouter('Express 5, mounted', express5, {}),
+    expressRouter('Express 5, strict', express5, { rest: '{/*rest}', strict: true, caseSensitive: true }),
+    staticRouter,
+  ],
+  known: [
+    {
+      finding: 'GW-1b',
+      router: 'Express, files',
+      routes: page,
+      runs: 1,
+      targets: ['/admin/', '/admin/index.html'],
+    },
+  ],
+})

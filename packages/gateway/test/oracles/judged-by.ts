@@ -1,0 +1,51 @@
+import { AAuthError } from 'countersign/resource'
+import {
+  createClosedPaths,
+  createGateway,
+  createRouteTable,
+  judgeRequest,
+  type Level,
+  type Need,
+  type Route,
+} from 'countersign-gateway'
+import { openResource } from '../../../countersign/test/resource/events-resource.js'
+import type { TriedRequest } from './router-under-test.js'
+
+const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
+
+/**
+ * Judges requests by a table as the gateway does; undefined if it refuses the table.
+ *
+ * @param mcp The path of an MCP server, which no route may lead to
+ */
+export function judgedBy(
+  routes: readonly Route[],
+  mcp?: string,
+): ((request: TriedRequest) => Need | undefined) | undefined {
+  try {
+    createGateway({ resource, upstream: 'http://127.0.0.1:1', routes }).close()
+  } catch (error) {
+    if (error instanceof TypeError) return undefined
+    throw error
+  }
+  const table = createRouteTable(routes)
+  const isClosed = mcp === undefined ? undefined : createClosedPaths([{ path: mcp, below: true }])
+  return ({ method, target }) => {
+    try {
+      const head = { method, rawTarget: target, rawHeaders: ['Host', 'api.example'] }
+      return judgeRequest(head, { table, isClosed, otherwise: 'refuse' }).need
+    } catch (error) {
+      if (error instanceof AAuthError) return undefined
+      throw error
+    }
+  }
+}
+
+const resource = openResource()
+
+/** Whether proving `need` is enough for a row. */
+export function covers(need: Need, row: Route): boolean {
+  if (levels.indexOf(need.level) < levels.indexOf(row.require)) return false
+  const proven = new Set(need.scope?.split(' '))
+  return row.require !== 'authorization' || (row.scope ?? '').split(' ').every((scope) => proven.has(scope))
+}

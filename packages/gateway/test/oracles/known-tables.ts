@@ -1,0 +1,39 @@
+import type { Route } from 'countersign-gateway'
+
+const admin = { require: 'authorization', scope: 'admin' } as const
+
+/** A private record with a public sub-resource. */
+export const users: readonly Route[] = [
+  { method: 'GET', path: '/users/{id}', ...admin },
+  { method: 'DELETE', path: '/users/{id}', ...admin },
+  { method: 'GET', path: '/users/{id}/avatar', require: 'none' },
+  { method: 'DELETE', path: '/users/{id}/avatar', require: 'none' },
+]
+
+/** Private files with public previews, at an API that keeps endings apart. */
+export const files: readonly Route[] = [
+  { method: 'GET', path: '/files/{name}', ...admin, endings: 'kept' },
+  { method: 'GET', path: '/files/{name}.jpg', require: 'none', endings: 'kept' },
+]
+
+/** A protected folder of a site that is otherwise public. */
+export const site: readonly Route[] = [
+  { method: '*', path: '/*', require: 'none' },
+  { method: '*', path: '/admin', ...admin },
+  { method: '*', path: '/admin/*', ...admin },
+]
+
+/** A public site, beside an MCP server. */
+export const open: readonly Route[] = [{ method: '*', path: '/*', require: 'none' }]
+
+/** A public list of private records. */
+export const list: readonly Route[] = [
+  { method: 'GET', path: '/users', require: 'none' },
+  { method: 'GET', path: '/users/{id}', ...admin },
+]
+
+/** One protected page, and no row for what is below it. */
+export const page: readonly Route[] = [
+  { method: '*', path: '/*', require: 'none' },
+  { method: '*', path: '/admin', ...admin },
+]

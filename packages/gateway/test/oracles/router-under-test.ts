@@ -1,0 +1,87 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { IncomingMessage, type RequestListener, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
+import type { Route } from 'countersign-gateway'
+
+/** A request as it is forwarded. */
+export interface TriedRequest {
+  method: string
+  /** Request target, byte for byte as in the request line. */
+  target: string
+}
+
+/** A handler of the router under test reports by this which row it stands for. */
+export type Report = (row: number) => void
+
+/** A handler that ran. */
+export interface Ran {
+  row: number
+  /** Which of several routers ran it, if one run tries several. */
+  by?: string
+}
+
+/** Runs requests; for each the handlers that ran. Undefined if the router does not accept the rows. */
+export type Run = (requests: readonly TriedRequest[]) => Promise<readonly (readonly Ran[])[] | undefined>
+
+/** A router as an API uses it. */
+export interface RouterUnderTest {
+  name: string
+  /** Ignores the case of letters, so that no row may have `case: 'kept'`. @default false */
+  ignoresCase?: boolean
+  /** Takes index files for their folders, so that no row may have `endings: 'kept'`. @default false */
+  ignoresIndex?: boolean
+  /** Decodes delimiters before it matches, so that no row may have `encoded`. @default false */
+  decodes?: boolean
+  /** Mounts a handler for each row. @throws if the router has no syntax for one of the rows, or considers two of them equal */
+  mount: (routes: readonly Route[]) => Promise<Run>
+}
+
+/**
+ * Gives requests to a listener of `node:http` as its parser would, without a connection: no URL class sees the target first.
+ *
+ * @param open Makes the listener; its handlers call `report`
+ */
+export async function runByListener(
+  open: (report: Report) => RequestListener | Promise<RequestListener>,
+): Promise<Run> {
+  const running = new AsyncLocalStorage<Report>()
+  const listener = await open((row) => running.getStore()?.(row))
+
+  function runOne(request: TriedRequest): Promise<readonly Ran[]> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(new Error(`No response to ${request.method} ${request.target}`)), 10_000)
+      const settle = (ran: readonly Ran[]) => {
+        clearTimeout(timer)
+        resolve(ran)
+      }
+      const incoming = incomingOf(request)
+      const outgoing = new ServerResponse(incoming)
+      // Without a connection nothing is flushed, so the response ends when `end` is called.
+      outgoing.end = () => {
+        settle([])
+        return outgoing
+      }
+      running.run(
+        (row) => settle([{ row }]),
+        () => listener(incoming, outgoing),
+      )
+    })
+  }
+
+  return async (requests) => {
+    const ran: (readonly Ran[])[] = []
+    for (const request of requests) ran.push(await runOne(request))
+    return ran
+  }
+}
+
+function incomingOf({ method, target }: TriedRequest): IncomingMessage {
+  const incoming = new IncomingMessage(new Socket())
+  incoming.method = method
+  incoming.url = target
+  incoming.httpVersion = '1.1'
+  incoming.headers = { host: 'api.example' }
+  incoming.rawHeaders = ['Host', 'api.example']
+  incoming.push(null)
+  return incoming
+}
