@@ -89,8 +89,16 @@ export const operations: readonly CommandRow[] = [
     load: async () => (await import('../operate/users/status.js')).usersEnable,
   },
   {
+    name: 'users unlock',
+    about: 'forget the failed sign-ins of a user who is locked out after too many wrong passwords',
+    subject: { name: '<username>', description: 'their user name or id' },
+    flags: changing,
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/users/unlock.js')).usersUnlock,
+  },
+  {
     name: 'users passwd',
-    about: 'set the password of a person; they are signed out everywhere',
+    about: 'set the password of a person; they are signed out everywhere and no longer locked out',
     subject: { name: '<username>', description: 'their user name or id' },
     flags: [passwordStdin, ...changing],
     needs: 'countersign-server',

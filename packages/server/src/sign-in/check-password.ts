@@ -1,56 +1,54 @@
-import { networkOf } from 'countersign/wire'
+import { AAuthError } from 'countersign'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
-import { foldUsername, type User } from '../storage/storage.js'
+import type { ReachedLimit, User } from '../storage/storage.js'
+import { limitsOf } from './sign-in-limits.js'
 
 type PasswordCheck =
   | { outcome: 'right'; user: User }
   | { outcome: 'wrong' }
   | { outcome: 'throttled'; retryAfter: number }
 
-/** Passwords tried in 15 minutes: for one account, from one address, and in one browser that knows the account (attacks C16). */
-const limits = { window: 900, account: 5, address: 29, device: 10 }
-
 /**
- * Checks a password. An account that was guessed at too often answers only to browsers in which it was signed in before,
- * and an address that guesses too often only to those, too; such a browser has a limit of its own, since not everybody at
- * it is the account's owner. Unknown names are counted and take as long as known ones.
+ * Checks a password within the limits of {@link limitsOf}.
+ *
+ * Only a wrong password that was compared is counted, and the result is returned only if the count is still within every
+ * limit: an attempt that was refused, aborted or failed leaves nothing to take back, even if the process is killed. Until
+ * the password is compared, the same statements run for every username, whether or not the account exists (attacks C17).
+ *
+ * @throws AAuthError `unavailable` if too many passwords are waiting to be checked, or the client disconnected
  */
 export async function checkPassword(
   context: ServerContext,
-  { request, browserHash, ip, userAgent }: Visit,
+  { request, browserHash, ip, userAgent }: Pick<Visit, 'request' | 'browserHash' | 'ip' | 'userAgent'>,
   { username, password }: { username: string; password: string },
 ): Promise<PasswordCheck> {
   const { storage } = context
-  const credential = await storage.findCredential(username)
-  const account = hashSecret(`sign-in account ${foldUsername(username)}`)
-  const address = ip === undefined ? undefined : hashSecret(`sign-in address ${networkOf(ip)}`)
-  const known = credential ? await storage.isKnownDevice({ userId: credential.user.id, browserHash }) : false
-  const device = known ? hashSecret(`sign-in device ${foldUsername(username)} ${browserHash}`) : undefined
-  // Where the platform tells no address, one limit for everybody would let anybody lock everybody out.
-  const counted = [
-    ...(device === undefined ? [] : [{ key: device, most: limits.device }]),
-    ...(address === undefined ? [] : [{ key: address, most: known ? Number.POSITIVE_INFINITY : limits.address }]),
-    { key: account, most: known ? Number.POSITIVE_INFINITY : limits.account },
-  ]
-  // Whoever guesses too often makes no counter for each name they invent: what comes first must let them through.
-  for (const { key, most } of counted) {
-    const { count, resetAt } = await storage.countAttempt({ key, window: limits.window })
-    if (count <= most) continue
-    await recordSparingly(context, { event: 'signin.throttled', userId: credential?.user.id, ip })
+  const isKnownDevice = await storage.isKnownDevice({ username, browserHash })
+  const { limits, own } = limitsOf({ username, ip, browserHash, isKnownDevice })
+
+  async function throttled({ limit: { account }, resetAt }: ReachedLimit): Promise<PasswordCheck> {
+    // A network that has reached its own limit must not fill the audit log with a row for each username it tries.
+    await recordSparingly(context, { event: 'signin.throttled', username: account, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, resetAt - context.now()) }
   }
+
+  const reached = await storage.findReachedLimit(limits)
+  if (reached) return throttled(reached)
+  const credential = await storage.findCredential(username)
   const matches = await context.passwords.verify(credential?.passwordHash, password, shareOf(context, request, ip))
-  if (!credential || !matches || credential.user.status !== 'active') {
-    const data = { userAgent: userAgent ?? null }
-    await storage.recordEvent({ event: 'signin.failed', userId: credential?.user.id, ip, data })
-    return { outcome: 'wrong' }
+  if (request.signal.aborted) throw new AAuthError('unavailable', 'The client disconnected during its sign-in.')
+  if (credential && matches && credential.user.status === 'active') {
+    const since = await storage.findReachedLimit(limits)
+    if (since) return throttled(since)
+    await storage.clearAttempts(own)
+    return { outcome: 'right', user: credential.user }
   }
-  await storage.clearAttempts(account)
-  if (device !== undefined) await storage.clearAttempts(device)
-  if (address !== undefined) await storage.forgiveAttempts([address])
-  return { outcome: 'right', user: credential.user }
+  const exceeded = await storage.countWithinLimits(limits)
+  if (exceeded) return throttled(exceeded)
+  const data = { userAgent: userAgent ?? null }
+  await storage.recordEvent({ event: 'signin.failed', username, ip, data })
+  return { outcome: 'wrong' }
 }

@@ -7,6 +7,7 @@ import {
   listUsers,
   setPasswordHash,
   setUserStatus,
+  unlockUser,
 } from './accounts/accounts.js'
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './accounts/federated.js'
 import { exportUser } from './accounts/user-export.js'
@@ -55,6 +56,8 @@ import {
   clearAttempts,
   countAttempt,
   countRequest,
+  countWithinLimits,
+  findReachedLimit,
   forgiveAttempts,
   isKnownDevice,
   rememberDevice,
@@ -168,6 +171,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     countUsers: reading(countUsers),
     setUserStatus: together('disk', setUserStatus),
     setPasswordHash: together('disk', setPasswordHash),
+    unlockUser: together('disk', unlockUser),
     closeAccount: together('disk', closeAccount),
     exportUser: together('disk', exportUser),
     findFederatedUser: reading(findFederatedUser),
@@ -192,6 +196,8 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     claimNonce,
     countAttempt: alone('process', countAttempt),
     countRequest: alone('process', countRequest),
+    findReachedLimit: reading(findReachedLimit),
+    countWithinLimits: together('process', countWithinLimits),
     forgiveAttempts: together('process', forgiveAttempts),
     clearAttempts: alone('process', clearAttempts),
     rememberDevice: alone('process', rememberDevice),

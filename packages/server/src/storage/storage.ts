@@ -16,7 +16,7 @@ export type { NewUser, StoredPassword } from './accounts/account-storage.js'
 export { foldUsername } from './accounts/fold-username.js'
 export type { User } from './accounts/user.js'
 export type { SeenAgent } from './agents/agent-storage.js'
-export type { AuditEvent, RecordedEvent } from './audit/audit-storage.js'
+export type { AuditEvent, NewEvent, RecordedEvent } from './audit/audit-storage.js'
 export type {
   CodeRedemption,
   Grant,
@@ -46,7 +46,7 @@ export type {
 } from './requests/request-storage.js'
 export type { NewSession, Session } from './sessions/session-storage.js'
 export { StorageError } from './storage-error.js'
-export type { AttemptCount, LimitedAttempt, RequestAttempt } from './throttle/throttle-storage.js'
+export type { AttemptCount, LimitedAttempt, ReachedLimit, RequestAttempt } from './throttle/throttle-storage.js'
 
 /**
  * What the auth server keeps, as atomic verbs. A verb either happens whole, with its audit row, or not at all; no

@@ -55,6 +55,18 @@ export const people = {
   bob: { username: 'bob', password: 'bob-password-1' },
 } as const
 
+const addressHeader = 'test-address'
+
+/** The fetch of a client at this address, on a stage over a map of origins. */
+export function fetchFrom({ fetch }: Stage, address: string): typeof globalThis.fetch {
+  return (input, init) => {
+    const request = new Request(input, init)
+    const headers = new Headers(request.headers)
+    headers.set(addressHeader, address)
+    return fetch(new Request(request, { headers }))
+  }
+}
+
 const serverSecret = new Uint8Array(32).fill(7)
 
 async function createParties(ids: Readonly<Record<'agent' | 'otherAgent' | 'resource' | 'otherResource', string>>) {
@@ -156,7 +168,10 @@ async function openMap(
     }),
   )
   const next = takeInTurn(servers)
-  origins.set(authServer, (request) => next().handler(request, receiveRequest(request, '192.0.2.1')))
+  origins.set(authServer, (request) => {
+    const address = request.headers.get(addressHeader) ?? '192.0.2.1'
+    return next().handler(request, receiveRequest(request, address))
+  })
   const [storage] = storages
   if (!storage) throw new TypeError('there is a storage')
   const secrets = await addPeople(storage, hashPassword)

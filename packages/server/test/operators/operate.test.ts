@@ -69,6 +69,7 @@ describe('countersign users', () => {
     expect(await stage.ask('users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
     expect(await stage.ask('users list --status disabled')).toHaveLength(1)
     expect(await stage.ask(`users enable ${alice.id}`)).toMatchObject({ status: 'active' })
+    expect(await stage.ask('users unlock alice')).toMatchObject({ id: alice.id })
     expect(await stage.run('users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
     const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
     const by = `operator:${userInfo().username}`
@@ -76,8 +77,11 @@ describe('countersign users', () => {
       ['user.created', undefined],
       ['user.disabled', by],
       ['user.enabled', by],
+      ['user.unlocked', by],
       ['password.changed', by],
     ])
+    const unlocked = await stage.run('users unlock alice')
+    expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can try to sign in again.') })
     const unknown = await stage.run('users disable ali')
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
   })

@@ -655,6 +655,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         const session = { idHash: hashOf('id'), ...asRead(user), idleSeconds: 1, lifetime: 1, most: 50 }
         const identity = { issuer: 'https://login.example', subject: 'alice' }
         const passkey = { ...asRead(user), credentialId: 'id', counter: 0 }
+        const limit = { key: hashOf('key'), window: 900, most: 1 }
         const key = {
           kid: 'key',
           purpose: 'secret' as const,
@@ -673,6 +674,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           setUserStatus: () => storage.setUserStatus(user.id, 'disabled'),
           setPasswordHash: () => storage.setPasswordHash({ ...asRead(user), passwordHash: 'hash' }),
           closeAccount: () => storage.closeAccount(asRead(user)),
+          unlockUser: () => storage.unlockUser({ userId: user.id }),
           exportUser: () => storage.exportUser(user.id),
           findFederatedUser: () => storage.findFederatedUser(identity),
           createFederatedUser: () => storage.createFederatedUser({ ...identity, username: 'alice' }),
@@ -695,9 +697,11 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           countAttempt: () => storage.countAttempt({ key: hashOf('key'), window: 900 }),
           countRequest: () => storage.countRequest({ agent, attempts: [{ key: hashOf('key'), window: 900 }] }),
           forgiveAttempts: () => storage.forgiveAttempts([hashOf('key')]),
-          clearAttempts: () => storage.clearAttempts(hashOf('key')),
+          findReachedLimit: () => storage.findReachedLimit([limit]),
+          countWithinLimits: () => storage.countWithinLimits([limit]),
+          clearAttempts: () => storage.clearAttempts({ key: hashOf('key') }),
           rememberDevice: () => storage.rememberDevice(binding),
-          isKnownDevice: () => storage.isKnownDevice(binding),
+          isKnownDevice: () => storage.isKnownDevice({ username: 'alice', browserHash: binding.browserHash }),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),
           findAuthRequest: () => storage.findAuthRequest(tokenHash),
           findViewedRequest: () => storage.findViewedRequest({ tokenHash, sessionHash: hashOf('id') }),

@@ -439,6 +439,7 @@ const searches: readonly [string, string][] = [
   ['select id from session where idle_expires_at <= ? limit 5000', 'session_expiry'],
   ['select key_hash from attempt where reset_at <= ? limit 5000', 'attempt_reset'],
   ['select user_id from known_device where last_seen_at <= ? limit 5000', 'known_device_seen'],
+  ['select user_id from known_device where browser_hash = ?', 'known_device_browser'],
   ['select day_at from grant_usage_day where day_at <= ? limit 5000', 'grant_usage_day_day'],
   ['select id from audit_event where at <= ? limit 5000', 'audit_event_time'],
   ['select id from agent where last_seen_at <= ? limit 5000', 'agent_seen'],

@@ -29,11 +29,16 @@ export interface AccountStorage {
    */
   setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
   /**
-   * Replaces the password, or sets the first one, ends all other sessions and forgets the known devices. Resolves with
-   * the new credential revision. Undefined, and nothing happens: there is no such user, their account is closed, or it
-   * is not as the user's own change was judged.
+   * Replaces the password, or sets the first one, ends all other sessions, forgets the known devices and the failed
+   * sign-ins. Resolves with the new credential revision. Undefined, and nothing happens: there is no such user, their
+   * account is closed, or it is not as the user's own change was judged.
    */
   setPasswordHash(change: PasswordChange): Promise<number | undefined>
+  /**
+   * Forgets the failed sign-ins of an account, so that it is no longer locked for unknown browsers. The limits of networks
+   * on all accounts stay. False if there is no such user, or the account is closed. `by`: who did it, for the audit log.
+   */
+  unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
    * Ends an account for good: removes its grants and refresh tokens, sessions, password, passkeys, identities
    * elsewhere and known devices, abandons its open requests, and forgets name and e-mail address. The id stays in the

@@ -6,6 +6,7 @@ import { generateId } from '../engines/generate-id.js'
 import { idBytes } from '../engines/stored-bytes.js'
 import { removeSessions } from '../sessions/sessions.js'
 import { StorageError } from '../storage-error.js'
+import { clearAccountAttempts } from '../throttle/throttle.js'
 import type { NewUser, PasswordChange, StoredPassword, UserFilter } from './account-storage.js'
 import { foldUsername } from './fold-username.js'
 import type { User } from './user.js'
@@ -158,6 +159,7 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
   const revision = await raiseCredentialRevision(unit, user.id)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
+  await clearAccountAttempts(unit, user.username)
   const ended = await removeSessions(unit, user.id, keepSession)
   await writeEvent(unit, {
     event: 'password.changed',
@@ -165,4 +167,15 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
     data: { sessionsEnded: ended, ...doneBy(by) },
   })
   return revision
+}
+
+export async function unlockUser(
+  unit: Unit,
+  { userId, by }: { userId: string; by?: string | undefined },
+): Promise<boolean> {
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  await clearAccountAttempts(unit, user.username)
+  await writeEvent(unit, { event: 'user.unlocked', userId: user.id, data: doneBy(by) })
+  return true
 }

@@ -2,6 +2,7 @@ import { type SelectQueryBuilder, sql } from 'kysely'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { Tables } from '../engines/tables.js'
+import { foldUsername } from './fold-username.js'
 import type { AsRead, User } from './user.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
@@ -16,6 +17,11 @@ export function userIdOf({ db }: Statement, userId: string) {
 
 export async function findUserId(statement: Statement, userId: string): Promise<number | undefined> {
   return (await userIdOf(statement, userId).executeTakeFirst())?.id
+}
+
+export async function findUserIdByName({ db }: Statement, username: string): Promise<number | undefined> {
+  const named = db.selectFrom('app_user').select('id').where('username_key', '=', foldUsername(username))
+  return (await named.executeTakeFirst())?.id
 }
 
 /** Keeps a person for what is done in their name; their rows come after this (see {@link Unit.lockRows}). */

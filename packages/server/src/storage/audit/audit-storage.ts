@@ -1,7 +1,7 @@
 /** What happened, append-only. */
 export interface AuditStorage {
   /** Appends an event on its own, without another change. */
-  recordEvent(event: AuditEvent): Promise<void>
+  recordEvent(event: NewEvent): Promise<void>
   /** Events in the order they were recorded, or newest first; page on with `after`. */
   listEvents(filter?: EventFilter): Promise<RecordedEvent[]>
 }
@@ -16,6 +16,11 @@ export interface AuditEvent {
   requestId?: string | undefined
   ip?: string | undefined
   data?: Record<string, string | number | boolean | null | undefined> | undefined
+}
+
+export interface NewEvent extends AuditEvent {
+  /** Instead of `userId`, the user with this username, if there is one: recording the event costs the same either way. */
+  username?: string | undefined
 }
 
 export interface RecordedEvent extends AuditEvent {

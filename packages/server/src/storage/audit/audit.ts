@@ -1,11 +1,11 @@
 import { type Selectable, sql } from 'kysely'
-import { findUserId, userIdOf } from '../accounts/users.js'
+import { findUserId, findUserIdByName, userIdOf } from '../accounts/users.js'
 import { agentIdOf, internAgent, internResource } from '../agents/identifiers.js'
 import type { Statement, Unit } from '../engines/engine.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { idBytes, idText } from '../engines/stored-bytes.js'
 import type { AuditEventRow } from '../engines/tables.js'
-import type { AuditEvent, EventFilter, RecordedEvent } from './audit-storage.js'
+import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from './audit-storage.js'
 
 /** An event by the rows it is about. */
 export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
@@ -50,9 +50,14 @@ export function doneBy(by: string | undefined): { by: string } | undefined {
   return by === undefined ? undefined : { by }
 }
 
-export async function recordEvent(unit: Unit, event: AuditEvent): Promise<void> {
+function findSubject(unit: Unit, { userId, username }: NewEvent): Promise<number | undefined> {
+  if (username !== undefined) return findUserIdByName(unit, username)
+  return userId === undefined ? Promise.resolve(undefined) : findUserId(unit, userId)
+}
+
+export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
   const { userId, agent, resource, grantId, requestId } = event
-  const ofUser = userId === undefined ? undefined : await findUserId(unit, userId)
+  const ofUser = await findSubject(unit, event)
   if (userId !== undefined && ofUser === undefined) throw new TypeError('an event is about a person that there is')
   await writeEvent(unit, {
     event: event.event,

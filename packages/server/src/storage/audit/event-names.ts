@@ -49,4 +49,5 @@ export const eventNames = [
   'user.created',
   'user.disabled',
   'user.enabled',
+  'user.unlocked',
 ] as const

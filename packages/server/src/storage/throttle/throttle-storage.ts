@@ -14,17 +14,27 @@ export interface ThrottleStorage {
   countAttempt(attempt: Attempt): Promise<AttemptCount>
   /** Counts a request of an agent, each attempt with a key of its own; nothing where the agent is blocked. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
+  /** The limit whose next attempt would be refused, if any; of several, the one that resets last. Counts nothing. */
+  findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
+  /**
+   * Counts one attempt towards each limit, or none of them if one of them would be exceeded, which is then returned. On any
+   * number of instances, no more attempts than a limit allows are counted in its window.
+   */
+  countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /** Takes one attempt of each key back. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
   /** Forgets the attempts, after one that succeeded. */
-  clearAttempts(key: string): Promise<void>
+  clearAttempts(attempt: Pick<Attempt, 'key' | 'account'>): Promise<void>
   /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */
   rememberDevice(device: Device): Promise<void>
-  isKnownDevice(device: Device): Promise<boolean>
+  /** Whether a user with this username signed in in this browser. The cost does not depend on the username (attacks C17). */
+  isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>
 }
 
 export interface Attempt {
   key: string
+  /** The username it is an attempt on, for which `unlockUser` and `setPasswordHash` clear the attempts. */
+  account?: string | undefined
   /** Seconds. */
   window: number
 }
@@ -39,9 +49,15 @@ export interface CountedRequest extends AgentStanding {
   counts: (AttemptCount | undefined)[]
 }
 
-/** An attempt at what a verb does, which refuses beyond so many in the window. What it refuses counts as well. */
 export interface LimitedAttempt extends Attempt {
+  /** How many attempts the window allows. */
   most: number
+}
+
+export interface ReachedLimit {
+  limit: LimitedAttempt
+  /** When the window ends. */
+  resetAt: number
 }
 
 export interface AttemptCount {

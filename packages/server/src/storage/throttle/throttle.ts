@@ -1,21 +1,24 @@
 import { createHash } from 'node:crypto'
 import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
+import { foldUsername } from '../accounts/fold-username.js'
 import { userIdOf } from '../accounts/users.js'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
 import type { AttemptRow, Tables } from '../engines/tables.js'
+import { storedKey, storedKeysOf } from './attempt-keys.js'
 import type {
   Attempt,
   AttemptCount,
   CountedRequest,
   Device,
   LimitedAttempt,
+  ReachedLimit,
   RequestAttempt,
 } from './throttle-storage.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
-  return count(statement, hashBytes(attempt.key), attempt.window)
+  return count(statement, storedKey(attempt), attempt.window)
 }
 
 async function count(statement: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
@@ -112,12 +115,81 @@ export async function isOneTooMany(statement: Statement, refusal: string, of: st
   return counted.count > refusedRows.most
 }
 
-/** What nothing is counted of any more leaves no row. */
+export async function findReachedLimit(
+  statement: Statement,
+  limits: readonly LimitedAttempt[],
+): Promise<ReachedLimit | undefined> {
+  if (limits.length === 0) return undefined
+  const keys = limits.map((limit) => ({ keyHash: storedKey(limit) }))
+  return reachedAmong(limits, await countsOf(statement, keys), (count, most) => count >= most)
+}
+
+const countsOf = keptQueryOfRows(({ db, clock }, keys: readonly Placeholders<{ keyHash: Uint8Array }>[]) =>
+  db
+    .selectFrom('attempt')
+    .select(['key_hash', 'count', 'reset_at'])
+    .where((e) =>
+      e(
+        'key_hash',
+        'in',
+        keys.map(({ keyHash }) => keyHash),
+      ),
+    )
+    .where('reset_at', '>', clock),
+)
+
+export async function countWithinLimits(
+  unit: Unit,
+  limits: readonly LimitedAttempt[],
+): Promise<ReachedLimit | undefined> {
+  const attempts = limits.map(({ window, ...limit }) => ({ keyHash: storedKey(limit), window }))
+  // Every transaction locks counters in key order.
+  const rows = await countEach(
+    unit,
+    attempts.toSorted((a, b) => Buffer.compare(a.keyHash, b.keyHash)),
+  )
+  const reached = reachedAmong(limits, rows, (count, most) => count > most)
+  if (reached) {
+    const keyHashes = attempts.map(({ keyHash }) => keyHash)
+    await takeBack(unit, keyHashes)
+  }
+  return reached
+}
+
+const countEach = keptQueryOfRows((parts, attempts: readonly Placeholders<NewAttempt>[]) => {
+  const { db, clock } = parts
+  const rows = attempts.map(({ keyHash, window }) => ({
+    key_hash: keyHash,
+    count: 1,
+    reset_at: sql<number>`${clock} + ${window}`,
+  }))
+  return counting(parts, db.insertInto('attempt').values(rows))
+})
+
+/** Of the limits that are reached, the one that resets last. */
+function reachedAmong(
+  limits: readonly LimitedAttempt[],
+  rows: readonly Pick<AttemptRow, 'key_hash' | 'count' | 'reset_at'>[],
+  isReached: (count: number, most: number) => boolean,
+): ReachedLimit | undefined {
+  const reached = limits.flatMap((limit) => {
+    const keyHash = storedKey(limit)
+    const row = rows.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
+    return row && isReached(row.count, limit.most) ? [{ limit, resetAt: row.reset_at }] : []
+  })
+  return reached.toSorted((a, b) => b.resetAt - a.resetAt)[0]
+}
+
 export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
   const { db } = unit
   const hashes = keys.map(hashBytes)
   const kept = db.selectFrom('attempt').select('key_hash').where('key_hash', 'in', hashes).orderBy('key_hash')
   if (hashes.length > 1) await unit.lockRows('whole', kept)
+  await takeBack(unit, hashes)
+}
+
+/** Takes one attempt of each counter back; a counter of zero leaves no row. */
+async function takeBack({ db }: Unit, hashes: readonly Buffer[]): Promise<void> {
   const last = await db
     .deleteFrom('attempt')
     .where('key_hash', 'in', hashes)
@@ -132,8 +204,14 @@ export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Prom
     .execute()
 }
 
-export async function clearAttempts({ db }: Statement, key: string): Promise<void> {
-  await db.deleteFrom('attempt').where('key_hash', '=', hashBytes(key)).execute()
+export async function clearAttempts({ db }: Statement, attempt: Pick<Attempt, 'key' | 'account'>): Promise<void> {
+  await db.deleteFrom('attempt').where('key_hash', '=', storedKey(attempt)).execute()
+}
+
+/** Forgets all attempts on an account. */
+export async function clearAccountAttempts({ db }: Statement, account: string): Promise<void> {
+  const { first, last } = storedKeysOf(account)
+  await db.deleteFrom('attempt').where('key_hash', '>=', first).where('key_hash', '<=', last).execute()
 }
 
 export async function rememberDevice(statement: Statement, { userId, browserHash }: Device): Promise<void> {
@@ -151,12 +229,22 @@ export async function rememberDevice(statement: Statement, { userId, browserHash
     .execute()
 }
 
-export async function isKnownDevice(statement: Statement, { userId, browserHash }: Device): Promise<boolean> {
-  const row = await statement.db
-    .selectFrom('known_device')
-    .select('user_id')
-    .where('user_id', '=', userIdOf(statement, userId))
-    .where('browser_hash', '=', hashBytes(browserHash))
-    .executeTakeFirst()
-  return row !== undefined
+export async function isKnownDevice(
+  statement: Statement,
+  { username, browserHash }: { username: string; browserHash: string },
+): Promise<boolean> {
+  const usernameKey = foldUsername(username)
+  const signedIn = await accountsOfBrowser(statement, { browserHash: hashBytes(browserHash) })
+  return signedIn.some(({ username_key }) => username_key === usernameKey)
 }
+
+/** Read by browser and not by username, so that the cost does not depend on whether an account exists (attacks C17). */
+const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ browserHash: Uint8Array }>) =>
+  db
+    .selectFrom('known_device as d')
+    .innerJoin('app_user as u', 'u.id', 'd.user_id')
+    .select('u.username_key')
+    .where('d.browser_hash', '=', browserHash)
+    .orderBy('d.last_seen_at', 'desc')
+    .limit(sql.lit(100)),
+)

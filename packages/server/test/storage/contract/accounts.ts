@@ -144,8 +144,35 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       const browserHash = freshHash()
       for (const { id: userId } of [alice, bob]) await storage.rememberDevice({ userId, browserHash })
       await storage.setPasswordHash({ ...asRead(alice), passwordHash: 'new' })
-      expect(await storage.isKnownDevice({ userId: alice.id, browserHash })).toBe(false)
-      expect(await storage.isKnownDevice({ userId: bob.id, browserHash })).toBe(true)
+      expect(await storage.isKnownDevice({ username: alice.username, browserHash })).toBe(false)
+      expect(await storage.isKnownDevice({ username: bob.username, browserHash })).toBe(true)
+    })
+
+    test('unlocking a user, or a new password, clears the attempts on that account only (C16)', async () => {
+      const { storage } = world
+      const [alice, bob] = [await newUser(storage), await newUser(storage)]
+      const [address, network] = [freshHash(), freshHash()]
+      const counters = [alice, bob].flatMap(({ username: account }) => [
+        { key: address, account },
+        { key: network, account: account.toUpperCase() },
+      ])
+      const countAll = async () => {
+        const attempts = [...counters, { key: network }]
+        return Promise.all(
+          attempts.map(async (attempt) => (await storage.countAttempt({ ...attempt, window: 900 })).count),
+        )
+      }
+      expect(await countAll()).toEqual([1, 1, 1, 1, 1])
+      expect(await storage.unlockUser({ userId: alice.id, by: 'operator:carol' })).toBe(true)
+      expect(await countAll()).toEqual([1, 1, 2, 2, 2])
+      await storage.setPasswordHash({ userId: bob.id, passwordHash: 'new', by: 'operator:carol' })
+      expect(await countAll()).toEqual([2, 2, 1, 1, 3])
+      expect(await storage.listEvents({ event: 'user.unlocked' })).toMatchObject([
+        { userId: alice.id, data: { by: 'operator:carol' } },
+      ])
+      await storage.closeAccount(asRead((await storage.findUser(bob.id)) ?? bob))
+      expect(await storage.unlockUser({ userId: bob.id })).toBe(false)
+      expect(await storage.unlockUser({ userId: 'nobody' })).toBe(false)
     })
 
     test('a closed account leaves nothing behind but its id', async () => {
@@ -187,7 +214,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findCredential('alice')).toBeUndefined()
       expect(await storage.findFederatedUser(identity)).toBeUndefined()
       expect(await storage.findPasskey(credentialId)).toBeUndefined()
-      expect(await storage.isKnownDevice(device)).toBe(false)
+      expect(await storage.isKnownDevice({ username: 'alice', browserHash: device.browserHash })).toBe(false)
       expect(await storage.findSession(idHash)).toBeUndefined()
       expect(await storage.findAuthRequest(open.tokenHash)).toMatchObject({ status: 'abandoned' })
       expect(outcomeOf(await storage.redeemCode(unredeemed.redemption))).toBe('user_disabled')

@@ -86,8 +86,8 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const [first, second] = [freshHash(), freshHash()]
       for (const key of [first, first, second]) await storage.countAttempt({ key, window: 900 })
-      await storage.clearAttempts(first)
-      await storage.clearAttempts(hashOf('unknown'))
+      await storage.clearAttempts({ key: first })
+      await storage.clearAttempts({ key: hashOf('unknown') })
       expect(await storage.countAttempt({ key: first, window: 900 })).toMatchObject({ count: 1 })
       expect(await storage.countAttempt({ key: second, window: 900 })).toMatchObject({ count: 2 })
     })
@@ -107,6 +107,43 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(counts.map((each) => each?.count)).toEqual([2, 1, 1, 1])
     })
 
+    test('no more attempts are counted than a limit allows, also in parallel, and none where one limit is reached (C16)', async () => {
+      const { storage } = world
+      const [narrow, wide] = [freshHash(), freshHash()]
+      const limits = [
+        { key: narrow, window: 900, most: 5 },
+        { key: wide, window: 86_400, most: 20 },
+      ]
+      const outcomes = await Promise.all(
+        times(40, (index) => storage.countWithinLimits(index % 2 === 0 ? limits : limits.toReversed())),
+      )
+      expect(outcomes.filter((reached) => reached === undefined)).toHaveLength(5)
+      expect(
+        outcomes.filter((reached) => reached?.limit.key === narrow && reached.resetAt === start + 900),
+      ).toHaveLength(35)
+      expect(await storage.countAttempt({ key: wide, window: 86_400 })).toMatchObject({ count: 6 })
+      world.now = start + 900
+      expect(await storage.countWithinLimits(limits)).toBeUndefined()
+      expect(await storage.countAttempt({ key: narrow, window: 900 })).toEqual({ count: 2, resetAt: start + 1800 })
+    })
+
+    test('a reached limit is found without counting; of several, the one that resets last', async () => {
+      const { storage } = world
+      const limits = [
+        { key: freshHash(), window: 86_400, most: 2 },
+        { key: freshHash(), window: 900, most: 1 },
+      ]
+      const [daily, quarterly] = limits
+      for (let time = 0; time < 3; time++) expect(await storage.findReachedLimit(limits)).toBeUndefined()
+      expect(await storage.countWithinLimits(limits)).toBeUndefined()
+      expect(await storage.findReachedLimit(limits)).toEqual({ limit: quarterly, resetAt: start + 900 })
+      world.now = start + 900
+      expect(await storage.findReachedLimit(limits)).toBeUndefined()
+      expect(await storage.countWithinLimits(limits)).toBeUndefined()
+      expect(await storage.findReachedLimit(limits)).toEqual({ limit: daily, resetAt: start + 86_400 })
+      expect(await storage.findReachedLimit([])).toBeUndefined()
+    })
+
     test('an attempt that succeeded is taken back, and no more than there were', async () => {
       const { storage } = world
       const key = freshHash()
@@ -120,20 +157,25 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
 
     test('a browser is known to the person who signed in there, for 400 days after the last time (C16)', async () => {
       const { storage } = world
-      const device = { userId: (await newUser(storage)).id, browserHash: freshHash() }
-      expect(await storage.isKnownDevice(device)).toBe(false)
-      await Promise.all(times(5, () => storage.rememberDevice(device)))
-      expect(await storage.isKnownDevice(device)).toBe(true)
-      expect(await storage.isKnownDevice({ ...device, userId: (await newUser(storage)).id })).toBe(false)
-      expect(await storage.isKnownDevice({ ...device, browserHash: freshHash() })).toBe(false)
+      const { id: userId, username } = await newUser(storage)
+      const browserHash = freshHash()
+      const isKnown = () => storage.isKnownDevice({ username, browserHash })
+      expect(await isKnown()).toBe(false)
+      await Promise.all(times(5, () => storage.rememberDevice({ userId, browserHash })))
+      expect(await isKnown()).toBe(true)
+      expect(await storage.isKnownDevice({ username: username.toUpperCase(), browserHash })).toBe(true)
+      const { username: other } = await newUser(storage)
+      expect(await storage.isKnownDevice({ username: other, browserHash })).toBe(false)
+      expect(await storage.isKnownDevice({ username: 'nobody', browserHash })).toBe(false)
+      expect(await storage.isKnownDevice({ username, browserHash: freshHash() })).toBe(false)
       world.now = start + 10 * day
-      await storage.rememberDevice(device)
+      await storage.rememberDevice({ userId, browserHash })
       world.now = start + 409 * day
       await storage.sweep()
-      expect(await storage.isKnownDevice(device)).toBe(true)
+      expect(await isKnown()).toBe(true)
       world.now = start + 410 * day
       await storage.sweep()
-      expect(await storage.isKnownDevice(device)).toBe(false)
+      expect(await isKnown()).toBe(false)
     })
 
     test('counted attempts are swept after their window', async () => {
