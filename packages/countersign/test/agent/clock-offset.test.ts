@@ -31,6 +31,13 @@ describe('the clock of a server', () => {
     expect(clocks.at('https://a.example')).toBe(mayHelp ? at + (ahead ?? 0) : at)
   })
 
+  it('drops the offset of a server whose clock moved further away than an hour', () => {
+    const clocks = createClocks(() => at)
+    clocks.learn('https://a.example', answerAt(at + 300), 60)
+    expect(clocks.learn('https://a.example', answerAt(at + 4000), 60)).toMatchObject({ mayHelp: false })
+    expect(clocks.at('https://a.example')).toBe(at)
+  })
+
   it('is remembered of a thousand origins', () => {
     const clocks = createClocks(() => at)
     for (let origin = 0; origin < 1001; origin++) clocks.learn(`https://a${origin}.example`, answerAt(at + 300), 60)

@@ -25,6 +25,7 @@ const causes: readonly (readonly [string, string, () => Promise<Response>])[] = 
   ['a jwks_uri at an address', metadata, answers({ agent, jwks_uri: 'https://10.0.0.1/jwks.json' })],
   ['keys that are not there', jwks, answers({}, 404)],
   ['keys at a closed port', jwks, failed('ECONNREFUSED')],
+  ['a key set that is null', jwks, answers(null)],
   ['no such key', jwks, answers({ keys: [] })],
   ['a private key', jwks, answers({ keys: [{ ...signer.jwk, d: 'AAAA' }] })],
   ['a silent host', agent, () => new Promise(() => undefined)],
@@ -210,6 +211,15 @@ describe('lookups that failed are remembered', () => {
       clock.now += 1
       expect(await find(agent)).toBe('found')
     }
+  })
+
+  it('for 30 s also of the keys of an agent, whose address no one configured', async () => {
+    const { clock, asked, otherwise, find } = discoveryAmong()
+    otherwise.set(jwks, failed('ECONNREFUSED'))
+    expect(await find(agent)).toBe('unreachable')
+    clock.now += 29
+    expect(await find(agent)).toBe('unreachable')
+    expect(asked).toEqual([metadata, jwks])
   })
 
   it('with why they failed, in a few words and not as the error itself', async () => {

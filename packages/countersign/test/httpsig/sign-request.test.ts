@@ -9,7 +9,7 @@ import {
   signRequest,
   verifySignature,
 } from 'countersign/wire'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
 
 const now = 1_768_786_017
@@ -278,4 +278,17 @@ describe('receiveRequest', () => {
     const shown = new Request(signed, { headers: [...signed.headers, ['host', 'resource.example']] })
     expect(await refusalCode(() => verifySignature(receiveRequest(shown), options))).toBe('signature_mismatch')
   })
+})
+
+it('warns of signature headers of more than 8 KiB, since many servers refuse them', async () => {
+  const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
+  const sign = (length: number) =>
+    signRequest(new Request('https://large.example/data'), {
+      ...signing,
+      signatureKey: { scheme: 'jwt', jwt: 'x'.repeat(length) },
+    })
+  await sign(7000)
+  expect(emitWarning).not.toHaveBeenCalled()
+  await sign(8192)
+  expect(emitWarning.mock.calls).toEqual([[expect.stringMatching(/8 to 16 KiB/), 'CountersignWarning']])
 })

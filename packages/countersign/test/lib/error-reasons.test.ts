@@ -20,3 +20,11 @@ it('ends in a circle', () => {
   circle.cause = circle
   expect(errorReasons(circle)).toEqual(['round'])
 })
+
+it('gives five reasons at most', () => {
+  const chain = [1, 2, 3, 4, 5, 6].reduceRight<Error | undefined>(
+    (cause, depth) => new Error(`${depth}`, { cause }),
+    undefined,
+  )
+  expect(errorReasons(new Error('0', { cause: chain }))).toEqual(['1', '2', '3', '4', '5'])
+})

@@ -116,7 +116,10 @@ describe('S33: importVerificationKey', () => {
     ['kty=oct', { kty: 'oct', k: bytes(32, 7) }],
     ['a private d', ed25519],
     ['an empty d', { ...publicJwk, d: '' }],
-    ['a private RSA member alone', { ...rsa, p: 'AQAB' }],
+    ...['p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'].map((member): [string, unknown] => [
+      `a private ${member} alone`,
+      { ...rsa, [member]: 'AQAB' },
+    ]),
     ['x of 31 bytes', { ...publicJwk, x: bytes(31, 7) }],
     ['x of 33 bytes', { ...publicJwk, x: bytes(33, 7) }],
     ['x with padding', { ...publicJwk, x: `${publicJwk.x}=` }],

@@ -50,3 +50,15 @@ it('remembers the first visits of 10,000 browsers', async () => {
   expect(await begin(0)).toBe(first)
   expect(await begin(1)).not.toBe(second)
 })
+
+it('waits for a session that is being stored, and gives its cookie to the next visit', async () => {
+  const { sessions } = openSessions(() => Promise.resolve())
+  const cookies: string[] = []
+  const begin = () => sessions.begin('visit-1', (cookie) => void cookies.push(cookie))
+  const session = (await begin()) ?? ''
+  const stored = sessions.store.put(session, { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+  expect(await begin()).toBe(session)
+  await stored
+  expect(cookies).toHaveLength(2)
+  expect(await sessions.find(cookies[1])).toBe(session)
+})

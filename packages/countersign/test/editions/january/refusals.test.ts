@@ -20,6 +20,17 @@ describe('january.writeRefusal', () => {
     },
   )
 
+  it.each<[number, ErrorCode]>([
+    [408, 'consent_expired'],
+    [410, 'consent_ended'],
+    [429, 'too_many_requests'],
+    [502, 'upstream_failed'],
+    [503, 'unavailable'],
+    [504, 'upstream_late'],
+  ])('status %i for %s', (status, code) => {
+    expect(january.writeRefusal(new AAuthError(code, 'a')).status).toBe(status)
+  })
+
   it.each(codes.filter((code) => 'description' in errorCases[code]))(
     '%s: the message is for the operator alone',
     (code) => {

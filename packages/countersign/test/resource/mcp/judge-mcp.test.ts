@@ -200,6 +200,7 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a request that is a response', message('tools/list', {}, { result: {} })],
     ['neither', { jsonrpc: '2.0', id: 1 }],
     ['both answers', { jsonrpc: '2.0', id: 1, result: {}, error: {} }],
+    ['a response without an id', { jsonrpc: '2.0', result: {} }],
     ['params as a list', message('tools/call', [] as never)],
     ['no number', message('tools/list', {}, { id: null })],
     ['a number that JSON has no end for', message('tools/list', {}, { id: Number.POSITIVE_INFINITY })],

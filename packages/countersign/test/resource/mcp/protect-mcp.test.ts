@@ -330,6 +330,21 @@ describe('M22: an answer to a request for a list', () => {
   })
 })
 
+it('drops Content-Length on both ways, and the ETag of a response that it changed', async () => {
+  const stage = openMcpStage()
+  const lengths: (string | null)[] = []
+  const server = (request: Request) => {
+    lengths.push(request.headers.get('content-length'))
+    const list = { jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }, { name: 'secret_tool' }] } }
+    return Response.json(list, { headers: { etag: '"a"', 'content-length': '1000' } })
+  }
+  stage.serve(protectMcp(stage.resource, table).around(server))
+  const agent = await stage.newAgent('planner')
+  const list = JSON.stringify(message('tools/list'))
+  const response = await post(agent, stage.url, list, { 'content-length': String(list.length) })
+  expect([lengths, response.headers.get('content-length'), response.headers.get('etag')]).toEqual([[null], null, null])
+})
+
 describe('M06: a sealed state', () => {
   const rename = (to: string, more: Record<string, unknown> = {}) =>
     modern('tools/call', { name: 'rename_all', arguments: { to }, ...more })

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest'
+import { privateKeysIn, readJwks } from '../../src/discovery/jwks.js'
+
+it('finds the keys of a set that show a private part, by their kid of at most 256 characters', () => {
+  const keys = [
+    { kid: 'public', x: 'a' },
+    { kid: 'private', d: 'a' },
+    null,
+    'd',
+    { k: 'a' },
+    { kid: 7, p: 'a' },
+    { kid: 'k'.repeat(300), q: 'a' },
+  ]
+  const kids = privateKeysIn({ keys }).map(({ kid }) => kid)
+  expect(kids).toEqual(['private', undefined, undefined, 'k'.repeat(256)])
+})
+
+it.each([[null], ['keys'], [{}], [{ keys: {} }], [[]]])('refuses a key set that is %j', (document) => {
+  expect(readJwks(document, 'https://agent.example')).toEqual({ refusal: 'it has no keys array' })
+})

@@ -1,0 +1,43 @@
+import { IncomingMessage } from 'node:http'
+import { Socket } from 'node:net'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { receiveIncoming } from '../../src/httpsig/receive-incoming.js'
+import { refusalCode } from '../refusal.js'
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
+afterEach(() => void vi.useRealTimers())
+
+/** A request of which one byte of the body has arrived. */
+function openRequest(httpVersionMajor: 1 | 2, more: Partial<IncomingMessage> = {}) {
+  const incoming = new IncomingMessage(new Socket())
+  Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor, ...more })
+  const body = receiveIncoming(incoming).body(100)
+  incoming.push('a')
+  return { incoming, body }
+}
+
+it('reads a body over HTTP/2 for 300 seconds', async () => {
+  const { body } = openRequest(2)
+  const code = refusalCode(() => body)
+  await vi.advanceTimersByTimeAsync(300_000)
+  expect(await code).toBe('body_incomplete')
+})
+
+it('leaves the time limit of a body over HTTP/1.1 to requestTimeout of the server', async () => {
+  const { incoming, body } = openRequest(1)
+  await vi.advanceTimersByTimeAsync(301_000)
+  incoming.complete = true
+  incoming.push(null)
+  expect(await body).toEqual(new Uint8Array([97]))
+})
+
+it('refuses an upgrade with Transfer-Encoding, whose body is not in the stream', async () => {
+  const upgrade = (headers: IncomingMessage['headers']) => {
+    const { incoming, body } = openRequest(1, { upgrade: true, headers } as Partial<IncomingMessage>)
+    incoming.complete = true
+    incoming.push(null)
+    return body
+  }
+  expect(await upgrade({ 'content-length': '1' })).toHaveLength(1)
+  expect(await refusalCode(() => upgrade({ 'transfer-encoding': 'chunked' }))).toBe('body_incomplete')
+})
