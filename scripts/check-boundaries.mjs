@@ -101,7 +101,7 @@ const layers = {
     ['routes'],
     ['identity', 'uploads', 'openapi'],
     ['forward'],
-    ['answers'],
+    ['answers', 'probe'],
     ['gateway-options'],
     ['gateway-setup'],
     ['mcp'],

@@ -17,6 +17,7 @@ export {
   loadGatewayConfig,
   type ReadGatewaySettings,
   readGatewaySettings,
+  readProbedSettings,
 } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
 export type { UpstreamOptions } from './forward/upstream.js'
@@ -24,6 +25,8 @@ export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.j
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
 export { readDescription } from './openapi/read-description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'
+export { type ApiProbe, type ProbeOptions, probeApi, type RouteProbe, type RunSpelling } from './probe/probe-api.js'
+export { type SpellingKind, spellingKinds } from './probe/spellings.js'
 export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/closed-paths.js'
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 export { type EncodedOctet, type ParsedPath, requirePath } from './routes/path-grammar.js'

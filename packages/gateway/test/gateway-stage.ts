@@ -29,6 +29,8 @@ export interface GatewayStage {
   upstream: Server
   arrived: Arrived[]
   options: GatewayOptions
+  /** Where the API listens, unless another one is given. */
+  upstreamUrl: string
 }
 
 /** A gateway in front of an upstream that notes what arrives; the listener answers where there is one. */
@@ -48,16 +50,17 @@ export async function openGateway(
       outgoing.end(JSON.stringify({ method, url }))
     })
   })
+  const upstreamUrl = `http://127.0.0.1:${await listenWith(upstream)}`
   const options = {
     resource: openResource(),
-    upstream: `http://127.0.0.1:${await listenWith(upstream)}`,
+    upstream: upstreamUrl,
     routes,
     ...given,
   }
   const gateway = createGateway(options)
   const port = await listenWith(gateway.server)
   onTestFinished(() => gateway.close())
-  return { gateway, port, upstream, arrived, options }
+  return { gateway, port, upstream, upstreamUrl, arrived, options }
 }
 
 /** The lines of a request that was signed, without the empty one at its end. */

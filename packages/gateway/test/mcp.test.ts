@@ -341,11 +341,11 @@ describe('an MCP server behind the gateway', () => {
 
   // G16
   it('gets an assertion, where there is one', async () => {
-    const { send, arrived, options } = await openMcp({ assertion: { signer: resourceSigner } })
+    const { send, arrived, upstreamUrl } = await openMcp({ assertion: { signer: resourceSigner } })
     expect(statusOf(await send(call('look'), ['X-AAuth-Assertion: forged']))).toBe(200)
     const keys = createLocalJWKSet({ keys: [resourceSigner.jwk as JWK] })
     const token = String(arrived[0]?.headers['x-aauth-assertion'])
-    const { payload } = await jwtVerify(token, keys, { issuer: id, audience: String(options.upstream) })
+    const { payload } = await jwtVerify(token, keys, { issuer: id, audience: upstreamUrl })
     expect(payload).toMatchObject({ level: 'authorization', agent, sub: 'person-1', scope: 'events.read' })
     expect(payload).toMatchObject({ method: 'POST', target: '/mcp', auth_server: 'https://auth.example' })
   })

@@ -317,6 +317,32 @@ export const tools: readonly CommandRow[] = [
     load: async () => (await import('../gateway/check-command.js')).gatewayCheck,
   },
   {
+    name: 'gateway probe',
+    about: 'send the spellings of each route to a test copy of the API, and report which ones it runs',
+    flags: [
+      { flags: '--config <file>', description: 'the configuration of the gateway' },
+      { flags: '--upstream <url>', description: 'the test copy of the API: http://127.0.0.1:3001' },
+      {
+        flags: '--configured-upstream',
+        description: 'probe the upstream of the configuration, though it may be in production',
+        conflicts: ['upstream'],
+      },
+      {
+        flags: '--param <name=value>',
+        description: 'a value for a parameter, or for *; may be given several times',
+        repeated: true,
+      },
+      {
+        flags: '--header <name:value>',
+        description: 'a header that the API needs; may be given several times',
+        repeated: true,
+      },
+      json,
+    ],
+    needs: 'countersign-gateway',
+    load: async () => (await import('../gateway/probe-command.js')).gatewayProbe,
+  },
+  {
     name: 'keys generate',
     about: 'generate a private key in a file that only you can read, and print the key set to publish',
     flags: [

@@ -16,8 +16,6 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       : ''
     return [{ setting, problem: `must be an https URL without a path, a slash at the end or a default port${hint}` }]
   })
-  const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
-  const twice = routeCollisions(whole).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
   const needed = [
     ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
     ...mcp.flatMap(({ connect, tools, resources, prompts, methods }, at) =>
@@ -30,15 +28,13 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
       .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
   const encoded = encodedWithoutRaw(routes, upstream ?? {})
-  return [
-    ...named,
-    ...twice,
-    ...encoded,
-    ...unknown,
-    ...withoutRoutes(settings),
-    ...missingFor(settings),
-    ...notShared(settings),
-  ]
+  return [...named, ...encoded, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
+}
+
+/** Routes that contradict each other, or that servers could confuse. */
+export function collisionsIn({ routes }: ReadableSettings): ConfigurationProblem[] {
+  const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
+  return routeCollisions(whole).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
 }
 
 /** Whether nothing is wrong with a route in itself. */

@@ -10,7 +10,7 @@ import {
   variableOf,
   withOverrides,
 } from 'countersign/wire'
-import { contradictionsIn } from './contradictions.js'
+import { collisionsIn, contradictionsIn } from './contradictions.js'
 import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
 import { readableSettings } from './readable-settings.js'
 import { warningsOf } from './warnings.js'
@@ -45,9 +45,25 @@ export async function readGatewaySettings(
   env: Environment,
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<ReadGatewaySettings> {
-  const { file, settings, problems, warnings } = await judgeFile(path, env, flags)
-  if (!settings || problems.length > 0) throw new ConfigurationError(file, problems)
+  const { file, settings, problems, collisions, warnings } = await judgeFile(path, env, flags)
+  if (!settings || problems.length + collisions.length > 0)
+    throw new ConfigurationError(file, [...problems, ...collisions])
   return { file, settings, warnings }
+}
+
+/**
+ * As {@link readGatewaySettings}, also if routes collide: a probe shows which of the servers' interpretations are those of the API.
+ *
+ * @throws ConfigurationError naming every other wrong setting
+ */
+export async function readProbedSettings(
+  path: string,
+  env: Environment,
+  flags: ReadonlyMap<string, unknown> = new Map(),
+): Promise<ReadGatewaySettings & { collisions: readonly ConfigurationProblem[] }> {
+  const { file, settings, problems, collisions, warnings } = await judgeFile(path, env, flags)
+  if (!settings || problems.length > 0) throw new ConfigurationError(file, problems)
+  return { file, settings, collisions, warnings }
 }
 
 /**
@@ -60,7 +76,8 @@ export async function loadGatewayConfig(
   env: Environment,
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<LoadedGatewayConfig> {
-  const { file, settings, keyFile, problems, warnings } = await judgeFile(path, env, flags)
+  const { file, settings, keyFile, warnings, ...found } = await judgeFile(path, env, flags)
+  const problems = [...found.problems, ...found.collisions]
   const key = keyFile === undefined ? undefined : await readSigner(resolve(dirname(file), keyFile))
   if (key && 'problem' in key)
     throw new ConfigurationError(file, [...problems, { setting: 'keyFile', problem: key.problem }], key.cause)
@@ -74,6 +91,8 @@ interface JudgedFile {
   settings: GatewaySettings | undefined
   keyFile: string | undefined
   problems: ConfigurationProblem[]
+  /** Of routes with each other. */
+  collisions: ConfigurationProblem[]
   warnings: string[]
 }
 
@@ -95,6 +114,7 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
     settings: parsed.success ? parsed.data : undefined,
     keyFile: readable.keyFile,
     problems: [...overrides.problems, ...found],
+    collisions: collisionsIn(readable),
     warnings: parsed.success ? [...unknown, ...warningsOf(parsed.data, merged)] : unknown,
   }
 }

@@ -61,6 +61,11 @@ function covers(need: Need, { require, scope = '', maxBody, body }: Route, metho
   return need.maxBody === maxBody || (need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody)
 }
 
+/** Whether a GET that meets one need also meets another. */
+export function coversNeed(need: Need, other: Need): boolean {
+  return other.routes.every((route) => covers(need, route, 'GET'))
+}
+
 /** A route with its place in the list. */
 export interface Row {
   at: number

@@ -1,0 +1,131 @@
+import {
+  type ApiProbe,
+  createClosedPaths,
+  createRouteTable,
+  type GatewayRules,
+  type GatewaySettings,
+  probeApi,
+  type RouteProbe,
+  readProbedSettings,
+  type SpellingKind,
+  spellingKinds,
+} from 'countersign-gateway'
+import { CommandError, usageError } from '../command/command-error.js'
+import { errorReason } from '../command/error-reason.js'
+import { exitStatus } from '../command/exit-status.js'
+import type { Run } from '../command/run.js'
+import { wrapText } from '../text/wrap-text.js'
+
+/** `countersign gateway probe`: which spellings of the routes' paths an API runs. */
+export const gatewayProbe: Run = async (flags, terminal) => {
+  const { config: path, json } = flags
+  if (typeof path !== 'string') throw usageError('gateway probe needs --config <file>.')
+  const { settings, collisions } = await readProbedSettings(path, terminal.env)
+  const upstream = probedUpstream(flags, settings)
+  const probe = await probeApi({
+    upstream,
+    routes: settings.routes,
+    rules: collisions.length > 0 ? undefined : rulesOf(settings),
+    values: new Map(pairsIn(flags.param, '=', '--param')),
+    headers: Object.fromEntries(pairsIn(flags.header, ':', '--header')),
+  }).catch((cause: unknown) => {
+    throw new CommandError(`${upstream} cannot be probed: ${errorReason(cause)}`, {
+      cause,
+      exitCode: exitStatus.network,
+    })
+  })
+  const problems = [
+    ...problemsIn(probe, settings),
+    ...collisions.map(({ setting, problem }) => `${setting} ${problem}.`),
+  ]
+  if (json) terminal.write(`${JSON.stringify({ ...probe, compared: [...probe.compared], problems })}\n`)
+  else terminal.write(`${textOf(probe, upstream, problems)}\n`)
+  return problems.length > 0 ? exitStatus.refused : exitStatus.done
+}
+
+function probedUpstream(
+  { upstream, configuredUpstream }: Readonly<Record<string, unknown>>,
+  settings: GatewaySettings,
+): string {
+  if (typeof upstream === 'string') {
+    if (/^https?:\/\/[^/?#]+$/.test(upstream)) return upstream
+    throw usageError('--upstream must be a scheme, a host and a port: http://127.0.0.1:3001.')
+  }
+  const configured = settings.upstream?.url
+  if (configuredUpstream === true && configured !== undefined) return configured
+  throw usageError(
+    'gateway probe needs --upstream <url>, a test copy of the API. --configured-upstream probes the one of the configuration.',
+  )
+}
+
+function rulesOf({ routes, mcp, otherwise, frontController }: GatewaySettings): GatewayRules {
+  const isClosed = createClosedPaths(mcp.map(({ path }) => ({ path, below: true })))
+  return { table: createRouteTable(routes), isClosed, otherwise, frontController }
+}
+
+function pairsIn(given: unknown, separator: string, flag: string): [name: string, value: string][] {
+  const texts = Array.isArray(given) ? (given as string[]) : []
+  return texts.map((text) => {
+    const at = text.indexOf(separator)
+    if (at < 1) throw usageError(`${flag} must be a name and a value, with ${separator} between them: ${text}`)
+    return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
+  })
+}
+
+/** What the API does otherwise than the configuration declares, and what would pass with less than it needs. */
+function problemsIn({ routes }: ApiProbe, settings: GatewaySettings): string[] {
+  const problems: string[] = []
+  for (const { method, path, runs } of routes) {
+    const declared = settings.routes.find((route) => route.method === method && route.path === path)
+    const runsKind = (...kinds: SpellingKind[]) => runs.find(({ kind }) => kinds.includes(kind))
+    const caseRun = declared?.case && runsKind('case')
+    if (caseRun) problems.push(`${method} ${path} declares case: "kept", but the API runs ${caseRun.target}.`)
+    const endingRun = declared?.endings && runsKind('ending', 'index')
+    if (endingRun) problems.push(`${method} ${path} declares endings: "kept", but the API runs ${endingRun.target}.`)
+    for (const { target, gateway } of runs)
+      if (gateway === 'less') problems.push(`${target} passes with less than ${method} ${path} needs.`)
+  }
+  const runOf = (...kinds: SpellingKind[]) =>
+    routes.flatMap(({ runs }) => runs).find(({ kind }) => kinds.includes(kind))
+  const decoded = runOf('encoded', 'doubly')
+  if (settings.upstream?.matches === 'raw' && decoded)
+    problems.push(`upstream.matches is "raw", but the API runs ${decoded.target}.`)
+  const query = runOf('frontController')
+  if (query && !settings.frontController) problems.push(`Set frontController to true: the API runs ${query.target}.`)
+  return problems
+}
+
+const columns = 80
+
+function textOf(probe: ApiProbe, upstream: string, problems: readonly string[]): string {
+  const ran = new Set(probe.routes.flatMap(({ runs }) => runs.map(({ kind }) => kind)))
+  const kinds = Object.entries(spellingKinds) as [SpellingKind, string][]
+  const lines = kinds
+    .filter(([kind]) => probe.compared.has(kind))
+    .map(([kind, about]) => `  ${ran.has(kind) ? 'yes' : 'no '}  ${about}`)
+  return [
+    wrapText('', `${probe.requests} requests to ${upstream}.`),
+    ...(probe.isComplete ? [] : ['The rest was left out: a probe sends 5000 requests at most.']),
+    '',
+    ...probe.routes.flatMap(linesOf),
+    '',
+    ...(lines.length > 0 ? ['The API', ...lines] : ['No path could be compared.']),
+    '',
+    ...(problems.length > 0
+      ? problems.map((each) => wrapText('- ', each))
+      : ['The configuration agrees with the API.']),
+  ].join('\n')
+}
+
+function linesOf({ method, path, example, isComparable, status, runs }: RouteProbe): string[] {
+  const head = wrapText('', `${method} ${path}, as ${example}: ${status}`)
+  if (!isComparable) return [head, '  not compared: a missing path gets the same; --param sets an id that exists']
+  return [head, ...runs.map(({ target, gateway }) => row(target, gateway))]
+}
+
+function row(target: string, gateway: string | undefined): string {
+  const verdict = gateway === undefined ? '' : gateway === 'refused' ? 'the gateway refuses it' : `it needs ${gateway}`
+  const room = columns - 30
+  const shown = target.length > room ? `${target.slice(0, room - 1)}…` : target
+  return `  runs ${shown.padEnd(room)} ${verdict}`.trimEnd()
+}

@@ -1,0 +1,101 @@
+import { createServer, type RequestListener } from 'node:http'
+import express from 'express'
+import { describe, expect, it } from 'vitest'
+import { listenWith } from '../../../countersign/test/resource/events-resource.js'
+import { runInProcess } from '../run-program.js'
+import { configure } from './configuration.js'
+
+const strict = { method: 'GET', require: 'signature' } as const
+const routes = [
+  { ...strict, path: '/admin/users' },
+  { ...strict, path: '/users/{id}' },
+  { method: 'GET', path: '/*', require: 'none' },
+]
+
+/** Runs the probe of a configuration against an API. */
+async function probe(api: RequestListener, change: object = {}, ...flags: string[]) {
+  const { file } = await configure((_, outgoing) => outgoing.end(), { routes, ...change })
+  const upstream = `http://127.0.0.1:${await listenWith(createServer(api))}`
+  const { stdout, stderr, status } = await runInProcess(
+    'gateway',
+    'probe',
+    '--config',
+    file,
+    '--upstream',
+    upstream,
+    ...flags,
+  )
+  return { status, stderr, stdout: stdout.replaceAll(upstream, 'http://127.0.0.1:1') }
+}
+
+/** Responds to one path, compared as it is. */
+const exact: RequestListener = ({ url = '' }, outgoing) => {
+  const isFound = ['/admin/users', '/users/7'].includes(url.split('?', 1)[0] ?? '')
+  outgoing.writeHead(isFound ? 200 : 404, { 'content-type': 'text/plain' }).end(isFound ? 'found' : 'missing')
+}
+
+/** As CodeIgniter: the query is the path. */
+const queried: RequestListener = (incoming, outgoing) => {
+  const { pathname, search } = new URL(incoming.url ?? '/', 'http://api.example')
+  const path = /^\?(?:r=)?\/?(admin\/users)$/.exec(search)?.[1] ?? pathname.slice(1)
+  exact({ ...incoming, url: `/${path}` } as typeof incoming, outgoing)
+}
+
+const lenient = express().get('/admin/users', (_, response) => void response.send('users'))
+
+describe('countersign gateway probe', () => {
+  it('reports the spellings that an API runs, and what the gateway does with them, in 80 columns', async () => {
+    const { status, stdout } = await probe(lenient, {})
+    expect(stdout).toMatch(
+      /^GET \/admin\/users, as \/admin\/users: 200\n {2}runs \/ADMIN\/USERS +the gateway refuses it\n/m,
+    )
+    expect(stdout).toMatch(/^ {2}runs \/admin\/users\/ +the gateway refuses it$/m)
+    expect(stdout).toMatch(/^ {2}yes {2}ignores the case of letters$/m)
+    expect(stdout).toMatch(/^ {2}no {3}ignores endings such as \.json$/m)
+    expect(stdout).toMatch(/^GET \/users\/\{id\}, as \/users\/1: 404\n {2}not compared/m)
+    expect(stdout).toMatch(/The configuration agrees with the API\.\n$/)
+    expect(status).toBe(0)
+    for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('reports no spelling of an API that compares paths as they are', async () => {
+    const { status, stdout } = await probe(exact, {}, '--param', 'id=7', '--param', '*=admin/users', '--json')
+    const report = JSON.parse(stdout) as { routes: { isComparable: boolean; runs: object[] }[]; problems: string[] }
+    expect(report.routes.map(({ isComparable, runs }) => [isComparable, runs.length])).toEqual([
+      [true, 0],
+      [true, 0],
+      [true, 0],
+    ])
+    expect([status, report.problems]).toEqual([0, []])
+  })
+
+  it('names what the configuration declares and the API does not do, or does and is not declared', async () => {
+    const kept = [{ ...strict, path: '/admin/users', case: 'kept' }, routes[2]]
+    expect(await probe(lenient, { routes: kept })).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/declares case: "kept", but the\s+API runs \/ADMIN\/USERS\./) as string,
+    })
+    const { status, stdout } = await probe(queried)
+    expect(stdout).toMatch(/Set frontController to true: the API runs \/\?admin\/users\./)
+    expect(status).toBe(1)
+    expect(await probe(queried, { frontController: true })).toMatchObject({ status: 0 })
+  })
+
+  it('probes a table that is refused, and names its collisions', async () => {
+    const colliding = [...routes, { method: 'GET', path: '/admin/users.json', require: 'none' }]
+    expect(await probe(exact, { routes: colliding })).toMatchObject({
+      status: 1,
+      stdout: expect.stringMatching(/ {2}no {3}ignores endings[\s\S]*endings: 'kept'/) as string,
+    })
+  })
+
+  it('needs a test copy of the API, or a flag for the configured one, and one that responds', async () => {
+    const { file } = await configure(exact, { routes })
+    const run = (...flags: string[]) => runInProcess('gateway', 'probe', '--config', file, ...flags)
+    expect(await run()).toMatchObject({ status: 2, stderr: expect.stringMatching(/a test copy of the API/) as string })
+    expect(await run('--configured-upstream')).toMatchObject({ status: 0 })
+    expect(await run('--upstream', 'http://127.0.0.1:1')).toMatchObject({ status: 3 })
+    expect(await run('--upstream', 'ftp://x')).toMatchObject({ status: 2 })
+    expect(await run('--configured-upstream', '--param', 'id')).toMatchObject({ status: 2 })
+  })
+})

@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto'
+import { AAuthError } from 'countersign/resource'
+import { type GatewayRules, judgeRequest } from '../routes/judge-request.js'
+import { coversNeed, type Need } from '../routes/path-rows.js'
+import type { Route } from '../routes/route.js'
+import { type ProbeResponse, rawGet } from './raw-get.js'
+import { examplePath, type SpellingKind, spellingsOf } from './spellings.js'
+
+export interface ProbeOptions {
+  /** A test copy of the API: its URL. */
+  upstream: string
+  routes: readonly Route[]
+  /** Undefined: the table is refused, since its routes collide. */
+  rules: GatewayRules | undefined
+  /** The values of parameters by their names, and of `*`. @default `1`, and `x` for `*` */
+  values?: ReadonlyMap<string, string> | undefined
+  /** Headers that the API needs to respond, such as those of its own authentication. @default none */
+  headers?: Readonly<Record<string, string>> | undefined
+  /** The most requests in all. @default 5000 */
+  maxRequests?: number | undefined
+}
+
+/** A spelling that the API runs as the path of a route. */
+export interface RunSpelling {
+  kind: SpellingKind
+  target: string
+  /** What the gateway does with it: refuses it, requires as much as for the path of the route, or less. Undefined without rules. */
+  gateway: 'refused' | 'as much' | 'less' | undefined
+}
+
+export interface RouteProbe {
+  method: string
+  path: string
+  /** The path that was sent. */
+  example: string
+  /** Whether the API responds to it other than to a path that does not exist. */
+  isComparable: boolean
+  status: number
+  runs: readonly RunSpelling[]
+}
+
+export interface ApiProbe {
+  routes: readonly RouteProbe[]
+  requests: number
+  /** Whether all routes were probed within `maxRequests`. */
+  isComplete: boolean
+  /** Kinds of spellings that some path was compared in. */
+  compared: ReadonlySet<SpellingKind>
+}
+
+/**
+ * Sends the spellings of each route's path to a test copy of the API, unsigned and with GET only, and compares the responses with that to
+ * the path itself and to one that does not exist.
+ *
+ * @throws Error if the API does not respond
+ */
+export async function probeApi(options: ProbeOptions): Promise<ApiProbe> {
+  const { upstream, routes, rules, values = new Map(), headers = {}, maxRequests = 5000 } = options
+  let requests = 0
+  const get = (target: string) => {
+    requests++
+    return rawGet(upstream, target, headers)
+  }
+  const compared = new Set<SpellingKind>()
+  const probed: RouteProbe[] = []
+  const readable = routes.filter(({ method }) => method === 'GET' || method === '*')
+  for (const { method, path } of readable) {
+    const example = examplePath(path, values)
+    const spellings = spellingsOf(example)
+    if (requests + spellings.length + 4 > maxRequests) break
+    const plain = await get(example)
+    const isStable = isEqual(plain, await get(example))
+    const missing = [await get(`/${randomUUID()}`), await get(siblingOf(example))]
+    const isSame = (response: ProbeResponse) =>
+      response.status === plain.status && response.type === plain.type && (!isStable || response.body === plain.body)
+    const isComparable = !missing.some(isSame) && plain.status < 500
+    const runs: RunSpelling[] = []
+    for (const { kind, target } of isComparable ? spellings : []) {
+      compared.add(kind)
+      const response = await get(target).catch(() => undefined)
+      if (response && isSame(response)) runs.push({ kind, target, gateway: rules && verdictOn(target, example, rules) })
+    }
+    probed.push({ method, path, example, isComparable, status: plain.status, runs })
+  }
+  return { routes: probed, requests, isComplete: probed.length === readable.length, compared }
+}
+
+function isEqual(one: ProbeResponse, other: ProbeResponse): boolean {
+  return one.status === other.status && one.type === other.type && one.body === other.body
+}
+
+/** A path beside another one, which does not exist. */
+function siblingOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/') + 1) + randomUUID()
+}
+
+/** What a signed GET would need; undefined if it is refused. */
+function needAt(rawTarget: string, rules: GatewayRules): Need | undefined {
+  try {
+    return judgeRequest({ method: 'GET', rawTarget, rawHeaders: ['Signature', ''] }, rules).need
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}
+
+function verdictOn(target: string, example: string, rules: GatewayRules): RunSpelling['gateway'] {
+  const need = needAt(target, rules)
+  if (!need) return 'refused'
+  const own = needAt(example, rules)
+  return own && coversNeed(need, own) ? 'as much' : 'less'
+}
