@@ -201,7 +201,7 @@ function listen(
   }
   // What no handler is given has no others.
   for (const [name, value] of pageHeaders ?? []) outgoing.setHeader(name, value)
-  createMountedListener(
+  void createMountedListener(
     async (request, received) => {
       const response = await handler(request, received)
       if (pageHeaders) showToPages(response.headers, pageHeaders)

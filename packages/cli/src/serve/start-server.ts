@@ -1,5 +1,11 @@
-import { createServer } from 'node:http'
-import { createClientAddress, createNodeListener, createTrustedPeers, limitConnections } from 'countersign/node'
+import { createServer, type RequestListener } from 'node:http'
+import {
+  createClientAddress,
+  createConnectionQueue,
+  createMountedListener,
+  createTrustedPeers,
+  limitConnections,
+} from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
@@ -134,7 +140,7 @@ async function listen(
 ): Promise<() => Promise<void>> {
   const clientAddress = createClientAddress(settings.trustProxy)
   const lookAtForwarded = watchForwarded(settings.trustProxy, log)
-  const answer = createNodeListener(
+  const listener = createMountedListener(
     (request, received) => {
       if (received) lookAtForwarded(received.remoteAddress, received.rawHeaders)
       const seen = received && {
@@ -150,9 +156,19 @@ async function listen(
     idlePerAddress = Math.ceil(connections / 4),
     connectionsPerNetwork: perNetwork = Math.ceil(connections / 2),
   } = settings.limits
-  const open = createStoppableServer(createServer(httpTimes, observe(answer)))
-  open.server.maxConnections = connections
-  limitConnections(open.server, { idlePerAddress, perNetwork, isExempt: createTrustedPeers(settings.trustProxy) })
+  const queue = createConnectionQueue()
+  const observed = observe((incoming, outgoing) => void listener(incoming, outgoing))
+  const enqueue: RequestListener = (incoming, outgoing) =>
+    queue.run(incoming, outgoing, () => observed(incoming, outgoing))
+  // Node.js would respond to a request without Host, or with another Expect, past the queue.
+  const http = createServer({ ...httpTimes, requireHostHeader: false }, enqueue).on('checkExpectation', enqueue)
+  const open = createStoppableServer(http)
+  limitConnections(open.server, {
+    total: connections,
+    idlePerAddress,
+    perNetwork,
+    isExempt: createTrustedPeers(settings.trustProxy),
+  })
   const readinessProblem = createReadinessView(
     { isStopping: () => open.stopping, ready: () => server.ready(), describe: describeUnready },
     log,

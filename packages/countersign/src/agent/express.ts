@@ -30,7 +30,7 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   /** Put it into the app itself, not into a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
     if (isOwn(visitOf(req).target))
-      createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
+      void createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
     else next()
   }
 

@@ -31,7 +31,7 @@ export function createAppAgent<R extends AppRequest = AppRequest, S extends Fast
   async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
     if (!isOwn(visitOf(request).target)) return
     reply.hijack()
-    createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
+    void createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
   }
 
   /** A page, which may use the agent for this browser's session. What else the handler throws, this throws. */

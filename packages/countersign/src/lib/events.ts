@@ -167,7 +167,7 @@ export interface SocketEvent {
 export interface ConnectionEvent {
   kind: 'connection'
   role: 'gateway'
-  /** `displaced`: it was idle longest, and had to go; `refused`: none was idle, so that it was answered 503. */
+  /** `displaced`: it was idle longest, or its client did not read; `refused`: there was no such connection, and the new one got 503. */
   outcome: 'displaced' | 'refused'
 }
 

@@ -1,18 +1,23 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { ServerResponse } from 'node:http'
+import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { NodeResponse } from './send-response.js'
-import { WriteProgress } from './write-progress.js'
+import { SessionStreams } from './session-streams.js'
+import { WriteProgress, writeTimeout } from './write-progress.js'
 
-/** Serves the requests of each HTTP/1.1 connection in order, one at a time. */
+/** Limits the requests that are in progress and the responses that are not read, for each connection. */
 export interface ConnectionQueue {
   /**
-   * Calls `serve` when every earlier request of the connection was responded to; never if the connection closes first. While 32
-   * requests wait, the connection is not read. A connection whose client reads nothing of a response for 20 seconds is closed.
+   * Over HTTP/1.1, calls `serve` when every earlier request of the connection was responded to; never if the connection closes first.
+   * While 32 requests wait, the connection is not read. Over HTTP/2, calls it at once, and refuses the stream if 100 requests of the
+   * session are in progress. If the client reads nothing of a response for 20 seconds, its connection or stream is closed.
+   *
+   * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
-  run(incoming: NodeRequest, outgoing: NodeResponse, serve: () => void): void
+  run(incoming: NodeRequest, outgoing: NodeResponse, serve: () => unknown): void
   /** Whether a request of the connection is in progress. */
   isBusy(socket: Duplex): boolean
 }
@@ -25,20 +30,34 @@ const linesPerRequest = 32
 
 /**
  * Requests beyond `queueLength` that wait on all connections together. Node.js parses all that it read at once, some 2,500 requests in
- * 64 KiB, before a connection can be paused. The connection that exceeds this is closed.
+ * 64 KiB, before a connection can be paused. The connection that exceeds this is closed, and what it took is free again after a second: a flood
+ * of connections takes it once.
  */
 const surplusLimit = 1024
-
-/** Seconds after which a connection is closed whose client reads nothing of a response. */
-const writeTimeout = 20
 
 /** Milliseconds that a client has to close its end of a connection that is over. */
 const graceful = 5000
 
 export function createConnectionQueue(): ConnectionQueue {
   const connections = new Map<Duplex, Connection>()
+  const sessions = new Map<Http2Session, SessionStreams>()
   const surplus: Surplus = { requests: 0 }
   let checking: NodeJS.Timeout | undefined
+
+  function check(): void {
+    surplus.requests = 0
+    for (const connection of connections.values()) {
+      connection.requireProgress()
+      surplus.requests += connection.surplus
+    }
+    for (const session of sessions.values()) session.requireProgress()
+  }
+
+  function stopChecking(): void {
+    if (connections.size + sessions.size > 0) return
+    clearInterval(checking)
+    checking = undefined
+  }
 
   function open(socket: Socket): Connection {
     const connection = new Connection(socket, surplus)
@@ -46,21 +65,31 @@ export function createConnectionQueue(): ConnectionQueue {
     socket.once('close', () => {
       connections.delete(socket)
       connection.abandon()
-      if (connections.size > 0) return
-      clearInterval(checking)
-      checking = undefined
+      stopChecking()
     })
     checking ??= setInterval(check, 1000).unref()
     return connection
   }
 
-  function check(): void {
-    for (const connection of connections.values()) connection.requireProgress()
+  function openSession(session: Http2Session): SessionStreams {
+    const streams = new SessionStreams(session)
+    sessions.set(session, streams)
+    session.once('close', () => {
+      sessions.delete(session)
+      stopChecking()
+    })
+    checking ??= setInterval(check, 1000).unref()
+    return streams
   }
 
   return {
     run(incoming, outgoing, serve) {
-      if ('stream' in outgoing) return serve()
+      if ('stream' in outgoing) {
+        const { session } = outgoing.stream
+        // Without one, the stream is closed.
+        if (session) (sessions.get(session) ?? openSession(session)).add(outgoing.stream, serve)
+        return
+      }
       const { socket } = incoming
       if (socket.destroyed) {
         // Node.js goes on with what it read before the connection was closed.
@@ -68,7 +97,9 @@ export function createConnectionQueue(): ConnectionQueue {
         return
       }
       const connection = connections.get(socket) ?? open(socket)
-      connection.add({ incoming, outgoing, serve })
+      if (connection.isBusy)
+        connection.wait({ incoming, outgoing, serve, context: new AsyncResource('WaitingRequest') })
+      else connection.start(incoming, outgoing, serve)
     },
     isBusy: (socket) => connections.get(socket)?.isBusy ?? false,
   }
@@ -79,17 +110,19 @@ interface Surplus {
   requests: number
 }
 
-interface QueuedRequest {
+interface WaitingRequest {
   readonly incoming: NodeRequest
   readonly outgoing: ServerResponse
-  readonly serve: () => void
+  readonly serve: () => unknown
+  /** The asynchronous context in which it was received. */
+  readonly context: AsyncResource
 }
 
 class Connection {
   readonly #socket: Socket
   readonly #surplus: Surplus
   readonly #progress = new WriteProgress()
-  #waiting: QueuedRequest[] = []
+  #waiting: WaitingRequest[] = []
   /** Waiting requests; those with many header lines count for more. */
   #weight = 0
   #isPaused = false
@@ -100,42 +133,47 @@ class Connection {
     this.#surplus = surplus
   }
 
-  add(request: QueuedRequest): void {
-    if (!this.isBusy) this.#start(request)
-    else this.#wait(request)
-  }
-
-  #wait(request: QueuedRequest): void {
-    this.#waiting.push({ ...request, serve: AsyncResource.bind(request.serve) })
+  wait(request: WaitingRequest): void {
+    this.#waiting.push(request)
     this.#weigh(weightOf(request))
-    if (this.#surplus.requests > surplusLimit) this.#socket.destroy()
+    if (this.surplus > 0 && this.#surplus.requests > surplusLimit) stopAt(this.#socket)
     else if (this.#weight >= queueLength && !this.#isPaused) this.#pause()
   }
 
-  #start({ incoming, outgoing, serve }: QueuedRequest): void {
+  start(incoming: NodeRequest, outgoing: ServerResponse, serve: () => unknown): void {
     this.isBusy = true
-    outgoing.once('finish', () => {
-      // Neither the rest of an incomplete request nor what follows a response that closes the connection is a request.
-      if (!incoming.complete) endGracefully(this.#socket)
-      this.isBusy = false
-      if (this.#socket.writableEnded || this.#socket.destroyed) this.abandon()
-      else this.#startNext()
-    })
+    // It is emitted once anyway, and `once` is slower.
+    outgoing.on('finish', () => this.#finish(incoming.complete))
     serve()
   }
 
+  #finish(isComplete: boolean): void {
+    // Neither the rest of an incomplete request nor what follows a response that closes the connection is a request.
+    if (!isComplete) endGracefully(this.#socket)
+    this.isBusy = false
+    if (this.#waiting.length > 0) this.#startNext()
+  }
+
   #startNext(): void {
-    const next = this.#waiting.shift()
-    if (!next) return
+    const next = this.#socket.writableEnded || this.#socket.destroyed ? undefined : this.#waiting.shift()
+    if (!next) {
+      this.abandon()
+      return
+    }
     this.#weigh(-weightOf(next))
     if (this.#isPaused && this.#weight < queueLength) this.#resume()
-    this.#start(next)
+    const { incoming, outgoing, serve, context } = next
+    context.runInAsyncScope(() => this.start(incoming, outgoing, serve))
+  }
+
+  get surplus(): number {
+    return Math.max(0, this.#weight - queueLength)
   }
 
   #weigh(change: number): void {
-    const before = Math.max(0, this.#weight - queueLength)
+    const before = this.surplus
     this.#weight += change
-    this.#surplus.requests += Math.max(0, this.#weight - queueLength) - before
+    this.#surplus.requests += this.surplus - before
   }
 
   #pause(): void {
@@ -153,22 +191,33 @@ class Connection {
   abandon(): void {
     const abandoned = this.#waiting
     this.#waiting = []
-    this.#weigh(-this.#weight)
+    this.#weight = 0
     // Node.js emits it only for the response that has the socket.
     for (const { outgoing } of abandoned) if (!outgoing.socket) outgoing.emit('close')
   }
 
   /** Call once a second. */
   requireProgress(): void {
-    if (this.#progress.secondsWithout(this.#socket) >= writeTimeout) this.#socket.destroy()
+    // Another protocol has limits of its own.
+    if (!this.isBusy) return
+    const { bytesWritten, writableLength } = this.#socket
+    if (this.#progress.secondsWithout(writableLength, bytesWritten - writableLength) >= writeTimeout)
+      this.#socket.destroy()
   }
+}
+
+/** Closes a connection without parsing the rest of what was read. */
+function stopAt(socket: Socket & { parser?: { onIncoming?: unknown } | null }): void {
+  socket.destroy()
+  // Node.js would make a request and a response of each. Its parser stops at 2, as at a change of protocol.
+  if (socket.parser?.onIncoming) socket.parser.onIncoming = () => 2
 }
 
 function pauseAgain(this: Socket): void {
   this.pause()
 }
 
-function weightOf({ incoming }: QueuedRequest): number {
+function weightOf({ incoming }: WaitingRequest): number {
   return Math.max(1, incoming.rawHeaders.length / 2 / linesPerRequest)
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { networkOf } from '../lib/network-of.js'
+import { WriteProgress } from './write-progress.js'
 
 /** How many connections a server takes. The members are read for each, so that they may change while it runs. */
 export interface ConnectionShares {
@@ -14,7 +15,7 @@ export interface ConnectionShares {
   readonly perNetwork?: number | undefined
   /** When a request makes its connection busy: once its head is there, where bodies have limits of their own. @default 'body' */
   readonly busyFrom?: 'head' | 'body' | undefined
-  /** Called for each connection that was closed since there were too many: one that was idle, or the new one. @default nobody is */
+  /** Called for each connection that was closed because there were too many: one that was idle or not read, or the new one. @default not called */
   readonly onClosed?: ((outcome: 'displaced' | 'refused') => void) | undefined
   /** Whether a peer counts in the total only: a proxy holds the connections of everybody. */
   readonly isExempt: (peer: string) => boolean
@@ -31,10 +32,14 @@ const noRoom = [
   'Too many connections.\n',
 ].join('\r\n')
 
+/** Seconds after which a connection is not read: its client read nothing of what was written to it. */
+const unreadAfter = 2
+
 /**
- * Closes what one address or network holds beyond its share, and what is too many in all, the connection that has been idle
- * longest first: so that nobody takes the connections of all. Where none is idle, the new one is answered 503 and closed. Idle is
- * a connection without a request that came in whole and is not answered yet. An address is an IPv4 address, or the first 64 bits
+ * Closes connections that one address or network holds beyond its share, or that are too many in total, so that no client takes the
+ * connections of all others. The one that has been idle longest is closed first, then the one whose client has not read its response for longest;
+ * if there is neither, the new one gets 503 and is closed. A connection is idle without a request that was received in whole and was
+ * not responded to. It is not read if bytes of a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits
  * of an IPv6 address; a network is an IPv4 /24 or an IPv6 /48. Call it when the server has its listeners.
  *
  * @example
@@ -45,8 +50,9 @@ const noRoom = [
 export function limitConnections(server: Server, shares: ConnectionShares): void {
   const addresses = new Map<string, Holder>()
   const networks = new Map<string, Holder>()
-  const all: Holder = { name: '', open: 0, idle: new Set() }
-  const counted = new WeakMap<Socket, Connection>()
+  const all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
+  const counted = new Map<Socket, Connection>()
+  let checking: NodeJS.Timeout | undefined
 
   function forget(socket: Socket): void {
     const connection = counted.get(socket)
@@ -54,13 +60,30 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     for (const holder of connection.holders) removeFrom(holder, socket)
     if (connection.address?.open === 0) addresses.delete(connection.address.name)
     if (connection.network?.open === 0) networks.delete(connection.network.name)
+    if (counted.size > 0) return
+    clearInterval(checking)
+    checking = undefined
   }
 
-  /** Closes what waits longest, unless that is the one that comes. */
-  function makeRoom({ idle }: Holder, newcomer?: Socket): void {
-    const oldest = firstOf(idle) ?? newcomer
+  /** Once a second: finds the connections that are not read. */
+  function check(): void {
+    for (const [socket, { holders, progress, whole }] of counted) {
+      const { bytesWritten, writableLength } = socket
+      const isUnread =
+        progress.secondsWithout(writableLength, bytesWritten - writableLength) >= unreadAfter && whole > 0
+      for (const { unread } of holders)
+        if (isUnread) unread.add(socket)
+        else unread.delete(socket)
+    }
+  }
+
+  function makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
+    const [longestIdle] = idle
+    // A new connection is idle, too.
+    const isOld = longestIdle !== undefined && longestIdle !== newcomer
+    const oldest = isOld ? longestIdle : (firstOf(unread) ?? newcomer)
     if (!oldest) return
-    // At once, not when it was told: the next one that is too many must be another.
+    // Before it is closed: the next one that is too many must be another.
     forget(oldest)
     shares.onClosed?.(oldest === newcomer ? 'refused' : 'displaced')
     if (oldest !== newcomer) oldest.destroy()
@@ -72,7 +95,10 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
 
   function becomeIdle(socket: Socket, { address, holders }: Connection): void {
     if (!address) return
-    for (const holder of holders) holder.idle.add(socket)
+    for (const { idle, unread } of holders) {
+      idle.add(socket)
+      unread.delete(socket)
+    }
     const { idlePerAddress = Number.POSITIVE_INFINITY } = shares
     if (address.idle.size > idlePerAddress) makeRoom(address)
   }
@@ -84,8 +110,9 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const address = isExempt ? undefined : holderOf(addresses, networkOf(remoteAddress))
     const network = isExempt ? undefined : holderOf(networks, networkOf(remoteAddress, 'site'))
     const holders = [all, ...(address ? [address] : []), ...(network ? [network] : [])]
-    const connection = { address, network, holders, whole: 0 }
+    const connection = { address, network, holders, whole: 0, progress: new WriteProgress() }
     counted.set(socket, connection)
+    checking ??= setInterval(check, 1000).unref()
     for (const holder of holders) holder.open++
     socket.once('close', () => forget(socket))
     becomeIdle(socket, connection)
@@ -143,6 +170,7 @@ interface Connection {
   holders: readonly Holder[]
   /** Requests that came in whole and are not answered. */
   whole: number
+  readonly progress: WriteProgress
 }
 
 /** An address, a network, or all. */
@@ -151,16 +179,19 @@ interface Holder {
   open: number
   /** In the order in which they became idle. */
   readonly idle: Set<Socket>
+  /** In the order in which their clients stopped reading. */
+  readonly unread: Set<Socket>
 }
 
 function holderOf(holders: Map<string, Holder>, name: string): Holder {
-  const holder = holders.get(name) ?? { name, open: 0, idle: new Set() }
+  const holder = holders.get(name) ?? { name, open: 0, idle: new Set(), unread: new Set() }
   holders.set(name, holder)
   return holder
 }
 
 function removeFrom(holder: Holder, socket: Socket): void {
   holder.idle.delete(socket)
+  holder.unread.delete(socket)
   holder.open--
 }
 

@@ -41,21 +41,21 @@ export interface NodeListenerOptions {
 
 /**
  * A listener for single requests of a server that is not ours to limit: a framework's route, or a proxy that queues requests
- * itself. Use {@link createNodeListener} for a whole server.
+ * itself. Use {@link createNodeListener} for a whole server. The promise resolves when the response was written, and never rejects.
  *
  * @throws TypeError for a handler or an origin that cannot be used
  */
 export function createMountedListener(
   handler: Handler,
   options: NodeListenerOptions,
-): (incoming: NodeRequest, outgoing: NodeResponse) => void {
+): (incoming: NodeRequest, outgoing: NodeResponse) => Promise<void> {
   if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
   if (!URL.canParse(options?.origin))
     throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
   if (options.replaceGlobals !== false) replaceGlobals()
   const settings = { ...options, origin: new URL(options.origin).href.replace(/\/$/, '') }
   return function mountedListener(incoming, outgoing) {
-    answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
+    return answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
       if (outgoing.headersSent) return breakOff(outgoing)
       for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
@@ -88,6 +88,7 @@ async function answer(
   let body: Uint8Array = noContent
   try {
     requireReadable(received)
+    if (incoming.httpVersion === '1.1') requireStandardFields(received.rawHeaders)
     if (uploadOf) received = { upload: uploadOf(incoming, outgoing), ...received }
     else body = await requireBody(received, maxBody)
   } catch (error) {
@@ -123,6 +124,22 @@ function requireReadable({ method, rawTarget }: ReceivedMessage): void {
     throw new AAuthError('request_malformed', `Write the method in capitals: ${method.toUpperCase()}.`)
   }
   if (!/^[\w!#$%&'*+.^`|~-]+$/.test(method)) throw new AAuthError('request_malformed', 'The method is no token.')
+}
+
+/** What Node.js requires of HTTP/1.1, unless its server leaves it to the listener. */
+function requireStandardFields(rawHeaders: readonly string[]): void {
+  let hasHost = false
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    if (name.length === 4 && name.toLowerCase() === 'host') hasHost = true
+    else if (
+      name.length === 6 &&
+      name.toLowerCase() === 'expect' &&
+      !/^100-continue$/i.test(rawHeaders[at + 1] as string)
+    )
+      throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
+  }
+  if (!hasHost) throw new AAuthError('request_malformed', 'The request names no host: send Host.')
 }
 
 async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {

@@ -10,8 +10,9 @@ import type { NodeResponse } from './send-response.js'
  * sent is answered as that says; later it is broken off. A handler that throws is answered 500 with an empty body and
  * reported to `process.emitWarning`.
  *
- * Over HTTP/1.1, one request of a connection is in progress at a time and 32 wait; the connection is not read beyond that. A
- * connection whose client reads nothing of a response for 20 seconds is closed.
+ * Over HTTP/1.1, one request of a connection is in progress at a time and 32 wait; the connection is not read beyond that. Over
+ * HTTP/2, 100 requests of a session are in progress; more are refused. If a client reads nothing of a response for 20 seconds, its
+ * connection or stream is closed.
  */
 export function createNodeListener(
   handler: Handler,

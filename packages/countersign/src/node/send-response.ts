@@ -51,14 +51,19 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
   outgoing.end()
 }
 
-async function sendWhole(body: string | Uint8Array, response: Response, outgoing: NodeResponse): Promise<void> {
-  if (isGone(outgoing)) return
+function sendWhole(body: string | Uint8Array, response: Response, outgoing: NodeResponse): Promise<void> | undefined {
+  if (isGone(outgoing)) return undefined
   const fields = fieldsOf(response)
   const length = Buffer.byteLength(body)
   fields['content-length'] ??= String(length)
   outgoing.writeHead(response.status, fields)
-  if (length <= pieceLength) return void outgoing.end(body)
-  await write(typeof body === 'string' ? Buffer.from(body) : body, outgoing)
+  if (length > pieceLength) return sendLong(typeof body === 'string' ? Buffer.from(body) : body, outgoing)
+  outgoing.end(body)
+  return undefined
+}
+
+async function sendLong(body: Uint8Array, outgoing: NodeResponse): Promise<void> {
+  await write(body, outgoing)
   outgoing.end()
 }
 

@@ -1,25 +1,27 @@
-/** What is used of a socket. */
-interface Written {
-  /** Bytes that were written, sent or not. */
-  readonly bytesWritten: number
-  /** Bytes that were written and are not sent. */
-  readonly writableLength: number
-}
+/** Seconds after which a response is given up of which the client reads nothing. */
+export const writeTimeout = 20
 
-/** Measures for how long a peer has read nothing of what was written to it. */
+/** Measures for how long a client has read nothing of what was written to it. */
 export class WriteProgress {
-  #sent = -1
+  #sent = Number.NaN
   #seconds = 0
 
   /**
    * Seconds without progress, 0 if everything was sent. Call it once a second: calls are counted instead of time, so that a process
    * that was suspended closes no connection.
+   *
+   * @param unsent bytes that were written and are not sent
+   * @param sent a number that changes if bytes are sent
    */
-  secondsWithout(socket: Written): number {
-    const { writableLength } = socket
-    const sent = socket.bytesWritten - writableLength
-    this.#seconds = writableLength === 0 || sent !== this.#sent ? 0 : this.#seconds + 1
+  secondsWithout(unsent: number, sent: number): number {
+    this.#seconds = unsent === 0 || sent !== this.#sent ? 0 : this.#seconds + 1
     this.#sent = sent
     return this.#seconds
+  }
+
+  /** Starts again at 0 seconds: something was sent. */
+  restart(): void {
+    this.#seconds = 0
+    this.#sent = Number.NaN
   }
 }

@@ -70,7 +70,7 @@ export function aauthDocuments(resource: Resource): Middleware {
   return function documentsMiddleware(req, res, next) {
     const target = targetOf(req)
     if (target !== req.url || !paths.has(target.split('?', 1)[0] as string)) return next()
-    createMountedListener((request, received) => resource.handler(request, received), {
+    void createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => addressOf(req),
       replaceGlobals: false,

@@ -84,7 +84,7 @@ export function aauthDocuments(resource: Resource) {
     const { originalUrl = raw.url ?? '/' } = raw
     if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()
-    createMountedListener((request, received) => resource.handler(request, received), {
+    void createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => ip,
       replaceGlobals: false,

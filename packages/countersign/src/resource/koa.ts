@@ -81,7 +81,7 @@ export function aauthDocuments(resource: Resource): (ctx: KoaContextLike, next: 
       return
     }
     ctx.respond = false
-    createMountedListener((request, received) => resource.handler(request, received), {
+    void createMountedListener((request, received) => resource.handler(request, received), {
       origin,
       clientAddress: () => ip,
       replaceGlobals: false,

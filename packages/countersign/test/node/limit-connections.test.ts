@@ -2,6 +2,7 @@ import { createServer, type Server, type ServerResponse } from 'node:http'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { type ConnectionShares, limitConnections } from '../../src/node/limit-connections.js'
+import { fakeChecks, until } from './fake-checks.js'
 
 interface Client {
   socket: Socket
@@ -19,6 +20,7 @@ async function startServer(
   const held: ServerResponse[] = []
   const server = createServer({ keepAliveTimeout: 60_000 }, (incoming, outgoing) => {
     if (incoming.url === '/held') held.push(outgoing)
+    else if (incoming.url === '/large') outgoing.end(Buffer.alloc(50_000_000))
     else if (incoming.method === 'POST') incoming.resume().once('end', () => outgoing.end('answer'))
     else outgoing.end('answer')
   })
@@ -242,4 +244,86 @@ it('a body on its way is work where the head makes a connection busy, and so is 
   }
   expect(await connectionsOf(server)).toBe(3)
   expect(await connectionsOf(other)).toBe(3)
+})
+
+// V02
+it('in total: the connection that has not been read for longest is closed before a new one is refused', async () => {
+  const pass = fakeChecks()
+  const { open, held, server } = await startServer(undefined, { total: 4 })
+  const ends: Socket[] = []
+  server.on('connection', (socket: Socket) => ends.push(socket))
+  const waiting = await open('127.0.0.2')
+  waiting.socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\n')
+  await until(() => held.length === 1)
+  const unread: Client[] = []
+  for (const address of ['127.0.1.1', '127.0.2.1', '127.0.3.1']) {
+    const client = await open(address)
+    unread.push(client)
+    client.socket.pause()
+    client.socket.write('GET /large HTTP/1.1\r\nhost: a\r\n\r\n')
+    await until(() => (ends.at(-1)?.writableLength ?? 0) > 0)
+    await settled()
+    await pass(1)
+  }
+  await pass(2)
+  expect(ends.map(({ destroyed }) => destroyed)).toEqual([false, false, false, false])
+  const first = await open('127.0.4.1')
+  await until(() => ends[1]?.destroyed === true)
+  expect(await first.ask()).toContain('200 OK')
+  // What is idle is closed first.
+  const second = await open('127.0.5.1')
+  await until(() => !first.isOpen())
+  expect(await second.ask()).toContain('200 OK')
+  second.socket.write('GET /held HTTP/1.1\r\nhost: a\r\n\r\n')
+  await until(() => held.length === 2)
+  await open('127.0.6.1')
+  await until(() => ends[2]?.destroyed === true)
+  expect([waiting.isOpen(), second.isOpen(), ends[3]?.destroyed]).toEqual([true, true, false])
+})
+
+it('a client that reads slowly keeps its connection, and so does one that reads again', async () => {
+  const pass = fakeChecks()
+  const { open, server } = await startServer(undefined, { total: 1 })
+  const ends: Socket[] = []
+  server.on('connection', (socket: Socket) => ends.push(socket))
+  const slow = await open('127.0.1.1')
+  slow.socket.pause()
+  slow.socket.write('GET /large HTTP/1.1\r\nhost: a\r\n\r\n')
+  await until(() => (ends[0]?.writableLength ?? 0) > 0)
+  await settled()
+  await pass(5)
+  let length = 0
+  slow.socket.on('data', (data: Buffer) => {
+    length += data.length
+  })
+  slow.socket.resume()
+  await until(() => length > 50_000_000)
+  slow.socket.pause()
+  slow.socket.write('GET /large HTTP/1.1\r\nhost: a\r\n\r\n')
+  await until(() => (ends[0]?.writableLength ?? 0) > 0)
+  await settled()
+  await pass(2)
+  const late = await open('127.0.2.1')
+  await until(() => !late.isOpen())
+  expect(ends[0]?.destroyed).toBe(false)
+  await pass(1)
+  expect(await (await open('127.0.2.1')).ask()).toContain('200 OK')
+  expect(ends[0]?.destroyed).toBe(true)
+})
+
+it('of one network, the connections that are not read make room for others of it', async () => {
+  const pass = fakeChecks()
+  const { open, server } = await startServer(undefined, { perNetwork: 2 })
+  const ends: Socket[] = []
+  server.on('connection', (socket: Socket) => ends.push(socket))
+  for (const address of ['127.0.1.1', '127.0.1.2']) {
+    const { socket } = await open(address)
+    socket.pause()
+    socket.write('GET /large HTTP/1.1\r\nhost: a\r\n\r\n')
+    await until(() => (ends.at(-1)?.writableLength ?? 0) > 0)
+  }
+  await settled()
+  await pass(3)
+  expect(await (await open('127.0.1.3')).ask()).toContain('200 OK')
+  expect(ends.map(({ destroyed }) => destroyed)).toEqual([true, false, false])
 })

@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createConnectionQueue, createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { sendRefusal } from '../answers/send-refusal.js'
@@ -38,7 +38,13 @@ interface SubrequestSetup {
  */
 export function createSubrequestGateway(options: SubrequestOptions): SubrequestGateway {
   let current = setUp(options)
-  const server = createServer({ maxHeaderSize: 65_536, headersTimeout: 15_000, keepAliveTimeout: 75_000 })
+  const server = createServer({
+    maxHeaderSize: 65_536,
+    headersTimeout: 15_000,
+    keepAliveTimeout: 75_000,
+    // Node.js would respond to them itself, past the queue.
+    requireHostHeader: false,
+  })
   const queue = createConnectionQueue()
   function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
     answer(incoming, outgoing, current).catch((error: unknown) => {
@@ -46,7 +52,9 @@ export function createSubrequestGateway(options: SubrequestOptions): SubrequestG
       outgoing.destroy()
     })
   }
-  server.on('request', (incoming, outgoing) => queue.run(incoming, outgoing, () => serve(incoming, outgoing)))
+  const enqueue: RequestListener = (incoming, outgoing) =>
+    queue.run(incoming, outgoing, () => serve(incoming, outgoing))
+  server.on('request', enqueue).on('checkExpectation', enqueue)
   limitGatewayConnections(server, () => current.setup)
   return {
     server,

@@ -1,0 +1,75 @@
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
+import { WriteProgress, writeTimeout } from './write-progress.js'
+
+/** Requests of one session that are in progress; more are refused. */
+const streamLimit = 100
+
+/** Bytes of responses that a client has not read; until it reads some of them, further requests of its session are refused. */
+const unreadLimit = 1_048_576
+
+/** The requests of one HTTP/2 session. */
+export class SessionStreams {
+  readonly #session: Http2Session
+  /** In progress: their handlers run, or their responses are not sent. A stream that the client reset may still have its handler. */
+  readonly #requests = new Map<ServerHttp2Stream, StreamRequest>()
+  /** Whether the client read some of any response since the last check. */
+  #isRead = true
+  #secondsUnread = 0
+
+  constructor(session: Http2Session) {
+    this.#session = session
+    const { maxConcurrentStreams = Number.POSITIVE_INFINITY } = session.localSettings
+    if (maxConcurrentStreams > streamLimit) session.settings({ maxConcurrentStreams: streamLimit })
+  }
+
+  /** Calls `serve`, or refuses the stream, which the client may then send again (RFC 9113 §8.7). */
+  add(stream: ServerHttp2Stream, serve: () => unknown): void {
+    if (this.#requests.size >= streamLimit || this.#unread() > unreadLimit) {
+      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      return
+    }
+    const request = { progress: new WriteProgress(), isServed: false }
+    this.#requests.set(stream, request)
+    stream.on('drain', () => {
+      // Between two checks, as much may be written as was sent.
+      request.progress.restart()
+      this.#isRead = true
+    })
+    stream.once('close', () => {
+      if (stream.writableFinished) this.#isRead = true
+      if (request.isServed) this.#requests.delete(stream)
+    })
+    void Promise.resolve(serve()).finally(() => {
+      request.isServed = true
+      if (stream.closed) this.#requests.delete(stream)
+    })
+  }
+
+  #unread(): number {
+    let unread = 0
+    for (const stream of this.#requests.keys()) unread += stream.writableLength
+    return unread
+  }
+
+  /**
+   * Call it once a second: closes streams whose client reads nothing of a response, and the session if it reads nothing of any.
+   */
+  requireProgress(): void {
+    const stalled: ServerHttp2Stream[] = []
+    for (const [stream, { progress }] of this.#requests) {
+      const { writableLength } = stream
+      const seconds = progress.secondsWithout(writableLength, -writableLength)
+      if (writableLength > 0 && seconds === 0) this.#isRead = true
+      if (seconds >= writeTimeout) stalled.push(stream)
+    }
+    this.#secondsUnread = this.#isRead ? 0 : this.#secondsUnread + 1
+    this.#isRead = false
+    if (stalled.length > 0 && this.#secondsUnread >= writeTimeout) this.#session.destroy()
+    else for (const stream of stalled) stream.close(constants.NGHTTP2_CANCEL)
+  }
+}
+
+interface StreamRequest {
+  readonly progress: WriteProgress
+  isServed: boolean
+}
