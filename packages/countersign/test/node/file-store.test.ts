@@ -15,7 +15,7 @@ import { hostname, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type AgentRecord, type AgentStore, memoryStore } from 'countersign/agent'
 import { FileStoreError, fileStore } from 'countersign/node'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 
 function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-store-'))
@@ -162,8 +162,10 @@ describe('the folder of a fileStore', () => {
     const [file = ''] = filesOf(folder).filter((path) => path.endsWith('.json'))
     writeFileSync(file, '{"ki')
     utimesSync(file, 1_000_000, 1_000_000)
+    const emitWarning = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined)
     for (let times = 0; times < 2; times++) expect(await store.list('alice')).toEqual([])
     expect(readFileIf(`${file}.damaged`)).toBe('{"ki')
+    expect(emitWarning.mock.calls).toEqual([[expect.stringContaining(`${file}.damaged`), 'CountersignWarning']])
   })
 
   it.each(['person', 'session'] as const)(

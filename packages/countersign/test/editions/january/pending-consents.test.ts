@@ -121,6 +121,38 @@ it('resolves every wait for one consent in this process', async () => {
   expect(await Promise.all(waits)).toEqual([token, token])
 })
 
+it.each([
+  ['in a store of this process', false, new AgentError('access_denied', 'Denied.')],
+  ['after the session was forgotten', true, new AgentError('session_forgotten', 'The session had ended.')],
+])('removes a denied consent %s', async (_where, isShared, error) => {
+  const consents = openConsents(isShared)
+  const redeem = () => Promise.reject(error)
+  const pending = createPendingConsents({
+    consents,
+    now: () => 0,
+    canAsk: true,
+    heldSince: async () => undefined,
+    redeem,
+  })
+  await pending.begin(consentOf('denied'), 's1', way)
+  const match = await pending.complete(new URLSearchParams({ state: 'denied', error: 'access_denied' }), 's1')
+  await (match.matched ? match.finished : undefined)
+  expect(await consents.list('s1')).toEqual([])
+})
+
+it('drops a consent only while it is waited for and undecided', async () => {
+  const pending = openPending()
+  const consent = consentOf('dropped')
+  await pending.begin(consent, 's1', way)
+  expect(await pending.drop(consent, 's1')).toBe(false)
+  const { signal } = new AbortController()
+  const wait = pending.wait(consent, 's1', signal)
+  await new Promise(setImmediate)
+  expect(await completes(pending, 'dropped')).toBe(true)
+  expect(await pending.drop(consent, 's1')).toBe(false)
+  expect(await wait).toEqual(token)
+})
+
 it('keeps a denied consent for 60 seconds in a shared store, so that other processes learn the outcome', async () => {
   const consents = openConsents(true)
   const pending = createPendingConsents({

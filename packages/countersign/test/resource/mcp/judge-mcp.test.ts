@@ -160,6 +160,14 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     expect(shownList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
   })
 
+  it.each(['initialized', 'cancelled', 'progress', 'roots/list_changed'])(
+    'notifications/%s needs nothing of its own',
+    (name) => {
+      const { id: _id, ...notification } = message(`notifications/${name}`)
+      expect(judgeMcp(readStrictly(notification), table)).toEqual({ scope: '' })
+    },
+  )
+
   it('responds 404 to an unknown method from 2026-07-28 on, and 200 before', () => {
     const { body } = modern('tasks/get')
     expect(judgeMcp(readStrictly(body), table)).toMatchObject({ status: 404, code: -32601 })
