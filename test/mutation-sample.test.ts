@@ -213,6 +213,8 @@ describe('tests that cover a mutation', () => {
     expect(runs.map((run) => run.map(({ test }) => test))).toEqual([['0', '1', '2'], ['3'], ['5', '6']])
     expect(left).toBe(2)
     expect(planRuns([], 100)).toEqual({ runs: [], left: 0 })
+    const slow = [{ test: 'slow', seconds: 200 }]
+    expect(planRuns([...slow, ...slow], 100)).toEqual({ runs: [slow], left: 1 })
   })
 })
 

@@ -69,7 +69,7 @@ function importersWithTests({ tests }, file, importers) {
 
 /**
  * Splits the tests for a mutation into runs: a short one of the nearest tests, which most mutations do not survive, and longer
- * ones, as far as the time allows.
+ * ones, as far as the time allows. The nearest test runs in any case.
  *
  * @param {{ test: string, seconds: number }[]} chosen nearest first
  * @param {number} seconds for all runs together
@@ -80,7 +80,7 @@ export function planRuns(chosen, seconds) {
   const runs = [[]]
   let [spent, left] = [0, 0]
   for (const each of chosen) {
-    if (spent + each.seconds > seconds) {
+    if (spent + each.seconds > seconds && spent > 0) {
       left++
       continue
     }

@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto'
+import { expect, it } from 'vitest'
+import { openPrivateKey, sealPrivateKey } from '../../src/keys/sealed-private-key.js'
+
+type StoredKey = Parameters<typeof openPrivateKey>[0]
+
+const masterKey = randomBytes(32)
+const sealedFor = { kid: 'key-1', purpose: 'sign' } as const
+const sealed = sealPrivateKey(Buffer.from('private'), masterKey, sealedFor)
+const stored = (text: string | null) => ({ ...sealedFor, private: text }) as StoredKey
+const [version = '', iv = '', ciphertext = '', tag = ''] = sealed.split('.')
+
+it('opens what it sealed, for the same key', () => {
+  expect(openPrivateKey(stored(sealed), masterKey).toString()).toBe('private')
+})
+
+it.each([
+  ['nothing', null],
+  ['another version', ['v2', iv, ciphertext, tag].join('.')],
+  ['a version alone', version],
+  ['no ciphertext', [version, iv].join('.')],
+  ['no tag', [version, iv, ciphertext].join('.')],
+  ['a fifth part', `${sealed}.a`],
+])('refuses a private part with %s', (_case, text) => {
+  expect(() => openPrivateKey(stored(text), masterKey)).toThrow('key-1 was not sealed by this server')
+})
+
+it.each([
+  ['another master key', stored(sealed), randomBytes(32)],
+  ['the seal of another key', { ...stored(sealed), kid: 'key-2' }, masterKey],
+  ['a changed ciphertext', stored([version, iv, `${ciphertext}A`, tag].join('.')), masterKey],
+  ['a short tag', stored([version, iv, ciphertext, tag.slice(0, 16)].join('.')), masterKey],
+])('refuses %s', (_case, key, master) => {
+  expect(() => openPrivateKey(key, master)).toThrow('encrypted with another master key')
+})
