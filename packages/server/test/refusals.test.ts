@@ -397,12 +397,42 @@ describe('what anybody can make happen leaves few rows', () => {
     expect(await count(crowd)).toBe(41)
   })
 
+  it.each([
+    ['60 because of one IPv4 /24', (sent: number) => `10.0.0.${sent}`, 60],
+    ['60 because of one IPv6 /48', (sent: number) => `2001:db8:1:${sent}::1`, 60],
+    ['125 because of one IPv4 /16', (sent: number) => `10.0.${sent}.1`, 125],
+    ['125 because of one IPv6 /32', (sent: number) => `2001:db8:${sent}::1`, 125],
+  ])('%s', async (_, address, most) => {
+    const crowd = await openCrowd(denied)
+    for (let sent = 0; sent < 140; sent++) await crowd.ask(`https://a${sent}.crowd.example`, address(sent))
+    expect(await count(crowd)).toBe(most)
+  })
+
   it('500 in all', { timeout: 60_000 }, async () => {
     const crowd = await openCrowd(denied)
-    for (let sent = 0; sent < 520; sent++) {
-      await crowd.ask(`https://a${sent}.crowd.example`, `10.0.${sent >> 8}.${sent & 255}`)
-    }
+    for (let sent = 0; sent < 520; sent++)
+      await crowd.ask(`https://a${sent}.crowd.example`, `10.${sent % 10}.${sent >> 4}.${sent & 255}`)
     expect(await count(crowd)).toBe(500)
+  })
+
+  it('V07: made-up agents take no room from an agent that is blocked, or from what a rule denies', {
+    timeout: 60_000,
+  }, async () => {
+    const crowd = await openCrowd({
+      policy: ({ agent }) => (agent.startsWith('https://denied') ? { deny: 'by-name' } : 'ask'),
+    })
+    await crowd.storage.setAgentBlocked({ agent: 'https://blocked.crowd.example', blocked: true, by: 'test' })
+    for (let sent = 0; sent < 520; sent++)
+      await crowd.ask(`https://missing${sent}.crowd.example`, `10.${sent % 10}.${sent >> 4}.${sent & 255}`)
+    expect(await count(crowd)).toBe(500)
+    for (const [name, code] of [
+      ['blocked', 'agent_blocked'],
+      ['denied', 'policy_denied'],
+    ]) {
+      // From a network that sent many of the others.
+      expect((await crowd.ask(`https://${name}.crowd.example`, '10.3.1.3')).status).toBe(403)
+      expect((await rowsOf(crowd)).at(-1)).toMatchObject({ agent: `https://${name}.crowd.example`, data: { code } })
+    }
   })
 
   it('what is over a bound is told, and costs no write', async () => {

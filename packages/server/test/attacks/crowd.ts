@@ -28,7 +28,7 @@ export async function openCrowd({
       storage: wrap(storage),
       now,
       fetch: async (url) => documentOf(url, signer),
-      discovery: { fetchesPerMinute: 100_000, fetchesPerSource: 100_000 },
+      discovery: { fetchesPerMinute: 100_000, fetchesPerSource: 100_000, failureTime: 'shortest' },
       ...options,
     }),
   )
@@ -49,8 +49,10 @@ export async function openCrowd({
   return { ask, clock, storage, rows: (table: string) => countRows(file, table) }
 }
 
+/** The document that an agent publishes; one whose name starts with `missing` publishes none. */
 export async function documentOf(url: string, signer: Signer): Promise<Response> {
-  const { origin, pathname } = new URL(url)
+  const { origin, hostname, pathname } = new URL(url)
+  if (hostname.startsWith('missing')) return new Response(null, { status: 404 })
   if (pathname === '/jwks.json') return Response.json({ keys: [signer.jwk] })
   if (pathname !== '/.well-known/aauth-agent') return new Response(null, { status: 404 })
   return Response.json({ agent: origin, jwks_uri: `${origin}/jwks.json`, redirect_uris: [`${origin}/callback`] })
