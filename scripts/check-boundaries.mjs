@@ -78,7 +78,7 @@ const layers = {
     load: [],
     secrets: ['load'],
     keys: ['storage'],
-    logos: ['storage'],
+    logos: ['load', 'storage'],
     audit: ['secrets', 'storage'],
     'identity-providers': ['policy'],
     transport: ['secrets', 'storage'],

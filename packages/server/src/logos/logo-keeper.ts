@@ -1,4 +1,5 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
+import { networkPath } from '../load/network-path.js'
 import type { BackgroundWork } from '../storage/background-work.js'
 import type { LogoStorage } from '../storage/logos/logo-storage.js'
 import type { LogoReEncoder } from './logo-re-encoder.js'
@@ -20,8 +21,12 @@ interface LogoKeeperOptions {
 
 /** Has agents' logos at hand for the pages. */
 export interface LogoKeeper {
-  /** Fetches the logo in the background; returns at once and never throws. */
-  note(agent: string, uri: string | undefined): void
+  /**
+   * Fetches the logo in the background; returns at once and never throws.
+   *
+   * @param from the address that the agent's request came from: fetches are shared by network
+   */
+  note(agent: string, uri: string | undefined, from: string | undefined): void
 }
 
 const limits = { maxBytes: 262_144, timeout: 2500, accept: 'image/png, image/jpeg, image/webp' }
@@ -30,26 +35,30 @@ const limits = { maxBytes: 262_144, timeout: 2500, accept: 'image/png, image/jpe
 const ages = { maxAge: 86_400, retryAfter: 600 }
 
 /** Neither keys and documents nor other sites may suffer from logos. */
-const budget = { waiting: 16, perMinute: 20 }
+const perMinute = 20
 
 /** Fetches logos, re-encodes them and keeps them in the storage (attacks K12, K31). */
 export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
   const { fetch, reEncode, storage, issuer, logoIdOf, now, background, onError } = options
-  const lane = createWorkLane({ ...budget, now, onError })
+  const lane = createWorkLane({ perMinute, now, onError })
+
+  async function claim(agent: string, uri: string): Promise<boolean> {
+    if (background.ending) return false
+    return new Promise((resolve, reject) => {
+      background.run(() => storage.claimLogo({ agent, uri, ...ages }).then(resolve, reject))
+    })
+  }
 
   async function renew(agent: string, uri: string): Promise<void> {
-    if (!lane.hasRoom() || !(await storage.claimLogo({ agent, uri, ...ages }))) return
-    lane.add(async () => {
-      if (background.ending) return
-      const fetched = await fetchBytes(uri, { fetch, ...limits })
-      if ('refusal' in fetched) {
-        if (!fetched.unreachable) background.run(() => storage.keepLogo({ agent, uri, logo: null }))
-        return
-      }
-      const outcome = await reEncode(fetched.bytes)
-      const logo = 'image' in outcome ? { id: logoIdOf(agent, outcome.image), image: outcome.image } : null
-      background.run(() => storage.keepLogo({ agent, uri, logo }))
-    })
+    if (background.ending) return
+    const fetched = await fetchBytes(uri, { fetch, ...limits })
+    if ('refusal' in fetched) {
+      if (!fetched.unreachable) background.run(() => storage.keepLogo({ agent, uri, logo: null }))
+      return
+    }
+    const outcome = await reEncode(fetched.bytes)
+    const logo = 'image' in outcome ? { id: logoIdOf(agent, outcome.image), image: outcome.image } : null
+    background.run(() => storage.keepLogo({ agent, uri, logo }))
   }
 
   async function forget(agent: string): Promise<void> {
@@ -57,10 +66,13 @@ export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
   }
 
   return {
-    note(agent, uri) {
-      const named = uri !== undefined && new URL(uri).origin !== issuer
-      // Not before the agent has its answer.
-      setImmediate(() => background.run(() => (named ? renew(agent, uri) : forget(agent))))
+    note(agent, uri, from) {
+      const isNamed = uri !== undefined && new URL(uri).origin !== issuer
+      // Not before the agent has its response.
+      setImmediate(() => {
+        if (isNamed) lane.add({ claim: () => claim(agent, uri), run: () => renew(agent, uri) }, networkPath(from))
+        else background.run(() => forget(agent))
+      })
     },
   }
 }

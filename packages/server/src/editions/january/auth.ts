@@ -131,7 +131,7 @@ async function openRequest(
       keyThumbprints: agent.delegate === null ? [agent.key.thumbprint] : undefined,
     },
   })
-  logos?.note(agent.agent, document.logo_uri)
+  logos?.note(agent.agent, document.logo_uri, agent.remoteAddress)
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
 }
 
