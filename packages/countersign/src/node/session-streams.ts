@@ -4,6 +4,9 @@ import { WriteProgress, writeTimeout } from './write-progress.js'
 /** Requests of one session that are in progress; more are refused. */
 const streamLimit = 100
 
+/** Refused requests of one session in a second; its client does not heed refusals, and the session is closed. */
+const refusalLimit = 100
+
 /** Bytes of responses that a client has not read; until it reads some of them, further requests of its session are refused. */
 const unreadLimit = 1_048_576
 
@@ -15,6 +18,8 @@ export class SessionStreams {
   /** Whether the client read some of any response since the last check. */
   #isRead = true
   #secondsUnread = 0
+  /** Since the last check. */
+  #refused = 0
 
   constructor(session: Http2Session) {
     this.#session = session
@@ -25,7 +30,8 @@ export class SessionStreams {
   /** Calls `serve`, or refuses the stream, which the client may then send again (RFC 9113 §8.7). */
   add(stream: ServerHttp2Stream, serve: () => unknown): void {
     if (this.#requests.size >= streamLimit || this.#unread() > unreadLimit) {
-      stream.close(constants.NGHTTP2_REFUSED_STREAM)
+      if (++this.#refused > refusalLimit) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+      else stream.close(constants.NGHTTP2_REFUSED_STREAM)
       return
     }
     const request = { progress: new WriteProgress(), isServed: false }
@@ -55,6 +61,7 @@ export class SessionStreams {
    * Call it once a second: closes streams whose client reads nothing of a response, and the session if it reads nothing of any.
    */
   requireProgress(): void {
+    this.#refused = 0
     const stalled: ServerHttp2Stream[] = []
     for (const [stream, { progress }] of this.#requests) {
       const { writableLength } = stream

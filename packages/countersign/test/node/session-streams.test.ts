@@ -1,7 +1,8 @@
 import { type ClientHttp2Session, constants, createServer, connect as openSession } from 'node:http2'
-import type { AddressInfo, Socket } from 'node:net'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { expect, it, onTestFinished } from 'vitest'
+import { headersFrame, resetFrame } from '../attacks/raw-http2.js'
 import { fakeChecks, until } from './fake-checks.js'
 
 async function serve(handler: Handler) {
@@ -21,7 +22,7 @@ async function serve(handler: Handler) {
     await new Promise((resolve) => session.once('remoteSettings', resolve))
     return session
   }
-  return { open, server, sockets }
+  return { open, port, server, sockets }
 }
 
 function request(session: ClientHttp2Session, path = '/') {
@@ -79,12 +80,54 @@ it('refuses the streams of a client that opens more than 100 before it knows, an
   await expect.poll(late.status).toBe(200)
 })
 
+const onStream = (id: number, frame: Buffer): Buffer => {
+  const copy = Buffer.from(frame)
+  copy.writeUInt32BE(id, 5)
+  return copy
+}
+
+// V01
+it('closes the session of a client that opens and resets streams at once and heeds no setting', async () => {
+  const { handler, calls } = heldHandler()
+  const { port } = await serve(handler)
+  const head = headersFrame(
+    [
+      [':method', 'GET'],
+      [':scheme', 'http'],
+      [':authority', 'a'],
+      [':path', '/'],
+    ],
+    { end: true },
+  )
+  const streams = Array.from({ length: 400 }, (_, count) => 2 * count + 1)
+  const emptySettings = Buffer.of(0, 0, 0, 4, 0, 0, 0, 0, 0)
+  const socket = connect(port, '127.0.0.1')
+  let isClosed = false
+  socket
+    .on('error', () => undefined)
+    .on('close', () => {
+      isClosed = true
+    })
+  onTestFinished(() => void socket.destroy())
+  socket
+    .resume()
+    .write(
+      Buffer.concat([
+        Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
+        emptySettings,
+        ...streams.flatMap((id) => [onStream(id, head), onStream(id, resetFrame())]),
+      ]),
+    )
+  await expect.poll(() => isClosed).toBe(true)
+  expect(calls()).toBe(100)
+})
+
 // V01
 it('counts a request that the client reset for as long as its handler runs', async () => {
   const { handler, calls, release } = heldHandler()
   const { open } = await serve(handler)
   const session = await open()
-  for (let round = 0; round < 10; round++) {
+  for (let round = 0; round < 6; round++) {
     const streams = Array.from({ length: 30 }, () => request(session).stream)
     await sleep(20)
     for (const stream of streams) stream.close(constants.NGHTTP2_CANCEL)
