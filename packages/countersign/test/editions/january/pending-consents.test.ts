@@ -111,6 +111,17 @@ it('at most 10,000 consents wait; the next is refused, and the others go on', as
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['a token', 'given up']))
 })
 
+it('closes the way of a consent only when 10,000 newer ones have begun', async () => {
+  const pending = openPending()
+  const closed: string[] = []
+  const begin = (state: string) =>
+    pending.begin(consentOf(state), state, { ...way, close: () => void closed.push(state) })
+  for (let index = 0; index < 10_000; index++) await begin(String(index))
+  expect(closed).toEqual([])
+  await begin('one more')
+  expect(closed).toEqual(['0'])
+})
+
 it('resolves every wait for one consent in this process', async () => {
   const pending = openPending()
   const consent = consentOf('shared')
