@@ -33,6 +33,7 @@ import { requirePath } from './routes/path-grammar.js'
 import { routeName } from './routes/path-rows.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
+import { watchFormPaths } from './uploads/form-paths.js'
 import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -82,7 +83,10 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const judged = judgeRequest(head, setup.rules)
     if (judged.need) followed.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
-    const limits = { ...setup.limits, maxBody: judged.need?.maxBody ?? setup.limits.maxBody }
+    const { need } = judged
+    const isJudged = judged.verify || need?.level === 'none'
+    const onValue = need && isJudged ? watchFormPaths(head.method, need, setup.rules) : undefined
+    const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, onValue }
     requireFitting(incoming, limits.maxBody)
     upload = new KeptUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)

@@ -1,4 +1,5 @@
 import { deflateSync, gzipSync } from 'node:zlib'
+import type { Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import { exchange, message, openGateway, statusOf } from './gateway-stage.js'
 
@@ -46,6 +47,14 @@ describe('a body that names another method or path is refused', () => {
     [`text/plain, ${form}`, '_method=DELETE'],
     ['', '_method=DELETE'],
     ['', 'a=1&_method=DELETE'],
+    [form, '_method.x=DELETE'],
+    [form, 'rest_route=/wp/v2/users'],
+    [form, 'a=1&rest.route=/wp/v2/users'],
+    [form, 'rest+route=x'],
+    [form, 'rest[route=x'],
+    [form, '%20REST%5fROUTE[]=x'],
+    [form, 'rest%255Froute%00=x'],
+    ['text/plain; a=urlencoded', 'rest_route=x'],
   ])('as a form: %s %.40s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -94,6 +103,9 @@ describe('a body that names another method or path is refused', () => {
     'name*0="_me"; name*1="thod"',
     'name="=?utf-8?q?=5Fmethod?="',
     'name="X-HTTP-Method-Override"',
+    'name="rest_route"',
+    "name='rest.route'",
+    'name=rest%5Froute',
     `x="${'a'.repeat(250)}"; name="_method"`,
     'filename="x"; name="a"; name="_method"',
     'a="b"name="_method"',
@@ -127,6 +139,52 @@ describe('a body that names another method or path is refused', () => {
   })
 })
 
+// G49
+describe('a body that names another method or path is refused if only some read it as JSON', () => {
+  it.each([
+    ['text/plain; a=/json', '{"_method":"DELETE"}'],
+    ['text/plain; type="a/json"', '{"_method":"DELETE"}'],
+    ['text/plain;\ta=b+JSON', ' \r\n\t{"_METHOD":"DELETE"}'],
+    ['text/plain; a="b\\";/json', '\ufeff{"\\u005fmethod":"DELETE"}'],
+    ['"application/json"', '{"a":{"b":["}"]},"_method":"DELETE"}'],
+    ['image/png; name=x.json', '{"a":1,"_method":1,"_method":2}'],
+    ['text/plain; a=application/json', '{"a":1,"x-original-url":"/admin"}'],
+    ['text/plain; a=/json', '{/* " */"_method":"DELETE"}'],
+    ['text/plain; a=/json', '/* " */{"_method":"DELETE"}'],
+    ['text/plain; a=/json', '#"\n{"a":{},"_method":"DELETE"}'],
+    ['text/plain; a=/json', '{// "\n"_method":"DELETE"}'],
+    ['text/plain; a=/json', "{'_method':'DELETE'}"],
+    ['text/plain; a=/json', '{"a":1,_method:"DELETE"}'],
+    ['text/plain; a=/json', '{xHttpMethodOverride:"DELETE"}'],
+    ['text/plain; a=/json', `{"a":"${'x'.repeat(1_100_000)}","_method":"DELETE"}`],
+    ['', '{"_method":"DELETE"}'],
+    ['text/plain; x=multipart; boundary=b-1', field('name="_method"')],
+  ])('%s %.40s', async (type, body) => {
+    expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
+  })
+
+  it.each([
+    ['text/plain; a=/json', gzipSync('{"_method":"DELETE"}'), 'gzip'],
+    ['text/plain; a=/json; charset=utf-16le', utf16('{"_method":"DELETE"}'), undefined],
+    ['text/plain; charset=utf-7; type="/json"', '{"+AF8-method":"DELETE"}', undefined],
+  ])('or cannot be looked into: %s', async (type, body, coding) => {
+    expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
+  })
+
+  it.each([
+    ['application/octet-stream; name="x.json"', '{"a":"_method","b":{"_method":1}}'],
+    ['application/octet-stream; name="x.json"', '{// a comment\n"a":\'b\',c:1}'],
+    ['application/octet-stream; name="x.json"', '\0{"_method":"DELETE"}'],
+    ['application/octet-stream; name="x.json"', '["_method",{"_method":1}]'],
+    ['application/octet-stream; name="x.json"', '{'],
+    ['text/plain; name="multipart.json"', 'some text, such as {"_method": 1}'],
+    ['', '{"a":{"_method":1}}'],
+    ['', "{'a':1}"],
+  ])('and passes otherwise: %s %.40s', async (type, body) => {
+    expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
 describe('a form or JSON that cannot be looked into is refused', () => {
   it.each([
     [json, gzipSync('{"_method":"DELETE"}'), 'gzip'],
@@ -148,6 +206,7 @@ describe('what names nothing but its own fields passes as it is', () => {
   it.each([
     [form, 'method=card&payment_method=x&method[]=a&a=_method'],
     [form, `a=${'x'.repeat(1_100_000)}`],
+    [form, 'rest=1&route=2&restroute=3&rest_routes=4&my_rest_route=5&rest+of+the+route=6&a=rest_route'],
     [json, '{"jsonrpc":"2.0","method":"tools/call","params":{"_method":"x","a":["_method"]},"b":"_method"}'],
     [json, '["_method",{"_method":1}]'],
     [json, '"_method"'],
@@ -169,6 +228,53 @@ describe('what names nothing but its own fields passes as it is', () => {
     [form, `{"a":"${'x'.repeat(1_200_000)}"}`],
   ])('%s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
+// G48
+describe('a form with a path that a front controller may run', () => {
+  const routes: Route[] = [
+    { method: '*', path: '/', require: 'none' },
+    { method: '*', path: '/admin/*', require: 'authorization', scope: 'events.read' },
+    { method: 'GET', path: '/public', require: 'none' },
+  ]
+
+  async function post(type: string, body: string, path = '/'): Promise<number> {
+    const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }] })
+    const head = [`POST ${path} HTTP/1.1`, 'Host: api.example', `Content-Type: ${type}`]
+    const whole = statusOf(await exchange(port, message([...head, `Content-Length: ${body.length}`], body)))
+    const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`)
+    const chunked = await exchange(port, [message([...head, 'Transfer-Encoding: chunked']), ...chunks, '0\r\n\r\n'])
+    expect(statusOf(chunked)).toBe(whole)
+    return whole
+  }
+
+  it.each([
+    [form, 'r=/admin/users'],
+    [form, 'a=1&r=%2Fadmin%2Fusers'],
+    [form, 'r=+%20/ADMIN/users/'],
+    [form, 'r=//admin/./users'],
+    [form, 'r=%252fadmin'],
+    [form, 'r=/x/../admin'],
+    [form, 'r=/admin/users?a=b'],
+    [form, 'r=\\\\admin'],
+    [form, 'r=/mcp'],
+    ['', 'r=/admin/users'],
+    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/admin/users')],
+    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', ' %2Fadmin')],
+    [multipart, '--b-1\r\nContent-Disposition: form-data; name="r"\r\n\r\n/admin'],
+    [form, Array.from({ length: 101 }, (_, at) => `a=/x${at}`).join('&')],
+  ])('is refused: %s %.60s', async (type, body) => {
+    expect(await post(type, body)).toBe(400)
+  })
+
+  it.each([
+    [form, 'r=admin/users&a=/public&b=/nowhere&c=x/admin&d=/&e=/9j/4AAQSkZJRg'],
+    [form, 'a=/same&'.repeat(200)],
+    [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/public')],
+    ['text/plain', 'r=/admin/users'],
+  ])('passes if it leads to no route that needs more: %s %.60s', async (type, body) => {
+    expect(await post(type, body)).toBe(200)
   })
 })
 
@@ -258,6 +364,7 @@ describe('a hostile body costs little more than an honest one of its size', () =
     ['multipart', heads('\r\nContent-Disposition: form-data; name="a"\r\n\r\nsome value\r\n')],
     [form, filled('name=a+value&list%5Ba%5D=b%20c&')],
     [json, filled('"name_of_it":"a \\"value\\"",', '{')],
+    ['text/plain; a=/json', filled('"name_of_it":"a \\"value\\"",', '{')],
   ])
 
   /** Microseconds of the processor, the least of several times. */
@@ -294,6 +401,9 @@ describe('a hostile body costs little more than an honest one of its size', () =
     [json, filled('http', '{"x')],
     [json, filled('{')],
     [json, filled('""', '{')],
+    ['text/plain; a=/json', filled('/*"*/{"x":1,')],
+    ['text/plain; a=/json', filled('http', '{x')],
+    ['text/plain; a=/json', filled(':', '{/')],
   ])('%s %.40s', { timeout: 120_000 }, async (type, body) => {
     const other = honest.get(type) ?? (honest.get('multipart') as string)
     expect(await costOf(type, body)).toBeLessThan(8 * (await costOf(type, other)))

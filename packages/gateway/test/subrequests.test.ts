@@ -41,6 +41,8 @@ const forms = [
   'multipart/form-data; boundary=b',
   'multipart/mixed',
   'application/json, multipart/form-data',
+  'text/plain; a=x-www-form-urlencoded',
+  'text/plain; a=multipart; boundary=b',
   'x',
 ]
 
@@ -120,8 +122,10 @@ describe('GET /verify', () => {
       )
       expect(answer).not.toMatch(/signature-error/i)
     }
-    for (const init of [json({ a: 1 }), { method: 'POST' }])
-      expect(statusOf(await exchange(port, message(about(await signedLines('/unseen', init)))))).toBe(200)
+    const unseen = about(await signedLines('/unseen', json({ a: 1 })))
+    expect(statusOf(await exchange(port, message(unseen)))).toBe(200)
+    const bodiless = [...about(await signedLines('/unseen', { method: 'POST' })), 'X-Original-Body: 0']
+    expect(statusOf(await exchange(port, message(bodiless)))).toBe(200)
     const withBody = [...about(await signedLines('/signed')), 'X-Original-Body: 7']
     expect(statusOf(await exchange(port, message(withBody)))).toBe(401)
     const without = [...about(await signedLines('/signed')), 'X-Original-Body: 0']
@@ -143,11 +147,50 @@ describe('GET /verify', () => {
       expect(realStatus(answer)).toBe(400)
     const json = ['X-Original-Body: 7', 'Content-Type: application/json']
     expect(statusOf(await ask('POST', '/notes', json))).toBe(200)
-    expect(statusOf(await ask('POST', '/notes'))).toBe(200)
+    expect(statusOf(await ask('POST', '/notes', ['X-Original-Body: 0']))).toBe(200)
     expect(realStatus(await ask('POST', '/notes', json.slice(0, 1)))).toBe(415)
     const other = await openVerify('nginx', { otherwise: 'pass' })
     const unlisted = about(['POST /elsewhere HTTP/1.1', 'Host: x', 'X-Original-Body: 7'])
     expect(statusOf(await exchange(other, message(unlisted)))).toBe(200)
+  })
+
+  // G43
+  it('takes every method but GET and HEAD for one with a body, unless its length is 0', async () => {
+    const own: Route[] = ['POST', 'OPTIONS', 'QUERY', 'GET', 'HEAD'].map((method) => ({
+      method,
+      path: '/notes',
+      require: 'none',
+      ...(method === 'GET' || method === 'HEAD' ? {} : { body: 'unseen' as const }),
+    }))
+    const port = await openVerify('nginx', { routes: own })
+    const ask = async (method: string, more: string[] = []) => {
+      const answer = await exchange(port, message([...about([`${method} /notes HTTP/1.1`, 'Host: x']), ...more]))
+      return realStatus(answer) || statusOf(answer)
+    }
+    for (const method of ['POST', 'OPTIONS', 'QUERY']) {
+      for (const length of [
+        [],
+        ['X-Original-Body: '],
+        ['X-Original-Body: 7'],
+        ['X-Original-Body: chunked'],
+        ['X-Original-Body: 00'],
+        ['X-Original-Body: 0', 'X-Original-Body: 7'],
+      ]) {
+        expect(await ask(method, length), [method, ...length].join(' ')).toBe(415)
+        const types = ['Content-Type: application/json', 'Content-Type: text/plain']
+        expect(await ask(method, [...length, ...types])).toBe(400)
+        expect(await ask(method, [...length, 'Content-Type: application/json'])).toBe(200)
+      }
+      expect(await ask(method, ['X-Original-Body: 0'])).toBe(200)
+    }
+    for (const method of ['GET', 'HEAD']) expect(await ask(method)).toBe(200)
+  })
+
+  it('a signed request without a length has a body that the signature must cover', async () => {
+    const port = await openVerify('nginx')
+    const headers = { 'content-type': 'application/json' }
+    const lines = about(await signedLines('/unseen', { method: 'POST', headers }))
+    expect(statusOf(await exchange(port, message(lines)))).toBe(401)
   })
 
   // G35
@@ -449,7 +492,20 @@ describe.each(['nginx', 'caddy'] as const)('behind %s, as the manual configures 
     // G35
     const form = ['Content-Type: application/x-www-form-urlencoded', 'Content-Length: 14']
     expect(statusOf(await ask(['POST /notes HTTP/1.1', 'Host: api.example', ...form], '_method=DELETE'))).toBe(415)
+    // G43
+    const chunked = 'e\r\n_method=DELETE\r\n0\r\n\r\n'
+    const head = ['POST /notes HTTP/1.1', 'Host: api.example']
+    for (const [length, body] of [
+      ['Transfer-Encoding: chunked', chunked],
+      ['Content-Length: 14', '_method=DELETE'],
+    ] as const)
+      expect(statusOf(await ask([...head, length], body)), length).toBe(415)
     expect(arrived).toEqual([])
+    const typed = [...head, 'Transfer-Encoding: chunked', 'Content-Type: text/plain']
+    expect(statusOf(await ask(typed, chunked))).toBe(200)
+    expect(statusOf(await ask([...head, 'Content-Length: 0']))).toBe(200)
+    expect(arrived.map(({ body }) => body)).toEqual(['_method=DELETE', ''])
+    arrived.length = 0
     expect(statusOf(await ask(await post('/unseen'), '{"a":1}'))).toBe(200)
     expect(arrived).toHaveLength(1)
   })
@@ -531,5 +587,18 @@ describe.each(['nginx', 'caddy'] as const)('over TLS, by HTTP/2, behind %s as th
     const [bodiless, withBody] = [await ask('POST', '/events', byAgent), await ask('POST', '/events', byAgent, '{}')]
     expect([bodiless[':status'], withBody[':status']]).toEqual([401, 401])
     expect(arrived).toHaveLength(1)
+    // G43
+    async function send(headers: Record<string, string>): Promise<number> {
+      const stream = session.request({ ':method': 'POST', ':path': '/notes', ':authority': 'api.example', ...headers })
+      stream.end('_method=DELETE')
+      stream.resume()
+      const [answer] = (await once(stream, 'response')) as [IncomingHttpHeaders]
+      return Number(answer[':status'])
+    }
+    expect([await send({}), await send({ 'content-length': '14' })]).toEqual([415, 415])
+    expect(await send({ 'content-type': 'application/x-www-form-urlencoded' })).toBe(415)
+    expect(arrived).toHaveLength(1)
+    expect(await send({ 'content-type': 'text/plain' })).toBe(200)
+    expect(arrived[1]?.body).toBe('_method=DELETE')
   })
 })

@@ -31,5 +31,5 @@ export function namesAnotherRequest(name: string): boolean {
   return underscored.test(name) || named.test(lettersOf(name))
 }
 
-/** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL; others leave brackets out. */
-const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[)/i
+/** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL; others leave brackets out, or nest at a dot. */
+const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[|\.)/i

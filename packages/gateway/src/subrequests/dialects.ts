@@ -9,7 +9,7 @@ export interface Dialect {
   method: string
   /** The header with its raw target. */
   target: string
-  /** A header that says that the request has a body, if it is there and neither empty nor `0`. */
+  /** The header with the length of the body, and its transfer coding; empty if the request names neither. */
   body: string
   /** Whether it takes any status, or 401 and 403 only. */
   takesAnyStatus: boolean
@@ -24,7 +24,7 @@ export type ProxyName = keyof typeof dialects
 
 /** The request that a subrequest is about. */
 export interface AskedRequest extends RequestHead {
-  /** Whether the proxy says that it has a body. */
+  /** Whether it has a body, or may have one. */
   hasBody: boolean
 }
 
@@ -50,11 +50,20 @@ export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): A
       throw new AAuthError('request_malformed', `The proxy must send ${name} once.`)
     return value
   }
-  const bodies = fieldValues({ rawHeaders }, dialect.body)
+  const method = only(dialect.method)
   return {
-    method: only(dialect.method),
+    method,
     rawTarget: only(dialect.target),
     rawHeaders: rest,
-    hasBody: bodies.some((value) => value !== '' && value !== '0'),
+    hasBody: mayHaveBody(method, fieldValues({ rawHeaders }, dialect.body)),
   }
+}
+
+/**
+ * Whether a request may have a body (G43). Proxies show no end of an HTTP/2 stream, nor every transfer coding: so each method but GET and
+ * HEAD has one, unless its length is 0.
+ */
+function mayHaveBody(method: string, lengths: readonly string[]): boolean {
+  if (method === 'GET' || method === 'HEAD') return lengths.some((length) => length !== '' && length !== '0')
+  return !(lengths.length === 1 && lengths[0] === '0')
 }

@@ -5,6 +5,7 @@ import { Readable } from 'node:stream'
 import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { appendChunk, digestMismatch } from 'countersign/wire'
+import type { ValueWatch } from './form-paths.js'
 import { createFormWatch } from './form-watch.js'
 import { type Share, type Spool, shares } from './spool.js'
 
@@ -20,6 +21,8 @@ export interface UploadLimits {
   stallTime: number
   /** Whether the gateway reads it itself, and so keeps it in memory only. @default false */
   isMessage?: boolean
+  /** Looks at the values of a form. @default none are looked at */
+  onValue?: ValueWatch | undefined
 }
 
 const noBytes = new Uint8Array(0)
@@ -63,10 +66,10 @@ export class KeptUpload implements Upload {
   async take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void> {
     if (!this.isAnnounced) return
     this.#share = shareOf(signer)
-    const { maxBody, bodyTime, stallTime, isMessage } = this.#limits
+    const { maxBody, bodyTime, stallTime, isMessage, onValue } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
-    const form = isMessage ? undefined : createFormWatch(this.#incoming.headers)
+    const form = isMessage ? undefined : createFormWatch(this.#incoming.headers, onValue)
     this.#onTake()
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
       for (const { hash } of hashes) hash.update(chunk)

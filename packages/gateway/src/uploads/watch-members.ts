@@ -5,8 +5,16 @@ import type { Watch } from './watch.js'
 /** Longest name that is looked at. */
 const longestName = 1_048_576
 
-/** The members of an object in JSON, be it followed by anything, or broken off. */
-export function watchMembers(): Watch {
+const refuseOddity = (): void => {
+  throw new AAuthError('request_malformed', 'This is no JSON: no comments, and names and texts in double quotes.')
+}
+
+/**
+ * The members of an object in JSON, be it followed by anything, or broken off.
+ *
+ * @param onOddity called for what strict parsers refuse and lenient ones read
+ */
+export function watchMembers(onOddity = refuseOddity): Watch {
   let depth = 0
   let isString = false
   let isEscaped = false
@@ -32,6 +40,11 @@ export function watchMembers(): Watch {
     return at + 1
   }
 
+  function requireMember(): void {
+    if (name === undefined) onOddity()
+    else requirePlainMember(name)
+  }
+
   function take(part: string): void {
     if (name !== undefined && depth === 1 && name.length <= longestName) name += part
   }
@@ -39,12 +52,12 @@ export function watchMembers(): Watch {
   function readStructure(text: string, from: number): number {
     const at = next(structure, text, from)
     const found = text[at]
-    if (found !== undefined && !'"{}[]:,'.includes(found)) throw noJson()
+    if (found !== undefined && !'"{}[]:,'.includes(found)) onOddity()
     if (found === '"') {
       isString = true
       if (isName) name = ''
     } else if (found === ':') {
-      if (isName && depth === 1) requirePlainMember(name)
+      if (isName && depth === 1) requireMember()
       isName = false
       name = undefined
     } else if (found !== undefined) {
@@ -58,7 +71,8 @@ export function watchMembers(): Watch {
 
   return {
     push(chunk) {
-      if (chunk.includes(0)) throw new AAuthError('media_type_unsupported', 'Send JSON in UTF-8.')
+      if (chunk.includes(0) && onOddity === refuseOddity)
+        throw new AAuthError('media_type_unsupported', 'Send JSON in UTF-8.')
       const text = Buffer.from(chunk).toString('latin1')
       for (let at = 0; at < text.length; ) at = isString ? readString(text, at) : readStructure(text, at)
     },
@@ -69,22 +83,76 @@ export function watchMembers(): Watch {
 /** What has a meaning outside of strings, or none, as what lenient parsers take for a comment or a quote. */
 const structure = /["{}[\]:,!#$%&'()*/;<=>?@\\^_`|~]/g
 
-const noJson = () =>
-  new AAuthError('request_malformed', 'This is no JSON: no comments, and names and texts in double quotes.')
-
 /** Where one of some characters is next; the end of the text where there is none. */
 function next(characters: RegExp, text: string, from: number): number {
   characters.lastIndex = from
   return characters.exec(text)?.index ?? text.length
 }
 
-function requirePlainMember(raw: string | undefined): void {
-  if (raw === undefined) throw noJson()
-  const name = raw
+function requirePlainMember(raw: string): void {
+  if (raw.length > longestName || namesAnother(raw))
+    throw new AAuthError('request_malformed', `The member ${unescaped(raw).slice(0, 32)} is not taken here.`)
+}
+
+function namesAnother(raw: string): boolean {
+  return namesAnotherRequest(unescaped(raw))
+}
+
+function unescaped(raw: string): string {
+  return raw
     .replaceAll(/\\(?:u([0-9a-f]{4})|x([0-9a-f]{2}))/gi, (_, unit?: string, byte?: string) =>
       String.fromCharCode(Number.parseInt(unit ?? (byte as string), 16)),
     )
     .replaceAll('\\', '')
-  if (raw.length > longestName || namesAnotherRequest(name))
-    throw new AAuthError('request_malformed', `The member ${name.slice(0, 32)} is not taken here.`)
+}
+
+const marks: ReadonlySet<string> = new Set('{}[],:')
+
+/** Longest text between two marks of JSON that is looked at if the JSON is odd. */
+const longestText = 4096
+
+/**
+ * The members of a body that only some frameworks read as JSON: only a member that names another request is refused. If the JSON is odd,
+ * such as one with comments, every name counts, at any depth.
+ */
+export function watchPossibleMembers(): Watch {
+  /** Whether an object comes, perhaps after a comment; undefined until something else than blanks came. */
+  let mayBeObject: boolean | undefined
+  let isOdd = false
+  let isNamed = false
+  /** What was read since the last mark of JSON. */
+  let text = ''
+  const members = watchMembers(() => {
+    isOdd = true
+  })
+
+  function readNames(part: string): void {
+    const whole = text + part
+    let start = 0
+    for (let at = text.length; at < whole.length; at++) {
+      const mark = whole[at] as string
+      if (!marks.has(mark)) continue
+      // No name of this kind is shorter than `_method`.
+      if (mark === ':' && at - start > 6)
+        isNamed ||= whole
+          .slice(start, at)
+          .split(/["'*/#\n]+/)
+          .some(namesAnother)
+      start = at + 1
+    }
+    text = whole.slice(Math.max(start, whole.length - longestText))
+  }
+
+  return {
+    push(chunk) {
+      const part = Buffer.from(chunk).toString('latin1')
+      const first = /[^\s\u00ef\u00bb\u00bf]/.exec(part)?.[0]
+      if (first !== undefined) mayBeObject ??= '{/#'.includes(first)
+      if (mayBeObject !== true) return
+      members.push(chunk)
+      readNames(part)
+      if (isOdd && isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
+    },
+    end: () => undefined,
+  }
 }

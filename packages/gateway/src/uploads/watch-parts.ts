@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign/resource'
-import { requirePlainParameter } from '../routes/require-plain-fields.js'
+import { longestValue, type ValueWatch } from './form-paths.js'
+import { requirePlainField } from './require-plain-field.js'
 import type { Watch } from './watch.js'
 
 /** Longest head of a part. */
@@ -27,13 +28,15 @@ export function requireBoundary(type: string): string {
 }
 
 /** The heads of the parts of a multipart body, as the one reads them who takes most for a head. */
-export function watchParts(boundary: string): Watch {
+export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
   const delimiter = `--${boundary}`
   /** What was not looked at yet. */
   let text = ''
   let isHead = false
   /** Where the end of a head was looked for in vain. */
   let looked = 0
+  /** The start of the content of a part. */
+  let value = ''
 
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
@@ -49,9 +52,19 @@ export function watchParts(boundary: string): Watch {
 
   function readContent(): boolean {
     const at = text.indexOf(delimiter)
+    const end = at === -1 ? Math.max(0, text.length - delimiter.length + 1) : at
+    if (onValue && value.length < longestValue) value += text.slice(0, Math.min(end, longestValue))
+    if (at !== -1) endValue()
     text = at === -1 ? text.slice(1 - delimiter.length) : text.slice(at + delimiter.length)
     isHead = at !== -1
     return isHead
+  }
+
+  function endValue(): void {
+    const bytes = Buffer.from(value.trimEnd(), 'latin1')
+    value = ''
+    if (/^\s*[%/\\]/.test(bytes.toString('latin1')))
+      onValue?.(encodeURIComponent(bytes.toString()).replaceAll('%25', '%'))
   }
 
   return {
@@ -61,6 +74,10 @@ export function watchParts(boundary: string): Watch {
     },
     end() {
       if (isHead) requirePlainPart(text)
+      else if (onValue) {
+        value += text
+        endValue()
+      }
     },
   }
 }
@@ -80,7 +97,7 @@ function requirePlainPart(head: string): void {
     if (encoding !== undefined || whole.includes('=?'))
       throw new AAuthError('request_malformed', 'Send the names of fields in UTF-8, without an encoding of their own.')
     const [one, other] = [quoted.replaceAll('\\', ''), whole.replaceAll(/["'\\]/g, '').trimEnd()]
-    requirePlainParameter(one)
-    if (one !== other) requirePlainParameter(other)
+    requirePlainField(one)
+    if (one !== other) requirePlainField(other)
   }
 }
