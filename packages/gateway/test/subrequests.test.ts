@@ -211,6 +211,22 @@ describe('GET /verify', () => {
     expect(statusOf(await exchange(port, message(about(['GET /jwks-x HTTP/1.1', 'Host: x']))))).toBe(200)
   })
 
+  // G39, G48
+  it('judges paths and queries as the gateway in the path does', async () => {
+    const routes: Route[] = [
+      { method: 'GET', path: '/projects/{id}', require: 'none', encoded: ['%2F'] },
+      { method: 'GET', path: '/admin/*', require: 'identity' },
+    ]
+    const port = await openVerify('nginx', { routes, upstream: { matches: 'raw' }, frontController: true })
+    const verify = async (target: string) =>
+      realStatus(await exchange(port, message(about([`GET ${target} HTTP/1.1`, 'Host: x']))))
+    for (const target of ['/projects/7?r=admin/x', '/projects/7;x', '/Projects/7/../x', '/projects/a%2F..%2Fb'])
+      expect([target, await verify(target)]).toEqual([target, 400])
+    const passed = await exchange(port, message(about(['GET /projects/a%2Fb HTTP/1.1', 'Host: x'])))
+    expect(statusOf(passed)).toBe(200)
+    await expect(openVerify('nginx', { routes })).rejects.toThrow(/encoded needs upstream\.matches: 'raw'/)
+  })
+
   // G10
   it('is 404 for a peer that is no proxy of ours, and so is every other path', async () => {
     const port = await openVerify('nginx', { trustProxy: ['10.0.0.1'] })

@@ -1,4 +1,5 @@
 import { type Level, type Route, routeProblems } from '../routes/route.js'
+import { routeCollisions } from '../routes/route-collisions.js'
 import { joinedRoutes } from './joined-routes.js'
 import { coveredAmong, type LeftOut } from './left-out.js'
 import { isObject, membersOf, resolved, resolvedItem } from './references.js'
@@ -49,7 +50,10 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const told = open.map(
     ({ method, path }) => `${method} ${path} needs nothing, as the description says: everybody may ask for it.`,
   )
-  return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told] }
+  const collisions = routeCollisions(routes.entries()).map(
+    ({ at, problem }) => `The gateway does not start with this table yet: routes[${at}] ${problem}.`,
+  )
+  return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told, ...collisions] }
 }
 
 /** What was made of a description so far. */

@@ -23,7 +23,7 @@ export function createClosedPaths(paths: readonly ClosedPath[]): IsClosed {
   return ({ decoded, encoded, hasParameters = false }) =>
     interpretations({ decoded, encoded, hasParameters }).some(({ names }) => {
       const whole = names.map((name) => foldName(name))
-      const folded = foldNames(names, kept)
+      const folded = foldNames(whole, kept)
       return rows.some((row) => isClosedBy(row, folded) || isClosedBy(row, whole))
     })
 }

@@ -44,6 +44,7 @@ function decodeLayer(text: string): string {
  * blank, blanks and dots at the ends, and the streams of NTFS (`::$DATA`).
  */
 export function foldName(decoded: string, keepsCase = false): string {
+  if (/^[a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/.test(decoded)) return decoded
   let name = decoded
   if (/[^\0-\x7f]/.test(name)) {
     name = name.replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')

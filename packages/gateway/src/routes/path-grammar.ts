@@ -18,7 +18,6 @@ export interface ParsedPath {
 }
 
 const maxSegments = 256
-const maxScripts = 4
 
 /** RFC 3986 §3.3, without `;`: see {@link requirePath}. */
 const plainPath = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/
@@ -45,20 +44,20 @@ export function requirePath(rawTarget: string): ParsedPath {
 export function parsePath(path: string): ParsedPath | string {
   if (!plainPath.test(path)) return 'a character that must be encoded, or a % without two hexadecimal digits'
   const segments = path.slice(1).split('/')
-  if (segments.length > maxSegments) return `more than ${maxSegments} segments`
+  const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
+  const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
+  const excess = excessOf(names)
+  if (excess !== undefined) return excess
   const last = segments.length - 1
   const parameters = path.indexOf(';')
   if (parameters !== -1 && parameters < path.lastIndexOf('/')) return '; before its last segment'
   const needless = unreserved.exec(path)?.[0]
   if (needless !== undefined) return `${needless}, which needs no encoding`
-  const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
   let encoded: ParsedPath['encoded']
-  let scripts = 0
   for (const [at, segment] of segments.entries()) {
     if (segment === '' && at === last) continue
     if (/^\w[\w-]*$/.test(segment)) continue
     const name = decoded[at] as string
-    if (isScript(name)) scripts++
     const problem = segmentProblem(segment, name)
     if (problem !== undefined) return problem
     const octets = encodedOctets(segment, name)
@@ -66,8 +65,13 @@ export function parsePath(path: string): ParsedPath | string {
     if (encoded) return 'encoded delimiters in two segments'
     encoded = { at, octets }
   }
-  if (scripts > maxScripts) return `more than ${maxScripts} names of scripts`
   return { segments, decoded, encoded, hasParameters: parameters !== -1 }
+}
+
+/** What of the names of a path is more than is interpreted: each script adds three interpretations. */
+export function excessOf(names: readonly string[]): string | undefined {
+  if (names.length > maxSegments) return `more than ${maxSegments} segments`
+  return names.filter(isScript).length > 2 ? 'more than two names of scripts' : undefined
 }
 
 /** `/` and `#` of a segment, also in further layers of encoding, and `%` itself. */

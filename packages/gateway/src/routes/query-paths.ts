@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { decodeSegment } from './fold.js'
+import { excessOf } from './path-grammar.js'
 import { parameterName } from './require-plain-fields.js'
 
 /** A key or value of a query that a front controller may take for the path (G48). */
@@ -21,19 +22,24 @@ const slashed = /(?<=^|[&;=])(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*
  * The paths in the query of a raw target: keys and values that begin with a slash, those of `rest_route`, and for a front controller
  * all others.
  *
- * @throws AAuthError `target_ambiguous` for more than 100 of them
+ * @throws AAuthError `target_ambiguous` for more than 100 of them, or more names in them than a path may have
  */
 export function pathsInQuery(rawTarget: string, isFrontController: boolean): QueryPath[] {
   const mark = rawTarget.indexOf('?')
   if (mark === -1) return []
   const query = rawTarget.slice(mark + 1)
   const found = new Map<string, QueryPath>()
+  const all: string[] = []
   const add = (text: string, isRest: boolean) => {
     const key = `${isRest} ${text}`
     if (found.has(key)) return
-    found.set(key, { names: namesIn(text), isRest })
+    const names = namesIn(text)
+    found.set(key, { names, isRest })
+    all.push(...names)
     if (found.size > maxPaths)
       throw new AAuthError('target_ambiguous', `The query has more than ${maxPaths} keys or values that may be paths.`)
+    const excess = excessOf(all)
+    if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
   }
   for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
   if (/rest|%/i.test(query))

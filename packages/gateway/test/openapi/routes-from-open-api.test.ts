@@ -59,6 +59,15 @@ describe('routes from a description are never weaker than it says', () => {
     }
   })
 
+  // G46
+  it('and a table that servers could confuse is named with what to declare', async () => {
+    const described = await routesOf(`paths:\n  /users: ${closed}\n  /users.json: ${open}\n`)
+    expect(described.notes.join('\n')).toMatch(/does not start with this table yet: routes\[1\] .*endings: 'kept'/)
+    const path = described.routes.map((route) => ({ ...route, endings: 'kept' as const }))
+    expect(needed({ ...described, routes: path }, 'GET', '/users')).toBe('authorization admin')
+    expect(needed({ ...described, routes: path }, 'GET', '/users.json')).toBe('none')
+  })
+
   it('with merge keys', async () => {
     const described = await routesOf(
       'security: []\nx-s: &s { security: [{ o: [admin] }] }\npaths:\n  /a: { get: { <<: *s, summary: x } }\n  /b:\n    <<: { get: *s }\n',

@@ -1,5 +1,12 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route, type RouteTable } from 'countersign-gateway'
+import {
+  createClosedPaths,
+  createRouteTable,
+  type IsClosed,
+  judgeRequest,
+  type Route,
+  type RouteTable,
+} from 'countersign-gateway'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 
@@ -21,14 +28,22 @@ interface Asked {
   otherwise?: 'refuse' | 'pass'
   of?: Route[]
   table?: RouteTable
+  isClosed?: IsClosed
 }
 
 function judge(
   rawTarget: string,
-  { method = 'GET', headers = [], otherwise = 'refuse', of = routes, table = createRouteTable(of) }: Asked = {},
+  {
+    method = 'GET',
+    headers = [],
+    otherwise = 'refuse',
+    of = routes,
+    table = createRouteTable(of),
+    isClosed,
+  }: Asked = {},
 ) {
   const rawHeaders = [['Host', 'api.example'], ...headers].flat()
-  return judgeRequest({ method, rawTarget, rawHeaders }, { table, otherwise })
+  return judgeRequest({ method, rawTarget, rawHeaders }, { table, isClosed, otherwise })
 }
 
 function refusalOf(rawTarget: string, asked?: Asked): string {
@@ -221,7 +236,7 @@ describe('a path that matches a stricter route only after folding is refused', (
     expect(refusalOf('/users/index.html', { of: table })).toBe('target_ambiguous')
   })
 
-  it('and every code point is folded like its other forms', () => {
+  it('and every code point is folded like its other forms', { timeout: 60_000 }, () => {
     const encoded = (text: string) => encodeURIComponent(`x${text}y`)
     const wide: Route = { method: 'GET', path: '/*', require: 'none' }
     const forms = [
@@ -239,8 +254,8 @@ describe('a path that matches a stricter route only after folding is refused', (
       for (const other of others) if (other !== letter) pairs.push([letter, other])
     }
     const missed: string[] = []
-    for (let at = 0; at < pairs.length; at += 100) {
-      const some = pairs.slice(at, at + 100)
+    for (let at = 0; at < pairs.length; at += 25) {
+      const some = pairs.slice(at, at + 25)
       const paths = new Set(some.map(([, other]) => `/${encoded(other)}`))
       const strict = [...paths].map((path): Route => ({ method: 'GET', path, ...write }))
       const table = createRouteTable([wide, ...strict])
@@ -338,7 +353,7 @@ describe('a path with more than one interpretation is refused', () => {
     '/x%E2%88%95y',
     '/%E2%80%A5/y',
     `/${'a/'.repeat(256)}`,
-    '/a.php/b.php/c.php/d.php/e.php/f',
+    '/a.php/b.php/c.php/d',
   ])('%s', (target) => {
     expect(refusalOf(target)).toBe('target_ambiguous')
     expect(refusalOf(target, { otherwise: 'pass' })).toBe('target_ambiguous')
@@ -613,15 +628,22 @@ function literals(names: readonly string[]): string {
 describe('a long path is judged in at most a millisecond (GW-12)', () => {
   const of: Route[] = [...routes, ...['PUT', 'PATCH', 'POST'].map((method) => ({ method, path: '/b/{id}', ...read }))]
 
-  const table = createRouteTable(of)
+  const kept: Route[] = [
+    { method: 'GET', path: '/p/{id}', ...read, encoded: ['%2F'], endings: 'kept' },
+    { method: 'GET', path: '/q/{id}', ...write, case: 'kept' },
+  ]
+  const table = createRouteTable([...of, ...kept])
+  const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
 
-  function quickest(target: string): number {
-    const times = Array.from({ length: 5 }, () => {
-      const start = performance.now()
-      refusalOf(target, { table })
-      return performance.now() - start
+  /** Milliseconds of CPU, the least of several batches. */
+  function costOf(target: string): number {
+    const costs = Array.from({ length: 10 }, () => {
+      const before = process.cpuUsage()
+      for (let times = 0; times < 10; times++) refusalOf(target, { table, isClosed })
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / 10_000
     })
-    return Math.min(...times)
+    return Math.min(...costs)
   }
 
   it.each([
@@ -639,8 +661,20 @@ describe('a long path is judged in at most a millisecond (GW-12)', () => {
     ['%CC%81', 1300],
     ['(', 8100],
     ['+', 8100],
+    ['index/', 120],
+    ['/index', 250],
+    ['/a.php', 250],
+    ['%2Fa.php', 1000],
+    ['%2Findex', 1000],
+    ['%2F', 2600],
+    ['/a.php/b.php', 1],
+    [`/a.php/b.php${'/a.b'.repeat(240)}`, 1],
+    [`?a=${'/index'.repeat(1300)}`, 1],
+    [`?${'a=/b.php&'.repeat(900)}`, 1],
+    [`?${Array.from({ length: 99 }, (_, at) => `a=/${at}/b`).join('&')}`, 1],
+    [`?a=${'/a.b'.repeat(250)}/c.php/d.php/e`, 1],
   ])('of %s', (part, times) => {
     const target = `/b/x${part.repeat(times)}x`
-    expect(quickest(target)).toBeLessThan(1)
+    expect(costOf(target)).toBeLessThan(1)
   })
 })
