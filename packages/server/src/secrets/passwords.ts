@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
 import type { Tell } from 'countersign/wire'
@@ -12,6 +13,15 @@ const limits = { running: 2, waiting: { capacity: 64, most: 256 } }
 /** An encoded argon2id hash. */
 export function hashPassword(password: string): Promise<string> {
   return hash(password, parameters)
+}
+
+/** A hash with the same parameters that no known password has: comparing with it takes as long, the first time too. */
+const hashOfNoPassword = encodedHash(randomBytes(16), randomBytes(32))
+
+function encodedHash(salt: Buffer, hashed: Buffer): string {
+  const { memoryCost, timeCost, parallelism } = parameters
+  const [encodedSalt, encoded] = [salt, hashed].map((bytes) => bytes.toString('base64').replace(/=+$/, ''))
+  return `$argon2id$v=19$m=${memoryCost},t=${timeCost},p=${parallelism}$${encodedSalt}$${encoded}`
 }
 
 /**
@@ -37,8 +47,6 @@ export interface Passwords {
 export function createPasswords(tell?: Tell): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
-  let dummy: Promise<string> | undefined
-
   async function takeTurn(share: readonly string[]): Promise<void> {
     if (running < limits.running) {
       running++
@@ -77,8 +85,7 @@ export function createPasswords(tell?: Tell): Passwords {
     hash: (password, share) => inTurn(share, () => hashPassword(password)),
     verify: (passwordHash, password, share) =>
       inTurn(share, async () => {
-        dummy ??= hashPassword('no account has this password')
-        const matches = await verify(passwordHash ?? (await dummy), password)
+        const matches = await verify(passwordHash ?? hashOfNoPassword, password)
         return matches && passwordHash !== undefined
       }),
   }

@@ -160,7 +160,7 @@ describe('C16: wrong passwords for one account', () => {
   })
 })
 
-describe('one password tried on many accounts', () => {
+describe('V05: one password tried on many accounts', () => {
   const guess = (stage: Stage, address: string, at: number) => signIn(stage, address, { username: `user-${at}` })
 
   it('is refused from the 30th account on from one address', async () => {

@@ -108,7 +108,7 @@ describe('renderSignIn', () => {
 
   it.each([
     ['wrong_password', 'That username and password don’t work here.'],
-    ['throttled', 'Too many attempts. Wait a few minutes, then try again.'],
+    ['throttled', 'Too many attempts. Try again later, or use a browser in which you signed in before.'],
   ] as const)('says %s in text, tied to the fields, and keeps the user name', (problem, text) => {
     const html = renderSignIn(signInModel({ username: 'alice', problem }))
     expect(html).toContain('<title>Error: Sign in – Home Accounts</title>')

@@ -48,7 +48,8 @@ export const en = {
     phrase`Only ${server} sees your password, never ${agent}.`,
   signInProblems: {
     wrong_password: 'That username and password don’t work here. Check them and try again.',
-    throttled: 'Too many attempts. Wait a few minutes, then try again.',
+    throttled:
+      'Too many attempts. Try again later, or use a browser in which you signed in before. If it’s urgent, ask your administrator to unlock your account.',
     provider_failed: 'That sign-in didn’t work. Try again, or sign in another way.',
     provider_denied: 'That sign-in was cancelled. Nothing changed.',
     provider_expired: 'That sign-in took too long. Try again.',
