@@ -10,7 +10,7 @@ export interface ListenWithAdminOptions {
   /** The settings to name where that port cannot be opened. */
   settings: ListenerSettings
   /** Where operators look; undefined: nowhere. */
-  admin: { host: string; port: number } | undefined
+  admin: { host: string; port: number; hosts?: readonly string[] | undefined } | undefined
   /** Connections that the admin port takes. */
   connections: number
   readinessProblem: () => Promise<string | undefined>
@@ -34,7 +34,9 @@ export async function listenWithAdmin(
     readinessProblem,
     metrics: async () => ({ text: await registry.metrics(), type: registry.contentType }),
   }
-  const operators = createStoppableServer(createServer(httpTimes, createAdminListener(view)))
+  const operators = createStoppableServer(
+    createServer(httpTimes, createAdminListener(view, admin ? [admin.host, ...(admin.hosts ?? [])] : [])),
+  )
   operators.server.maxConnections = connections
   await openListener(open.server, listen, settings)
   try {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { get } from 'node:http'
 import { expect, it, onTestFinished } from 'vitest'
+import { statusForHost } from '../../../../test/status-for-host.js'
 import { type Running, startCommand } from '../run-command.js'
 import { runInProcess, startProgram } from '../run-program.js'
 import { configure } from './configuration.js'
@@ -29,6 +30,8 @@ it('writes a log of its requests, and tells Prometheus of them on a port of its 
   }
   expect(await look('/healthz')).toBe('200 alive\n')
   expect(await look('/readyz')).toBe('200 ready\n')
+  expect(await statusForHost(adminPort, '/metrics', `localhost:${adminPort}`)).toBe(200)
+  expect(await statusForHost(adminPort, '/metrics', `rebound.example:${adminPort}`)).toBe(421)
   const metrics = await look('/metrics')
   expect(metrics).toContain('countersign_requests_total{role="gateway",route="GET /open/*",outcome="ok"} 1\n')
   expect(metrics).toContain('countersign_requests_total{role="gateway",route="other",outcome="not_found"} 2\n')

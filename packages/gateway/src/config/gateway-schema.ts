@@ -101,7 +101,13 @@ export const gatewayShape = {
   verifyOnly: z.boolean().default(false),
   proxy: z.enum(['nginx', 'caddy'] satisfies ProxyName[]).default('nginx'),
   listen: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535).default(8080) }).prefault({}),
-  admin: z.strictObject({ host: text(253).default('127.0.0.1'), port: whole(65_535) }).optional(),
+  admin: z
+    .strictObject({
+      host: text(253).default('127.0.0.1'),
+      port: whole(65_535),
+      hosts: z.array(text(253)).max(100).optional(),
+    })
+    .optional(),
   scopes: z.record(text(256), text(1024)).optional(),
   routes: z.array(route).default([]),
   mcp: mcp.default([]),

@@ -25,6 +25,11 @@ export interface AdminSettings {
   host?: string | undefined
   /** Serves `/healthz`, `/readyz` and `/metrics`. @default no admin port */
   port: number
+  /**
+   * Host names in `Host` that the admin port answers besides `localhost` and its own address, without a port; others get 421.
+   * @default none
+   */
+  hosts?: readonly string[] | undefined
 }
 
 /** How the keys in the database change. */
@@ -93,7 +98,13 @@ export const configurationShape = {
   listen: z
     .strictObject({ host: text(253).default('127.0.0.1'), port: port.default(8080) } satisfies ShapeOf<ListenSettings>)
     .prefault({}),
-  admin: z.strictObject({ host: text(253).default('127.0.0.1'), port } satisfies ShapeOf<AdminSettings>).optional(),
+  admin: z
+    .strictObject({
+      host: text(253).default('127.0.0.1'),
+      port,
+      hosts: z.array(text(253)).max(100).readonly().optional(),
+    } satisfies ShapeOf<AdminSettings>)
+    .optional(),
   database: text(4096).superRefine((value, context) => {
     const message = databaseProblem(value)
     if (message !== undefined) context.addIssue({ code: 'custom', message })

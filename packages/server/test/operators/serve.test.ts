@@ -7,6 +7,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { decodeToken, january, signRequest } from 'countersign/wire'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { statusForHost } from '../../../../test/status-for-host.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { startParties } from './loopback-parties.js'
 import { createOperatorStage } from './operator-stage.js'
@@ -170,6 +171,19 @@ describe('countersign serve', () => {
       expect((await fetch(stage.issuer + path)).status).toBe(404)
     }
     expect((await fetch(`http://127.0.0.1:${port}/jwks.json`)).status).toBe(404)
+  })
+
+  it('answers at the admin port for its own hosts only, so that no web page can read it (O08)', async () => {
+    const port = await freePort()
+    const stage = await createOperatorStage({ admin: { port, hosts: ['metrics.internal'] } })
+    await stage.serve()
+    const own = ['127.0.0.1', `127.0.0.1:${port}`, `localhost:${port}`, 'LOCALHOST', '[::1]:1', 'Metrics.Internal:9080']
+    const others = ['rebound.example', `rebound.example:${port}`, 'localhost.rebound.example', '127.0.0.2', '[::2]', '']
+    for (const path of ['/healthz', '/readyz', '/metrics']) {
+      for (const host of own) expect([host, await statusForHost(port, path, host)]).toEqual([host, 200])
+      for (const host of others) expect([host, await statusForHost(port, path, host)]).toEqual([host, 421])
+      expect(await statusForHost(port, path, 'localhost', 'rebound.example')).not.toBe(200)
+    }
   })
 
   it('names the request in the log as the page does, without the token in its URL or path', async () => {
