@@ -52,6 +52,25 @@ it.each([
   for (const other of others) expect(later).not.toContain(`${other} (not asked for)`)
 })
 
+it('reads of the scopes that a resource offers what is a scope, 150 of them and 4,000 characters at most', async () => {
+  const stage = await openMapStage()
+  onTestFinished(() => stage.close())
+  const offered = async (scopes: string[]) => {
+    stage.resource.document.supported_scopes = scopes
+    stage.resource.document.scope_descriptions = {}
+    const { page } = await view(stage, await openRequest(stage, undefined, { scope: 'data.read' }))
+    return words(page)
+  }
+  const long = `mail.${'x'.repeat(124)}`
+  const read = await offered([long, 'two words', 'mail.delete'])
+  expect(read).toContain('mail.delete (not asked for)')
+  expect(read).not.toContain('two words')
+  expect(read).not.toContain('xxx')
+  stage.clock.now += 3600
+  const tooMany = Array.from({ length: 150 }, () => 'data.read')
+  expect(await offered([...tooMany, 'mail.delete'])).not.toContain('mail.delete')
+})
+
 it('says in words of its own what an agent learns about the person, whatever the resource calls it', async () => {
   const stage = await openMapStage()
   onTestFinished(() => stage.close())

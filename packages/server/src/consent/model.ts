@@ -1,3 +1,4 @@
+import { parseScope } from 'countersign/wire'
 import { cleanName, cleanText, lookAlikeHost } from '../letters/plain-text.js'
 import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
@@ -36,8 +37,8 @@ export type ConsentChoices = Pick<
 const maxName = 60
 const maxDescription = 200
 const maxNotAsked = 50
-/** How many of a resource's permissions are read. */
-const maxOffered = 500
+/** How much a page reads of the scopes that a resource offers. */
+const maxOffered = { scopes: 150, characters: 4000 }
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
@@ -116,8 +117,17 @@ function permissionLists(
       ...learnt(permission, user, asked),
     })),
     kept: kept.length === 0 ? undefined : describe(kept),
-    notAsked: describe(supportedScopes.slice(0, maxOffered).filter(isOutOfReach).slice(0, maxNotAsked)),
+    notAsked: describe(firstScopes(supportedScopes).filter(isOutOfReach).slice(0, maxNotAsked)),
   }
+}
+
+/** The scopes among the names that a resource offers, as far as the page reads them. */
+function firstScopes(names: readonly string[]): string[] {
+  let room = maxOffered.characters
+  return names.slice(0, maxOffered.scopes).filter((name) => {
+    room -= name.length
+    return room >= 0 && parseScope(name)?.[0] === name
+  })
 }
 
 /** What the agent learns about the person by a permission: nothing without `openid`, as the claims say. */

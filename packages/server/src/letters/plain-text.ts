@@ -2,6 +2,8 @@ const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u28
 const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
 const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
 const ELLIPSIS = '…'
+/** UTF-16 units of a text that are read: no line of a page is as long. */
+const longestRead = 4000
 
 /**
  * Makes a string of somebody else's fit to stand in a line of a page: one line of visible characters, in logical order.
@@ -15,6 +17,7 @@ const ELLIPSIS = '…'
  */
 export function cleanText(value: string, maxLength: number): string {
   const line = value
+    .slice(0, longestRead)
     .normalize('NFC')
     .replace(INVISIBLE, '')
     .replace(CONTROL, '')

@@ -45,20 +45,30 @@ interface PermissionReading {
 
 /** What was read by the patterns of a server: pages and decisions read the same names again and again. */
 const readings = new WeakMap<RiskPatterns, Map<string, PermissionReading>>()
-const remembered = { most: 500, longestName: 200 }
+const mostRemembered = 500
+
+/** Characters of a scope: a longer text is none. */
+const longestName = 128
 
 /** Judges a permission by its name, see {@link riskOf}. */
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   const known = readings.get(patterns) ?? new Map<string, PermissionReading>()
   readings.set(patterns, known)
   const reading = known.get(permission) ?? readName(permission, patterns)
-  if (known.size >= remembered.most) known.clear()
-  if (permission.length <= remembered.longestName) known.set(permission, reading)
+  if (known.size >= mostRemembered) known.clear()
+  if (permission.length <= longestName) known.set(permission, reading)
   return reading
 }
 
+/** Words of a name that are read; a name with more could do anything. */
+const mostWords = 24
+
+const unreadable: PermissionReading = { risk: 'control', isKnown: true, isBroad: true, things: [] }
+
 function readName(permission: string, patterns: RiskPatterns): PermissionReading {
+  if (permission.length > longestName) return unreadable
   const sequence = sequenceOf(permission)
+  if (sequence.length > mostWords) return unreadable
   const words = wordsOf(permission, sequence, patterns)
   const risks = new Set(words.flatMap((word) => wordRisk(word, patterns) ?? []))
   for (const phrase of phrasesOf(sequence)) {
@@ -133,6 +143,9 @@ function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
 const builtInRisk = matcherOf(defaultRisks)
 const graveRisk = matcherOf(graveThings)
 
+/** Words whose risk is remembered: most names consist of the same ones. */
+const mostJudged = 2000
+
 /** What fixed patterns say of a word. Each risk is one expression, since there are hundreds of words. */
 function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]): (word: string) => R | undefined {
   const risks = [...new Set(patterns.map(([, risk]) => risk))].toSorted(byDanger)
@@ -140,7 +153,14 @@ function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]):
     const words = patterns.flatMap(([pattern, each]) => (each === risk ? [pattern.replaceAll('*', '.*')] : []))
     return { risk, fits: new RegExp(`^(?:${words.join('|')})$`, 's') }
   })
-  return (word) => expressions.find(({ fits }) => fits.test(word))?.risk
+  const judged = new Map<string, R | undefined>()
+  return (word) => {
+    if (judged.has(word)) return judged.get(word)
+    const risk = expressions.find(({ fits }) => fits.test(word))?.risk
+    if (judged.size >= mostJudged) judged.clear()
+    judged.set(word, risk)
+    return risk
+  }
 }
 
 function fitting(word: string, patterns: RiskPatterns): Risk | undefined {

@@ -139,9 +139,21 @@ describe('riskOf', () => {
 
   it('takes no time for the longest names that there can be and many stars', () => {
     const started = performance.now()
-    for (const name of ['a'.repeat(5000), '%25'.repeat(1700), 'aB'.repeat(2500), 'a.'.repeat(2500)])
+    for (const name of ['a'.repeat(128), '%25'.repeat(42), 'aB'.repeat(64), 'a.'.repeat(64), 'rmdb'.repeat(32)])
       riskOf(name, [[`${'a*'.repeat(200)}b`, 'read']])
     expect(performance.now() - started).toBeLessThan(2000)
+  })
+
+  it.each([`calendar.${'r'.repeat(120)}`, 'read.'.repeat(25), 'a'.repeat(5000)])(
+    'does not read %s, which is longer than a scope or has more than 24 words: it could do anything',
+    (name) => {
+      expect(riskOf(name, [])).toBe('control')
+    },
+  )
+
+  it('reads a scope of 128 characters, and 24 words', () => {
+    expect(riskOf(`read.${'x'.repeat(123)}`, [])).toBe('read')
+    expect(riskOf('read.'.repeat(24), [])).toBe('read')
   })
 })
 
