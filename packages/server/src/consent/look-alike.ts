@@ -1,26 +1,40 @@
 import { shapesOf } from '../letters/shapes-of.js'
 
-/** Letters and signs that are taken for a small Latin letter where a name is known, though they look like it a little only. */
-const taken: Readonly<Record<string, string>> = {
-  a: '∂ⱥ@4',
-  b: 'ьƅßβ8',
-  c: 'ς',
-  e: 'ꞓєɛε€3',
-  k: 'ҡ',
-  l: 'iⲓ|',
-  m: 'ⲙ',
-  n: 'пπⲛ',
-  r: 'ɾ',
-  s: '5$',
-  t: '7†ⲧ',
-  u: 'цμⲩ',
-  w: 'ω',
-  x: 'χ×',
-  z: 'ⲍ',
+/**
+ * Letters, digits and symbols that are read as a small Latin letter within a name, though they only resemble it. What
+ * UTS 39 lists is in `shapesOf`; these are digits, symbols, and the letters of other scripts that decorative alphabets use.
+ */
+const resembling: Readonly<Record<string, string>> = {
+  a: '∂ⱥ@4ᗩ卂ɐ∀△▲☆★ค',
+  b: 'ьƅßβ8ᗷ乃฿₿๒',
+  c: 'ςᑕ匚⊂©ⵎ¢',
+  d: 'ᗪđ∆๔',
+  e: 'ꞓєɛε€3ᗴ乇ǝ∃∈ə',
+  f: 'ᖴ千ɟƒ',
+  g: '69ᘜɢƃ',
+  h: 'ᕼ卄ɥ',
+  j: 'ᒍﾌ',
+  k: 'ҡҜʞ',
+  l: 'iⲓ|ᒪㄥ丨∣❘ʅ',
+  m: 'ⲙᗰɯ爪๓',
+  n: 'пπⲛᑎ几∩ภ',
+  o: '⊙ʘ◯○●◎⌾◉⊚⊛⊕⊖⊗⊘⦿⦾⚪⚫⭕◌◍⬤⏺°∘•◦⚬☉ᦞㄖ๏□◻☐■⬭⬯ⵙⴲ',
+  oo: 'ꙮ',
+  p: 'ᑭ卩',
+  q: 'ᑫɊ',
+  r: 'ɾᖇ尺ɹ®',
+  s: '5$ᔕ丂§',
+  t: '7†ⲧㄒʇ✝⊤ⵜ',
+  u: 'цμⲩᑌㄩ⊍⋃ย',
+  v: 'ᐯ√∨',
+  w: 'ωᗯ山ฬ',
+  x: 'χ×᙭乂✕✖',
+  y: 'ㄚʎ¥',
+  z: 'ⲍ2ᘔ乙',
 }
 
 const letters: ReadonlyMap<string, string> = new Map(
-  Object.entries(taken).flatMap(([letter, others]) => Array.from(others, (other) => [other, letter] as const)),
+  Object.entries(resembling).flatMap(([letter, others]) => Array.from(others, (other) => [other, letter] as const)),
 )
 
 /** Arabic letters that differ by a sign only, or between the languages that use them. */

@@ -1,7 +1,9 @@
 import { domainToUnicode } from 'node:url'
 import type { NameCaution } from '../pages/models.js'
 import { type Brands, defaultBrands } from '../policy/default-brands.js'
+import { createFindBrand, foldName } from './brand-use.js'
 import { foldLookAlikes } from './look-alike.js'
+import { beginsIn, type ReadName, readName, standsIn } from './read-name.js'
 
 /** What names are compared with. */
 interface Known {
@@ -18,6 +20,18 @@ const ownWords = `
   verifiziert geverifieerd zweryfikowan dogrulandi gepruft bestatigt zertifiziert certificad certificat certifie oficial
   officiel offiziell ufficiale officieel oficjaln resmi approuve aprobado approvato geprueft проверен подтвержден
   официальн верифицирован`
+  .trim()
+  .split(/\s+/)
+  .map(foldLookAlikes)
+
+/** Words and phrases of whoever runs a service: only as a whole, since each is part of others. */
+const authorities = `
+  security securityteam securityalert securitycenter securitycentre securitycheck securitydepartment securitynotice
+  securityservice securityupdate accountsecurity accountrecovery accountservices accountsteam accountteam accountsupport
+  admin adminteam admins sysadmin systemadmin systemmessage systemnotification authserver authorizationserver
+  identityprovider signin signon singlesignon login logon passwordreset resetpassword changepassword helpdesk itdepartment
+  itsupport itteam supportteam supportdesk trustandsafety trustsafety fraudprevention frauddepartment billingdepartment
+  compliancedepartment moderator moderators noreply`
   .trim()
   .split(/\s+/)
   .map(foldLookAlikes)
@@ -59,22 +73,23 @@ const mostJudged = 500
 /** Judges what about a name that nobody checked could make a person believe something that is not so; the gravest. */
 export function createJudgeName({ issuer, serverName, brands }: Known): JudgeName {
   const known = Object.entries({ ...defaultBrands, ...brands }).map(
-    ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: joined(wordsOf(brand)) }),
+    ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
   )
-  const server = [serverName, new URL(issuer).hostname].map((own) => joined(wordsOf(own)))
-  const longEnough = server.filter((own) => own.length >= 6)
+  const findBrands = createFindBrand(known)
+  const longEnough = [serverName, new URL(issuer).hostname].map(foldName).filter((own) => own.length >= 6)
   const judged = new Map<string, NameCaution | undefined>()
 
   function judgeName(name: string, agent: string): NameCaution | undefined {
     const host = new URL(agent).hostname
-    const words = wordsOf(name)
-    const spans = spansOf(words)
-    const brand = brandIn([...spans, ...spansOf(wordsOf(domainToUnicode(host)))], host, known)
+    const read = readName(name)
+    const texts = [read, readName(domainToUnicode(host))]
+    if (/[*#%]/.test(name)) texts.push(readName(name.replace(/[*#%]/g, '★')))
+    const used = texts.flatMap(findBrands)
+    const brand = used.find(({ hosts }) => !hosts.some((each) => each === '*' || isAtOrBelow(host, each)))?.brand
     if (brand !== undefined) return { what: 'brand', brand }
     const address = otherAddressIn(name, host)
     if (address !== undefined) return { what: 'address', address }
-    const all = joined(words)
-    const isOwn = ownSigns.test(name) || saysOwn(spans, all) || longEnough.some((own) => all.includes(own))
+    const isOwn = ownSigns.test(name) || saysOwn(read) || longEnough.some((own) => read.letters.includes(own))
     return isOwn ? { what: 'imitation' } : undefined
   }
 
@@ -95,40 +110,6 @@ interface KnownBrand {
   folded: string
 }
 
-/** A brand that the texts of a name or a host use and that does not belong to the host. */
-function brandIn(texts: readonly string[], host: string, known: readonly KnownBrand[]): string | undefined {
-  return known.find(
-    ({ hosts, folded }) => !hosts.some((each) => each === '*' || isAtOrBelow(host, each)) && isUsed(folded, texts),
-  )?.brand
-}
-
-/** A long name is found within other letters too; a short one would be found in many words. */
-function isUsed(folded: string, texts: readonly string[]): boolean {
-  return texts.some(
-    (text) => text === folded || (folded.length >= 6 ? text.includes(folded) : isWithAddition(text, folded)),
-  )
-}
-
-/** What stands before or after a short name that is written together with it, as in `slackapp`. */
-const additions = `
-  account accounts admin agent ai api app apps auth bot business care center chat client cloud com connect desk dev drive
-  get go group help helper helpdesk hq id inc integration io live login mail my net official online pay payment payments
-  platform plus portal pro safe secure security service services signin sso store support sync team tech the us verify
-  web workspace`
-  .trim()
-  .split(/\s+/)
-  .map(foldLookAlikes)
-
-const oneOrTwoAdditions: ReadonlySet<string> = new Set([
-  ...additions,
-  ...additions.flatMap((one) => additions.map((two) => one + two)),
-])
-
-function isWithAddition(text: string, brand: string): boolean {
-  const around = text.split(brand)
-  return around.length === 2 && around.every((each) => /^\d*$/.test(each) || oneOrTwoAdditions.has(each))
-}
-
 /** Something in the name that reads as an address of somebody else. */
 function otherAddressIn(name: string, host: string): string | undefined {
   const addresses =
@@ -145,36 +126,14 @@ function otherAddressIn(name: string, host: string): string | undefined {
 /** Names of programs that end like an address, such as Node.js. */
 const files = /\.(?:js|ts|jsx|tsx|mjs|exe|html?)$/
 
-function saysOwn(spans: readonly string[], all: string): boolean {
+function saysOwn(name: ReadName): boolean {
   return (
-    spans.some((span) => ownWords.some((word) => span === word || (word.length >= 6 && span.startsWith(word)))) ||
-    ownWordsAnywhere.some((word) => all.includes(word))
+    ownWords.some((word) => (word.length >= 6 ? beginsIn(name, word) : standsIn(name, word))) ||
+    authorities.some((phrase) => standsIn(name, phrase)) ||
+    ownWordsAnywhere.some((word) => name.letters.includes(word))
   )
 }
 
 function isAtOrBelow(host: string, other: string): boolean {
   return host === other || host.endsWith(`.${other}`)
-}
-
-/** A text's letters and digits, as they can be read. */
-function joined(words: readonly string[]): string {
-  return words.join('')
-}
-
-/** The words of a text, and what neighbours make together: letters may stand apart, and names be cut anywhere. */
-function spansOf(words: readonly string[]): string[] {
-  return words.flatMap((_, from) =>
-    words.slice(from).map((_word, length) => words.slice(from, from + length + 1).join('')),
-  )
-}
-
-function wordsOf(text: string): string[] {
-  const apart = text
-    .normalize('NFKC')
-    .replace(/(?<=\p{L})[!|](?=\p{L})/gu, 'l')
-    .replace(/(?<=\p{Ll})(?=\p{Lu})/gu, ' ')
-  return apart
-    .split(/[^\p{L}\p{N}\p{M}\p{So}@$€¢†×]+/u)
-    .map(foldLookAlikes)
-    .filter((word) => word !== '')
 }
