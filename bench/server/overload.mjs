@@ -3,17 +3,27 @@ import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promis
 import { parseArgs } from 'node:util'
 import { median } from '../median.mjs'
 import { startTested } from './child.mjs'
+import { runHostile } from './hostile.mjs'
 import { measureRound, repeat } from './measure.mjs'
 import { openDatabases } from './storages.mjs'
 import { createKeys } from './world.mjs'
 
 const usage = `usage: npm run -s bench:overload -- [--seconds N] [--folder PATH]
+       npm run -s bench:overload -- --hostile [--seconds N] [--rounds N] [--against PATH] [--nginx] [--only TEXT]
 
-What becomes of a server that is asked for three times what it can do: how much of
-its peak it still does, and how soon it refuses the rest.
+Without --hostile: measures a server that is sent three times what it can do, how much
+of its peak it still does, and how soon it refuses the rest.
 
---seconds N   seconds of three times the peak, for each operation (default 10)
---folder      on which disk the database is (default: the folder for temporary files)
+With --hostile: floods "countersign serve" in several shapes and measures how many
+requests of legitimate clients are served. The server runs on the first core, the clients
+on the second. Needs taskset and curl.
+
+--seconds N   seconds of three times the peak for each operation, or of each flood (default 10)
+--folder PATH the disk for the database (default: the folder for temporary files)
+--rounds N    how often each flood is repeated; the median is printed (default 3)
+--against PATH  another built checkout, measured in turn with this one
+--nginx       with nginx in front, on the second core
+--only TEXT   only the floods whose names contain the text
 `
 
 /** Clients at once, for the peak. */
@@ -32,15 +42,22 @@ try {
     options: {
       seconds: { type: 'string', default: '10' },
       folder: { type: 'string', default: tmpdir() },
+      hostile: { type: 'boolean', default: false },
+      rounds: { type: 'string', default: '3' },
+      against: { type: 'string' },
+      nginx: { type: 'boolean', default: false },
+      only: { type: 'string' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   }).values
-  if (!(Number(values.seconds) > 0)) throw new Error('--seconds takes a number above 0')
+  for (const name of ['seconds', 'rounds'])
+    if (!(Number(values[name]) > 0)) throw new Error(`--${name} takes a number above 0`)
 } catch (error) {
   process.stderr.write(`${error.message}\n\n${usage}`)
   process.exit(2)
 }
 if (values.help) process.stdout.write(usage)
+else if (values.hostile) await runHostile({ ...values, seconds: Number(values.seconds), rounds: Number(values.rounds) })
 else await run(Number(values.seconds), values.folder)
 
 async function run(seconds, parent) {
