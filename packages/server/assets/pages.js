@@ -4,7 +4,7 @@
 /** Milliseconds in which a click on Allow does not count (redressing, double clicks meant for another page). */
 const GUARD = 500
 
-const allow = /** @type {HTMLButtonElement | null} */ (document.querySelector('[name=consent][value=grant]'))
+const allow = /** @type {HTMLButtonElement | null} */ (document.querySelector('button[value=grant]'))
 if (allow) guardClicks(allow)
 
 for (const label of document.querySelectorAll('label:has([data-reveals])')) offerReveal(label)

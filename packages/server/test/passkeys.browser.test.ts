@@ -1,6 +1,6 @@
 import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type BrowserStage, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
+import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
 import { people } from './attacks/stage.js'
 import { hasChromium, launchChromium } from './chromium.js'
 
@@ -87,6 +87,22 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await usePasskey()
     expect(await stateOf(page)).toBe('consent-first-time')
     expect(await page.locator('header').textContent()).toContain('alice')
+  })
+
+  it('allows what deletes with it, in a session that is older than the request (C24)', async () => {
+    await addPasskey()
+    stage.clock.now += 86_401
+    await open('/account/sign-in?return_to=/account/yours')
+    if ((await stateOf(page)) === 'sign-in') await typeIn(page, people.alice)
+    stage.clock.now += 1
+    const { url } = await stage.ask({ scope: 'data.delete' })
+    await page.goto(url)
+    expect(await stateOf(page)).toBe('consent-first-time')
+    expect(await page.locator('input[type=password]').count()).toBe(0)
+    await page.waitForTimeout(guard)
+    await page.getByRole('button', { name: 'Allow', exact: true }).click()
+    await page.waitForURL(/\/callback\?.*code=/)
+    expect(await stage.storage.listGrants({ live: true })).toMatchObject([{ scope: 'data.delete' }])
   })
 
   it('adds the same authenticator once only', async () => {

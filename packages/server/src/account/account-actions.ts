@@ -82,9 +82,10 @@ const changePassword: AccountHandler = async (context, visit) => {
   })
   if (credentialRevision === undefined) throw signInChanged(visit)
   await context.storage.rememberDevice({ userId, browserHash })
+  const proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt }
   return secured(context, visit, {
     what: 'password_changed',
-    newCookies: await renewSession(context, visit, { credentialRevision }),
+    newCookies: await renewSession(context, visit, proof),
   })
 }
 

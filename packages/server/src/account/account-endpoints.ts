@@ -1,4 +1,5 @@
 import { readParameters } from 'countersign/wire'
+import { challengePurpose } from '../consent/challenge.js'
 import type { ServerContext } from '../context.js'
 import { htmlResponse, seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
@@ -33,9 +34,9 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   return action(context, { ...visit, session, path: accountPaths.agents })
 }
 
-/** `POST /account/passkeys/challenge`: what signing in with a passkey starts with, as JSON. */
+/** `POST /account/passkeys/challenge`: what a sign-in with a passkey starts with, or an Allow that needs one, as JSON. */
 export async function passkeyChallenge(context: ServerContext, visit: Visit): Promise<Response> {
-  return ceremony(await signInOptions(context, visit))
+  return ceremony(await signInOptions(context, visit, await challengePurpose(context, visit)))
 }
 
 /** `POST /account/passkeys/options`: what adding a passkey starts with, as JSON. */

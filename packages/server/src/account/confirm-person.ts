@@ -8,8 +8,9 @@ import { accountPaths } from '../pages/account-paths.js'
 import type { ReauthenticationPage } from '../pages/models.js'
 import { renderReauthentication } from '../pages/reauthentication-page.js'
 import { checkPassword } from '../sign-in/check-password.js'
+import { provingWays } from '../sign-in/offered-factors.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
-import { isFresh, type ProvedUser, renewSession, signInChanged } from '../sign-in/session.js'
+import { isFresh, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import { accountWay } from '../sign-in/way.js'
 import type { AccountHandler } from './account-handler.js'
@@ -34,9 +35,8 @@ export async function confirmPage(
   { returnTo, problem, retryAfter }: Shown,
 ): Promise<Response> {
   const { user } = visit.session
-  const password = await context.storage.findCredential(user.username)
-  const passkeys = context.passkeys ? await context.storage.listPasskeys(user.id) : []
-  if (!password && passkeys.length === 0)
+  const ways = await provingWays(context, user.id)
+  if (!ways.password && !ways.passkey)
     return signInPageAt(context, visit, { way: accountWay(returnTo), again: 'security' })
   const html = renderReauthentication(
     {
@@ -44,14 +44,14 @@ export async function confirmPage(
       form: { action: accountPaths.confirm, csrf: csrfOf(context, visit), returnTo },
       user: user.username,
       problem,
-      passkey: passkeys.length > 0 ? { options: '/account/passkeys/challenge' } : undefined,
+      passkey: ways.passkey ? { options: '/account/passkeys/challenge' } : undefined,
       cancelHref: accountPaths.agents,
     },
     visit.messages,
   )
   return htmlResponse(html, {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
-    connects: passkeys.length > 0,
+    connects: ways.passkey,
     cookies: visit.newCookies,
     retryAfter,
   })
@@ -62,20 +62,23 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
   const { form, session } = visit
   const { id, username } = session.user
   const returnTo = localPath(form.get('return_to'))
-  let proved: ProvedUser
+  const ways = await provingWays(context, id)
+  let proof: Proof
   if (form.get('action') === 'passkey') {
     const shown = await verifyPasskey(context, visit)
-    if (shown?.id !== id) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
-    proved = shown
+    if (shown?.user.id !== id || !ways.passkey)
+      return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+    proof = { user: shown.user, factorAddedAt: shown.addedAt }
   } else {
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {
       return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: check.retryAfter })
     }
-    if (check.outcome === 'wrong') return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
-    proved = check.user
+    if (check.outcome === 'wrong' || !ways.password)
+      return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+    proof = { user: check.user, factorAddedAt: check.addedAt }
   }
-  const cookies = await renewSession(context, visit, proved)
+  const cookies = await renewSession(context, visit, proof)
   if (cookies.length === 0) throw signInChanged({ path: returnTo })
   return seeOther(returnTo, cookies)
 }

@@ -1,23 +1,23 @@
 import type { ServerContext } from '../context.js'
-import { seeOther, withCookies } from '../http/html-response.js'
+import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { viewerOf } from '../http/viewer-of.js'
 import { inSession, type SignedInVisit, type Visit } from '../http/visit.js'
-import type { ConsentPage } from '../pages/models.js'
+import type { Duration } from '../policy/duration.js'
 import { grantable } from '../policy/permissions.js'
-import { denialOf } from '../policy/policy.js'
 import { accountChanged } from '../sign-in/account-changed.js'
-import { checkPassword } from '../sign-in/check-password.js'
-import { renewSession, signInChanged } from '../sign-in/session.js'
+import { signInChanged } from '../sign-in/session.js'
 import type { AuthRequest, DecideOutcome, ExtendOutcome, ReasonOf } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { allowing } from './allowing-rate.js'
 import { extension } from './extension.js'
-import { type DecisionTerms, decisionFacts, decisionTerms } from './facts.js'
+import { type DecisionTerms, decisionFacts, decisionTerms, policyDenial } from './facts.js'
 import { newHandle } from './handle.js'
 import { linkWay, requireStored } from './link.js'
 import { answerUnlessOpen, outcomeResponse } from './outcome.js'
 import { consentPageAt } from './page.js'
+import { checkProof, chosenDuration } from './proof.js'
+import { readRevision } from './read-revision.js'
 import { tellDecision } from './tell-decision.js'
 
 /** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
@@ -29,10 +29,10 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   if (decider instanceof Response) return decider
   const { person, stored } = decider
   const terms = await decisionTerms(context, person, stored)
-  const stopped = await stopBeforeAllowing(context, person, { link, stored, terms })
+  const duration = chosenDuration(terms, person.form)
+  const stopped = await stopBeforeAllowing(context, person, { link, stored, terms, duration })
   if (stopped) return stopped
   requirePermitted(context, stored)
-  const duration = terms.durations.find((choice) => String(choice) === visit.form.get('duration')) ?? terms.preset
   const outcome = await context.storage.decideRequest({
     decision: 'allow',
     scope: grantable(stored.scope.split(' ')).join(' '),
@@ -44,8 +44,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
   if (outcome.first) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
-  const renewed = terms.askPassword ? await renewSession(context, visit, person.session.user) : []
-  return withCookies(await outcomeResponse(context, visit, outcome.request), renewed)
+  return outcomeResponse(context, visit, outcome.request)
 }
 
 /** `consent=deny`: records that they do not. */
@@ -83,32 +82,33 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
 }
 
-/** The operator's policy as it is now: a proof takes time, and no verb of the storage knows the policy. */
-function requirePermitted({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): void {
-  const denied = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
-  if (denied) throw new PageError('policy_forbids', { agent, cause: denied })
+/** Judges the policy again: a proof takes time, and no verb of the storage knows the policy. */
+function requirePermitted(context: ServerContext, request: AuthRequest): void {
+  const denied = policyDenial(context, request)
+  if (denied) throw new PageError('policy_forbids', { agent: request.agent, cause: denied })
 }
 
 /** What must come before an Allow: the operator's consent, and a proof of who allows it. */
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
-  { link, stored, terms }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms },
+  {
+    link,
+    stored,
+    terms,
+    duration,
+  }: { link: ConsentLink; stored: AuthRequest; terms: DecisionTerms; duration: Duration },
 ): Promise<Response | undefined> {
-  const { form, session } = person
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
-  if (terms.signInAgain) return seeOther(link.path)
-  if (terms.askPassword) {
-    const { id, username } = session.user
-    const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
-    const again = async (problem: { problem: ConsentPage['problem']; retryAfter?: number }) => {
-      const facts = await decisionFacts(context, person, stored)
-      return consentPageAt(context, person, { link, request: stored, facts, ...problem })
-    }
-    if (check.outcome === 'throttled') return again({ problem: 'throttled', retryAfter: check.retryAfter })
-    if (check.outcome === 'wrong' || check.user.id !== id) return again({ problem: 'wrong_password' })
-  }
-  return undefined
+  const { proof: kind } = terms
+  if (kind === undefined) return undefined
+  // A proof names the revision that was shown, and is not used up for another one.
+  const revision = readRevision(person.form)
+  if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
+  const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
+  if (!problem) return undefined
+  const facts = await decisionFacts(context, person, stored)
+  return consentPageAt(context, person, { link, request: stored, facts, ...problem })
 }
 
 function decisionBy(person: SignedInVisit, { tokenHash }: ConsentLink, stored: AuthRequest) {
@@ -127,13 +127,6 @@ export async function extend(context: ServerContext, visit: Visit, link: Consent
     maxExtensions: extension.times,
   })
   return outcome.outcome === 'refused' ? extendRefusals[outcome.reason](context, visit, link) : seeOther(link.path)
-}
-
-/** The revision of the page that was answered; scripted users may leave it out. */
-function readRevision(form: ReadonlyMap<string, string>): number | undefined {
-  const revision = form.get('revision')
-  if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
-  return revision === undefined ? undefined : Number(revision)
 }
 
 function requirePagePerson(context: ServerContext, visit: Visit, link: ConsentLink): void {

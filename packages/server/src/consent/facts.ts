@@ -6,19 +6,20 @@ import type { Duration } from '../policy/duration.js'
 import { agentBlocked, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
-import { isFresh } from '../sign-in/session.js'
+import { provingWays } from '../sign-in/offered-factors.js'
 import type { AuthRequest, Grant } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
 import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
+
+/** A passkey where there is one, else the password, else a new sign-in. */
+export type ProofKind = 'passkey' | 'password' | 'sign-in'
 
 /** On what terms a request may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionTerms {
   /** What of what is asked for is dangerous, the worst first. */
   dangers: readonly Danger[]
-  /** The person signed in too long ago for that, and has a password to prove it is still them (attacks C24). */
-  askPassword: boolean
-  /** The same for somebody without a password. */
-  signInAgain: boolean
+  /** What must prove that the user is still there: they last proved it before this request was made (attacks C24). */
+  proof: ProofKind | undefined
   /** Whether a decision may answer later requests (W22). */
   mayRemember: boolean
   /** Shortest first. */
@@ -50,22 +51,17 @@ export async function decisionTerms(
   { session }: SignedInVisit,
   request: AuthRequest,
 ): Promise<DecisionTerms> {
-  const { agent, delegate, resource } = request
-  const scope = request.scope.split(' ')
-  const dangers = dangersOf(scope, context.risks)
+  const dangers = dangersOf(request.scope.split(' '), context.risks)
   const sensitive = dangers.length > 0
-  const denied = denialOf(context.policy({ agent, delegate, resource, scope }))
-  const stale = sensitive && !isFresh(context, session)
-  const hasPassword = stale && (await context.storage.findCredential(session.user.username)) !== undefined
+  const isOlder = session.authTime < request.createdAt
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     dangers,
-    askPassword: stale && hasPassword,
-    signInAgain: stale && !hasPassword,
+    proof: sensitive && isOlder ? await proofFor(context, session.user.id) : undefined,
     mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
     durations,
     preset: durations[0],
-    forbidden: denied ?? (request.agentBlocked ? agentBlocked() : undefined),
+    forbidden: policyDenial(context, request) ?? (request.agentBlocked ? agentBlocked() : undefined),
   }
 }
 
@@ -99,6 +95,20 @@ export async function decisionFacts(
       request.scope.split(' ').every((name) => granted.includes(name)),
     ...terms,
   }
+}
+
+/** Why the operator's policy, as it is now, denies a request. */
+export function policyDenial(
+  { policy }: ServerContext,
+  { agent, delegate, resource, scope }: AuthRequest,
+): AAuthError | undefined {
+  return denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
+}
+
+async function proofFor(context: ServerContext, userId: string): Promise<ProofKind> {
+  const { passkey, password } = await provingWays(context, userId)
+  if (passkey) return 'passkey'
+  return password ? 'password' : 'sign-in'
 }
 
 /** What is dangerous always ends by itself. */

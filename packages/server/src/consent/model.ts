@@ -31,7 +31,15 @@ interface ConsentModelInput {
 /** What a decision may say, and where the person finds it later. */
 export type ConsentChoices = Pick<
   ConsentPage,
-  'durations' | 'accountPath' | 'extend' | 'allowedBefore' | 'otherCopyAllowed' | 'dangers' | 'askPassword' | 'problem'
+  | 'durations'
+  | 'accountPath'
+  | 'extend'
+  | 'allowedBefore'
+  | 'otherCopyAllowed'
+  | 'dangers'
+  | 'askPassword'
+  | 'passkey'
+  | 'problem'
 >
 
 const maxName = 60

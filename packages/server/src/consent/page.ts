@@ -42,7 +42,7 @@ export async function consentPageAt(
   const options = {
     status: problem === undefined ? 200 : problem === 'throttled' ? 429 : 401,
     formRedirectsAway: true,
-    connects: canExtend(request),
+    connects: canExtend(request) || facts.proof === 'passkey',
     cookies: visit.newCookies,
     retryAfter,
   }
@@ -111,7 +111,8 @@ function choices(
     extend: canExtend(request) ? { secondsLeft: request.expiresAt - context.now() } : undefined,
     ...allowedTimes(facts),
     dangers: facts.dangers.length === 0 ? undefined : facts.dangers,
-    askPassword: facts.askPassword,
+    askPassword: facts.proof === 'password',
+    passkey: facts.proof === 'passkey' ? { options: '/account/passkeys/challenge' } : undefined,
     problem,
   }
 }

@@ -10,7 +10,7 @@ import type { AuthRequest } from '../storage/storage.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
 import { allowing } from './allowing-rate.js'
 import { comesFromAgent } from './comes-from-agent.js'
-import { decisionFacts } from './facts.js'
+import { decisionFacts, policyDenial } from './facts.js'
 import { newHandle } from './handle.js'
 import { requestWay, requireLink, requireStored } from './link.js'
 import { answerUnlessOpen, outcomeResponse } from './outcome.js'
@@ -36,12 +36,13 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   const { session } = visit
   const person = session && { ...visit, session }
   const facts = person && (await decisionFacts(context, person, stored))
-  if (!person || !facts || facts.signInAgain) {
+  if (!person || !facts || facts.proof === 'sign-in') {
     if (link.state !== undefined) await context.storage.rememberState(link.tokenHash, link.state)
     const way = requestWay(link, stored)
     return signInPageAt(context, visit, { way, again: person && 'request' })
   }
-  if (facts.remembered && facts.answersAlone && comesFromAgent(visit.request, stored.agent)) {
+  const mayAnswer = facts.answersAlone && !policyDenial(context, stored)
+  if (facts.remembered && mayAnswer && comesFromAgent(visit.request, stored.agent)) {
     const allowed = await allowRemembered(context, person, { link, stored, grantId: facts.remembered.id })
     if (allowed) return allowed
   }

@@ -12,7 +12,7 @@ import { Icon } from './icon.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ConsentPage } from './models.js'
+import type { ConsentPage, PasskeyForm } from './models.js'
 import { AbleList, NotAbleList } from './permission-lists.js'
 import { ProblemBox } from './problem-box.js'
 import { SignedInAs } from './signed-in-as.js'
@@ -47,6 +47,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
           <DurationChoice model={model} messages={messages} />
           <Decision model={model} messages={messages} />
         </form>
+        {model.passkey && <AllowWithPasskey model={model} passkey={model.passkey} messages={messages} />}
         <Deadline model={model} messages={messages} />
       </>
     ),
@@ -84,12 +85,52 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
           <Icon name="no" />
           {messages.deny}
         </button>
-        <button class="button" type="submit" name="consent" value="grant">
+        {!model.passkey && (
+          <button class="button" type="submit" name="consent" value="grant">
+            <Icon name="yes" />
+            {messages.allow}
+          </button>
+        )}
+      </div>
+      {redirect && <p class="small">{redirect.elsewhere ? messages.goOnTo(next) : messages.goBackTo(next)}</p>}
+    </div>
+  )
+}
+
+/** Allow with a passkey: the script shows the form, has the passkey sign what the form says, and posts both. */
+function AllowWithPasskey({
+  model,
+  passkey,
+  messages,
+}: {
+  model: ConsentPage
+  passkey: PasskeyForm
+  messages: Messages
+}) {
+  return (
+    <div class="decision">
+      <p>{messages.passkeyAgain}</p>
+      {model.problem && <ProblemBox>{messages.passwordProblems[model.problem]}</ProblemBox>}
+      <p data-without-passkeys>{messages.passkeyNeeded}</p>
+      <form
+        role="none"
+        method="post"
+        action={model.form.action}
+        data-passkey="get"
+        data-options={passkey.options}
+        hidden
+      >
+        <HiddenFields form={model.form} />
+        <Hidden name="consent" value="grant" />
+        <Hidden name="revision" value={String(model.revision)} />
+        <Hidden name="duration" value={String(model.durations.preset)} />
+        <Hidden name="credential" value="" />
+        <button class="button" type="submit" value="grant">
           <Icon name="yes" />
           {messages.allow}
         </button>
-      </div>
-      {redirect && <p class="small">{redirect.elsewhere ? messages.goOnTo(next) : messages.goBackTo(next)}</p>}
+        <p class="small" role="status" data-stopped={messages.passkeyStopped} />
+      </form>
     </div>
   )
 }
@@ -100,7 +141,7 @@ function eitherOf(dangers: readonly Danger[], messages: Messages): string {
 }
 
 function PasswordAgain({ model, messages }: { model: ConsentPage; messages: Messages }) {
-  const { problem } = model
+  const problem = model.problem === 'passkey_failed' ? undefined : model.problem
   return (
     <div class="fields">
       <p>{messages.passwordAgain}</p>

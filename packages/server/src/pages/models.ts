@@ -218,8 +218,10 @@ export interface ConsentPage extends PageFrame {
   dangers?: readonly Danger[] | undefined
   /** The password is asked for again, in the field `password` of the decision. */
   askPassword?: boolean | undefined
-  /** What went wrong with the password. */
-  problem?: 'wrong_password' | 'throttled' | undefined
+  /** A passkey must prove who allows this: Allow posts `credential`. */
+  passkey?: PasskeyForm | undefined
+  /** What went wrong with the password or passkey. */
+  problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
 }
 
 /** A request that the operator's policy does not let the person allow. */

@@ -7,7 +7,7 @@ import type { ReachedLimit, User } from '../storage/storage.js'
 import { limitsOf } from './sign-in-limits.js'
 
 type PasswordCheck =
-  | { outcome: 'right'; user: User }
+  | { outcome: 'right'; user: User; addedAt: number }
   | { outcome: 'wrong' }
   | { outcome: 'throttled'; retryAfter: number }
 
@@ -44,7 +44,7 @@ export async function checkPassword(
     const since = await storage.findReachedLimit(limits)
     if (since) return throttled(since)
     await storage.clearAttempts(own)
-    return { outcome: 'right', user: credential.user }
+    return { outcome: 'right', user: credential.user, addedAt: credential.addedAt }
   }
   const exceeded = await storage.countWithinLimits(limits)
   if (exceeded) return throttled(exceeded)

@@ -12,13 +12,15 @@ import { parseCredential } from './parse-credential.js'
 /** Seconds that a ceremony may take. */
 const ceremonyTime = 300
 
+const signInPurpose = 'sign-in'
+
 /** Loaded when a passkey is first used: it takes longer than all else that the server starts with. */
 const loadWebauthn = () => import('@simplewebauthn/server')
 
-/** The options of a sign-in ceremony: any passkey of this server will do. */
-export async function signInOptions(context: ServerContext, visit: Visit): Promise<object> {
+/** The options of a ceremony that proves who the user is, for one purpose: any passkey of this server will do. */
+export async function signInOptions(context: ServerContext, visit: Visit, purpose = signInPurpose): Promise<object> {
   const { rpId } = requirePasskeys(context)
-  const challenge = challengeFor(context, visit, 'sign-in')
+  const challenge = challengeFor(context, visit, purpose)
   const { generateAuthenticationOptions } = await loadWebauthn()
   return generateAuthenticationOptions({
     rpID: rpId,
@@ -47,8 +49,20 @@ export async function registrationOptions(context: ServerContext, visit: SignedI
   })
 }
 
-/** The person whose passkey answered this server's challenge in this browser; undefined: no passkey did. */
-export async function verifyPasskey(context: ServerContext, visit: Visit): Promise<User | undefined> {
+/** A passkey that signed this server's challenge, and its user. */
+interface ShownPasskey {
+  user: User
+  credentialId: string
+  /** When it was added, in Unix seconds. */
+  addedAt: number
+}
+
+/** The passkey that signed a challenge of this server for this purpose, in this browser; undefined: none did. */
+export async function verifyPasskey(
+  context: ServerContext,
+  visit: Visit,
+  purpose = signInPurpose,
+): Promise<ShownPasskey | undefined> {
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
   const response = parseCredential(visit.form.get('credential'), 'authentication')
   const found = response && (await context.storage.findPasskey(response.id))
@@ -58,8 +72,7 @@ export async function verifyPasskey(context: ServerContext, visit: Visit): Promi
   const verified = await orUndefined<VerifiedAuthenticationResponse>(() =>
     verifyAuthenticationResponse({
       response,
-      expectedChallenge: (challenge) =>
-        claimChallenge(context, visit, { purpose: 'sign-in', holder: response.id, challenge }),
+      expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: response.id, challenge }),
       expectedOrigin,
       expectedRPID,
       // The storage judges the counter, in one step with keeping it, and leaves an audit row.
@@ -73,7 +86,7 @@ export async function verifyPasskey(context: ServerContext, visit: Visit): Promi
     return undefined
   }
   const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })
-  return used ? found.user : undefined
+  return used ? { user: found.user, credentialId: id, addedAt: found.passkey.createdAt } : undefined
 }
 
 /** Adds the passkey that answered a challenge of ours; `refused` when it did not. */

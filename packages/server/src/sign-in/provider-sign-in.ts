@@ -46,19 +46,19 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   } catch (error) {
     return { returnTo, problem: await tellFailure(context, visit, error), cookies }
   }
-  const { user } = await context.storage.createFederatedUser(proved.identity)
+  const { user, linkedAt: factorAddedAt } = await context.storage.createFederatedUser(proved.identity)
   if (user.status !== 'active') {
     await context.storage.recordEvent({ event: 'signin.failed', userId: user.id, ip: visit.ip })
     return { returnTo, problem: 'account_disabled', cookies }
   }
   const session =
     state.again && visit.session?.user.id === user.id
-      ? await renewSession(context, visit, user)
+      ? await renewSession(context, visit, { user, factorAddedAt })
       : // What the provider does not say is not taken for a sign-in just now.
         await startSession(
           context,
           { ...visit, path: returnTo },
-          { user, amr: ['oidc'], authTime: proved.authTime ?? 0 },
+          { user, factorAddedAt, amr: ['oidc'], authTime: proved.authTime ?? 0 },
         )
   if (session.length === 0) throw signInChanged({ path: returnTo })
   return seeOther(returnTo, [...session, ...cookies])

@@ -14,13 +14,13 @@ import type { Session, User } from '../storage/storage.js'
 export async function startSession(
   context: ServerContext,
   visit: Visit,
-  { user, amr, authTime }: { user: ProvedUser; amr: Session['amr']; authTime?: number },
+  { user, factorAddedAt, amr, authTime }: Proof & { amr: Session['amr']; authTime?: number },
 ): Promise<readonly string[]> {
   const { id: userId, credentialRevision } = user
   const { storage, lifetimes, maxSessions: most } = context
   const { browserHash, ip, userAgent } = visit
   if (authTime === undefined && visit.session?.user.id === userId) {
-    const renewed = await renewSession(context, visit, { credentialRevision, amr })
+    const renewed = await renewSession(context, visit, { user, factorAddedAt, amr })
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
@@ -30,6 +30,7 @@ export async function startSession(
     idHash,
     userId,
     credentialRevision,
+    factorAddedAt,
     replaces: visit.sessionHash,
     idleSeconds,
     lifetime,
@@ -60,8 +61,12 @@ export function clearedSession(context: ServerContext): string {
   return cookieOf(context, 'session', '', 0)
 }
 
-/** What a proof was accepted for: the user as they were read with the credential that was checked. */
-export type ProvedUser = Pick<User, 'id' | 'credentialRevision'>
+/** A proof that was accepted: the user as they were read with the factor that was checked. */
+export interface Proof {
+  user: Pick<User, 'id' | 'credentialRevision'>
+  /** When the factor was added, in Unix seconds: one of the last 24 hours signs in, but proves nothing next to an older one. */
+  factorAddedAt: number
+}
 
 /** How the user signs in changed, or they signed out, after their proof or session was read: it counts for nothing. */
 export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
@@ -75,12 +80,18 @@ export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
 export async function renewSession(
   context: ServerContext,
   { sessionHash }: Visit,
-  { credentialRevision, amr }: { credentialRevision: number; amr?: Session['amr'] },
+  { user: { credentialRevision }, factorAddedAt, amr }: Proof & { amr?: Session['amr'] },
 ): Promise<readonly string[]> {
   if (sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')
   const newIdHash = hashSecret(session)
-  const renewed = await context.storage.reauthenticate({ idHash: sessionHash, newIdHash, credentialRevision, amr })
+  const renewed = await context.storage.reauthenticate({
+    idHash: sessionHash,
+    newIdHash,
+    credentialRevision,
+    factorAddedAt,
+    amr,
+  })
   return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }
 

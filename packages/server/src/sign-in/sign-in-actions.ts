@@ -24,14 +24,20 @@ export const signIn: SignInAction = async (context, visit, way) => {
     return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
   if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
-  return seeOther(way.path, await startSession(context, visit, { user: check.user, amr: ['pwd'] }))
+  return seeOther(
+    way.path,
+    await startSession(context, visit, { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }),
+  )
 }
 
 /** `action=passkey` */
 export const signInWithPasskey: SignInAction = async (context, visit, way) => {
-  const user = await verifyPasskey(context, visit)
-  if (!user) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
-  return seeOther(way.path, await startSession(context, visit, { user, amr: ['webauthn'] }))
+  const shown = await verifyPasskey(context, visit)
+  if (!shown) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
+  return seeOther(
+    way.path,
+    await startSession(context, visit, { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }),
+  )
 }
 
 /** `action=sign-up` */
@@ -54,7 +60,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
       email,
       passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
     })
-    return seeOther(way.path, await startSession(context, visit, { user, amr: ['pwd'] }))
+    return seeOther(way.path, await startSession(context, visit, { user, factorAddedAt: user.createdAt, amr: ['pwd'] }))
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
     if (!problem) throw error

@@ -9,6 +9,7 @@ import {
   setUserStatus,
   unlockUser,
 } from './accounts/accounts.js'
+import { listFactors } from './accounts/factors.js'
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './accounts/federated.js'
 import { exportUser } from './accounts/user-export.js'
 import { findUser } from './accounts/users.js'
@@ -178,6 +179,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     createFederatedUser: together('disk', createFederatedUser),
     linkFederated: together('disk', linkFederated),
     listFederated: reading(listFederated),
+    listFactors: reading(listFactors),
 
     createSession: together('disk', createSession),
     findSession: async (idHash) => noted(await find(idHash)),

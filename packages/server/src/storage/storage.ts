@@ -13,6 +13,7 @@ import type { SessionStorage } from './sessions/session-storage.js'
 import type { ThrottleStorage } from './throttle/throttle-storage.js'
 
 export type { NewUser, StoredPassword } from './accounts/account-storage.js'
+export { type Factor, provingFactors } from './accounts/factors.js'
 export { foldUsername } from './accounts/fold-username.js'
 export type { User } from './accounts/user.js'
 export type { SeenAgent } from './agents/agent-storage.js'

@@ -154,6 +154,7 @@ describe('being signed in in many browsers', () => {
           idHash: secretHash(`${more}`),
           userId,
           credentialRevision,
+          factorAddedAt: 0,
           most,
         })
       }

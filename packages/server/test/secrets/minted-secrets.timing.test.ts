@@ -119,6 +119,7 @@ async function openSession(storage: Storage): Promise<string> {
     idHash: hashSecret(id),
     userId,
     credentialRevision,
+    factorAddedAt: 0,
     idleSeconds: 3600,
     lifetime: 3600,
     most: 50,

@@ -58,6 +58,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.findCredential('alice')).toEqual({
           user: { ...user, status: 'disabled', credentialRevision: 1 },
           passwordHash: '$argon2id$of-a-password',
+          addedAt: start,
         })
         expect(await storage.findCredential('bob')).toBeUndefined()
       })
@@ -76,7 +77,15 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
       const session = async (changes: { idleSeconds?: number; lifetime?: number } = {}) => {
         const user = await newUser(storage)
         const idHash = freshHash()
-        await storage.createSession({ idHash, ...asRead(user), idleSeconds: 300, lifetime: 1000, most: 50, ...changes })
+        await storage.createSession({
+          idHash,
+          ...asRead(user),
+          factorAddedAt: 0,
+          idleSeconds: 300,
+          lifetime: 1000,
+          most: 50,
+          ...changes,
+        })
         return { user, idHash }
       }
 
@@ -130,7 +139,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
       test('a session of a disabled or unknown person is refused', async () => {
         const { user } = await session()
         await storage.setUserStatus(user.id, 'disabled')
-        const fresh = () => ({ idHash: freshHash(), idleSeconds: 300, lifetime: 1000, most: 50 })
+        const fresh = () => ({ idHash: freshHash(), factorAddedAt: 0, idleSeconds: 300, lifetime: 1000, most: 50 })
         expect(await storage.createSession({ ...fresh(), ...(await readNow(storage, user.id)) })).toBeUndefined()
         expect(await storage.createSession({ ...fresh(), ...asRead(user), userId: 'nobody' })).toBeUndefined()
       })
@@ -627,7 +636,14 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         const { redemption, user, tokenHash } = await allowedRequest(storage)
         await storage.redeemCode(redemption)
         const undecided = await boundRequest(storage)
-        const session = { idHash: freshHash(), ...asRead(user), idleSeconds: 300, lifetime: 1000, most: 50 }
+        const session = {
+          idHash: freshHash(),
+          ...asRead(user),
+          factorAddedAt: 0,
+          idleSeconds: 300,
+          lifetime: 1000,
+          most: 50,
+        }
         await storage.createSession(session)
         await storage.claimNonce(nonceClaim())
         expect(await storage.sweep()).toBe(0)
@@ -652,7 +668,14 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
     describe('closing', () => {
       test('every verb of a closed storage rejects with unavailable', async () => {
         const { redemption, decision, binding, tokenHash, user } = await allowedRequest(storage)
-        const session = { idHash: hashOf('id'), ...asRead(user), idleSeconds: 1, lifetime: 1, most: 50 }
+        const session = {
+          idHash: hashOf('id'),
+          ...asRead(user),
+          factorAddedAt: 0,
+          idleSeconds: 1,
+          lifetime: 1,
+          most: 50,
+        }
         const identity = { issuer: 'https://login.example', subject: 'alice' }
         const passkey = { ...asRead(user), credentialId: 'id', counter: 0 }
         const limit = { key: hashOf('key'), window: 900, most: 1 }
@@ -679,6 +702,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findFederatedUser: () => storage.findFederatedUser(identity),
           createFederatedUser: () => storage.createFederatedUser({ ...identity, username: 'alice' }),
           linkFederated: () => storage.linkFederated({ ...identity, userId: user.id }),
+          listFactors: () => storage.listFactors(user.id),
           listFederated: () => storage.listFederated(user.id),
           createSession: () => storage.createSession(session),
           findSession: () => storage.findSession(hashOf('id')),
@@ -687,7 +711,12 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           endSessionById: () => storage.endSessionById({ userId: user.id, id: 'id' }),
           endSessions: () => storage.endSessions({ userId: user.id }),
           reauthenticate: () =>
-            storage.reauthenticate({ idHash: hashOf('id'), newIdHash: hashOf('new'), credentialRevision: 0 }),
+            storage.reauthenticate({
+              idHash: hashOf('id'),
+              newIdHash: hashOf('new'),
+              credentialRevision: 0,
+              factorAddedAt: 0,
+            }),
           addPasskey: () => storage.addPasskey({ ...passkey, publicKey: new Uint8Array([1]) }),
           listPasskeys: () => storage.listPasskeys(user.id),
           findPasskey: () => storage.findPasskey('id'),

@@ -42,7 +42,14 @@ async function preparedFile() {
   const path = join(folder, 'auth.db')
   const storage = sqliteStorage(path, options)
   const person = await newUser(storage, 'alice')
-  const session = { idHash: hashOf('kept'), ...asRead(person), idleSeconds: 300, lifetime: 300, most: 1 }
+  const session = {
+    idHash: hashOf('kept'),
+    ...asRead(person),
+    factorAddedAt: 0,
+    idleSeconds: 300,
+    lifetime: 300,
+    most: 1,
+  }
   const sessionId = (await storage.createSession(session))?.id ?? ''
   const allowed = await allowedRequest(storage, {}, {}, person)
   const bound = await boundRequest(storage, {}, person)
@@ -73,7 +80,7 @@ async function preparedFile() {
     endSessionById: (to) => to.endSessionById({ userId: person.id, id: sessionId }),
     endSessions: (to) => to.endSessions({ userId: person.id }),
     reauthenticate: (to) =>
-      to.reauthenticate({ idHash: hashOf('kept'), newIdHash: hashOf('new'), credentialRevision: 0 }),
+      to.reauthenticate({ idHash: hashOf('kept'), newIdHash: hashOf('new'), credentialRevision: 0, factorAddedAt: 0 }),
     addPasskey: (to) => to.addPasskey({ ...passkey, credentialId: 'new', publicKey: new Uint8Array([1]) }),
     'usePasskey, forward': (to) => to.usePasskey({ ...passkey, counter: 6 }),
     'usePasskey, back': (to) => to.usePasskey({ ...passkey, counter: 4 }),

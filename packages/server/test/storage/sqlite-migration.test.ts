@@ -8,7 +8,14 @@ it('opens a database of schema 1 with its users, sessions and codes, and counts 
   const path = temporaryFile()
   const before = sqliteStorage(path, { sweepInterval: 0 })
   const user = await newUser(before, 'alice')
-  const session = { userId: user.id, credentialRevision: 0, idleSeconds: 1000, lifetime: 1000, most: 5 }
+  const session = {
+    userId: user.id,
+    credentialRevision: 0,
+    factorAddedAt: 0,
+    idleSeconds: 1000,
+    lifetime: 1000,
+    most: 5,
+  }
   const idHash = freshHash()
   await before.createSession({ ...session, idHash })
   const { redemption } = await allowedRequest(before, {}, {}, user)

@@ -56,6 +56,7 @@ export const ar: Messages = {
   askForPassword: (whom) => phrase`اطلب كلمة مرور جديدة من ${whom}.`,
   administrator: 'المسؤول عن هذا الخادم',
   passwordProblems: {
+    passkey_failed: 'لم ينجح مفتاح المرور هذا. حاول مرة أخرى.',
     wrong_password: 'كلمة المرور غير صحيحة. حاول مرة أخرى.',
     throttled: 'محاولات كثيرة جدًا. انتظر بضع دقائق، ثم حاول مرة أخرى.',
   },
@@ -196,6 +197,8 @@ export const ar: Messages = {
   dangerous: (agent, what) =>
     phrase`بهذا الإذن قد يستطيع ${agent} ${what}. لا تسمح بذلك إلا إذا كنت تعرف لماذا يحتاج إليه.`,
   dangers: { delete: 'أن يحذف أشياء', spend: 'أن ينفق مالك', control: 'أن يتحكم بكل شيء' },
+  passkeyAgain: 'لتسمح بهذا، أكّد باستخدام مفتاح المرور.',
+  passkeyNeeded: 'لا يدعم هذا المتصفح مفاتيح المرور. افتح الطلب في متصفح يدعمها.',
   passwordAgain: 'لتسمح بهذا، أدخل كلمة المرور مرة أخرى.',
   deny: 'عدم السماح',
   allow: 'السماح',

@@ -62,6 +62,7 @@ export const en = {
   askForPassword: (whom: ComponentChildren) => phrase`Ask ${whom} for a new one.`,
   administrator: 'your administrator',
   passwordProblems: {
+    passkey_failed: 'That passkey didn’t work. Try again.',
     wrong_password: 'That password is incorrect. Try again.',
     throttled: 'Too many attempts. Wait a few minutes, then try again.',
   },
@@ -213,6 +214,8 @@ export const en = {
   dangerous: (agent: ComponentChildren, what: ComponentChildren) =>
     phrase`With this, ${agent} could ${what}. Allow this only if you know why it needs it.`,
   dangers,
+  passkeyAgain: 'To allow this, confirm with your passkey.',
+  passkeyNeeded: 'This browser can’t use passkeys. Open the request in one that can.',
   passwordAgain: 'To allow this, enter your password again.',
   deny: 'Don’t allow',
   allow: 'Allow',

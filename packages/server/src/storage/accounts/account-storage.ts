@@ -2,6 +2,7 @@ import type { RecordedEvent } from '../audit/audit-storage.js'
 import type { GrantUsage, ListedGrant } from '../grants/grant-storage.js'
 import type { Passkey } from '../passkeys/passkey-storage.js'
 import type { ListedSession } from '../sessions/session-storage.js'
+import type { Factor } from './factors.js'
 import type { AsRead, User } from './user.js'
 
 /**
@@ -52,12 +53,14 @@ export interface AccountStorage {
   findFederatedUser(identity: FederatedIdentity): Promise<User | undefined>
   /**
    * Adds a person who signs in elsewhere; a user name in use, or that looks like one, gets a number appended. An identity that belongs to
-   * somebody gives that person, unchanged.
+   * somebody gives that person, unchanged. `linkedAt`: when the identity was added to the account.
    */
-  createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean }>
+  createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean; linkedAt: number }>
   /** Adds an identity to a person. `taken`: it belongs to somebody else. Linking it again is no error. */
   linkFederated(link: FederatedIdentity & { userId: string }): Promise<'linked' | 'taken' | 'unknown_user'>
   listFederated(userId: string): Promise<LinkedIdentity[]>
+  /** What a user signs in with. */
+  listFactors(userId: string): Promise<Factor[]>
 }
 
 export interface NewUser {
@@ -73,6 +76,8 @@ export interface NewUser {
 export interface StoredPassword {
   user: User
   passwordHash: string
+  /** When a first password was set, or an operator set one, in Unix seconds; 0: before this was recorded. */
+  addedAt: number
 }
 
 export interface UserFilter {

@@ -102,10 +102,10 @@ async function setPassword(
 export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
   const row = await users(statement)
     .innerJoin('credential as c', 'c.user_id', 'u.id')
-    .select('c.password_hash')
+    .select(['c.password_hash', 'c.added_at'])
     .where('u.username_key', '=', foldUsername(username))
     .executeTakeFirst()
-  return row && { user: toUser(row), passwordHash: row.password_hash }
+  return row && { user: toUser(row), passwordHash: row.password_hash, addedAt: row.added_at }
 }
 
 export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {

@@ -14,6 +14,7 @@ export async function findFederatedUser(statement: Statement, identity: Federate
 function findRow(statement: Statement, { issuer, subject }: FederatedIdentity) {
   return users(statement)
     .innerJoin('federated_identity as f', 'f.user_id', 'u.id')
+    .select('f.created_at as linked_at')
     .where('f.issuer', '=', issuer)
     .where('f.subject', '=', subject)
     .executeTakeFirst()
@@ -22,17 +23,17 @@ function findRow(statement: Statement, { issuer, subject }: FederatedIdentity) {
 export async function createFederatedUser(
   unit: Unit,
   user: NewFederatedUser,
-): Promise<{ user: User; created: boolean }> {
+): Promise<{ user: User; created: boolean; linkedAt: number }> {
   await unit.exclusive(identityLock(user))
-  const known = await findFederatedUser(unit, user)
-  if (known) return { user: known, created: false }
+  const known = await findRow(unit, user)
+  if (known) return { user: toUser(known), created: false, linkedAt: known.linked_at }
   const { issuer, username, displayName, email } = user
   for (const candidate of usernameCandidates(username)) {
     const created = await addUser(unit, { username: candidate, displayName, email })
     if (typeof created === 'string') continue
     await insertIdentity(unit, user, created.id)
     await writeEvent(unit, { event: 'user.created', userId: created.id, data: { issuer } })
-    return { user: toUser(created), created: true }
+    return { user: toUser(created), created: true, linkedAt: unit.now }
   }
   throw new TypeError('no user name was left')
 }

@@ -31,6 +31,8 @@ export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
 
 export interface NewSession extends AsRead {
   idHash: string
+  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one proves nothing (attacks C24): `authTime` is 0. */
+  factorAddedAt: number
   /** The session, by the hash of its id, that the browser held before: it ends. */
   replaces?: string | undefined
   idleSeconds: number
@@ -73,6 +75,8 @@ export interface Reauthentication {
   newIdHash: string
   /** The user's credential revision when their proof was checked. */
   credentialRevision: number
+  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime` as it is. */
+  factorAddedAt: number
   /** @default as before */
   amr?: readonly AuthenticationMethod[] | undefined
 }

@@ -1,4 +1,5 @@
 import type { RawBuilder } from 'kysely'
+import { factorProves } from '../accounts/factors.js'
 import { lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../accounts/users.js'
 import { writeEvent } from '../audit/audit.js'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
@@ -14,7 +15,8 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
   if (!user) return undefined
   if (session.replaces !== undefined) await removeSession(unit, session.replaces)
   const expiresAt = now + session.lifetime
-  const authTime = Math.min(now, session.authTime ?? now)
+  const proves = await factorProves(unit, session.userId, session.factorAddedAt)
+  const authTime = proves ? Math.min(now, session.authTime ?? now) : 0
   const made = await db
     .insertInto('session')
     .values({
@@ -196,11 +198,13 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
   const [row] = await lockedSession(unit, { idHash })
   if (!row || row.credential_revision !== renewal.credentialRevision) return undefined
   const amr = renewal.amr?.join(' ') ?? row.amr
+  const proves = await factorProves(unit, idText(row.public_id), renewal.factorAddedAt)
+  const authTime = proves ? now : row.authenticated_at
   await db
     .updateTable('session')
     .set({
       id_hash: hashBytes(renewal.newIdHash),
-      authenticated_at: now,
+      authenticated_at: authTime,
       amr,
       last_seen_at: now,
       idle_expires_at: Math.min(now + row.idle_seconds, row.expires_at),
@@ -208,7 +212,7 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
     .where('id', '=', row.session_id)
     .execute()
   await writeEvent(unit, { event: 'session.reauthenticated', userId: row.id })
-  return toSession({ ...row, authenticated_at: now, amr })
+  return toSession({ ...row, authenticated_at: authTime, amr })
 }
 
 function toMethods(amr: string | null): AuthenticationMethod[] {

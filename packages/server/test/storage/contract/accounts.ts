@@ -23,6 +23,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       await world.storage.createSession({
         idHash,
         ...(await readNow(world.storage, userId)),
+        factorAddedAt: 0,
         idleSeconds: 300,
         lifetime: 1000,
         most: 50,
@@ -312,6 +313,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.findCredential('alice')).toEqual({
         user: { ...user, credentialRevision: 1 },
         passwordHash: 'first',
+        addedAt: start,
       })
     })
 

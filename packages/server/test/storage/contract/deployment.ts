@@ -71,7 +71,14 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const { storage } = world
       const user = await newUser(storage)
       const idHash = freshHash()
-      await storage.createSession({ idHash, ...asRead(user), idleSeconds: 300, lifetime: 1000, most: 50 })
+      await storage.createSession({
+        idHash,
+        ...asRead(user),
+        factorAddedAt: 0,
+        idleSeconds: 300,
+        lifetime: 1000,
+        most: 50,
+      })
       const open = await boundRequest(storage, {}, user)
       const allowed = await allowedRequest(storage, {}, {}, user)
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)

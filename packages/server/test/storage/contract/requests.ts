@@ -74,6 +74,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const session = {
         idHash: freshHash(),
         ...asRead(viewer),
+        factorAddedAt: 0,
         idleSeconds: 300,
         lifetime: 1000,
         most: 5,

@@ -9,6 +9,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const created = await world.storage.createSession({
         idHash,
         ...(await readNow(world.storage, userId)),
+        factorAddedAt: 0,
         idleSeconds: 300,
         lifetime: 1000,
         most: 50,
@@ -28,6 +29,42 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await authTimeOf(start - 500)).toBe(start - 500)
       expect(await authTimeOf(0)).toBe(0)
       expect(await authTimeOf(start + 500)).toBe(start)
+    })
+
+    test('a session of a factor of the last 24 hours proves nothing while there is an older one (C24)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const authTimeOf = async (factorAddedAt: number) => {
+        const { idHash } = await session(user.id, { factorAddedAt })
+        return (await storage.findSession(idHash))?.authTime
+      }
+      world.now = start + 10
+      const passkey = { credentialId: freshHash(), publicKey: new Uint8Array([1]), counter: 0 }
+      await storage.addPasskey({ ...(await readNow(storage, user.id)), ...passkey })
+      expect(await storage.listFactors(user.id)).toEqual([
+        { kind: 'password', id: '', addedAt: start },
+        { kind: 'passkey', id: passkey.credentialId, addedAt: start + 10 },
+      ])
+      expect(await authTimeOf(start)).toBe(start + 10)
+      expect(await authTimeOf(start + 10)).toBe(0)
+      world.now = start + 10 + 86_399
+      expect(await authTimeOf(start + 10)).toBe(0)
+      world.now = start + 10 + 86_400
+      expect(await authTimeOf(start + 10)).toBe(start + 10 + 86_400)
+    })
+
+    test('a proof by such a factor renews the session, and not its time of sign-in (C24)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      world.now = start + 10
+      const identity = { issuer: 'https://login.example', subject: 'alice' }
+      await storage.linkFederated({ ...identity, userId: user.id })
+      const { idHash } = await session(user.id, { factorAddedAt: start })
+      world.now = start + 20
+      const renewal = { idHash, newIdHash: freshHash(), credentialRevision: 1, factorAddedAt: start + 10 }
+      expect(await storage.reauthenticate(renewal)).toMatchObject({ authTime: start + 10 })
+      const again = { ...renewal, idHash: renewal.newIdHash, newIdHash: freshHash(), factorAddedAt: start }
+      expect(await storage.reauthenticate(again)).toMatchObject({ authTime: start + 20 })
     })
 
     test('live sessions are listed, the last used first, with where they are', async () => {
@@ -131,7 +168,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       world.now += 100
       await storage.findSession(oldest.idHash)
       const newIdHash = freshHash()
-      await storage.reauthenticate({ idHash: oldest.idHash, newIdHash, credentialRevision: 0 })
+      await storage.reauthenticate({ idHash: oldest.idHash, newIdHash, credentialRevision: 0, factorAddedAt: 0 })
       const third = await session(user.id, { most: 2 })
       expect(await storage.findSession(newIdHash)).toBeUndefined()
       expect(await storage.findSession(second.idHash)).toBeDefined()
@@ -153,7 +190,9 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const newIdHash = freshHash()
       world.now += 200
       const renewed = { id, user, authTime: start + 200, amr: ['pwd'], expiresAt: start + 1000 }
-      expect(await storage.reauthenticate({ idHash, newIdHash, credentialRevision: 0 })).toEqual(renewed)
+      expect(await storage.reauthenticate({ idHash, newIdHash, credentialRevision: 0, factorAddedAt: 0 })).toEqual(
+        renewed,
+      )
       expect(await storage.findSession(idHash)).toBeUndefined()
       world.now += 299
       expect(await storage.findSession(newIdHash)).toEqual(renewed)
@@ -165,7 +204,13 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const { idHash } = await session((await newUser(storage)).id)
       const results = await Promise.all(
         times(10, () =>
-          storage.reauthenticate({ idHash, newIdHash: freshHash(), credentialRevision: 0, amr: ['webauthn'] }),
+          storage.reauthenticate({
+            idHash,
+            newIdHash: freshHash(),
+            credentialRevision: 0,
+            factorAddedAt: 0,
+            amr: ['webauthn'],
+          }),
         ),
       )
       expect(results.filter(Boolean)).toMatchObject([{ amr: ['webauthn'] }])
@@ -177,19 +222,39 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const idle = await session(user.id)
       world.now += 300
       expect(
-        await storage.reauthenticate({ idHash: idle.idHash, newIdHash: freshHash(), credentialRevision: 0 }),
+        await storage.reauthenticate({
+          idHash: idle.idHash,
+          newIdHash: freshHash(),
+          credentialRevision: 0,
+          factorAddedAt: 0,
+        }),
       ).toBeUndefined()
       expect(
-        await storage.reauthenticate({ idHash: hashOf('unknown'), newIdHash: freshHash(), credentialRevision: 0 }),
+        await storage.reauthenticate({
+          idHash: hashOf('unknown'),
+          newIdHash: freshHash(),
+          credentialRevision: 0,
+          factorAddedAt: 0,
+        }),
       ).toBeUndefined()
       const used = await session(user.id)
       const other = await session(user.id)
       await expect(
-        storage.reauthenticate({ idHash: used.idHash, newIdHash: other.idHash, credentialRevision: 0 }),
+        storage.reauthenticate({
+          idHash: used.idHash,
+          newIdHash: other.idHash,
+          credentialRevision: 0,
+          factorAddedAt: 0,
+        }),
       ).rejects.toThrow()
       await storage.setUserStatus(user.id, 'disabled')
       expect(
-        await storage.reauthenticate({ idHash: used.idHash, newIdHash: freshHash(), credentialRevision: 0 }),
+        await storage.reauthenticate({
+          idHash: used.idHash,
+          newIdHash: freshHash(),
+          credentialRevision: 0,
+          factorAddedAt: 0,
+        }),
       ).toBeUndefined()
     })
   })

@@ -72,7 +72,14 @@ async function beginLife(storage: Storage): Promise<Life> {
   const { handleHash, handleLifetime } = handle()
   await storage.allowRemembered(remembering(given, second.tokenHash, { handleHash, handleLifetime }))
   const session = freshHash()
-  await storage.createSession({ idHash: session, ...asRead(user), idleSeconds: 1000, lifetime: 10_000, most: 5 })
+  await storage.createSession({
+    idHash: session,
+    ...asRead(user),
+    factorAddedAt: 0,
+    idleSeconds: 1000,
+    lifetime: 10_000,
+    most: 5,
+  })
   return {
     ...given,
     session,
@@ -110,7 +117,14 @@ const verbs: Readonly<Record<string, (storage: Storage, life: Life) => Promise<u
   closeAccount: (storage, { user }) => storage.closeAccount(asRead(user)),
   disable: (storage, { user }) => storage.setUserStatus(user.id, 'disabled'),
   createSession: (storage, { user }) =>
-    storage.createSession({ idHash: freshHash(), ...asRead(user), idleSeconds: 1000, lifetime: 10_000, most: 2 }),
+    storage.createSession({
+      idHash: freshHash(),
+      ...asRead(user),
+      factorAddedAt: 0,
+      idleSeconds: 1000,
+      lifetime: 10_000,
+      most: 2,
+    }),
   endSession: (storage, { session }) => storage.endSession(session),
   allowRemembered: (storage, life) =>
     storage.allowRemembered({

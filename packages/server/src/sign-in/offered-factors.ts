@@ -1,0 +1,30 @@
+import type { ServerContext } from '../context.js'
+import { type Factor, provingFactors } from '../storage/storage.js'
+
+/** The factors of a user that this server still offers. */
+export async function offeredFactors(
+  { storage, passkeys, providers }: ServerContext,
+  userId: string,
+): Promise<Factor[]> {
+  const isOffered: Readonly<Record<Factor['kind'], boolean>> = {
+    password: true,
+    passkey: passkeys !== undefined,
+    identity: providers.size > 0,
+  }
+  return (await storage.listFactors(userId)).filter(({ kind }) => isOffered[kind])
+}
+
+/** How a user can prove who they are, without leaving this server; neither: they sign in again. */
+export interface ProvingWays {
+  passkey: boolean
+  password: boolean
+}
+
+/** How a user can prove now who they are. A factor of the last 24 hours does not count next to an older one (attacks C24). */
+export async function provingWays(context: ServerContext, userId: string): Promise<ProvingWays> {
+  const proving = provingFactors(await offeredFactors(context, userId), context.now())
+  return {
+    passkey: proving.some(({ kind }) => kind === 'passkey'),
+    password: proving.some(({ kind }) => kind === 'password'),
+  }
+}

@@ -1,0 +1,221 @@
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type OpenRequest, openRequest, view } from '../attacks/flow.js'
+import { openMapStage, people, type Stage, type StageOptions } from '../attacks/stage.js'
+import { interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
+import { createScriptedUser, hiddenFields, type ScriptedUser, signInToAccount } from '../scripted-user.js'
+import { secretHash } from '../secret-hash.js'
+import { createSoftwarePasskey, type SoftwarePasskey } from '../software-passkey.js'
+
+const day = 86_400
+const challengePath = '/account/passkeys/challenge'
+
+async function open(options: StageOptions = {}): Promise<Stage> {
+  const stage = await openMapStage(options)
+  onTestFinished(() => stage.close())
+  return stage
+}
+
+async function readAlice({ storage }: Stage): Promise<{ userId: string; credentialRevision: number }> {
+  const { user } = (await storage.findCredential('alice')) ?? {}
+  return { userId: user?.id ?? '', credentialRevision: user?.credentialRevision ?? 0 }
+}
+
+async function addPasskey(stage: Stage): Promise<SoftwarePasskey> {
+  const passkey = createSoftwarePasskey(stage.authServer)
+  const { credentialId, publicKey } = passkey
+  await stage.storage.addPasskey({ ...(await readAlice(stage)), credentialId, publicKey, counter: 0 })
+  return passkey
+}
+
+/** Alice, who signed in before the request to delete was made, and its page. */
+async function askLater(stage: Stage, user?: ScriptedUser, scope = 'data.delete') {
+  const browser = user ?? createScriptedUser(stage.fetch)
+  if (!user) await signInToAccount(browser, stage.authServer, people.alice)
+  stage.clock.now += 1
+  const opened = await openRequest(stage, undefined, { scope })
+  return { opened, ...(await view(stage, opened, browser)) }
+}
+
+const codeOf = (html: string) => /data-error-code="([^"]*)"/.exec(html)?.[1]
+const isAllowed = (response: Response) => /[?&]code=/.test(response.headers.get('location') ?? '')
+const passwordField = 'name="password"'
+
+/** The fields of the form that allows with a passkey. */
+const allowForm = (page: string) => hiddenFields(page, { credential: '' })
+
+async function challengeFor(stage: Stage, user: ScriptedUser, fields: Record<string, string>): Promise<string> {
+  const response = await post(stage, user, challengePath, fields)
+  expect(response.status).toBe(200)
+  return ((await response.json()) as { challenge: string }).challenge
+}
+
+function post(stage: Stage, user: ScriptedUser, path: string, fields: Record<string, string>): Promise<Response> {
+  const headers = { origin: stage.authServer }
+  return user.send(new Request(stage.authServer + path, { method: 'POST', body: new URLSearchParams(fields), headers }))
+}
+
+describe('C24: Delete, Spend or Full control in a session that is older than the request', () => {
+  it('needs the password, a second after signing in', async () => {
+    const stage = await open()
+    const { user, page, opened } = await askLater(stage)
+    expect(page).toContain(passwordField)
+    const refused = await user.submit(page, opened.url, { consent: 'grant' })
+    expect(refused.status).toBe(401)
+    expect(isAllowed(await user.submit(page, opened.url, { consent: 'grant', password: people.alice.password }))).toBe(
+      true,
+    )
+  })
+
+  it('a password proves one Allow: another request that is open still needs it', async () => {
+    const stage = await open()
+    const first = await askLater(stage)
+    const second = await askLater(stage, first.user, 'data.delete data.read')
+    const { password } = people.alice
+    expect(isAllowed(await first.user.submit(first.page, first.opened.url, { consent: 'grant', password }))).toBe(true)
+    const refused = await second.user.submit(second.page, second.opened.url, { consent: 'grant' })
+    expect(refused.status).toBe(401)
+  })
+
+  it('is not used for another revision than the form names', async () => {
+    const stage = await open()
+    const { user, page, opened } = await askLater(stage)
+    const fields = { ...hiddenFields(page, { consent: 'grant' }), consent: 'grant', password: 'wrong' }
+    const { revision: _, ...unnamed } = fields as Record<string, string>
+    for (const form of [{ ...unnamed, revision: '7' }, unnamed]) {
+      const response = await post(stage, user, '/agent/auth', form)
+      expect(response.status).toBe(303)
+      expect(response.headers.get('location')).toContain(opened.requestToken)
+    }
+    expect(await stage.storage.listEvents({ event: 'signin.failed' })).toEqual([])
+  })
+
+  it('needs the passkey where there is one, and not the password', async () => {
+    const stage = await open()
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const { user, page } = await askLater(stage)
+    expect(page).not.toContain(passwordField)
+    const form = allowForm(page)
+    const byPassword = await post(stage, user, '/agent/auth', { ...form, password: people.alice.password })
+    expect(byPassword.status).toBe(401)
+    expect(codeOf(await byPassword.text())).toBe('passkey_failed')
+    const credential = passkey.respond(await challengeFor(stage, user, form))
+    expect(isAllowed(await post(stage, user, '/agent/auth', { ...form, credential }))).toBe(true)
+    expect(await stage.storage.listGrants()).toMatchObject([{ scope: 'data.delete', remembered: false }])
+  })
+})
+
+describe('C24: what a passkey signed to allow one thing', () => {
+  const wider: [string, (form: Record<string, string>, other: OpenRequest) => Record<string, string>][] = [
+    ['signing in', ({ consent: _, ...form }) => form],
+    ['another revision', (form) => ({ ...form, revision: '1' })],
+    ['another request', (form, { requestToken }) => ({ ...form, request_token: requestToken })],
+  ]
+  it.each(wider)('is nothing but that: a challenge for %s', async (_claim, change) => {
+    const stage = await open()
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const first = await askLater(stage)
+    const second = await askLater(stage, first.user, 'data.delete data.read')
+    const form = allowForm(second.page)
+    const challenge = await challengeFor(stage, first.user, change(form, first.opened))
+    const credential = passkey.respond(challenge)
+    const response = await post(stage, first.user, '/agent/auth', { ...form, credential })
+    expect(response.status).toBe(401)
+    expect(codeOf(await response.text())).toBe('passkey_failed')
+    expect(await stage.storage.listGrants()).toEqual([])
+  })
+
+  it('signs no one in', async () => {
+    const stage = await open()
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const { user, page } = await askLater(stage)
+    const credential = passkey.respond(await challengeFor(stage, user, allowForm(page)))
+    for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
+    const url = `${stage.authServer}/account/sign-in`
+    const signIn = await (await user.open(url)).text()
+    const fields = { ...hiddenFields(signIn, { credential: '' }), action: 'passkey', credential }
+    expect((await post(stage, user, '/account/sign-in', fields)).status).toBe(401)
+  })
+
+  it('is not taken from another session of the same user in that browser', async () => {
+    const stage = await open()
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const user = createScriptedUser(stage.fetch)
+    await signInToAccount(user, stage.authServer, people.alice)
+    const other = createScriptedUser(stage.fetch)
+    for (const [name, value] of user.cookies) if (!name.endsWith('session')) other.cookies.set(name, value)
+    await signInToAccount(other, stage.authServer, people.alice)
+    const { page, opened } = await askLater(stage, user)
+    const credential = passkey.respond(await challengeFor(stage, user, allowForm(page)))
+    const form = allowForm((await view(stage, opened, other)).page)
+    const response = await post(stage, other, '/agent/auth', { ...form, credential })
+    expect(response.status).toBe(401)
+    expect(codeOf(await response.text())).toBe('passkey_failed')
+  })
+
+  it('is used once, also when the Allow was not recorded', async () => {
+    const interleaving = noInterleaving()
+    const stage = await open({ wrap: (storage) => interleavedStorage(storage, interleaving) })
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const { user, page, opened } = await askLater(stage)
+    const form = allowForm(page)
+    const credential = passkey.respond(await challengeFor(stage, user, form))
+    const tokenHash = secretHash(opened.requestToken)
+    const browserHash = (await stage.storage.findAuthRequest(tokenHash))?.browserHash ?? ''
+    const by = { ...(await readAlice(stage)), browserHash, tokenHash }
+    plan(interleaving, 1, () => stage.storage.extendRequest({ ...by, seconds: 600, maxExtensions: 12 }))
+    const changed = await post(stage, user, '/agent/auth', { ...form, credential })
+    expect(changed.status).toBe(303)
+    expect(isAllowed(changed)).toBe(false)
+    const again = await post(stage, user, '/agent/auth', { ...form, credential })
+    expect(codeOf(await again.text())).toBe('passkey_failed')
+    expect(await stage.storage.listGrants()).toEqual([])
+  })
+})
+
+describe('C24: a factor of the last 24 hours next to an older one', () => {
+  it('proves nothing: a new passkey does not replace the password', async () => {
+    const stage = await open()
+    stage.clock.now += 10 * day
+    await addPasskey(stage)
+    const { page } = await askLater(stage)
+    expect(page).toContain(passwordField)
+    expect(page).not.toContain('data-passkey')
+    stage.clock.now += day
+    expect((await askLater(stage)).page).toContain('data-passkey')
+  })
+
+  it('signs in, but the session proves nothing', async () => {
+    const stage = await open()
+    stage.clock.now += 10 * day
+    const passkey = await addPasskey(stage)
+    const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
+    stage.clock.now += 60
+    const user = createScriptedUser(stage.fetch)
+    const url = `${stage.authServer}/account/sign-in`
+    const signIn = hiddenFields(await (await user.open(url)).text(), { credential: '' })
+    const credential = passkey.respond(await challengeFor(stage, user, signIn))
+    const signedIn = await post(stage, user, '/account/sign-in', { ...signIn, action: 'passkey', credential })
+    expect(signedIn.status).toBe(303)
+    expect((await view(stage, opened, user)).page).toContain(passwordField)
+    const security = await user.open(`${stage.authServer}/account/security`)
+    expect(security.headers.get('location')).toContain('/account/confirm')
+  })
+
+  it('is also a password that an operator set: the older passkey is needed', async () => {
+    const stage = await open()
+    await addPasskey(stage)
+    stage.clock.now += 10 * day
+    const { userId } = await readAlice(stage)
+    const passwordHash = (await stage.storage.findCredential('alice'))?.passwordHash ?? ''
+    await stage.storage.setPasswordHash({ userId, passwordHash, by: 'operator' })
+    const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
+    const { page } = await view(stage, opened)
+    expect(page).toContain('data-passkey')
+    expect(page).not.toContain(passwordField)
+  })
+})

@@ -1,0 +1,133 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openMapStage, openSharedPostgresStage, type Stage, type StageOptions } from '../attacks/stage.js'
+import { quickHash } from '../quick-hash.js'
+import { type Cell, flows, newCell } from './flows.js'
+import { interleavedStorage, noInterleaving, plan } from './interleave.js'
+import { type Concurrent, denying, verbs } from './verbs.js'
+
+const password = 'a password of a cell'
+
+/** The verbs with which a request reads what its write rests on. A token rests on what the write itself reads. */
+const reads = {
+  session: ['findCredential', 'findPasskey'],
+  grant: ['findViewedRequest', 'findAuthRequest'],
+  token: undefined,
+  other: [],
+} as const
+
+/** The verbs that write it. */
+const writes = {
+  session: ['createSession', 'reauthenticate', 'setPasswordHash'],
+  grant: ['decideRequest', 'allowRemembered'],
+  token: ['redeemCode', 'refreshGrant'],
+  other: [],
+} as const
+
+const stages = [
+  ['SQLite', openMapStage],
+  ['two instances on PostgreSQL', openSharedPostgresStage],
+] as const
+
+// J05 is among the cells: removals while a code exchange, a refresh or an Allow is in progress.
+describe.each(stages)('J05: a verb that commits before any storage call of a request, on %s', (_name, openStage) => {
+  const interleaving = noInterleaving()
+  let stage: Stage
+  let passwordHash: string
+  let cells = 0
+
+  beforeAll(async () => {
+    passwordHash = await quickHash(password)
+    const options: StageOptions = {
+      wrap: (storage) => interleavedStorage(storage, interleaving),
+      policy: () => (denying.has(stage) ? { deny: 'a rule' } : 'ask'),
+      limits: { rateFactor: 1000, openRequests: 1000 },
+    }
+    stage = await openStage(options)
+  })
+  afterAll(async () => {
+    expect(await stage.storage.findViolations()).toEqual([])
+    await stage.close()
+  })
+
+  async function makeCell(): Promise<Cell> {
+    denying.delete(stage)
+    await stage.storage.setAgentBlocked({ agent: stage.agent.id, blocked: false, by: 'operator' })
+    // Far enough that no rate of a minute or quarter of an hour is left.
+    stage.clock.now += 1000
+    return newCell(stage, `cell${++cells}`, passwordHash, password)
+  }
+
+  describe.each(Object.entries(flows))('%s', (_flow, flow) => {
+    it.each(Object.entries(verbs))('%s', { timeout: 60_000 }, async (_verb, concurrent) => {
+      const failures: string[] = []
+      for (let after = 0; after < 40; after += 1) {
+        const cell = await makeCell()
+        const act = await flow.prepare(cell)
+        const before = await stateOf(cell)
+        let did: unknown
+        plan(interleaving, after, async () => {
+          did = await concurrent.run(cell)
+        })
+        const response = await act()
+        const { ranAfter, calls } = interleaving
+        if (ranAfter === undefined || did === 'nothing') break
+        const failed = await broken(cell, {
+          flow: flow.writes,
+          concurrent,
+          response,
+          before,
+          calls: [...calls],
+          ranAfter,
+        })
+        failures.push(...failed.map((what) => `before call ${after} of ${calls.join(', ')}: ${what}`))
+      }
+      plan(interleaving)
+      expect(failures).toEqual([])
+    })
+  })
+})
+
+interface State {
+  sessions: Set<string>
+  grants: Set<string>
+}
+
+async function stateOf({ stage: { storage }, userId }: Cell): Promise<State> {
+  return {
+    sessions: new Set((await storage.listSessions({ userId })).map(({ id }) => id)),
+    grants: new Set((await storage.listGrants({ userId })).map(({ id }) => id)),
+  }
+}
+
+interface Played {
+  flow: keyof typeof writes
+  concurrent: Concurrent
+  response: Response
+  before: State
+  calls: readonly string[]
+  ranAfter: number
+}
+
+/** What a request left that it must not leave. */
+async function broken(cell: Cell, { flow, concurrent, response, before, calls, ranAfter }: Played): Promise<string[]> {
+  const { storage, agent } = cell.stage
+  const failures: string[] = []
+  if (response.status >= 500) failures.push(`${response.status}`)
+  const wrote = calls.findIndex((call) => (writes[flow] as readonly string[]).includes(call))
+  const readBy: readonly string[] | undefined = reads[flow]
+  const hadRead = readBy === undefined || calls.slice(0, ranAfter).some((call) => readBy.includes(call))
+  const isBetween = hadRead && wrote >= ranAfter + (concurrent.inProcess ? 1 : 0)
+  const state = await stateOf(cell)
+  const forbids = (what: 'session' | 'grant' | 'token') =>
+    flow === what && isBetween && concurrent.forbids.includes(what)
+  const isNew = (known: Set<string>) => (id: string) => !known.has(id)
+  if (forbids('session') && [...state.sessions].some(isNew(before.sessions))) failures.push('a session')
+  if (forbids('session') && response.headers.getSetCookie().some((cookie) => /session=aasn_/.test(cookie)))
+    failures.push('a session cookie')
+  if (forbids('grant') && [...state.grants].some(isNew(before.grants))) failures.push('a grant')
+  if (forbids('grant') && /[?&]code=/.test(response.headers.get('location') ?? '')) failures.push('a code')
+  if (forbids('token') && response.status === 200) failures.push('a token')
+  for (const { resource, agent: granted } of await storage.listGrants({ userId: cell.userId }))
+    if (resource !== cell.stage.resource.id || granted !== agent.id) failures.push('a grant of something else')
+  return failures
+}
