@@ -27,7 +27,11 @@ export interface OwnGrants {
 }
 
 /** Reads what a person ever allowed an agent: in one list, unless it is a long one. */
-export async function ownGrants({ storage, now }: ServerContext, userId: string, agent: string): Promise<OwnGrants> {
+export async function ownGrants(
+  { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
+  userId: string,
+  agent: string,
+): Promise<OwnGrants> {
   const newest = await storage.listGrants({ userId, agent, limit: most })
   if (newest.length === most) {
     const live = await storage.listGrants({ userId, agent, live: true, limit: most })

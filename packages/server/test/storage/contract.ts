@@ -404,6 +404,27 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         )
       })
 
+      test('a decision is of its own request: another one of the same user and browser stays open (J03)', async () => {
+        const { decision, binding, user } = await boundRequest(storage)
+        const second = newRequest({ resource: 'https://two.example' })
+        await storage.createAuthRequest(second)
+        const bound = await storage.bindRequest({ ...binding, tokenHash: second.tokenHash })
+        if (bound.outcome !== 'bound') throw new Error('the request is bound')
+        const decided = { ...decision, tokenHash: second.tokenHash, judged: bound.request }
+        expect(outcomeOf(await storage.decideRequest(decided))).toBe('allowed')
+        expect(await storage.findAuthRequest(decision.tokenHash)).toMatchObject({ status: 'open' })
+        expect(await storage.findAuthRequest(second.tokenHash)).toMatchObject({ status: 'allowed' })
+        expect(await storage.listGrants({ userId: user.id })).toMatchObject([{ resource: 'https://two.example' }])
+      })
+
+      test('the audit of a refusal names what was asked', async () => {
+        const { decision } = await boundRequest(storage, { scope: 'calendar.read' })
+        await storage.decideRequest({ ...decision, decision: 'deny', handle: undefined })
+        expect(await storage.listEvents({ event: 'request.denied' })).toMatchObject([
+          { data: { scope: 'calendar.read', revision: 0 } },
+        ])
+      })
+
       test('the page of the user before is refused once another user took over (C23)', async () => {
         const { decision, binding } = await boundRequest(storage)
         const other = await newUser(storage)

@@ -1,0 +1,21 @@
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it } from 'vitest'
+import { ownGrants } from '../../src/consent/holdings.js'
+import { agent, allowedRequest, newUser, times } from '../storage/fixtures.js'
+
+it('reads what is live by itself when an agent has 500 grants or more: a live one may be older than all of them', {
+  timeout: 60_000,
+}, async () => {
+  const storage = sqliteStorage(':memory:', { sweepInterval: 0 })
+  const user = await newUser(storage)
+  const now = () => Math.floor(Date.now() / 1000)
+  await allowedRequest(storage, { resource: 'https://live.example', maxOpen: 1000 }, {}, user)
+  for (const _ of times(500, () => undefined)) await allowedRequest(storage, { maxOpen: 1000 }, {}, user)
+  const ended = { userId: user.id, resource: 'https://calendar.example', by: 'test' }
+  expect(await storage.revokeGrants(ended)).toBe(500)
+  const own = await ownGrants({ storage, now }, user.id, agent)
+  expect(own.newest).toHaveLength(500)
+  expect(own.live).toMatchObject([{ resource: 'https://live.example' }])
+  expect(own.ended).toHaveLength(500)
+  await storage.close()
+})
