@@ -20,6 +20,8 @@ export interface Cell {
 export interface Flow {
   /** What it must not leave behind, where something commits between its reads and this write. */
   writes: 'session' | 'grant' | 'token' | 'other'
+  /** A permission that was granted before, and that the request does not ask for: once removed, nothing gives it. */
+  granted?: string
   prepare(cell: Cell): Promise<() => Promise<Response>>
 }
 
@@ -123,6 +125,17 @@ export const flows: Readonly<Record<string, Flow>> = {
     async prepare(cell) {
       await removePasskey(cell)
       return consentForm(cell, { consent: 'grant', password: cell.password }, 'data.delete')
+    },
+  },
+  'step-up': {
+    writes: 'grant',
+    granted: 'data.read',
+    async prepare(cell) {
+      const { user } = await allowed(cell)
+      const opened = await openRequest(cell.stage, undefined, { scope: 'data.write' })
+      cell.tokenHash = secretHash(opened.requestToken)
+      const { page } = await view(cell.stage, opened, user, credentials(cell))
+      return () => user.submit(page, opened.url, { consent: 'grant', duration: 'until-removed' })
     },
   },
   deny: { writes: 'other', prepare: (cell) => consentForm(cell, { consent: 'deny' }) },

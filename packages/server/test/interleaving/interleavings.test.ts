@@ -73,6 +73,7 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
         if (ranAfter === undefined || did === 'nothing') break
         const failed = await broken(cell, {
           flow: flow.writes,
+          granted: flow.granted,
           concurrent,
           response,
           before,
@@ -101,6 +102,7 @@ async function stateOf({ stage: { storage }, userId }: Cell): Promise<State> {
 
 interface Played {
   flow: keyof typeof writes
+  granted: string | undefined
   concurrent: Concurrent
   response: Response
   before: State
@@ -109,7 +111,10 @@ interface Played {
 }
 
 /** What a request left that it must not leave. */
-async function broken(cell: Cell, { flow, concurrent, response, before, calls, ranAfter }: Played): Promise<string[]> {
+async function broken(
+  cell: Cell,
+  { flow, granted, concurrent, response, before, calls, ranAfter }: Played,
+): Promise<string[]> {
   const { storage, agent } = cell.stage
   const failures: string[] = []
   if (response.status >= 500) failures.push(`${response.status}`)
@@ -127,7 +132,10 @@ async function broken(cell: Cell, { flow, concurrent, response, before, calls, r
   if (forbids('grant') && [...state.grants].some(isNew(before.grants))) failures.push('a grant')
   if (forbids('grant') && /[?&]code=/.test(response.headers.get('location') ?? '')) failures.push('a code')
   if (forbids('token') && response.status === 200) failures.push('a token')
-  for (const { resource, agent: granted } of await storage.listGrants({ userId: cell.userId }))
-    if (resource !== cell.stage.resource.id || granted !== agent.id) failures.push('a grant of something else')
+  for (const { resource, agent: grantee } of await storage.listGrants({ userId: cell.userId }))
+    if (resource !== cell.stage.resource.id || grantee !== agent.id) failures.push('a grant of something else')
+  const live = await storage.listGrants({ userId: cell.userId, live: true })
+  const isRemoved = concurrent === verbs['removal of the grants'] && wrote >= ranAfter && granted !== undefined
+  if (isRemoved && live.some(({ scope }) => scope.split(' ').includes(granted))) failures.push('a removed permission')
   return failures
 }
