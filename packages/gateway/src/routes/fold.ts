@@ -71,17 +71,35 @@ function trimEnd(name: string): string {
   return name.slice(0, end)
 }
 
-/** Folds the names of a path. The last one loses its ending (`.json`, `.tar.gz`), and is dropped as an index file or if it is empty. */
-export function foldNames(decoded: readonly string[], kept: Kept): string[] {
+/** What of the end of a path is dropped: an index file and empty names, empty names alone, or nothing. */
+export const ends = ['index', 'empty', 'nothing'] as const
+export type End = (typeof ends)[number]
+
+/** Folds the names of a path. The last one loses its ending (`.json`, `.tar.gz`). */
+export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   const names = decoded.map((name) => foldName(name, kept.case))
   for (;;) {
     const last = names.pop()
     if (last === undefined) return names
     const bare = kept.endings ? last : withoutEnding(last)
-    if (bare === '' || (!kept.endings && isIndex(bare, last))) continue
+    if (bare === '' ? dropped !== 'nothing' : dropped === 'index' && !kept.endings && isIndex(bare, last)) continue
     names.push(bare)
     return names
   }
+}
+
+/**
+ * The forms of a path of which servers know one: some take an index file for its folder and ignore a slash at the end, some ignore the
+ * slash alone, and for some an empty name is a parameter.
+ */
+export function foldedForms(decoded: readonly string[], kept: Kept): { end: End; names: string[] }[] {
+  const forms: { end: End; names: string[] }[] = []
+  for (const end of ends) {
+    const names = foldNames(decoded, kept, end)
+    if (names.length !== forms.at(-1)?.names.length) forms.push({ end, names })
+    if (names.length === decoded.length) break
+  }
+  return forms
 }
 
 /** `default` alone is a common id. */

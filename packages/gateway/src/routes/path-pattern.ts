@@ -1,4 +1,4 @@
-import { decodeSegment, foldName, foldNames, type Kept, withoutEnding } from './fold.js'
+import { decodeSegment, type End, foldName, foldNames, type Kept, withoutEnding } from './fold.js'
 import { interpretations, type Names } from './interpretations.js'
 import { parsePath } from './path-grammar.js'
 
@@ -76,8 +76,15 @@ export function isWithin(one: PathPattern, other: PathPattern): boolean {
 }
 
 function isSegmentWithin(one: Segment, other: Segment): boolean {
-  if (!one.free) return segmentFits(other, one.before)
+  if (!one.free) return foldedSegmentFits(other, one.before)
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
+}
+
+/** Whether a parameter of a pattern is longer in a path than find-my-way permits by default: it then tries wider routes. */
+export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
+  return segments.some(
+    ({ before, after, free }, at) => free && (path[at] ?? '').length - before.length - after.length > 100,
+  )
 }
 
 /** Whether the first pattern has only paths of the second, and not all of them. */
@@ -93,9 +100,15 @@ export interface FoldedPattern extends PathPattern {
   base: PathPattern | undefined
 }
 
+/** Whether folding drops nothing of the end of a pattern. */
+export function hasPlainEnd({ segments, open }: PathPattern): boolean {
+  const last = segments.at(-1)
+  return open || !last || last.free || !/^(?:(?:index|default)(?:\.|$)|$)/.test(foldName(decodeSegment(last.before)))
+}
+
 /** Folds the names of a pattern around its parameters. */
-export function foldPattern(pattern: PathPattern, kept: Kept): FoldedPattern {
-  return folded({ names: namesOf(pattern), open: pattern.open }, kept)
+export function foldPattern(pattern: PathPattern, kept: Kept, dropped?: End): FoldedPattern {
+  return folded({ names: namesOf(pattern), open: pattern.open }, kept, dropped)
 }
 
 /** A folded pattern for each path that some server takes those of a pattern for. */
@@ -107,8 +120,14 @@ export function patternInterpretations(pattern: PathPattern, kept: Kept): Folded
 /** Whether folded names are those of a path of a folded pattern. */
 export function foldedFits({ segments, open, base }: FoldedPattern, names: readonly string[]): boolean {
   const fits = open ? names.length >= segments.length : names.length === segments.length
-  if (fits && segments.every((segment, at) => segmentFits(segment, names[at] as string))) return true
-  return base !== undefined && patternFits(base, names)
+  if (fits && segments.every((segment, at) => foldedSegmentFits(segment, names[at] as string))) return true
+  return base !== undefined && foldedFits({ ...base, base: undefined }, names)
+}
+
+/** A parameter may be empty, as it is in Fastify and h3. find-my-way then ignores what follows it. */
+function foldedSegmentFits(segment: Segment, name: string): boolean {
+  const { before, after, free } = segment
+  return segmentFits(segment, name) || (free && (name === before || name === before + after))
 }
 
 /** Whether all paths of a folded pattern are also another one's. */
@@ -122,9 +141,9 @@ function namesOf({ segments }: PathPattern): string[] {
   )
 }
 
-function folded({ names, open }: Names, kept: Kept): FoldedPattern {
+function folded({ names, open }: Names, kept: Kept, dropped?: End): FoldedPattern {
   // The last name of an open pattern is not the last one of its paths, but of the path that they are below.
-  const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept)
+  const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept, dropped)
   const last = own.at(-1)
   const isBased = open && last !== undefined && !kept.endings
   const base = isBased ? { segments: own.with(-1, withoutEnding(last)).map(segmentOf), open: false } : undefined

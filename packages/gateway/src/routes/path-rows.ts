@@ -1,10 +1,11 @@
-import { foldNames, folds, type Kept } from './fold.js'
+import { type End, foldedForms, folds, type Kept } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { methodDistance } from './methods.js'
 import {
   type FoldedPattern,
   foldedFits,
   foldPattern,
+  hasPlainEnd,
   isNarrower,
   isWithin,
   type PathPattern,
@@ -80,6 +81,8 @@ export interface PathRows {
   fold: number
   /** The pattern in each of {@link folds}. */
   folded: readonly FoldedPattern[]
+  /** The same with more of the end of a path, by what is dropped of it. */
+  forms: Readonly<Record<End, readonly FoldedPattern[]>>
 }
 
 /** Groups routes by their paths. */
@@ -95,7 +98,9 @@ export function pathRowsOf(routes: Iterable<readonly [at: number, route: Route]>
     const [{ route }] = rows
     const pattern = parsePathPattern(route.path)
     const fold = folds.findIndex((kept) => kept.case === !!route.case && kept.endings === !!route.endings)
-    return { rows, pattern, fold, folded: folds.map((kept) => foldPattern(pattern, kept)) }
+    const folded = folds.map((kept) => foldPattern(pattern, kept))
+    const formOf = (end: End) => (hasPlainEnd(pattern) ? folded : folds.map((kept) => foldPattern(pattern, kept, end)))
+    return { rows, pattern, fold, folded, forms: { index: folded, empty: formOf('empty'), nothing: formOf('nothing') } }
   })
 }
 
@@ -110,19 +115,38 @@ export function routeFor({ rows }: PathRows, method: string): Route | undefined 
   return found
 }
 
+/** The routes for a method. Many frameworks run the handler of GET for HEAD, whatever is registered for that. */
+function routesFor(group: PathRows, method: string): Route[] {
+  const methods = method === 'HEAD' ? ['HEAD', 'GET'] : [method]
+  return [...new Set(methods.flatMap((each) => routeFor(group, each) ?? []))]
+}
+
 /**
  * Whether a request that one of several paths was chosen for must not be taken for one of another path, which it is in folded form.
  *
  * @param own of the chosen ones those that it still is in this form
+ * @param end The form, by what is dropped of the end of a path
  */
-export function isStricter(other: PathRows, method: string, need: Need, own: readonly PathRows[]): boolean {
-  const pattern = other.folded[other.fold] as FoldedPattern
-  const inFold = own.map(({ folded }) => folded[other.fold] as FoldedPattern)
+export function isStricter(
+  other: PathRows,
+  method: string,
+  need: Need,
+  { own, end = 'index' }: { own: readonly PathRows[]; end?: End },
+): boolean {
+  const patternOf = ({ forms }: PathRows) => forms[end][other.fold] as FoldedPattern
+  const pattern = patternOf(other)
+  const inFold = own.map(patternOf)
   if (inFold.some((each) => isNarrower(each, pattern))) return false
-  const route = routeFor(other, method)
-  if (route) return !covers(need, route, method)
+  const routes = routesFor(other, method)
+  if (routes.length > 0) return routes.some((route) => !covers(need, route, method))
   // A path that does not list the method refuses it, whatever a wider one says.
   return !inFold.some((each) => isWithin(each, pattern) && isWithin(pattern, each))
+}
+
+/** Whether a path needs more than another one was chosen for that is not as wide. */
+export function isWiderAndStricter(other: PathRows, method: string, need: Need, own: PathRows): boolean {
+  if (!isNarrower(own.pattern, other.pattern)) return false
+  return routesFor(other, method).some((route) => !covers(need, route, method))
 }
 
 /** Whether a front controller may run one of several paths, each with a literal first segment, for a path in the query (G48). */
@@ -130,15 +154,17 @@ export function isStricterInQuery(
   { names, isRest }: QueryPath,
   { method, own, kept, compared }: { method: string; own: Need | undefined; kept: Kept; compared: readonly PathRows[] },
 ): boolean {
-  const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).map((each) =>
-    foldNames(each.names, kept),
+  const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
+    foldedForms(each.names, kept),
   )
-  const patternOf = ({ folded, fold }: PathRows) => folded[fold] as FoldedPattern
-  const fitting = compared.filter((group) => {
-    const pattern = patternOf(group)
-    const [first] = pattern.segments
-    return read.some((each) => foldedFits(pattern, isRest && first ? [first.before, ...each] : each))
-  })
+  const patternOf = ({ forms, fold }: PathRows, end: End = 'index') => forms[end][fold] as FoldedPattern
+  const fitting = compared.filter((group) =>
+    read.some((each) => {
+      const pattern = patternOf(group, each.end)
+      const [first] = pattern.segments
+      return foldedFits(pattern, isRest && first ? [first.before, ...each.names] : each.names)
+    }),
+  )
   return fitting.some((group) => {
     const [first] = patternOf(group).segments
     if (!first || first.free) return false

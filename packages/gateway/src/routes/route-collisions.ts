@@ -1,7 +1,7 @@
 import { folds } from './fold.js'
 import { plainMethods } from './methods.js'
 import { type FoldedPattern, isFoldedWithin, isWithin, patternInterpretations } from './path-pattern.js'
-import { isStricter, needOf, type PathRows, pathRowsOf, type Row, routeFor } from './path-rows.js'
+import { isStricter, isWiderAndStricter, needOf, type PathRows, pathRowsOf, type Row, routeFor } from './path-rows.js'
 import { pathMembers, type Route } from './route.js'
 
 /** A problem of a table, with the place of the route that has it. */
@@ -17,9 +17,10 @@ export function routeCollisions(routes: Iterable<readonly [at: number, route: Ro
   if (contradictions.length > 0) return contradictions
   const shadowed = [...shadowsIn(groups)]
   const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
+  const shadowing = new Set([...shadowed, ...fallbacksIn(groups)].map(({ row }) => row.at))
   const needless = groups.flatMap(({ rows }) =>
     rows
-      .filter(({ at, route }) => route.mayShadow && !shadowed.some(({ row }) => row.at === at))
+      .filter(({ at, route }) => route.mayShadow && !shadowing.has(at))
       .map(({ at }) => ({ at, problem: 'has mayShadow, but shadows no stricter route: leave it out' })),
   )
   return [...new Map([...refused, ...needless].map((each) => [`${each.at} ${each.problem}`, each])).values()]
@@ -53,6 +54,22 @@ function* shadowsIn(groups: readonly PathRows[]): Generator<Shadow> {
     }
 }
 
+/** Wider, stricter paths, which a server tries if it takes no parameter as long as that of a row. Only of rows with `mayShadow`. */
+function* fallbacksIn(groups: readonly PathRows[]): Generator<Shadow> {
+  for (const group of groups.filter(({ pattern }) => pattern.segments.some(({ free }) => free)))
+    for (const row of group.rows.filter(({ route }) => route.mayShadow))
+      for (const other of groups) {
+        const need = needOf([row.route])
+        if (methodsOf(row.route, group).some((method) => isWiderAndStricter(other, method, need, group)))
+          yield { row, group, other }
+      }
+}
+
+/** The methods that a route decides. */
+function methodsOf(route: Route, group: PathRows): string[] {
+  return [...new Set([...plainMethods, route.method])].filter((method) => routeFor(group, method) === route)
+}
+
 function isShadow(
   route: Route,
   group: PathRows,
@@ -62,8 +79,7 @@ function isShadow(
   return read.some((path) => {
     if (!isFoldedWithin(path, pattern)) return false
     const own = isWithin(path, group.folded[fold] as FoldedPattern) ? [group] : []
-    const methods = [...new Set([...plainMethods, route.method])].filter((method) => routeFor(group, method) === route)
-    return methods.some((method) => isStricter({ ...other, fold }, method, needOf([route]), own))
+    return methodsOf(route, group).some((method) => isStricter({ ...other, fold }, method, needOf([route]), { own }))
   })
 }
 

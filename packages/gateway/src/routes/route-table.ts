@@ -1,10 +1,19 @@
 import { AAuthError } from 'countersign/resource'
-import { foldNames, folds } from './fold.js'
+import { foldedForms, folds } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import type { ParsedPath } from './path-grammar.js'
-import { type FoldedPattern, foldedFits, isNarrower, patternFits } from './path-pattern.js'
-import { isStricter, isStricterInQuery, type Need, needOf, type PathRows, pathRowsOf, routeFor } from './path-rows.js'
+import { type FoldedPattern, foldedFits, hasLongParameter, isNarrower, patternFits } from './path-pattern.js'
+import {
+  isStricter,
+  isStricterInQuery,
+  isWiderAndStricter,
+  type Need,
+  needOf,
+  type PathRows,
+  pathRowsOf,
+  routeFor,
+} from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import { lastParameterOf, type Route } from './route.js'
 import { routeCollisions, shadowsOf } from './route-collisions.js'
@@ -58,26 +67,42 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 
   function at(path: ParsedPath): RoutedPath {
     const segments = path.hasParameters ? withoutParameters(path.segments) : path.segments
-    const chosen = mostSpecific(groups.filter(({ pattern }) => patternFits(pattern, segments)))
+    const fitting = groups.filter(({ pattern }) => patternFits(pattern, segments))
+    const chosen = mostSpecific(fitting)
     requirePermitted(path, chosen)
 
     function need(method: string): Need | undefined {
-      const [one, ...others] = chosen.flatMap((group) => routeFor(group, method) ?? [])
+      const own = chosen.flatMap((group) => routeFor(group, method) ?? [])
+      const [one, ...others] = method === 'HEAD' && own.length > 0 ? new Set([...own, ...routesForGet()]) : own
       return one && needOf([one, ...others])
+    }
+
+    /** Hono and Koa run the handler of GET for HEAD, that of a wider path if need be. */
+    function routesForGet(): Route[] {
+      return mostSpecific(fitting.filter((group) => routeFor(group, 'GET'))).flatMap(
+        (group) => routeFor(group, 'GET') ?? [],
+      )
     }
 
     function requireNoStricter(method: string, own: Need): void {
       requireNamedCalls(path, chosen)
-      for (const { kept, fold, compared } of byFold) {
-        for (const { names } of interpretations(path)) {
-          const folded = foldNames(names, kept)
-          const fits = (group: PathRows) => foldedFits(group.folded[fold] as FoldedPattern, folded)
-          const still = chosen.filter(fits)
-          for (const other of compared)
-            if (fits(other) && isStricter(other, method, own, still) && !isShadowed(own, other))
-              throw ambiguous('Some servers take this path for another one, which needs more')
-        }
-      }
+      requireNoWider(method, own)
+      for (const { kept, fold, compared } of byFold)
+        for (const { names } of interpretations(path))
+          for (const { end, names: folded } of foldedForms(names, kept)) {
+            const fits = ({ forms }: PathRows) => foldedFits(forms[end][fold] as FoldedPattern, folded)
+            const still = chosen.filter(fits)
+            for (const other of compared)
+              if (fits(other) && isStricter(other, method, own, { own: still, end }) && !isShadowed(own, other))
+                throw ambiguous('Some servers take this path for another one, which needs more')
+          }
+    }
+
+    function requireNoWider(method: string, own: Need): void {
+      if (own.routes.every(({ mayShadow }) => mayShadow)) return
+      for (const group of chosen.filter(({ pattern }) => hasLongParameter(pattern, segments)))
+        if (fitting.some((other) => isWiderAndStricter(other, method, own, group)))
+          throw ambiguous('Some servers take no parameter of more than 100 characters, and a wider route needs more')
     }
 
     function isShadowed({ routes: chosenRoutes }: Need, other: PathRows): boolean {

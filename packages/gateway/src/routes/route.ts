@@ -32,7 +32,8 @@ export interface Route {
   endings?: 'kept' | undefined
   /**
    * Accepts that some servers run a stricter route of the table for the paths of this one, as a whole: of `/doc/{name}.pdf`, beside
-   * `/doc/{name}`. Without it such a table is refused. @default false
+   * `/doc/{name}`. Without it such a table is refused. Also lets a parameter have more than 100 characters beside a wider, stricter
+   * route, which Fastify would run. @default false
    */
   mayShadow?: true | undefined
   /**

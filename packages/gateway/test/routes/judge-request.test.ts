@@ -130,6 +130,71 @@ describe('a request is judged by the route that says most of it', () => {
   })
 })
 
+// G50
+describe('a path for which routers run another route is refused if that needs more', () => {
+  const open = { method: 'GET', require: 'none' } as const
+  const strict = { method: 'GET', ...read } as const
+
+  it.each([
+    ['/users/{id}', '/users/'],
+    ['/{id}', '/'],
+    ['/{id}-x', '/'],
+    ['/pub-{id}', '/pub-'],
+    ['/pub-{id}.pdf', '/pub-'],
+    ['/{a}/{id}.pdf', '/a/.pdf'],
+    ['/{a}/{id}.pdf', '/users/'],
+    ['/pub-{id}/x', '/pub-/x'],
+  ])('%s, with an empty parameter, for %s', (path, target) => {
+    const of: Route[] = [
+      { ...open, path: '/*' },
+      { ...strict, path },
+    ]
+    expect(refusalOf(target, { of })).toBe('target_ambiguous')
+    expect(needOf(target, { of: [...of, { ...open, path: target }] })).toMatchObject({ level: 'none' })
+  })
+
+  it.each(['/INDEX.PHP/', '/index.html/', '/index.php/index.php', '/index'])(
+    '/{id}, with an index file, for %s',
+    (target) => {
+      const of: Route[] = [
+        { ...open, path: '/*' },
+        { ...open, path: '/{a}/{b}' },
+        { ...strict, path: '/{id}' },
+      ]
+      if (target === '/index') expect(needOf(target, { of })).toMatchObject(read2('read'))
+      else expect(refusalOf(target, { of })).toBe('target_ambiguous')
+    },
+  )
+
+  it('a wider one, for a parameter of more than 100 characters, unless mayShadow is set', () => {
+    const id = (length: number) => 'a'.repeat(length)
+    const of = (change: Partial<Route> = {}): Route[] => [
+      { ...open, path: '/pages/{name}.pdf', ...change },
+      { ...strict, path: '/*' },
+    ]
+    expect(refusalOf(`/pages/${id(100)}.pdf`, { of: of() })).toBe('passed')
+    expect(refusalOf(`/pages/${id(101)}.pdf`, { of: of() })).toBe('target_ambiguous')
+    expect(refusalOf(`/pages/${id(101)}.pdf`, { of: of({ mayShadow: true }) })).toBe('passed')
+    expect(refusalOf(`/${id(101)}`, { of: of() })).toBe('passed')
+  })
+
+  it('and HEAD needs what its own route and that of GET need', () => {
+    const of: Route[] = [
+      { method: 'HEAD', path: '/a', require: 'none' },
+      { ...strict, path: '/a' },
+      { method: 'HEAD', path: '/b', require: 'signature' },
+      { ...open, path: '/b' },
+      { method: 'HEAD', path: '/c', require: 'none' },
+      { method: '*', path: '/*', ...write },
+      { ...strict, path: '/*' },
+    ]
+    expect(needOf('/a', { of, method: 'HEAD' })).toMatchObject(read2('read'))
+    expect(needOf('/b', { of, method: 'HEAD' })).toMatchObject({ level: 'signature' })
+    expect(needOf('/c', { of, method: 'HEAD' })).toMatchObject(read2('read'))
+    expect(needOf('/b', { of })).toMatchObject({ level: 'none' })
+  })
+})
+
 // G15
 describe('a path that matches a stricter route only after folding is refused', () => {
   const of: Route[] = [...routes, { method: '*', path: '/sign', ...write }]
