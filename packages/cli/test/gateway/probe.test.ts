@@ -1,4 +1,4 @@
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type ServerResponse } from 'node:http'
 import express from 'express'
 import { describe, expect, it } from 'vitest'
 import { listenWith } from '../../../countersign/test/resource/events-resource.js'
@@ -28,17 +28,19 @@ async function probe(api: RequestListener, change: object = {}, ...flags: string
   return { status, stderr, stdout: stdout.replaceAll(upstream, 'http://127.0.0.1:1') }
 }
 
-/** Responds to one path, compared as it is. */
-const exact: RequestListener = ({ url = '' }, outgoing) => {
-  const isFound = ['/admin/users', '/users/7'].includes(url.split('?', 1)[0] ?? '')
+/** Responds to two paths, compared as they are. */
+function respond(path: string, outgoing: ServerResponse): void {
+  const isFound = ['/admin/users', '/users/7'].includes(path)
   outgoing.writeHead(isFound ? 200 : 404, { 'content-type': 'text/plain' }).end(isFound ? 'found' : 'missing')
 }
+
+const exact: RequestListener = ({ url = '' }, outgoing) => respond(url.split('?', 1)[0] ?? '', outgoing)
 
 /** As CodeIgniter: the query is the path. */
 const queried: RequestListener = (incoming, outgoing) => {
   const { pathname, search } = new URL(incoming.url ?? '/', 'http://api.example')
   const path = /^\?(?:r=)?\/?(admin\/users)$/.exec(search)?.[1] ?? pathname.slice(1)
-  exact({ ...incoming, url: `/${path}` } as typeof incoming, outgoing)
+  respond(`/${path}`, outgoing)
 }
 
 const lenient = express().get('/admin/users', (_, response) => void response.send('users'))
