@@ -28,7 +28,7 @@ export function readName(text: string): ReadName {
   let letters = ''
   for (const word of words) {
     if (symbol.test(word)) symbols.add(letters.length)
-    letters += foldLookAlikes(word).replace(/[^\u0000-\uffff]/gu, unknownCharacter)
+    letters += foldLookAlikes(word).replace(/[\u{10000}-\u{10ffff}]/gu, unknownCharacter)
     boundaries.add(letters.length)
   }
   return { letters, symbols, boundaries }
