@@ -47,7 +47,7 @@ export class Share<T> {
   append(item: T, yields: boolean): void {
     const items = yields ? this.#yielding : this.#items
     items.append(new RingNode(item))
-    for (let share: Share<T> | undefined = this; share; share = share.#parent) share.#resize(1)
+    this.#resize(1)
   }
 
   /** Passes the turn to the next share inside; undefined if this share has items instead. */
@@ -75,10 +75,11 @@ export class Share<T> {
   }
 
   #removed(item: T | undefined): T | undefined {
-    for (let share: Share<T> | undefined = this; share; share = share.#parent) share.#resize(-1)
+    this.#resize(-1)
     return item
   }
 
+  /** Counts an item in this share and in those around it. */
   #resize(change: 1 | -1): void {
     this.held += change
     const parent = this.#parent
@@ -92,6 +93,7 @@ export class Share<T> {
       this.#turn.remove()
     }
     parent.#sort(this)
+    parent.#resize(change)
   }
 
   /** Puts a share inside that gained or lost one item among those of its size. */

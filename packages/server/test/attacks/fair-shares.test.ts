@@ -108,7 +108,9 @@ it.each([
 it('V03: behind a proxy, the client that floods is refused and not the others', async () => {
   const { server } = await openServer()
   const clientAddress = createClientAddress(['127.0.0.1'])
-  const listener = createServer(createNodeListener(server.handler, { origin: issuer, clientAddress }))
+  const listener = createServer(
+    createNodeListener((request, received) => server.handler(request, received), { origin: issuer, clientAddress }),
+  )
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
     listener.closeAllConnections()
