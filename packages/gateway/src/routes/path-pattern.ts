@@ -87,6 +87,19 @@ export function hasLongParameter({ segments }: PathPattern, path: readonly strin
   )
 }
 
+/**
+ * Whether a path has the literal name of another pattern where a pattern has a parameter. A router that never goes back, such as that of
+ * h3 1, follows the other one, and ends at a wider route.
+ */
+export function leavesFor({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
+  const isAt = (at: number) => {
+    const segment = other.segments[at]
+    return segments[at]?.free === true && segment?.free === false && segment.before === path[at]
+  }
+  const follows = other.segments.findIndex((segment, at) => !segmentFits(segment, path[at] ?? ''))
+  return segments.some((_, at) => isAt(at) && (follows === -1 || at < follows))
+}
+
 /** Whether the first pattern has only paths of the second, and not all of them. */
 export function isNarrower(one: PathPattern, other: PathPattern): boolean {
   return isWithin(one, other) && !isWithin(other, one)

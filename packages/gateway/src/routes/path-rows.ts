@@ -157,22 +157,22 @@ export function isStricterInQuery(
   const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
     foldedForms(each.names, kept),
   )
-  const patternOf = ({ forms, fold }: PathRows, end: End = 'index') => forms[end][fold] as FoldedPattern
-  const fitting = compared.filter((group) =>
-    read.some((each) => {
-      const pattern = patternOf(group, each.end)
+  return read.some((each) => {
+    const patternOf = ({ forms, fold }: PathRows) => forms[each.end][fold] as FoldedPattern
+    const fitting = compared.filter((group) => {
+      const pattern = patternOf(group)
       const [first] = pattern.segments
       return foldedFits(pattern, isRest && first ? [first.before, ...each.names] : each.names)
-    }),
-  )
-  return fitting.some((group) => {
-    const [first] = patternOf(group).segments
-    if (!first || first.free) return false
-    if (!isRest && fitting.some((other) => isNarrower(patternOf(other), patternOf(group)))) return false
-    // A front controller that runs a method which no route lists is as strict as the strictest of the path.
-    const route = routeFor(group, method)
-    return (route ? [route] : group.rows.map((row) => row.route)).some((each) =>
-      own ? !covers(own, each, method) : each.require !== 'none',
-    )
+    })
+    return fitting.some((group) => {
+      const [first] = patternOf(group).segments
+      if (!first || first.free) return false
+      if (!isRest && fitting.some((other) => isNarrower(patternOf(other), patternOf(group)))) return false
+      // A front controller that runs a method which no route lists is as strict as the strictest of the path.
+      const route = routeFor(group, method)
+      return (route ? [route] : group.rows.map((row) => row.route)).some((one) =>
+        own ? !covers(own, one, method) : one.require !== 'none',
+      )
+    })
   })
 }

@@ -3,7 +3,7 @@ import { foldedForms, folds } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import type { ParsedPath } from './path-grammar.js'
-import { type FoldedPattern, foldedFits, hasLongParameter, isNarrower, patternFits } from './path-pattern.js'
+import { type FoldedPattern, foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
 import {
   isStricter,
   isStricterInQuery,
@@ -100,9 +100,11 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
 
     function requireNoWider(method: string, own: Need): void {
       if (own.routes.every(({ mayShadow }) => mayShadow)) return
-      for (const group of chosen.filter(({ pattern }) => hasLongParameter(pattern, segments)))
-        if (fitting.some((other) => isWiderAndStricter(other, method, own, group)))
-          throw ambiguous('Some servers take no parameter of more than 100 characters, and a wider route needs more')
+      const isPassedOver = ({ pattern }: PathRows) =>
+        hasLongParameter(pattern, segments) || groups.some((other) => leavesFor(pattern, other.pattern, segments))
+      for (const group of chosen)
+        if (fitting.some((other) => isWiderAndStricter(other, method, own, group)) && isPassedOver(group))
+          throw ambiguous('Some servers run a wider route for this path, which needs more')
     }
 
     function isShadowed({ routes: chosenRoutes }: Need, other: PathRows): boolean {

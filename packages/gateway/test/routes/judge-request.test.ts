@@ -178,6 +178,19 @@ describe('a path for which routers run another route is refused if that needs mo
     expect(refusalOf(`/${id(101)}`, { of: of() })).toBe('passed')
   })
 
+  it('a wider one, for a segment that is the literal name of another route', () => {
+    const of: Route[] = [
+      { ...open, path: '/{a}/{b}' },
+      { ...open, path: '/me' },
+      { ...open, path: '/x/y/z' },
+      { ...strict, path: '/*' },
+    ]
+    expect(refusalOf('/me/7', { of })).toBe('target_ambiguous')
+    expect(refusalOf('/x/7', { of })).toBe('target_ambiguous')
+    expect(refusalOf('/you/y', { of })).toBe('passed')
+    expect(refusalOf('/me', { of })).toBe('passed')
+  })
+
   it('and HEAD needs what its own route and that of GET need', () => {
     const of: Route[] = [
       { method: 'HEAD', path: '/a', require: 'none' },
