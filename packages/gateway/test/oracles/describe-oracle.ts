@@ -1,21 +1,19 @@
 import type { Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
-import { judgedBy } from './judged-by.js'
+import { type ApiUnderTest, judgedBy } from './judged-by.js'
+import { isLong, tryGeneratedCases } from './oracle.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
 /** Requests that a router takes for those of a row, although another one is for their path (the findings of docs/attacks.md). */
-export interface KnownRequests {
+export interface KnownRequests extends ApiUnderTest {
   finding: string
   /** The name of the router. */
   router: string
-  routes: readonly Route[]
   /** Index of the row that the router runs; the MCP server follows the last one. */
   runs: number
   /** @default GET */
   method?: string
   targets: readonly string[]
-  /** Path of an MCP server at the API. @default none */
-  mcp?: string
 }
 
 interface Oracle {
@@ -23,19 +21,30 @@ interface Oracle {
   known?: readonly KnownRequests[]
 }
 
-/** Declares the tests of a family of routers: with the known requests. */
+/** Seconds for generated cases: of all six families together two minutes, or one hour by `npm run test:long`. */
+const seconds = (isLong ? 3600 : 120) / 6
+
+/** Declares the tests of a family of routers: with the known requests, and with generated ones. */
 export function describeOracle(family: string, { routers, known = [] }: Oracle): void {
   describe(`${family} runs nothing that requires more than the gateway required`, () => {
     const requests = known.flatMap(({ targets, ...each }) => targets.map((target) => ({ ...each, target })))
 
-    it.each(requests)('for $target ($finding)', async ({ router, routes, runs, method = 'GET', target, mcp }) => {
+    it.each(requests)('for $target ($finding)', async ({ router, runs, method = 'GET', target, ...api }) => {
+      const { routes, frontController = false, mcp } = api
       const served: Route[] = mcp === undefined ? [] : [{ method: '*', path: mcp, require: 'identity' }]
-      const run = await routers.find(({ name }) => name === router)?.mount([...routes, ...served])
+      const run = await routers.find(({ name }) => name === router)?.mount([...routes, ...served], frontController)
       const [ran = []] = (await run?.([{ method, target }])) ?? []
       expect(ran.map(({ row }) => row)).toContain(runs)
-      const judge = judgedBy(routes, mcp)
+      const judge = judgedBy(api)
       expect(judge, 'the gateway accepts the table').toBeDefined()
       expect(judge?.({ method, target })).toBeUndefined()
+    })
+
+    it('for generated tables and requests', { timeout: seconds * 1000 + 120_000 }, async () => {
+      const counts = await tryGeneratedCases(routers, seconds)
+      process.stderr.write(`${family}: ${JSON.stringify(counts)}\n`)
+      expect(counts.loaded / counts.tables).toBeGreaterThan(0.3)
+      expect(counts.forwarded / counts.requests).toBeGreaterThan(0.1)
     })
   })
 }

@@ -85,6 +85,7 @@ const staticRouter: RouterUnderTest = {
   },
 }
 
+// G51
 describeOracle('Express', {
   routers: [
     expressRouter('Express 4', express4, { rest: '/*' }),
@@ -92,7 +93,7 @@ describeOracle('Express', {
     expressRouter('Express 4, strict', express4, { rest: '/*', strict: true, caseSensitive: true }),
     expressRouter('Express 5', express5, { rest: '{/*rest}' }),
     expressRouter('Express 5, mounted', express5, {}),
-    expressRouter('Express 5, strict', express5, { rest: '{/*rest}', strict: true, caseSensitive: true }),
+    expressRouter('Express 5, strict', express5, { rest: '/{*rest}', strict: true, caseSensitive: true }),
     staticRouter,
   ],
   known: [

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http'
 import { createRequire } from 'node:module'
 import type { Route } from 'countersign-gateway'
 import { describeOracle } from './describe-oracle.js'
-import { files, list, users } from './known-tables.js'
+import { files, list, pages, users } from './known-tables.js'
 import { colonSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
@@ -62,6 +62,7 @@ const routers = [
 ]
 
 const known = { router: 'Fastify 4', runs: 0 }
+// G51
 describeOracle('Fastify', {
   routers,
   known: [
@@ -73,6 +74,14 @@ describeOracle('Fastify', {
     },
     { ...known, finding: 'GW-8', routes: users, method: 'DELETE', runs: 1, targets: ['/users/7;/avatar'] },
     { ...known, finding: 'GW-9', routes: files, targets: ['/files/secret.pdf;.jpg', '/files/secret;.jpg'] },
-    { ...known, finding: 'an empty parameter', routes: list, runs: 1, targets: ['/users/', '/users/?7'] },
+    { ...known, finding: 'G50', routes: list, runs: 1, targets: ['/users/', '/users/?7'] },
+    {
+      ...known,
+      router: 'Fastify 5',
+      finding: 'G50',
+      routes: pages,
+      runs: 1,
+      targets: [`/pages/${'a'.repeat(101)}`],
+    },
   ],
 })

@@ -1,6 +1,6 @@
 <?php
-// A front controller that finds the path in the ways PHP frameworks do, matches each against the rows in X-Oracle-Rows, and reports the
-// rows that ran as JSON: {"Laravel": 0, …}.
+// A front controller that finds the path in the ways PHP frameworks do, matches each against the rows in X-Oracle-Api, and reports the
+// rows that ran in X-Oracle-Ran.
 declare(strict_types=1);
 
 /** The path of the raw target, without the script or its folder in front of it: Symfony, Laravel and Slim. */
@@ -20,6 +20,7 @@ function pathOrQuery(string $path, string $query): string
     return trim($path, '/') === '' && str_starts_with($query, '/') ? explode('?', $query, 2)[0] : $path;
 }
 
+$api = json_decode(base64_decode($_SERVER['HTTP_X_ORACLE_API']), true);
 [$path, $query] = explode('?', $_SERVER['REQUEST_URI'], 2) + [1 => ''];
 $behind = pathBehindScript($path, $_SERVER['SCRIPT_NAME']);
 $interpretations = [
@@ -29,22 +30,22 @@ $interpretations = [
     'CodeIgniter' => ['/' . trim(urldecode(pathOrQuery($behind, $query)), '/')],
     'PATH_INFO' => [$_SERVER['PATH_INFO'] ?? '/'],
 ];
-$parameters = ['WordPress' => ['rest_route'], 'query' => ['r', 'q', 's', '_url', 'url', 'route', 'path']];
-foreach ($parameters as $by => $names) {
-    foreach ($names as $name) {
-        // Without a slash in front it is the path of a site that says so: `frontController`.
-        if (is_string($_GET[$name] ?? null) && ($by === 'WordPress' || str_starts_with($_GET[$name], '/'))) {
-            $interpretations[$by][] = '/' . trim($_GET[$name], '/');
-        }
+if (is_string($_GET['rest_route'] ?? null)) {
+    $interpretations['WordPress'][] = '/wp-json/' . trim($_GET['rest_route'], '/');
+}
+foreach (['r', 'q', 's', '_url', 'url', 'route', 'path', 'rest_route'] as $name) {
+    // Without a slash in front it is the path of a site that says so.
+    if (is_string($_GET[$name] ?? null) && ($api['frontController'] || str_starts_with($_GET[$name], '/'))) {
+        $interpretations['query'][] = '/' . trim($_GET[$name], '/');
     }
 }
 
 $ran = [];
 foreach ($interpretations as $by => $paths) {
     foreach ($paths as $each) {
-        foreach (json_decode(base64_decode($_SERVER['HTTP_X_ORACLE_ROWS']), true) as $row) {
+        foreach ($api['rows'] as $row) {
             // A parameter names a page of the site, never what only a parameter or nothing stands for.
-            $isNamed = isset($parameters[$by]) || ($by === 'CodeIgniter' && $each !== $behind);
+            $isNamed = in_array($by, ['WordPress', 'query']) || ($by === 'CodeIgniter' && $each !== $behind);
             if ($isNamed && !$row['literal']) {
                 continue;
             }

@@ -2,7 +2,7 @@ import type { RequestListener } from 'node:http'
 import * as h3v1 from 'h3-1'
 import { H3, toNodeHandler } from 'h3-2'
 import { describeOracle } from './describe-oracle.js'
-import { users } from './known-tables.js'
+import { owners, users } from './known-tables.js'
 import { colonSegment, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
@@ -51,10 +51,12 @@ const version2: RouterUnderTest = {
 }
 
 const known = { finding: 'GW-8', router: 'h3 1', routes: users }
+// G51
 describeOracle('h3', {
   routers: [version1, version2],
   known: [
     { ...known, runs: 0, targets: ['/users/7%3F/avatar', '/users/7%3Fx/avatar'] },
     { ...known, runs: 1, method: 'DELETE', targets: ['/users/7%3F/avatar'] },
+    { finding: 'G50', router: 'h3 1', routes: owners, runs: 2, targets: ['/me/7'] },
   ],
 })

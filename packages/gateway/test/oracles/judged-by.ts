@@ -13,17 +13,23 @@ import type { TriedRequest } from './router-under-test.js'
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
-/**
- * Judges requests by a table as the gateway does; undefined if it refuses the table.
- *
- * @param mcp The path of an MCP server, which no route may lead to
- */
-export function judgedBy(
-  routes: readonly Route[],
-  mcp?: string,
-): ((request: TriedRequest) => Need | undefined) | undefined {
+/** What the gateway is told about the API, and what it serves besides the routes. */
+export interface ApiUnderTest {
+  routes: readonly Route[]
+  frontController?: boolean
+  /** The path of an MCP server. */
+  mcp?: string
+}
+
+/** Judges requests by a table as the gateway does; undefined if it refuses the table. */
+export function judgedBy({
+  routes,
+  frontController = false,
+  mcp,
+}: ApiUnderTest): ((request: TriedRequest) => Need | undefined) | undefined {
+  const matches = routes.some(({ encoded }) => encoded) ? 'raw' : undefined
   try {
-    createGateway({ resource, upstream: 'http://127.0.0.1:1', routes }).close()
+    createGateway({ resource, upstream: { url: 'http://127.0.0.1:1', matches }, frontController, routes }).close()
   } catch (error) {
     if (error instanceof TypeError) return undefined
     throw error
@@ -33,7 +39,7 @@ export function judgedBy(
   return ({ method, target }) => {
     try {
       const head = { method, rawTarget: target, rawHeaders: ['Host', 'api.example'] }
-      return judgeRequest(head, { table, isClosed, otherwise: 'refuse' }).need
+      return judgeRequest(head, { table, isClosed, frontController, otherwise: 'refuse' }).need
     } catch (error) {
       if (error instanceof AAuthError) return undefined
       throw error

@@ -26,14 +26,40 @@ export const site: readonly Route[] = [
 /** A public site, beside an MCP server. */
 export const open: readonly Route[] = [{ method: '*', path: '/*', require: 'none' }]
 
+/** A public root, and nothing else that is. */
+export const root: readonly Route[] = [
+  { method: 'GET', path: '/', require: 'none' },
+  { method: '*', path: '/admin/*', ...admin },
+  { method: '*', path: '/wp-json/*', ...admin },
+]
+
 /** A public list of private records. */
 export const list: readonly Route[] = [
   { method: 'GET', path: '/users', require: 'none' },
   { method: 'GET', path: '/users/{id}', ...admin },
 ]
 
+/** Public pages of a private site. */
+export const pages: readonly Route[] = [
+  { method: 'GET', path: '/pages/{name}', require: 'none' },
+  { method: 'GET', path: '/pages/*', ...admin },
+]
+
 /** One protected page, and no row for what is below it. */
 export const page: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: '*', path: '/admin', ...admin },
+]
+
+/** Public pages of users, beside a route with a literal name in the same place. */
+export const owners: readonly Route[] = [
+  { method: 'GET', path: '/{owner}/{page}', require: 'none' },
+  { method: 'GET', path: '/me', require: 'none' },
+  { method: 'GET', path: '/*', ...admin },
+]
+
+/** A protected index file. */
+export const home: readonly Route[] = [
+  { method: '*', path: '/*', require: 'none' },
+  { method: 'GET', path: '/index.html', ...admin },
 ]

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { describeOracle } from './describe-oracle.js'
-import { open, site } from './known-tables.js'
+import { home, open, root, site } from './known-tables.js'
 import { type MountedRow, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import type { Ran, RouterUnderTest, TriedRequest } from './router-under-test.js'
 
@@ -54,9 +54,9 @@ function writtenRow(mounted: MountedRow): object {
   }
 }
 
-function runOne({ method, target }: TriedRequest, rows: string): Promise<readonly Ran[]> {
+function runOne({ method, target }: TriedRequest, api: string): Promise<readonly Ran[]> {
   return new Promise((resolve, reject) => {
-    const headers = { 'X-Oracle-Rows': rows, Connection: 'close' }
+    const headers = { 'X-Oracle-Api': api, Connection: 'close' }
     const asked = request({ host: '127.0.0.1', port, method, path: target, headers, agent: false }, (response) => {
       response.resume().once('error', reject)
       const ran = response.headers['x-oracle-ran']
@@ -70,14 +70,16 @@ const php: RouterUnderTest = {
   name: 'PHP',
   ignoresIndex: true,
   decodes: true,
-  mount: async (routes) => {
+  mount: async (routes, frontController) => {
     const own = /(?:^|\/)(?:index|x)\.php(?:\/|$)/i
     if (routes.some(({ path }) => own.test(path))) throw new Error('A front controller is no path of its own')
-    const rows = Buffer.from(JSON.stringify(mountedRows(routes).map(writtenRow))).toString('base64')
+    const api = Buffer.from(JSON.stringify({ frontController, rows: mountedRows(routes).map(writtenRow) })).toString(
+      'base64',
+    )
     return async (requests) => {
       const ran: (readonly Ran[])[] = []
       for (let at = 0; at < requests.length; at += 4)
-        ran.push(...(await Promise.all(requests.slice(at, at + 4).map((each) => runOne(each, rows)))))
+        ran.push(...(await Promise.all(requests.slice(at, at + 4).map((each) => runOne(each, api)))))
       return ran
     }
   },
@@ -90,11 +92,35 @@ describe.skipIf(!isThere && process.env.CI === undefined)('with PHP', () => {
     rmSync(folder, { recursive: true })
   })
 
+  // G51
   describeOracle('PHP', {
     routers: [php],
     known: [
       { finding: 'GW-1', router: 'PHP', routes: site, runs: 1, targets: ['/index.php/admin', '/x.php/admin'] },
       { finding: 'GW-1', router: 'PHP', routes: site, runs: 2, targets: ['/index.php/admin/users'] },
+      {
+        finding: 'GW-2',
+        router: 'PHP',
+        routes: root,
+        runs: 1,
+        targets: ['/?/admin/users', '/?/admin/users?x=1', '/?r=/admin/users'],
+      },
+      {
+        finding: 'GW-2',
+        router: 'PHP',
+        routes: root,
+        runs: 2,
+        targets: ['/?rest_route=/users', '/?rest.route=/users'],
+      },
+      {
+        finding: 'GW-2',
+        router: 'PHP',
+        routes: root,
+        frontController: true,
+        runs: 1,
+        targets: ['/?r=admin/users', '/?q=admin', '/?x=1&_url=admin/'],
+      },
+      { finding: 'G48', router: 'PHP', routes: home, frontController: true, runs: 1, targets: ['/?s=index.html'] },
       { finding: 'GW-5', router: 'PHP', routes: open, runs: 1, mcp: '/mcp', targets: ['/index.php/mcp', '/x.php/mcp'] },
     ],
   })

@@ -32,8 +32,13 @@ export interface RouterUnderTest {
   ignoresIndex?: boolean
   /** Decodes delimiters before it matches, so that no row may have `encoded`. @default false */
   decodes?: boolean
-  /** Mounts a handler for each row. @throws if the router has no syntax for one of the rows, or considers two of them equal */
-  mount: (routes: readonly Route[]) => Promise<Run>
+  /**
+   * Mounts a handler for each row.
+   *
+   * @param frontController Whether any parameter of the query may be the path
+   * @throws if the router has no syntax for one of the rows, or considers two of them equal
+   */
+  mount: (routes: readonly Route[], frontController: boolean) => Promise<Run>
 }
 
 /**
