@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
@@ -73,7 +74,9 @@ export function createAdmission(
       },
       run: answer,
     })
-    return response ?? refuse(request, arrival, route)
+    if (response) return response
+    await delay(refusalDelay)
+    return refuse(request, arrival, route)
   }
 }
 
@@ -85,6 +88,12 @@ async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefin
     return undefined
   }
 }
+
+/**
+ * Milliseconds that a refusal waits. A client that retries at once would otherwise keep the process busy with refusals, and the
+ * event loop accepts one connection per turn: turns must stay short for new clients to get in.
+ */
+const refusalDelay = 250
 
 /** Seconds after which those that are refused come again, at most: not all at once, else they would be too many again. */
 const longest = 3

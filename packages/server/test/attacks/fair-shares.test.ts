@@ -82,6 +82,17 @@ it.each([
   expect(statuses.get(503), 'the flood is refused').toBeGreaterThan(0)
 })
 
+it('V03: a refusal waits, so that clients that retry at once do not keep the event loop busy', async () => {
+  const { send } = await openServer()
+  const stop = flood(send, ['203.0.113.5'], { each: 100, request: () => new Request(signIn) })
+  const began = performance.now()
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+  const statuses = await stop()
+  const rounds = (performance.now() - began) / 250
+  expect(statuses.get(503)).toBeGreaterThan(100)
+  expect(statuses.get(503)).toBeLessThanOrEqual(100 * (rounds + 1))
+})
+
 it('V03: one address has the whole server while no one else sends anything', async () => {
   const { send } = await openServer([], 200)
   const statuses = await Promise.all(
