@@ -2,7 +2,7 @@ import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
 import type { Need } from '../routes/path-rows.js'
-import { namesForm } from '../uploads/form-watch.js'
+import { namesForm } from '../uploads/body-watch.js'
 import type { AskedRequest } from './dialects.js'
 import { UnseenBody } from './unseen-body.js'
 

@@ -5,8 +5,8 @@ import { Readable } from 'node:stream'
 import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { appendChunk, digestMismatch } from 'countersign/wire'
+import { createBodyWatch } from './body-watch.js'
 import type { ValueWatch } from './form-paths.js'
-import { createFormWatch } from './form-watch.js'
 import { type Share, type Spool, shares } from './spool.js'
 
 /** Most that is kept in memory of one upload. */
@@ -69,16 +69,16 @@ export class KeptUpload implements Upload {
     const { maxBody, bodyTime, stallTime, isMessage, onValue } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
-    const form = isMessage ? undefined : createFormWatch(this.#incoming.headers, onValue)
+    const watch = isMessage ? undefined : createBodyWatch(this.#incoming.headers, onValue)
     this.#onTake()
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
       for (const { hash } of hashes) hash.update(chunk)
-      form?.push(chunk)
+      watch?.push(chunk)
       requireMethodWithBody(this.#incoming)
       await this.#keep(chunk)
     }
     if (!this.#incoming.complete) throw incomplete()
-    form?.end()
+    watch?.end()
     for (const { algorithm, hash, expected } of hashes)
       if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
   }

@@ -111,13 +111,23 @@ const marks: ReadonlySet<string> = new Set('{}[],:')
 /** Longest text between two marks of JSON that is looked at if the JSON is odd. */
 const longestText = 4096
 
+/** Blanks and byte order marks, which may precede an object. */
+const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))
+
 /**
  * The members of a body that only some frameworks read as JSON: only a member that names another request is refused. If the JSON is odd,
- * such as one with comments, every name counts, at any depth.
+ * such as one with comments, every name counts, at any depth. A body that does not begin as an object costs nothing beyond its start.
+ *
+ * @param starts The characters an object may begin with: `{`, and those of comments
  */
-export function watchPossibleMembers(): Watch {
-  /** Whether an object comes, perhaps after a comment; undefined until something else than blanks came. */
+export function watchPossibleMembers(starts: string): Watch {
+  /** Whether an object comes, perhaps after a comment; undefined until that is known. */
   let mayBeObject: boolean | undefined
+  let hasZeroBefore = false
+  /** From the first character of the object on, until one more byte is there. */
+  let begun = Buffer.alloc(0)
+  /** Whether each character has zeros beside it (UTF-16, UTF-32): some parsers detect that. */
+  let isWide = false
   let isOdd = false
   let isNamed = false
   /** What was read since the last mark of JSON. */
@@ -143,15 +153,35 @@ export function watchPossibleMembers(): Watch {
     text = whole.slice(Math.max(start, whole.length - longestText))
   }
 
+  function readObject(chunk: Uint8Array): void {
+    const narrow = isWide ? chunk.filter((byte) => byte !== 0) : chunk
+    members.push(narrow)
+    readNames(Buffer.from(narrow).toString('latin1'))
+    if (isOdd && isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
+  }
+
+  function readStart(chunk: Uint8Array): void {
+    let at = 0
+    for (; begun.length === 0 && at < chunk.length; at++) {
+      const byte = chunk[at] as number
+      if (byte === 0) hasZeroBefore = true
+      else if (!blanks.has(byte)) break
+    }
+    begun = Buffer.concat([begun, chunk.subarray(at)])
+    const [first, second] = begun
+    if (first !== undefined && !starts.includes(String.fromCharCode(first))) mayBeObject = false
+    else if (second !== undefined) {
+      isWide = second === 0
+      mayBeObject = isWide || !hasZeroBefore
+      if (mayBeObject) readObject(begun)
+    }
+    if (mayBeObject !== undefined) begun = Buffer.alloc(0)
+  }
+
   return {
     push(chunk) {
-      const part = Buffer.from(chunk).toString('latin1')
-      const first = /[^\s\u00ef\u00bb\u00bf]/.exec(part)?.[0]
-      if (first !== undefined) mayBeObject ??= '{/#'.includes(first)
-      if (mayBeObject !== true) return
-      members.push(chunk)
-      readNames(part)
-      if (isOdd && isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
+      if (mayBeObject === undefined) readStart(chunk)
+      else if (mayBeObject) readObject(chunk)
     },
     end: () => undefined,
   }

@@ -7,21 +7,22 @@ import { watchParameters } from './watch-parameters.js'
 import { requireBoundary, watchParts } from './watch-parts.js'
 
 /**
- * Looks into a form as it comes in, for a field that frameworks take for the method or the path (G02). Undefined if no framework reads
- * the type as a form. JSON is read as one by some frameworks, and so is a body without a type.
+ * Looks into a body as it comes in, for a field or member that frameworks take for the method or the path (G02). Its type decides
+ * whether it is read as a form. Whether it is read as JSON, only its start decides: some frameworks parse any type (G49).
  *
  * @param onValue called with each value of a form, which may be a path
  * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be looked into
  */
-export function createFormWatch(headers: IncomingHttpHeaders, onValue?: ValueWatch): Watch | undefined {
+export function createBodyWatch(headers: IncomingHttpHeaders, onValue?: ValueWatch): Watch {
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
   if (type === '' || namesParameters(type)) watches.push(watchParameters(onValue))
   if (namesParts(type)) watches.push(watchParts(requireBoundary(type), onValue))
-  if (isJson(type)) watches.push(watchMembers())
-  else if (type === '' || /json/i.test(type)) watches.push(watchPossibleMembers())
-  if (watches.length === 0) return undefined
-  requireReadable(type, headers['content-encoding'] ?? 'identity')
+  const isStrict = isJson(type)
+  requireAsciiLetters(type)
+  const mayBeRead = isStrict || type === '' || /json/i.test(type)
+  if (watches.length > 0 || mayBeRead) requireReadable(type, headers['content-encoding'] ?? 'identity')
+  watches.push(isStrict ? watchMembers() : watchPossibleMembers(mayBeRead ? '{/#' : '{'))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -49,6 +50,12 @@ function namesParts(type: string): boolean {
 /** Whether a type is JSON, or one of two types is. One that names it in a parameter or in quotes is JSON for some only (G49). */
 function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
+}
+
+/** In encodings without ASCII letters, the start of a body does not show what it is. Zeros in it show UTF-16. */
+function requireAsciiLetters(type: string): void {
+  if (/charset.*(?:utf-?7|ebcdic|ibm|cp-?(?:037|500|1026))/is.test(type))
+    throw new AAuthError('media_type_unsupported', 'Send text in UTF-8.')
 }
 
 /** Encodings in which the letters of a name are single bytes, as in ASCII. */
