@@ -3,7 +3,8 @@ import { isCommonPassword } from './common-password.js'
 /** What a user name and a password must be. */
 export const passwordMinimum = 8
 const passwordMaximum = 1024
-const usernameMaximum = 128
+/** UTF-16 units. */
+export const usernameMaximum = 128
 
 /** What is wrong with a new password of a person; its length is in characters. */
 export function passwordProblem(

@@ -120,8 +120,9 @@ export async function findReachedLimit(
   limits: readonly LimitedAttempt[],
 ): Promise<ReachedLimit | undefined> {
   if (limits.length === 0) return undefined
-  const keys = limits.map((limit) => ({ keyHash: storedKey(limit) }))
-  return reachedAmong(limits, await countsOf(statement, keys), (count, most) => count >= most)
+  const keyed = limits.map((limit) => ({ limit, keyHash: storedKey(limit) }))
+  const keys = keyed.map(({ keyHash }) => ({ keyHash }))
+  return reachedAmong(keyed, await countsOf(statement, keys), (count, most) => count >= most)
 }
 
 const countsOf = keptQueryOfRows(({ db, clock }, keys: readonly Placeholders<{ keyHash: Uint8Array }>[]) =>
@@ -142,13 +143,14 @@ export async function countWithinLimits(
   unit: Unit,
   limits: readonly LimitedAttempt[],
 ): Promise<ReachedLimit | undefined> {
-  const attempts = limits.map(({ window, ...limit }) => ({ keyHash: storedKey(limit), window }))
+  const keyed = limits.map((limit) => ({ limit, keyHash: storedKey(limit) }))
+  const attempts = keyed.map(({ limit: { window }, keyHash }) => ({ keyHash, window }))
   // Every transaction locks counters in key order.
   const rows = await countEach(
     unit,
     attempts.toSorted((a, b) => Buffer.compare(a.keyHash, b.keyHash)),
   )
-  const reached = reachedAmong(limits, rows, (count, most) => count > most)
+  const reached = reachedAmong(keyed, rows, (count, most) => count > most)
   if (reached) {
     const keyHashes = attempts.map(({ keyHash }) => keyHash)
     await takeBack(unit, keyHashes)
@@ -168,12 +170,11 @@ const countEach = keptQueryOfRows((parts, attempts: readonly Placeholders<NewAtt
 
 /** Of the limits that are reached, the one that resets last. */
 function reachedAmong(
-  limits: readonly LimitedAttempt[],
+  limits: readonly { limit: LimitedAttempt; keyHash: Buffer }[],
   rows: readonly Pick<AttemptRow, 'key_hash' | 'count' | 'reset_at'>[],
   isReached: (count: number, most: number) => boolean,
 ): ReachedLimit | undefined {
-  const reached = limits.flatMap((limit) => {
-    const keyHash = storedKey(limit)
+  const reached = limits.flatMap(({ limit, keyHash }) => {
     const row = rows.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
     return row && isReached(row.count, limit.most) ? [{ limit, resetAt: row.reset_at }] : []
   })
