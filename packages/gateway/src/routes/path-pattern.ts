@@ -108,7 +108,10 @@ export function isNarrower(one: PathPattern, other: PathPattern): boolean {
 /** Stands for a parameter within a name: no path that the grammar accepts has it. */
 const parameter = '\0'
 
-/** A pattern in folded form. An open one has a second form, for the path that it is below: `/files` of `/files/*`. */
+/**
+ * A pattern in folded form. An open one has a second form, for the path that it is below: `/files` of `/files/*`. Where it has, its last
+ * name may have an ending before further names, too: connect runs what is mounted at `/files` for `/files.x/y`.
+ */
 export interface FoldedPattern extends PathPattern {
   base: PathPattern | undefined
 }
@@ -130,11 +133,29 @@ export function patternInterpretations(pattern: PathPattern, kept: Kept): Folded
   return interpretations(path, pattern.open).map((names) => folded(names, kept))
 }
 
-/** Whether folded names are those of a path of a folded pattern. */
-export function foldedFits({ segments, open, base }: FoldedPattern, names: readonly string[]): boolean {
+/**
+ * Whether folded names are those of a path of a folded pattern.
+ *
+ * @param own The patterns that the path was chosen by. A name with an ending that all of them have is not the same name without it:
+ * who mounts both `/v1.1` and `/v1` keeps them apart
+ */
+export function foldedFits(
+  { segments, open, base }: FoldedPattern,
+  names: readonly string[],
+  own: readonly PathPattern[] = [],
+): boolean {
   const fits = open ? names.length >= segments.length : names.length === segments.length
-  if (fits && segments.every((segment, at) => foldedSegmentFits(segment, names[at] as string))) return true
+  const mounted = base ? segments.length - 1 : -1
+  const isFitting = (segment: Segment, at: number) => {
+    const name = names[at] as string
+    return foldedSegmentFits(segment, name) || (at === mounted && hasEnding(segment, name) && !isNamed(own, at, name))
+  }
+  if (fits && segments.every(isFitting)) return true
   return base !== undefined && foldedFits({ ...base, base: undefined }, names)
+}
+
+function isNamed(patterns: readonly PathPattern[], at: number, name: string): boolean {
+  return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
 }
 
 /** A parameter may be empty, as it is in Fastify and h3. find-my-way then ignores what follows it. */
@@ -143,9 +164,27 @@ function foldedSegmentFits(segment: Segment, name: string): boolean {
   return segmentFits(segment, name) || (free && (name === before || name === before + after))
 }
 
+/** Whether a name, or the start of one, is that of a segment with an ending. */
+function hasEnding(segment: Segment, name: string): boolean {
+  if (segment.free) return name.includes('.', 1) && foldedSegmentFits(segment, withoutEnding(name))
+  return segment.before !== '' && name.startsWith(`${segment.before}.`)
+}
+
 /** Whether all paths of a folded pattern are also another one's. */
 export function isFoldedWithin(one: FoldedPattern, other: FoldedPattern): boolean {
-  return isWithin(one, other) || (other.base !== undefined && isWithin(one, other.base))
+  const { segments, base } = other
+  if (isWithin(one, other)) return true
+  if (base === undefined) return false
+  const mounted = segments.length - 1
+  const name = one.segments[mounted]
+  const end = segments[mounted] as Segment
+  if (
+    name?.free &&
+    hasEnding(end, name.before) &&
+    isWithin({ ...one, segments: one.segments.with(mounted, end) }, other)
+  )
+    return true
+  return isWithin(one, base)
 }
 
 function namesOf({ segments }: PathPattern): string[] {

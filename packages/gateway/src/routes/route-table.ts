@@ -84,16 +84,18 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       )
     }
 
-    function requireNoStricter(method: string, own: Need): void {
+    function requireNoStricter(method: string, need: Need): void {
       requireNamedCalls(path, chosen)
-      requireNoWider(method, own)
+      requireNoWider(method, need)
       for (const { kept, fold, compared } of byFold)
         for (const { names } of interpretations(path))
           for (const { end, names: folded } of foldedForms(names, kept)) {
-            const fits = ({ forms }: PathRows) => foldedFits(forms[end][fold] as FoldedPattern, folded)
+            const formOf = ({ forms }: PathRows) => forms[end][fold] as FoldedPattern
+            const own = chosen.map(formOf)
+            const fits = (group: PathRows) => foldedFits(formOf(group), folded, own)
             const still = chosen.filter(fits)
             for (const other of compared)
-              if (fits(other) && isStricter(other, method, own, { own: still, end }) && !isShadowed(own, other))
+              if (fits(other) && isStricter(other, method, need, { own: still, end }) && !isShadowed(need, other))
                 throw ambiguous('Some servers take this path for another one, which needs more')
           }
     }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll } from 'vitest'
 import { describeOracle } from './describe-oracle.js'
-import { page } from './known-tables.js'
+import { page, site } from './known-tables.js'
 import { colonSegment, type MountedRow, mountedRows, writtenPath } from './mounted-rows.js'
 import { type RouterUnderTest, runByListener } from './router-under-test.js'
 
@@ -25,6 +25,11 @@ interface ExpressModule {
 const require = createRequire(import.meta.url)
 const express4 = require('express-4') as ExpressModule
 const express5 = require('express') as ExpressModule
+
+interface ConnectApp extends RequestListener {
+  use(path: string, handler: ExpressHandler): unknown
+}
+const connect = require('connect') as () => ConnectApp
 
 const sites = mkdtempSync(join(tmpdir(), 'oracle-'))
 afterAll(() => rmSync(sites, { recursive: true }))
@@ -56,6 +61,34 @@ function expressRouter(name: string, module: ExpressModule, { rest, ...options }
       return app
     })
   return { name, ignoresCase: !options.caseSensitive, mount }
+}
+
+/** connect has mounted handlers only. Those of rows without `*` check that nothing of the path is left. */
+const connectRouter: RouterUnderTest = {
+  name: 'connect',
+  ignoresCase: true,
+  mount: (routes) =>
+    runByListener((report) => {
+      const app = connect()
+      const rows = mountedRows(routes).map((mounted) => ({
+        mounted,
+        path: writtenPath(mounted, { segment: literalOnly, rest: '' }),
+      }))
+      // As `/v1` also runs for `/v1.1`, that must be mounted before.
+      for (const { mounted, path } of rows.toSorted((one, other) => other.path.length - one.path.length)) {
+        app.use(path, ({ method = '', url = '' }, response, next) => {
+          const isWhole = /^\/?(?:\?|$)/.test(url)
+          if (!mounted.methods.includes(method) || !(mounted.open || isWhole)) return next()
+          report(mounted.row)
+          response.end()
+        })
+      }
+      return app
+    }),
+}
+
+function literalOnly(): never {
+  throw new Error('connect has no parameters')
 }
 
 /** The files of a site: each row without a parameter is a file, or the index of a folder. */
@@ -94,9 +127,18 @@ describeOracle('Express', {
     expressRouter('Express 5', express5, { rest: '{/*rest}' }),
     expressRouter('Express 5, mounted', express5, {}),
     expressRouter('Express 5, strict', express5, { rest: '/{*rest}', strict: true, caseSensitive: true }),
+    connectRouter,
     staticRouter,
   ],
   known: [
+    {
+      finding: 'G15',
+      router: 'connect',
+      routes: site,
+      method: 'DELETE',
+      runs: 2,
+      targets: ['/admin.x/users', '/ADMIN.x/users', '/admin.json/users/7'],
+    },
     {
       finding: 'GW-1b',
       router: 'Express, files',

@@ -209,6 +209,40 @@ describe('a path for which routers run another route is refused if that needs mo
 })
 
 // G15
+describe('a path below a name with an ending is refused if what is below the name needs more', () => {
+  const open = { method: '*', require: 'none' } as const
+  const of: Route[] = [
+    { ...open, path: '/*' },
+    { ...open, path: '/v1.1/*' },
+    { ...open, path: '/v1.2/list' },
+    { ...open, path: '/{any}/{other}/c' },
+    { method: '*', path: '/admin/*', ...read },
+    { method: '*', path: '/a/b/*', ...read },
+    { method: '*', path: '/v1/*', ...read },
+    { method: '*', path: '/kept/*', ...read, endings: 'kept' },
+  ]
+
+  it.each(['/admin.x/users', '/ADMIN.x.y/users/7', '/admin.json/x/', '/a/b.x/c', '/a/b.x/c/d', '/v1.3/x', '/v1.2/x'])(
+    '%s',
+    (target) => {
+      expect(refusalOf(target, { of, method: 'DELETE' })).toBe('target_ambiguous')
+      expect(refusalOf(`/?${target}`, { of, method: 'DELETE' })).toBe('target_ambiguous')
+    },
+  )
+
+  it.each([
+    '/admins.x/users',
+    '/admin-x/users',
+    '/b.x/c',
+    '/a.x/b',
+    '/kept.x/y',
+    '/v1.1/x',
+    '/v1.1/x.json',
+    '/v1.2/list',
+  ])('and %s passes', (target) => expect(refusalOf(target, { of, method: 'DELETE' })).toBe('passed'))
+})
+
+// G15
 describe('a path that matches a stricter route only after folding is refused', () => {
   const of: Route[] = [...routes, { method: '*', path: '/sign', ...write }]
   const names = ['/Admin', '/ADMIN', '/%EF%BD%81dmin', '/%C5%BFign', '/adm%C4%B1n', '/adm%C4%B0n', '/admin+', '/+admin']

@@ -32,6 +32,8 @@ describe('a table is refused if a server may take the paths of one route for tho
     ['/index.php/admin', '/admin', /mayShadow: true on routes\[0\]/],
     ['/index.php/*', '/*', /mayShadow: true on routes\[0\]/],
     ['/data', '/data.d/*', /set endings: 'kept'/],
+    ['/data.{x}/*', '/data/*', /set endings: 'kept'/],
+    ['/a/data.{x}/y', '/a/data/*', /set endings: 'kept'/],
     ['/stra%C3%9Fe', '/strasse', /set case: 'kept'/],
     ['/a+b', '/a%20b', /mayShadow/],
     ['/%EF%BD%81', '/a', /mayShadow/],
