@@ -7,6 +7,7 @@ import {
   limitConnections,
 } from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
+import { maxFormBytes } from 'countersign/wire'
 import {
   createAuthServer,
   type LoadedConfig,
@@ -149,7 +150,8 @@ async function listen(
       }
       return server.handler(request, seen, requestId())
     },
-    { origin: settings.issuer },
+    // Nothing that the server takes is larger than a form.
+    { origin: settings.issuer, maxBody: maxFormBytes },
   )
   const { connections } = settings.limits
   const {

@@ -1,5 +1,5 @@
 import { parseScope } from '../../protocol/scope.js'
-import { foldUri, isPlainUri, uriReadings } from './uri-readings.js'
+import { foldUri, isPlainUri, longestUri, uriReadings } from './uri-readings.js'
 
 /**
  * Which scopes what a server offers needs, space-separated; an empty text: none beyond what every use needs. What is not
@@ -88,10 +88,11 @@ function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
 }
 
 /**
- * The scopes of all that a URI template may make, together; undefined where nothing of it is listed. What stands before its
- * first variable is all that is known of it.
+ * The scopes of all that a URI template may make, together; undefined where nothing of it is listed, and for one of more than 2048
+ * characters. What stands before its first variable is all that is known of it.
  */
 export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
+  if (template.length > longestUri) return undefined
   const start = foldUri(template.split('{', 1)[0] ?? '')
   const reached = Object.entries(resources).filter(([pattern]) => {
     const fixed = foldUri(pattern.split('*', 1)[0] ?? '')

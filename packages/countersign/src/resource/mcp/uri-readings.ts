@@ -17,7 +17,8 @@ export function isPlainUri(uri: string): boolean {
   return decoded !== undefined && !/%[\da-f]{2}|\p{Cc}/iu.test(decoded)
 }
 
-const longestUri = 2048
+/** Characters. */
+export const longestUri = 2048
 
 /** Whether an octet has to be encoded in a path, and says nothing else than when it is not. */
 function needsEncoding(code: string): boolean {
@@ -42,7 +43,7 @@ export function foldUri(uri: string): string {
   const decoded = (decodedUri(uri) ?? uri).replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
   // Letters such as ı have a lower case of their own, and share their capital with another one.
   const folded = decoded.toUpperCase().toLowerCase()
-  return withoutSlash(folded.replaceAll(/::\$[a-z_]+/g, '').replaceAll(/[ .]+(?=[/?#]|$)/g, ''))
+  return withoutSlash(folded.replaceAll(/::\$[a-z_]+/g, '').replaceAll(/(?<![ .])[ .]+(?=[/?#]|$)/g, ''))
 }
 
 /** Below the root of an authority. `notes://` is a scheme and stays. */

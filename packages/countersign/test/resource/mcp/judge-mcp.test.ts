@@ -316,6 +316,26 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
     ['notes://secret', 'notes.read'],
   ])('%s needs %s alone', (uri, scope) => expect(scopeOf(uri)).toBe(scope))
 
+  it('a hundred long URIs of dots are compared in little time', () => {
+    const uris = Array.from({ length: 100 }, (_, at) => `notes://public/${'.'.repeat(2000)}${at}`)
+    const listen = readStrictly(message('subscriptions/listen', { notifications: { resourceSubscriptions: uris } }))
+    const before = process.cpuUsage()
+    expect(judgeMcp(listen, { resources })).toEqual({ scope: '' })
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(200)
+  })
+
+  it('and a template of a list that is longer than a URI is not listed', () => {
+    const listed = (name: string) => {
+      const uriTemplate = `notes://mine/${name}/{id}`
+      const list = { jsonrpc: '2.0', id: 1, result: { resourceTemplates: [{ name: 'x', uriTemplate }] } }
+      return shownList(list, readStrictly(message('resources/templates/list', {}, { id: 1 })), { resources })
+    }
+    expect(JSON.stringify(listed('a'))).toContain('notes://mine/a')
+    const before = process.cpuUsage()
+    expect(JSON.stringify(listed('\u0301\u0323'.repeat(20_000)))).not.toContain('notes://')
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(100)
+  })
+
   it('and so does a template whose start is written in other letters', () => {
     const found = judgeMcp(
       readStrictly(message('completion/complete', { ref: { type: 'ref/resource', uri: 'notes://Private/{id}' } })),

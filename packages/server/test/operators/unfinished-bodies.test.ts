@@ -1,0 +1,37 @@
+import { connect } from 'node:net'
+import { expect, it, onTestFinished } from 'vitest'
+import { createOperatorStage } from './operator-stage.js'
+
+const formBytes = 65_536
+
+/** The status of a POST of which this is sent, and no more. */
+async function statusOf(origin: string, head: string, body: string): Promise<number> {
+  const socket = connect(Number(new URL(origin).port), '127.0.0.1')
+  onTestFinished(() => void socket.destroy())
+  socket.write(
+    `POST /account/sign-in HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-www-form-urlencoded\r\n${head}\r\n\r\n${body}`,
+  )
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('no response in 5 s')), 5000)
+    socket.once('error', reject).once('data', (data) => {
+      clearTimeout(timer)
+      resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(data.toString('latin1'))?.[1]))
+    })
+  })
+}
+
+// V11
+it('refuses a body that is larger than a form before all of it was sent', async () => {
+  const stage = await createOperatorStage()
+  const { origin } = await stage.serve()
+  expect(await statusOf(origin, `Content-Length: ${formBytes + 1}`, 'x')).toBe(413)
+  const chunk = `${(formBytes + 1).toString(16)}\r\n${'x'.repeat(formBytes + 1)}\r\n`
+  expect(await statusOf(origin, 'Transfer-Encoding: chunked', chunk)).toBe(413)
+})
+
+it('reads a form of the largest size', async () => {
+  const stage = await createOperatorStage()
+  const { origin } = await stage.serve()
+  const form = `x=${'x'.repeat(formBytes - 2)}`
+  expect(await statusOf(origin, `Content-Length: ${formBytes}`, form)).toBe(403)
+})
