@@ -1,4 +1,5 @@
 import { isScript } from './fold.js'
+import { pagesOf } from './page-data.js'
 import type { ParsedPath } from './path-grammar.js'
 
 /** Names of a path, and whether it goes on with any others, as patterns do. */
@@ -9,7 +10,8 @@ export interface Names {
 
 /**
  * The decoded paths that some server takes a path for: itself, without or with the parameters of its last segment, with the encoded
- * octets decoded; and of a script before further segments, the script alone, what follows it, and the path without it.
+ * octets decoded; the page that it is data of; and of a script before further segments, the script alone, what follows it, and the path
+ * without it.
  */
 export function interpretations(
   { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
@@ -22,6 +24,7 @@ export function interpretations(
     read.push(text.split('/'))
     if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
   }
+  for (const names of [...read]) read.push(...pagesOf(names))
   return read.flatMap((names) => [{ names, open }, ...aroundScripts(names, open)])
 }
 

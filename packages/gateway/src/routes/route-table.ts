@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { foldedForms, folds } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
+import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
 import type { ParsedPath } from './path-grammar.js'
 import { type FoldedPattern, foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
 import {
@@ -60,6 +61,7 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
   const groups = pathRowsOf(routes.entries())
   const shadows = shadowsOf(groups)
   const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
+  const called = calledNames(groups)
   const byFold = folds.flatMap((kept, fold) => {
     const compared = groups.filter((group) => group.fold === fold)
     return compared.length === 0 ? [] : [{ kept, fold, compared }]
@@ -87,8 +89,9 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
     function requireNoStricter(method: string, need: Need): void {
       requireNamedCalls(path, chosen)
       requireNoWider(method, need)
+      const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
       for (const { kept, fold, compared } of byFold)
-        for (const { names } of interpretations(path))
+        for (const names of readings)
           for (const { end, names: folded } of foldedForms(names, kept)) {
             const formOf = ({ forms }: PathRows) => forms[end][fold] as FoldedPattern
             const own = chosen.map(formOf)
@@ -151,20 +154,4 @@ function requirePermitted({ hasParameters, encoded }: ParsedPath, chosen: readon
   if (isPermitted.length > 0 && isPermitted.every(Boolean)) return
   const problem = encoded ? `${encoded.octets.join(' and ')} in a segment` : '; in its last segment'
   throw new AAuthError('target_ambiguous', `The path has ${problem}, which no route permits here.`)
-}
-
-/** `Users(1)` is an entity or a function of OData, and `$batch` holds other requests: only a route that names them counts (GW-14). */
-function requireNamedCalls({ segments, decoded }: ParsedPath, chosen: readonly PathRows[]): void {
-  for (const [at, segment] of segments.entries()) {
-    const name = callOf(segment, decoded[at] as string)
-    if (name === undefined || chosen.every(({ pattern }) => pattern.segments[at]?.before.startsWith(name))) continue
-    throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may stand for another resource.`)
-  }
-}
-
-/** The raw segment up to its first parenthesis, if it is one of a call. ASP.NET drops a leading `(S(…))`, a session, from a path. */
-function callOf(segment: string, decoded: string): string | undefined {
-  if (/^\$batch\b/i.test(decoded)) return segment
-  const isCall = decoded.endsWith(')') && decoded.includes('(')
-  return isCall || /^\([a-z]\(/i.test(decoded) ? /^.*?(?:\(|%28)/i.exec(segment)?.[0] : undefined
 }

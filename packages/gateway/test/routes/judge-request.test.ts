@@ -208,6 +208,84 @@ describe('a path for which routers run another route is refused if that needs mo
   })
 })
 
+// G50
+describe('a path by which a framework runs another one is refused if that needs more', () => {
+  const of: Route[] = [
+    { method: '*', path: '/*', require: 'none' },
+    { method: '*', path: '/users/{id}/{part}', require: 'none' },
+    { method: '*', path: '/admin', ...read },
+    { method: '*', path: '/kept', ...read, endings: 'kept' },
+    { method: '*', path: '/users/{id}', ...read },
+    { method: '*', path: '/below/*', ...read },
+    { method: '*', path: '/base/x', ...read },
+  ]
+
+  it.each([
+    '/admin/__data.json',
+    '/ADMIN/__data.json?x-sveltekit-invalidated=1',
+    '/admin.html__data.json',
+    '/kept.html__data.json',
+    '/kept/__data.json',
+    '/users/7/__data.json',
+    '/users/7/_payload.json',
+    '/admin/_payload.js',
+    '/admin/_.data',
+    '/admin/q-data.json',
+    '/admin/q-loader-data.json',
+    '/kept/index.pageContext.json',
+    '/_next/data/p_acQfcqDgaJ30-9EYaBY/admin.json',
+    '/_next/data/b/below/7.json',
+    '/_next/data/b/below.json',
+    '/_next/data/b/kept.json',
+    '/base/_next/data/b/x.json',
+    '/page-data/admin/page-data.json',
+    '/kept.segments/_tree.segment.rsc',
+    '/admin.segments/_full.segment.rsc',
+    '/index.php/admin/__data.json',
+    '/?/admin/__data.json',
+  ])('%s', (target) => expect(refusalOf(target, { of })).toBe('target_ambiguous'))
+
+  it.each([
+    '/__data.json',
+    '/public/__data.json',
+    '/_next/data/b/public.json',
+    '/_next/static/admin.js',
+    '/page-data/x',
+  ])('and %s passes', (target) => expect(refusalOf(target, { of })).toBe('passed'))
+})
+
+// G15
+describe('another name of an entity of OData is refused if the entity needs more', () => {
+  const sets: Route[] = [
+    { method: '*', path: '/odata/*', require: 'none' },
+    { method: '*', path: '/odata/Users({id})', ...read },
+  ]
+  const whole: Route[] = [
+    ...sets,
+    { method: '*', path: '/odata/Users/*', ...read },
+    { method: '*', path: '/odata/Users({id})/*', ...read },
+  ]
+
+  it.each([
+    [sets, '/odata/Users/1'],
+    [sets, '/odata/users/1/'],
+    [sets, '/odata/S.Users/1'],
+    [whole, '/odata/S.Users'],
+    [whole, '/odata/S.S.Users'],
+    [whole, '/odata/S.Users/1'],
+    [whole, '/odata/s.users/1/name'],
+    [whole, '/odata/S.Users(1)'],
+    [whole, '/odata/S.Users(1)/name'],
+    [whole, `/odata/a${'/Users/x'.repeat(9)}`],
+  ])('case %#', (of, target) => expect(refusalOf(target, { of, method: 'DELETE' })).toBe('target_ambiguous'))
+
+  it.each([
+    [sets, '/odata/Books/1'],
+    [sets, '/odata/S.Books'],
+    [sets, '/odata/S.Users'],
+  ])('and case %# passes', (of, target) => expect(refusalOf(target, { of, method: 'DELETE' })).toBe('passed'))
+})
+
 // G15
 describe('a path below a name with an ending is refused if what is below the name needs more', () => {
   const open = { method: '*', require: 'none' } as const
