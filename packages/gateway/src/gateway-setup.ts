@@ -75,7 +75,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     upstream: parseUpstream(upstream.url),
     rules: {
       table: createRouteTable(routes),
-      isClosed: createClosedPaths(closedPathsOf(options)),
+      isClosed: createClosedPaths(closedPathsOf(options), routes),
       otherwise,
       frontController,
     },

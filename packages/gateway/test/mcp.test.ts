@@ -334,10 +334,30 @@ describe('an MCP server behind the gateway', () => {
     }
   })
 
-  it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/x/mcp', '/mcp2/x'])('is not what is at %s', async (path) => {
-    const { port } = await openMcp()
-    expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
-  })
+  // G32
+  it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/x', '/MCP-x/y', '/mcpx.json', '/index.php/mcp-x'])(
+    'gets nothing by %s, which some routers compare as text',
+    async (path) => {
+      for (const otherwise of ['refuse', 'pass'] as const) {
+        const { send, arrived, port } = await openMcp({ otherwise })
+        expect(statusOf(await send(call('change'), [], path))).toBe(404)
+        const text = JSON.stringify(call('change'))
+        const unsigned = [`POST ${path} HTTP/1.1`, 'Host: api.example', `Content-Length: ${text.length}`]
+        expect(statusOf(await exchange(port, message(unsigned, text)))).toBe(404)
+        expect(arrived).toEqual([])
+      }
+    },
+  )
+
+  it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/x/mcp', '/mcp2/x', '/?next=/mcp-tools'])(
+    'is not what is at %s',
+    async (path) => {
+      const named = ['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/*', '/*']
+      const routes = named.map((each) => ({ method: '*', path: each, require: 'none' }) as const)
+      const { port } = await openMcp({ routes })
+      expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
+    },
+  )
 
   // G16
   it('gets an assertion, where there is one', async () => {

@@ -47,7 +47,10 @@ function reportOf(
   const [path] = rawTarget.split('?', 1)
   const server = mcp.find((each) => each.path === path)
   if (server) return { mcp: server.path, unsigned: 'refused' }
-  const isClosed = createClosedPaths(mcp.map((each) => ({ path: each.path, below: true })))
+  const isClosed = createClosedPaths(
+    mcp.map((each) => ({ path: each.path, below: true })),
+    routes,
+  )
   const rules = { table: createRouteTable(routes), isClosed, otherwise, frontController, verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {

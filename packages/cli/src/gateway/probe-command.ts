@@ -59,7 +59,10 @@ function probedUpstream(
 }
 
 function rulesOf({ routes, mcp, otherwise, frontController }: GatewaySettings): GatewayRules {
-  const isClosed = createClosedPaths(mcp.map(({ path }) => ({ path, below: true })))
+  const isClosed = createClosedPaths(
+    mcp.map(({ path }) => ({ path, below: true })),
+    routes,
+  )
   return { table: createRouteTable(routes), isClosed, otherwise, frontController }
 }
 

@@ -1,8 +1,15 @@
+import { isWithin, parsePathPattern } from '../routes/path-pattern.js'
+import { strengthOf } from '../routes/route.js'
 import type { GatewaySettings } from './gateway-schema.js'
 
 /** What is odd in settings, but no reason not to start. @param given as it was written, without defaults */
 export function warningsOf(settings: GatewaySettings, given: unknown): string[] {
-  return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
+  return [
+    ...withoutEffect(settings, given),
+    ...refusedUnseen(settings),
+    ...knownToOne(settings),
+    ...openAround(settings),
+  ]
 }
 
 /** Limits of what goes through the gateway. */
@@ -44,4 +51,22 @@ function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   return [
     `verifyOnly: since no proxy shows a body, all but GET and HEAD is refused on ${names}; "body": "unseen" on a route lets it pass.`,
   ]
+}
+
+/** Routes for everything that need less than others in the same place. */
+function openAround({ routes }: GatewaySettings): string[] {
+  return routes.flatMap((route) => {
+    const wide = parsePathPattern(route.path)
+    const strict = routes.find(
+      ({ path, require }) =>
+        path !== route.path &&
+        strengthOf(require) > strengthOf(route.require) &&
+        isWithin(parsePathPattern(path), wide),
+    )
+    if (!wide.open || !strict) return []
+    const names = [`${route.method} ${route.path}`, `${strict.method} ${strict.path}`] as const
+    return [
+      `routes: ${names[0]} needs less than ${names[1]}, and lets pass whatever other name the API has for that: list the open paths instead.`,
+    ]
+  })
 }

@@ -6,7 +6,7 @@ import { lettersOf } from '../fields/plain-name.js'
 import { readsAsIdentity } from '../fields/reads-as-identity.js'
 import { namesAnotherRequest, readsAsOverride } from '../fields/reads-as-override.js'
 
-/** What no option of the connection may take away from a request: what was signed, and what others tell it by (G01). */
+/** What no option of the connection may take away from a request, besides all that was signed (G01). */
 const kept: ReadonlySet<string> = new Set([
   'authorization',
   'content-digest',
@@ -54,7 +54,8 @@ export function requirePlainFields(message: PlainMessage): void {
   requireOnce(message)
   requireShortConnection(message)
   for (const option of connectionOptions(rawHeaders))
-    if (kept.has(option)) throw new AAuthError('request_malformed', `Connection must not name ${option}.`)
+    if (kept.has(option) || coversField(option))
+      throw new AAuthError('request_malformed', `Connection must not name ${option}.`)
   const coding = fieldValues(message, 'transfer-encoding')
   if (coding.length > 1 || (coding[0] ?? 'chunked').toLowerCase() !== 'chunked')
     throw new AAuthError('request_malformed', 'Transfer-Encoding can only be chunked here.')

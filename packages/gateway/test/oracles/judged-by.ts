@@ -35,7 +35,7 @@ export function judgedBy({
     throw error
   }
   const table = createRouteTable(routes)
-  const isClosed = mcp === undefined ? undefined : createClosedPaths([{ path: mcp, below: true }])
+  const isClosed = mcp === undefined ? undefined : createClosedPaths([{ path: mcp, below: true }], routes)
   return ({ method, target }) => {
     try {
       const head = { method, rawTarget: target, rawHeaders: ['Host', 'api.example'] }

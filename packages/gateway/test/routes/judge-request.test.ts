@@ -648,6 +648,16 @@ describe('what would make another request of it is refused', () => {
   it('a Connection that takes away what was signed, a second Host, a coding of the transfer', () => {
     expect(refusalOf('/users/7', { headers: [['Connection', 'close, Content-Type']] })).toBe('request_malformed')
     expect(refusalOf('/users/7', { headers: [['connection', 'x, cookie']] })).toBe('request_malformed')
+    for (const name of ['If-Match', 'Range', 'X-Request-Id']) {
+      const covered: [string, string][] = [
+        [name, 'x'],
+        ['Signature-Input', `sig=("@method" "${name.toLowerCase()}");created=1`],
+      ]
+      const taken: [string, string] = ['Connection', `close, ${name}`]
+      expect(refusalOf('/users/7', { headers: [...covered, taken] })).toBe('request_malformed')
+      expect(refusalOf('/users/7', { headers: covered })).toBe('passed')
+      expect(refusalOf('/users/7', { headers: [[name, 'x'], taken] })).toBe('passed')
+    }
     expect(refusalOf('/users/7', { headers: [['host', 'other.example']] })).toBe('header_duplicate')
     const types: [string, string][] = [
       ['Content-Type', 'text/plain'],
