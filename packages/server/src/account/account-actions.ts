@@ -9,7 +9,7 @@ import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
-import { clearedSession, endSession, renewSession, signInChanged } from '../sign-in/session.js'
+import { clearedSession, endSession, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
 import type { AccountHandler } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
@@ -82,7 +82,7 @@ const changePassword: AccountHandler = async (context, visit) => {
   })
   if (credentialRevision === undefined) throw signInChanged(visit)
   await context.storage.rememberDevice({ userId, browserHash })
-  const proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt }
+  const proof: Proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt, amr: ['pwd'] }
   return secured(context, visit, {
     what: 'password_changed',
     newCookies: await renewSession(context, visit, proof),

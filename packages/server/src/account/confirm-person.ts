@@ -68,7 +68,7 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
     const shown = await verifyPasskey(context, visit)
     if (shown?.user.id !== id || !ways.passkey)
       return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
-    proof = { user: shown.user, factorAddedAt: shown.addedAt }
+    proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
   } else {
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {
@@ -76,7 +76,7 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
     }
     if (check.outcome === 'wrong' || !ways.password)
       return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
-    proof = { user: check.user, factorAddedAt: check.addedAt }
+    proof = { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }
   }
   const cookies = await renewSession(context, visit, proof)
   if (cookies.length === 0) throw signInChanged({ path: returnTo })

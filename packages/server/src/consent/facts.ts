@@ -7,7 +7,7 @@ import { agentBlocked, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
-import type { AuthRequest, Grant } from '../storage/storage.js'
+import type { AuthRequest, Grant, Session } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
 import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
 
@@ -18,7 +18,7 @@ export type ProofKind = 'passkey' | 'password' | 'sign-in'
 export interface DecisionTerms {
   /** What of what is asked for is dangerous, the worst first. */
   dangers: readonly Danger[]
-  /** What must prove that the user is still there: they last proved it before this request was made (attacks C24). */
+  /** What must prove that the user is still there: they last proved it before this request was made, or with less than a passkey (attacks C24). */
   proof: ProofKind | undefined
   /** Whether a decision may answer later requests (W22). */
   mayRemember: boolean
@@ -53,11 +53,10 @@ export async function decisionTerms(
 ): Promise<DecisionTerms> {
   const dangers = dangersOf(request.scope.split(' '), context.risks)
   const sensitive = dangers.length > 0
-  const isOlder = session.authTime < request.createdAt
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     dangers,
-    proof: sensitive && isOlder ? await proofFor(context, session.user.id) : undefined,
+    proof: sensitive ? await proofFor(context, session, request) : undefined,
     mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
     durations,
     preset: durations[0],
@@ -105,9 +104,16 @@ export function policyDenial(
   return denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
 }
 
-async function proofFor(context: ServerContext, userId: string): Promise<ProofKind> {
-  const { passkey, password } = await provingWays(context, userId)
-  if (passkey) return 'passkey'
+/** Undefined if the user proved who they are after the request was made, and not with a password although they have a passkey. */
+async function proofFor(
+  context: ServerContext,
+  { user, authTime, amr }: Session,
+  { createdAt }: AuthRequest,
+): Promise<ProofKind | undefined> {
+  const isOlder = authTime < createdAt
+  const { passkey, password } = await provingWays(context, user.id)
+  if (passkey) return isOlder || !amr.includes('webauthn') ? 'passkey' : undefined
+  if (!isOlder) return undefined
   return password ? 'password' : 'sign-in'
 }
 

@@ -53,7 +53,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   }
   const session =
     state.again && visit.session?.user.id === user.id
-      ? await renewSession(context, visit, { user, factorAddedAt })
+      ? await renewSession(context, visit, { user, factorAddedAt, amr: ['oidc'] })
       : // What the provider does not say is not taken for a sign-in just now.
         await startSession(
           context,

@@ -14,7 +14,7 @@ import type { Session, User } from '../storage/storage.js'
 export async function startSession(
   context: ServerContext,
   visit: Visit,
-  { user, factorAddedAt, amr, authTime }: Proof & { amr: Session['amr']; authTime?: number },
+  { user, factorAddedAt, amr, authTime }: Proof & { authTime?: number },
 ): Promise<readonly string[]> {
   const { id: userId, credentialRevision } = user
   const { storage, lifetimes, maxSessions: most } = context
@@ -66,6 +66,7 @@ export interface Proof {
   user: Pick<User, 'id' | 'credentialRevision'>
   /** When the factor was added, in Unix seconds: one of the last 24 hours signs in, but proves nothing next to an older one. */
   factorAddedAt: number
+  amr: Session['amr']
 }
 
 /** How the user signs in changed, or they signed out, after their proof or session was read: it counts for nothing. */
@@ -80,7 +81,7 @@ export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
 export async function renewSession(
   context: ServerContext,
   { sessionHash }: Visit,
-  { user: { credentialRevision }, factorAddedAt, amr }: Proof & { amr?: Session['amr'] },
+  { user: { credentialRevision }, factorAddedAt, amr }: Proof,
 ): Promise<readonly string[]> {
   if (sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')

@@ -105,6 +105,75 @@ describe('C24: Delete, Spend or Full control in a session that is older than the
   })
 })
 
+describe('C24: a password of a user who has a passkey', () => {
+  const { password } = people.alice
+
+  /** A request to delete, and a user with both factors who signs in with the password after it was made. */
+  async function signInAfterwards() {
+    const stage = await open()
+    const passkey = await addPasskey(stage)
+    stage.clock.now += 2 * day
+    const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
+    stage.clock.now += 60
+    const user = createScriptedUser(stage.fetch)
+    await signInToAccount(user, stage.authServer, people.alice)
+    return { stage, passkey, user, opened }
+  }
+
+  /** Allow without any proof is refused, and the page asks for the passkey. */
+  async function expectPasskeyNeeded({
+    stage,
+    user,
+    opened,
+  }: {
+    stage: Stage
+    user: ScriptedUser
+    opened: OpenRequest
+  }) {
+    const { page } = await view(stage, opened, user)
+    expect(page).toContain('data-passkey')
+    expect(page).not.toContain(passwordField)
+    expect((await post(stage, user, '/agent/auth', allowForm(page))).status).toBe(401)
+    expect(await stage.storage.listGrants()).toEqual([])
+  }
+
+  it('signs in on the way, and proves nothing', async () => {
+    await expectPasskeyNeeded(await signInAfterwards())
+  })
+
+  it('confirms for the account pages, and proves nothing', async () => {
+    const { stage, user, opened } = await signInAfterwards()
+    const confirm = await (await user.open(`${stage.authServer}/account/confirm?return_to=/account`)).text()
+    const fields = { ...hiddenFields(confirm, { action: 'reauthenticate' }), action: 'reauthenticate', password }
+    expect((await post(stage, user, '/account/confirm', fields)).status).toBe(303)
+    await expectPasskeyNeeded({ stage, user, opened })
+  })
+
+  it.each(['a password that confirms', 'a new password'])(
+    'takes effect in a session of a passkey: %s',
+    async (what) => {
+      const { stage, passkey, user, opened } = await signInAfterwards()
+      for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
+      const url = `${stage.authServer}/account/sign-in`
+      const signIn = hiddenFields(await (await user.open(url)).text(), { credential: '' })
+      const credential = passkey.respond(await challengeFor(stage, user, signIn))
+      expect((await post(stage, user, '/account/sign-in', { ...signIn, action: 'passkey', credential })).status).toBe(
+        303,
+      )
+      // As strong as the proof that would be asked for.
+      expect((await view(stage, opened, user)).page).not.toContain('data-passkey')
+      const later = await openRequest(stage, undefined, { scope: 'data.delete' })
+      stage.clock.now += 60
+      const path = what === 'a new password' ? '/account/password' : '/account/confirm?return_to=/account'
+      const action = what === 'a new password' ? 'change-password' : 'reauthenticate'
+      const page = await (await user.open(stage.authServer + path)).text()
+      const fields = { ...hiddenFields(page, { action }), action, password, new_password: 'another long password' }
+      expect((await post(stage, user, '/account', fields)).status).toBe(303)
+      await expectPasskeyNeeded({ stage, user, opened: later })
+    },
+  )
+})
+
 describe('C24: what a passkey signed to allow one thing', () => {
   const wider: [string, (form: Record<string, string>, other: OpenRequest) => Record<string, string>][] = [
     ['signing in', (form) => Object.fromEntries(Object.entries(form).filter(([name]) => name !== 'consent'))],

@@ -52,7 +52,7 @@ export interface Session {
   user: User
   /** When the person last proved who they are. */
   authTime: number
-  /** How they did; empty when that was not said. */
+  /** How they did then; empty when that was not said. */
   amr: AuthenticationMethod[]
   /** When it ends however much it is used. */
   expiresAt: number
@@ -75,7 +75,7 @@ export interface Reauthentication {
   newIdHash: string
   /** The user's credential revision when their proof was checked. */
   credentialRevision: number
-  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime` as it is. */
+  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime` and `amr` as they are. */
   factorAddedAt: number
   /** @default as before */
   amr?: readonly AuthenticationMethod[] | undefined

@@ -197,9 +197,9 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
   const idHash = hashBytes(renewal.idHash)
   const [row] = await lockedSession(unit, { idHash })
   if (!row || row.credential_revision !== renewal.credentialRevision) return undefined
-  const amr = renewal.amr?.join(' ') ?? row.amr
   const proves = await factorProves(unit, idText(row.public_id), renewal.factorAddedAt)
   const authTime = proves ? now : row.authenticated_at
+  const amr = proves ? (renewal.amr?.join(' ') ?? row.amr) : row.amr
   await db
     .updateTable('session')
     .set({
