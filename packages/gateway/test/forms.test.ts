@@ -1,4 +1,4 @@
-import { deflateSync, gzipSync } from 'node:zlib'
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib'
 import type { Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import { exchange, message, openGateway, statusOf } from './gateway-stage.js'
@@ -178,6 +178,15 @@ describe('a body that names another method or path is refused if only some read 
     ['text/plain; a=/json; charset=utf-16le', utf16('{"_method":"DELETE"}'), undefined],
     ['text/plain; charset=utf-7; type="/json"', '{"+AF8-method":"DELETE"}', undefined],
     ['text/plain; charset=utf-7', '+AHs-"+AF8-method":"DELETE"}', undefined],
+    ['application/octet-stream', gzipSync('{"_method":"DELETE"}'), 'gzip'],
+    ['text/plain', deflateSync(' \n{"_method":"DELETE"}'), 'deflate'],
+    ['text/plain', brotliCompressSync('\ufeff{"_method":"DELETE"}'), 'BR'],
+    ['text/plain', gzipSync(`{"a":"${'x'.repeat(2_000_000)}","_method":"DELETE"}`), 'x-gzip'],
+    ['text/plain', gzipSync(`${' '.repeat(3_000_000)}{"_method":"DELETE"}`), 'gzip'],
+    ['text/plain', Buffer.concat([gzipSync(''), gzipSync('{"_method":"DELETE"}')]), 'gzip'],
+    ['text/plain', 'not packed', 'gzip'],
+    ['text/plain', 'any', 'zstd'],
+    ['text/plain', gzipSync('a'), 'gzip, gzip'],
     ['text/plain; charset="ibm037"', 'a', undefined],
   ])('or cannot be looked into: %s', async (type, body, coding) => {
     expect(await send(type, body, coding)).toEqual({ statuses: [415, 415], bodies: [] })
@@ -245,6 +254,20 @@ describe('what names nothing but its own fields passes as it is', () => {
     [form, `{"a":"${'x'.repeat(1_200_000)}"}`],
   ])('%s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
+describe('a packed body that is no JSON passes', () => {
+  const text = 'a,b\n'.repeat(400_000)
+  it.each([
+    ['text/csv', gzipSync(text), 'gzip'],
+    ['text/csv', deflateSync(text), 'deflate'],
+    ['text/csv', deflateRawSync(text), 'deflate'],
+    ['text/csv', brotliCompressSync(text.slice(0, 100_000)), 'br'],
+    ['application/x-protobuf', gzipSync(`\n\x05${'x'.repeat(5000)}`), 'gzip'],
+    ['text/plain', '', 'gzip'],
+  ])('%s %#', async (type, body, coding) => {
+    expect((await send(type, body, coding)).statuses).toEqual([200, 200])
   })
 })
 

@@ -2,14 +2,14 @@ import { lettersOf } from './plain-name.js'
 
 const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
 const instead =
-  '(?:original|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real)'
+  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real)'
 
 /** `X-Original-URL`, `X-HTTP-Method-Override` and their kind, as letters. */
 const named = new RegExp(
   [
     `^x(?:http|envoy|ms|waws|appengine)*${instead}+${target}$`,
-    `^x(?:http)?${target}over+ide$|^(?:http)?methodover+ide$`,
-    '^x(?:http)?method$',
+    `^x(?:http|gdata)?${target}over+ide$|^(?:http)?methodover+ide$`,
+    '^x(?:http)?(?:method|verb)$',
     '^x(?:invoke(?:output|status)|nowroutematches|middleware(?:subrequest|rewrite|invoke|next))$',
   ].join('|'),
 )

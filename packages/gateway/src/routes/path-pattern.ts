@@ -133,29 +133,51 @@ export function patternInterpretations(pattern: PathPattern, kept: Kept): Folded
   return interpretations(path, pattern.open).map((names) => folded(names, kept))
 }
 
+/** What a path was before it was folded, for names that some servers take for the same and who has routes for both keeps apart. */
+export interface ReadPath {
+  /** The patterns that the path was chosen by. A name that all of them have is no other one: `/v1.1` beside `/v1`. */
+  own: readonly PathPattern[]
+  /** The last name, folded with its ending. */
+  last: string
+}
+
 /**
  * Whether folded names are those of a path of a folded pattern.
  *
- * @param own The patterns that the path was chosen by. A name with an ending that all of them have is not the same name without it:
- * who mounts both `/v1.1` and `/v1` keeps them apart
+ * @param read The path of a request, unless the pattern's row keeps endings apart
  */
 export function foldedFits(
   { segments, open, base }: FoldedPattern,
   names: readonly string[],
-  own: readonly PathPattern[] = [],
+  read?: ReadPath,
 ): boolean {
   const fits = open ? names.length >= segments.length : names.length === segments.length
   const mounted = base ? segments.length - 1 : -1
   const isFitting = (segment: Segment, at: number) => {
     const name = names[at] as string
-    return foldedSegmentFits(segment, name) || (at === mounted && hasEnding(segment, name) && !isNamed(own, at, name))
+    if (foldedSegmentFits(segment, name)) return true
+    const whole = at === names.length - 1 && read ? read.last : name
+    const isOther = (at === mounted && hasEnding(segment, name)) || (read && isPunctuated(segment, whole))
+    return isOther === true && !isNamed(read?.own ?? [], at, name)
   }
   if (fits && segments.every(isFitting)) return true
-  return base !== undefined && foldedFits({ ...base, base: undefined }, names)
+  return base !== undefined && foldedFits({ ...base, base: undefined }, names, read)
 }
 
 function isNamed(patterns: readonly PathPattern[], at: number, name: string): boolean {
   return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
+}
+
+/** Whether a name differs from a literal one in punctuation only, which CherryPy takes for `_`. */
+function isPunctuated({ before, free }: Segment, name: string): boolean {
+  if (free || name.length !== before.length) return false
+  for (let at = 0; at < name.length; at++)
+    if (name[at] !== before[at] && !(isPunctuation(name[at]) && isPunctuation(before[at]))) return false
+  return true
+}
+
+function isPunctuation(character = ''): boolean {
+  return /[ -/:-@[-`{-~]/.test(character)
 }
 
 /** A parameter may be empty, as it is in Fastify and h3. find-my-way then ignores what follows it. */

@@ -30,10 +30,10 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
   const query = rawTarget.slice(mark + 1)
   const found = new Map<string, QueryPath>()
   const all: string[] = []
-  const add = (text: string, isRest: boolean) => {
+  const add = (text: string, isRest: boolean, end = /[?#&]/) => {
     const key = `${isRest} ${text}`
     if (found.has(key)) return
-    const names = namesIn(text)
+    const names = namesIn(text, end)
     found.set(key, { names, isRest })
     all.push(...names)
     if (found.size > maxPaths)
@@ -42,6 +42,8 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
     if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
   }
   for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
+  // CodeIgniter takes all of a query for the path, with what separates parameters in others.
+  if (/[&;=]/.test(query) && (isFrontController || query.search(slashed) === 0)) add(query, false, /[?#]/)
   if (/rest|%/i.test(query))
     for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))
       if (restRoute.test(parameterName(key))) add(value, true)
@@ -49,10 +51,10 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
 }
 
 /** The names of an encoded path, without empty ones, and with dot segments resolved. */
-function namesIn(encoded: string): string[] {
+function namesIn(encoded: string, end: RegExp): string[] {
   const names: string[] = []
   const text = decodeSegment(encoded.replaceAll('+', ' ')).trim()
-  for (const name of text.split(/[?#&]/, 1)[0]?.split(/[/\\]/, 256) ?? [])
+  for (const name of text.split(end, 1)[0]?.split(/[/\\]/, 256) ?? [])
     if (name === '..') names.pop()
     else if (name !== '' && name !== '.') names.push(name)
   return names

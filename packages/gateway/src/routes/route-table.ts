@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { foldedForms, folds } from './fold.js'
+import { foldedForms, foldName, folds } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
@@ -93,9 +93,10 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
       for (const { kept, fold, compared } of byFold)
         for (const names of readings)
           for (const { end, names: folded } of foldedForms(names, kept)) {
+            const last = foldName(names[folded.length - 1] ?? '', kept.case)
             const formOf = ({ forms }: PathRows) => forms[end][fold] as FoldedPattern
-            const own = chosen.map(formOf)
-            const fits = (group: PathRows) => foldedFits(formOf(group), folded, own)
+            const read = kept.endings ? undefined : { own: chosen.map(formOf), last }
+            const fits = (group: PathRows) => foldedFits(formOf(group), folded, read)
             const still = chosen.filter(fits)
             for (const other of compared)
               if (fits(other) && isStricter(other, method, need, { own: still, end }) && !isShadowed(need, other))

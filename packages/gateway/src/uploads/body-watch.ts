@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import type { ValueWatch } from './form-paths.js'
+import { watchPackedStart } from './packed-start.js'
 import type { Watch } from './watch.js'
 import { watchMembers, watchPossibleMembers } from './watch-members.js'
 import { watchParameters } from './watch-parameters.js'
@@ -19,10 +20,12 @@ export function createBodyWatch(headers: IncomingHttpHeaders, onValue?: ValueWat
   if (type === '' || namesParameters(type)) watches.push(watchParameters(onValue))
   if (namesParts(type)) watches.push(watchParts(requireBoundary(type), onValue))
   const isStrict = isJson(type)
-  requireAsciiLetters(type)
   const mayBeRead = isStrict || type === '' || /json/i.test(type)
-  if (watches.length > 0 || mayBeRead) requireReadable(type, headers['content-encoding'] ?? 'identity')
-  watches.push(isStrict ? watchMembers() : watchPossibleMembers(mayBeRead ? '{/#' : '{'))
+  const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
+  requireAsciiLetters(type)
+  if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
+  if (coding !== 'identity') watches.push(watchPackedStart(coding))
+  else watches.push(isStrict ? watchMembers() : watchPossibleMembers(mayBeRead ? '{/#' : '{'))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -62,7 +65,7 @@ function requireAsciiLetters(type: string): void {
 const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
 function requireReadable(type: string, coding: string): void {
-  if (coding.toLowerCase() !== 'identity')
+  if (coding !== 'identity')
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON without Content-Encoding.')
   const named = [...type.matchAll(/charset(?:\s*=\s*"?([^\s";,]*))?/gi)]
   if (!named.every(([, charset = '']) => plainCharset.test(charset)))

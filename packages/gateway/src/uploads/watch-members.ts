@@ -114,6 +114,12 @@ const longestText = 4096
 /** Blanks and byte order marks, which may precede an object. */
 const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))
 
+/** Whether a body begins as an object, from its start; undefined if there are only blanks. */
+export function isObjectStart(start: Uint8Array): boolean | undefined {
+  const first = start.find((byte) => byte !== 0 && !blanks.has(byte))
+  return first === undefined ? undefined : String.fromCharCode(first) === '{'
+}
+
 /**
  * The members of a body that only some frameworks read as JSON: only a member that names another request is refused. If the JSON is odd,
  * such as one with comments, every name counts, at any depth. A body that does not begin as an object costs nothing beyond its start.

@@ -255,6 +255,47 @@ describe('a path by which a framework runs another one is refused if that needs 
 })
 
 // G15
+describe('a path that differs from one of a stricter route in punctuation is refused', () => {
+  const of: Route[] = [
+    { method: '*', path: '/*', require: 'none' },
+    { method: '*', path: '/own-page', require: 'none' },
+    { method: '*', path: '/own.page', require: 'none' },
+    ...['/own_page', '/admin_users', '/admin_users/*', '/admin_area/*', '/a/b-c/d'].map(
+      (path): Route => ({ method: '*', path, ...read }),
+    ),
+    { method: '*', path: '/kept_page', ...read, endings: 'kept' },
+  ]
+
+  it.each([
+    '/admin-users',
+    '/admin.users',
+    '/ADMIN.users/',
+    '/admin!users/x',
+    '/admin~users',
+    '/admin-area/list',
+    '/admin.area/list',
+    '/admin.area',
+    '/a/b_c/d',
+    '/a/b.c/d.json',
+    '/own~page',
+  ])('%s', (target) => expect(refusalOf(target, { of, method: 'DELETE' })).toBe('target_ambiguous'))
+
+  it.each(['/own-page', '/own.page', '/kept-page', '/adminusers', '/admin-userz', '/admin--users', '/a.b'])(
+    'and %s passes',
+    (target) => expect(refusalOf(target, { of, method: 'DELETE' })).toBe('passed'),
+  )
+
+  // G02
+  it.each(['x-tunneled-method', 'X_Tunnelled_Method', 'x-http-verb', 'x-rest-method', 'X-GData-Method-Override'])(
+    'or as %s says',
+    (name) => {
+      expect(refusalOf(`/?${name}=DELETE`, { of, method: 'POST' })).toBe('request_malformed')
+      expect(refusalOf('/', { of, method: 'POST', headers: [[name, 'DELETE']] })).toBe('request_malformed')
+    },
+  )
+})
+
+// G15
 describe('another name of an entity of OData is refused if the entity needs more', () => {
   const sets: Route[] = [
     { method: '*', path: '/odata/*', require: 'none' },

@@ -13,6 +13,7 @@ const of: Route[] = [
   { method: '*', path: '/admin/help', require: 'none' },
   { method: 'GET', path: '/wp-json/*', ...admin },
   { method: '*', path: '/signed', require: 'signature' },
+  { method: '*', path: '/users/{id}/private', require: 'signature' },
 ]
 const table = createRouteTable(of)
 const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
@@ -48,6 +49,10 @@ describe('a query with a path that needs more is refused', () => {
     '/login?next=/admin/users',
     '/?/wp-json/wp/v2/users',
     '/?/signed',
+    '/?/users/7/private',
+    '/?/users/a=b/private',
+    '/?%2Fusers/a;b/private',
+    '/?/users/a&b/private?x',
     '/?/mcp',
     '/?r=/MCP/messages',
     '/?rest_route=/wp/v2/users',
@@ -64,13 +69,18 @@ describe('a query with a path that needs more is refused', () => {
     expect(refusalOf(target, { method: 'POST' })).toBe('target_ambiguous')
   })
 
-  it.each(['/?admin/users', '/?r=admin/users', '/?s=Admin%2Fusers&x', '/?q=wp-json', '/?a=signed', '/?x=mcp/x'])(
-    '%s, if the API is a front controller',
-    (target) => {
-      expect(refusalOf(target)).toBe('passed')
-      expect(refusalOf(target, { frontController: true })).toBe('target_ambiguous')
-    },
-  )
+  it.each([
+    '/?admin/users',
+    '/?r=admin/users',
+    '/?s=Admin%2Fusers&x',
+    '/?q=wp-json',
+    '/?a=signed',
+    '/?x=mcp/x',
+    '/?users/a=b/private',
+  ])('%s, if the API is a front controller', (target) => {
+    expect(refusalOf(target)).toBe('passed')
+    expect(refusalOf(target, { frontController: true })).toBe('target_ambiguous')
+  })
 
   it('and no other', () => {
     for (const target of [
