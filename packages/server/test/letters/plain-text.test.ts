@@ -111,3 +111,18 @@ describe('cleanName', () => {
     )
   })
 })
+
+describe('V10: a text of 64 KB takes little time', () => {
+  it.each<[string, (text: string) => unknown]>([
+    ['cleanText', (text) => cleanText(text, 200)],
+    ['cleanName', cleanName],
+    ['lookAlikeHost', lookAlikeHost],
+  ])('%s', (_, read) => {
+    for (const piece of ['\u0301\u0323', '\ufdfa', '\u{1f1e6}', '.', ' ', '\t', '-', 'a.']) {
+      const text = piece.repeat(65_536 / piece.length)
+      const before = process.cpuUsage()
+      read(text)
+      expect(process.cpuUsage(before).user / 1000, JSON.stringify(piece)).toBeLessThan(250)
+    }
+  })
+})
