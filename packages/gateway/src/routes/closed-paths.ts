@@ -1,4 +1,13 @@
-import { decodeSegment, foldName, foldNames, folds, type Kept, withoutEnding } from './fold.js'
+import {
+  createFoldOnce,
+  decodeSegment,
+  foldName,
+  foldNames,
+  folds,
+  type Kept,
+  withoutEnd,
+  withoutEnding,
+} from './fold.js'
 import { interpretations } from './interpretations.js'
 import type { ParsedPath } from './path-grammar.js'
 import { parsePathPattern } from './path-pattern.js'
@@ -32,14 +41,16 @@ export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonl
     })
     return { names, below, others: below && others ? new Set(others) : undefined }
   })
-  return ({ decoded, encoded, segments, hasParameters = false }) =>
-    interpretations({ decoded, encoded, hasParameters }).some(({ names }) => {
-      const whole = names.map((name) => foldName(name))
-      const folded = foldNames(whole, kept)
+  return ({ decoded, encoded, segments, hasParameters = false }) => {
+    const fold = createFoldOnce()
+    return interpretations({ decoded, encoded, hasParameters }).some(({ names }) => {
+      const whole = names.map((name) => fold(name, false))
+      const folded = withoutEnd(whole, kept)
       return rows.some(
         (row) => isClosedBy(row, folded) || isClosedBy(row, whole) || (segments && isBegunBy(row, whole)),
       )
     })
+  }
 }
 
 interface Closed {

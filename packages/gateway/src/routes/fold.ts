@@ -59,8 +59,11 @@ export function foldName(decoded: string, keepsCase = false): string {
 /** Upper case first: `ß` and `ẞ` become `ss`, `ς` and `Σ` one letter, `ı` and `İ` become `i`. */
 function foldCase(name: string): string {
   let folded = name
-  for (let round = 0; round < 2; round++)
+  for (let round = 0; round < 2; round++) {
+    const before = folded
     folded = folded.toUpperCase().toLowerCase().replaceAll('i\u0307', 'i').replaceAll('ς', 'σ').normalize('NFKC')
+    if (folded === before) break
+  }
   return folded
 }
 
@@ -77,7 +80,16 @@ export type End = (typeof ends)[number]
 
 /** Folds the names of a path. The last one loses its ending (`.json`, `.tar.gz`). */
 export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
-  const names = decoded.map((name) => foldName(name, kept.case))
+  return withoutEnd(
+    decoded.map((name) => foldName(name, kept.case)),
+    kept,
+    dropped,
+  )
+}
+
+/** Drops the end of a path whose names are folded. */
+export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
+  const names = [...folded]
   for (;;) {
     const last = names.pop()
     if (last === undefined) return names
@@ -88,14 +100,36 @@ export function foldNames(decoded: readonly string[], kept: Kept, dropped: End =
   }
 }
 
+/** Folds names as {@link foldName} does, each one once. */
+export type FoldOnce = (decoded: string, keepsCase: boolean) => string
+
+/** For all of a request: its names are compared in many forms, and some take long to fold. */
+export function createFoldOnce(): FoldOnce {
+  const seen = [new Map<string, string>(), new Map<string, string>()] as const
+  return (decoded, keepsCase) => {
+    const known = seen[keepsCase ? 0 : 1]
+    let folded = known.get(decoded)
+    if (folded === undefined) {
+      folded = foldName(decoded, keepsCase)
+      known.set(decoded, folded)
+    }
+    return folded
+  }
+}
+
 /**
  * The forms of a path of which servers know one: some take an index file for its folder and ignore a slash at the end, some ignore the
  * slash alone, and for some an empty name is a parameter.
  */
-export function foldedForms(decoded: readonly string[], kept: Kept): { end: End; names: string[] }[] {
+export function foldedForms(
+  decoded: readonly string[],
+  kept: Kept,
+  fold: FoldOnce = foldName,
+): { end: End; names: string[] }[] {
   const forms: { end: End; names: string[] }[] = []
+  const folded = decoded.map((name) => fold(name, kept.case))
   for (const end of ends) {
-    const names = foldNames(decoded, kept, end)
+    const names = withoutEnd(folded, kept, end)
     if (names.length !== forms.at(-1)?.names.length) forms.push({ end, names })
     if (names.length === decoded.length) break
   }

@@ -46,7 +46,7 @@ export function parsePath(path: string): ParsedPath | string {
   const segments = path.slice(1).split('/')
   const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
   const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
-  const excess = excessOf(names)
+  const excess = excessOf({ names: names.length, scripts: names.filter(isScript).length })
   if (excess !== undefined) return excess
   const last = segments.length - 1
   const parameters = path.indexOf(';')
@@ -69,9 +69,9 @@ export function parsePath(path: string): ParsedPath | string {
 }
 
 /** What of the names of a path is more than is interpreted: each script adds three interpretations. */
-export function excessOf(names: readonly string[]): string | undefined {
-  if (names.length > maxSegments) return `more than ${maxSegments} segments`
-  return names.filter(isScript).length > 2 ? 'more than two names of scripts' : undefined
+export function excessOf(count: { names: number; scripts: number }): string | undefined {
+  if (count.names > maxSegments) return `more than ${maxSegments} segments`
+  return count.scripts > 2 ? 'more than two names of scripts' : undefined
 }
 
 /** `/` and `#` of a segment, also in further layers of encoding, and `%` itself. */

@@ -1,4 +1,4 @@
-import { type End, foldedForms, folds, type Kept } from './fold.js'
+import { type End, type FoldOnce, foldedForms, folds, type Kept } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { methodDistance } from './methods.js'
 import {
@@ -149,16 +149,26 @@ export function isWiderAndStricter(other: PathRows, method: string, need: Need, 
   return routesFor(other, method).some((route) => !covers(need, route, method))
 }
 
+/** What a path in the query is compared with. */
+export interface QueryComparison {
+  method: string
+  /** Of the path itself. */
+  own: Need | undefined
+  kept: Kept
+  compared: readonly PathRows[]
+  fold: FoldOnce
+}
+
 /** Whether a front controller may run one of several paths, each with a literal first segment, for a path in the query (G48). */
 export function isStricterInQuery(
   { names, isRest }: QueryPath,
-  { method, own, kept, compared }: { method: string; own: Need | undefined; kept: Kept; compared: readonly PathRows[] },
+  { method, own, kept, compared, fold }: QueryComparison,
 ): boolean {
   const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
-    foldedForms(each.names, kept),
+    foldedForms(each.names, kept, fold),
   )
   return read.some((each) => {
-    const patternOf = ({ forms, fold }: PathRows) => forms[each.end][fold] as FoldedPattern
+    const patternOf = (group: PathRows) => group.forms[each.end][group.fold] as FoldedPattern
     const fitting = compared.filter((group) => {
       const pattern = patternOf(group)
       const [first] = pattern.segments

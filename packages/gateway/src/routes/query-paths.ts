@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment } from './fold.js'
+import { decodeSegment, isScript } from './fold.js'
 import { excessOf } from './path-grammar.js'
 import { parameterName } from './require-plain-fields.js'
 
@@ -29,16 +29,17 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
   if (mark === -1) return []
   const query = rawTarget.slice(mark + 1)
   const found = new Map<string, QueryPath>()
-  const all: string[] = []
+  const total = { names: 0, scripts: 0 }
   const add = (text: string, isRest: boolean, end = /[?#&]/) => {
     const key = `${isRest} ${text}`
     if (found.has(key)) return
     const names = namesIn(text, end)
     found.set(key, { names, isRest })
-    all.push(...names)
+    total.names += names.length
+    total.scripts += names.filter(isScript).length
     if (found.size > maxPaths)
       throw new AAuthError('target_ambiguous', `The query has more than ${maxPaths} keys or values that may be paths.`)
-    const excess = excessOf(all)
+    const excess = excessOf(total)
     if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
   }
   for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { foldedForms, foldName, folds } from './fold.js'
+import { createFoldOnce, foldedForms, folds } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
@@ -89,11 +89,12 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
     function requireNoStricter(method: string, need: Need): void {
       requireNamedCalls(path, chosen)
       requireNoWider(method, need)
+      const foldOnce = createFoldOnce()
       const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
       for (const { kept, fold, compared } of byFold)
         for (const names of readings)
-          for (const { end, names: folded } of foldedForms(names, kept)) {
-            const last = foldName(names[folded.length - 1] ?? '', kept.case)
+          for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
+            const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
             const formOf = ({ forms }: PathRows) => forms[end][fold] as FoldedPattern
             const read = kept.endings ? undefined : { own: chosen.map(formOf), last }
             const fits = (group: PathRows) => foldedFits(formOf(group), folded, read)
@@ -121,8 +122,9 @@ export function createRouteTable(routes: readonly Route[]): RouteTable {
   }
 
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
+    const fold = createFoldOnce()
     for (const each of query)
-      if (byFold.some(({ kept, compared }) => isStricterInQuery(each, { method, own, kept, compared })))
+      if (byFold.some(({ kept, compared }) => isStricterInQuery(each, { method, own, kept, compared, fold })))
         throw ambiguous('Some servers take a part of this query for the path, which needs more')
   }
 

@@ -4,20 +4,20 @@ import { describe, expect, it } from 'vitest'
 
 const table = createRouteTable([{ method: '*', path: '/*', require: 'none' }])
 
-function judge(rawTarget: string, rawHeaders: readonly string[]): void {
+function judge(rawTarget: string, rawHeaders: readonly string[], judging = table): void {
   try {
-    judgeRequest({ method: 'GET', rawTarget, rawHeaders }, { table, otherwise: 'refuse' })
+    judgeRequest({ method: 'GET', rawTarget, rawHeaders }, { table: judging, otherwise: 'refuse' })
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
   }
 }
 
 /** Milliseconds of CPU for one head, the least of several batches. */
-function costOf(rawTarget: string, rawHeaders: readonly string[]): number {
-  for (let times = 0; times < 50; times++) judge(rawTarget, rawHeaders)
+function costOf(rawTarget: string, rawHeaders: readonly string[], judging = table): number {
+  for (let times = 0; times < 50; times++) judge(rawTarget, rawHeaders, judging)
   const costs = Array.from({ length: 15 }, () => {
     const before = process.cpuUsage()
-    for (let times = 0; times < 10; times++) judge(rawTarget, rawHeaders)
+    for (let times = 0; times < 10; times++) judge(rawTarget, rawHeaders, judging)
     const { user, system } = process.cpuUsage(before)
     return (user + system) / 10_000
   })
@@ -65,6 +65,23 @@ describe('an unsigned head is judged in at most 1 ms of CPU', () => {
       expect(costOf(`/v1/x?${query}`, ['Host', 'api.example'])).toBeLessThanOrEqual(1)
     },
   )
+})
+
+// G45
+describe('and one of letters that become many when they are folded', () => {
+  const strict = createRouteTable([
+    { method: '*', path: '/admin/*', require: 'authorization', scope: 'admin' },
+    { method: '*', path: '/*', require: 'none' },
+  ])
+  const letters = '%EF%B7%BA'.repeat(6)
+  const numbered = (count: number, part: (at: number) => string) => Array.from({ length: count }, (_, at) => part(at))
+
+  it.each([
+    ['in the query', `/x?${numbered(100, (at) => `/${letters}${at}`).join('&')}`],
+    ['in the query, by an accent', `/x?${numbered(100, (at) => `/${'a'.repeat(60)}%C3%A9${at}`).join('&')}`],
+    ['below scripts', `/a.php/b.php/${`${letters}/`.repeat(140)}x`],
+    ['below scripts, all different', `/a.php/b.php/${numbered(130, (at) => `${letters}${at}/`).join('')}x`],
+  ])('%s', (_, target) => expect(costOf(target, ['Host', 'api.example'], strict)).toBeLessThanOrEqual(2))
 })
 
 describe('a Connection header', () => {
