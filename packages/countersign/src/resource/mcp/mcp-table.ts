@@ -78,12 +78,13 @@ function ownPatterns({ resources = {} }: McpTable, uri: string): string[] {
   return patternsFor(patterns, uri)
 }
 
-/** The pattern that decides over a URI: one without `*`, else the longest that fits. Several if folding has made them alike. */
+/** The patterns that decide over a URI: one without `*`, else each that fits and has no other that fits within it. */
 function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
   const exact = patterns.filter(({ pattern, text }) => !pattern.includes('*') && text === uri)
+  if (exact.length > 0) return exact.map(({ pattern }) => pattern)
   const fitting = patterns.filter(({ pattern, text }) => pattern.includes('*') && fits(text, uri))
-  const longest = Math.max(...fitting.map(({ text }) => text.length))
-  const deciding = exact.length > 0 ? exact : fitting.filter(({ text }) => text.length === longest)
+  const isWider = (one: string, other: string) => fits(one, other) && !fits(other, one)
+  const deciding = fitting.filter(({ text }) => !fitting.some((other) => isWider(text, other.text)))
   return deciding.map(({ pattern }) => pattern)
 }
 

@@ -53,6 +53,7 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     ['resources/read', { uri: 'notes://public/1' }, ''],
     ['resources/read', { uri: 'notes://mine/1' }, 'notes.read'],
     ['resources/read', { uri: 'notes://mine/draft' }, 'notes.write'],
+    ['resources/read', { uri: 'notes://public/draft' }, 'notes.write'],
     ['resources/read', { uri: 'x:y:z' }, 'notes.read'],
     ['resources/read', { uri: 'x:z' }, -32602],
     ['resources/read', { uri: 'notes://*' }, 'notes.read'],
