@@ -293,6 +293,19 @@ describe('a configuration with verifyOnly', () => {
     expect((await loadGatewayConfig(inPath, {})).warnings).toEqual([])
   })
 
+  // G50
+  it('is warned of a route for everything that needs less than a route within it', async () => {
+    const strict = { method: 'GET', path: '/a/b', require: 'authorization', scope: 'events.read' }
+    const warningsOf = async (path: string) => {
+      const routes = [strict, { method: 'GET', path, require: 'none' }]
+      return (await loadGatewayConfig(await configuration({ routes }), {})).warnings
+    }
+    expect(await warningsOf('/*')).toEqual([expect.stringMatching(/^routes: GET \/\* needs less than GET \/a\/b/)])
+    expect(await warningsOf('/a/*')).toHaveLength(1)
+    expect(await warningsOf('/c/*')).toEqual([])
+    expect(await warningsOf('/a/{c}')).toEqual([])
+  })
+
   // G38
   it('is warned of sessions that one of several gateways knows', async () => {
     const redis = 'redis://127.0.0.1:6379'

@@ -79,14 +79,27 @@ function addPath(described: Described, path: string, given: unknown, base: strin
     if (!besideOperations.has(name) && !name.startsWith('x-') && !methods.some((method) => method === name))
       notes.push(`${name.toUpperCase()} ${base}${path} is left out: no route is written for it.`)
   for (const method of methods) {
-    // HEAD goes with GET.
-    if (item[method] === undefined || (method === 'head' && item.get !== undefined)) continue
+    if (item[method] === undefined) continue
     const operation = resolved(document, item[method])
+    // HEAD goes with GET, unless it is described otherwise.
+    if (method === 'head' && operation && isNeededAlike(document, operation, resolved(document, item.get))) continue
     const own = operation?.servers ?? item.servers
     const server = own === undefined ? { path: base, notes: [] } : serverPath(own)
     notes.push(...server.notes.filter((note) => !notes.includes(note)))
     addOperation(described, { method, path: writtenPath(server.path + path), shown: server.path + path, operation })
   }
+}
+
+function isNeededAlike(
+  document: Record<string, unknown>,
+  one: Record<string, unknown>,
+  other: Record<string, unknown> | undefined,
+): boolean {
+  if (!other) return false
+  const need = (operation: Record<string, unknown>) =>
+    needOf(securityOf(document, operation, { isRead: true, path: '/' }))
+  const [own, others] = [need(one), need(other)]
+  return own.require === others.require && own.scope === others.scope
 }
 
 interface Place {

@@ -22,6 +22,7 @@ export function interpretations(
   for (const names of encoded ? [...read] : []) {
     const text = names.join('/')
     read.push(text.split('/'))
+    if (text.includes(';')) read.push(text.split('/').map((name) => name.replace(/;.*$/s, '')))
     if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
   }
   for (const names of [...read]) read.push(...pagesOf(names))

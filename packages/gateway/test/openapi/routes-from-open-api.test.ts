@@ -177,3 +177,20 @@ paths:
     'These permissions are made of paths, for operations that name no scope: pets.read.',
   ])
 })
+
+it('writes a row for HEAD that is described otherwise than GET', async () => {
+  const { routes } = await routesOf(`
+paths:
+  /open:
+    get: { security: [] }
+    head: { security: [{ o: [pets] }] }
+  /alike:
+    get: { security: [] }
+    head: { security: [] }
+`)
+  expect(routes.map(({ method, path, require }) => `${method} ${path} ${require}`)).toEqual([
+    'GET /open none',
+    'HEAD /open authorization',
+    'GET /alike none',
+  ])
+})

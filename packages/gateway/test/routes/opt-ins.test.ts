@@ -80,6 +80,18 @@ describe('encoded delimiters in the last parameter', () => {
 })
 
 // G39
+it('an encoded slash behind parameters of a segment does not pass if the path without them needs more', () => {
+  const both = { encoded: ['%2F'], pathParameters: true } as const
+  const of: Route[] = [
+    { ...none, path: '/projects/{id}', ...both },
+    { ...strict, path: '/projects/admin/secrets' },
+  ]
+  expect(needed(of, '/projects/admin;x%2Fsecrets')).toBe('target_ambiguous')
+  expect(needed(of, '/projects/admin;x%2Fsecrets;y')).toBe('target_ambiguous')
+  expect(needed(of, '/projects/other;x%2Fsecrets')).toBe('none')
+})
+
+// G39
 describe('parameters of the last segment', () => {
   const of: Route[] = [
     { ...none, path: '/orders', pathParameters: true },
