@@ -32,7 +32,7 @@ export function interpretations(
 function aroundScripts(names: readonly string[], open: boolean): Names[] {
   return names.flatMap((name, at) => {
     const after = names.slice(at + 1)
-    if ((after.every((each) => each === '') && !open) || !isScript(name)) return []
+    if ((after.length === 0 && !open) || !isScript(name)) return []
     return [
       { names: names.slice(0, at + 1), open: false },
       { names: after, open },

@@ -63,3 +63,9 @@ export const home: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: 'GET', path: '/index.html', ...admin },
 ]
+
+/** A protected root of a site that is otherwise public. */
+export const index: readonly Route[] = [
+  { method: '*', path: '/*', require: 'none' },
+  { method: 'GET', path: '/', ...admin },
+]
