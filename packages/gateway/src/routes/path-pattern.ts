@@ -157,6 +157,7 @@ export function foldedFits(
     const name = names[at] as string
     if (foldedSegmentFits(segment, name)) return true
     const whole = at === names.length - 1 && read ? read.last : name
+    if (segment.free && whole !== name && foldedSegmentFits(segment, whole)) return true
     const isOther = (at === mounted && hasEnding(segment, name)) || (read && isPunctuated(segment, whole))
     return isOther === true && !isNamed(read?.own ?? [], at, name)
   }

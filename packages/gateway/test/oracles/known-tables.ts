@@ -69,3 +69,9 @@ export const index: readonly Route[] = [
   { method: '*', path: '/*', require: 'none' },
   { method: 'GET', path: '/', ...admin },
 ]
+
+/** Protected names with an ending of their own, on a site that is otherwise public. */
+export const suffixed: readonly Route[] = [
+  { method: 'GET', path: '/{id}-x', ...admin },
+  { method: 'GET', path: '/*', require: 'none' },
+]

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { describeOracle } from './describe-oracle.js'
-import { home, index, open, root, site } from './known-tables.js'
+import { home, index, open, root, site, suffixed } from './known-tables.js'
 import { type MountedRow, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import type { Ran, RouterUnderTest, TriedRequest } from './router-under-test.js'
 
@@ -121,6 +121,7 @@ describe.skipIf(!isThere && process.env.CI === undefined)('with PHP', () => {
         targets: ['/?r=admin/users', '/?q=admin', '/?x=1&_url=admin/'],
       },
       { finding: 'G15', router: 'PHP', routes: index, runs: 1, targets: ['/x.php/', '/index.php/'] },
+      { finding: 'G15', router: 'PHP', routes: suffixed, runs: 0, targets: ['/x.php/x.pdf-x'] },
       { finding: 'G48', router: 'PHP', routes: home, frontController: true, runs: 1, targets: ['/?s=index.html'] },
       { finding: 'GW-5', router: 'PHP', routes: open, runs: 1, mcp: '/mcp', targets: ['/index.php/mcp', '/x.php/mcp'] },
     ],
