@@ -146,6 +146,7 @@ components:
       { method: 'GET', path, require: 'authorization', scope: 'orders.see' },
       { method: 'POST', path, require: 'authorization', scope: 'orders.write' },
       { method: 'DELETE', path, require: 'authorization', scope: 'orders.see orders.end' },
+      { method: 'HEAD', path, require: 'authorization', scope: 'orders.read' },
       { method: 'GET', path: '/v1/status', require: 'none' },
     ])
     expect(settings.scopes).toMatchObject({

@@ -25,7 +25,7 @@ export function interpretations(
     if (text.includes(';')) read.push(text.split('/').map((name) => name.replace(/;.*$/s, '')))
     if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
   }
-  for (const names of [...read]) read.push(...pagesOf(names))
+  read.push(...read.flatMap((names) => [...pagesOf(names)]))
   return read.flatMap((names) => [{ names, open }, ...aroundScripts(names, open)])
 }
 
