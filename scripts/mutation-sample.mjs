@@ -64,6 +64,7 @@ const candidates = files.flatMap((file) => {
     file,
     hash,
     original: source.slice(mutation.start, mutation.end),
+    around: source.slice(Math.max(0, mutation.start - 40), mutation.end + 40),
   }))
 })
 const counts = Object.fromEntries(
@@ -85,7 +86,7 @@ const map = await readCoverage(root, values.coverage ?? join(values.folder, 'cov
   log,
 })
 log(`tests that fail without a mutation: ${Object.keys(map.failed).join(' ') || 'none'}`)
-const options = { map, importers: importersOf(root, files), tests, seconds }
+const options = { map, importers: importersOf(root, files), tests, seconds, passing: new Map() }
 const resultsPath = join(values.folder, `results-${values.seed}${values.survivors ? '-again' : ''}.jsonl`)
 mkdirSync(values.folder, { recursive: true })
 const results = values.survivors ? [] : earlierResults()
@@ -108,17 +109,16 @@ function drawArea(area) {
   return drawn
 }
 
-/** What survived an earlier sample and is still there, by what it changes: lines may have moved. */
+/** What survived an earlier sample and is still there, by what it changes and the text around it: lines may have moved. */
 function survivorsOf(path) {
   const survived = readLines(path).filter(({ outcome }) => outcome !== 'killed')
-  return survived.flatMap(({ id, file, kind, original, replacement, line }) => {
-    const same = candidates.filter(
-      (each) =>
-        each.file === file && each.kind === kind && each.original === original && each.replacement === replacement,
+  return survived.flatMap((earlier) => {
+    const same = candidates.filter((each) =>
+      ['file', 'kind', 'original', 'replacement', 'around'].every((member) => each[member] === earlier[member]),
     )
-    const near = same.sort((a, b) => Math.abs(lineOf(a) - line) - Math.abs(lineOf(b) - line))[0]
-    if (!near) log(`${id} is gone: ${file} no longer has ${original}`)
-    return near ? [{ ...near, id }] : []
+    const near = same.sort((a, b) => Math.abs(lineOf(a) - earlier.line) - Math.abs(lineOf(b) - earlier.line))[0]
+    if (!near) log(`${earlier.id} is gone: ${earlier.file} no longer has ${earlier.original}`)
+    return near ? [{ ...near, id: earlier.id }] : []
   })
 }
 

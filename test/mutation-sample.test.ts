@@ -5,6 +5,7 @@ interface Mutation {
   start: number
   end: number
   replacement: string
+  inFunction: boolean
 }
 
 interface Mutations {
@@ -40,7 +41,7 @@ interface Chosen {
 interface ChooseTests {
   chooseTests: (
     map: CoverageMap,
-    mutation: { file: string; start: number; hash: string },
+    mutation: { file: string; start: number; hash: string; inFunction: boolean },
     importers: Record<string, string[]>,
     testFiles: readonly string[],
   ) => Chosen[]
@@ -113,6 +114,11 @@ describe('mutations', () => {
     expect(mutants.every(isValidModule)).toBe(true)
   })
 
+  it('tell code that runs when the module is loaded from the code of functions', () => {
+    const found = mutationsOf('const a = 1\nconst f = () => 2')
+    expect(found.map(({ inFunction }) => inFunction)).toEqual([false, true])
+  })
+
   it('never leave a module as it is', () => {
     const source =
       "export const f = async (a, b = 0) => (a?.b ?? b) > 1 && /^x/i.test(a) ? ['y', 'z'].filter(a) : await b"
@@ -170,20 +176,25 @@ describe('tests that cover a mutation', () => {
       'packages/server/test/flow.test.ts': { seconds: 9, files: { [file]: [0, 100], a: [], b: [] } },
       'packages/server/test/consent/decide.test.ts': { seconds: 1, files: { [file]: [0, 10], a: [], b: [], c: [] } },
       'packages/gateway/test/mcp.test.ts': { seconds: 2, files: { [file]: [50, 60] } },
+      'packages/server/test/wide.test.ts': { seconds: 1, files: { [file]: [0, 10], a: [], b: [], c: [], d: [] } },
       'packages/server/test/other.test.ts': { seconds: 1, files: { a: [0, 1] } },
     },
   }
-  const names = (mutation: { start: number; hash: string; file?: string }, importers = {}, more: string[] = []) =>
-    chooseTests(map, { file, ...mutation }, importers, [...Object.keys(map.tests), ...more]).map(({ test, reach }) => [
-      test.split('/').pop(),
-      reach,
-    ])
+  const names = (
+    mutation: { start: number; hash: string; file?: string; inFunction?: boolean },
+    importers = {},
+    more: string[] = [],
+  ) =>
+    chooseTests(map, { file, inFunction: true, ...mutation }, importers, [...Object.keys(map.tests), ...more]).map(
+      ({ test, reach }) => [test.split('/').pop(), reach],
+    )
 
-  it('come nearest first, then those that run the same file', () => {
+  it('come by name, by position with the narrowest first, then by file', () => {
     expect(names({ start: 55, hash: 'h' })).toEqual([
+      ['decide.test.ts', 'name'],
       ['flow.test.ts', 'position'],
       ['mcp.test.ts', 'position'],
-      ['decide.test.ts', 'file'],
+      ['wide.test.ts', 'file'],
     ])
   })
 
@@ -191,6 +202,16 @@ describe('tests that cover a mutation', () => {
     expect(names({ start: 55, hash: 'changed' }).map(([test]) => test)).toEqual([
       'decide.test.ts',
       'flow.test.ts',
+      'wide.test.ts',
+      'mcp.test.ts',
+    ])
+  })
+
+  it('are those of the whole file for what runs when it is loaded', () => {
+    expect(names({ start: 55, hash: 'h', inFunction: false }).map(([test]) => test)).toEqual([
+      'decide.test.ts',
+      'flow.test.ts',
+      'wide.test.ts',
       'mcp.test.ts',
     ])
   })
@@ -198,13 +219,14 @@ describe('tests that cover a mutation', () => {
   it('are those of the files that import a table that no test runs', () => {
     const importers = { 'server/dist/table.js': ['server/dist/rows.js'], 'server/dist/rows.js': [file] }
     const found = names({ file: 'server/dist/table.js', start: 0, hash: 't' }, importers)
-    expect(found.map(([, reach]) => reach)).toEqual(['importer', 'importer', 'importer'])
+    expect(new Set(found.map(([, reach]) => reach))).toEqual(new Set(['importer']))
+    expect(found).toHaveLength(4)
   })
 
   it('include a test file that is named after the file and new', () => {
     const more = ['packages/server/test/consent/decide.more.test.ts', 'packages/server/test/new.test.ts']
-    expect(names({ start: 200, hash: 'h' }, {}, more)[0]).toEqual(['decide.more.test.ts', 'position'])
-    expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(4)
+    expect(names({ start: 200, hash: 'h' }, {}, more)[1]).toEqual(['decide.more.test.ts', 'name'])
+    expect(names({ start: 200, hash: 'h' }, {}, more)).toHaveLength(5)
   })
 
   it('run in a short run of the nearest, and longer ones, while the time allows', () => {

@@ -8,21 +8,22 @@ import { basename } from 'node:path'
  */
 
 /**
- * The test files for one mutation, nearest first: those that run its position; then those that run the same file, since a
- * table or a prepared query is evaluated once in a process, for the first test file only; then those that run a file that
- * imports it.
+ * The test files for one mutation, nearest first: those that are named after the file, also if they are newer than the map;
+ * those that run the position; then those that run the same file; then those
+ * that run a file that imports it. What is evaluated when a module is loaded, such as a table, has no test files by position:
+ * that happens once in a process, for the first test file.
  *
  * @param {CoverageMap} map
- * @param {{ file: string, start: number, hash: string }} mutation
+ * @param {{ file: string, start: number, hash: string, inFunction: boolean }} mutation
  * @param {Record<string, readonly string[]>} importers by built file, the files that import it
- * @param {readonly string[]} testFiles those to choose from: one that is not in the map is chosen if it is named after the file
- * @returns {{ test: string, seconds: number, reach: 'position' | 'file' | 'importer' }[]}
+ * @param {readonly string[]} testFiles those to choose from
+ * @returns {{ test: string, seconds: number, reach: 'name' | 'position' | 'file' | 'importer' }[]}
  */
-export function chooseTests(map, { file, start, hash }, importers, testFiles) {
-  const isCurrent = map.hashes[file] === hash
+export function chooseTests(map, { file, start, hash, inFunction }, importers, testFiles) {
+  const isKnown = inFunction && map.hashes[file] === hash
   const measured = testFiles.filter((test) => test in map.tests)
-  const unknown = testFiles.filter((test) => !(test in map.tests) && isNamedAfter(test, file))
-  const chosen = new Map(unknown.map((test) => [test, { test, seconds: 5, reach: 'position' }]))
+  const named = testFiles.filter((test) => isNamedAfter(test, file))
+  const chosen = new Map(named.map((test) => [test, { test, seconds: map.tests[test]?.seconds ?? 5, reach: 'name' }]))
   const add = (reach, runs) => {
     const fitting = measured.filter((test) => !chosen.has(test) && runs(map.tests[test].files))
     const near = fitting.map((test) => ({
@@ -32,16 +33,15 @@ export function chooseTests(map, { file, start, hash }, importers, testFiles) {
     near.sort((a, b) => a.distance - b.distance || (a.entry.test < b.entry.test ? -1 : 1))
     for (const { entry } of near) chosen.set(entry.test, entry)
   }
-  add('position', (files) => file in files && (!isCurrent || isWithin(start, files[file])))
+  add('position', (files) => file in files && (!isKnown || isWithin(start, files[file])))
   add('file', (files) => file in files)
   const closest = importersWithTests(map, file, importers)
   add('importer', (files) => closest.some((importer) => importer in files))
   return [...chosen.values()]
 }
 
-/** A unit test comes first, then the tests that run the fewest other files, of the same package before others. */
+/** The tests that run the fewest other files come first, of the same package before others. */
 function distanceOf(test, file, breadth) {
-  if (isNamedAfter(test, file)) return 0
   const [, ownPackage] = test.split('/')
   return breadth + (file.startsWith(`${ownPackage}/`) ? 0 : 100)
 }

@@ -13,12 +13,12 @@ import { join } from 'node:path'
 import { hashOf } from './checkout-copy.mjs'
 import { runTests } from './run-tests.mjs'
 
-/** Tests that no mutation is tried with: they start browsers, machines or programs, measure time, or are of other packages. */
+/** Tests that no mutation is tried with: they start browsers, machines or programs, measure time, or are of the program. */
 const skipped = [
   /\.browser\.test\./,
   /timing|slow-hosts|hostile-text/,
   /^test\//,
-  /^packages\/cli\//,
+  /^packages\/cli\/test\/(?!gateway)/,
   /^packages\/server\/test\/(?:faults|operators|logos|letters|load)\//,
   /^packages\/server\/test\/(?:allowing-rate|overload|storage\/(?:growth|long))/,
 ]
@@ -28,7 +28,7 @@ const skipped = [
  * @returns {string[]} the test files that mutations are tried with, from the root of a checkout
  */
 export function testFiles(root, prefixes) {
-  const found = ['countersign', 'server', 'gateway'].flatMap((name) =>
+  const found = ['countersign', 'server', 'gateway', 'cli'].flatMap((name) =>
     readdirSync(join(root, 'packages', name, 'test'), { recursive: true, encoding: 'utf8' }).map(
       (path) => `packages/${name}/test/${path}`,
     ),

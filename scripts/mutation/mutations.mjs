@@ -47,20 +47,23 @@ const arithmetic = new Map([
  * Every small change of a module that this sampler knows.
  *
  * @param {string} source of an ES module
- * @returns {{ kind: string, start: number, end: number, replacement: string }[]} by position
+ * @returns {{ kind: string, start: number, end: number, replacement: string, inFunction: boolean }[]} by position;
+ *   `inFunction` is false for code that runs once, when the module is loaded
  */
 export function mutationsOf(source) {
   const found = []
-  walk(parseAst(source), undefined)
+  walk(parseAst(source), undefined, false)
   const valid = found.filter(({ start, end, replacement }) => source.slice(start, end) !== replacement)
   return valid.sort((a, b) => a.start - b.start || a.end - b.end || (a.kind < b.kind ? -1 : 1))
 
-  function walk(node, parent) {
-    const propose = (kind, { start, end }, replacement) => found.push({ kind, start, end, replacement })
+  function walk(node, parent, inFunction) {
+    const propose = (kind, { start, end }, replacement) => found.push({ kind, start, end, replacement, inFunction })
     for (const mutate of byType[node.type] ?? []) mutate({ node, parent, source, propose })
+    const isFunction = /Function/.test(node.type)
     for (const [key, child] of Object.entries(node)) {
       if (isStaticName(node, key)) continue
-      for (const each of Array.isArray(child) ? child : [child]) if (typeof each?.type === 'string') walk(each, node)
+      for (const each of Array.isArray(child) ? child : [child])
+        if (typeof each?.type === 'string') walk(each, node, inFunction || isFunction)
     }
   }
 }
