@@ -194,3 +194,25 @@ paths:
     'GET /alike none',
   ])
 })
+
+it('describes scopes as the OAuth schemes of the description do, and by their names where these say nothing', async () => {
+  const described = await routesOf(`components:
+  securitySchemes:
+    o:
+      type: oauth2
+      flows:
+        clientCredentials:
+          tokenUrl: https://auth.example/token
+          scopes: { notes.read: See your notes, notes.write: '', notes.share: 7 }
+paths:
+  /notes:
+    get: { security: [{ o: [notes.read] }] }
+    put: { security: [{ o: [notes.write] }] }
+    post: { security: [{ o: [notes.share] }] }
+`)
+  expect(described.scopes).toEqual({
+    'notes.read': 'See your notes',
+    'notes.write': 'notes.write',
+    'notes.share': 'notes.share',
+  })
+})

@@ -96,6 +96,12 @@ describe('storedKeys', () => {
     clock.now += 1
     await Promise.all([keys.signer(), keys.publicKeys(), keys.signer()])
     expect(reads).toBe(1)
+    clock.now += 4
+    await keys.signer()
+    expect(reads, 'counted from the last time').toBe(1)
+    clock.now += 1
+    await keys.signer()
+    expect(reads).toBe(2)
   })
 
   it('goes on with the keys read last while the database is down', async () => {

@@ -248,5 +248,7 @@ describe('the list', () => {
     expect(await ask()).toBe(503)
     down = false
     expect(await ask()).toBe(200)
+    const { headers } = await world.server.fetch(new Request(ids.authServer + listPath))
+    expect(headers.get('cache-control')).toBe('public, max-age=1')
   })
 })

@@ -345,6 +345,28 @@ it('drops Content-Length on both ways, and the ETag of a response that it change
   expect([lengths, response.headers.get('content-length'), response.headers.get('etag')]).toEqual([[null], null, null])
 })
 
+it('resumes a stream of the server by its own event id, of which the client has only a sealed one', async () => {
+  const stage = openMcpStage()
+  const resumed: (string | null)[] = []
+  const events = { 'content-type': 'text/event-stream', 'mcp-session-id': 'session-1' }
+  const server = (request: Request) => {
+    if (request.method === 'GET') {
+      resumed.push(request.headers.get('last-event-id'))
+      return new Response('', { headers: events })
+    }
+    const result = { jsonrpc: '2.0', id: 1, result: {} }
+    return new Response(`id: event-1\ndata: ${JSON.stringify(result)}\n\n`, { headers: events })
+  }
+  stage.serve(protectMcp(stage.resource, table).around(server))
+  const agent = await stage.newAgent('planner')
+  const started = await post(agent, stage.url, message('initialize'))
+  const sealed = /^id: (.*)$/m.exec(await started.text())?.[1] ?? ''
+  expect(sealed).toMatch(/^event-1\.[\w-]{43}$/)
+  const headers = { accept: 'text/event-stream', 'mcp-session-id': 'session-1', 'last-event-id': sealed }
+  await (await agent.fetch(stage.url, { headers })).text()
+  expect(resumed).toEqual(['event-1'])
+})
+
 describe('M06: a sealed state', () => {
   const rename = (to: string, more: Record<string, unknown> = {}) =>
     modern('tools/call', { name: 'rename_all', arguments: { to }, ...more })

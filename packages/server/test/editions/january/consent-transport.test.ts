@@ -19,3 +19,14 @@ it('knows no request token of more than 256 characters', async () => {
   expect(await read({ request_token: `${token}a` })).toBe('request_unknown')
   expect(await read({})).toBeUndefined()
 })
+
+it.each([
+  ['https://agent.example/callback', 'https://agent.example', true],
+  ['https://other.example/callback', 'https://agent.example', false],
+  ['https://agent.example:8443/callback', 'https://agent.example', false],
+  ['http://127.0.0.1:8000/callback', 'http://127.0.0.1:8000', false],
+  [null, 'https://agent.example', false],
+])('a decision that goes to %s for %s reaches only the agent: %s', (redirectUri, agent, expected) => {
+  const request = { redirectUri, agent } as Parameters<typeof transport.reachesOnlyAgent>[0]
+  expect(transport.reachesOnlyAgent(request)).toBe(expected)
+})

@@ -1,0 +1,28 @@
+import { expect, it } from 'vitest'
+import { methodDistance, methodProblem } from '../../src/routes/methods.js'
+
+it.each([
+  ['GET', 'GET', 0],
+  ['HEAD', 'GET', 1],
+  ['HEAD', '*', 2],
+  ['PURGE', '*', undefined],
+  ['POST', 'GET', undefined],
+])('a request by %s is at distance %3$s from a route for %s', (method, routed, distance) => {
+  expect(methodDistance(method, routed)).toBe(distance)
+})
+
+it.each(['*', 'GET', 'M-SEARCH', 'PROPFIND'])('%s can be routed', (method) => {
+  expect(methodProblem(method)).toBeUndefined()
+})
+
+it.each([
+  ['get', 'must be a method in capitals, or *'],
+  ['GET ', 'must be a method in capitals, or *'],
+  ['GET,POST', 'must be a method in capitals, or *'],
+  ['', 'must be a method in capitals, or *'],
+  [undefined, 'must be a method in capitals, or *'],
+  ['CONNECT', 'is never passed on'],
+  ['PSOT', 'is no method of HTTP that can be read here; did you mean POST?'],
+])('%j cannot be routed', (method, problem) => {
+  expect(methodProblem(method)).toBe(problem)
+})
