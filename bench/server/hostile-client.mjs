@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 
-// Floods a server and is its legitimate clients at the same time, in a process of its own. The parent says how; what became of the
+// Floods a server and is its legitimate clients at the same time, in its own process. The parent says how; what became of the
 // legitimate requests is written to the standard output.
 const { port, host, shape, seconds, cookies } = JSON.parse(process.argv[2])
 

@@ -18,14 +18,14 @@ const type = 'application/octet-stream'
 /** All of it goes to disk, and the slow uploads together would fill it. */
 const limits = { uploads: count * size, memory: 10_000 }
 
-type Sender = 'no one' | 'a key of its own' | 'an agent' | 'a user'
+type Sender = 'no one' | 'a self-made key' | 'an agent' | 'a user'
 
 async function headOf(sender: Sender, body: Buffer): Promise<string[]> {
   const length = `Content-Length: ${body.length}`
   if (sender === 'no one') return ['POST /open HTTP/1.1', 'Host: api.example', `Content-Type: ${type}`, length]
-  const own = sender === 'a key of its own' ? await createSigner(await generatePrivateJwk()) : agentSigner
+  const own = sender === 'a self-made key' ? await createSigner(await generatePrivateJwk()) : agentSigner
   const references: Record<typeof sender, () => KeyReference | Promise<KeyReference>> = {
-    'a key of its own': () => ({ scheme: 'hwk', jwk: own.jwk }),
+    'a self-made key': () => ({ scheme: 'hwk', jwk: own.jwk }),
     'an agent': () => byAgent,
     'a user': () => byToken('events.read'),
   }
@@ -64,9 +64,9 @@ async function upload(port: number, sender: Sender): Promise<number> {
 // G44
 describe('slow uploads that fill their share of the disk', () => {
   it.each<[Sender, Sender[], Sender[]]>([
-    ['no one', ['an agent', 'a user'], ['a key of its own']],
-    ['a key of its own', ['an agent', 'a user'], ['no one']],
-    ['an agent', ['a user'], ['no one', 'a key of its own']],
+    ['no one', ['an agent', 'a user'], ['a self-made key']],
+    ['a self-made key', ['an agent', 'a user'], ['no one']],
+    ['an agent', ['a user'], ['no one', 'a self-made key']],
   ])('by %s leave room for %s, and none for %s', { timeout: 30_000 }, async (slow, accepted, refused) => {
     const { port } = await openGateway({ routes, limits })
     await openSlowUploads(port, slow)

@@ -12,7 +12,7 @@ export interface AdminView {
 /**
  * `/healthz`, `/readyz` and `/metrics`, on a port of their own: the public port answers 404 for them (attacks O08). A
  * request for another host than the given ones, `localhost` and the address it arrived at gets 421, so that a web page
- * cannot read them through a DNS name of its own.
+ * cannot read them through its own DNS name.
  */
 export function createAdminListener(view: AdminView, hosts: readonly string[]): RequestListener {
   const names = new Set(['localhost', '127.0.0.1', '::1', ...hosts].map((host) => host.toLowerCase()))

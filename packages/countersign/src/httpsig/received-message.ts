@@ -17,7 +17,7 @@ export interface ReceivedMessage {
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
   /**
-   * Hides trailers from whoever handles the request: no signature covers them. Called once the signature verified.
+   * Hides trailers from handlers: no signature covers them. Called once the signature verified.
    * @default the platform shows none
    */
   dropTrailers?(): void

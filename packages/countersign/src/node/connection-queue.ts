@@ -198,7 +198,7 @@ class Connection {
 
   /** Call once a second. */
   requireProgress(): void {
-    // Another protocol has limits of its own.
+    // Another protocol has its own limits.
     if (!this.isBusy) return
     const { bytesWritten, writableLength } = this.#socket
     if (this.#progress.secondsWithout(writableLength, bytesWritten - writableLength) >= writeTimeout)

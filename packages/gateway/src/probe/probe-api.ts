@@ -14,7 +14,7 @@ export interface ProbeOptions {
   rules: GatewayRules | undefined
   /** The values of parameters by their names, and of `*`. @default `1`, and `x` for `*` */
   values?: ReadonlyMap<string, string> | undefined
-  /** Headers that the API needs to respond, such as those of its own authentication. @default none */
+  /** Headers that the API needs to respond, such as those of the API's own authentication. @default none */
   headers?: Readonly<Record<string, string>> | undefined
   /** The most requests in all. @default 5000 */
   maxRequests?: number | undefined

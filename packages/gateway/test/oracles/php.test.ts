@@ -72,7 +72,7 @@ const php: RouterUnderTest = {
   decodes: true,
   mount: async (routes, frontController) => {
     const own = /(?:^|\/)(?:index|x)\.php(?:\/|$)/i
-    if (routes.some(({ path }) => own.test(path))) throw new Error('A front controller is no path of its own')
+    if (routes.some(({ path }) => own.test(path))) throw new Error('A front controller must not be a path of the table')
     const api = Buffer.from(JSON.stringify({ frontController, rows: mountedRows(routes).map(writtenRow) })).toString(
       'base64',
     )

@@ -26,7 +26,7 @@ interface Bound {
 
 /**
  * Creates what records that an agent was denied by a rule, is blocked, or could not be looked up. Anyone can cause that at any
- * rate, so rows are few, and what is over its bound costs no write. Each kind of refusal has bounds of its own: what strangers
+ * rate, so rows are few, and what is over its bound costs no write. Each kind of refusal has its own bounds: what strangers
  * cause takes no room from what operators decided.
  */
 export function createRefusalRecorder({ storage, now }: { storage: Storage; now: () => number }): RefusalRecorder {

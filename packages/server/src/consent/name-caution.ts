@@ -24,7 +24,7 @@ const ownWords = `
   .split(/\s+/)
   .map(foldLookAlikes)
 
-/** Words and phrases of whoever runs a service: only as a whole, since each is part of others. */
+/** Words and phrases that speak for the operator of a service: only as a whole, since each is part of others. */
 const authorities = `
   security securityteam securityalert securitycenter securitycentre securitycheck securitydepartment securitynotice
   securityservice securityupdate accountsecurity accountrecovery accountservices accountsteam accountteam accountsupport

@@ -1,4 +1,4 @@
-/** A node of a doubly linked ring: inserting and removing take constant time. A new node is a ring of its own. */
+/** A node of a doubly linked ring: inserting and removing take constant time. A new node is its own ring. */
 export class RingNode<T> {
   next: RingNode<T> = this
   previous: RingNode<T> = this

@@ -23,7 +23,7 @@ export interface SignInLimits {
 }
 
 /**
- * The limits that apply to an attempt to sign in. A known browser has one of its own and no other, so that no one else's
+ * The limits that apply to an attempt to sign in. A known browser has its own limit and no other, so that no one else's
  * attempts can lock it out. An address is an IPv4 address or an IPv6 /64; a network is a /24 or a /48. If the platform
  * reports no address, all unknown browsers share the limits per account, and there are none for all accounts.
  */

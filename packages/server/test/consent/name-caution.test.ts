@@ -270,7 +270,7 @@ describe('C15: names that imitate a brand', () => {
     'Password Reset',
     'Trust & Safety',
     'Fraud Prevention',
-  ])('%j speaks for whoever runs a service', (name) => {
+  ])('%j speaks for the operator of a service', (name) => {
     expect(cautionOf(name)).toEqual({ what: 'imitation' })
   })
 

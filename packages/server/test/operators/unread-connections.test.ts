@@ -23,7 +23,7 @@ async function flood(origin: string, { addresses, each, bytes }: { addresses: st
   await sleep(1000)
 }
 
-/** Loads the sign-in page from an address of its own, on a new connection: its status, and milliseconds. */
+/** Loads the sign-in page from its own address, on a new connection: its status, and milliseconds. */
 function load(origin: string): Promise<{ status: number | string; time: number }> {
   const began = performance.now()
   return new Promise((resolve) => {

@@ -3,7 +3,7 @@
  * writes hosts in small letters, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
  */
 export function isPlainUri(uri: string): boolean {
-  // Longer ones take longer to compare than they are worth, and a fragment is nobody's to send.
+  // Longer ones take longer to compare than they are worth, and no client may send a fragment.
   if (uri.length > longestUri || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
   const { href } = new URL(uri)
   // A URL without a path is the only one that a parser completes.

@@ -161,13 +161,10 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     expect(shownList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
   })
 
-  it.each(['initialized', 'cancelled', 'progress', 'roots/list_changed'])(
-    'notifications/%s needs nothing of its own',
-    (name) => {
-      const { id: _id, ...notification } = message(`notifications/${name}`)
-      expect(judgeMcp(readStrictly(notification), table)).toEqual({ scope: '' })
-    },
-  )
+  it.each(['initialized', 'cancelled', 'progress', 'roots/list_changed'])('notifications/%s needs nothing', (name) => {
+    const { id: _id, ...notification } = message(`notifications/${name}`)
+    expect(judgeMcp(readStrictly(notification), table)).toEqual({ scope: '' })
+  })
 
   it('responds 404 to an unknown method from 2026-07-28 on, and 200 before', () => {
     const { body } = modern('tasks/get')

@@ -15,7 +15,7 @@ export interface Factor {
 const probation = 86_400
 
 /**
- * The factors that prove who the user is: whoever takes over a session can add one, so a factor of the last 24 hours does
+ * The factors that prove who the user is: an attacker who takes over a session can add one, so a factor of the last 24 hours does
  * not count while there is an older one (attacks C24).
  */
 export function provingFactors(factors: readonly Factor[], now: number): Factor[] {

@@ -15,7 +15,7 @@ export interface User {
   credentialRevision: number
 }
 
-/** A user as they were read when a proof or a session of theirs was accepted. */
+/** A user as read when the proof or session was accepted. */
 export interface AsRead {
   userId: string
   /** The user's credential revision then; any other is refused. */
