@@ -6,7 +6,7 @@ const json: Flag = { flags: '--json', description: 'print JSON for programs' }
 /** What every command that works on an auth server takes. */
 const operating: readonly Flag[] = [
   { flags: '--config <file>', description: 'the configuration of the auth server', conflicts: ['db'] },
-  { flags: '--db <database>', description: 'its SQLite file or PostgreSQL URL, in place of its configuration' },
+  { flags: '--db <database>', description: 'its SQLite file or PostgreSQL URL, instead of its configuration' },
   json,
 ]
 

@@ -55,16 +55,15 @@ function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
 
 /** Routes for everything that need less than others in the same place. */
 function openAround({ routes }: GatewaySettings): string[] {
-  return routes.flatMap((route) => {
-    const wide = parsePathPattern(route.path)
-    const strict = routes.find(
-      ({ path, require }) =>
-        path !== route.path &&
-        strengthOf(require) > strengthOf(route.require) &&
-        isWithin(parsePathPattern(path), wide),
+  const parsed = routes.map((route) => ({ route, pattern: parsePathPattern(route.path) }))
+  const open = parsed.filter(({ pattern }) => pattern.open)
+  return open.flatMap(({ route: wide, pattern: around }) => {
+    const within = parsed.find(
+      ({ route, pattern }) =>
+        route.path !== wide.path && strengthOf(route.require) > strengthOf(wide.require) && isWithin(pattern, around),
     )
-    if (!wide.open || !strict) return []
-    const names = [`${route.method} ${route.path}`, `${strict.method} ${strict.path}`] as const
+    if (!within) return []
+    const names = [wide, within.route].map(({ method, path }) => `${method} ${path}`)
     return [
       `routes: ${names[0]} needs less than ${names[1]}, and lets pass whatever other name the API has for that: list the open paths instead.`,
     ]

@@ -47,7 +47,7 @@ it('V10: a long user name takes no more time than a short one', async () => {
   expect(await cpuOf(() => attempt(slowest))).toBeLessThan(100)
 })
 
-it('V10, C17: the same happens for a user name that is longer than any as for one that nobody has', async () => {
+it('V10, C17: the same happens for a user name that is longer than any as for one that does not exist', async () => {
   const { attempt } = await openBrowser()
   const unknown = await attempt('nobody')
   expect(unknown.status).toBe(401)

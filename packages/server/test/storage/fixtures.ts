@@ -44,7 +44,7 @@ export async function newUser(storage: Storage, username = `user-${freshHash()}`
   return storage.createUser({ username, passwordHash: '$argon2id$of-a-password' })
 }
 
-/** A user as they were read, for what is done on a proof of theirs or in their session. */
+/** A user as read, for what is done on their proof or in their session. */
 export function asRead({ id, credentialRevision }: User): { userId: string; credentialRevision: number } {
   return { userId: id, credentialRevision }
 }
