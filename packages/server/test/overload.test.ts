@@ -5,7 +5,8 @@ import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
 import { allow, authRequest, openRequest, refresh, refreshTokenOf, signForm } from './attacks/flow.js'
 import { newSigner } from './attacks/party.js'
-import { openMapStage, type Stage, type StageOptions } from './attacks/stage.js'
+import { openMapStage, people, type Stage, type StageOptions } from './attacks/stage.js'
+import { createScriptedUser, type ScriptedUser, signInToAccount } from './scripted-user.js'
 
 /** A stage whose server works on two requests at once while two wait, and whose storage can be held up. */
 async function openBusy(options: StageOptions = {}) {
@@ -194,4 +195,23 @@ it('requests that wait for the document of an agent take no room', async () => {
   expect(await statusOf(server.fetch(new Request(`${issuer}/account/sign-in`)))).toBe(200)
   for (const answer of asked) answer(new Response(null, { status: 404 }))
   expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([401, 401, 401])
+})
+
+it('a new password leaves the half for known callers to the browser that set it', async () => {
+  const { stage, hold } = await openBusy()
+  const [other, own] = [createScriptedUser(stage.fetch), createScriptedUser(stage.fetch)]
+  for (const user of [other, own]) await signInToAccount(user, stage.authServer, people.alice)
+  /** The statuses of a page for each browser while callers that are not known hold every place. */
+  const duringOverload = async (users: readonly ScriptedUser[]) => {
+    const release = await hold(4)
+    const responses = users.map((user) => statusOf(user.open(`${stage.authServer}/account`)))
+    await release()
+    return Promise.all(responses)
+  }
+  expect(await duringOverload([other])).toEqual([200])
+  const url = `${stage.authServer}/account/password`
+  const page = await (await own.open(url)).text()
+  const change = { action: 'change-password', password: people.alice.password, new_password: 'another long password' }
+  expect((await own.submit(page, url, change)).status).toBe(303)
+  expect(await duringOverload([other, own])).toEqual([503, 200])
 })

@@ -9,7 +9,7 @@ import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { passwordProblem } from '../policy/account-policy.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { addPasskey } from '../sign-in/passkeys.js'
-import { clearedSession, endSession, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
+import { clearedSession, endSession, knownCookie, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
 import type { AccountHandler } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
@@ -82,10 +82,11 @@ const changePassword: AccountHandler = async (context, visit) => {
   })
   if (credentialRevision === undefined) throw signInChanged(visit)
   await context.storage.rememberDevice({ userId, browserHash })
+  context.knownCallers.dropSealsOf(userId)
   const proof: Proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt, amr: ['pwd'] }
   return secured(context, visit, {
     what: 'password_changed',
-    newCookies: await renewSession(context, visit, proof),
+    newCookies: [...(await renewSession(context, visit, proof)), knownCookie(context, visit, userId)],
   })
 }
 
@@ -116,6 +117,7 @@ const closeAccount: AccountHandler = async (context, visit) => {
   }
   const closed = await context.storage.closeAccount({ userId, credentialRevision })
   if (!closed) throw signInChanged(visit)
+  context.knownCallers.dropSealsOf(userId)
   return signedOut(context, visit, 'account_closed')
 }
 

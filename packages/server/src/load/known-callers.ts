@@ -1,4 +1,4 @@
-import { claimedAgent, LruCache, networkOf, type SigningProfile } from 'countersign/wire'
+import { claimedAgent, LruCache, type SigningProfile } from 'countersign/wire'
 import { networkPath } from './network-path.js'
 
 interface KnownCallersOptions {
@@ -25,7 +25,9 @@ export interface KnownCallers {
   /** The path of the share that a request counts against: half of all is for known callers. Reads no storage. */
   shareOf(hints: CallerHints): readonly string[]
   /** A cookie value that makes a browser known for {@link knownBrowserAge}. Set it after a sign-in. */
-  sealFor(signIn: { browser: string; userId: string; ip: string | undefined }): string
+  sealFor(signIn: { browser: string; userId: string }): string
+  /** Invalidates the cookie values sealed for a user so far, on this instance and until it restarts. */
+  dropSealsOf(userId: string): void
   /** Notes an agent that proved its key and holds a grant. */
   noteAgent(agent: { agent: string; remoteAddress: string | undefined }): void
 }
@@ -36,23 +38,38 @@ export const knownBrowserAge = 30 * 86_400
 /** Seconds for which an agent stays known after it was issued a token. */
 const agentAge = 86_400
 
-/** Agents, and networks of one agent. */
-const most = { agents: 10_000, networks: 16 }
+/** Seconds for which the networks that a user's cookies come from are counted together. */
+const networksWindow = 3600
+
+/** Users and agents that are remembered, and networks in which one of them is known. */
+const most = { callers: 10_000, networks: 16 }
 
 /**
  * Recognizes browsers by a sealed cookie, and agents by their network and the identifier that they claim, which is verified
- * only later. A known browser counts against the user and the network in which that user signed in, wherever the cookie is
- * sent from; an agent counts against the network that it calls from. So a copied cookie or a false claim takes the share of
- * one user, or of the caller's own network.
+ * only later. Both count against the network that the request comes from, so neither cookies nor claims add to its share; they
+ * only choose the half. Any number of cookies of one user are known in at most 16 networks an hour.
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
-  const agents = new LruCache<LruCache<true>>(most.agents)
+  const agents = new LruCache<LruCache<true>>(most.callers)
+  const networksOfUsers = new LruCache<Set<string>>(most.callers)
+  /** By user: the Unix second up to which seals are invalid. */
+  const droppedUntil = new LruCache<number>(most.callers)
 
-  function shareOfSeal({ known, browser }: ReturnType<CallerHints['cookies']>): readonly string[] | undefined {
+  function userOfSeal({ known, browser }: ReturnType<CallerHints['cookies']>): string | undefined {
     if (known === undefined || browser === undefined) return undefined
-    const [expiresAt, network, user] = secrets.openKnown(known, browser)?.split('~') ?? []
-    if (network === undefined || user === undefined || !(Number(expiresAt) > now())) return undefined
-    return ['known', ...networkPath(network === '' ? undefined : network), user]
+    const [sealedAt, user] = secrets.openKnown(known, browser)?.split('~') ?? []
+    if (user === undefined || now() - Number(sealedAt) >= knownBrowserAge) return undefined
+    return Number(sealedAt) > (droppedUntil.get(user, now()) ?? 0) ? user : undefined
+  }
+
+  function isKnownIn(network: string, user: string): boolean {
+    let networks = networksOfUsers.get(user, now())
+    if (!networks) {
+      networks = new Set()
+      networksOfUsers.set(user, networks, now() + networksWindow)
+    }
+    if (networks.size < most.networks) networks.add(network)
+    return networks.has(network)
   }
 
   function isKnownAgent(agent: string, network: string): boolean {
@@ -62,14 +79,22 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
   return {
     shareOf({ remoteAddress, signatureKey, cookies }) {
       const networks = networkPath(remoteAddress)
-      if (signatureKey === null) return shareOfSeal(cookies()) ?? ['other', ...networks]
+      const network = networks.at(-1) ?? ''
+      if (signatureKey === null) {
+        const user = userOfSeal(cookies())
+        return user !== undefined && isKnownIn(network, user) ? ['known', ...networks, user] : ['other', ...networks]
+      }
       const { agent } = claimedAgent(signing, signatureKey)
-      const isKnown = agent !== undefined && isKnownAgent(agent, networks.at(-1) ?? '')
-      return isKnown ? ['known', ...networks, agent] : ['other', ...networks]
+      return agent !== undefined && isKnownAgent(agent, network)
+        ? ['known', ...networks, agent]
+        : ['other', ...networks]
     },
-    sealFor({ browser, userId, ip }) {
-      const network = ip === undefined ? '' : networkOf(ip)
-      return secrets.sealKnown(browser, `${now() + knownBrowserAge}~${network}~${userId}`)
+    sealFor({ browser, userId }) {
+      const sealedAt = Math.max(now(), (droppedUntil.get(userId, now()) ?? 0) + 1)
+      return secrets.sealKnown(browser, `${sealedAt}~${userId}`)
+    },
+    dropSealsOf(userId) {
+      droppedUntil.set(userId, Math.floor(now()), now() + knownBrowserAge)
     },
     noteAgent({ agent, remoteAddress }) {
       const expiresAt = now() + agentAge

@@ -24,6 +24,8 @@ export async function startSession(
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
+  // Sealed first: a password that changes after the session was created invalidates it.
+  const known = knownCookie(context, visit, userId)
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
   const started = await storage.createSession({
@@ -42,12 +44,12 @@ export async function startSession(
   })
   if (!started) throw signInChanged(visit)
   await storage.rememberDevice({ userId, browserHash })
-  const known = context.knownCallers.sealFor({ browser: visit.browser, userId, ip })
-  return [
-    ...visit.newCookies,
-    cookieOf(context, 'session', session, lifetime),
-    cookieOf(context, 'known', known, knownBrowserAge),
-  ]
+  return [...visit.newCookies, cookieOf(context, 'session', session, lifetime), known]
+}
+
+/** A cookie that makes a browser known after a sign-in. */
+export function knownCookie(context: ServerContext, { browser }: Visit, userId: string): string {
+  return cookieOf(context, 'known', context.knownCallers.sealFor({ browser, userId }), knownBrowserAge)
 }
 
 /** Ends the session of a browser. Returns the cookies to set. */

@@ -27,27 +27,59 @@ function openCallers() {
 
 const stranger = ['other', '203.0', '203.0.113', '203.0.113.9']
 
-it('counts a known browser against its user and the network of the sign-in, wherever its cookie is sent from', () => {
+it('counts a known browser against the network that its cookie is sent from', () => {
   const { callers, shareOf } = openCallers()
-  const known = callers.sealFor({ browser: 'b', userId: 'alice', ip: '192.0.2.1' })
-  const share = shareOf('203.0.113.9', { known, browser: 'b' })
-  expect(share).toEqual(['known', '192.0', '192.0.2', '192.0.2.1', 'alice'])
-  expect(shareOf('2001:db8::1', { known, browser: 'b' })).toEqual(share)
-  const other = callers.sealFor({ browser: 'b', userId: 'bob', ip: '192.0.2.1' })
-  expect(shareOf('203.0.113.9', { known: other, browser: 'b' }).at(-1)).not.toBe(share.at(-1))
+  const known = callers.sealFor({ browser: 'b', userId: 'alice' })
+  expect(shareOf('203.0.113.9', { known, browser: 'b' })).toEqual(['known', ...stranger.slice(1), 'alice'])
+  expect(shareOf('2001:db8:1:2::3', { known, browser: 'b' }).slice(1, -1)).toEqual([
+    '2001:db8',
+    '2001:db8:1',
+    '2001:db8:1:2',
+  ])
 })
 
-it('counts a browser that signed in over IPv6, or from an unknown address, in the same way', () => {
+it('gives one network one share of the known half, however many cookies of however many users it holds', () => {
   const { callers, shareOf } = openCallers()
-  const shareFor = (ip: string | undefined) =>
-    shareOf('203.0.113.9', { known: callers.sealFor({ browser: 'b', userId: 'alice', ip }), browser: 'b' }).slice(0, -1)
-  expect(shareFor('2001:db8:1:2::3')).toEqual(['known', '2001:db8', '2001:db8:1', '2001:db8:1:2'])
-  expect(shareFor(undefined)).toEqual(['known', 'unknown'])
+  const networks = Array.from({ length: 330 }, (_, index) => {
+    const seal = { browser: `b${index}`, userId: `user${index}` }
+    return shareOf('203.0.113.9', { known: callers.sealFor(seal), browser: seal.browser })[1]
+  })
+  expect(new Set(networks)).toEqual(new Set(['203.0']))
+})
+
+it('knows any number of cookies of one user in at most 16 networks an hour', () => {
+  const { clock, callers, shareOf } = openCallers()
+  const halves = () =>
+    Array.from({ length: 40 }, (_, index) => {
+      const browser = `b${index}`
+      return shareOf(`203.${index}.113.9`, { known: callers.sealFor({ browser, userId: 'alice' }), browser })[0]
+    })
+  const expected = [...Array<string>(16).fill('known'), ...Array<string>(24).fill('other')]
+  expect(halves()).toEqual(expected)
+  expect(halves()).toEqual(expected)
+  const bob = callers.sealFor({ browser: 'b', userId: 'bob' })
+  expect(shareOf('203.39.113.9', { known: bob, browser: 'b' })[0]).toBe('known')
+  clock.now += 3600
+  expect(shareOf('203.39.113.9', { known: callers.sealFor({ browser: 'b', userId: 'alice' }), browser: 'b' })[0]).toBe(
+    'known',
+  )
+})
+
+it('drops the cookies of a user that were sealed before, also in the same second', () => {
+  const { clock, callers, shareOf } = openCallers()
+  const seal = (userId: string) => callers.sealFor({ browser: 'b', userId })
+  const halfOf = (known: string) => shareOf('203.0.113.9', { known, browser: 'b' })[0]
+  const [earlier, other] = [seal('alice'), seal('bob')]
+  callers.dropSealsOf('alice')
+  const later = seal('alice')
+  expect([earlier, other, later].map(halfOf)).toEqual(['other', 'known', 'known'])
+  clock.now += 86_400
+  expect([earlier, other, later].map(halfOf)).toEqual(['other', 'known', 'known'])
 })
 
 it('treats a browser as a stranger without its cookie, with one of another browser, and an old one', () => {
   const { clock, callers, shareOf } = openCallers()
-  const known = callers.sealFor({ browser: 'b', userId: 'alice', ip: '192.0.2.1' })
+  const known = callers.sealFor({ browser: 'b', userId: 'alice' })
   expect(shareOf('203.0.113.9')).toEqual(stranger)
   expect(shareOf('203.0.113.9', { browser: 'b' })).toEqual(stranger)
   expect(shareOf('203.0.113.9', { known })).toEqual(stranger)
