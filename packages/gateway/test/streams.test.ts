@@ -96,6 +96,8 @@ describe('a WebSocket', () => {
     const good = async () => signedLines('/socket', undefined, await byToken('events.read'))
     expect(statusOf(await ask([...(await good()), 'Connection: Upgrade', 'Upgrade: h2c']))).toBe(400)
     expect(statusOf(await ask([...(await good()), ...handshake, 'Content-Length: 30']))).toBe(400)
+    const other = ['Origin: https://app.example', 'Connection: Upgrade, Origin', ...handshake.slice(1)]
+    expect(statusOf(await ask([...(await good()), ...other]))).toBe(400)
     expect(statusOf(await ask(['POST /open/ HTTP/1.1', 'Host: x', ...handshake]))).toBe(400)
     expect(handshakes).toEqual([])
   })

@@ -6,5 +6,6 @@ const none: ReadonlySet<string> = new Set()
 export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> {
   const values = fieldValues({ rawHeaders }, 'connection')
   if (values.length === 0) return none
-  return new Set(values.flatMap((value) => value.split(',').map((option) => option.trim().toLowerCase())))
+  const options = values.flatMap((value) => value.split(',').map((option) => option.trim().toLowerCase()))
+  return new Set(options.filter((option) => option !== ''))
 }

@@ -42,7 +42,7 @@ function setOf(name: string): string {
   return foldName(name.split('(', 1)[0] as string)
 }
 
-/** `Users(1)` is an entity or a function of OData, and `$batch` holds other requests: only a route that names them counts (GW-14). */
+/** `Users(1)` is an entity or a function of OData, and `$batch` holds other requests: only a route that names them counts. */
 export function requireNamedCalls({ segments, decoded }: ParsedPath, chosen: readonly PathRows[]): void {
   for (const [at, segment] of segments.entries()) {
     const name = callOf(segment, decoded[at] as string)

@@ -6,19 +6,19 @@ import { lettersOf } from '../fields/plain-name.js'
 import { readsAsIdentity } from '../fields/reads-as-identity.js'
 import { namesAnotherRequest, readsAsOverride } from '../fields/reads-as-override.js'
 
-/** What no option of the connection may take away from a request, besides all that was signed (G01). */
-const kept: ReadonlySet<string> = new Set([
-  'authorization',
-  'content-digest',
-  'content-encoding',
-  'content-length',
-  'content-type',
-  'cookie',
-  'host',
-  'nonce',
-  'signature',
-  'signature-input',
-  'signature-key',
+/**
+ * Options of `Connection` that a client may send. Any other names a header, which the gateway would have to remove before it forwards the
+ * request, and the API would get a request without it (G01).
+ */
+const permittedOptions: ReadonlySet<string> = new Set([
+  'close',
+  'http2-settings',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'trailers',
+  'upgrade',
 ])
 
 /** What is looked at of a request. */
@@ -54,8 +54,11 @@ export function requirePlainFields(message: PlainMessage): void {
   requireOnce(message)
   requireShortConnection(message)
   for (const option of connectionOptions(rawHeaders))
-    if (kept.has(option) || coversField(option))
-      throw new AAuthError('request_malformed', `Connection must not name ${option}.`)
+    if (!permittedOptions.has(option) || coversField(option))
+      throw new AAuthError(
+        'request_malformed',
+        `Connection cannot contain ${option.slice(0, 32)}: send close, keep-alive, Upgrade or TE.`,
+      )
   const coding = fieldValues(message, 'transfer-encoding')
   if (coding.length > 1 || (coding[0] ?? 'chunked').toLowerCase() !== 'chunked')
     throw new AAuthError('request_malformed', 'Transfer-Encoding can only be chunked here.')

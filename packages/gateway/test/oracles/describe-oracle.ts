@@ -4,8 +4,9 @@ import { type ApiUnderTest, judgedBy } from './judged-by.js'
 import { isLong, tryGeneratedCases } from './oracle.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
-/** Requests that a router takes for those of a row, although another one is for their path (the findings of docs/attacks.md). */
+/** Requests that a router treats as requests for a row, although another row matches their path. */
 export interface KnownRequests extends ApiUnderTest {
+  /** How the router interprets the paths, or the row of docs/attacks.md. */
   finding: string
   /** The name of the router. */
   router: string

@@ -140,7 +140,7 @@ describeOracle('Express', {
       targets: ['/admin.x/users', '/ADMIN.x/users', '/admin.json/users/7'],
     },
     {
-      finding: 'GW-1b',
+      finding: 'the index of a folder',
       router: 'Express, files',
       routes: page,
       runs: 1,

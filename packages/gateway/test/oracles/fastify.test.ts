@@ -68,12 +68,12 @@ describeOracle('Fastify', {
   known: [
     {
       ...known,
-      finding: 'GW-8',
+      finding: 'a query after ;',
       routes: users,
       targets: ['/users/7;/avatar', '/users/7;x/avatar', '/users/7;a=b/avatar'],
     },
-    { ...known, finding: 'GW-8', routes: users, method: 'DELETE', runs: 1, targets: ['/users/7;/avatar'] },
-    { ...known, finding: 'GW-9', routes: files, targets: ['/files/secret.pdf;.jpg', '/files/secret;.jpg'] },
+    { ...known, finding: 'a query after ;', routes: users, method: 'DELETE', runs: 1, targets: ['/users/7;/avatar'] },
+    { ...known, finding: 'a file before ;', routes: files, targets: ['/files/secret.pdf;.jpg', '/files/secret;.jpg'] },
     { ...known, finding: 'G50', routes: list, runs: 1, targets: ['/users/', '/users/?7'] },
     {
       ...known,

@@ -96,24 +96,30 @@ describe.skipIf(!isThere && process.env.CI === undefined)('with PHP', () => {
   describeOracle('PHP', {
     routers: [php],
     known: [
-      { finding: 'GW-1', router: 'PHP', routes: site, runs: 1, targets: ['/index.php/admin', '/x.php/admin'] },
-      { finding: 'GW-1', router: 'PHP', routes: site, runs: 2, targets: ['/index.php/admin/users'] },
       {
-        finding: 'GW-2',
+        finding: 'a path below a script',
+        router: 'PHP',
+        routes: site,
+        runs: 1,
+        targets: ['/index.php/admin', '/x.php/admin'],
+      },
+      { finding: 'a path below a script', router: 'PHP', routes: site, runs: 2, targets: ['/index.php/admin/users'] },
+      {
+        finding: 'a path in the query',
         router: 'PHP',
         routes: root,
         runs: 1,
         targets: ['/?/admin/users', '/?/admin/users?x=1', '/?r=/admin/users'],
       },
       {
-        finding: 'GW-2',
+        finding: 'a path in rest_route',
         router: 'PHP',
         routes: root,
         runs: 2,
         targets: ['/?rest_route=/users', '/?rest.route=/users'],
       },
       {
-        finding: 'GW-2',
+        finding: 'a path in any parameter',
         router: 'PHP',
         routes: root,
         frontController: true,
@@ -123,7 +129,14 @@ describe.skipIf(!isThere && process.env.CI === undefined)('with PHP', () => {
       { finding: 'G15', router: 'PHP', routes: index, runs: 1, targets: ['/x.php/', '/index.php/'] },
       { finding: 'G15', router: 'PHP', routes: suffixed, runs: 0, targets: ['/x.php/x.pdf-x'] },
       { finding: 'G48', router: 'PHP', routes: home, frontController: true, runs: 1, targets: ['/?s=index.html'] },
-      { finding: 'GW-5', router: 'PHP', routes: open, runs: 1, mcp: '/mcp', targets: ['/index.php/mcp', '/x.php/mcp'] },
+      {
+        finding: 'an MCP server below a script',
+        router: 'PHP',
+        routes: open,
+        runs: 1,
+        mcp: '/mcp',
+        targets: ['/index.php/mcp', '/x.php/mcp'],
+      },
     ],
   })
 })

@@ -91,7 +91,7 @@ describe('a Connection header', () => {
         { method: 'GET', rawTarget: '/v1/x', rawHeaders: ['Host', 'api.example', 'Connection', value] },
         { table, otherwise: 'refuse' },
       )
-    expect(judged(`close, ${'a'.repeat(1017)}`)).not.toThrow()
-    expect(judged(`close, ${'a'.repeat(1018)}`)).toThrow(/Connection is longer than 1024 characters/)
+    expect(judged(`close, ${','.repeat(1017)}`)).not.toThrow()
+    expect(judged(`close, ${','.repeat(1018)}`)).toThrow(/Connection is longer than 1024 characters/)
   })
 })

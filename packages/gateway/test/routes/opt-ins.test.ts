@@ -116,7 +116,6 @@ describe('parameters of the last segment', () => {
     '/nowhere;x',
   ])('do not pass in %s', (target) => expect(needed(of, target)).toBe('target_ambiguous'))
 
-  // GW-9
   it('do not pass if another interpretation needs more', () => {
     const guarded: Route[] = [
       { ...none, path: '/doc/pub-{name}', pathParameters: true },
