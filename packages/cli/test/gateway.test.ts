@@ -51,7 +51,8 @@ describe('countersign gateway check', () => {
     expect(await check(file, 'GET', '/nowhere')).toMatchObject({ status: 404, unsigned: 'refused' })
     expect(await check(await configuration({ otherwise: 'pass' }), 'GET', '/x')).toMatchObject({ unsigned: 'passed' })
     const mcp = [{ path: '/mcp', tools: { look: 'events.read' } }]
-    const withMcp = await configuration({ mcp, otherwise: 'pass' })
+    const open = { method: '*', path: '/*', require: 'none', fallback: true }
+    const withMcp = await configuration({ mcp, otherwise: 'pass', routes: [open] })
     expect(await check(withMcp, 'POST', '/mcp')).toEqual({ mcp: '/mcp', unsigned: 'refused' })
     expect(await check(withMcp, 'POST', '/mcp/x')).toMatchObject({ status: 404, unsigned: 'refused' })
     const alone = await configuration({ mcp, routes: undefined })
@@ -228,6 +229,17 @@ describe('the configuration of a gateway', () => {
       { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
       /routes\[1\]: says otherwise of GET \/u\/\{id\} than routes\[0\] of GET \/u\/\{x\}: keep one/,
     ],
+    // G52
+    [
+      { routes: [identity({ path: '/*', require: 'none' }), identity({ path: '/u' })] },
+      /routes\[0\]: is GET \/\*, which requires less than GET \/u of routes\[1\].* set fallback: true on routes\[0\]/,
+    ],
+    [route({ fallback: 'yes' }), /routes\[0\]\.fallback: /],
+    [
+      { mcp: [{ path: '/mcp' }], routes: [identity({ path: '/*' })] },
+      /routes\[0\]: is GET \/\*, which surrounds the MCP server at \/mcp/,
+    ],
+    [{ mcp: [{ path: '/mcp' }], otherwise: 'pass' }, /otherwise: cannot be pass beside the MCP server at \/mcp/],
     [
       { mcp: [{ path: '/mcp', tools: { look: 'events.read' } }, { path: '/mcp' }] },
       /mcp\[1\]\.path: is that of mcp\[0\], too/,
@@ -292,19 +304,6 @@ describe('a configuration with verifyOnly', () => {
     expect(warnings).toHaveLength(4)
     const inPath = await configuration({ ...change, verifyOnly: false })
     expect((await loadGatewayConfig(inPath, {})).warnings).toEqual([])
-  })
-
-  // G50
-  it('is warned of a route for everything that needs less than a route within it', async () => {
-    const strict = { method: 'GET', path: '/a/b', require: 'authorization', scope: 'events.read' }
-    const warningsOf = async (path: string) => {
-      const routes = [strict, { method: 'GET', path, require: 'none' }]
-      return (await loadGatewayConfig(await configuration({ routes }), {})).warnings
-    }
-    expect(await warningsOf('/*')).toEqual([expect.stringMatching(/^routes: GET \/\* needs less than GET \/a\/b/)])
-    expect(await warningsOf('/a/*')).toHaveLength(1)
-    expect(await warningsOf('/c/*')).toEqual([])
-    expect(await warningsOf('/a/{c}')).toEqual([])
   })
 
   // G38

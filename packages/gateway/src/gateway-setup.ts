@@ -14,6 +14,7 @@ import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
 import type { Need } from './routes/path-rows.js'
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
+import { passAroundMcp } from './routes/route-collisions.js'
 import { createRouteTable } from './routes/route-table.js'
 
 /** A path at which MCP is spoken. */
@@ -64,6 +65,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
       throw new TypeError(`limits.${name} must be a number above 0`)
   requireOrigins(cors)
   requireMcpPaths(options)
+  const [passed] = passAroundMcp(routes, { otherwise, mcp })
+  if (passed) throw new TypeError(`${passed.setting} ${passed.problem}`)
   const { onEvent = resource.onEvent } = options
   const heard = hearResource(resource, onEvent)
   const allLimits = withDefaults(limits)
@@ -74,7 +77,10 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     origin: new URL(resource.id),
     upstream: parseUpstream(upstream.url),
     rules: {
-      table: createRouteTable(routes),
+      table: createRouteTable(
+        routes,
+        mcp.map(({ path }) => path),
+      ),
       isClosed: createClosedPaths(closedPathsOf(options), routes),
       otherwise,
       frontController,

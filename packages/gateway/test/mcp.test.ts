@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http'
 import { connect } from 'node:net'
 import { type CountersignEvent, createSigner, generatePrivateJwk } from 'countersign'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
-import { createGateway, type GatewayOptions } from 'countersign-gateway'
+import { createGateway, type GatewayOptions, type Route } from 'countersign-gateway'
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it } from 'vitest'
 import {
@@ -32,7 +32,8 @@ const mcp = [{ path: '/mcp', tools: { look: 'events.read', change: 'events.write
 const call = (name: string) => ({ jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name } })
 
 async function openMcp(given: Partial<GatewayOptions> = {}) {
-  const options: Partial<GatewayOptions> = { mcp, routes: [{ method: '*', path: '/*', require: 'none' }], ...given }
+  const routes: Route[] = [{ method: '*', path: '/*', require: 'none', fallback: true }]
+  const options: Partial<GatewayOptions> = { mcp, routes, ...given }
   const stage = await openGateway(options, (_, outgoing) => {
     outgoing.setHeader('content-type', 'application/json')
     outgoing.end(JSON.stringify({ jsonrpc: '2.0', id: 1, result: { content: [] } }))
@@ -352,8 +353,12 @@ describe('an MCP server behind the gateway', () => {
   it.each(['/mcp-docs', '/mcpx', '/mcp_x', '/x/mcp', '/mcp2/x', '/?next=/mcp-tools'])(
     'is not what is at %s',
     async (path) => {
-      const named = ['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/*', '/*']
-      const routes = named.map((each) => ({ method: '*', path: each, require: 'none' }) as const)
+      const named = ['/mcp-docs', '/mcpx', '/mcp_x', '/mcp2/*']
+      const open = { method: '*', require: 'none' } as const
+      const routes = [
+        ...named.map((each) => ({ ...open, path: each })),
+        { ...open, path: '/*', fallback: true } as const,
+      ]
       const { port } = await openMcp({ routes })
       expect(statusOf(await exchange(port, message([`GET ${path} HTTP/1.1`, 'Host: api.example'])))).toBe(200)
     },
@@ -419,6 +424,28 @@ describe('an MCP server behind the gateway', () => {
     const { send, upstream } = await openMcp()
     await new Promise((resolve) => upstream.close(resolve))
     expect(statusOf(await send(call('look')))).toBe(502)
+  })
+
+  // G52
+  it('is not surrounded by an open route, or by otherwise: pass, unless a route says that it has no other name', async () => {
+    const { options } = await openGateway()
+    const create = (change: Partial<GatewayOptions>) => () => createGateway({ ...options, mcp, ...change }).close()
+    const route = (change: Partial<Route> = {}): Route => ({ method: '*', path: '/*', require: 'identity', ...change })
+    const refused =
+      /routes\[0\] is \* \/\*, which surrounds the MCP server at \/mcp.* set fallback: true on routes\[0\]/
+    expect(create({ routes: [route()] })).toThrow(refused)
+    expect(create({ routes: [route({ path: '/{page}/*' })] })).toThrow(/surrounds the MCP server/)
+    expect(create({ routes: [route({ path: '/Api/*' })], mcp: [{ path: '/api/mcp' }] })).toThrow(/at \/api\/mcp/)
+    expect(create({ routes: [route({ fallback: true })] })).not.toThrow()
+    for (const path of ['/mcp-docs/*', '/api/*', '/{page}', '/'])
+      expect(create({ routes: [route({ path })] })).not.toThrow()
+
+    const passing = { otherwise: 'pass' } as const
+    expect(create({ ...passing, routes: [route({ path: '/api/*' })] })).toThrow(
+      /otherwise cannot be pass beside the MCP server at \/mcp: /,
+    )
+    expect(create({ ...passing, routes: [route({ fallback: true })] })).not.toThrow()
+    expect(create({ ...passing, mcp: [] })).not.toThrow()
   })
 
   it('has one path', async () => {

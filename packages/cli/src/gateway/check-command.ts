@@ -47,11 +47,12 @@ function reportOf(
   const [path] = rawTarget.split('?', 1)
   const server = mcp.find((each) => each.path === path)
   if (server) return { mcp: server.path, unsigned: 'refused' }
+  const paths = mcp.map((each) => each.path)
   const isClosed = createClosedPaths(
-    mcp.map((each) => ({ path: each.path, below: true })),
+    paths.map((each) => ({ path: each, below: true })),
     routes,
   )
-  const rules = { table: createRouteTable(routes), isClosed, otherwise, frontController, verifyOnly }
+  const rules = { table: createRouteTable(routes, paths), isClosed, otherwise, frontController, verifyOnly }
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)

@@ -59,11 +59,12 @@ function probedUpstream(
 }
 
 function rulesOf({ routes, mcp, otherwise, frontController }: GatewaySettings): GatewayRules {
+  const paths = mcp.map(({ path }) => path)
   const isClosed = createClosedPaths(
-    mcp.map(({ path }) => ({ path, below: true })),
+    paths.map((path) => ({ path, below: true })),
     routes,
   )
-  return { table: createRouteTable(routes), isClosed, otherwise, frontController }
+  return { table: createRouteTable(routes, paths), isClosed, otherwise, frontController }
 }
 
 function pairsIn(given: unknown, separator: string, flag: string): [name: string, value: string][] {

@@ -9,7 +9,7 @@ const strict = { method: 'GET', require: 'signature' } as const
 const routes = [
   { ...strict, path: '/admin/users' },
   { ...strict, path: '/users/{id}' },
-  { method: 'GET', path: '/*', require: 'none' },
+  { method: 'GET', path: '/*', require: 'none', fallback: true },
 ]
 
 /** Runs the probe of a configuration against an API. */

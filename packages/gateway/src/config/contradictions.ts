@@ -1,6 +1,6 @@
 import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
-import { routeCollisions } from '../routes/route-collisions.js'
+import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import type { ReadableSettings } from './readable-settings.js'
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
@@ -32,9 +32,14 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
 }
 
 /** Routes that contradict each other, or that servers could confuse. */
-export function collisionsIn({ routes }: ReadableSettings): ConfigurationProblem[] {
+export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings): ConfigurationProblem[] {
   const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
-  return routeCollisions(whole).map(({ at, problem }) => ({ setting: `routes[${at}]`, problem }))
+  const collisions = routeCollisions(
+    whole,
+    mcp.map(({ path }) => path),
+  )
+  const passed = passAroundMcp(routes.values(), { otherwise, mcp })
+  return [...collisions.map(({ at, problem }) => ({ setting: `routes[${at}]`, problem })), ...passed]
 }
 
 /** Whether nothing is wrong with a route in itself. */

@@ -56,6 +56,7 @@ export const routeShape = {
   case: z.literal('kept').optional(),
   endings: z.literal('kept').optional(),
   mayShadow: z.literal(true).optional(),
+  fallback: z.literal(true).optional(),
   encoded: z
     .array(z.enum(['%2F', '%23', '%25'] satisfies EncodedOctet[]))
     .min(1)

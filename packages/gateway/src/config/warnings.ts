@@ -1,15 +1,8 @@
-import { isWithin, parsePathPattern } from '../routes/path-pattern.js'
-import { strengthOf } from '../routes/route.js'
 import type { GatewaySettings } from './gateway-schema.js'
 
 /** What is odd in settings, but no reason not to start. @param given as it was written, without defaults */
 export function warningsOf(settings: GatewaySettings, given: unknown): string[] {
-  return [
-    ...withoutEffect(settings, given),
-    ...refusedUnseen(settings),
-    ...knownToOne(settings),
-    ...openAround(settings),
-  ]
+  return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
 }
 
 /** Limits of what goes through the gateway. */
@@ -51,21 +44,4 @@ function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   return [
     `verifyOnly: since no proxy shows a body, all but GET and HEAD is refused on ${names}; "body": "unseen" on a route lets it pass.`,
   ]
-}
-
-/** Routes for everything that need less than others in the same place. */
-function openAround({ routes }: GatewaySettings): string[] {
-  const parsed = routes.map((route) => ({ route, pattern: parsePathPattern(route.path) }))
-  const open = parsed.filter(({ pattern }) => pattern.open)
-  return open.flatMap(({ route: wide, pattern: around }) => {
-    const within = parsed.find(
-      ({ route, pattern }) =>
-        route.path !== wide.path && strengthOf(route.require) > strengthOf(wide.require) && isWithin(pattern, around),
-    )
-    if (!within) return []
-    const names = [wide, within.route].map(({ method, path }) => `${method} ${path}`)
-    return [
-      `routes: ${names[0]} needs less than ${names[1]}, and lets pass whatever other name the API has for that: list the open paths instead.`,
-    ]
-  })
 }

@@ -80,6 +80,20 @@ function isSegmentWithin(one: Segment, other: Segment): boolean {
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }
 
+/** Whether some path is of both patterns; `/files` counts as one of `/files/*`. */
+export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
+  const [longer, shorter] = one.segments.length < other.segments.length ? [other, one] : [one, other]
+  if (!shorter.open && longer.segments.length > shorter.segments.length) return false
+  return shorter.segments.every((segment, at) => isSegmentShared(segment, longer.segments[at] as Segment))
+}
+
+function isSegmentShared(one: Segment, other: Segment): boolean {
+  if (!one.free) return foldedSegmentFits(other, one.before)
+  if (!other.free) return foldedSegmentFits(one, other.before)
+  const starts = one.before.startsWith(other.before) || other.before.startsWith(one.before)
+  return starts && (one.after.endsWith(other.after) || other.after.endsWith(one.after))
+}
+
 /** Whether a parameter of a pattern is longer in a path than find-my-way permits by default: it then tries wider routes. */
 export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
   return segments.some(

@@ -49,17 +49,25 @@ export function needOf(routes: readonly [Route, ...Route[]]): Need {
   }
 }
 
+/** Whether a route requires a proof that a request which meets a need may lack: a level, a scope, or a body that is seen. */
+export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
+  if (strengthOf(need.level) < strengthOf(require)) return true
+  const scopes = need.scope?.split(' ') ?? []
+  if (require === 'authorization' && !scope.split(' ').every((value) => scopes.includes(value))) return true
+  return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
+}
+
+/** A body of GET or HEAD is refused on every route. */
+function isBodiless(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
 /** Whether a request that meets a need may also be taken for one of another route. */
-function covers(need: Need, { require, scope = '', maxBody, body }: Route, method: string): boolean {
-  if (strengthOf(need.level) < strengthOf(require)) return false
-  if (require === 'authorization') {
-    const scopes = need.scope?.split(' ') ?? []
-    if (!scope.split(' ').every((value) => scopes.includes(value))) return false
-  }
-  // A body of GET or HEAD is refused on every route.
-  if (method === 'GET' || method === 'HEAD') return true
-  if (need.isBodyUnseen && body !== 'unseen') return false
-  return need.maxBody === maxBody || (need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody)
+function covers(need: Need, route: Route, method: string): boolean {
+  if (isProofStricter(route, need, method)) return false
+  const { maxBody } = route
+  const isSmaller = need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody
+  return isBodiless(method) || need.maxBody === maxBody || isSmaller
 }
 
 /** Whether a GET that meets one need also meets another. */
@@ -116,7 +124,7 @@ export function routeFor({ rows }: PathRows, method: string): Route | undefined 
 }
 
 /** The routes for a method. Many frameworks run the handler of GET for HEAD, whatever is registered for that. */
-function routesFor(group: PathRows, method: string): Route[] {
+export function routesFor(group: PathRows, method: string): Route[] {
   const methods = method === 'HEAD' ? ['HEAD', 'GET'] : [method]
   return [...new Set(methods.flatMap((each) => routeFor(group, each) ?? []))]
 }

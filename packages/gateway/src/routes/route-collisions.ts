@@ -1,7 +1,25 @@
-import { folds } from './fold.js'
+import { folds, type Kept } from './fold.js'
 import { plainMethods } from './methods.js'
-import { type FoldedPattern, isFoldedWithin, isWithin, patternInterpretations } from './path-pattern.js'
-import { isStricter, isWiderAndStricter, needOf, type PathRows, pathRowsOf, type Row, routeFor } from './path-rows.js'
+import {
+  type FoldedPattern,
+  foldPattern,
+  isFoldedWithin,
+  isOverlapping,
+  isWithin,
+  parsePathPattern,
+  patternInterpretations,
+} from './path-pattern.js'
+import {
+  isProofStricter,
+  isStricter,
+  isWiderAndStricter,
+  needOf,
+  type PathRows,
+  pathRowsOf,
+  type Row,
+  routeFor,
+  routesFor,
+} from './path-rows.js'
 import { pathMembers, type Route } from './route.js'
 
 /** A problem of a table, with the place of the route that has it. */
@@ -10,20 +28,106 @@ export interface RouteCollision {
   problem: string
 }
 
-/** What routes, each correct in itself, cannot mean together (G42, G46, W39). */
-export function routeCollisions(routes: Iterable<readonly [at: number, route: Route]>): RouteCollision[] {
+/**
+ * What routes, each correct in itself, cannot mean together (G42, G46, G52, W39).
+ *
+ * @param mcpPaths Paths of MCP servers, which are stricter than any route around them. @default none
+ */
+export function routeCollisions(
+  routes: Iterable<readonly [at: number, route: Route]>,
+  mcpPaths: readonly string[] = [],
+): RouteCollision[] {
   const groups = pathRowsOf(routes)
   const contradictions = groups.flatMap(contradictionsIn)
   if (contradictions.length > 0) return contradictions
   const shadowed = [...shadowsIn(groups)]
   const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
-  const shadowing = new Set([...shadowed, ...fallbacksIn(groups)].map(({ row }) => row.at))
+  const shadowing = new Set([...shadowed, ...widerIn(groups)].map(({ row }) => row.at))
+  const around = [...aroundStricter(groups), ...aroundMcp(groups, mcpPaths)]
+  const surrounding = new Set(around.map(({ row }) => row.at))
   const needless = groups.flatMap(({ rows }) =>
-    rows
-      .filter(({ at, route }) => route.mayShadow && !shadowing.has(at))
-      .map(({ at }) => ({ at, problem: 'has mayShadow, but shadows no stricter route: leave it out' })),
+    rows.flatMap(({ at, route }) => [
+      ...(route.mayShadow && !shadowing.has(at)
+        ? [{ at, problem: 'has mayShadow, but shadows no stricter route: leave it out' }]
+        : []),
+      ...(route.fallback && !surrounding.has(at)
+        ? [{ at, problem: 'has fallback, but no route within it requires more: leave it out' }]
+        : []),
+    ]),
   )
-  return [...new Map([...refused, ...needless].map((each) => [`${each.at} ${each.problem}`, each])).values()]
+  const open = around.filter(({ row }) => !row.route.fallback).map(openRefusal)
+  // One problem of each kind is enough for a row.
+  const firstOpen = new Map(open.toReversed().map((each) => [each.at, each])).values()
+  const all = [...refused, ...firstOpen, ...needless]
+  return [...new Map(all.map((each) => [`${each.at} ${each.problem}`, each])).values()]
+}
+
+/** MCP servers that `otherwise: 'pass'` surrounds as an open route does, and that no route with `fallback` says to have one name. */
+export function passAroundMcp(
+  routes: Iterable<Partial<Route>>,
+  { otherwise, mcp = [] }: { otherwise?: 'refuse' | 'pass' | undefined; mcp?: readonly { path: string }[] | undefined },
+): { setting: string; problem: string }[] {
+  if (otherwise !== 'pass') return []
+  const declared = [...routes].flatMap(({ fallback, path }) => (fallback && path ? [parsePathPattern(path)] : []))
+  const open = mcp.find(({ path }) => !declared.some((pattern) => isWithin(parsePathPattern(path), pattern)))
+  if (!open) return []
+  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API has another name for that, an unsigned request passes there. Use refuse and list the open paths, or give the MCP server another gateway. If the API has no other name for it, add a route around it with fallback: true`
+  return [{ setting: 'otherwise', problem }]
+}
+
+/** An open route with a path within it that requires more. */
+interface Surrounding {
+  row: Row
+  /** The stricter one, as operators know it. */
+  within: string
+}
+
+/**
+ * Open routes that require less than a route which shares paths with them and is not as wide. Whatever other name the API has for a path
+ * of that one, they let it pass.
+ */
+function* aroundStricter(groups: readonly PathRows[]): Generator<Surrounding> {
+  for (const group of groups.filter(({ pattern }) => pattern.open))
+    for (const other of groups) {
+      if (other === group || !isAround(group, other.folded[other.fold] as FoldedPattern, other.fold)) continue
+      for (const row of group.rows) {
+        const stricter = methodsOf(row.route, group).flatMap((method) => {
+          const need = needOf([row.route, ...routesFor(group, method)])
+          return routesFor(other, method).filter((route) => isProofStricter(route, need, method))
+        })
+        const strict = other.rows.find(({ route }) => stricter.includes(route))
+        if (!strict) continue
+        const { method, path } = strict.route
+        yield {
+          row,
+          within: `requires less than ${method} ${path} of routes[${strict.at}], which shares paths with it`,
+        }
+      }
+    }
+}
+
+/** Open routes with the path of an MCP server within them: its table may require more than any route. */
+function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): Generator<Surrounding> {
+  for (const path of mcpPaths) {
+    const pattern = foldPattern(parsePathPattern(path), folds[0] as Kept)
+    for (const group of groups.filter(({ pattern: { open } }) => open))
+      if (isAround(group, pattern, 0))
+        for (const row of group.rows) yield { row, within: `surrounds the MCP server at ${path}` }
+  }
+}
+
+/** Whether an open path shares paths with another one, and is not within it. */
+function isAround({ pattern }: PathRows, other: FoldedPattern, fold: number): boolean {
+  return patternInterpretations(pattern, folds[fold] as Kept).some(
+    (read) => read.open && isOverlapping(read, other) && !isFoldedWithin(read, other),
+  )
+}
+
+function openRefusal({ row: { at, route }, within }: Surrounding): RouteCollision {
+  return {
+    at,
+    problem: `is ${route.method} ${route.path}, which ${within}: if the API has another name for that, this route lets it pass. List the open paths instead, since a path that is not listed is refused. If the API has no other name for it, set fallback: true on routes[${at}]`,
+  }
 }
 
 /** The paths that each route with `mayShadow` may be taken for. */
@@ -55,7 +159,7 @@ function* shadowsIn(groups: readonly PathRows[]): Generator<Shadow> {
 }
 
 /** Wider, stricter paths, which a server tries if it takes no parameter as long as that of a row. Only of rows with `mayShadow`. */
-function* fallbacksIn(groups: readonly PathRows[]): Generator<Shadow> {
+function* widerIn(groups: readonly PathRows[]): Generator<Shadow> {
   for (const group of groups.filter(({ pattern }) => pattern.segments.some(({ free }) => free)))
     for (const row of group.rows.filter(({ route }) => route.mayShadow))
       for (const other of groups) {
@@ -124,7 +228,7 @@ function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollisio
 }
 
 function isAlike(one: Route, other: Route): boolean {
-  return (['require', 'scope', 'maxBody', 'body', 'mayShadow'] as const).every(
+  return (['require', 'scope', 'maxBody', 'body', 'mayShadow', 'fallback'] as const).every(
     (member) => one[member] === other[member],
   )
 }

@@ -53,10 +53,11 @@ export interface RoutedPath {
  * A table of routes, in any order. The most specific ones that a raw path matches count, of each path the one that names the method;
  * if none of them has the method, no wider route fills in.
  *
+ * @param mcpPaths Paths of MCP servers, which an open route surrounds with `fallback` only. @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
-export function createRouteTable(routes: readonly Route[]): RouteTable {
-  const [collision] = routeCollisions(routes.entries())
+export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly string[]): RouteTable {
+  const [collision] = routeCollisions(routes.entries(), mcpPaths)
   if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
   const groups = pathRowsOf(routes.entries())
   const shadows = shadowsOf(groups)

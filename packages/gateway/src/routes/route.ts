@@ -37,6 +37,11 @@ export interface Route {
    */
   mayShadow?: true | undefined
   /**
+   * Serves every path below it that no other route lists, although routes within it require more. Set it only if the API reaches those
+   * routes by no other name. For a path that ends with `*`. @default false
+   */
+  fallback?: true | undefined
+  /**
    * The encoded delimiters that the last parameter may have, such as `%2F` in the ids of GitLab. Needs `upstream.matches: 'raw'`.
    * @default none
    */
@@ -77,7 +82,7 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
     refuse('maxBody', 'must be a number of bytes')
   for (const member of ['case', 'endings'] as const)
     if (![undefined, 'kept'].includes(route[member])) refuse(member, 'can only be "kept"')
-  for (const member of ['mayShadow', 'pathParameters'] as const)
+  for (const member of ['mayShadow', 'fallback', 'pathParameters'] as const)
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
   else if (encoded && pathPatternProblem(route.path) === undefined && lastParameterOf(route.path) === -1)

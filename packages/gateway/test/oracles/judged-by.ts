@@ -9,6 +9,7 @@ import {
   type Route,
 } from 'countersign-gateway'
 import { openResource } from '../../../countersign/test/resource/events-resource.js'
+import { declareFallbacks } from '../routes/declare-fallbacks.js'
 import type { TriedRequest } from './router-under-test.js'
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
@@ -21,20 +22,24 @@ export interface ApiUnderTest {
   mcp?: string
 }
 
-/** Judges requests by a table as the gateway does; undefined if it refuses the table. */
+/** Judges requests by a table as the gateway does, with `fallback` where it needs that; undefined if it refuses the table. */
 export function judgedBy({
-  routes,
+  routes: given,
   frontController = false,
   mcp,
 }: ApiUnderTest): ((request: TriedRequest) => Need | undefined) | undefined {
-  const matches = routes.some(({ encoded }) => encoded) ? 'raw' : undefined
+  const mcpPaths = mcp === undefined ? [] : [mcp]
+  const routes = declareFallbacks(given, mcpPaths)
+  const matches = routes.some(({ encoded }) => encoded) ? ('raw' as const) : undefined
   try {
-    createGateway({ resource, upstream: { url: 'http://127.0.0.1:1', matches }, frontController, routes }).close()
+    const served = mcpPaths.map((path) => ({ path }))
+    const upstream = { url: 'http://127.0.0.1:1', matches } as const
+    createGateway({ resource, upstream, frontController, routes, mcp: served }).close()
   } catch (error) {
     if (error instanceof TypeError) return undefined
     throw error
   }
-  const table = createRouteTable(routes)
+  const table = createRouteTable(routes, mcpPaths)
   const isClosed = mcp === undefined ? undefined : createClosedPaths([{ path: mcp, below: true }], routes)
   return ({ method, target }) => {
     try {

@@ -71,7 +71,7 @@ describe('an unsigned head is judged in at most 1 ms of CPU', () => {
 describe('and one of letters that become many when they are folded', () => {
   const strict = createRouteTable([
     { method: '*', path: '/admin/*', require: 'authorization', scope: 'admin' },
-    { method: '*', path: '/*', require: 'none' },
+    { method: '*', path: '/*', require: 'none', fallback: true },
   ])
   const letters = '%EF%B7%BA'.repeat(6)
   const numbered = (count: number, part: (at: number) => string) => Array.from({ length: count }, (_, at) => part(at))

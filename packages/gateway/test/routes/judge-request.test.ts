@@ -9,6 +9,7 @@ import {
 } from 'countersign-gateway'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { declareFallbacks } from './declare-fallbacks.js'
 
 const read = { require: 'authorization', scope: 'read' } as const
 const write = { require: 'authorization', scope: 'write' } as const
@@ -38,7 +39,7 @@ function judge(
     headers = [],
     otherwise = 'refuse',
     of = routes,
-    table = createRouteTable(of),
+    table = createRouteTable(declareFallbacks(of)),
     isClosed,
   }: Asked = {},
 ) {
@@ -469,7 +470,7 @@ describe('a path that matches a stricter route only after folding is refused', (
 
   it('and every code point is folded like its other forms', { timeout: 60_000 }, () => {
     const encoded = (text: string) => encodeURIComponent(`x${text}y`)
-    const wide: Route = { method: 'GET', path: '/*', require: 'none' }
+    const wide: Route = { method: 'GET', path: '/*', require: 'none', fallback: true }
     const forms = [
       (letter: string) => letter.toUpperCase(),
       (letter: string) => letter.toLowerCase(),
@@ -911,7 +912,7 @@ describe('a long path is judged in at most a millisecond', () => {
     { method: 'GET', path: '/p/{id}', ...read, encoded: ['%2F'], endings: 'kept' },
     { method: 'GET', path: '/q/{id}', ...write, case: 'kept' },
   ]
-  const table = createRouteTable([...of, ...kept])
+  const table = createRouteTable(declareFallbacks([...of, ...kept]))
   const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
 
   /** Milliseconds of CPU, the least of several batches. */

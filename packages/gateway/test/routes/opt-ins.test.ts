@@ -132,7 +132,7 @@ describe('parameters of the last segment', () => {
 // G39
 describe('calls and batches of OData', () => {
   const of: Route[] = [
-    { ...none, path: '/*' },
+    { ...none, path: '/*', fallback: true },
     { ...strict, path: '/Users({id})' },
     { ...strict, path: '/Users/{id}' },
   ]

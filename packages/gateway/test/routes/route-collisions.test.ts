@@ -61,7 +61,6 @@ describe('a table is refused if a server may take the paths of one route for tho
   })
 
   it.each([
-    ['/*', '/admin'],
     ['/{page}', '/admin'],
     ['/admin', '/*'],
     ['/openapi.json', '/*'],
@@ -88,10 +87,126 @@ describe('a table is refused if a server may take the paths of one route for tho
   })
 })
 
+// G52
+describe('a table is refused if an open route requires less than a route within it', () => {
+  const table = (...rows: Partial<Route>[]) => createRouteTable(rows.map((row) => ({ ...none, path: '/', ...row })))
+  const admin = { ...strict, path: '/admin' }
+
+  it.each([
+    ['/*', '/admin'],
+    ['/*', '/admin/*'],
+    ['/*', '/'],
+    ['/*', '/{id}'],
+    ['/admin/*', '/admin'],
+    ['/admin/*', '/admin.json'],
+    ['/Admin/*', '/admin/users'],
+    ['/users/{id}/*', '/users/{id}'],
+    ['/users/{id}/*', '/users/me/keys'],
+    ['/{tenant}/*', '/admin'],
+    ['/public/*', '/{tenant}/admin'],
+    ['/public/*', '/{tenant}/admin/*'],
+    ['/a{x}/*', '/{y}b/c'],
+    ['/index.php/*', '/admin'],
+    ['/app/index.php/*', '/app/admin'],
+  ])('%s beside %s, in either order', (weak, stronger) => {
+    const [open, within] = [{ path: weak }, { ...strict, path: stronger }]
+    const problem = (at: number) =>
+      `routes[${at}] is GET ${weak}, which requires less than GET ${stronger} of routes[${1 - at}]`
+    expect(() => table(open, within)).toThrow(problem(0))
+    expect(() => table(within, open)).toThrow(problem(1))
+    expect(() => table(open, within)).toThrow(
+      /List the open paths instead, .* not listed is refused\. .*, set fallback: true on routes\[0\]$/,
+    )
+    expect(() => table({ ...open, fallback: true }, within)).not.toThrow()
+  })
+
+  it.each([
+    ['/public/*', '/admin/*'],
+    ['/public/*', '/*'],
+    ['/public/x/*', '/public/*'],
+    ['/pub-{x}/*', '/sec-{y}/z'],
+    ['/users/{id}/*', '/users'],
+    ['/users/{id}', '/users/me'],
+    ['/{page}', '/admin'],
+  ])('and not %s beside %s', (weak, stronger) =>
+    expect(() => table({ path: weak }, { ...strict, path: stronger })).not.toThrow(),
+  )
+
+  it.each<[Partial<Route>, Partial<Route>, boolean]>([
+    [{ require: 'none' }, { require: 'signature', scope: undefined }, true],
+    [{ require: 'signature' }, { require: 'identity', scope: undefined }, true],
+    [{ require: 'identity' }, {}, true],
+    [{ require: 'authorization', scope: 'read' }, {}, true],
+    [{ require: 'authorization', scope: 'read' }, { scope: 'read admin' }, true],
+    [{ require: 'authorization', scope: 'read admin' }, {}, false],
+    [{ require: 'authorization', scope: 'admin' }, {}, false],
+    [{ require: 'authorization', scope: 'admin' }, { maxBody: 10 }, false],
+    [{ require: 'identity' }, { require: 'identity', scope: undefined }, false],
+  ])('%j beside %j: %s', (weak, stronger, isRefused) => {
+    const build = () => table({ path: '/*', ...weak }, { ...admin, ...stronger })
+    if (isRefused) expect(build).toThrow(/set fallback: true on routes\[0\]/)
+    else expect(build).not.toThrow()
+  })
+
+  it('with a body that may be unseen', () => {
+    const unseen = { method: 'POST', path: '/*', require: 'identity', body: 'unseen' } as const
+    expect(() => table(unseen, { ...unseen, path: '/a', body: undefined })).toThrow(/set fallback/)
+    expect(() =>
+      table({ ...unseen, method: 'GET' }, { ...unseen, method: 'GET', path: '/a', body: undefined }),
+    ).not.toThrow()
+  })
+
+  it.each([
+    ['GET', 'GET', true],
+    ['HEAD', 'GET', true],
+    ['GET', 'HEAD', true],
+    ['GET', '*', true],
+    ['*', 'GET', true],
+    ['*', 'POST', true],
+    ['OPTIONS', '*', true],
+    ['GET', 'POST', false],
+    ['POST', 'GET', false],
+    ['MOVE', '*', false],
+    ['MOVE', 'MOVE', true],
+  ])('for the methods that both have: %s beside %s', (weak, stronger, isRefused) => {
+    const build = () => table({ method: weak, path: '/*' }, { ...admin, method: stronger })
+    if (isRefused) expect(build).toThrow(`routes[0] is ${weak} /*, which requires less than ${stronger} /admin of`)
+    else expect(build).not.toThrow()
+  })
+
+  it('by the row that decides the method', () => {
+    const read = { ...strict, method: '*', path: '/*' }
+    expect(() => table(read, { path: '/*' }, admin)).toThrow(/^routes\[1\] is GET/)
+    expect(() => table({ method: '*', path: '/*' }, { ...strict, path: '/*' }, admin)).not.toThrow()
+    expect(() => table({ method: 'HEAD', path: '/*' }, { ...strict, path: '/*' }, admin)).not.toThrow()
+    expect(() =>
+      table({ method: '*', path: '/*' }, { method: '*', path: '/admin' }, { ...admin, method: 'PUT' }),
+    ).toThrow(/less than PUT \/admin of routes\[2\]/)
+  })
+
+  it('and fallback is refused where it has no effect', () => {
+    const needless = /routes\[0\] has fallback, but no route within it requires more: leave it out/
+    expect(() => table({ path: '/*', fallback: true })).toThrow(needless)
+    expect(() => table({ path: '/{page}', fallback: true }, admin)).toThrow(needless)
+    expect(() => table({ ...admin, path: '/*', fallback: true }, { path: '/admin' })).toThrow(needless)
+    expect(() => table({ path: '/*', fallback: true }, { ...admin, method: 'POST' })).toThrow(needless)
+  })
+
+  it('and with it the table is as before: other paths pass, and names that fold to the stricter route do not', () => {
+    const of: Route[] = [{ ...none, path: '/*', fallback: true }, admin]
+    expect(['/x', '/admin', '/Admin', '/admin/__data.json'].map((target) => needed(of, target))).toEqual([
+      'none',
+      'authorization',
+      'target_ambiguous',
+      'target_ambiguous',
+    ])
+  })
+})
+
 describe('what a route declares of the API', () => {
   it('is taken for its own path only', () => {
     const of: Route[] = [
-      { ...none, method: '*', path: '/*' },
+      { ...none, method: '*', path: '/*', fallback: true },
       { ...strict, path: '/Secret', case: 'kept' },
       { ...strict, path: '/doc/{name}', endings: 'kept' },
       { ...strict, path: '/admin' },

@@ -1,0 +1,24 @@
+import { createRouteTable, type Route } from 'countersign-gateway'
+
+/** The same table with `fallback` on each row that is refused without it, for tests that are about something else. */
+export function declareFallbacks(routes: readonly Route[], mcpPaths: readonly string[] = []): Route[] {
+  const declared = [...routes]
+  for (let round = 0; round < routes.length; round++) {
+    const at = refusedWithout(declared, mcpPaths)
+    if (at === undefined) break
+    declared[at] = { ...(declared[at] as Route), fallback: true }
+  }
+  return declared
+}
+
+/** The place of a row that needs `fallback`; undefined if there is none, or the table is refused for something else. */
+function refusedWithout(routes: readonly Route[], mcpPaths: readonly string[]): number | undefined {
+  try {
+    createRouteTable(routes, mcpPaths)
+    return undefined
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error
+    const at = /set fallback: true on routes\[(\d+)\]/.exec(error.message)?.[1]
+    return at === undefined ? undefined : Number(at)
+  }
+}
