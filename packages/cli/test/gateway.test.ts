@@ -1,3 +1,4 @@
+import cluster from 'node:cluster'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -291,6 +292,23 @@ describe('the configuration of a gateway', () => {
     for (const name of Object.keys(settings)) expect(shown).toContain(`\`${name}`)
     for (const name of Object.keys(settings.limits)) expect(shown).toContain(`\`limits.${name}\``)
   })
+})
+
+it('a configuration without scopes names any, since the resource then describes none', async () => {
+  const { settings } = await loadGatewayConfig(await configuration({ scopes: undefined }), {})
+  expect(settings.routes[0]).toMatchObject({ scope: 'events.read' })
+})
+
+// G38
+it('a worker of a cluster needs shared sessions for mcp', async () => {
+  Object.assign(cluster, { isWorker: true })
+  onTestFinished(() => void Object.assign(cluster, { isWorker: false }))
+  const load = async (mcp: object[]) => loadGatewayConfig(await configuration({ mcp }), {})
+  const shared = { claimNonce: async () => true, rateLimit: async () => undefined }
+  const gateway = createConfiguredGateway(await load([]), { shared })
+  const withMcp = await load([{ path: '/mcp', tools: {} }])
+  expect(() => gateway.use(withMcp)).toThrow(/needs shared\.mcpSessions/)
+  expect(() => createConfiguredGateway(withMcp)).toThrow(/needs shared\.claimNonce/)
 })
 
 describe('a configuration with verifyOnly', () => {

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { issueToken } from 'countersign'
 import { january, type KeyReference } from 'countersign/wire'
-import { createGateway } from 'countersign-gateway'
+import { createGateway, type GatewayOptions } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   agent,
@@ -137,8 +137,8 @@ describe('a WebSocket', () => {
 })
 
 describe('an event stream', () => {
-  const events = (type: string) =>
-    openGateway({}, (_, outgoing) => {
+  const events = (type: string, onEvent?: GatewayOptions['onEvent']) =>
+    openGateway({ onEvent }, (_, outgoing) => {
       outgoing.setHeader('content-type', type)
       outgoing.write('data: 1\n\n')
       const timer = setInterval(() => outgoing.write('data: 2\n\n'), 100)
@@ -155,13 +155,17 @@ describe('an event stream', () => {
 
   // G08
   it.each(['text/event-stream', 'application/x-ndjson'])('of %s ends when its token does', async (type) => {
-    const { port } = await events(type)
+    const outcomes: string[] = []
+    const { port } = await events(type, (event) => {
+      if (event.kind === 'request') outcomes.push(event.outcome)
+    })
     const lines = await signedLines('/events', undefined, await shortToken(2))
     const began = Date.now()
     const answer = await exchange(port, message(lines), 6000)
     expect(Date.now() - began).toBeLessThan(4000)
     // What is no event stream must not look whole.
     expect(answer.endsWith('\r\n0\r\n\r\n')).toBe(type === 'text/event-stream')
+    await expect.poll(() => outcomes).toEqual(['revoked'])
   })
 
   it('ends as one does when the gateway stops, of an MCP server too', async () => {

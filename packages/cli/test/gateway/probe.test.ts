@@ -71,6 +71,13 @@ describe('countersign gateway probe', () => {
     expect([status, report.problems]).toEqual([0, []])
   })
 
+  it('reports an API that decodes %2F before it matches a path', async () => {
+    const decoding: RequestListener = ({ url = '' }, outgoing) => respond(url.replace('%2F', '/'), outgoing)
+    const { stdout } = await probe(decoding)
+    expect(stdout).toMatch(/^ {2}runs \/admin%2Fusers +the gateway refuses it$/m)
+    expect(stdout).toMatch(/^ {2}yes {2}decodes %2F before it matches a path$/m)
+  })
+
   it('names what the configuration declares and the API does not do, or does and is not declared', async () => {
     const kept = [{ ...strict, path: '/admin/users', case: 'kept' }, routes[2]]
     expect(await probe(lenient, { routes: kept })).toMatchObject({

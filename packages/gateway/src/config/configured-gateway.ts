@@ -56,7 +56,7 @@ export function createConfiguredGateway(
     throw new TypeError('a worker of a cluster needs shared.claimNonce: else a signed request would work once in each')
   // Kept when the configuration changes: a request that was used up would work again.
   // One for all configurations: clients go on with their sessions.
-  const mcpSessions = shared?.mcpSessions ?? createMcpSessions()
+  const mcpSessions = shared?.mcpSessions ?? (cluster.isWorker ? undefined : createMcpSessions())
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
   const resourceOf = ({ settings, signer }: LoadedGatewayConfig): Resource => {
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
@@ -115,7 +115,7 @@ export function createConfiguredGateway(
   }
   const optionsOf = (given: LoadedGatewayConfig): GatewayOptions => {
     const { mcp, upstream = { url: '' }, routes, otherwise, frontController, cors, trustProxy, limits } = given.settings
-    if (cluster.isWorker && mcp.length > 0 && !shared?.mcpSessions)
+    if (mcp.length > 0 && !mcpSessions)
       throw new TypeError(
         'a worker of a cluster needs shared.mcpSessions for mcp: else a session would be known to one only',
       )

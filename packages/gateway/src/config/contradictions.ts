@@ -23,8 +23,8 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
     ),
   ]
   const unknown = needed.flatMap(([setting, scope]) =>
-    (scope?.split(' ') ?? [])
-      .filter((value) => value !== '' && scopes && !Object.hasOwn(scopes, value))
+    (scope?.match(/[^ ]+/g) ?? [])
+      .filter((value) => scopes && !Object.hasOwn(scopes, value))
       .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
   )
   const encoded = encodedWithoutRaw(routes, upstream ?? {})

@@ -100,7 +100,6 @@ async function beginAndWait(
       await requester.keep(consent, owner, signal)
       return consent
     }
-    signal.throwIfAborted()
     isPending = await pending.begin(consent, owner, way)
     if (!isPending) return await pending.waitElsewhere(consent, owner, signal, consent)
     return (await waitFor(requester, pending, { consent, way }, { ...waited, isNew: true })) ?? 'taken'

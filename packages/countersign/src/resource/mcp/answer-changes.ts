@@ -4,7 +4,7 @@ import { shownEventId } from './event-ids.js'
 import { isObject } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
-import { type AnswerHead, type AnswerRewriter, createRewriter } from './rewrite-answer.js'
+import { type AnswerHead, type AnswerRewriter, createRewriter, isEventStream } from './rewrite-answer.js'
 import { asksForList, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
 import { shownParameters } from './shown-parameters.js'
 
@@ -68,6 +68,6 @@ function replayed(
     const { requestState: _state, ...result } = answer.result
     return shownReplay({ ...answer, result }, table)
   }
-  const isStream = /^text\/event-stream\b/i.test(head.contentType)
-  return createRewriter(head, { change, eventId, unreadable: isStream ? unreadableAnswer(null) : undefined })
+  const unreadable = isEventStream(head.contentType) ? unreadableAnswer(null) : undefined
+  return createRewriter(head, { change, eventId, unreadable })
 }

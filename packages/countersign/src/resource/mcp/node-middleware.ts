@@ -6,7 +6,7 @@ import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import type { McpSession } from './mcp-sessions.js'
 import { noteSession } from './note-session.js'
-import type { AnswerRewriter } from './rewrite-answer.js'
+import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
 import { whenStreamEnds } from './when-stream-ends.js'
 
 /** A request of Node, of Express, or of what Fastify calls `raw`. */
@@ -121,7 +121,7 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
     changes = changesOf(admitted, tools, { contentType, contentEncoding }, noted(noting))
     // What is changed was not packed, or is told in place of what was.
     if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
-    if (!/^text\/event-stream\b/i.test(contentType)) return
+    if (!isEventStream(contentType)) return
     outgoing.once(
       'close',
       whenStreamEnds(tools, admitted, () => {

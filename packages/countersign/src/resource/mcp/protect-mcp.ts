@@ -15,7 +15,7 @@ import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
 import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
 import { noteSession } from './note-session.js'
-import type { AnswerRewriter } from './rewrite-answer.js'
+import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
 import { createStateSeal } from './sealed-state.js'
 import { whenStreamEnds } from './when-stream-ends.js'
 
@@ -135,7 +135,7 @@ async function finish(tools: AdmissionTools, admitted: AdmittedMessage, response
   const changes = changesOf(admitted, tools, { contentType, contentEncoding }, session)
   // What is changed was not packed, or is told in place of what was.
   if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
-  const isStream = /^text\/event-stream\b/i.test(contentType)
+  const isStream = isEventStream(contentType)
   const passed = isStream || changes ? passOn(body, changes, isStream ? { tools, admitted } : undefined) : body
   return new Response(passed, { status, statusText, headers })
 }

@@ -31,11 +31,15 @@ export function createRewriter(head: AnswerHead, options: RewriterOptions): Answ
   const { change, eventId, unreadable } = options
   const isPacked = head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity'
   if (isPacked) return unreadable && replaceAll(unreadable)
-  const type = head.contentType.trim()
-  if (/^text\/event-stream\b/i.test(type)) return change || eventId ? rewriteEvents(options) : undefined
+  if (isEventStream(head.contentType)) return change || eventId ? rewriteEvents(options) : undefined
   if (!change) return undefined
-  const isJson = /^application\/(?:[\w!#$&^.+-]+\+)?json\b/i.test(type)
+  const isJson = /^application\/(?:[\w!#$&^.+-]+\+)?json\b/i.test(head.contentType.trim())
   return isJson || unreadable ? rewriteJson(change, unreadable) : undefined
+}
+
+/** Whether a `Content-Type` is the one of server-sent events. */
+export function isEventStream(contentType: string): boolean {
+  return /^text\/event-stream\b/i.test(contentType.trim())
 }
 
 /** The text of a message as it goes on; undefined: nothing of it does. */

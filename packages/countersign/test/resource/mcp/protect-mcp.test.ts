@@ -303,6 +303,7 @@ describe('M22: an answer to a request for a list', () => {
     ['of a type like JSON', text, { 'content-type': 'application/vnd.mcp+json' }, true],
     ['without a type', Buffer.from(text), {}, true],
     ['of another type', text, { 'content-type': 'text/plain' }, true],
+    ['of a type that names events', text, { 'content-type': 'text/plain; of="text/event-stream"' }, true],
     ['with an error', JSON.stringify(failed), json, false],
     ['in the place of another', JSON.stringify({ ...answer, result: tools }), json, false],
     ['in an object', JSON.stringify({ ...answer, result: { tools: { tools } } }), json, false],
