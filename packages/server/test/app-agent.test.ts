@@ -489,6 +489,22 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     expect(await (await browser.open(`${ids.agent}/early`)).text()).toMatch(/^early, \S{10,}$/)
   })
 
+  it('keeps no session for what a page does after its response', async () => {
+    const { folder, owners } = openFolder()
+    const scene = await openScene(mount, { store: fileStore(folder) })
+    const browser = scene.browser()
+    const shown = await browser.open(location(await browser.open(events)))
+    let late: Promise<string> | undefined
+    scene.page = async (agent) => {
+      const after = new Promise((resolve) => setTimeout(resolve, 20))
+      late = after.then(() => who(agent)).catch(({ code }: AgentError) => code)
+      return String((await agent.tokens()).length)
+    }
+    const response = await browser.open(location(shown))
+    expect([await response.text(), response.headers.getSetCookie()]).toEqual(['0', []])
+    expect([await late, owners()]).toEqual(['session_forgotten', []])
+  })
+
   it('refuses what another site loads, for which browsers send no cookie, but follows its links', async () => {
     const scene = await openScene(mount)
     for (const destination of ['image', 'script', 'empty', 'iframe', 'style']) {

@@ -68,6 +68,11 @@ describe('a database that cannot be used as it is', () => {
     expect(readFileSync(path).equals(before)).toBe(true)
   })
 
+  it('of a folder that does not exist cannot be opened', () => {
+    const path = `${temporaryFile()}/missing/auth.db`
+    expect(() => sqliteStorage(path, untimed)).toThrow(expect.objectContaining({ code: 'unavailable' }))
+  })
+
   it('an empty file is made into one, as a new one is', async () => {
     const path = temporaryFile()
     change(path, 'select 1')

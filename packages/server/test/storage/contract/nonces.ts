@@ -47,6 +47,13 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.claimNonce(nonceClaim({}, hashOf('key')))).toBe(true)
       expect(await storage.claimNonce(nonceClaim({}, hashOf('key')))).toBe(false)
     })
+
+    test('a nonce with a lifetime of one second is claimed for that second', async () => {
+      const claim = () => world.storage.claimNonce(nonceClaim({}, hashOf('key'), 1))
+      expect([await claim(), await claim()]).toEqual([true, false])
+      world.now += 1
+      expect(await claim()).toBe(true)
+    })
   })
 
   const few = (limits: NonceLimits) => (options: Parameters<MakeStorage>[0]) =>
@@ -71,6 +78,16 @@ export function nonceContract(name: string, makeStorage: MakeStorage): void {
         const claims = times(20, () => nonceClaim({ agent: id, network }))
         const results = await Promise.allSettled(claims.map((nonce) => storage.refreshGrant({ ...refresh, nonce })))
         expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(4)
+      }
+    })
+
+    test('counts each claim once if several requests refresh at the same time', async () => {
+      const { storage } = world
+      const { refresh } = await refreshable(storage)
+      for (const fulfilled of [2, 2, 0]) {
+        const claims = times(2, () => storage.refreshGrant({ ...refresh, nonce: nonceClaim(agent('a')) }))
+        const results = await Promise.allSettled(claims)
+        expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(fulfilled)
       }
     })
 
