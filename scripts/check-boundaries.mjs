@@ -112,9 +112,9 @@ const layers = {
     ['index'],
   ]),
   cli: upwards([
-    ['text', 'mistakes', 'terminal/terminal'],
-    ['command'],
-    ['terminal', 'database', 'flags', 'network', 'workers', 'agent-folder'],
+    ['command', 'mistakes'],
+    ['terminal'],
+    ['database', 'flags', 'network', 'workers', 'agent-folder'],
     ['trace', 'inspect', 'discover', 'keys', 'verify'],
     ['own-agent'],
     ['sign', 'operate', 'serve', 'demo', 'doctor', 'fetch', 'tokens', 'sidecar', 'mcp', 'init', 'gateway'],

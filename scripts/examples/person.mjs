@@ -1,6 +1,4 @@
-import { hasControl } from '../../packages/cli/dist/demo/fill-form.js'
-import { parseForms } from '../../packages/cli/dist/demo/page-form.js'
-import { createScriptedBrowser } from '../../packages/cli/dist/demo/scripted-browser.js'
+import { hasControl, parseForms, createScriptedBrowser } from '../../packages/cli/dist/demo/scripted-browser.js'
 
 /** Sign-in, consent, and one more. */
 const mostPages = 3

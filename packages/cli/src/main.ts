@@ -1,5 +1,5 @@
 import { runProgram } from './program.js'
-import { outputError } from './terminal/output-error.js'
+import { outputError } from './terminal/interruption.js'
 import { processTerminal } from './terminal/process-terminal.js'
 
 // The library warns about loopback: here it is the point, and everything listens on this machine only.

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, Option } from 'commander'
-import { CommandError } from './command/command-error.js'
-import { exitStatus } from './command/exit-status.js'
+import { CommandError, exitStatus } from './command/errors.js'
 import { requirePackage } from './command/require-package.js'
 import type { Flag } from './commands/command-row.js'
 import { groups } from './commands/groups.js'
@@ -9,7 +8,7 @@ import { operations } from './commands/operations.js'
 import { tools } from './commands/tools.js'
 import { safeTerminal } from './terminal/safe-terminal.js'
 import type { Terminal } from './terminal/terminal.js'
-import { wrapText } from './text/wrap-text.js'
+import { wrapText } from './terminal/text.js'
 
 /** Runs a command line and returns its exit status. Only the command that is called is loaded. */
 export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {

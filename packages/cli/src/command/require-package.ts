@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module'
-import { CommandError } from './command-error.js'
+import { CommandError } from './errors.js'
 
 /** Packages that some commands need, and that are installed by whoever uses these. */
 export type OptionalPackage = 'countersign-server' | 'countersign-gateway'

@@ -1,5 +1,5 @@
 import type { OptionalPackage } from '../command/require-package.js'
-import type { Run } from '../command/run.js'
+import type { Run } from '../terminal/terminal.js'
 
 /** A flag of a command. */
 export interface Flag {

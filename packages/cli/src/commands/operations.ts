@@ -54,7 +54,7 @@ export const operations: readonly CommandRow[] = [
       ...changing,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/add.js')).usersAdd,
+    load: async () => (await import('../operate/users.js')).usersAdd,
   },
   {
     name: 'users list',
@@ -70,7 +70,7 @@ export const operations: readonly CommandRow[] = [
       ...operating,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/list.js')).usersList,
+    load: async () => (await import('../operate/users.js')).usersList,
   },
   {
     name: 'users disable',
@@ -78,7 +78,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<username>', description: 'their user name or id' },
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/status.js')).usersDisable,
+    load: async () => (await import('../operate/users.js')).usersDisable,
   },
   {
     name: 'users enable',
@@ -86,7 +86,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<username>', description: 'their user name or id' },
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/status.js')).usersEnable,
+    load: async () => (await import('../operate/users.js')).usersEnable,
   },
   {
     name: 'users unlock',
@@ -94,7 +94,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<username>', description: 'their user name or id' },
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/unlock.js')).usersUnlock,
+    load: async () => (await import('../operate/users.js')).usersUnlock,
   },
   {
     name: 'users passwd',
@@ -102,20 +102,20 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<username>', description: 'their user name or id' },
     flags: [passwordStdin, ...changing],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/users/passwd.js')).usersPasswd,
+    load: async () => (await import('../operate/users.js')).usersPasswd,
   },
   {
     name: 'keys generate-master',
     about: 'make the master key that encrypts the keys in the database, and print it or write it to a file',
     flags: [{ flags: '--out <file>', description: 'write it to this new file, which only you can read' }, json],
-    load: async () => (await import('../keys/generate-master.js')).keysGenerateMaster,
+    load: async () => (await import('../keys/keys-commands.js')).keysGenerateMaster,
   },
   {
     name: 'keys list',
     about: 'list the keys of the auth server and their states, oldest first',
     flags: operating,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/keys/list.js')).keysList,
+    load: async () => (await import('../operate/keys.js')).keysList,
   },
   {
     name: 'keys rotate',
@@ -130,7 +130,7 @@ export const operations: readonly CommandRow[] = [
       ...changing,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/keys/rotate.js')).keysRotate,
+    load: async () => (await import('../operate/keys.js')).keysRotate,
   },
   {
     name: 'agents list',
@@ -142,7 +142,7 @@ export const operations: readonly CommandRow[] = [
       ...operating,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/agents/list.js')).agentsList,
+    load: async () => (await import('../operate/agents.js')).agentsList,
   },
   {
     name: 'agents block',
@@ -150,7 +150,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<agent>', description: 'its identifier, such as https://agent.example' },
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/agents/block.js')).agentsBlock,
+    load: async () => (await import('../operate/agents.js')).agentsBlock,
   },
   {
     name: 'agents unblock',
@@ -158,7 +158,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<agent>', description: 'its identifier, such as https://agent.example' },
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/agents/block.js')).agentsUnblock,
+    load: async () => (await import('../operate/agents.js')).agentsUnblock,
   },
   {
     name: 'grants list',
@@ -172,7 +172,7 @@ export const operations: readonly CommandRow[] = [
       ...operating,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/grants/list.js')).grantsList,
+    load: async () => (await import('../operate/grants.js')).grantsList,
   },
   {
     name: 'grants revoke',
@@ -189,7 +189,7 @@ export const operations: readonly CommandRow[] = [
       ...changing,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/grants/revoke.js')).grantsRevoke,
+    load: async () => (await import('../operate/grants.js')).grantsRevoke,
   },
   {
     name: 'audit export',
@@ -211,7 +211,7 @@ export const operations: readonly CommandRow[] = [
     subject: { name: '<file>', description: 'the copy; it must not exist' },
     flags: operating,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/db-backup.js')).dbBackup,
+    load: async () => (await import('../operate/db.js')).dbBackup,
   },
   {
     name: 'db migrate',
@@ -224,7 +224,7 @@ export const operations: readonly CommandRow[] = [
       ...operating,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/db-migrate.js')).dbMigrate,
+    load: async () => (await import('../operate/db.js')).dbMigrate,
   },
   {
     name: 'db copy',
@@ -235,20 +235,20 @@ export const operations: readonly CommandRow[] = [
       json,
     ],
     needs: 'countersign-server',
-    load: async () => (await import('../operate/db-copy.js')).dbCopy,
+    load: async () => (await import('../operate/db.js')).dbCopy,
   },
   {
     name: 'db restored',
     about: 'end what came back to life with a restored backup: sessions, open requests, codes and refresh tokens',
     flags: changing,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/db-restored.js')).dbRestored,
+    load: async () => (await import('../operate/db.js')).dbRestored,
   },
   {
     name: 'db check',
     about: 'look for what must never be stored, such as a token that was given after a removal',
     flags: operating,
     needs: 'countersign-server',
-    load: async () => (await import('../operate/db-check.js')).dbCheck,
+    load: async () => (await import('../operate/db.js')).dbCheck,
   },
 ]

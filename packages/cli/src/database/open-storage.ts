@@ -1,4 +1,4 @@
-import { statSync } from 'node:fs'
+import { closeSync, openSync, readSync, statSync } from 'node:fs'
 import { errorReasons } from 'countersign/wire'
 import {
   isPostgresUrl,
@@ -8,9 +8,7 @@ import {
   type StorageOptions,
   shownDatabase,
 } from 'countersign-server'
-import { CommandError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import { kindOfFile } from './kind-of-file.js'
+import { CommandError, exitStatus } from '../command/errors.js'
 
 /** A storage, with the counts of its connections where it has a pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
@@ -88,4 +86,26 @@ export function databaseProblem(database: string, error: unknown, problem = 'doe
   const why = errorReasons(error).join(': ') || error.message
   const exitCode = isPostgresUrl(database) ? exitStatus.network : exitStatus.refused
   return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { exitCode, cause: error })
+}
+
+/** Bytes of the header of a SQLite file. */
+export const headerLength = 100
+
+/** Whose file it is, by what SQLite, and the custom format of `pg_dump`, write at the beginning of theirs. */
+export function kindOfFile(path: string): 'sqlite' | 'dump' | undefined {
+  const beginning = beginningOf(path).toString('latin1')
+  if (beginning.startsWith('SQLite format 3\0')) return 'sqlite'
+  return beginning.startsWith('PGDMP') ? 'dump' : undefined
+}
+
+/** As many bytes as the header of SQLite has, with zeros after the end of a shorter file. */
+export function beginningOf(path: string): Buffer {
+  const beginning = Buffer.alloc(headerLength)
+  const file = openSync(path, 'r')
+  try {
+    readSync(file, beginning)
+  } finally {
+    closeSync(file)
+  }
+  return beginning
 }

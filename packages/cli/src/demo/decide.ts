@@ -1,8 +1,13 @@
-import { CommandError } from '../command/command-error.js'
+import { CommandError } from '../command/errors.js'
 import { demoPerson } from './demo-world.js'
-import { type Answers, hasControl } from './fill-form.js'
-import { type PageForm, parseForms } from './page-form.js'
-import { createScriptedBrowser, type Page } from './scripted-browser.js'
+import {
+  type Answers,
+  createScriptedBrowser,
+  hasControl,
+  type Page,
+  type PageForm,
+  parseForms,
+} from './scripted-browser.js'
 
 /** What the scripted person does with the consent page. */
 export type Decision = 'grant' | 'deny'

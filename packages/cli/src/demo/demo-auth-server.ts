@@ -6,8 +6,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/wire'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
 import { openStorage } from '../database/open-storage.js'
-import type { Closers } from './closers.js'
-import { type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
+import { type Closers, type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 
 interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
   /** Seconds that a person has to decide. @default 600 */

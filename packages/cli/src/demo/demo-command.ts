@@ -1,17 +1,17 @@
-import type { ConsentRequest } from 'countersign/agent'
-import { CommandError, usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { catchInterruption } from '../terminal/catch-interruption.js'
+import { AgentError, type ConsentRequest } from 'countersign/agent'
+import { isLoopbackIdentifier } from 'countersign/wire'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
-import type { Terminal } from '../terminal/terminal.js'
-import { chooseView, type DemoView, type ViewFlags } from './demo-view.js'
-import { demoPerson } from './demo-world.js'
-import { interopHint } from './flow-failure.js'
-import { noticeRefusals } from './notice-refusals.js'
-import { type PartyFlags, partyOptions } from './party-options.js'
-import { type DemoResult, runDemo } from './run-demo.js'
-import { serveDemo } from './serve-demo.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import { createJsonDocument } from '../trace/json-document.js'
+import { createTextRenderer } from '../trace/text-renderer.js'
+import type { TraceEvent } from '../trace/trace-event.js'
+import { type DemoParty, demoPath, demoPerson } from './demo-world.js'
+import { interopHint, noticeRefusals } from './notice-refusals.js'
+import { type DemoResult, runDemo, serveDemo } from './run-demo.js'
+import type { PartyOptions } from './start-parties.js'
 
 interface DemoFlags extends ViewFlags, PartyFlags {
   deny?: true
@@ -79,4 +79,160 @@ function exactCause(body: unknown): string | undefined {
     return undefined
   const { error, error_description: description } = body
   return typeof description === 'string' && !aboutForm.includes(error) ? description : undefined
+}
+
+/** The flags that say who is started, and who the others are. */
+export interface PartyFlags {
+  only?: DemoParty
+  port?: string
+  id?: string
+  authServerUrl?: string
+  agentId?: string
+  resourceUrl?: string
+  interop?: true
+  db?: string
+  allowNetwork?: readonly string[]
+}
+
+/** Flags that only some parties take when they run alone. */
+const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>> = {
+  port: ['agent', 'resource', 'auth-server'],
+  id: ['agent', 'resource', 'auth-server'],
+  // The auth server has no use for it, but scripts give all parts the same.
+  authServerUrl: ['agent', 'resource', 'auth-server'],
+  agentId: ['resource', 'auth-server'],
+  resourceUrl: ['agent'],
+  allowNetwork: ['agent', 'resource', 'auth-server'],
+}
+
+/**
+ * Reads the flags of the parties.
+ *
+ * @throws CommandError for flags that do not fit each other
+ */
+export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
+  const { only, resourceUrl } = flags
+  for (const [name, parties] of Object.entries(takenBy)) {
+    if (flags[name as keyof PartyFlags] === undefined || (only && parties.includes(only))) continue
+    const flag = name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+    throw usageError(`--${flag} needs --only ${parties.join(' or --only ')}.`)
+  }
+  const ids = identifiersIn(flags)
+  return {
+    ids,
+    interop: flags.interop ?? false,
+    network: readNetworkFlags({ allowNetwork: flags.allowNetwork ?? [] }),
+    only,
+    port: portOption(flags, only && ids[only]),
+    resourceUrl: resourceUrl === undefined ? undefined : requireUrl(resourceUrl),
+    database: flags.db,
+  }
+}
+
+/** Who the parties are, as far as the flags say. */
+function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partial<Record<DemoParty, string>> {
+  const ids: Partial<Record<DemoParty, string>> = {}
+  const take = (party: DemoParty, flag: string, text: string | undefined) => {
+    if (text !== undefined) ids[party] = requireIdentifierFlag(flag, text, 'allowed')
+  }
+  if (only !== 'auth-server') take('auth-server', '--auth-server-url', authServerUrl)
+  take('agent', '--agent-id', agentId)
+  if (only) take(only, '--id', id)
+  return ids
+}
+
+// A loopback identifier says where its party is reached.
+function portOption({ port }: PartyFlags, id: string | undefined): number | undefined {
+  if (port !== undefined) return requirePort(port)
+  return id !== undefined && isLoopbackIdentifier(id) ? Number(new URL(id).port) : undefined
+}
+
+function requirePort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free port.')
+}
+
+function requireUrl(text: string): string {
+  const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && url.username === '') {
+    if (url.protocol === 'https:' || isLoopbackIdentifier(url.origin)) return url.href
+    if (url.protocol === 'http:')
+      throw usageError('--resource-url: http is for this machine: a port on 127.0.0.1, [::1] or localhost.')
+  }
+  throw usageError(
+    '--resource-url takes the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
+  )
+}
+
+/** The flags that say what is shown. */
+export interface ViewFlags {
+  json?: true
+  quiet?: true
+}
+
+/** What the demo shows while it runs, and when it is over. */
+export interface DemoView {
+  onEvent: (event: TraceEvent) => void
+  onResult: (result: DemoResult) => void
+  /** What is shown of a flow that ended early, beside the sentence that says so. */
+  onFailure: (error: unknown) => void
+  /** Who answers where, once they do. */
+  onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
+  /** Whether the person who must open the consent URL has seen it. */
+  showsUrl: boolean
+}
+
+/** Chooses what is shown. Whoever only serves has no result: the document is then who answers where. */
+export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal: Terminal): DemoView {
+  const { write, notify, colour } = terminal
+  const silent = () => undefined
+  const onReady: DemoView['onReady'] = (started) => {
+    if (json) write(`${JSON.stringify(started)}\n`)
+    else for (const [party, id] of Object.entries(started)) write(`${party.padEnd(11)} ${id}\n`)
+    if (started.resource !== undefined)
+      notify(`Ask for ${started.resource}${demoPath} (a person must allow it), /data-jwks or /data.`)
+    if ('auth-server' in started) notify(`People sign in as ${demoPerson.username} with ${demoPerson.password}.`)
+    notify('Ctrl-C ends it.')
+  }
+  if (quiet || (json && serves)) {
+    return {
+      onEvent: silent,
+      onResult: (result) => write(`${summarize(result)}\n`),
+      onFailure: silent,
+      onReady,
+      showsUrl: false,
+    }
+  }
+  if (!json) {
+    const onEvent = createTextRenderer({ write, colour })
+    return {
+      onEvent,
+      onResult: (result) => write(`Result: ${summarize(result)}\n`),
+      onFailure: silent,
+      onReady,
+      showsUrl: true,
+    }
+  }
+  const document = createJsonDocument()
+  return {
+    onEvent: document.onEvent,
+    onResult: (result) => write(document.serialize(result)),
+    onFailure: (error) => write(document.serialize(describeFailure(error))),
+    onReady,
+    showsUrl: false,
+  }
+}
+
+function describeFailure(error: unknown): { error: string; message: string } {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = cause instanceof AgentError ? cause.code : isUnanswered(error) ? 'no_answer' : 'failed'
+  return { error: code, message: error instanceof Error ? error.message : String(error) }
+}
+
+function isUnanswered(error: unknown): boolean {
+  return error instanceof CommandError && error.exitCode === exitStatus.network
+}
+
+function summarize(result: DemoResult): string {
+  return 'error' in result ? result.error : `${result.status} ${JSON.stringify(result.body)}`
 }

@@ -1,7 +1,22 @@
-import { january } from 'countersign'
-import type { TraceEvent } from '../trace/trace-event.js'
-import { interopHint } from './flow-failure.js'
-import { createMistakeFinder } from './mistake-finder.js'
+import { AAuthError, type ReceivedMessage } from 'countersign'
+import { AgentError } from 'countersign/agent'
+import {
+  confirmationJwk,
+  decodeToken,
+  errorReasons,
+  fieldValues,
+  importVerificationKey,
+  january,
+  type KeyReference,
+  parseJsonObject,
+  parseSignatureInput,
+  parseSignatureKey,
+  type VerificationKey,
+} from 'countersign/wire'
+import { CommandError, exitStatus } from '../command/errors.js'
+import { knownMistake } from '../mistakes/known-mistake.js'
+import { addressHint } from '../network/fetch-problems.js'
+import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 
 /** Names in a trace are in lower case. */
 const problem = january.headers.problem.toLowerCase()
@@ -40,4 +55,108 @@ export function noticeRefusals(
     )
     if (ofSignature || (event.to === 'auth-server' && status === 400)) void explain(event)
   }
+}
+
+/** Finds out what the signer of a refused request did otherwise. */
+export interface MistakeFinder {
+  /** Remembers documents and keys that are fetched: they verify the requests that follow. */
+  note(event: TraceEvent): void
+  /** What is known to be wrong with its signature, in words; undefined where nothing is. Never rejects. */
+  find(request: TracedRequest): Promise<string | undefined>
+}
+
+const maxDocuments = 1000
+
+export function createMistakeFinder(): MistakeFinder {
+  /** Documents and key sets, by their URL. */
+  const published = new Map<string, Readonly<Record<string, unknown>>>()
+
+  function keyOf(signatureKey: string): unknown {
+    const { key } = parseSignatureKey(signatureKey)
+    if (key.scheme === 'hwk') return key.jwk
+    if (key.scheme === 'jwt') return confirmationJwk(decodeToken(key.jwt)?.payload ?? {})
+    if (key.scheme !== 'jwks') return undefined
+    const { keys } = published.get(keySetOf(key)) ?? {}
+    return Array.isArray(keys) ? keys.find((jwk) => isNamed(jwk, key.kid)) : undefined
+  }
+
+  function keySetOf(key: Extract<KeyReference, { scheme: 'jwks' }>): string {
+    if ('jwksUri' in key) return key.jwksUri
+    const { id, wellKnown = january.documents.agent.name } = key
+    const jwksUri = published.get(`${id}/.well-known/${wellKnown}`)?.jwks_uri
+    return typeof jwksUri === 'string' ? jwksUri : id
+  }
+
+  return {
+    note(event) {
+      if (event.kind !== 'response-received') return
+      const document = parseJsonObject(event.response.body ?? '')
+      if (!document || !('keys' in document || 'jwks_uri' in document)) return
+      if (published.size >= maxDocuments) published.clear()
+      published.set(event.request.url, document)
+    },
+    async find(request) {
+      const message = messageOf(request)
+      const [signatureKey = ''] = fieldValues(message, 'signature-key')
+      const [signatureInput = ''] = fieldValues(message, 'signature-input')
+      try {
+        const input = parseSignatureInput(signatureInput)
+        const key: VerificationKey = await importVerificationKey(keyOf(signatureKey))
+        return await knownMistake({ message, authority: new URL(request.url).host, input }, key)
+      } catch (error) {
+        if (error instanceof AAuthError) return undefined
+        throw error
+      }
+    },
+  }
+}
+
+function isNamed(jwk: unknown, kid: string): boolean {
+  return typeof jwk === 'object' && jwk !== null && 'kid' in jwk && jwk.kid === kid
+}
+
+function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessage {
+  return {
+    method,
+    rawTarget: url.slice(new URL(url).origin.length),
+    rawHeaders: headers.flat(),
+    remoteAddress: undefined,
+    body: async () => Buffer.from(body ?? ''),
+  }
+}
+
+/** What may help where a peer refuses what it was sent. */
+export const interopHint = 'A peer that speaks an older form of the protocol needs --interop.'
+
+/** Why a flow ended early, for the person who started it: with the causes, and with the flag that may help. */
+export function flowFailure(error: unknown, interop: boolean): unknown {
+  if (!(error instanceof AgentError)) return error
+  const [sentence, exitCode] = describe(error, interop)
+  return new CommandError(sentence, { exitCode, cause: error })
+}
+
+function describe(error: AgentError, interop: boolean): [sentence: string, exitCode: number] {
+  const { code, message } = error
+  switch (code) {
+    case 'auth_server_unknown': {
+      const reason = errorReasons(error).at(-1)
+      const told =
+        reason === undefined || message.includes(reason) ? message : `${message.replace(/\.$/, '')} (${reason}).`
+      const hint = addressHint(error)
+      return [
+        hint === undefined ? told : `${told} ${hint}`,
+        isUnreachable(error.cause) ? exitStatus.network : exitStatus.refused,
+      ]
+    }
+    case 'auth_server_refused':
+      return [`${message} --auth-server-url names the one to use.`, exitStatus.refused]
+    case 'token_request_failed':
+      return [interop ? message : `${message.replace(/\.?$/, '.')} ${interopHint}`, exitStatus.refused]
+    default:
+      return [message, exitStatus.refused]
+  }
+}
+
+function isUnreachable(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && 'reason' in cause && cause.reason === 'unreachable'
 }

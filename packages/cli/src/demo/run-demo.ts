@@ -1,12 +1,11 @@
 import { AgentError, type ConsentRequest } from 'countersign/agent'
 import type { Trace } from '../trace/create-trace.js'
-import { type Closers, createClosers } from './closers.js'
 import { type Decision, decide } from './decide.js'
-import { flowFailure } from './flow-failure.js'
-import { sendWithin } from './send-within.js'
-import { answerTime, type PartyOptions, startParties } from './start-parties.js'
+import { type Closers, createClosers, type DemoParty } from './demo-world.js'
+import { flowFailure } from './notice-refusals.js'
+import { answerTime, type PartyOptions, sendWithin, startParties } from './start-parties.js'
 
-export interface DemoOptions extends PartyOptions {
+interface DemoOptions extends PartyOptions {
   /** What the scripted person decides, or how a real person is asked to. */
   person: Decision | ((consent: ConsentRequest) => void | Promise<void>)
   /** Aborting it ends the demo. */
@@ -68,5 +67,27 @@ async function readBody(response: Response): Promise<unknown> {
   } catch (error) {
     if (error instanceof SyntaxError) return text
     throw error
+  }
+}
+
+interface ServeOptions extends PartyOptions {
+  /** Called when everybody who was started answers at their identifiers. */
+  onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
+  /** Aborting it ends them. */
+  signal: AbortSignal
+}
+
+/** Starts the parties and keeps them until the signal aborts; then closes everything. */
+export async function serveDemo(options: ServeOptions): Promise<void> {
+  const closers = createClosers()
+  try {
+    const { started, world } = await startParties(options, closers, async (consent, trace) =>
+      trace.consentRequired(consent),
+    )
+    options.onReady(Object.fromEntries(started.map((party) => [party, world.ids[party]])))
+    const { signal } = options
+    if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }))
+  } finally {
+    await closers.close()
   }
 }

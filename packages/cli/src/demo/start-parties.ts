@@ -1,14 +1,14 @@
 import type { Agent, ConsentRequest } from 'countersign/agent'
 import { createGuardedFetch } from 'countersign/node'
-import { isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
+import { errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
+import { CommandError, exitStatus } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { listen, type OpenPort } from '../network/listen.js'
 import { createTrace, type Trace } from '../trace/create-trace.js'
 import type { Party, TraceEvent } from '../trace/trace-event.js'
-import type { Closers } from './closers.js'
-import { createDemoAgent } from './demo-agent.js'
-import { createDemoResource } from './demo-resource.js'
+import { createDemoAgent, createDemoResource } from './demo-parties.js'
 import {
+  type Closers,
   type DemoParty,
   type DemoWorld,
   demoIds,
@@ -18,7 +18,6 @@ import {
   isOnLoopback,
   loopbackId,
 } from './demo-world.js'
-import { sendWithin } from './send-within.js'
 
 /** Seconds that others get for an answer: servers in turn ask others before they answer. */
 export const answerTime = 30
@@ -44,7 +43,7 @@ export interface PartyOptions {
   onEvent: (event: TraceEvent) => void
 }
 
-export interface StartedParties {
+interface StartedParties {
   world: DemoWorld
   trace: Trace
   /** Who was started. */
@@ -134,4 +133,42 @@ function createWorld(
     interop,
     isPeer: ids?.agent === undefined ? isLoopbackIdentifier : (agent) => agent === ids.agent,
   }
+}
+
+const reasonsByCode: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ECONNRESET: 'it closed the connection',
+  UND_ERR_SOCKET: 'it closed the connection',
+  ENOTFOUND: 'no such host is known',
+}
+
+/**
+ * A `fetch` that waits for the whole answer, and so many seconds at most.
+ *
+ * @returns a function that rejects with a CommandError which says who did not answer, and why
+ */
+export function sendWithin(seconds: number): (request: Request) => Promise<Response> {
+  return async (request) => {
+    const late = AbortSignal.timeout(seconds * 1000)
+    try {
+      const signal = AbortSignal.any([request.signal, late])
+      const response = await fetch(request, { signal, redirect: 'manual' })
+      const { status, statusText, headers } = response
+      const body = await response.arrayBuffer()
+      return new Response(body.byteLength > 0 ? body : null, { status, statusText, headers })
+    } catch (error) {
+      if (request.signal.aborted) throw request.signal.reason
+      const why = late.aborted ? `nothing within ${seconds} s` : reasonOf(error)
+      throw new CommandError(`${request.method} ${request.url.slice(0, 200)} got no answer: ${why}.`, {
+        exitCode: exitStatus.network,
+        cause: error,
+      })
+    }
+  }
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
+  return reasonsByCode[code] ?? errorReasons(error).at(-1) ?? String(error)
 }

@@ -1,7 +1,9 @@
+import { january } from 'countersign'
 import type { GuardedFetchOptions } from 'countersign/node'
 import {
   createDiscovery,
   type Discovery,
+  type DocumentType,
   documentUrl,
   endpointProblem,
   fetchLimits,
@@ -9,12 +11,9 @@ import {
   type NetworkOptions,
   parseJsonObject,
 } from 'countersign/wire'
-import { toldFetch } from '../network/told-fetch.js'
+import { toldFetch } from '../network/fetch-problems.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
-import { type DocumentKind, documentKinds } from './document-kinds.js'
-import { explainRefusal } from './explain-refusal.js'
-import type { Finding } from './finding.js'
-import { type Observation, type ObservedFetch, observedFetch } from './observed-fetch.js'
+import { explainRefusal, type Finding, type Observation, type ObservedFetch, observedFetch } from './findings.js'
 
 export interface DocumentReport {
   party: DocumentKind['party']
@@ -144,3 +143,53 @@ function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'
   if (outcomes.includes('refused') || outcomes.every((outcome) => outcome === 'absent')) return 'refused'
   return outcomes.includes('unreachable') ? 'unreachable' : 'ok'
 }
+
+interface DocumentKind {
+  /** Whose document it is. */
+  party: 'agent' | 'resource' | 'issuer'
+  type: DocumentType
+  /** Members that peers send something to, or people. */
+  endpoints: readonly string[]
+  /** Members without which something does not work; why, and how to mend it. */
+  advised: readonly { member: string; without: string; mend: string }[]
+}
+
+/** The documents that an identifier may have (S§8). */
+export const documentKinds: readonly DocumentKind[] = [
+  {
+    party: 'agent',
+    type: january.documents.agent,
+    endpoints: [],
+    advised: [
+      {
+        member: 'redirect_uris',
+        without: 'It lists no redirect_uris, so no auth server can send a person back.',
+        mend: 'List every redirect_uri that the agent uses, as the same strings.',
+      },
+    ],
+  },
+  {
+    party: 'resource',
+    type: january.documents.resource,
+    endpoints: ['resource_token_endpoint'],
+    advised: [
+      {
+        member: 'scope_descriptions',
+        without: 'It has no scope_descriptions, so people see only the names of scopes.',
+        mend: 'Describe each scope in a few plain words.',
+      },
+    ],
+  },
+  {
+    party: 'issuer',
+    type: january.documents.authServer,
+    endpoints: ['agent_token_endpoint', 'agent_auth_endpoint', 'agent_revocation_endpoint', 'revocation_list_uri'],
+    advised: [
+      {
+        member: 'authorization_response_iss_parameter_supported',
+        without: 'It does not say that it sends iss (RFC 9207), so agents cannot tell whose answer they got.',
+        mend: 'Send iss with every code and error, and say so in the document.',
+      },
+    ],
+  },
+]

@@ -1,9 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Discovery } from 'countersign/wire'
 import { fetchLimits, longestKept, parseJsonObject, showsSecret } from 'countersign/wire'
-import { explainRefusal } from './explain-refusal.js'
-import type { Finding } from './finding.js'
-import type { ObservedFetch } from './observed-fetch.js'
+import { explainRefusal, type Finding, type ObservedFetch } from './findings.js'
 
 export interface KeyReport {
   kid: string | null

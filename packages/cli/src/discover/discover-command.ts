@@ -1,10 +1,9 @@
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
-import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
-import { checkIdentifier } from './check-identifier.js'
-import { renderIdentifierReport } from './render-identifier-report.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import type { Run } from '../terminal/terminal.js'
+import { printable, wrapText } from '../terminal/text.js'
+import { checkIdentifier, type DocumentReport, type IdentifierReport } from './check-identifier.js'
+import type { Finding } from './findings.js'
 
 interface DiscoverFlags extends NetworkFlags {
   json?: true
@@ -21,4 +20,56 @@ export const discoverCommand: Run = async (options, terminal, subject) => {
   const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
   return statuses[report.outcome]
+}
+
+const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
+  ok: 'Everything it publishes is accepted.',
+  refused: 'Something it publishes is refused.',
+  unreachable: 'Not everything could be fetched.',
+}
+
+/** What an identifier publishes, for people. */
+export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
+  const none = documents.every((document) => document.outcome === 'absent')
+  const verdict = none ? 'It publishes none of the documents.' : verdicts[outcome]
+  const said = new Set<string>()
+  return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
+}
+
+/** `said` has the findings that were told above: of one host that does not answer, each is told once. */
+function documentLines(
+  { party, url, outcome, findings, document, key_set }: DocumentReport,
+  said: Set<string>,
+): string[] {
+  const lines = ['', printable(wrapText(`${party.padEnd(9)} ${outcome.padEnd(12)}`, url))]
+  if (document) {
+    const { name } = document as { name?: unknown }
+    if (typeof name === 'string') lines.push(printable(wrapText('  calls itself ', `“${name}”`)))
+  }
+  lines.push(...findings.flatMap((finding) => findingLines(finding, { outcome, url }, said)))
+  if (key_set) {
+    lines.push(printable(wrapText(`  keys    ${key_set.outcome.padEnd(12)}`, key_set.url)))
+    for (const { kid, algorithm, thumbprint, outcome: usable } of key_set.keys) {
+      const text = usable === 'ok' ? `${algorithm} ${thumbprint}` : 'refused'
+      lines.push(printable(wrapText('    ', `${kid ?? '(no kid)'} ${text}`)))
+    }
+    lines.push(...key_set.findings.flatMap((finding) => findingLines(finding, key_set, said)))
+  }
+  return lines
+}
+
+function findingLines(
+  { level, what, mend }: Finding,
+  { outcome, url }: { outcome: string; url: string },
+  said: Set<string>,
+): string[] {
+  const lead = level === 'advice' ? '  Advice: ' : outcome === 'unreachable' ? '  Why: ' : '  Refused: '
+  const text = `${what.replace(url, '')} ${mend}`
+  if (outcome === 'unreachable' && said.has(text)) return [`${lead}as above.`]
+  said.add(text)
+  return [wrapText(lead, sentence(what)), wrapText('  Mend: ', mend)].map(printable)
+}
+
+function sentence(text: string): string {
+  return /[.…]$/.test(text) ? text : `${text}.`
 }

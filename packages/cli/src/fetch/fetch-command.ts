@@ -1,18 +1,16 @@
+import type { ConsentWay } from 'countersign/agent'
 import { loopbackConsent } from 'countersign/node'
-import { agentFolderPath } from '../agent-folder/agent-folder-path.js'
-import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
-import { CommandError, usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
-import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
-import { agentFailure } from '../own-agent/agent-failure.js'
-import { openOwnAgent } from '../own-agent/open-own-agent.js'
-import { catchInterruption } from '../terminal/catch-interruption.js'
+import { agentFolderPath } from '../agent-folder/agent-folder.js'
+import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
+import { catchInterruption } from '../terminal/interruption.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import { createTrace } from '../trace/create-trace.js'
+import { createTextRenderer } from '../trace/text-renderer.js'
+import type { Party } from '../trace/trace-event.js'
 import { buildRequest, type GivenRequest, type RequestFlags } from './build-request.js'
-import { createDeadline } from './deadline.js'
-import { followRedirects } from './follow-redirects.js'
-import { showMessages } from './show-messages.js'
 import { type OutputFlags, writeResponse } from './write-response.js'
 
 interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
@@ -91,4 +89,126 @@ function secondsOf(flag: string, text: string | undefined): number | undefined {
   const seconds = Number(text)
   if (/^\d{1,6}(?:\.\d{1,3})?$/.test(text) && seconds > 0) return seconds
   throw usageError(`${flag} takes seconds, such as 30 or 2.5.`)
+}
+
+type Send = (request: GivenRequest) => Promise<Response>
+
+/** How often an answer may send on. */
+const mostRedirects = 20
+
+/**
+ * Sends a request, and goes where answers send it, at the same origin: what is signed for one is nobody else's.
+ *
+ * @throws CommandError for an answer that sends to another origin, or in a circle
+ */
+export async function followRedirects(request: GivenRequest, send: Send): Promise<Response> {
+  let next = request
+  for (let times = 0; times <= mostRedirects; times++) {
+    const response = await send(next)
+    const location = [301, 302, 303, 307, 308].includes(response.status) ? response.headers.get('location') : null
+    if (location === null || !URL.canParse(location, next.url)) return response
+    await response.body?.cancel()
+    const to = new URL(location, next.url)
+    if (to.origin !== new URL(next.url).origin) {
+      const asked = `${new URL(next.url).host} sends on to another origin, which is not followed`
+      throw new CommandError(`${asked}: if you trust it, ask there: ${to.href}`)
+    }
+    next = redirected(next, response.status, to.href)
+  }
+  throw new CommandError(`${new URL(request.url).host} sent on ${mostRedirects + 1} times: it goes in a circle.`)
+}
+
+/** The next request, as browsers make it: a POST becomes a GET unless the answer says that it stays. */
+function redirected(request: GivenRequest, status: number, url: string): GivenRequest {
+  const isKept = status === 307 || status === 308 || (status !== 303 && request.method !== 'POST')
+  if (isKept || ['GET', 'HEAD'].includes(request.method)) return { ...request, url }
+  const headers = new Headers(request.headers)
+  headers.delete('content-type')
+  return { url, method: 'GET', headers, body: undefined }
+}
+
+/** The time that a request has, without that which a person takes. */
+export interface Deadline {
+  signal: AbortSignal
+  /** The same way to ask; while it does, no time passes. */
+  pausedBy(way: ConsentWay): ConsentWay
+  stop(): void
+}
+
+/** @param seconds undefined: there is no limit */
+export function createDeadline(seconds: number | undefined): Deadline {
+  const abort = new AbortController()
+  let left = (seconds ?? 0) * 1000
+  let since = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let asked = 0
+
+  function run(): void {
+    if (seconds === undefined) return
+    since = performance.now()
+    timer = setTimeout(() => {
+      const why = `There was no whole answer within ${seconds} s.`
+      abort.abort(new CommandError(why, { exitCode: exitStatus.network }))
+    }, left)
+  }
+
+  function halt(): void {
+    clearTimeout(timer)
+    left -= performance.now() - since
+  }
+
+  function beginAsking(): void {
+    if (++asked === 1) halt()
+  }
+
+  function endAsking(): void {
+    if (--asked === 0) run()
+  }
+
+  run()
+  return {
+    signal: abort.signal,
+    stop: () => clearTimeout(timer),
+    pausedBy: (way) => ({
+      canAsk: way.canAsk,
+      redirectUri: way.redirectUri,
+      async open(answer, before) {
+        const opened = await way.open(answer, before)
+        let isAsked = false
+        return {
+          redirectUri: opened.redirectUri,
+          ask(consent) {
+            if (!isAsked) beginAsking()
+            isAsked = true
+            return opened.ask(consent)
+          },
+          close() {
+            opened.close()
+            if (isAsked) endAsking()
+          },
+        }
+      },
+      tellElsewhere(consent) {
+        beginAsking()
+        consent.signal.addEventListener('abort', endAsking, { once: true })
+        return way.tellElsewhere?.(consent)
+      },
+    }),
+  }
+}
+
+/** The platform's fetch, which shows each message on standard error with the tokens in it decoded; not what was asked for. */
+export function showMessages(
+  { notify }: Terminal,
+  { url, authServers }: { url: string; authServers: readonly string[] },
+): typeof globalThis.fetch {
+  const parties = new Map<string, Party>(authServers.map((id) => [new URL(id).origin, 'auth-server']))
+  if (!parties.has(new URL(url).origin)) parties.set(new URL(url).origin, 'resource')
+  const onEvent = createTextRenderer({ write: (text) => notify(text.trimEnd()) })
+  const trace = createTrace({
+    parties,
+    onEvent,
+    showsBody: ({ ok }, to) => !ok || to === 'auth-server',
+  })
+  return trace.sender('agent', (request, sent) => fetch(request, sent))
 }

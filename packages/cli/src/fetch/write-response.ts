@@ -1,13 +1,10 @@
 import { createWriteStream } from 'node:fs'
 import { STATUS_CODES } from 'node:http'
 import { pipeline } from 'node:stream/promises'
-import { CommandError, usageError } from '../command/command-error.js'
-import { errorCode } from '../command/error-code.js'
-import { exitStatus } from '../command/exit-status.js'
-import { outputError } from '../terminal/output-error.js'
+import { CommandError, errorCode, exitStatus, usageError } from '../command/errors.js'
+import { outputError } from '../terminal/interruption.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { printable } from '../text/printable.js'
-import { titleCase } from '../text/title-case.js'
+import { printable, titleCase } from '../terminal/text.js'
 
 export interface OutputFlags {
   /** Status and headers before the body. */

@@ -1,4 +1,4 @@
-import { usageError } from '../command/command-error.js'
+import { usageError } from '../command/errors.js'
 
 /** The URL that somebody typed. */
 export function requireUrl(text: string): string {

@@ -10,9 +10,8 @@ import {
   readGatewaySettings,
   requireNothingUnseen,
 } from 'countersign-gateway'
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import type { Run } from '../terminal/terminal.js'
 
 /** `countersign gateway check`: which route, level and scope a request would meet. */
 export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {

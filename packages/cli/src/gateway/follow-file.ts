@@ -1,5 +1,5 @@
-import { errorReason } from '../command/error-reason.js'
-import { fileDigest } from '../command/file-digest.js'
+import { fileDigest } from '../command/changed-files.js'
+import { errorReason } from '../command/errors.js'
 
 /** Milliseconds between looks at the file. */
 const interval = 2000

@@ -1,16 +1,19 @@
 import cluster from 'node:cluster'
 import type { Log } from 'countersign/observability'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import { fileDigest } from '../command/file-digest.js'
-import { namesOfChanges } from '../command/names-of-changes.js'
-import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
-import type { Run } from '../command/run.js'
+import { fileDigest, namesOfChanges } from '../command/changed-files.js'
+import { exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
-import type { Terminal } from '../terminal/terminal.js'
-import { parseWorkers } from '../workers/parse-workers.js'
-import { leaveWorkers, onReadAgain, ownAdminPort, runWorkers, tellListening } from '../workers/run-workers.js'
+import { onStopOrHangUp } from '../terminal/interruption.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import {
+  leaveWorkers,
+  onReadAgain,
+  ownAdminPort,
+  parseWorkers,
+  runWorkers,
+  tellListening,
+} from '../workers/run-workers.js'
 import { type FollowedFile, followFile } from './follow-file.js'
 import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'

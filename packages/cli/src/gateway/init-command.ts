@@ -1,10 +1,8 @@
 import { dirname, join } from 'node:path'
 import { readDescription, routesFromOpenApi } from 'countersign-gateway'
-import { CommandError, usageError } from '../command/command-error.js'
-import { errorReason } from '../command/error-reason.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { writeNewFile } from '../keys/write-new-file.js'
+import { CommandError, errorReason, exitStatus, usageError } from '../command/errors.js'
+import { writeNewFile } from '../keys/keys-commands.js'
+import type { Run } from '../terminal/terminal.js'
 
 const keyFile = 'api-key.json'
 

@@ -4,7 +4,7 @@ import type { Log } from 'countersign/observability'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from 'countersign/resource/mcp'
 import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
-import { CommandError } from '../command/command-error.js'
+import { CommandError } from '../command/errors.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 

@@ -10,11 +10,9 @@ import {
   type SpellingKind,
   spellingKinds,
 } from 'countersign-gateway'
-import { CommandError, usageError } from '../command/command-error.js'
-import { errorReason } from '../command/error-reason.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { wrapText } from '../text/wrap-text.js'
+import { CommandError, errorReason, exitStatus, usageError } from '../command/errors.js'
+import type { Run } from '../terminal/terminal.js'
+import { wrapText } from '../terminal/text.js'
 
 /** `countersign gateway probe`: which spellings of the routes' paths an API runs. */
 export const gatewayProbe: Run = async (flags, terminal) => {

@@ -1,9 +1,7 @@
 import type { CountersignEvent } from 'countersign'
 import { type ConfigState, createMetrics, type Log } from 'countersign/observability'
 import { type ConfiguredGateway, createConfiguredGateway, type LoadedGatewayConfig } from 'countersign-gateway'
-import { listenWithAdmin } from '../network/listen-with-admin.js'
-import { createReadinessView } from '../network/readiness-view.js'
-import { createStoppableServer } from '../network/stoppable-server.js'
+import { createReadinessView, createStoppableServer, listenWithAdmin } from '../network/listen-with-admin.js'
 import { ownAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 

@@ -1,9 +1,7 @@
+import type { WrittenAgent } from '../agent-folder/agent-folder.js'
+import { CommandError, exitStatus } from '../command/errors.js'
 import type { Look } from '../own-agent/look.js'
-import { printable } from '../text/printable.js'
-import { wrapText } from '../text/wrap-text.js'
-import type { InitResult } from './init-result.js'
-import { inMinutes } from './known-keys.js'
-import { initCommandLine, nextCommand } from './next-command.js'
+import { printable, quoteForShell, wrapText } from '../terminal/text.js'
 import type { Upload } from './upload-folder.js'
 
 /** What `init` did, for people. */
@@ -88,4 +86,99 @@ function nextLines(result: InitResult): string[] {
 
 function paragraph(text: string): string[] {
   return wrapText('', text).split('\n')
+}
+
+/** What `init` did, and what it saw. */
+export interface InitResult {
+  agent: WrittenAgent
+  /** `changed`: the next key signs; `announced`: it is to be published; `replaced`: there is a new key alone. */
+  did: 'made' | 'kept' | 'announced' | 'changed' | 'replaced'
+  /** Undefined, as the look, for an agent on this machine, which publishes its documents itself. */
+  upload: Upload | undefined
+  look: Look | undefined
+  /** Seconds until the next key may sign; undefined where there is none, or it is not published. */
+  waitSeconds: number | undefined
+  warnings: readonly string[]
+  /** The folder as it was given. */
+  agentFlag: string | undefined
+}
+
+/** The same for programs. */
+export function documentOf(result: InitResult): object {
+  const { agent, did, upload, look, waitSeconds, warnings } = result
+  const { id, path, keys } = agent
+  return {
+    agent: id,
+    folder: path,
+    did,
+    signing_key: keys.signing.kid,
+    next_key: keys.next?.kid ?? null,
+    wait_seconds: waitSeconds ?? null,
+    upload: upload ? { folder: upload.folder, files: upload.files } : null,
+    published: look ? { outcome: look.outcome, problems: look.problems, advice: look.advice } : null,
+    warnings,
+    next: nextCommand(result),
+  }
+}
+
+interface Told {
+  agent: WrittenAgent
+  /** The folder as it was given. */
+  agentFlag: string | undefined
+}
+
+/** The command to run next, ready to paste; URLs that it cannot know are examples. */
+function nextCommand({ agent, agentFlag }: Told): string {
+  if (agent.keys.next) return initCommandLine({ agentFlag }, '--rotate')
+  const asked = agent.authServers.length > 0 ? [] : ['--auth-server', 'https://auth.example']
+  return commandLine('fetch', agentFlag, [...asked, 'https://api.example/events'])
+}
+
+/** `init` for the same folder. */
+function initCommandLine({ agentFlag }: Pick<Told, 'agentFlag'>, ...flags: string[]): string {
+  return commandLine('init', agentFlag, flags)
+}
+
+function commandLine(name: string, agentFlag: string | undefined, rest: readonly string[]): string {
+  const folder = agentFlag === undefined ? [] : ['--agent', agentFlag]
+  return ['countersign', name, ...[...folder, ...rest].map(word)].join(' ')
+}
+
+function word(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteForShell(text)
+}
+
+/** Since when both keys are seen where they are published; undefined where they are not both there. */
+export function knownSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {
+  if (look.outcome === 'unreachable') return since
+  // A clock that was put back would have it wait too long.
+  return look.hasBothKeys ? Math.min(since ?? now, now) : undefined
+}
+
+/** Seconds until nobody keeps the old set of keys any more. */
+export function secondsToWait(since: number, { cacheSeconds }: Look, now: number): number {
+  return Math.max(0, since + cacheSeconds - now)
+}
+
+/** @throws CommandError where others may not know the next key yet, with when to come back */
+export function requireKnown({ id, since }: WrittenAgent, look: Look, now: number): void {
+  if (look.outcome === 'unreachable')
+    throw new CommandError([`${id} could not be looked at, so the old key goes on.`, ...look.problems].join(' '), {
+      exitCode: exitStatus.network,
+    })
+  if (since === undefined || !look.hasBothKeys) {
+    const mend = look.problems.length > 0 ? look.problems : ['Upload the new jwks.json.']
+    throw new CommandError([`${id} does not publish both keys yet, so the old one goes on.`, ...mend].join(' '))
+  }
+  const seconds = secondsToWait(since, look, now)
+  if (seconds > 0)
+    throw new CommandError(
+      `Others may know the old key alone for ${inMinutes(seconds)} more: run countersign init --rotate again then, or with --now if requests may fail.`,
+    )
+}
+
+/** Whole minutes in words, rounded up. */
+export function inMinutes(seconds: number): string {
+  const minutes = Math.ceil(seconds / 60)
+  return `${minutes} minute${minutes === 1 ? '' : 's'}`
 }

@@ -2,10 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
 import { parseJsonObject } from 'countersign/wire'
-import { agentDocuments, portableRedirect } from '../agent-folder/agent-documents.js'
-import type { WrittenAgent } from '../agent-folder/agent-folder.js'
-import { CommandError, usageError } from '../command/command-error.js'
-import { errorCode } from '../command/error-code.js'
+import { agentDocuments, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
+import { CommandError, errorCode, usageError } from '../command/errors.js'
 
 /** The folder that is to be uploaded. */
 export interface Upload {

@@ -1,9 +1,7 @@
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { inspectValue, maxValue } from './inspect-value.js'
-import type { Inspection } from './inspection.js'
-import { onlyDecoded, renderInspection } from './render-inspection.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import type { Run } from '../terminal/terminal.js'
+import { printable, wrapText } from '../terminal/text.js'
+import { type Inspection, inspectValue, maxValue } from './inspect-value.js'
 
 /** `countersign inspect <token|header>`: what it holds. Nothing is looked up, and nothing is said about who wrote it. */
 export const inspectCommand: Run = async ({ json }, terminal, subject) => {
@@ -19,4 +17,23 @@ export const inspectCommand: Run = async ({ json }, terminal, subject) => {
 
 function isRefused({ refusal, inside }: Inspection): boolean {
   return refusal !== undefined || inside.some(isRefused)
+}
+
+/** Said wherever something is decoded. */
+export const onlyDecoded = 'Only decoded: no signature was looked at, anybody could have written this.'
+
+/** An inspection for people. */
+export function renderInspection(inspection: Inspection): string {
+  return `${[...blockLines(inspection), '', onlyDecoded].join('\n')}\n`
+}
+
+function blockLines({ kind, decoded, remarks, inside, refusal }: Inspection): string[] {
+  const hasContent = Object.keys(decoded).length > 0
+  return [
+    printable(kind),
+    ...(hasContent ? printable(JSON.stringify(decoded, null, 2)).split('\n') : []),
+    ...remarks.map((remark) => printable(wrapText('- ', remark))),
+    ...(refusal === undefined ? [] : [printable(wrapText('Refused: ', refusal))]),
+    ...inside.flatMap((inner) => ['', ...blockLines(inner).map((line) => `  ${line.replaceAll('\n', '\n  ')}`)]),
+  ]
 }

@@ -1,7 +1,17 @@
-import { AAuthError } from 'countersign'
-import { headerInspectors } from './header-inspectors.js'
-import { inspectToken } from './inspect-token.js'
-import type { Inspection } from './inspection.js'
+import { AAuthError, january, type PublicJwk } from 'countersign'
+import {
+  algorithmNames,
+  confirmationJwk,
+  decodeToken,
+  jwkThumbprint,
+  maxTokenLength,
+  parseChallenge,
+  parseJsonObject,
+  parseSignature,
+  parseSignatureInput,
+  parseSignatureKey,
+  requireContentDigest,
+} from 'countersign/wire'
 
 /** More than this is no header value that anybody accepts. */
 export const maxValue = 65_536
@@ -53,4 +63,225 @@ function unquoted(text: string): string {
 function splitLine(line: string): { name?: string; value: string } {
   const [, name, value = ''] = /^([A-Za-z][A-Za-z0-9-]*):[ \t]*([\s\S]*)$/.exec(line) ?? []
   return name === undefined ? { value: line } : { name, value }
+}
+
+/** A value taken apart. Nothing about it is checked but its form. */
+export interface Inspection {
+  /** What it is: `Signature-Input`, or a token's `typ`. */
+  kind: string
+  /** What it holds. */
+  decoded: Readonly<Record<string, unknown>>
+  /** What a reader should know, in sentences. */
+  remarks: readonly string[]
+  /** Tokens inside of it. */
+  inside: readonly Inspection[]
+  /** Why this library refuses the form, where it does. */
+  refusal?: string | undefined
+}
+
+/** What a header value holds, and the tokens in it. */
+type Decoded = Pick<Inspection, 'decoded' | 'remarks'> & { tokens: readonly string[] }
+
+interface HeaderInspector {
+  /** Whether a bare value is one of this header. */
+  fits: RegExp
+  /** Throws what the library's parser throws. */
+  decode: (value: string, now: number) => Promise<Decoded>
+}
+
+const none = { remarks: [], tokens: [] } as const
+
+/** The headers that can be taken apart, by name; the first whose form fits decides what a bare value is. */
+const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
+  [january.headers.challenge]: {
+    fits: /^httpsig\b/,
+    decode: async (value) => {
+      const challenge = parseChallenge(value)
+      const tokens = challenge.resourceToken === undefined ? [] : [challenge.resourceToken]
+      return { decoded: asWritten(challenge), remarks: [], tokens }
+    },
+  },
+  [january.headers.problem]: { fits: /^error=/, decode: async (value) => decodeSignatureError(value) },
+  'Content-Digest': {
+    fits: /^(?:sha|md5|crc|adler|unixsum|unixcksum|id-sha)[a-z0-9*_.-]{0,20}=:/,
+    decode: async (value) => {
+      await requireReadable(value)
+      const members = [...value.matchAll(/(?:^|, *)([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):/g)]
+      const decoded = members.map(([, name = '', digest = '']) => [name, Buffer.from(digest, 'base64').toString('hex')])
+      return { decoded: Object.fromEntries(decoded), ...none }
+    },
+  },
+  'Signature-Key': {
+    fits: /^[^=]*=\(scheme=/,
+    decode: async (value) => {
+      const { label, key } = parseSignatureKey(value)
+      const thumbprint = key.scheme === 'hwk' ? await jwkThumbprint(key.jwk as PublicJwk) : undefined
+      return {
+        decoded: { label, ...asWritten(key) },
+        remarks: thumbprint === undefined ? [] : [`The key’s thumbprint is ${thumbprint}.`],
+        tokens: key.scheme === 'jwt' ? [key.jwt] : [],
+      }
+    },
+  },
+  'Signature-Input': {
+    fits: /^[^=]*=\((?:"|\))/,
+    decode: async (value, now) => {
+      const { label, components, created, expires, algorithm, parameters } = parseSignatureInput(value)
+      const known: readonly string[] = algorithmNames
+      return {
+        decoded: {
+          label,
+          components,
+          created,
+          expires,
+          alg: algorithm,
+          signature_params: parameters,
+        },
+        remarks: [
+          `created: ${new Date(created * 1000).toISOString().replace(/\.000Z$/, 'Z')}, ${describeDistance(created - now)}.`,
+          ...(algorithm !== undefined && !known.includes(algorithm)
+            ? [`alg ${algorithm} is not one that is used here.`]
+            : []),
+        ],
+        tokens: [],
+      }
+    },
+  },
+  Signature: {
+    fits: /^[^=]*=:/,
+    decode: async (value) => {
+      const { label, signature } = parseSignature(value)
+      return { decoded: { label, bytes: signature.length, hex: Buffer.from(signature).toString('hex') }, ...none }
+    },
+  },
+}
+
+/** The names of parameters, as the headers write them. */
+const wireNames: Readonly<Record<string, string>> = {
+  resourceToken: 'resource_token',
+  authServer: 'auth_server',
+  algorithms: 'algs',
+  wellKnown: 'well-known',
+  jwksUri: 'jwks',
+}
+
+function asWritten(parsed: object): Record<string, unknown> {
+  const given = Object.entries(parsed).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([name, value]) => [wireNames[name] ?? name, value]))
+}
+
+/** Throws where the form is wrong; that the digest is not the one of an empty body says nothing. */
+async function requireReadable(value: string): Promise<void> {
+  try {
+    await requireContentDigest(value, new Uint8Array(0))
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'digest_mismatch')) throw error
+  }
+}
+
+const form = /^error=([a-z_]{1,64})((?:, ?[a-z_]{1,64}=\((?:"[^"\\]*"(?: (?="))?)*\))*)$/
+
+/** What each `error` asks of whoever signed. */
+const remedies: Readonly<Record<string, string>> = {
+  invalid_signature:
+    'The headers, the time, the bytes of the signature, the digest or the nonce are not as they must be: the body of the answer says which, and countersign verify shows the base.',
+  invalid_input: 'The signature must cover what the server asks for, and nothing that the request does not have.',
+  unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of them.',
+  invalid_key:
+    'The key itself is refused, for its type, its size or its numbers: make another (countersign keys generate).',
+  unknown_key:
+    'No usable key was found where Signature-Key points: countersign discover <identifier> says what is published there.',
+}
+
+/**
+ * What a `Signature-Error` value holds, and what to do about it.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+function decodeSignatureError(value: string): Decoded {
+  const [, error = '', lists = ''] = form.exec(value) ?? []
+  if (error === '') throw new AAuthError('request_malformed', 'Signature-Error is not error=…, with lists after it.')
+  const decoded: Record<string, unknown> = { error }
+  for (const [, name = '', list = ''] of lists.matchAll(/, ?([a-z_]+)=\(([^)]*)\)/g)) {
+    decoded[name] = [...list.matchAll(/"([^"]*)"/g)].map(([, item]) => item)
+  }
+  const remedy = Object.hasOwn(remedies, error) ? remedies[error] : undefined
+  return { decoded, remarks: remedy === undefined ? [] : [remedy], tokens: [] }
+}
+
+/** How far a time is from now, in words: `in 9 minutes`, `3 days ago`. */
+function describeDistance(seconds: number): string {
+  const distance = Math.abs(Math.round(seconds))
+  const [size, unit] = (
+    [
+      [86_400, 'day'],
+      [3600, 'hour'],
+      [60, 'minute'],
+      [1, 'second'],
+    ] as const
+  ).find(([candidate]) => distance >= candidate * 2) ?? [1, 'second']
+  const count = Math.floor(distance / size)
+  const words = `${count} ${unit}${count === 1 ? '' : 's'}`
+  return seconds <= 0 ? `${words} ago` : `in ${words}`
+}
+
+/** Takes a compact JWT apart, also one that this library refuses, as far as it goes; undefined when it is none. */
+async function inspectToken(compact: string, now: number): Promise<Inspection | undefined> {
+  const parts = compact.split('.')
+  if (parts.length < 2 || parts.length > 5 || !/^[A-Za-z0-9_=+/-]+$/.test(parts[0] ?? '')) return undefined
+  const [header, payload] = parts.map((part) => parseJsonObject(Buffer.from(part, 'base64url').toString('utf8')))
+  if (!header) return undefined
+  const signature = Buffer.from(parts[2] ?? '', 'base64url')
+  const refusal = decodeToken(compact) ? undefined : refusalOf(parts, payload !== undefined)
+  return {
+    kind: typeof header.typ === 'string' ? header.typ : 'JWT',
+    decoded: { header, payload: payload ?? null, signature_bytes: signature.length },
+    remarks: [...headerRemarks(header), ...timeRemarks(payload ?? {}, now), ...(await keyRemarks(payload ?? {}))],
+    inside: [],
+    refusal,
+  }
+}
+
+function refusalOf(parts: readonly string[], hasPayload: boolean): string {
+  if (parts.length !== 3) return `it has ${parts.length} parts, where a signed token has three`
+  if (!hasPayload) return 'its payload is not a JSON object in base64url'
+  if (parts[2] === '') return 'it is not signed at all'
+  if (parts.join('.').length > maxTokenLength) return `it is longer than ${maxTokenLength / 1024} KiB`
+  return 'a part of it is not base64url without padding, in its one canonical form, or its JSON has a member twice'
+}
+
+function headerRemarks({ alg, kid }: Record<string, unknown>): string[] {
+  return [
+    ...(typeof alg === 'string' && alg.toLowerCase() === 'none' ? ['alg is none: nobody signed it.'] : []),
+    ...(typeof alg === 'string' && alg.startsWith('HS')
+      ? [`alg is ${alg}, a shared secret: nobody accepts it here.`]
+      : []),
+    ...(kid === undefined ? ['It has no kid, so no key can be found for it.'] : []),
+  ]
+}
+
+const times: Readonly<Record<string, readonly [past: string, future: string]>> = {
+  iat: ['issued', 'issued'],
+  nbf: ['usable since', 'not usable before'],
+  exp: ['expired', 'expires'],
+}
+
+function timeRemarks(payload: Record<string, unknown>, now: number): string[] {
+  return Object.entries(times).flatMap(([claim, [past, future]]) => {
+    const seconds = payload[claim]
+    if (typeof seconds !== 'number' || !(Math.abs(seconds) < 1e11)) return []
+    const date = new Date(seconds * 1000).toISOString().replace(/\.000Z$/, 'Z')
+    return [`${claim}: ${seconds <= now ? past : future} ${date}, ${describeDistance(seconds - now)}.`]
+  })
+}
+
+async function keyRemarks(claims: Record<string, unknown>): Promise<string[]> {
+  const jwk = confirmationJwk(claims)
+  if (!jwk) return []
+  try {
+    return [`It is bound to the key with the thumbprint ${await jwkThumbprint(jwk as PublicJwk)}.`]
+  } catch (error) {
+    if (error instanceof AAuthError) return [`Its cnf.jwk is no key: ${error.message}`]
+    throw error
+  }
 }

@@ -1,7 +1,6 @@
-import { agentFolderPath } from '../agent-folder/agent-folder-path.js'
-import { usageError } from '../command/command-error.js'
-import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
-import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
+import { agentFolderPath } from '../agent-folder/agent-folder.js'
+import { usageError } from '../command/errors.js'
+import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 
 export interface McpFlags extends NetworkFlags {
   agent?: string

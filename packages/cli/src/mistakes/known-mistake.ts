@@ -1,6 +1,13 @@
-import { fieldValues, parseSignature, type VerificationKey, verifyBytes } from 'countersign/wire'
-import { type SignatureBaseSource, signatureBaseOf } from './signature-base-of.js'
-import { signatureFormMistake } from './signature-form-mistake.js'
+import { constants, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import type { Algorithm, ReceivedMessage } from 'countersign'
+import {
+  fieldValues,
+  parseSignature,
+  type SignatureInput,
+  serializeSignatureBase,
+  type VerificationKey,
+  verifyBytes,
+} from 'countersign/wire'
 
 /** Wrong bases that signers are known to make, and what to tell them. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
@@ -36,4 +43,96 @@ export async function knownMistake(source: SignatureBaseSource, key: Verificatio
     for (const other of bases(base, source)) if (await verifyBytes(key, signature, other)) return says
   }
   return undefined
+}
+
+/** Mistakes in making a signature with the right key. */
+interface OtherForm {
+  says: string
+  isMade: (key: KeyObject, signature: Uint8Array, base: Uint8Array) => boolean
+}
+
+const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING, RSA_PSS_SALTLEN_AUTO } = constants
+const hashes = ['sha512', 'sha256', 'sha384', 'sha1'] as const
+
+const pss =
+  (hash: string): OtherForm['isMade'] =>
+  (key, signature, base) =>
+    verify(hash, base, { key, padding: RSA_PKCS1_PSS_PADDING, saltLength: RSA_PSS_SALTLEN_AUTO }, signature)
+
+const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
+  ed25519: [],
+  'ecdsa-p256-sha256': [
+    {
+      says: 'The signature is in DER: RFC 9421 §3.3.4 takes r and s, 32 bytes each (ieee-p1363, or P1363 format).',
+      isMade: (key, signature, base) => verify('sha256', base, { key, dsaEncoding: 'der' }, signature),
+    },
+    {
+      says: 'It was signed with SHA-512: the algorithm of a P-256 key is ecdsa-p256-sha256 (RFC 9421 §3.3.4).',
+      isMade: (key, signature, base) => verify('sha512', base, { key, dsaEncoding: 'ieee-p1363' }, signature),
+    },
+  ],
+  'rsa-pss-sha512': [
+    {
+      says: 'It was signed with RSA-PSS and a salt of another length: it must have 64 bytes (RFC 9421 §3.3.1).',
+      isMade: pss('sha512'),
+    },
+    ...hashes.slice(1).map(
+      (hash): OtherForm => ({
+        says: `It was signed with RSA-PSS over ${hash}: the algorithm of an RSA key is rsa-pss-sha512 (RFC 9421 §3.3.1).`,
+        isMade: pss(hash),
+      }),
+    ),
+    ...hashes.map(
+      (hash): OtherForm => ({
+        says: `It was signed with RSASSA-PKCS1-v1_5 over ${hash}: the algorithm of an RSA key is rsa-pss-sha512 (RFC 9421 §3.3.1).`,
+        isMade: (key, signature, base) => verify(hash, base, { key, padding: RSA_PKCS1_PADDING }, signature),
+      }),
+    ),
+  ],
+}
+
+/** What is wrong with the form of a signature that does not verify; undefined: nothing. */
+function signatureFormMistake(
+  { algorithm, jwk }: VerificationKey,
+  signature: Uint8Array,
+  base: string,
+): string | undefined {
+  const key = createPublicKey({ key: { ...jwk }, format: 'jwk' })
+  const bytes = Buffer.from(base, 'latin1')
+  const other = otherForms[algorithm].find(({ isMade }) => isMade(key, signature, bytes))
+  if (other) return other.says
+  const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 512) / 8)
+  if (signature.length === length) return undefined
+  return `The signature has ${signature.length} bytes, and one by this key (${algorithm}) has ${length}: it was cut, or encoded twice.`
+}
+
+interface SignatureBaseSource {
+  message: ReceivedMessage
+  authority: string
+  input: SignatureInput
+}
+
+/** The exact base that a verifier makes of a message, or the components that it cannot make a line of. */
+export function signatureBaseOf({ message, authority, input }: SignatureBaseSource): string | { missing: string[] } {
+  const { rawTarget } = message
+  const mark = rawTarget.indexOf('?')
+  const derived: Readonly<Record<string, string>> = {
+    '@method': message.method,
+    '@authority': authority,
+    '@path': mark === -1 ? rawTarget : rawTarget.slice(0, mark),
+    '@query': mark === -1 ? '?' : rawTarget.slice(mark),
+  }
+  const read = (component: string): string | undefined => {
+    if (component.startsWith('@')) return Object.hasOwn(derived, component) ? derived[component] : undefined
+    const values = fieldValues(message, component)
+    const value = values.join(', ')
+    return values.length > 0 && /^[\t\x20-\x7e]*$/.test(value) ? value : undefined
+  }
+  const missing = input.components.filter((component) => read(component) === undefined)
+  if (missing.length > 0) return { missing }
+  return serializeSignatureBase(
+    input.components,
+    input.components.map((component) => read(component) ?? ''),
+    input.parameters,
+  )
 }

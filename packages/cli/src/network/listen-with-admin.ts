@@ -1,10 +1,10 @@
-import { createServer } from 'node:http'
-import type { Metrics } from 'countersign/observability'
-import { createAdminListener } from './admin-listener.js'
-import { type ListenerSettings, openListener } from './open-listener.js'
-import { createStoppableServer, patience, type StoppableServer } from './stoppable-server.js'
+import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import { createConnectionQueue } from 'countersign/node'
+import type { Log, Metrics } from 'countersign/observability'
+import { CommandError, errorCode } from '../command/errors.js'
 
-export interface ListenWithAdminOptions {
+interface ListenWithAdminOptions {
   /** Where the public server listens. */
   listen: { host: string; port: number }
   /** The settings to name where that port cannot be opened. */
@@ -49,5 +49,182 @@ export async function listenWithAdmin(
     const end = performance.now() + patience
     await open.stop()
     if (admin) await operators.stop(Math.max(0, end - performance.now()))
+  }
+}
+
+/** What the admin port shows. */
+interface AdminView {
+  /** Why requests should not be sent here; undefined: they may be, since the server can write and sign. */
+  readinessProblem(): Promise<string | undefined>
+  /** For Prometheus, and its media type. */
+  metrics(): Promise<{ text: string; type: string }>
+}
+
+/**
+ * `/healthz`, `/readyz` and `/metrics`, on a port of their own: the public port answers 404 for them (attacks O08). A
+ * request for another host than the given ones, `localhost` and the address it arrived at gets 421, so that a web page
+ * cannot read them through its own DNS name.
+ */
+function createAdminListener(view: AdminView, hosts: readonly string[]): RequestListener {
+  const names = new Set(['localhost', '127.0.0.1', '::1', ...hosts].map((host) => host.toLowerCase()))
+  const pages: Readonly<Record<string, () => Promise<readonly [status: number, text: string, type?: string]>>> = {
+    '/healthz': async () => [200, 'alive\n'],
+    '/readyz': async () => {
+      const problem = await view.readinessProblem()
+      return problem === undefined ? [200, 'ready\n'] : [503, `not ready: ${problem}\n`]
+    },
+    '/metrics': async () => {
+      const { text, type } = await view.metrics()
+      return [200, text, type]
+    },
+  }
+  const respond: RequestListener = (incoming, outgoing) => {
+    const path = (incoming.url ?? '').split('?', 1)[0] ?? ''
+    const page = Object.hasOwn(pages, path) && incoming.method === 'GET' ? pages[path] : undefined
+    const answer = (status: number, text: string, type = 'text/plain; charset=utf-8') =>
+      outgoing.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
+    const host = hostOf(incoming)
+    if (host === undefined || !(names.has(host) || host === localAddress(incoming))) {
+      answer(421, 'This port does not serve that host. Request it by its address, or add the host to admin.hosts.\n')
+      return
+    }
+    if (!page) {
+      answer(404, 'not found\n')
+      return
+    }
+    page().then(
+      ([status, text, type]) => answer(status, text, type),
+      () => answer(503, 'not ready\n'),
+    )
+  }
+  const queue = createConnectionQueue()
+  return function adminListener(incoming, outgoing) {
+    queue.run(incoming, outgoing, () => respond(incoming, outgoing))
+  }
+}
+
+/** The host that a request names, without its port; undefined if there is none, or several. */
+function hostOf({ headersDistinct: { host = [] } }: IncomingMessage): string | undefined {
+  const [, bracketed, plain] =
+    /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(host.length === 1 ? (host[0] ?? '') : '') ?? []
+  return (bracketed ?? plain)?.toLowerCase() || undefined
+}
+
+function localAddress({ socket }: IncomingMessage): string | undefined {
+  return socket.localAddress?.replace(/^::ffff:(?=\d+\.)/, '')
+}
+
+/** What is wrong with the address, whatever the port. */
+const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])
+
+/** The settings to name where a port cannot be opened. */
+interface ListenerSettings {
+  host: string
+  port: string
+}
+
+/** Opens a server's port. @throws CommandError that names the setting to change */
+async function openListener(
+  server: Server,
+  { host, port }: { host: string; port: number },
+  settings: ListenerSettings,
+) {
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject)
+      server.listen(port, host, resolve)
+    })
+  } catch (cause) {
+    const code = errorCode(cause)
+    const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${code})`
+    const setting = aboutHost.has(code) ? settings.host : settings.port
+    throw new CommandError(`Port ${port} on ${host} ${why}: change ${setting}.`, { cause })
+  }
+}
+
+/** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
+const linger = 1000
+/** Milliseconds after which what still runs is cut off. */
+const patience = 8000
+
+/** An HTTP server that can stop without failing a request. */
+interface StoppableServer {
+  readonly server: Server
+  readonly stopping: boolean
+  /** Accepts nothing more, finishes what runs, and resolves when every connection is closed. @param time milliseconds for that */
+  stop(time?: number): Promise<void>
+}
+
+/** Follows what a server answers, so that it can stop; it does not listen yet. */
+export function createStoppableServer(server: Server): StoppableServer {
+  const running = new Set<ServerResponse>()
+  let stopping = false
+  function follow(_incoming: IncomingMessage, outgoing: ServerResponse): void {
+    running.add(outgoing)
+    outgoing.once('close', () => running.delete(outgoing))
+    if (stopping) outgoing.setHeader('connection', 'close')
+  }
+  server.prependListener('request', follow)
+  // Without a listener Node itself tells the client to go on, and calls the one for requests.
+  if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', follow)
+
+  async function stop(time = patience): Promise<void> {
+    stopping = true
+    for (const outgoing of running) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
+    const closed = new Promise<void>((resolve) => {
+      // http's own close also cuts idle connections, on which a request may be on its way.
+      NetServer.prototype.close.call(server, () => resolve())
+    })
+    const began = performance.now()
+    const closing = setInterval(() => {
+      if (performance.now() - began >= linger) server.closeIdleConnections()
+    }, 100)
+    const late = setTimeout(() => server.closeAllConnections(), time)
+    await closed
+    clearInterval(closing)
+    clearTimeout(late)
+  }
+
+  return {
+    server,
+    get stopping() {
+      return stopping
+    },
+    stop,
+  }
+}
+
+interface ReadinessViewOptions {
+  isStopping: () => boolean
+  /** Rejects where requests should not be sent here. */
+  ready: () => Promise<void>
+  /** In words, why it rejects. */
+  describe: (error: unknown) => string
+}
+
+/** Creates what says in words why requests should not be sent here; the log has the whole of it, once for each change. */
+export function createReadinessView(
+  { isStopping, ready, describe }: ReadinessViewOptions,
+  log: Log,
+): () => Promise<string | undefined> {
+  let told: string | undefined
+
+  async function problemOf(): Promise<{ problem: string; error?: unknown } | undefined> {
+    if (isStopping()) return { problem: 'it is stopping' }
+    try {
+      await ready()
+      return undefined
+    } catch (error) {
+      return { problem: describe(error), error }
+    }
+  }
+
+  return async function readinessProblem() {
+    const found = await problemOf()
+    if (found?.problem === told) return told
+    told = found?.problem
+    if (found?.error !== undefined) log.failure('not_ready', found.error, { problem: found.problem })
+    else if (!found) log.write('info', 'ready')
+    return told
   }
 }

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
-import { CommandError } from '../command/command-error.js'
+import { CommandError } from '../command/errors.js'
 
 /** A port of this machine that nothing is served on yet. */
 export interface OpenPort {
@@ -52,4 +52,19 @@ export async function listen(port: number, needed: string): Promise<OpenPort> {
 function listenError(port: number, needed: string, cause: NodeJS.ErrnoException): CommandError {
   const why = cause.code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${cause.code})`
   return new CommandError(`Port ${port} on ${host} ${why}; ${needed}.`, { cause })
+}
+
+/**
+ * The same handler for what a browser brings back to a port of this machine. A page elsewhere that sends here by a name of its
+ * own, or by a script, brings no person's answer (attacks L10, M08).
+ *
+ * @param origin where the handler is reached
+ */
+export function forBrowsersHere(handler: Handler, origin: string): Handler {
+  const { host } = new URL(origin)
+  return async (request, received) => {
+    const { headers } = request
+    if (headers.get('host') === host && !headers.has('origin')) return handler(request, received)
+    return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
+  }
 }

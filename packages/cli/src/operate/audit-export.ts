@@ -1,11 +1,8 @@
 import { eventNames, type RecordedEvent } from 'countersign-server'
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { wrapText } from '../text/wrap-text.js'
-import { findPerson } from './find-person.js'
-import type { OperationOptions } from './flags.js'
-import { inStorage } from './in-storage.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import type { Run } from '../terminal/terminal.js'
+import { wrapText } from '../terminal/text.js'
+import { findPerson, inStorage, type OperationOptions } from './operation.js'
 
 interface Options extends OperationOptions {
   user?: string

@@ -1,10 +1,8 @@
 import { createSigner } from 'countersign'
 import { fetchLimits, type NetworkOptions } from 'countersign/wire'
-import { portableRedirect } from '../agent-folder/agent-documents.js'
-import type { AgentKey, WrittenAgent } from '../agent-folder/agent-folder.js'
-import { checkIdentifier, type DocumentReport } from '../discover/check-identifier.js'
-import { documentKinds } from '../discover/document-kinds.js'
-import type { Finding } from '../discover/finding.js'
+import { type AgentKey, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
+import { checkIdentifier, type DocumentReport, documentKinds } from '../discover/check-identifier.js'
+import type { Finding } from '../discover/findings.js'
 
 /** What others see of an agent, against what it is. */
 export interface Look {

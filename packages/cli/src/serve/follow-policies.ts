@@ -1,9 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigState, Log } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
-import { errorReason } from '../command/error-reason.js'
-import { fileDigest } from '../command/file-digest.js'
-import { namesOfChanges } from '../command/names-of-changes.js'
+import { fileDigest, namesOfChanges } from '../command/changed-files.js'
+import { errorReason } from '../command/errors.js'
 
 /** Milliseconds between looks at the file. */
 const interval = 2000

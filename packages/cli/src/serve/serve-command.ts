@@ -1,18 +1,13 @@
 import cluster from 'node:cluster'
+import { january } from 'countersign'
 import type { Log } from 'countersign/observability'
-import { isLoopbackIdentifier } from 'countersign/wire'
-import { isPostgresUrl, type LoadedConfig, loadConfig } from 'countersign-server'
-import { CommandError, usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
+import { documentUrl, isLoopbackIdentifier } from 'countersign/wire'
+import { isPostgresUrl, type LoadedConfig, loadConfig, shownDatabase } from 'countersign-server'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
-import type { Terminal } from '../terminal/terminal.js'
-import { parseWorkers } from '../workers/parse-workers.js'
-import { leaveWorkers, ownAdminPort, runWorkers, tellListening } from '../workers/run-workers.js'
-import { firstSteps } from './first-steps.js'
-import { isIssuerPort } from './is-issuer-port.js'
-import { readForStart, type StartFiles } from './read-for-start.js'
-import { startServer } from './start-server.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import { leaveWorkers, ownAdminPort, parseWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
+import { isIssuerPort, readForStart, type StartFiles, startServer } from './start-server.js'
 
 /** `countersign serve`: the auth server, until it is told to stop. */
 export const serveCommand: Run = async ({ config: path, workers }, terminal) => {
@@ -69,4 +64,23 @@ function firstStop({ onStop }: Terminal): Promise<string> {
       resolve(by)
     })
   })
+}
+
+/** What an operator does after the first start. */
+export function firstSteps({ file, settings }: LoadedConfig): string {
+  const { issuer, listen, database, keyRotation } = settings
+  const inner = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
+  const steps = [
+    `add a person:      countersign users add <username> --config ${file}`,
+    ...(issuer === inner ? [] : [`put TLS in front:  forward ${issuer} to ${inner}`]),
+    `check:             ${documentUrl(january.documents.authServer, issuer)} shows "issuer":"${issuer}"`,
+    'keep apart:        the master key, and backups of the database; a backup needs the key to be of use',
+    ...(keyRotation.rotateAfter > 0
+      ? []
+      : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
+  ]
+  return [
+    `This was a first start: ${shownDatabase(database)} was empty, and has keys now. What to do next:`,
+    ...steps.map((step, index) => `  ${index + 1}. ${step}`),
+  ].join('\n')
 }

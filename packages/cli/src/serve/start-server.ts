@@ -7,11 +7,17 @@ import {
   limitConnections,
 } from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
-import { maxFormBytes } from 'countersign/wire'
+import { type CertificateFinder, ConfigurationError, isLoopbackIdentifier, maxFormBytes } from 'countersign/wire'
 import {
   createAuthServer,
+  KeyError,
   type LoadedConfig,
+  type LogoReEncoder,
+  loadLogoReEncoder,
+  readCertificates,
+  readMasterKey,
   requireOwnDatabase,
+  requireSafeStart,
   type Storage,
   StorageError,
   serverOptions,
@@ -19,20 +25,13 @@ import {
   storedKeys,
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
-import { httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
-import { createReadinessView } from '../network/readiness-view.js'
-import { createStoppableServer } from '../network/stoppable-server.js'
+import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import { ownAdminPort } from '../workers/run-workers.js'
-import { createObserver, type Observer } from './create-observer.js'
-import { describeUnready } from './describe-unready.js'
 import { followPolicies } from './follow-policies.js'
-import { isIssuerPort } from './is-issuer-port.js'
-import { logFailure } from './log-failure.js'
-import type { StartFiles } from './read-for-start.js'
-import { watchForwarded } from './watch-forwarded.js'
+import { createObserver, logFailure, type Observer, watchForwarded } from './observe-server.js'
 
 /** A server that runs. */
-export interface RunningServer {
+interface RunningServer {
   /** Whether its keys were made just now. */
   firstStart: boolean
   /** Finishes what runs and closes everything: within 10 s. */
@@ -185,4 +184,44 @@ async function listen(
     readinessProblem,
     metrics,
   })
+}
+
+/** What a start needs besides the settings. */
+export interface StartFiles {
+  masterKey: Uint8Array
+  certificates: CertificateFinder | undefined
+  reEncodeLogo: LogoReEncoder | undefined
+}
+
+/** Reads the files that settings name, and judges the machine. @throws ConfigurationError naming all that is against a start */
+export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<StartFiles> {
+  const readings = [
+    requireSafeStart(config, env),
+    readMasterKey(config),
+    readCertificates(config),
+    loadLogoReEncoder(config),
+  ] as const
+  const problems: ConfigurationError['problems'][number][] = []
+  for (const outcome of await Promise.allSettled(readings)) {
+    if (outcome.status === 'fulfilled') continue
+    if (!(outcome.reason instanceof ConfigurationError)) throw outcome.reason
+    problems.push(...outcome.reason.problems)
+  }
+  if (problems.length > 0) throw new ConfigurationError(config.file, problems)
+  return { masterKey: await readings[1], certificates: await readings[2], reEncodeLogo: await readings[3] }
+}
+
+/** Whether the server listens on the port of an issuer on this machine, with nothing in front of it. */
+export function isIssuerPort({ issuer, listen }: LoadedConfig['settings']): boolean {
+  return isLoopbackIdentifier(issuer) && Number(new URL(issuer).port) === listen.port
+}
+
+/** Why the auth server should not be sent requests, in words. */
+function describeUnready(error: unknown): string {
+  if (error instanceof KeyError) return 'its key does not sign'
+  if (error instanceof StorageError && error.code === 'unavailable')
+    return 'the database does not answer, or takes no writes'
+  if (error instanceof StorageError && error.code === 'clock_skew') return `clock_skew: ${error.message}`
+  if (error instanceof StorageError && error.code === 'other_issuer') return 'the database is another issuer’s'
+  return 'something is wrong, see the log'
 }

@@ -1,12 +1,13 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { AgentError } from 'countersign/agent'
 import { createConnectionQueue } from 'countersign/node'
-import { describeFailure } from './describe-failure.js'
+import { errorReasons } from 'countersign/wire'
 import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.js'
 import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
 
-export interface SidecarOptions extends SidecarRules {
+interface SidecarOptions extends SidecarRules {
   /** Sends as the agent. */
   fetch: typeof globalThis.fetch
   /** Told what was refused, or not answered, in one line. */
@@ -127,4 +128,32 @@ function refuseTunnel(socket: Duplex): void {
   const head = 'HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain\r\nConnection: close'
   // The other side may never close it.
   socket.end(`${head}\r\nContent-Length: ${tunnel.length + 1}\r\n\r\n${tunnel}\n`, () => socket.destroy())
+}
+
+/** What a program is told whose request was not answered: JSON, with where a person decides where one must. */
+interface SidecarFailure {
+  status: number
+  /** Seconds after which to ask again. */
+  retryAfter?: number | undefined
+  body: { error: string; error_description: string; consent_url?: string | undefined }
+}
+
+const statuses: Partial<Record<AgentError['code'], number>> = {
+  consent_required: 401,
+  consent_expired: 401,
+  access_denied: 403,
+  auth_server_refused: 403,
+  other_person: 403,
+}
+
+export function describeFailure(error: unknown): SidecarFailure {
+  if (error instanceof AgentError) {
+    const { code, message, url, retryAfter } = error
+    const body = { error: code, error_description: message, consent_url: url }
+    return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
+  }
+  const reasons = errorReasons(error)
+  const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
+  const why = /wrong version number|SSL routines/.test(said) ? 'it does not speak https' : said.trim()
+  return { status: 502, body: { error: 'not_answered', error_description: `There was no answer: ${why}` } }
 }

@@ -1,20 +1,21 @@
 import type { Server } from 'node:http'
 import { loopbackConsent } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
-import { readAgentFolder } from '../agent-folder/read-agent-folder.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { forBrowsersHere } from '../network/for-browsers-here.js'
-import { listen } from '../network/listen.js'
+import { readAgentFolder } from '../agent-folder/folder-files.js'
+import { exitStatus } from '../command/errors.js'
+import { forBrowsersHere, listen } from '../network/listen.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
-import type { Terminal } from '../terminal/terminal.js'
-import { wrapText } from '../text/wrap-text.js'
-import { askByCommand } from './ask-by-command.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import { wrapText } from '../terminal/text.js'
 import { createSidecar } from './create-sidecar.js'
-import { createEndableWay } from './endable-way.js'
-import { listenForPrograms } from './listen-for-programs.js'
-import { readSecret } from './read-secret.js'
-import { readSidecarFlags, type SidecarFlags, type SidecarSettings } from './sidecar-flags.js'
+import { askByCommand, createEndableWay } from './request-consent.js'
+import {
+  listenForPrograms,
+  readSecret,
+  readSidecarFlags,
+  type SidecarFlags,
+  type SidecarSettings,
+} from './sidecar-flags.js'
 
 /** Milliseconds that answers on their way get when it is told to end. */
 const grace = 30_000

@@ -1,8 +1,13 @@
+import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { chmodSync, lstatSync, unlinkSync } from 'node:fs'
+import type { Server } from 'node:http'
+import { type AddressInfo, connect } from 'node:net'
 import { resolve } from 'node:path'
-import { agentFolderPath } from '../agent-folder/agent-folder-path.js'
-import { usageError } from '../command/command-error.js'
-import { type NetworkFlags, readNetworkFlags } from '../flags/network-flags.js'
-import { requireIdentifierFlag } from '../flags/require-identifier-flag.js'
+import { readPrivateFile, writePrivateFile } from 'countersign/node'
+import { agentFolderPath } from '../agent-folder/agent-folder.js'
+import { CommandError, errorCode, usageError } from '../command/errors.js'
+import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 
 export interface SidecarFlags extends NetworkFlags {
   agent?: string
@@ -59,4 +64,66 @@ function readPort(text = String(defaultPort)): number {
   const port = Number(text)
   if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
   throw usageError('--port takes a number from 0 to 65535; 0 chooses a free one.')
+}
+
+/**
+ * Listens where programs of this machine, or of this user alone, can reach it; resolves to the port, or undefined for a socket.
+ *
+ * @throws CommandError where that is taken
+ */
+export async function listenForPrograms(server: Server, at: SidecarSettings['at']): Promise<number | undefined> {
+  if ('socket' in at) await removeAbandoned(at.socket)
+  const where = 'socket' in at ? at.socket : `port ${at.port} on 127.0.0.1`
+  // A socket is made for its user alone: nobody else connects before its mode is set.
+  const before = process.umask(0o177)
+  try {
+    if ('socket' in at) server.listen(at.socket)
+    else server.listen(at.port, '127.0.0.1')
+    await once(server, 'listening')
+  } catch (cause) {
+    const code = errorCode(cause)
+    const why = code === 'EADDRINUSE' ? 'is in use: end what has it, or choose another' : `cannot be opened (${code})`
+    throw new CommandError(`${where} ${why}.`, { cause })
+  } finally {
+    process.umask(before)
+  }
+  if ('socket' in at) chmodSync(at.socket, 0o600)
+  return 'socket' in at ? undefined : (server.address() as AddressInfo).port
+}
+
+/** A socket that a program left which was killed answers nobody. */
+async function removeAbandoned(path: string): Promise<void> {
+  try {
+    if (!lstatSync(path).isSocket()) throw new CommandError(`${path} is there, and is no socket: choose another one.`)
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return
+    throw error
+  }
+  const socket = connect(path)
+  const isAbandoned = await once(socket, 'connect').then(
+    () => false,
+    // Any other code may come of a program that has too much to do.
+    (error: unknown) => errorCode(error) === 'ECONNREFUSED',
+  )
+  socket.destroy()
+  if (!isAbandoned) throw new CommandError(`${path} is in use: end what has it, or choose another.`)
+  unlinkSync(path)
+}
+
+/**
+ * The secret that programs must know, from a file that its user alone can read; a new one is made where there is none.
+ *
+ * @throws FileStoreError for a file that others could read
+ */
+export async function readSecret(path: string): Promise<string> {
+  const text = await readPrivateFile(path)
+  if (text === undefined) {
+    const secret = randomBytes(24).toString('base64url')
+    await writePrivateFile(path, `${secret}\n`)
+    return secret
+  }
+  const secret = text.trim()
+  if (!/^[\w.~-]{20,}$/.test(secret))
+    throw usageError(`${path} holds no secret: at least 20 letters and digits. Take it away, and another one is made.`)
+  return secret
 }

@@ -1,6 +1,6 @@
 import { AAuthError, january, type PublicJwk, type Signer } from 'countersign'
 import { confirmationJwk, decodeToken, jwkThumbprint, type KeyReference } from 'countersign/wire'
-import { usageError } from '../command/command-error.js'
+import { usageError } from '../command/errors.js'
 
 export interface KeyReferenceFlags {
   scheme?: string

@@ -1,15 +1,13 @@
+import { readFile } from 'node:fs/promises'
 import { january } from 'countersign'
 import { signRequest } from 'countersign/wire'
-import { usageError } from '../command/command-error.js'
-import { exitStatus } from '../command/exit-status.js'
-import type { Run } from '../command/run.js'
-import { parseSeconds } from '../flags/parse-seconds.js'
-import { buildRequest, type RequestFlags } from './build-request.js'
+import { errorCode, exitStatus, usageError } from '../command/errors.js'
+import { readSigningKey } from '../flags/key-flags.js'
+import { parseSeconds } from '../flags/network-flags.js'
+import { attempt, readHeaderLines, requireUrl } from '../flags/request-parts.js'
+import type { Run } from '../terminal/terminal.js'
+import { quoteForShell, titleCase } from '../terminal/text.js'
 import { chooseSignatureKey, type KeyReferenceFlags } from './choose-signature-key.js'
-import { readSigningKey } from './read-signing-key.js'
-import { renderCurl } from './render-curl.js'
-import { renderRequest } from './render-request.js'
-import { renderableRequest } from './renderable-request.js'
 
 interface SignFlags extends RequestFlags, KeyReferenceFlags {
   created?: string
@@ -26,7 +24,7 @@ export const signCommand: Run = async (options, terminal, subject) => {
   const created = parseSeconds('--created', flags.created)
   const signer = await readSigningKey(flags.key, terminal.notify)
   const signatureKey = await chooseSignatureKey(flags, signer, terminal.notify)
-  const signed = await attempt(() =>
+  const signed = await attemptSigning(() =>
     signRequest(request, {
       profile: january.signing,
       signer,
@@ -54,11 +52,97 @@ export const signCommand: Run = async (options, terminal, subject) => {
   return exitStatus.done
 }
 
-async function attempt<T>(sign: () => Promise<T>): Promise<T> {
+async function attemptSigning<T>(sign: () => Promise<T>): Promise<T> {
   try {
     return await sign()
   } catch (cause) {
     if (cause instanceof TypeError) throw usageError(`It cannot be signed: ${cause.message}.`, cause)
     throw cause
   }
+}
+
+export interface RequestFlags {
+  method?: string
+  header?: readonly string[]
+  data?: string
+  dataFile?: string
+}
+
+/** The request that the flags describe, not signed yet. */
+export async function buildRequest(url: string, flags: RequestFlags): Promise<Request> {
+  const target = requireUrl(url)
+  const headers = readHeaderLines(flags.header ?? [])
+  const body = await readBody(flags)
+  if (body && !headers.has('content-type')) {
+    throw usageError("A body needs --header 'Content-Type: …': the signature covers it.")
+  }
+  const method = flags.method?.toUpperCase() ?? (body ? 'POST' : 'GET')
+  return attempt('The request', () => new Request(target, { method, headers, body: body ?? null }))
+}
+
+async function readBody({ data, dataFile }: RequestFlags): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const body = data === undefined ? dataFile && (await readDataFile(dataFile)) : new TextEncoder().encode(data)
+  return body && body.length > 0 ? new Uint8Array(body) : undefined
+}
+
+async function readDataFile(path: string): Promise<Uint8Array> {
+  try {
+    return await readFile(path)
+  } catch (cause) {
+    throw usageError(`--data-file: ${path} cannot be read (${errorCode(cause)}).`, cause)
+  }
+}
+
+/** A request as it can be written down. */
+export interface RenderableRequest {
+  method: string
+  url: string
+  /** In the order and the spelling they are written. */
+  headers: readonly (readonly [name: string, value: string])[]
+  body: Uint8Array
+}
+
+/** Reads a request whole. */
+export async function renderableRequest(request: Request): Promise<RenderableRequest> {
+  const body = new Uint8Array(await request.arrayBuffer())
+  const length = body.length > 0 ? [['Content-Length', String(body.length)] as const] : []
+  const headers = [...request.headers].map(([name, value]) => [titleCase(name), value] as const)
+  return {
+    method: request.method,
+    url: request.url,
+    headers: [['Host', new URL(request.url).host], ...headers, ...length],
+    body,
+  }
+}
+
+/** The request as HTTP/1.1 text: what is on the wire, byte for byte. */
+export function renderRequest({ method, url, headers, body }: RenderableRequest): Uint8Array {
+  const [target = ''] = url.slice(new URL(url).origin.length).split('#')
+  const lines = [`${method} ${target} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`), '', '']
+  return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), body])
+}
+
+/** What curl adds by itself. */
+const automatic: ReadonlySet<string> = new Set(['Host', 'Content-Length'])
+
+/** The request as a `curl` command for POSIX shells. `dataFile` is where the body came from, where it came from a file. */
+export function renderCurl({ method, url, headers, body }: RenderableRequest, dataFile?: string): string {
+  const sent = headers.filter(([name]) => !automatic.has(name))
+  const data =
+    dataFile === undefined
+      ? ['--data-raw', quoteForShell(Buffer.from(body).toString('utf8'))]
+      : ['--data-binary', quoteForShell(`@${dataFile}`)]
+  const parts = [
+    [
+      'curl',
+      '--globoff',
+      '--path-as-is',
+      method === 'HEAD' ? '--head' : `--request ${quoteForShell(method)}`,
+      quoteForShell(url),
+    ].join(' '),
+    // An empty value would take the header away; with a semicolon curl sends it empty.
+    ...sent.map(([name, value]) => `--header ${quoteForShell(value === '' ? `${name};` : `${name}: ${value}`)}`),
+    ...(body.length > 0 ? [data.join(' ')] : []),
+  ]
+  return `${parts.join(' \\\n  ')}\n`
 }

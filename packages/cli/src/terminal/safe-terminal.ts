@@ -1,6 +1,5 @@
-import { emphasis } from '../text/emphasis.js'
-import { printable } from '../text/printable.js'
 import type { Terminal } from './terminal.js'
+import { emphasis, printable } from './text.js'
 
 /** The terminal, to which no text comes that it would act on, but for emphasis; bytes are written as they are. */
 export function safeTerminal(terminal: Terminal): Terminal {

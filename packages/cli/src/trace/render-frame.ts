@@ -1,13 +1,11 @@
 import { STATUS_CODES } from 'node:http'
-import { parseJsonObject } from 'countersign/wire'
-import { printable } from '../text/printable.js'
-import { titleCase } from '../text/title-case.js'
+import { AAuthError, january } from 'countersign'
+import { type JanuaryChallenge, parseChallenge, parseJsonObject } from 'countersign/wire'
+import { printable, titleCase } from '../terminal/text.js'
 import { type FoundToken, findTokens } from './find-tokens.js'
-import { type FrameRow, frameRow, frameTitles, type MessageKind, partyNames } from './frame-table.js'
-import { refusalReason } from './refusal-reason.js'
-import type { HeaderLines, TracedRequest, TraceEvent } from './trace-event.js'
+import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } from './trace-event.js'
 
-export const rule = '='.repeat(80)
+const rule = '='.repeat(80)
 
 /** Longest header value that is shown whole. */
 const maxValue = 100
@@ -112,4 +110,89 @@ function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
     `Payload:\n${JSON.stringify(payload, null, 2)}`,
   ]
   return lines.flatMap((text) => text.split('\n')).map((line) => printable(`  | ${line}`))
+}
+
+/** How one side of an exchange is shown. */
+interface FrameRow {
+  /** `Content-Type` as a program would write it, or `content-type` as it was received. */
+  names: 'title' | 'lower'
+  /** Whether the status line ends with its words. */
+  reason: boolean
+  /** Whether a JSON body is laid out over lines. */
+  pretty: boolean
+}
+
+export type MessageKind = Exclude<TraceEvent['kind'], 'consent-required'>
+
+/** The names of the parties in titles. */
+const partyNames: Readonly<Record<Party, string>> = {
+  agent: 'AGENT',
+  resource: 'RESOURCE',
+  'auth-server': 'AUTH SERVER',
+  browser: 'BROWSER',
+  peer: 'PEER',
+}
+
+const received: FrameRow = { names: 'lower', reason: true, pretty: false }
+
+const rows: Readonly<Record<MessageKind, FrameRow>> = {
+  'request-sent': { names: 'title', reason: true, pretty: false },
+  'request-received': received,
+  'response-sent': { names: 'lower', reason: false, pretty: false },
+  'response-received': received,
+}
+
+/** How a message is shown, by whose side it is seen from. */
+function frameRow(kind: MessageKind, party: Party): FrameRow {
+  const authServer = kind === 'response-sent' && party === 'auth-server'
+  return authServer ? { names: 'title', reason: true, pretty: true } : rows[kind]
+}
+
+/** The first line of a frame. */
+const frameTitles: Readonly<Record<MessageKind, (party: string, url: string) => string>> = {
+  'request-sent': (party, url) => `>>> ${party} REQUEST to ${url}`,
+  'request-received': (party) => `>>> ${party} REQUEST received`,
+  'response-sent': (party) => `<<< ${party} RESPONSE`,
+  'response-received': (party, url) => `<<< ${party} RESPONSE from ${url}`,
+}
+
+/** What each challenge asks for. */
+const levels: Readonly<Record<JanuaryChallenge['level'], string>> = {
+  signature: 'the request must be signed',
+  identity: 'the request must say which agent signed it',
+  authorization: 'the request needs an auth token',
+}
+
+/** Why a response refuses, in one line; undefined for one that does not. */
+export function refusalReason(response: TracedResponse): string | undefined {
+  const header = (name: string) => response.headers.find(([candidate]) => candidate === name)?.[1]
+  const location = header('location')
+  if (location !== undefined && response.status < 400) return redirectReason(location)
+  if (response.status < 400) return undefined
+  const body = parseJsonObject(response.body ?? '')
+  const reasons = [
+    typeof body?.error === 'string' ? body.error : /data-error-code="([^"]*)"/.exec(response.body ?? '')?.[1],
+    typeof body?.error_description === 'string' ? body.error_description : undefined,
+    header(january.headers.problem.toLowerCase()),
+    challengeReason(header(january.headers.challenge.toLowerCase())),
+  ].filter((reason) => reason !== undefined)
+  return reasons.length === 0 ? `status ${response.status}` : reasons.join('; ').replaceAll(/\s+/g, ' ')
+}
+
+function redirectReason(location: string): string | undefined {
+  const error = /[?&]error=([^&#]*)/.exec(location)?.[1]
+  if (error === undefined) return undefined
+  return error === 'access_denied' ? 'access_denied; the person did not allow it' : error
+}
+
+function challengeReason(value: string | undefined): string | undefined {
+  if (value === undefined) return undefined
+  try {
+    const challenge = parseChallenge(value)
+    const asked = challenge.authServer === undefined ? '' : `, from ${challenge.authServer}`
+    return levels[challenge.level] + asked
+  } catch (error) {
+    if (error instanceof AAuthError) return 'its challenge cannot be read'
+    throw error
+  }
 }

@@ -1,12 +1,8 @@
 import { STATUS_CODES } from 'node:http'
-import { emphasis } from '../text/emphasis.js'
-import { printable } from '../text/printable.js'
+import { emphasis, printable } from '../terminal/text.js'
 import type { FoundToken } from './find-tokens.js'
-import type { MessageKind } from './frame-table.js'
-import { isDiscovery } from './is-discovery.js'
-import { refusalReason } from './refusal-reason.js'
-import { renderConsentRequired, renderFrame } from './render-frame.js'
-import type { TraceEvent } from './trace-event.js'
+import { type MessageKind, refusalReason, renderConsentRequired, renderFrame } from './render-frame.js'
+import { isDiscovery, type TraceEvent } from './trace-event.js'
 
 export interface TextRendererOptions {
   write: (text: string) => void

@@ -1,15 +1,16 @@
 import { type FetchDocument, january } from 'countersign'
 import {
   createDiscovery,
+  type Discovery,
   decodeToken,
+  type IdentifierOptions,
   isLoopbackIdentifier,
   type KeyReference,
   type ResolvedKey,
   type VerificationKey,
 } from 'countersign/wire'
-import { offlineDiscovery } from './offline-discovery.js'
 
-export interface KeySourceOptions {
+interface KeySourceOptions {
   /** The signer's key, whatever `Signature-Key` says. */
   key?: VerificationKey | undefined
   /** Where keys are looked for instead of the network. */
@@ -88,4 +89,21 @@ export function createKeySource(
 function firstText(value: unknown): string | undefined {
   const first: unknown = Array.isArray(value) ? value[0] : value
   return typeof first === 'string' ? first : undefined
+}
+
+/** A discovery that finds every key in one set, by `kid`, as a server would find it where it is published. */
+function offlineDiscovery(keys: readonly unknown[], { allowInsecureLoopback = false }: IdentifierOptions): Discovery {
+  const jwksUri = allowInsecureLoopback ? 'http://127.0.0.1:1/jwks.json' : 'https://jwks.invalid/jwks.json'
+  const discovery = createDiscovery({
+    allowInsecureLoopback,
+    fetch: async () => Response.json({ keys }),
+    failureTime: 'shortest',
+  })
+  return {
+    ...discovery,
+    findMetadata: async () => ({ failure: { reason: 'refused', message: 'documents are not fetched with --jwks' } }),
+    findKey: (_kind, _identifier, kid) => discovery.findKeyAt(jwksUri, kid),
+    findKeyAt: (_jwksUri, kid) => discovery.findKeyAt(jwksUri, kid),
+    renewKey: async () => undefined,
+  }
 }

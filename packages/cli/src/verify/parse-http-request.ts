@@ -1,7 +1,7 @@
+import { createServer, type IncomingMessage } from 'node:http'
+import { Duplex } from 'node:stream'
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { fieldValues } from 'countersign/wire'
-import { frameBody } from './frame-body.js'
-import { maxHead, readWithNode } from './read-with-node.js'
 
 const maxBody = 1_048_576
 
@@ -129,4 +129,113 @@ function headerProblem(lines: readonly string[]): string | undefined {
 
 function malformed(message: string): AAuthError {
   return new AAuthError('request_malformed', message)
+}
+
+interface FramedBody {
+  body: Uint8Array
+  /** What was read other than a server would read it. */
+  notes: string[]
+}
+
+/**
+ * The content of a message (RFC 9112 §6): without chunking, as long as the headers say. Where they say nothing a server
+ * would read no body; here what follows is taken for it, since requests are often written down without a length.
+ *
+ * Rejects with the parser's error where the chunks are not well-formed.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+async function frameBody(request: NodeRequest, rest: Uint8Array): Promise<FramedBody> {
+  const { headers } = request.message
+  const encoding = headers['transfer-encoding']
+  if (encoding !== undefined) {
+    if (encoding.toLowerCase() !== 'chunked') throw malformed('Its Transfer-Encoding is not chunked.')
+    const text = Buffer.from(rest).toString('latin1')
+    const wire = text.includes('\r') ? text : text.replaceAll('\n', '\r\n')
+    // The empty line at the end is often lost; after a whole request it is passed over.
+    const whole = wire.endsWith('\n') ? `${wire}\r\n` : wire
+    return { body: await request.readChunks(Buffer.from(whole, 'latin1')), notes: [] }
+  }
+  if (headers['content-length'] === undefined) return withoutLength(rest)
+  const length = Number(headers['content-length'])
+  if (rest.length < length) throw malformed(`Its body ends after ${rest.length} of ${length} bytes of Content-Length.`)
+  const extra = rest.subarray(length)
+  if (!isLineEnd(extra)) throw malformed(`After the ${length} bytes of Content-Length there are ${extra.length} more.`)
+  return { body: rest.subarray(0, length), notes: [] }
+}
+
+function withoutLength(rest: Uint8Array): FramedBody {
+  if (isLineEnd(rest)) return { body: new Uint8Array(0), notes: [] }
+  const note = `There is no Content-Length: all ${rest.length} bytes after the headers are taken for the body`
+  const last = rest.at(-1) === 0x0a ? ', the last line feed too' : ''
+  return { body: rest, notes: [`${note}${last}.`] }
+}
+
+function isLineEnd(bytes: Uint8Array): boolean {
+  return bytes.length === 0 || (bytes.length <= 2 && /^\r?\n$/.test(Buffer.from(bytes).toString('latin1')))
+}
+
+/** Bytes that Node's servers read of the request line and the headers. */
+const maxHead = 16_384
+
+/** A request whose head Node's own parser has read. */
+interface NodeRequest {
+  message: IncomingMessage
+  /** The content of a chunked body, of which these are the bytes. Rejects as {@link readWithNode} does. */
+  readChunks(bytes: Uint8Array): Promise<Uint8Array>
+  /** Forgets the request. */
+  close(): void
+}
+
+/**
+ * Has the head of a request read as Node's HTTP servers read it.
+ *
+ * Rejects with the parser's error, whose `code` begins with `HPE_`.
+ *
+ * @throws AAuthError `request_malformed` for CONNECT, on which servers hang up
+ */
+async function readWithNode(head: Uint8Array): Promise<NodeRequest> {
+  const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
+  const server = createServer({ maxHeaderSize: maxHead, insecureHTTPParser: false, requireHostHeader: false })
+  server.maxHeadersCount = 0
+  let message: IncomingMessage | undefined
+  const refused = new Promise<never>((_resolve, reject) => {
+    // A request may be whole already: what follows it is another.
+    server.on('clientError', (error) => {
+      if (!message?.complete) reject(error)
+    })
+    stream.on('close', () => {
+      if (!message) reject(new AAuthError('request_malformed', 'It is for a proxy: CONNECT asks no server.'))
+    })
+  })
+  const received = new Promise<IncomingMessage>((resolve) => {
+    const receive = (request: IncomingMessage) => {
+      message = request
+      resolve(request)
+    }
+    server.on('request', receive).on('checkContinue', receive).on('checkExpectation', receive)
+  })
+  server.emit('connection', stream)
+  stream.push(head)
+  const close = () => void stream.destroy()
+  try {
+    return {
+      message: await Promise.race([received, refused]),
+      readChunks: (bytes) => {
+        stream.push(bytes)
+        stream.push(null)
+        return Promise.race([contentOf(received), refused])
+      },
+      close,
+    }
+  } catch (error) {
+    close()
+    throw error
+  }
+}
+
+async function contentOf(received: Promise<IncomingMessage>): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = []
+  for await (const chunk of await received) chunks.push(chunk as Uint8Array)
+  return Buffer.concat(chunks)
 }

@@ -1,10 +1,17 @@
-import type { AAuthError, ErrorCode } from 'countersign'
-import { errorReasons, wireErrorOf } from 'countersign/wire'
-import { hintFor } from './hint-for.js'
-import { isUndecided } from './is-undecided.js'
-import { type Facts, type Mark, stepOf, verificationSteps } from './verification-steps.js'
+import type { AAuthError, ErrorCode, ReceivedMessage } from 'countersign'
+import {
+  decodeToken,
+  errorReasons,
+  isLoopbackIdentifier,
+  type KeyReference,
+  type ParsedKeyReference,
+  type ResolvedKey,
+  type SignatureInput,
+  wireErrorOf,
+} from 'countersign/wire'
+import { addressHint } from '../network/fetch-problems.js'
 
-export interface StepReport {
+interface StepReport {
   step: string
   outcome: 'passed' | 'failed' | 'not reached'
   /** What was found, or why it failed. */
@@ -43,7 +50,7 @@ export interface VerificationReport {
   notes: readonly string[]
 }
 
-export interface ReportSource {
+interface ReportSource {
   refusal: AAuthError | undefined
   mark: Mark
   /** Absent where the request could not be read. */
@@ -106,4 +113,156 @@ function notChecked(facts: Facts | undefined): string[] {
     ...(hasNonce ? ['Not checked: whether the nonce was used before.'] : []),
     ...(facts?.resolved?.token ? ['Not checked: whether the token’s scope is enough for this request.'] : []),
   ]
+}
+
+/** What is known about a request once its steps have passed. */
+interface Facts {
+  message: ReceivedMessage
+  body: Uint8Array
+  authority: string
+  now: number
+  allowInsecureLoopback: boolean
+  input: SignatureInput | undefined
+  parsedKey: ParsedKeyReference | undefined
+  resolved: ResolvedKey | undefined
+  /** What the signer did otherwise, where the signature tells. */
+  mistake: string | undefined
+}
+
+/** How far a verification came, as seen from outside: the step that this names has begun, or one after it. */
+export type Mark = 'request' | 'target' | 'body' | 'coverage' | 'key' | 'algorithm' | 'token'
+
+interface VerificationStep {
+  name: string
+  /** The codes that say it failed. */
+  codes: readonly ErrorCode[]
+  /** What was found, in a few words; asked only where the step passed. */
+  found: (facts: Facts) => string
+}
+
+const tokenCodes = ['agent_token_invalid', 'agent_token_expired', 'auth_token_invalid', 'auth_token_expired'] as const
+
+/** The steps of a verification, in the order in which they are taken. */
+const verificationSteps: readonly VerificationStep[] = [
+  {
+    name: 'request',
+    codes: ['request_malformed', 'headers_too_large'],
+    found: ({ message, body }) =>
+      `${message.method}, ${message.rawHeaders.length / 2} header lines, ${body.length} bytes of body`,
+  },
+  { name: 'target', codes: ['target_ambiguous'], found: ({ message }) => message.rawTarget },
+  { name: 'authority', codes: ['header_duplicate', 'host_malformed'], found: ({ authority }) => authority },
+  {
+    name: 'headers',
+    codes: [
+      'signature_missing',
+      'signature_malformed',
+      'signature_label_mismatch',
+      'signature_created_missing',
+      'component_unsupported',
+      'key_invalid',
+    ],
+    found: ({ parsedKey }) => `label ${parsedKey?.label}, scheme=${parsedKey?.key.scheme}`,
+  },
+  {
+    name: 'time',
+    codes: ['signature_created_outside_window', 'signature_expired'],
+    found: ({ input, now }) => `created=${input?.created}, ${describeAge(now - (input?.created ?? 0))}`,
+  },
+  { name: 'nonce', codes: ['nonce_malformed', 'nonce_missing'], found: ({ message }) => describeNonce(message) },
+  { name: 'body', codes: ['body_too_large'], found: ({ body }) => (body.length > 0 ? `${body.length} bytes` : 'none') },
+  {
+    name: 'coverage',
+    codes: ['component_missing', 'component_forbidden', 'component_unsupported'],
+    found: ({ input }) => input?.components.join(' ') ?? '',
+  },
+  {
+    name: 'key',
+    codes: ['key_unknown', 'key_invalid', 'unavailable', 'too_many_requests', ...tokenCodes],
+    found: ({ resolved }) => `${resolved?.key.thumbprint}${resolved?.agent ? ` of ${resolved.agent}` : ''}`,
+  },
+  {
+    name: 'algorithm',
+    codes: ['algorithm_unsupported', 'algorithm_mismatch'],
+    found: ({ resolved }) => resolved?.key.algorithm ?? '',
+  },
+  { name: 'signature', codes: ['signature_mismatch'], found: () => 'it is the key’s over the base' },
+  {
+    name: 'digest',
+    codes: ['digest_malformed', 'digest_mismatch'],
+    found: ({ input }) =>
+      input?.components.includes('content-digest') ? 'it is the body’s' : 'none is signed, and there is no body',
+  },
+  { name: 'token', codes: [...tokenCodes], found: ({ resolved, now }) => describeToken(resolved, now) },
+]
+
+/** The step in which a code was raised, by how far the verification had come. */
+function stepOf(code: ErrorCode, mark: Mark): number {
+  const open = verificationSteps.findIndex(({ name }) => name === mark)
+  const failed = verificationSteps.findIndex(({ codes }, index) => index >= open && codes.includes(code))
+  return failed === -1 ? open : failed
+}
+
+function describeAge(seconds: number): string {
+  return seconds < 0 ? `${-seconds} s ahead of this clock` : `${seconds} s ago`
+}
+
+function describeNonce({ rawHeaders }: ReceivedMessage): string {
+  const present = rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'nonce')
+  return present ? 'well formed' : 'none'
+}
+
+function describeToken(resolved: ResolvedKey | undefined, now: number): string {
+  if (!resolved?.token) return 'none'
+  const { type, claims } = resolved.token
+  return `${type.typ} of ${claims.iss}, for ${claims.exp - now} s more`
+}
+
+type Hint = (facts: Facts | undefined) => string | undefined
+
+const hints: Partial<Record<ErrorCode, Hint>> = {
+  request_malformed: () => 'Give a request as it was on the wire: a request line, headers, an empty line, the body.',
+  target_ambiguous: () => 'The request line has the path and query only: GET /data HTTP/1.1, not the whole URL.',
+  signature_missing: () => 'countersign sign <url> prints a request with all three headers.',
+  signature_created_outside_window: (facts) =>
+    facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
+  signature_expired: (facts) => facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
+  signature_mismatch: (facts) =>
+    facts?.mistake ??
+    'Compare the base below with the signer’s, byte by byte. If they are equal, it signed with another key.',
+  digest_mismatch: (facts) =>
+    facts?.body.at(-1) === 0x0a
+      ? 'The body ends with a line feed: perhaps an editor added it.'
+      : 'The body is not the one that was signed: perhaps its line ends were changed.',
+  key_unknown: loopbackHint,
+  agent_token_invalid: loopbackHint,
+  auth_token_invalid: loopbackHint,
+}
+
+/** What may help, for a refusal where something often does. */
+function hintFor(refusal: AAuthError, facts: Facts | undefined): string | undefined {
+  return addressHint(refusal) ?? hints[refusal.code]?.(facts)
+}
+
+function loopbackHint(facts: Facts | undefined): string | undefined {
+  const place = facts?.parsedKey && placeOf(facts.parsedKey.key)
+  if (facts?.allowInsecureLoopback || place === undefined || !isLoopbackIdentifier(place)) return undefined
+  return `${place} is on this machine: that needs --allow-insecure-loopback.`
+}
+
+/** Where a key is looked for. */
+function placeOf(key: KeyReference): string | undefined {
+  if (key.scheme === 'jwt') {
+    const issuer = decodeToken(key.jwt)?.payload.iss
+    return typeof issuer === 'string' ? issuer : undefined
+  }
+  if (key.scheme !== 'jwks') return undefined
+  if ('id' in key) return key.id
+  return URL.canParse(key.jwksUri) ? new URL(key.jwksUri).origin : undefined
+}
+
+/** Whether a refusal says nothing about the request: somebody who has the key did not answer. */
+function isUndecided({ code, cause }: AAuthError): boolean {
+  if (code === 'unavailable' || code === 'too_many_requests') return true
+  return typeof cause === 'object' && cause !== null && 'reason' in cause && cause.reason === 'unreachable'
 }

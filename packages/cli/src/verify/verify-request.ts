@@ -8,12 +8,10 @@ import {
   type VerificationKey,
   verifySignature,
 } from 'countersign/wire'
-import { knownMistake } from '../mistakes/known-mistake.js'
-import { signatureBaseOf } from '../mistakes/signature-base-of.js'
+import { knownMistake, signatureBaseOf } from '../mistakes/known-mistake.js'
 import { createKeySource } from './key-source.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
-import { reportOf, type VerificationReport } from './verification-report.js'
-import type { Mark } from './verification-steps.js'
+import { type Mark, reportOf, type VerificationReport } from './verification-report.js'
 
 export interface VerifyRequestOptions {
   /** The canonical authority. @default that of `resource` or `authServer`, else the request's own `Host` */

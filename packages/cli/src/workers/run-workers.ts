@@ -1,10 +1,10 @@
-import cluster, { type Worker } from 'node:cluster'
+import type { Worker } from 'node:cluster'
+import cluster from 'node:cluster'
 import { once } from 'node:events'
 import type { Log } from 'countersign/observability'
-import { exitStatus } from '../command/exit-status.js'
-import { onStopOrHangUp } from '../command/on-stop-or-hang-up.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { followHandedOver } from './follow-handed-over.js'
 
 /** Milliseconds before a worker that ended by itself is replaced. */
 const pause = 1000
@@ -35,7 +35,7 @@ export function ownAdminPort(port: number): number {
   return port + (cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0)
 }
 
-export interface RunWorkersOptions {
+interface RunWorkersOptions {
   /** Told each process that ended by itself. */
   log: Log
   /** Whether SIGHUP has all of them read their configuration again; else it ends them. @default false */
@@ -107,4 +107,38 @@ const asking: ReadonlySet<string | null> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP
 
 function statusOfStopped(status: number | null, signal: NodeJS.Signals | null): number {
   return status ?? (asking.has(signal) ? exitStatus.done : exitStatus.refused)
+}
+
+/** The connection that a process was handed last. */
+interface HandedOver {
+  /** Closes it in this process, unless that has happened. */
+  close(): void
+}
+
+/**
+ * Notes what a process is handed, one connection after the other: Node keeps each open here until the process says that it
+ * took it, also where that process was killed and never will.
+ */
+function followHandedOver({ process: child }: Worker): HandedOver {
+  const send = child.send.bind(child) as (...sent: unknown[]) => boolean
+  let last: HandedOver | undefined
+  child.send = (...sent: unknown[]) => {
+    const [, handle] = sent
+    if (isClosable(handle)) last = handle
+    return send(...sent)
+  }
+  return { close: () => last?.close() }
+}
+
+function isClosable(handle: unknown): handle is HandedOver {
+  return typeof handle === 'object' && handle !== null && 'close' in handle && typeof handle.close === 'function'
+}
+
+const mostWorkers = 64
+
+/** How many processes: one where nothing is said. */
+export function parseWorkers(text: unknown): number {
+  const count = Number(text ?? 1)
+  if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count
+  throw usageError(`--workers takes a whole number from 1 to ${mostWorkers}.`)
 }

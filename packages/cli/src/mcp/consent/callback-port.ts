@@ -1,6 +1,5 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { forBrowsersHere } from '../../network/for-browsers-here.js'
-import { listen, type OpenPort } from '../../network/listen.js'
+import { forBrowsersHere, listen, type OpenPort } from '../../network/listen.js'
 import type { ConsentDesk } from './consent-desk.js'
 
 /** Where people come back to who decided, as long as the bridge runs. */

@@ -1,4 +1,4 @@
-import { printable } from '../../text/printable.js'
+import { printable } from '../../terminal/text.js'
 import { longestMessage, readEvents } from '../messages/event-stream.js'
 import type { Exchange } from '../messages/exchange.js'
 import { type Message, readMessage } from '../messages/json-rpc.js'

@@ -1,0 +1,108 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createSigner, type PrivateJwk } from 'countersign'
+import { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from 'countersign/node'
+import { parseJsonObject } from 'countersign/wire'
+import { CommandError, errorCode, usageError } from '../command/errors.js'
+import { type AgentFile, parseAgentFile } from './agent-file.js'
+import { type AgentFolder, type AgentKey, keyFileOf, type WrittenAgent } from './agent-folder.js'
+
+const forWhom = 'run countersign init --id https://… with a URL of yours'
+
+/**
+ * The command line's own agent, from its folder.
+ *
+ * @throws CommandError where there is none, or where something in it is not as it was written
+ * @throws FileStoreError where others could read the folder or a file in it, with the command that mends it
+ */
+export async function readAgentFolder(path: string): Promise<AgentFolder> {
+  const agent = await findAgentFolder(path)
+  if (!agent) throw usageError(`There is no agent in ${path}: ${forWhom}.`)
+  return agent
+}
+
+/** The same, or undefined where there is none yet. */
+export async function findAgentFolder(path: string): Promise<AgentFolder | undefined> {
+  const place = join(path, 'agent.json')
+  const text = await readText(place)
+  if (text === undefined) return undefined
+  openPrivateFolder(path)
+  const document = parseJsonObject(text.trim())
+  if (!document) throw usageError(`${place} is not a JSON object: mend it, or move it away.`)
+  const parsed = parseAgentFile(document)
+  if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
+  const { id, name, authServers, signingKey, nextKey, since } = parsed.file
+  const signing = await readKey(path, signingKey)
+  const next = nextKey === undefined ? undefined : await readKey(path, nextKey)
+  return { path, id, name, authServers, keys: { signing, next }, since, storePath: join(path, 'store') }
+}
+
+async function readText(place: string): Promise<string | undefined> {
+  try {
+    return await readPrivateFile(place)
+  } catch (cause) {
+    if (cause instanceof FileStoreError) throw cause
+    throw new CommandError(`${place} cannot be read (${errorCode(cause)}).`, { cause })
+  }
+}
+
+async function readKey(path: string, file: string): Promise<AgentKey> {
+  const place = join(path, file)
+  const text = await readText(place)
+  if (text === undefined) throw usageError(`${place} is not there, and agent.json names it as a key of the agent.`)
+  const jwk = parseJsonObject(text.trim())
+  if (!jwk || !isPrivateJwk(jwk)) throw usageError(`${place} holds no private JWK (with the members kty, d and kid).`)
+  if (keyFileOf(jwk) !== file)
+    throw usageError(`${place} holds the key ${jwk.kid}: its name must be ${keyFileOf(jwk)}.`)
+  try {
+    await createSigner(jwk)
+  } catch (cause) {
+    throw usageError(`${place} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+  }
+  return jwk
+}
+
+function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk & { kid: string } & typeof jwk {
+  return ['kty', 'd', 'kid'].every((member) => typeof jwk[member] === 'string')
+}
+
+/**
+ * Writes the folder of an agent: keys that are not there yet, then what names them. Whatever ends the program meanwhile, the
+ * folder is that of before or that of after. A key that is there is never written again.
+ *
+ * @throws FileStoreError where others could read the folder or a key in it, with the command that mends it
+ * @throws CommandError where it cannot be written
+ */
+export async function writeAgentFolder({ path, id, name, authServers, keys, since }: WrittenAgent): Promise<void> {
+  openPrivateFolder(path)
+  const { signing, next } = keys
+  for (const key of next ? [signing, next] : [signing]) await addKey(path, key)
+  const file: AgentFile = {
+    id,
+    name,
+    authServers,
+    signingKey: keyFileOf(signing),
+    nextKey: next && keyFileOf(next),
+    since,
+  }
+  await writeText(join(path, 'agent.json'), `${JSON.stringify(file, null, 2)}\n`)
+}
+
+async function addKey(path: string, key: AgentKey): Promise<void> {
+  const place = join(path, keyFileOf(key))
+  if ((await readPrivateFile(place)) !== undefined) return
+  await writeText(place, `${JSON.stringify(key, null, 2)}\n`)
+}
+
+async function writeText(place: string, text: string): Promise<void> {
+  try {
+    await writePrivateFile(place, text)
+  } catch (cause) {
+    throw new CommandError(`${place} cannot be written (${errorCode(cause)}).`, { cause })
+  }
+}
+
+/** Removes a key that the agent has no more, once its folder names it no more. */
+export async function removeKey({ path }: WrittenAgent, key: AgentKey): Promise<void> {
+  await rm(join(path, keyFileOf(key)), { force: true })
+}

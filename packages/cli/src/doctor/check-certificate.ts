@@ -1,0 +1,64 @@
+import { errorReason } from '../command/errors.js'
+import { checking, type Finding } from './finding.js'
+import { type Handshake, shakeHands } from './origin.js'
+
+const day = 86_400_000
+/** Days that a certificate has left when it should have been renewed. */
+const renewedBefore = 21
+
+/** The certificate and its chain. Nothing else can be told over a connection that is not to be trusted. */
+export async function checkCertificate(issuer: URL): Promise<{ finding: Finding; isTrusted: boolean }> {
+  const report = checking('certificate')
+  if (issuer.protocol === 'http:') {
+    const found = 'The issuer is http on this machine: there is no TLS to check.'
+    return {
+      finding: report.unknown(found, 'This is for development. Give the https URL of a deployment.'),
+      isTrusted: true,
+    }
+  }
+  try {
+    const handshake = await shakeHands(issuer)
+    const finding = judge(handshake, issuer.hostname)
+    return { finding, isTrusted: handshake.refusal === undefined }
+  } catch (error) {
+    const why = errorReason(error)
+    const mend = 'Check that the proxy runs, the name of the host in DNS, its port, and what a firewall lets through.'
+    return { finding: report.problem(`No TLS connection: ${why}.`, mend), isTrusted: false }
+  }
+}
+
+function judge({ certificate, refusal, version, http2 }: Handshake, host: string): Finding {
+  const report = checking('certificate')
+  const until = new Date(certificate.valid_to)
+  const days = Math.floor((until.getTime() - Date.now()) / day)
+  const end = until.toISOString().slice(0, 10)
+  if (refusal !== undefined) {
+    const { found, mend } = explain(refusal, { end, names: certificate.subjectaltname ?? 'no name', host })
+    return report.problem(found, mend)
+  }
+  const seen = `Valid until ${end}, for ${days} more days; this machine trusts it. ${version}, ${http2 ? 'HTTP/2' : 'no HTTP/2'}.`
+  if (days >= renewedBefore) return report.ok(seen)
+  return report.warning(
+    seen,
+    `Renew it, and see why that did not happen by itself ${renewedBefore} days before its end.`,
+  )
+}
+
+function explain(
+  code: string,
+  { end, names, host }: { end: string; names: string; host: string },
+): { found: string; mend: string } {
+  if (code === 'CERT_HAS_EXPIRED')
+    return { found: `It ended on ${end}.`, mend: 'Renew it, and let the proxy load the new one.' }
+  if (code === 'CERT_NOT_YET_VALID')
+    return { found: 'It is not valid yet.', mend: 'Set the clocks of this machine and of the one that made it.' }
+  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
+    return {
+      found: `It is for ${names}, and not for ${host}.`,
+      mend: `Get one for ${host}, or check server_name in the proxy.`,
+    }
+  return {
+    found: `This machine does not trust it (${code}).`,
+    mend: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If an authority of your own made it, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
+  }
+}

@@ -1,0 +1,46 @@
+import type { FetchDocument } from 'countersign'
+import { AddressRefused, createGuardedFetch, type GuardedFetchOptions } from 'countersign/node'
+import { errorReason } from '../command/errors.js'
+import { printable, wrapText } from '../terminal/text.js'
+
+/** What to do about a host that was not asked because of its address; undefined where that was not the reason. */
+export function addressHint(error: unknown): string | undefined {
+  const refused = addressRefusedIn(error)
+  if (!refused) return undefined
+  const { address } = refused
+  if (!refused.allowable)
+    return `Its address, ${address}, is never asked: it is of this machine, link-local, or a cloud’s own. Peers could not reach it there either: give the name another address; for development on this machine, http://127.0.0.1:PORT.`
+  const where =
+    'allowNetworks does it in the configuration of countersign serve and in the options of agents and resources'
+  return `Its address, ${address}, is not public. If it is on your own network, allow that: --allow-network ${networkOf(refused)}; ${where}.`
+}
+
+/** The narrowest network that allows what was refused. */
+function networkOf({ address, host, port }: AddressRefused): string {
+  const plain = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
+  return `${plain}/${plain.includes(':') ? 128 : 32}=${host}${port === 443 ? '' : `:${port}`}`
+}
+
+function addressRefusedIn(error: unknown): AddressRefused | undefined {
+  for (let at = error, depth = 0; depth < 5; depth++) {
+    if (at instanceof AddressRefused) return at
+    if (typeof at !== 'object' || at === null || !('cause' in at)) return undefined
+    at = at.cause
+  }
+  return undefined
+}
+
+/** A guarded fetch that tells what it fetched, and what came of it. */
+export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
+  const fetch = createGuardedFetch(options)
+  return async (url, init) => {
+    try {
+      const response = await fetch(url, init)
+      tell(printable(wrapText('GET ', `${url} -> ${response.status}`)))
+      return response
+    } catch (error) {
+      tell(printable(wrapText('GET ', `${url} -> ${errorReason(error)}`)))
+      throw error
+    }
+  }
+}

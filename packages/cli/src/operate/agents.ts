@@ -1,0 +1,58 @@
+import { exitStatus } from '../command/errors.js'
+import { requireIdentifierFlag } from '../flags/network-flags.js'
+import type { Run } from '../terminal/terminal.js'
+import {
+  type ChangeOptions,
+  formatTime,
+  inStorage,
+  type OperationOptions,
+  operatorName,
+  parseLimit,
+  renderTable,
+  withinLimit,
+} from './operation.js'
+
+interface Options extends OperationOptions {
+  query?: string
+  blocked?: true
+  limit?: string
+}
+
+/** `countersign agents list`: the agents that have asked for something, or are blocked. */
+export const agentsList: Run = async (options, terminal) => {
+  const { query, blocked, ...flags }: Options = options
+  const limit = parseLimit(flags.limit)
+  const found = await inStorage(flags, terminal, ({ storage }) =>
+    storage.listAgents({ query, blocked, limit: limit + 1 }),
+  )
+  const agents = withinLimit(found, limit, terminal)
+  const rows = agents.map((agent) => [
+    agent.agent,
+    agent.name ?? '-',
+    formatTime(agent.firstSeenAt),
+    formatTime(agent.lastSeenAt),
+    agent.blockedAt === null ? '-' : `${formatTime(agent.blockedAt)} by ${agent.blockedBy}`,
+  ])
+  const table = () => renderTable(['AGENT', 'SAYS IT IS', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'], rows)
+  terminal.write(flags.json ? `${JSON.stringify(agents, null, 2)}\n` : table())
+  return exitStatus.done
+}
+
+/** `countersign agents block`. */
+export const agentsBlock = commandThatSets(true, { done: 'is blocked.', before: 'was blocked already.' })
+
+/** `countersign agents unblock`. */
+export const agentsUnblock = commandThatSets(false, { done: 'may ask again.', before: 'was not blocked.' })
+
+function commandThatSets(blocked: boolean, { done, before }: { done: string; before: string }): Run {
+  return async (options, terminal, subject) => {
+    const flags: ChangeOptions = options
+    const agent = requireIdentifierFlag('The agent', subject, 'allowed')
+    const changed = await inStorage(flags, terminal, ({ storage }) =>
+      storage.setAgentBlocked({ agent, blocked, by: operatorName(flags) }),
+    )
+    const said = JSON.stringify({ agent, blocked, changed })
+    terminal.write(`${flags.json ? said : `${agent} ${changed ? done : before}`}\n`)
+    return exitStatus.done
+  }
+}

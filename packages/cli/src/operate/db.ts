@@ -1,0 +1,154 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import {
+  copyRows,
+  isPostgresUrl,
+  loadConfig,
+  mostViolations,
+  type Storage,
+  shownDatabase,
+  type Violation,
+} from 'countersign-server'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import { databaseProblem, openStorage } from '../database/open-storage.js'
+import type { Run } from '../terminal/terminal.js'
+import { wrapText } from '../terminal/text.js'
+import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
+
+/** `countersign db backup`: a copy of the database, made while the server runs. */
+export const dbBackup: Run = async (options, terminal, subject) => {
+  const flags: OperationOptions = options
+  const file = resolve(subject)
+  await inStorage(flags, terminal, async ({ database }) => {
+    if (isPostgresUrl(database))
+      throw new CommandError('PostgreSQL has its own backups: pg_dump, or its write-ahead log.')
+    const { copyDatabase } = await import('countersign-server/sqlite')
+    copyDatabase(database, file)
+  })
+  const advice = `The copy is in ${file}. It is of use only with the master key: keep that elsewhere.`
+  terminal.write(`${flags.json ? JSON.stringify({ file }) : advice}\n`)
+  return exitStatus.done
+}
+
+/** Seconds that a query may take: some read a whole table. */
+const longest = 3600
+
+/** `countersign db check`: what is stored and must never be. */
+export const dbCheck: Run = async (options, terminal) => {
+  const flags: OperationOptions = options
+  const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
+    statementTimeout: longest,
+  })
+  terminal.write(flags.json ? `${JSON.stringify(violations, null, 2)}\n` : render(violations))
+  return violations.length === 0 ? exitStatus.done : exitStatus.refused
+}
+
+function render(violations: readonly Violation[]): string {
+  if (violations.length === 0) return 'Every check holds.\n'
+  const checks = [...new Set(violations.map(({ check }) => check))]
+  const blocks = checks.map((check) => renderCheck(violations.filter((violation) => violation.check === check)))
+  const advice = 'Keep a copy of the database as it is (countersign db backup), and report this.'
+  return `${[...blocks, wrapText('', advice)].join('\n\n')}\n`
+}
+
+function renderCheck(found: readonly Violation[]): string {
+  const [{ invariant, check, never } = { invariant: '', check: '', never: '' }] = found
+  const rows = found.map(({ rows: named }) => {
+    const names = Object.entries(named).map(([kind, name]) => `${kind} ${name}`)
+    return wrapText('  ', names.join(', '))
+  })
+  const more = found.length < mostViolations ? [] : [`  There may be more: a check tells at most ${mostViolations}.`]
+  return [wrapText('', `${invariant} ${check}. It must never be: ${never}`), ...rows, ...more].join('\n')
+}
+
+interface CopyOptions extends OperationOptions {
+  from?: string
+  to?: string
+}
+
+/** `countersign db copy`: from a SQLite file into an empty PostgreSQL database. */
+export const dbCopy: Run = async (options, terminal) => {
+  const { from, to, json }: CopyOptions = options
+  if (from === undefined || to === undefined) throw usageError('Say both: --from <file> --to <url>.')
+  if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from names no SQLite file: ${from}`)
+  if (!isPostgresUrl(to)) throw new CommandError('--to names no PostgreSQL database: postgres://user@host/database')
+  const copied = await copy(from, to)
+  const told = `Copied ${copied.rows} rows of ${copied.tables} tables, and found each the same. Serve with the new one only.`
+  terminal.write(`${json ? JSON.stringify(copied) : told}\n`)
+  return exitStatus.done
+}
+
+async function copy(from: string, to: string) {
+  const [{ sqliteEngine }, { openPostgres }] = [
+    await import('countersign-server/sqlite'),
+    await import('countersign-server/postgres'),
+  ]
+  try {
+    const source = sqliteEngine(from)
+    try {
+      const target = await openPostgres(to, { timeouts: { statement: 60, connection: 5 } })
+      try {
+        return await copyRows(source, target)
+      } finally {
+        await target.close()
+      }
+    } finally {
+      await source.close()
+    }
+  } catch (error) {
+    throw databaseProblem(to, error, 'cannot be copied into')
+  }
+}
+
+interface MigrateOptions extends OperationOptions {
+  serveAs?: string
+}
+
+/** `countersign db migrate`: makes the tables, or brings them up to date, and lets a role serve with them. */
+export const dbMigrate: Run = async (options, terminal) => {
+  const { config, db, serveAs, json }: MigrateOptions = options
+  if (config === undefined && db === undefined) throw usageError('Say which database: --config <file> or --db <url>.')
+  const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
+  if (isPostgresUrl(database)) await migrate(database, serveAs)
+  else if (serveAs !== undefined) throw new CommandError('--serve-as is for PostgreSQL: a SQLite file has no roles.')
+  else await (await openStorage(database, { sweepInterval: 0 })).close()
+  const served = serveAs === undefined ? '' : ` ${serveAs} may serve with it.`
+  terminal.write(json ? `${JSON.stringify({ migrated: true })}\n` : `The schema is up to date.${served}\n`)
+  return exitStatus.done
+}
+
+async function migrate(database: string, serveAs: string | undefined): Promise<void> {
+  const { migratePostgres } = await import('countersign-server/postgres')
+  try {
+    await migratePostgres(database, serveAs === undefined ? {} : { serveAs })
+  } catch (error) {
+    throw databaseProblem(database, error, 'cannot be migrated')
+  }
+}
+
+/** `countersign db restored`: ends what came back to life with a backup (W31). */
+export const dbRestored: Run = async (options, terminal) => {
+  const flags: ChangeOptions = options
+  const by = operatorName(flags)
+  const work = async ({ storage, database }: Operation) => {
+    await requireServed(storage, database)
+    return storage.endRestored(by)
+  }
+  const ended = await inStorage(flags, terminal, work, { statementTimeout: longest })
+  const { sessions, requests, codes, refreshTokens } = ended
+  const told = [
+    `Ended: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
+    'Grants are those of the backup, also those that were taken back since: tell people to look at /account, or end them with countersign grants revoke.',
+  ]
+  terminal.write(flags.json ? `${JSON.stringify(ended)}\n` : `${told.map((text) => wrapText('', text)).join('\n')}\n`)
+  return exitStatus.done
+}
+
+/** Tables without keys are what `db migrate` makes of an empty database. A program with keys of its own says how long tokens live. */
+async function requireServed(storage: Storage, database: string): Promise<void> {
+  if ((await storage.listKeys()).length > 0) return
+  if ((await storage.findLongestTokenLife()) !== undefined) return
+  throw new CommandError(
+    `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start one with it. Restore a backup that is whole, into a new database.`,
+  )
+}

@@ -1,0 +1,102 @@
+import type { ListedGrant, Storage } from 'countersign-server'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import type { Run } from '../terminal/terminal.js'
+import {
+  type ChangeOptions,
+  findPerson,
+  formatTime,
+  inStorage,
+  type OperationOptions,
+  operatorName,
+  parseLimit,
+  renderTable,
+  withinLimit,
+} from './operation.js'
+
+interface ListOptions extends OperationOptions, GrantOptions {
+  query?: string
+  live?: true
+  ended?: true
+  limit?: string
+}
+
+/** `countersign grants list`: what people allowed, newest first. */
+export const grantsList: Run = async (options, terminal) => {
+  const flags: ListOptions = options
+  const limit = parseLimit(flags.limit)
+  const live = flags.live ? true : flags.ended ? false : undefined
+  const found = await inStorage(flags, terminal, async ({ storage }) =>
+    storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit: limit + 1 }),
+  )
+  const grants = withinLimit(found, limit, terminal)
+  const rows = grants.map((grant) => [
+    grant.id,
+    grant.username,
+    grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
+    grant.resource,
+    grant.scope,
+    formatTime(grant.createdAt),
+    ending(grant),
+    formatTime(grant.lastUsedAt),
+  ])
+  const headings = ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED']
+  terminal.write(flags.json ? `${JSON.stringify(grants, null, 2)}\n` : renderTable(headings, rows))
+  return exitStatus.done
+}
+
+function ending({ expiresAt, revokedAt }: ListedGrant): string {
+  if (revokedAt !== null) return `removed ${formatTime(revokedAt)}`
+  return expiresAt === null ? 'until removed' : formatTime(expiresAt)
+}
+
+interface RevokeOptions extends ChangeOptions, GrantOptions {
+  all?: true
+  yes?: true
+}
+
+const page = 500
+
+/** `countersign grants revoke`: takes back one grant, all that match, or all. */
+export const grantsRevoke: Run = async (options, terminal, id) => {
+  const flags: RevokeOptions = options
+  const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
+  const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
+  if (ways !== 1) throw usageError('Say which grants: one id, or --user, --agent and --resource, or --all.')
+  if (flags.all && !flags.yes) throw usageError('--all takes back what everybody allowed: say --yes if you mean it.')
+  const by = operatorName(flags)
+  const revoked = await inStorage(flags, terminal, async ({ storage }) => {
+    if (flags.all) return revokeAll(storage, by)
+    if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by })
+    if (await storage.revokeGrant({ grantId: id, by })) return 1
+    throw new CommandError(`There is no grant ${id} that could be taken back.`)
+  })
+  const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
+  terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} taken back.\n`)
+  return exitStatus.done
+}
+
+async function revokeAll(storage: Storage, by: string): Promise<number> {
+  let revoked = 0
+  for (;;) {
+    const grants = await storage.listGrants({ live: true, limit: page })
+    if (grants.length === 0) return revoked
+    for (const { id } of grants) if (await storage.revokeGrant({ grantId: id, by })) revoked++
+  }
+}
+
+type GrantFilter = NonNullable<Parameters<Storage['listGrants']>[0]>
+
+/** The flags that narrow down grants. */
+export interface GrantOptions {
+  user?: string
+  agent?: string
+  resource?: string
+}
+
+/** The filter that the flags stand for. @throws CommandError when there is no such person */
+export async function grantFilter(
+  storage: Storage,
+  { user, agent, resource }: GrantOptions,
+): Promise<Pick<GrantFilter, 'userId' | 'agent' | 'resource'>> {
+  return { userId: user === undefined ? undefined : (await findPerson(storage, user)).id, agent, resource }
+}

@@ -1,0 +1,143 @@
+import { existsSync } from 'node:fs'
+import { userInfo } from 'node:os'
+import {
+  foldUsername,
+  isPostgresUrl,
+  type LoadedConfig,
+  loadConfig,
+  requireOwnDatabase,
+  type Storage,
+  type User,
+} from 'countersign-server'
+import { CommandError, usageError } from '../command/errors.js'
+import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
+import type { Terminal } from '../terminal/terminal.js'
+import { printable } from '../terminal/text.js'
+
+/** As commander gives them. */
+export interface OperationOptions {
+  config?: string
+  db?: string
+  json?: true
+}
+
+export interface ChangeOptions extends OperationOptions {
+  by?: string
+}
+
+/** Who works at this command line, as the audit names them: who they say they are, or else the system user. */
+export function operatorName({ by }: ChangeOptions): string {
+  if (by !== undefined) {
+    if (!/^[\p{L}\p{N}\p{P}\p{S}]{1,100}$/u.test(by))
+      throw usageError('--by takes a name of 1 to 100 characters, without spaces.')
+    return `operator:${by}`
+  }
+  try {
+    return `operator:${userInfo().username}`
+  } catch (error) {
+    // A container may run as a user that has no name.
+    if (error instanceof Error && 'code' in error) return `operator:uid-${process.getuid?.() ?? 'unknown'}`
+    throw error
+  }
+}
+
+const most = 100_000
+
+/** How many a list shows at most. */
+export function parseLimit(text: string | undefined): number {
+  const limit = Number(text ?? 1000)
+  if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit
+  throw usageError(`--limit takes a whole number from 1 to ${most}.`)
+}
+
+/** The rows to show of one more than the limit; says where some were left out. */
+export function withinLimit<T>(rows: readonly T[], limit: number, terminal: Terminal): readonly T[] {
+  if (rows.length > limit) terminal.notify(`There are more than ${limit}: narrow the list, or raise --limit.`)
+  return rows.slice(0, limit)
+}
+
+/** What an operator's command works on. */
+export interface Operation {
+  storage: Storage
+  /** The path of the SQLite file, or the URL of the PostgreSQL database. */
+  database: string
+  /** Absent where the command was given only the database. */
+  config: LoadedConfig | undefined
+}
+
+/**
+ * Opens the database that the flags name, works in it and closes it, whatever happens.
+ *
+ * @throws CommandError when there is none, or it does not answer
+ */
+export async function inStorage<T>(
+  { config, db }: OperationOptions,
+  { env }: Terminal,
+  work: (operation: Operation) => Promise<T>,
+  options: Pick<OpenOptions, 'statementTimeout'> = {},
+): Promise<T> {
+  if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
+  const loaded = config === undefined ? undefined : await loadConfig(config, env)
+  const database = loaded?.settings.database ?? db ?? ''
+  // Opening would make an empty one, and the real one would seem to have lost everything.
+  if (!isPostgresUrl(database) && !existsSync(database)) {
+    throw new CommandError(`There is no database ${database}: countersign serve makes it at its first start.`)
+  }
+  const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
+  try {
+    if (loaded) await requireOwnDatabase(storage, loaded.settings.issuer)
+    return await work({ storage, database, config: loaded })
+  } catch (error) {
+    throw databaseProblem(database, error)
+  } finally {
+    await storage.close()
+  }
+}
+
+const page = 1000
+
+/** The person with this user name or id. @throws CommandError when there is none */
+export async function findPerson(storage: Storage, name: string): Promise<User> {
+  const folded = foldUsername(name)
+  let after: string | undefined
+  do {
+    const people: User[] = await storage.listUsers({ query: name, limit: page, after })
+    const found = people.find(({ username }) => foldUsername(username) === folded)
+    if (found) return found
+    after = people.length < page ? undefined : people.at(-1)?.id
+  } while (after !== undefined)
+  const byId = await storage.findUser(name)
+  if (byId && byId.status !== 'closed') return byId
+  throw new CommandError(`There is nobody with the user name ${name}.`)
+}
+
+/** Columns that a terminal has at least. */
+const width = 80
+
+/**
+ * Rows under headings, in columns; safe to show in a terminal. What is too wide for one is shown row after row, a line for
+ * each column, so that nothing is cut.
+ */
+export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const shown = rows.map((row) => row.map((cell) => printable(cell).replaceAll(/[\n\t]/g, ' ')))
+  const lines = columns([headings, ...shown])
+  if (lines.every((line) => line.length <= width)) return `${lines.join('\n')}\n`
+  const blocks = shown.map((row) => columns(headings.map((heading, column) => [heading, row[column] ?? ''])))
+  return `${blocks.map((block) => block.join('\n')).join('\n\n')}\n`
+}
+
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)))
+  return rows.map((row) =>
+    row
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd(),
+  )
+}
+
+/** Unix seconds for a person: `2026-01-31 12:00:00Z`; nothing as `-`. */
+export function formatTime(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined) return '-'
+  return new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000Z', 'Z')
+}

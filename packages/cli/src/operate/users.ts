@@ -1,0 +1,163 @@
+import { hashPassword, isEmail, passwordProblem, StorageError, type User, usernameProblem } from 'countersign-server'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
+import type { Run, Terminal } from '../terminal/terminal.js'
+import {
+  type ChangeOptions,
+  findPerson,
+  formatTime,
+  inStorage,
+  type OperationOptions,
+  operatorName,
+  parseLimit,
+  renderTable,
+  withinLimit,
+} from './operation.js'
+
+interface AddOptions extends ChangeOptions {
+  name?: string
+  email?: string
+  passwordStdin?: true
+}
+
+const namesAre = {
+  username_invalid: 'A user name is one line of at most 128 visible characters.',
+  username_mixed: 'A word of a user name is written in one alphabet: letters of two look alike.',
+}
+
+/** `countersign users add`: a person who can sign in. */
+export const usersAdd: Run = async (options, terminal, username) => {
+  const { name, email, passwordStdin, ...flags }: AddOptions = options
+  const unusable = usernameProblem(username)
+  if (unusable) throw usageError(namesAre[unusable])
+  if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
+  const by = operatorName(flags)
+  const user = await inStorage(flags, terminal, async ({ storage }) => {
+    const password = await readPassword(passwordStdin === true, terminal, username)
+    try {
+      const passwordHash = await hashPassword(password)
+      return await storage.createUser({ username, passwordHash, displayName: name, email, by })
+    } catch (error) {
+      if (!(error instanceof StorageError)) throw error
+      if (error.code === 'username_taken') {
+        throw new CommandError(`There is somebody with the user name ${username} already.`, { cause: error })
+      }
+      if (error.code === 'username_looks_alike') {
+        const message = `The user name ${username} looks like that of somebody who is there. Choose another.`
+        throw new CommandError(message, { cause: error })
+      }
+      throw error
+    }
+  })
+  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can sign in now.\n`)
+  return exitStatus.done
+}
+
+interface ListOptions extends OperationOptions {
+  query?: string
+  status?: User['status']
+  limit?: string
+}
+
+/** `countersign users list`: who can sign in. */
+export const usersList: Run = async (options, terminal) => {
+  const { query, status, ...flags }: ListOptions = options
+  const limit = parseLimit(flags.limit)
+  const found = await inStorage(flags, terminal, ({ storage }) =>
+    storage.listUsers({ query, status, limit: limit + 1 }),
+  )
+  const people = withinLimit(found, limit, terminal)
+  const rows = people.map((user) => [
+    user.username,
+    user.displayName ?? '-',
+    user.email ?? '-',
+    user.status,
+    formatTime(user.createdAt),
+  ])
+  const table = () => renderTable(['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'], rows)
+  terminal.write(flags.json ? `${JSON.stringify(people, null, 2)}\n` : table())
+  return exitStatus.done
+}
+
+interface PasswdOptions extends ChangeOptions {
+  passwordStdin?: true
+}
+
+/** `countersign users passwd`: a new password for somebody. */
+export const usersPasswd: Run = async (options, terminal, name) => {
+  const { passwordStdin, ...flags }: PasswdOptions = options
+  const by = operatorName(flags)
+  const user = await inStorage(flags, terminal, async ({ storage }) => {
+    const person = await findPerson(storage, name)
+    const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal, person.username))
+    const revision = await storage.setPasswordHash({ userId: person.id, passwordHash, by })
+    if (revision === undefined) throw new CommandError(`The account ${name} is closed.`)
+    return person
+  })
+  const done = `${user.username} has a new password, and is signed out everywhere.\n`
+  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : done)
+  return exitStatus.done
+}
+
+const longest = 8192
+
+const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>, string>> = {
+  password_too_short: 'The password is too short: use at least 8 characters.',
+  password_too_long: 'The password is too long: use at most 1024 characters.',
+  password_common: 'The password is one of the first that anybody would try: use another.',
+}
+
+/** A new password, typed twice without being shown, or from standard input. @throws CommandError when it is too weak */
+export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
+  const password = fromInput ? await readWhole(terminal) : await askTwice(terminal)
+  const problem = passwordProblem(password, username)
+  if (problem) throw new CommandError(problems[problem])
+  return password
+}
+
+async function readWhole(terminal: Terminal): Promise<string> {
+  const bytes = await terminal.readInput(longest)
+  return Buffer.from(bytes)
+    .toString('utf8')
+    .replace(/\r?\n$/, '')
+}
+
+async function askTwice({ readHidden }: Terminal): Promise<string> {
+  if (!readHidden) throw usageError('There is no terminal to ask for the password on: give it with --password-stdin.')
+  const password = await readHidden('Password: ')
+  if ((await readHidden('Again: ')) === password) return password
+  throw new CommandError('The two passwords differ; nothing was changed.')
+}
+
+/** `countersign users disable`. */
+export const usersDisable = commandThatSets('disabled', 'cannot sign in any more, and is signed out everywhere.')
+
+/** `countersign users enable`. */
+export const usersEnable = commandThatSets('active', 'can sign in again.')
+
+function commandThatSets(status: 'active' | 'disabled', done: string): Run {
+  return async (options, terminal, name) => {
+    const flags: ChangeOptions = options
+    const by = operatorName(flags)
+    const user = await inStorage(flags, terminal, async ({ storage }) => {
+      const person = await findPerson(storage, name)
+      if (!(await storage.setUserStatus(person.id, status, by)))
+        throw new CommandError(`The account ${name} is closed.`)
+      return { ...person, status }
+    })
+    terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} ${done}\n`)
+    return exitStatus.done
+  }
+}
+
+/** `countersign users unlock`. */
+export const usersUnlock: Run = async (options, terminal, name) => {
+  const flags: ChangeOptions = options
+  const by = operatorName(flags)
+  const user = await inStorage(flags, terminal, async ({ storage }) => {
+    const found = await findPerson(storage, name)
+    if (!(await storage.unlockUser({ userId: found.id, by }))) throw new CommandError(`The account ${name} is closed.`)
+    return found
+  })
+  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} can try to sign in again.\n`)
+  return exitStatus.done
+}

@@ -1,4 +1,0 @@
-/** A text as one word for POSIX shells. */
-export function quoteForShell(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`
-}

@@ -1,4 +1,0 @@
-/** A header name as programs write it: `Content-Type`. */
-export function titleCase(name: string): string {
-  return name.replaceAll(/(?:^|-)[a-z]/g, (start) => start.toUpperCase())
-}

@@ -1,0 +1,106 @@
+import { chmodSync, chownSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { generatePrivateJwk } from 'countersign'
+import { afterEach, describe, expect, it } from 'vitest'
+import { findAgentFolder, readAgentFolder } from '../../src/agent-folder/folder-files.js'
+
+const signing = await generatePrivateJwk({ kid: 'a' })
+const next = await generatePrivateJwk({ kid: 'b' })
+
+const folders: string[] = []
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+/** The folder of an agent as it should be, but for what is given. */
+function folderWith(files: Readonly<Record<string, string>> = {}): string {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-agent-'))
+  folders.push(folder)
+  const file = { id: 'https://me.example', authServers: [], signingKey: 'key-a.json', nextKey: 'key-b.json' }
+  const written = {
+    'agent.json': JSON.stringify(file),
+    'key-a.json': JSON.stringify(signing),
+    'key-b.json': JSON.stringify(next),
+    ...files,
+  }
+  for (const [name, text] of Object.entries(written)) writeFileSync(join(folder, name), text, { mode: 0o600 })
+  return folder
+}
+
+describe('the folder of an agent', () => {
+  it('has who it is, its keys, and where its tokens are', async () => {
+    const path = folderWith()
+    expect(await readAgentFolder(path)).toEqual({
+      path,
+      id: 'https://me.example',
+      authServers: [],
+      keys: { signing, next },
+      storePath: join(path, 'store'),
+    })
+  })
+
+  it('that is not there is not made, and what to run is said', async () => {
+    const path = join(folderWith(), 'none')
+    expect(await findAgentFolder(path)).toBeUndefined()
+    await expect(readAgentFolder(path)).rejects.toMatchObject({
+      message: `There is no agent in ${path}: run countersign init --id https://… with a URL of yours.`,
+      exitCode: 2,
+    })
+    expect(() => statSync(path)).toThrow('ENOENT')
+  })
+
+  it.each<[string, Record<string, string>, string]>([
+    ['an agent.json that is no JSON', { 'agent.json': '{' }, 'agent.json is not a JSON object'],
+    ['an agent.json with a member too many', { 'agent.json': '{"naem":1}' }, 'has no member naem: did you mean name?'],
+    ['a key that is none', { 'key-a.json': '{"kid":"a"}' }, 'key-a.json holds no private JWK'],
+    ['another key under its name', { 'key-a.json': JSON.stringify(next) }, 'its name must be key-b.json'],
+    [
+      'halves of two keys',
+      { 'key-b.json': JSON.stringify({ ...next, d: signing.d }) },
+      'key-b.json holds no usable key',
+    ],
+  ])('is refused with %s', async (_case, files, message) => {
+    await expect(readAgentFolder(folderWith(files))).rejects.toMatchObject({
+      message: expect.stringContaining(message) as string,
+      exitCode: 2,
+    })
+  })
+
+  it('is refused where a key is gone', async () => {
+    const path = folderWith()
+    rmSync(join(path, 'key-b.json'))
+    await expect(readAgentFolder(path)).rejects.toThrow('key-b.json is not there')
+  })
+
+  it.each(['', 'agent.json', 'key-a.json'])('is refused where others can read it (L04): /%s', async (name) => {
+    const path = folderWith()
+    const place = name === '' ? path : join(path, name)
+    const mode = name === '' ? '700' : '600'
+    chmodSync(place, name === '' ? 0o755 : 0o640)
+    await expect(readAgentFolder(path)).rejects.toThrow(`Others can read what is in ${place}: chmod ${mode} ${place}`)
+    chmodSync(place, Number.parseInt(mode, 8))
+    await expect(readAgentFolder(path)).resolves.toMatchObject({ id: 'https://me.example' })
+  })
+
+  it.runIf(process.getuid?.() === 0).each(['', 'agent.json', 'key-b.json'])(
+    'is refused where another user owns it (L04): /%s',
+    async (name) => {
+      const path = folderWith()
+      chownSync(join(path, name), 12_345, 12_345)
+      await expect(readAgentFolder(path)).rejects.toThrow(/is another user’s \(12345\).*chown/)
+    },
+  )
+
+  it('is refused where a file is in its place', async () => {
+    const path = join(folderWith(), 'agent.json')
+    await expect(readAgentFolder(path)).rejects.toThrow(`${path}/agent.json cannot be read (ENOTDIR).`)
+  })
+
+  it('is refused where a link is in the place of a key', async () => {
+    const path = folderWith()
+    rmSync(join(path, 'key-a.json'))
+    symlinkSync(join(path, 'key-b.json'), join(path, 'key-a.json'))
+    await expect(readAgentFolder(path)).rejects.toThrow(/A link is where a file should be/)
+  })
+})

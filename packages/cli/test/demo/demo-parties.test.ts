@@ -1,0 +1,227 @@
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january, signRequest } from 'countersign/wire'
+import { describe, expect, it } from 'vitest'
+import { freePort } from '../../../../test/free-port.js'
+import { createDemoAgent } from '../../src/demo/demo-parties.js'
+import type { TraceDocument } from '../independent-verifier.js'
+import { listenWith } from '../listen-with.js'
+import { type RunningProgram, runInProcess, startProgram } from '../run-program.js'
+
+it('the agent of the demo is one person’s, also with an identifier that is not on this machine', async () => {
+  const ids = { agent: 'https://agent.example', resource: 'https://api.example', 'auth-server': 'https://auth.example' }
+  const world = { ids, resourceUrl: `${ids.resource}/data-auth`, interop: false, isPeer: () => false }
+  const agent = await createDemoAgent(world, { onConsent: () => undefined, consentTimeout: 600 })
+  expect(agent.metadata.redirect_uris).toEqual(['https://agent.example/callback'])
+})
+
+/** Starts an auth server and a resource, each by a command of its own; the agent is started by the test. */
+async function startOthers(...flags: string[]) {
+  const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0', '--quiet', ...flags])
+  const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
+  const own = ['--only', 'resource', '--port', '0', '--auth-server-url', issuer, '--quiet']
+  const resource = startProgram(['demo', ...own, ...flags])
+  const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+  return { issuer, id, running: [authServer, resource] }
+}
+
+async function stop(running: readonly RunningProgram[]): Promise<void> {
+  for (const { status, stderr } of await Promise.all(running.map((program) => program.stop('SIGINT')))) {
+    expect({ status, stderr: stderr.replaceAll(/^(?:Ask for http|People sign in|Ctrl-C).*\n/gm, '') }).toEqual({
+      status: 0,
+      stderr: '',
+    })
+  }
+}
+
+describe('three parties that were started apart', () => {
+  it.each([
+    ['as they are', []],
+    ['with --interop', ['--interop']],
+  ])('run the flow together, %s', async (_case, flags) => {
+    const port = await freePort()
+    const { issuer, id, running } = await startOthers(...flags)
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, ...flags]
+    const { status, stdout, stderr } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`, '--json')
+    await stop(running)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    const { messages, result } = JSON.parse(stdout) as TraceDocument
+    expect(result).toMatchObject({
+      status: 200,
+      body: { message: 'Access granted', agent: `http://127.0.0.1:${port}`, scope: 'data.read data.write' },
+    })
+    const signed = messages.filter(({ request }) => 'signature' in request.headers)
+    expect(signed.map(({ from, to }) => `${from} ${to}`)).toEqual([
+      'agent resource',
+      'agent auth-server',
+      'agent auth-server',
+      'agent resource',
+    ])
+    const interop = flags.length > 0
+    expect(signed.some(({ request }) => 'nonce' in request.headers)).toBe(!interop)
+    for (const { request } of signed)
+      expect(request.headers.signature).toMatch(interop ? /^sig1=:[\w-]{86}:$/ : /^sig1=:[\w+/]{86}==:$/)
+    expect(stdout).not.toContain('testpass')
+  })
+
+  it('let the person refuse', async () => {
+    const port = await freePort()
+    const { issuer, id, running } = await startOthers()
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer, '--deny', '--quiet']
+    const { status, stdout } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`)
+    await stop(running)
+    expect({ status, stdout }).toEqual({ status: 0, stdout: 'access_denied\n' })
+  })
+
+  it('show what the others send, each from its own side', async () => {
+    const port = await freePort()
+    const authServer = startProgram(['demo', '--only', 'auth-server', '--port', '0'])
+    const [, issuer = ''] = await authServer.seen(/^auth-server (\S+)\n/)
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', issuer])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+    const agent = ['demo', '--only', 'agent', '--port', String(port), '--auth-server-url', issuer]
+    const { stdout } = await runInProcess(...agent, '--resource-url', `${id}/data-auth`)
+    expect(stdout).toContain('>>> AGENT REQUEST to ')
+    expect(stdout).toContain('INFO: browser -> auth server "POST /agent/auth HTTP/1.1" 303')
+    expect(stdout).toContain('INFO: peer -> agent "GET /jwks.json HTTP/1.1" 200 OK')
+    expect((await authServer.stop()).stdout).toContain('>>> AUTH SERVER REQUEST received')
+    const seen = (await resource.stop()).stdout
+    expect(seen).toContain('>>> RESOURCE REQUEST received')
+    expect(seen).toContain(`INFO: resource -> peer "GET /.well-known/aauth-agent HTTP/1.1" 200 OK`)
+  })
+})
+
+describe('countersign demo --only', () => {
+  it('prints where it answers as JSON', async () => {
+    const running = startProgram(['demo', '--only', 'agent', '--serve', '--port', '0', '--json'])
+    const [line] = await running.seen(/^\{.*\}\n/)
+    expect((await running.stop('SIGINT')).status).toBe(0)
+    expect(JSON.parse(line)).toEqual({ agent: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string })
+  })
+
+  it('answers for the identifier that it is given', async () => {
+    const port = await freePort()
+    const id = 'https://api.example'
+    const running = startProgram(['demo', '--only', 'resource', '--port', String(port), '--id', id, '--quiet'])
+    await running.seen(/^resource +https:\/\/api\.example\n/)
+    const response = await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)
+    expect(await response.json()).toMatchObject({ resource: id })
+    expect((await running.stop('SIGINT')).status).toBe(0)
+  })
+
+  it('finds an agent that was not there a moment ago', async () => {
+    const agent = await nobody()
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--quiet'])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
+    const signed = await signRequest(new Request(`${id}/data-jwks`), {
+      profile: january.signing,
+      signer: await createSigner(await generatePrivateJwk({ kid: 'key-1' })),
+      signatureKey: { scheme: 'jwks', id: agent, kid: 'key-1', wellKnown: 'aauth-agent' },
+    })
+    expect((await fetch(signed)).headers.get('signature-error')).toBe('error=unknown_key')
+    const asked = ['--resource-url', `${id}/data-jwks`, '--quiet']
+    const { status, stdout } = await runInProcess('demo', '--only', 'agent', '--id', agent, ...asked)
+    await resource.stop('SIGINT')
+    expect(status).toBe(0)
+    expect(stdout).toContain(`"agent":"${agent}"`)
+  })
+
+  it('listens where the identifier says, without --port', async () => {
+    const id = await nobody()
+    const running = startProgram(['demo', '--only', 'resource', '--id', id, '--quiet'])
+    await running.seen(/^resource +\S+\n/)
+    const response = await fetch(`${id}/.well-known/aauth-resource`)
+    expect(await response.json()).toMatchObject({ resource: id })
+    expect((await running.stop('SIGINT')).status).toBe(0)
+  })
+
+  it.each([
+    ['an unknown party', ['--only', 'browser'], 'Allowed choices are agent, resource, auth-server'],
+    ['a port without a party', ['--port', '9000'], '--port needs --only'],
+    ['a port that is none', ['--only', 'agent', '--port', '70000'], '--port takes a number'],
+    [
+      'an identifier with a slash',
+      ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
+      'leave out the slash at its end (http://127.0.0.1:9000)',
+    ],
+    ['an identifier of another form', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
+    [
+      'a resource that a resource asks',
+      ['--only', 'resource', '--resource-url', 'http://127.0.0.1:1/'],
+      '--resource-url',
+    ],
+    ['a URL that is none', ['--only', 'agent', '--resource-url', '/data'], '--resource-url takes'],
+    [
+      'a URL that is not encrypted',
+      ['--only', 'agent', '--resource-url', 'http://api.example/x'],
+      'http is for this machine',
+    ],
+    ['a person where nobody asks', ['--only', 'resource', '--deny'], '--deny and --browser'],
+    ['a person beside --serve', ['--serve', '--browser'], "cannot be used with option '--serve'"],
+  ])('exits with 2 for %s', async (_case, args, message) => {
+    const { status, stdout, stderr } = await runInProcess('demo', ...args)
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
+    expect(stderr).toContain(message)
+  })
+})
+
+const nobody = async () => `http://127.0.0.1:${await freePort()}`
+
+describe('countersign demo --only agent, where somebody does not answer', () => {
+  const ask = (resource: string, ...flags: string[]) =>
+    runInProcess(
+      'demo',
+      '--only',
+      'agent',
+      '--port',
+      '0',
+      '--quiet',
+      '--resource-url',
+      `${resource}/data-auth`,
+      ...flags,
+    )
+
+  it('exits with 3 and says that nothing listens where the resource should be', async () => {
+    const resource = await nobody()
+    expect(await ask(resource)).toEqual({
+      status: 3,
+      stdout: '',
+      stderr: `GET ${resource}/data-auth got no answer: nothing listens there.\n`,
+    })
+  })
+
+  it('shows with --json the messages until then', async () => {
+    const resource = await nobody()
+    const flags = ['--only', 'agent', '--port', '0', '--json', '--resource-url', `${resource}/data-auth`]
+    const { status, stdout } = await runInProcess('demo', ...flags)
+    const { messages, result } = JSON.parse(stdout) as TraceDocument
+    expect(status).toBe(3)
+    expect(messages).toMatchObject([{ from: 'agent', to: 'resource', response: null }])
+    expect(result).toEqual({
+      error: 'no_answer',
+      message: `GET ${resource}/data-auth got no answer: nothing listens there.`,
+    })
+  })
+
+  it('exits with 3 for a resource that closes the connection', async () => {
+    const { origin, close } = await listenWith((request) => request.socket.destroy())
+    const { status, stderr } = await ask(origin)
+    close()
+    expect({ status, stderr }).toEqual({
+      status: 3,
+      stderr: `GET ${origin}/data-auth got no answer: it closed the connection.\n`,
+    })
+  })
+
+  it('exits with 3 and says why the auth server has no document', async () => {
+    const authServer = await nobody()
+    const resource = startProgram(['demo', '--only', 'resource', '--port', '0', '--auth-server-url', authServer])
+    const [, id = ''] = await resource.seen(/^resource +(\S+)\n/m)
+    const { status, stderr } = await ask(id, '--auth-server-url', authServer)
+    const other = await ask(id)
+    await resource.stop()
+    expect(status).toBe(3)
+    expect(stderr).toContain(`${authServer}/.well-known/aauth-issuer could not be fetched (connect ECONNREFUSED`)
+    expect(other.status).toBe(1)
+    expect(other.stderr).toContain('--auth-server-url names the one to use.')
+  })
+})

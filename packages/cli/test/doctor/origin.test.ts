@@ -1,0 +1,68 @@
+import type { Socket } from 'node:net'
+import { describe, expect, it } from 'vitest'
+import { ask, BrokenAnswer, shakeHands } from '../../src/doctor/origin.js'
+import { drip, listenAnd } from './outside/hostile-server.js'
+
+const switching = 'HTTP/1.1 101 Switching Protocols\r\n'
+
+async function failureOf(asked: Promise<unknown>): Promise<{ error: unknown; seconds: number }> {
+  const began = performance.now()
+  const error: unknown = await asked.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  )
+  return { error, seconds: (performance.now() - began) / 1000 }
+}
+
+describe.concurrent('a question to a server', () => {
+  it.for<[string, (socket: Socket) => void]>([
+    ['goes on in another protocol', (socket) => socket.write(`${switching}Connection: upgrade\r\nUpgrade: x\r\n\r\n`)],
+    ['goes on in a protocol without a name', (socket) => socket.write(`${switching}\r\n`)],
+    ['always asks to go on', (socket) => drip(socket, '', 'HTTP/1.1 100 Continue\r\n\r\n')],
+    ['never ends its headers', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n', 'a: b\r\n')],
+    ['never ends its body', (socket) => drip(socket, 'HTTP/1.1 200 OK\r\n\r\n', 'x')],
+    [
+      'never ends a chunk',
+      (socket) => drip(socket, 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfff\r\n', 'x'),
+    ],
+    ['breaks off', (socket) => socket.end('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nx')],
+    ['breaks off in its headers', (socket) => socket.end('HTTP/1.1 200 OK\r\n')],
+    ['says too much', (socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(300_000)}`)],
+  ])('that %s fails within ten seconds, as one that began to answer', async ([, behave], test) => {
+    const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
+    expect(error).toBeInstanceOf(BrokenAnswer)
+    expect(seconds).toBeLessThan(10)
+  })
+
+  it.for<[string, (socket: Socket) => void]>([
+    ['says nothing', () => undefined],
+    ['hangs up', (socket) => socket.end()],
+  ])('that %s fails within ten seconds, and not as one that began to answer', async ([, behave], test) => {
+    const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
+    expect(error).toBeInstanceOf(Error)
+    expect(error).not.toBeInstanceOf(BrokenAnswer)
+    expect(seconds).toBeLessThan(10)
+  })
+
+  it.for<[string, string]>([
+    ['by the connection', 'HTTP/1.1 200 OK\r\n\r\nanswer'],
+    ['by its length', 'HTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer'],
+    ['after being told to go on', 'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 6\r\n\r\nanswer'],
+  ])('takes an answer that ends %s', async ([, answer], test) => {
+    const origin = await listenAnd((socket) => socket.end(answer), test)
+    expect(await ask(origin, '/')).toMatchObject({ status: 200, text: 'answer' })
+  })
+})
+
+describe.concurrent('a handshake', () => {
+  it.for<[string, (socket: Socket) => void]>([
+    ['says nothing', () => undefined],
+    ['hangs up', (socket) => socket.end()],
+    // A record of a handshake, of which more and more comes.
+    ['never ends', (socket) => drip(socket, '\u0016\u0003\u0003\u0040\u0000', '\u0000')],
+  ])('with a server that %s fails within ten seconds', async ([, behave], test) => {
+    const { error, seconds } = await failureOf(shakeHands(await listenAnd(behave, test)))
+    expect(error).toBeInstanceOf(Error)
+    expect(seconds).toBeLessThan(10)
+  })
+})

@@ -1,0 +1,42 @@
+import { PassThrough } from 'node:stream'
+import { createLog } from 'countersign/observability'
+import { StorageError } from 'countersign-server'
+import { expect, it } from 'vitest'
+import { logFailure } from '../../src/serve/observe-server.js'
+
+/** The line that is written of a failure. */
+async function lineOf(error: unknown): Promise<{ error: string }> {
+  const output = new PassThrough()
+  const log = createLog({ to: output })
+  logFailure(log, 'request.failed', error, { id: 'id-1' })
+  await log.close()
+  return JSON.parse(String(output.read()))
+}
+
+const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), { code: 'ECONNREFUSED' })
+const outage = new StorageError('unavailable', 'the database did not answer', { cause: refused })
+
+it.each([
+  ['a database that is away', outage],
+  ['an answer that needed it', new Error('There is no page.', { cause: outage })],
+])('tells %s in one line, with its cause and without a stack', async (_what, error) => {
+  expect(await lineOf(error)).toMatchObject({
+    level: 'error',
+    event: 'request.failed',
+    id: 'id-1',
+    error: 'the database did not answer: connect ECONNREFUSED 127.0.0.1:5432',
+  })
+})
+
+it('tells a mistake of the program with its stack', async () => {
+  const cause = Object.assign(new Error('no such table: session'), { code: 'SQLITE_ERROR' })
+  const mistakes = [
+    new TypeError('it is undefined'),
+    new StorageError('keys_changed', 'somebody was first'),
+    new StorageError('unavailable', 'the database did not answer', { cause }),
+  ]
+  for (const error of mistakes) expect((await lineOf(error)).error).toMatch(/\n {4}at /)
+  const circle = new Error('round')
+  circle.cause = circle
+  expect((await lineOf(circle)).error).toMatch(/^Error: round\n/)
+})
