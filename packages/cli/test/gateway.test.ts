@@ -294,6 +294,20 @@ describe('the configuration of a gateway', () => {
   })
 })
 
+it('a route of a configuration has every setting of a route', async () => {
+  const accepted = { maxBody: 7, body: 'unseen', case: 'kept', endings: 'kept', pathParameters: true }
+  const route = {
+    method: 'PUT',
+    path: '/files/{name}',
+    require: 'identity',
+    encoded: ['%2F', '%23', '%25'],
+    ...accepted,
+  }
+  const upstream = { url: 'http://127.0.0.1:3000', matches: 'raw' }
+  const { settings } = await loadGatewayConfig(await configuration({ routes: [route], upstream }), {})
+  expect(settings.routes).toEqual([route])
+})
+
 it('a configuration without scopes names any, since the resource then describes none', async () => {
   const { settings } = await loadGatewayConfig(await configuration({ scopes: undefined }), {})
   expect(settings.routes[0]).toMatchObject({ scope: 'events.read' })

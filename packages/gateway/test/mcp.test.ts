@@ -420,6 +420,12 @@ describe('an MCP server behind the gateway', () => {
     expect(other).not.toMatch(/allow-origin/i)
   })
 
+  it.each([204, 205, 304])('may respond to the end of a session with %i, without a body', async (status) => {
+    const { port } = await openGateway({ mcp }, (_, outgoing) => void outgoing.writeHead(status).end())
+    const lines = await signedLines('/mcp', { method: 'DELETE' }, await byToken('events.read'))
+    expect(statusOf(await exchange(port, message(lines)))).toBe(status)
+  })
+
   it('that is down is 502', async () => {
     const { send, upstream } = await openMcp()
     await new Promise((resolve) => upstream.close(resolve))

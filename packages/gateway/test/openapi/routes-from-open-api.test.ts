@@ -216,3 +216,8 @@ paths:
     'notes.share': 'notes.share',
   })
 })
+
+it('names a permission after the first part of the path that is a word', async () => {
+  const described = await routesOf("paths:\n  '/2fa/api/v1/{id}/user-groups': { get: { security: [{ key: [] }] } }\n")
+  expect(needed(described, 'GET', '/2fa/api/v1/7/user-groups')).toBe('authorization user-groups.read')
+})
