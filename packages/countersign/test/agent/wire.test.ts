@@ -78,16 +78,26 @@ describe('S18: what the agent’s fetch sends is what it signed', () => {
   })
 })
 
+function listenForWarnings(): string[] {
+  const warnings: string[] = []
+  const note = ({ message }: Error) => void warnings.push(message)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  return warnings
+}
+
+it('warns once if a resource does not find its key, with where the key must be published', async () => {
+  const warnings = listenForWarnings()
+  const refuse = (error: string) => async () =>
+    new Response(null, { status: 401, headers: { 'signature-error': `error=${error}` } })
+  const fetchFrom = (error: string) => agentWith({ fetch: refuse(error) }).fetch('https://keys.example/')
+  for (const error of ['invalid_key', 'unknown_key', 'unknown_key']) expect((await fetchFrom(error)).status).toBe(401)
+  await new Promise(setImmediate)
+  expect(warnings).toEqual([expect.stringMatching(/https:\/\/keys\.example[\s\S]*\/\.well-known\/aauth-agent/)])
+})
+
 describe('a clock that is off', () => {
   const seconds = () => Date.now() / 1000
-
-  function listenForWarnings(): string[] {
-    const warnings: string[] = []
-    const note = ({ message }: Error) => void warnings.push(message)
-    process.on('warning', note)
-    onTestFinished(() => void process.off('warning', note))
-    return warnings
-  }
 
   it('by a fraction of a second is none', async () => {
     for (const fraction of [0.001, 0.5, 0.999]) {

@@ -252,6 +252,7 @@ describe('L09: a pasted address', () => {
   it.each<[string, (back: URL) => string, string]>([
     ['a code only', () => 'the-code', 'That is no whole address'],
     ['another port', (back) => back.href.replace(`:${back.port}`, ':1'), 'That is another address'],
+    ['another path', (back) => back.href.replace(back.pathname, '/other'), 'That is another address'],
     ['another host', (back) => back.href.replace('127.0.0.1', 'localhost'), 'That is another address'],
     ['another state', (back) => back.href.replace(/state=[^&]+/, 'state=x'), 'belongs to another request'],
     ['two states', (back) => `${back.href}&state=x`, 'belongs to another request'],

@@ -1,8 +1,9 @@
 import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from 'countersign/node'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { FileStoreError, fileStore, openPrivateFolder, readPrivateFile, writePrivateFile } from 'countersign/node'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 
 let folder: string
 beforeEach(() => {
@@ -19,6 +20,24 @@ describe('a private file', () => {
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(statSync(join(folder, 'a')).mode & 0o777).toBe(0o700)
     expect(readdirSync(join(folder, 'a'))).toEqual(['key.json'])
+  })
+
+  it('has reached the disk, with its name, when the write resolves', async () => {
+    const synced: boolean[] = []
+    const probe = await open(folder)
+    const { prototype } = probe.constructor as { prototype: FileHandle }
+    await probe.close()
+    const sync = vi.spyOn(prototype, 'sync').mockImplementation(async function (this: FileHandle) {
+      synced.push((await this.stat()).isDirectory())
+    })
+    onTestFinished(() => sync.mockRestore())
+    await writePrivateFile(join(folder, 'key.json'), 'one')
+    expect(synced).toEqual([false, true])
+    const store = fileStore(join(folder, 'store'))
+    await store.put('alice', { agent: 'a', edition: 'e', kind: 'token', id: '1', data: {} })
+    synced.length = 0
+    await store.forget('alice')
+    expect(synced).toEqual([true])
   })
 
   it('that is not there is undefined', async () => {

@@ -32,7 +32,7 @@ const longest = { cookie: 2000, address: 6000 }
 
 /** @throws TypeError for a home that is no path of the app's own */
 export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOptions): WayBack {
-  if (!isOwn(home)) throw new TypeError(`home must be a path of the app, such as /start: ${String(home).slice(0, 200)}`)
+  if (!isOwn(home)) throw new TypeError(`home must be a path of the app, such as /start: ${String(home)}`)
 
   function isOwn(path: unknown): path is string {
     return typeof path === 'string' && URL.canParse(path, origin) && new URL(path, origin).origin === origin

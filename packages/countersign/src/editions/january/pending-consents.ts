@@ -252,10 +252,11 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
       settle(state, (waiter) => waiter.resolve(token))
       return 'done'
     } catch (error) {
-      const isOver = 'error' in answer || (error instanceof AgentError && final.has(error.code))
+      const code = error instanceof AgentError ? error.code : 'token_request_failed'
+      const isOver = 'error' in answer || final.has(code)
       await (isOver ? leave(consent, owner, error) : reopen(consent, owner, error)).catch(() => undefined)
       settle(state, (waiter) => waiter.reject(error))
-      return error instanceof AgentError && error.code === 'other_person' ? 'other_person' : 'failed'
+      return code === 'other_person' ? 'other_person' : 'failed'
     } finally {
       exchanging.delete(state)
       if (consents.isShared) await consents.rest(owner, consent.state).catch(() => undefined)

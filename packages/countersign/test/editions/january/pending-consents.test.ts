@@ -1,6 +1,6 @@
 import { AgentError } from 'countersign/agent'
 import type { KeptConsent, KeptConsents } from 'countersign/wire'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import {
   createPendingConsents,
   type PendingConsent,
@@ -179,4 +179,46 @@ it('keeps a denied consent for 60 seconds in a shared store, so that other proce
   const match = await pending.complete(new URLSearchParams({ state: 'denied', error: 'access_denied' }), 's1')
   expect(await (match.matched ? match.finished : undefined)).toBe('failed')
   expect(await consents.list('s1')).toMatchObject([{ id: 'denied', until: 160, ended: { code: 'access_denied' } }])
+})
+
+it('keeps waiting in a shared store that fails to record a heartbeat', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  let failures = -1
+  const beat = async () => {
+    if (failures < 0) return
+    failures += 1
+    throw new Error('store unavailable')
+  }
+  const consents = { ...openConsents(true), beat }
+  const options = { now: () => 0, canAsk: true, heldSince: async () => undefined, redeem: async () => token }
+  const pending = createPendingConsents({ consents, ...options })
+  const consent = consentOf('waited for')
+  await pending.begin(consent, 's1', way)
+  failures = 0
+  const abort = new AbortController()
+  const wait = pending.wait(consent, 's1', abort.signal).catch((error: Error) => error.message)
+  await vi.advanceTimersByTimeAsync(7000)
+  expect(failures).toBeGreaterThanOrEqual(2)
+  abort.abort(new Error('given up'))
+  expect(await wait).toBe('given up')
+})
+
+it('keeps the way of a consent open after a code that the auth server failed to exchange', async () => {
+  const closed: string[] = []
+  let failures = 1
+  const redeem = async () => {
+    if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server answered 500.')
+    return token
+  }
+  const options = { consents: openConsents(), now: () => 0, canAsk: true, heldSince: async () => undefined, redeem }
+  const pending = createPendingConsents(options)
+  const consent = consentOf('again')
+  await pending.begin(consent, 's1', { ...way, close: () => void closed.push('closed') })
+  const wait = pending.wait(consent, 's1', AbortSignal.timeout(2000))
+  expect(await completes(pending, 'again')).toBe(true)
+  await expect(wait).rejects.toThrow('500')
+  expect(closed).toEqual([])
+  expect(await completes(pending, 'again')).toBe(true)
+  await expect.poll(() => closed).toEqual(['closed'])
 })
