@@ -19,7 +19,7 @@ const skipped = [
   /timing|slow-hosts|hostile-text/,
   /^test\//,
   /^packages\/cli\/test\/(?!gateway)/,
-  /^packages\/server\/test\/(?:faults|operators|logos|letters|load)\//,
+  /^packages\/server\/test\/(?:faults|operators|logos\/(?:images|re-encode))\//,
   /^packages\/server\/test\/(?:allowing-rate|overload|storage\/(?:growth|long))/,
 ]
 

@@ -35,6 +35,7 @@ describe('what the pages need', () => {
       const hash = createHash('sha256')
         .update(await response.bytes())
         .digest('hex')
+      expect(response.headers.get('vary'), path).toBe(path.endsWith('.png') ? null : 'accept-encoding')
       expect(path).toContain(`.${hash.slice(0, 12)}.`)
     }
   })

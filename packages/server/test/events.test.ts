@@ -1,6 +1,6 @@
-import type { CountersignEvent } from 'countersign'
+import { AAuthError, type CountersignEvent } from 'countersign'
 import { createMetrics } from 'countersign/observability'
-import { hashPassword } from 'countersign-server'
+import { hashPassword, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { allow, authRequest, openRequest, redeem, refresh, refreshTokenOf, signForm, view } from './attacks/flow.js'
@@ -71,6 +71,31 @@ it('verbs of the storage are told with their time, and why one was not done', as
   expect(duration).toBeGreaterThan(0.025)
   expect(duration).toBeLessThan(5)
   expect(of('storage')).toContainEqual(expect.objectContaining({ verb: 'createAuthRequest', outcome: 'ok' }))
+})
+
+it('a page that fails is 503 or 500; load shedding is no failure for onError', async () => {
+  const reported: unknown[] = []
+  let thrown: Error | undefined
+  const { stage } = await openTold({
+    wrap: (storage) => ({
+      ...storage,
+      findSession: (hash) => {
+        if (thrown) throw thrown
+        return storage.findSession(hash)
+      },
+    }),
+    onError: (error) => void reported.push(error),
+  })
+  const { user } = await view(stage, await openRequest(stage))
+  for (const [error, status, reports] of [
+    [new AAuthError('unavailable', 'Overloaded.'), 503, 0],
+    [new StorageError('unavailable', 'database down'), 503, 1],
+    [new Error('broken'), 500, 2],
+  ] as const) {
+    thrown = error
+    const response = await user.open(`${stage.authServer}/account`)
+    expect([response.status, reported.length]).toEqual([status, reports])
+  }
 })
 
 it('passwords are told with the time until their turn', async () => {

@@ -495,6 +495,19 @@ describe('the password', () => {
   })
 })
 
+it.each([
+  ['/account/password', change],
+  ['/account/close', { action: 'close-account', password }],
+])('the form at %s refuses the right password, too, after too many wrong ones', async (path, form) => {
+  const { stage, alice } = await opened()
+  const guess = () => alice.submit(path, { ...form, password: 'wrong' })
+  for (let guesses = 1; (await guess()).problem === 'wrong_password'; guesses++) expect(guesses).toBeLessThan(50)
+  const throttled = { status: 429, problem: 'throttled' }
+  expect([await guess(), await alice.submit(path, form)]).toMatchObject([throttled, throttled])
+  stage.clock.now += 86_400
+  expect(await (await signedIn(stage)).submit(path, form)).toMatchObject({ status: 303 })
+})
+
 describe('sessions', () => {
   const sessionForms = (html: string) => [...html.matchAll(/name="session" value="([^"]*)"/g)].map(([, id]) => id ?? '')
 

@@ -3,7 +3,7 @@ import { isCommonPassword } from '../../src/policy/common-password.js'
 
 describe('isCommonPassword', () => {
   it.each(
-    'password Password1 password12345 passw0rd P@ssw0rd! 12345678 1234567890 987654321 11111111 12341234 abcabcabc 1q2w3e4r 1qaz2wsx zaq12wsx qwertyuiop poiuytre asdfghjk xcvbnm mnbvcxz Welcome2026! 2026password letmein123 abc12345 trustno1 dragon123 iloveyou'.split(
+    'password Password1 password12345 passw0rd P@ssw0rd! 12345678 1234567890 987654321 11111111 12341234 abcabcabc 1q2w3e4r 1qaz2wsx zaq12wsx qwertyuiop poiuytre asdfghjk xcvbnm mnbvcxz Welcome2026! 2026password letmein123 abc12345 trustno1 dragon123 iloveyou sdfghjkl fr33dom adm1n2026 m4ster2026 pas5word pa$$word'.split(
       ' ',
     ),
   )('finds %s', (password) => {

@@ -31,11 +31,12 @@ function watched(this: Database.Database, text: string): Database.Statement<unkn
 it('waits for the disk with what must outlive a power cut, and with nothing else, in whatever order they come', async () => {
   const storage = sqliteStorage(temporaryFile(), { sweepInterval: 0, usageDelay: 3600 })
   onTestFinished(() => storage.close())
-  const { refresh, redemption } = await refreshable(storage)
+  const { refresh, redemption, user } = await refreshable(storage)
   const { decision, binding } = await boundRequest(storage)
   const unbound = newRequest()
   await storage.createAuthRequest(unbound)
   const nonce = () => nonceClaim({ agent })
+  const limit = { key: freshHash(), window: 60 }
   const lasting: (() => Promise<unknown>)[] = [
     () => storage.createAuthRequest(newRequest({ nonce: nonce() })),
     () => storage.decideRequest({ ...decision, attempt: { key: freshHash(), window: 60, most: 9 } }),
@@ -43,6 +44,15 @@ it('waits for the disk with what must outlive a power cut, and with nothing else
     () => storage.setAgentBlocked({ agent, blocked: true, by: 'operator' }),
     () => storage.setAgentBlocked({ agent, blocked: false, by: 'operator' }),
     () => storage.revokeRefreshToken({ ...refresh, nonce: nonce() }),
+    () => storage.recordEvent({ event: 'thing.happened' }),
+    () => storage.recordAgent({ agent: 'https://new.example', redirectHosts: [], keyThumbprints: [] }),
+    () => storage.setPasswordHash({ userId: user.id, passwordHash: 'hash', by: 'operator' }),
+    () => storage.linkFederated({ issuer: 'https://login.example', subject: 'alice', userId: user.id }),
+    () => storage.addKey({ kid: 'key', purpose: 'secret', alg: 'HS256', private: '', publicJwk: null, state: 'next' }),
+    () => storage.moveKeys([{ kid: 'key', from: 'next', to: 'active' }]),
+    () => storage.revokeGrants({ userId: user.id, by: user.id }),
+    () => storage.setUserStatus(user.id, 'disabled'),
+    () => storage.endRestored('operator'),
   ]
   const others: (() => Promise<unknown>)[] = [
     () => storage.refreshGrant({ ...refresh, nonce: nonce() }),
@@ -51,12 +61,20 @@ it('waits for the disk with what must outlive a power cut, and with nothing else
     () => storage.claimNonce(nonce()),
     () => storage.countAttempt({ key: freshHash(), window: 60 }),
     () => storage.rememberDevice(binding),
+    () => storage.rememberState(unbound.tokenHash, 'state'),
+    () => storage.countWithinLimits([{ ...limit, most: 9 }]),
+    () => storage.clearAttempts(limit),
+    () => storage.claimLogo({ agent, uri: 'https://agent.example/logo', maxAge: 1, retryAfter: 1 }),
+    () => storage.keepLogo({ agent, uri: 'https://agent.example/logo', logo: null }),
+    () => storage.removeLogo(agent),
   ]
   for (const [index, write] of lasting.entries()) {
     committed.length = 0
     await write()
     expect(committed, `what lasts, ${index}`).toEqual([true])
-    await others[index]?.()
+    const other = others[index]
+    if (!other) continue
+    await other()
     expect(committed, `another, ${index}`).toEqual([true, false])
   }
 })

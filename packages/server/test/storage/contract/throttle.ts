@@ -164,18 +164,21 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       await Promise.all(times(5, () => storage.rememberDevice({ userId, browserHash })))
       expect(await isKnown()).toBe(true)
       expect(await storage.isKnownDevice({ username: username.toUpperCase(), browserHash })).toBe(true)
-      const { username: other } = await newUser(storage)
+      const { username: other, id: otherId } = await newUser(storage)
       expect(await storage.isKnownDevice({ username: other, browserHash })).toBe(false)
       expect(await storage.isKnownDevice({ username: 'nobody', browserHash })).toBe(false)
       expect(await storage.isKnownDevice({ username, browserHash: freshHash() })).toBe(false)
       world.now = start + 10 * day
       await storage.rememberDevice({ userId, browserHash })
+      world.now = start + 11 * day
+      await storage.rememberDevice({ userId: otherId, browserHash })
       world.now = start + 409 * day
       await storage.sweep()
       expect(await isKnown()).toBe(true)
       world.now = start + 410 * day
       await storage.sweep()
       expect(await isKnown()).toBe(false)
+      expect(await storage.isKnownDevice({ username: other, browserHash })).toBe(true)
     })
 
     test('counted attempts are swept after their window', async () => {
