@@ -157,7 +157,7 @@ async function listen(
     idlePerAddress = Math.ceil(connections / 4),
     connectionsPerNetwork: perNetwork = Math.ceil(connections / 2),
   } = settings.limits
-  const queue = createConnectionQueue()
+  const queue = createConnectionQueue(clientAddress)
   const observed = observe((incoming, outgoing) => void listener(incoming, outgoing))
   const enqueue: RequestListener = (incoming, outgoing) =>
     queue.run(incoming, outgoing, () => observed(incoming, outgoing))

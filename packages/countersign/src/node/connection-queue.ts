@@ -4,6 +4,8 @@ import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
+import type { ClientAddress } from './client-address.js'
+import { RequestTurns } from './request-turns.js'
 import type { NodeResponse } from './send-response.js'
 import { SessionStreams } from './session-streams.js'
 import { WriteProgress, writeTimeout } from './write-progress.js'
@@ -12,8 +14,9 @@ import { WriteProgress, writeTimeout } from './write-progress.js'
 export interface ConnectionQueue {
   /**
    * Over HTTP/1.1, calls `serve` when every earlier request of the connection was responded to; never if the connection closes first.
-   * While 32 requests wait, the connection is not read. Over HTTP/2, calls it at once, and refuses the stream if 100 requests of the
-   * session are in progress. If the client reads nothing of a response for 20 seconds, its connection or stream is closed.
+   * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the
+   * session are in progress. In a turn of the event loop, 16 requests of all connections begin; if more wait, networks take turns. If the
+   * client reads nothing of a response for 20 seconds, its connection or stream is closed.
    *
    * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
@@ -38,7 +41,9 @@ const surplusLimit = 1024
 /** Milliseconds that a client has to close its end of a connection that is over. */
 const graceful = 5000
 
-export function createConnectionQueue(): ConnectionQueue {
+/** @param clientAddress finds the address of the client behind proxies. @default the peer of the connection */
+export function createConnectionQueue(clientAddress?: ClientAddress): ConnectionQueue {
+  const turns = new RequestTurns()
   const connections = new Map<Duplex, Connection>()
   const sessions = new Map<Http2Session, SessionStreams>()
   const surplus: Surplus = { requests: 0 }
@@ -82,12 +87,23 @@ export function createConnectionQueue(): ConnectionQueue {
     return streams
   }
 
+  function addressOf({ socket: { remoteAddress }, rawHeaders }: NodeRequest): string | undefined {
+    return clientAddress ? clientAddress(remoteAddress, rawHeaders) : remoteAddress
+  }
+
+  function takeTurn(incoming: NodeRequest, begin: () => void): void {
+    turns.take(() => addressOf(incoming), begin)
+  }
+
   return {
     run(incoming, outgoing, serve) {
       if ('stream' in outgoing) {
-        const { session } = outgoing.stream
+        const { stream } = outgoing
+        const { session } = stream
+        const inTurn = () =>
+          new Promise((resolve) => takeTurn(incoming, () => resolve(stream.closed ? undefined : serve())))
         // Without one, the stream is closed.
-        if (session) (sessions.get(session) ?? openSession(session)).add(outgoing.stream, serve)
+        if (session) (sessions.get(session) ?? openSession(session)).add(stream, inTurn)
         return
       }
       const { socket } = incoming
@@ -97,9 +113,10 @@ export function createConnectionQueue(): ConnectionQueue {
         return
       }
       const connection = connections.get(socket) ?? open(socket)
+      const inTurn = () => takeTurn(incoming, () => socket.destroyed || serve())
       if (connection.isBusy)
-        connection.wait({ incoming, outgoing, serve, context: new AsyncResource('WaitingRequest') })
-      else connection.start(incoming, outgoing, serve)
+        connection.wait({ incoming, outgoing, serve: inTurn, context: new AsyncResource('WaitingRequest') })
+      else connection.start(incoming, outgoing, inTurn)
     },
     isBusy: (socket) => connections.get(socket)?.isBusy ?? false,
   }

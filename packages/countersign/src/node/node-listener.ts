@@ -19,7 +19,7 @@ export function createNodeListener(
   options: NodeListenerOptions,
 ): (incoming: NodeRequest, outgoing: NodeResponse) => void {
   const serve = createMountedListener(handler, options)
-  const queue = createConnectionQueue()
+  const queue = createConnectionQueue(options.clientAddress)
   return function nodeListener(incoming, outgoing) {
     queue.run(incoming, outgoing, () => serve(incoming, outgoing))
   }

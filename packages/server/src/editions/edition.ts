@@ -14,7 +14,7 @@ export interface ServerEdition {
   describe(context: ServerContext): OwnDocument
   /**
    * Whether a program's request starts something new, by the text of its body, which is not verified yet: under overload it
-   * waits behind the other requests of the same caller. @default none does
+   * waits behind the other requests from the same address. @default none does
    */
   startsNew?(path: string, body: string): boolean
   /** What programs call, by path and method; a path may have parts that differ, as in `/pending/:id`. */

@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
@@ -32,7 +31,7 @@ export type Admit = (
 /**
  * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
  * requests are refused. Half of the slots are for known callers while they have requests; the others are served in turn by
- * network. Within a share, what starts something new yields to the rest.
+ * network. Within an address, what starts something new yields to the rest.
  */
 export function createAdmission(
   context: ServerContext,
@@ -74,9 +73,7 @@ export function createAdmission(
       },
       run: answer,
     })
-    if (response) return response
-    await delay(refusalDelay)
-    return refuse(request, arrival, route)
+    return response ?? refuse(request, arrival, route)
   }
 }
 
@@ -88,12 +85,6 @@ async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefin
     return undefined
   }
 }
-
-/**
- * Milliseconds that a refusal waits. A client that retries at once would otherwise keep the process busy with refusals, and the
- * event loop accepts one connection per turn: turns must stay short for new clients to get in.
- */
-const refusalDelay = 250
 
 /** Seconds after which those that are refused come again, at most: not all at once, else they would be too many again. */
 const longest = 3

@@ -1,4 +1,4 @@
-import { Share } from './share.js'
+import { Share, yieldingKey } from './share.js'
 
 /** How much may wait in a {@link FairQueue} when an item is added. */
 export interface FairQueueLimits {
@@ -11,10 +11,10 @@ export interface FairQueueLimits {
 export interface FairQueueEntry {
   /**
    * The share that the item counts against, after the shares around it, widest first: `['203.0', '203.0.113', '203.0.113.9']`.
-   * No path may be the start of another.
+   * No path may be the start of another, and no key empty.
    */
   path: readonly string[]
-  /** Whether the other items of the share go first; every eighth turn of the share is left to those that do not. @default false */
+  /** Whether the item yields to those of the share around its own that do not; every eighth turn is left to those that yield. @default false */
   yields?: boolean | undefined
 }
 
@@ -32,18 +32,17 @@ export class FairQueue<T> {
   }
 
   /** Adds an item. Returns the item that lost its place: undefined, an older one, or the added item itself. */
-  push(item: T, { path, yields = false }: FairQueueEntry, { capacity, most }: FairQueueLimits): T | undefined {
+  push(item: T, entry: FairQueueEntry, { capacity, most }: FairQueueLimits): T | undefined {
+    const path = entry.yields ? entry.path.toSpliced(-1, 0, yieldingKey) : entry.path
     let displaced: T | undefined
     if (this.size >= capacity) {
       const fullest = this.#fullestFor(path)
-      if (!fullest && this.size >= most) return item
-      // In its own share, an item displaces only one that yields to it.
-      if (fullest?.isOwn && (yields || !fullest.share.hasYielding)) return item
-      displaced = fullest?.share.removeNewest()
+      if (fullest === 'own' || (!fullest && this.size >= most)) return item
+      displaced = fullest?.removeNewest()
     }
     let share = this.#root
     for (const key of path) share = share.open(key)
-    share.append(item, yields)
+    share.append(item)
     return displaced
   }
 
@@ -52,22 +51,29 @@ export class FairQueue<T> {
     if (this.size === 0) return undefined
     let share = this.#root
     for (let inside = share.takeTurn(); inside; inside = share.takeTurn()) share = inside
-    return share.removeNext()
+    return share.removeOldest()
   }
 
   /** The share that must lose an item for one of `path`; undefined if none holds more than one and this one holds nothing. */
-  #fullestFor(path: readonly string[]): { share: Share<T>; isOwn: boolean } | undefined {
+  #fullestFor(path: readonly string[]): Share<T> | 'own' | undefined {
     let share = this.#root
     for (const key of path) {
       const own = share.inside(key)
-      let { fullest } = share
-      if (fullest && fullest.held > Math.max(own?.held ?? 0, 1)) {
+      if (key === yieldingKey) {
+        // What yields displaces only its like.
+        if (!own) return 'own'
+        share = own
+        continue
+      }
+      const yielding = share.inside(yieldingKey)
+      let fullest = yielding ?? share.fullest
+      if (fullest && (yielding || fullest.held > Math.max(own?.held ?? 0, 1))) {
         for (let inside = fullest.fullest; inside; inside = inside.fullest) fullest = inside
-        return { share: fullest, isOwn: false }
+        return fullest
       }
       if (!own) return undefined
       share = own
     }
-    return { share, isOwn: true }
+    return 'own'
   }
 }

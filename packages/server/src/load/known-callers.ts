@@ -44,6 +44,13 @@ const networksWindow = 3600
 /** Users and agents that are remembered, and networks in which one of them is known. */
 const most = { callers: 10_000, networks: 16 }
 
+/** What a cookie that makes a browser known says. */
+interface Seal {
+  /** Unix seconds. */
+  sealedAt: number
+  user: string
+}
+
 /**
  * Recognizes browsers by a sealed cookie, and agents by their network and the identifier that they claim, which is verified
  * only later. Both count against the network that the request comes from, so neither cookies nor claims add to its share; they
@@ -51,15 +58,28 @@ const most = { callers: 10_000, networks: 16 }
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
   const agents = new LruCache<LruCache<true>>(most.callers)
+  const seals = new LruCache<Seal>(most.callers)
   const networksOfUsers = new LruCache<Set<string>>(most.callers)
   /** By user: the Unix second up to which seals are invalid. */
   const droppedUntil = new LruCache<number>(most.callers)
 
+  /** Decrypts a seal once: under overload, that takes longer than the rest of a refusal. */
+  function openSeal(known: string, browser: string): Seal | undefined {
+    const key = `${browser} ${known}`
+    const opened = seals.get(key, now())
+    if (opened) return opened
+    const [sealedAt, user] = secrets.openKnown(known, browser)?.split('~') ?? []
+    if (user === undefined) return undefined
+    const seal = { sealedAt: Number(sealedAt), user }
+    seals.set(key, seal, seal.sealedAt + knownBrowserAge)
+    return seal
+  }
+
   function userOfSeal({ known, browser }: ReturnType<CallerHints['cookies']>): string | undefined {
     if (known === undefined || browser === undefined) return undefined
-    const [sealedAt, user] = secrets.openKnown(known, browser)?.split('~') ?? []
-    if (user === undefined || now() - Number(sealedAt) >= knownBrowserAge) return undefined
-    return Number(sealedAt) > (droppedUntil.get(user, now()) ?? 0) ? user : undefined
+    const { sealedAt, user } = openSeal(known, browser) ?? { sealedAt: 0 }
+    if (user === undefined || now() - sealedAt >= knownBrowserAge) return undefined
+    return sealedAt > (droppedUntil.get(user, now()) ?? 0) ? user : undefined
   }
 
   function isKnownIn(network: string, user: string): boolean {
@@ -82,12 +102,14 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
       const network = networks.at(-1) ?? ''
       if (signatureKey === null) {
         const user = userOfSeal(cookies())
-        return user !== undefined && isKnownIn(network, user) ? ['known', ...networks, user] : ['other', ...networks]
+        return user !== undefined && isKnownIn(network, user)
+          ? ['known', ...networks, user]
+          : ['other', ...networks, 'unknown']
       }
       const { agent } = claimedAgent(signing, signatureKey)
       return agent !== undefined && isKnownAgent(agent, network)
         ? ['known', ...networks, agent]
-        : ['other', ...networks]
+        : ['other', ...networks, 'unknown']
     },
     sealFor({ browser, userId }) {
       const sealedAt = Math.max(now(), (droppedUntil.get(userId, now()) ?? 0) + 1)

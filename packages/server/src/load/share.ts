@@ -1,7 +1,10 @@
 import { LinkedRing, RingNode } from './linked-ring.js'
 
-/** After how many items that go first one that yields gets a turn. */
+/** After how many turns of the other shares the one that yields gets a turn. */
 const turnsPerYielding = 7
+
+/** The key of the share that yields to the others beside it. */
+export const yieldingKey = ''
 
 /** One share of a queue: items, or the shares inside it. It exists while it holds something. */
 export class Share<T> {
@@ -10,7 +13,7 @@ export class Share<T> {
   readonly #key: string
   readonly #parent: Share<T> | undefined
   readonly #inside = new Map<string, Share<T>>()
-  /** The shares inside, in the order of their turns. */
+  /** The shares inside, in the order of their turns, without the one that yields. */
   readonly #turns = new LinkedRing<Share<T>>()
   /** The shares inside by how many items they hold. */
   readonly #bySize: LinkedRing<Share<T>>[] = []
@@ -18,7 +21,6 @@ export class Share<T> {
   readonly #turn = new RingNode<Share<T>>(this)
   readonly #size = new RingNode<Share<T>>(this)
   readonly #items = new LinkedRing<T>()
-  readonly #yielding = new LinkedRing<T>()
   #turnsSinceYielding = 0
 
   constructor(key: string, parent: Share<T> | undefined) {
@@ -31,10 +33,6 @@ export class Share<T> {
     return this.#bySize[this.#largest]?.first
   }
 
-  get hasYielding(): boolean {
-    return !this.#yielding.isEmpty
-  }
-
   inside(key: string): Share<T> | undefined {
     return this.#inside.get(key)
   }
@@ -44,15 +42,20 @@ export class Share<T> {
     return this.#inside.get(key) ?? new Share(key, this)
   }
 
-  append(item: T, yields: boolean): void {
-    const items = yields ? this.#yielding : this.#items
-    items.append(new RingNode(item))
+  append(item: T): void {
+    this.#items.append(new RingNode(item))
     this.#resize(1)
   }
 
   /** Passes the turn to the next share inside; undefined if this share has items instead. */
   takeTurn(): Share<T> | undefined {
     const { first } = this.#turns
+    const yielding = this.#inside.get(yieldingKey)
+    if (yielding && (!first || this.#turnsSinceYielding >= turnsPerYielding)) {
+      this.#turnsSinceYielding = 0
+      return yielding
+    }
+    this.#turnsSinceYielding++
     if (first) {
       first.#turn.remove()
       this.#turns.append(first.#turn)
@@ -60,21 +63,16 @@ export class Share<T> {
     return first
   }
 
-  /** Removes the item whose turn it is from a share that has items. */
-  removeNext(): T | undefined {
-    const isTurnOfYielding = this.#items.isEmpty || (this.hasYielding && this.#turnsSinceYielding >= turnsPerYielding)
-    this.#turnsSinceYielding = isTurnOfYielding ? 0 : this.#turnsSinceYielding + 1
-    const items = isTurnOfYielding ? this.#yielding : this.#items
-    return this.#removed(items.shift())
+  /** Removes the oldest item from a share that has items. */
+  removeOldest(): T | undefined {
+    const item = this.#items.shift()
+    this.#resize(-1)
+    return item
   }
 
-  /** Removes the item that came last from a share that has items; of two, the one that yields. */
+  /** Removes the newest item from a share that has items. */
   removeNewest(): T | undefined {
-    const items = this.hasYielding ? this.#yielding : this.#items
-    return this.#removed(items.pop())
-  }
-
-  #removed(item: T | undefined): T | undefined {
+    const item = this.#items.pop()
     this.#resize(-1)
     return item
   }
@@ -86,7 +84,7 @@ export class Share<T> {
     if (!parent) return
     if (change === 1 && this.held === 1) {
       parent.#inside.set(this.#key, this)
-      parent.#turns.append(this.#turn)
+      if (this.#key !== yieldingKey) parent.#turns.append(this.#turn)
     }
     if (this.held === 0) {
       parent.#inside.delete(this.#key)

@@ -67,18 +67,27 @@ it('when full of shares that hold one item each, takes one of each other share u
   expect(queue.push('a again', { path: ['a'] }, limits)).toBe('a again')
 })
 
-it('within a share, serves what yields last but for every eighth turn, and displaces it first', () => {
+it('within a network, serves what yields last but for every eighth turn, and displaces it first, whoever sends it', () => {
   const limits = { capacity: 20, most: 20 }
   const queue = new FairQueue<string>()
-  for (let number = 0; number < 4; number++) queue.push(`new ${number}`, { path: ['a'], yields: true }, limits)
-  for (let number = 0; number < 16; number++) queue.push(`old ${number}`, { path: ['a'] }, limits)
-  expect(queue.push('new 4', { path: ['a'], yields: true }, limits)).toBe('new 4')
-  expect(queue.push('old 16', { path: ['a'] }, limits)).toBe('new 3')
+  const callers = ['x', 'y', 'z', 'w'] as const
+  for (let number = 0; number < 12; number++)
+    queue.push(`new ${number}`, { path: ['a', callers[number % 4] ?? ''], yields: true }, limits)
+  for (let number = 0; number < 8; number++) queue.push(`old ${number}`, { path: ['a', 'x'] }, limits)
+  expect(queue.push('new 12', { path: ['a', 'x'], yields: true }, limits)).toBe('new 12')
+  expect(queue.push('old 8', { path: ['a', 'y'] }, limits)).toMatch(/^new/)
   const served = drain(queue)
-  expect(served.slice(0, 7)).toEqual(Array.from({ length: 7 }, (_, number) => `old ${number}`))
-  expect(served[7]).toBe('new 0')
-  expect(served[15]).toBe('new 1')
-  expect(served.slice(-2)).toEqual(['old 16', 'new 2'])
+  expect(served.slice(0, 7).every((item) => item?.startsWith('old'))).toBe(true)
+  expect(served[7]).toMatch(/^new/)
+  expect(served.slice(8, 10).every((item) => item?.startsWith('old'))).toBe(true)
+  expect(served.slice(10).every((item) => item?.startsWith('new'))).toBe(true)
+})
+
+it('what yields has the share of its network beside what another network sends', () => {
+  const queue = new FairQueue<string>()
+  fill(queue, ['a', 'x'], 4)
+  for (let number = 0; number < 4; number++) queue.push(`new ${number}`, { path: ['b', 'y'], yields: true }, roomy)
+  expect(drain(queue, 4)).toEqual(['a/x 0', 'new 0', 'a/x 1', 'new 1'])
 })
 
 it('keeps every item until it is served or displaced, in the order of its share, within its limits', () => {
