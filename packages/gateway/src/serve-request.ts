@@ -33,7 +33,6 @@ import { requirePath } from './routes/path-grammar.js'
 import { routeName } from './routes/path-rows.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
-import { watchFormPaths } from './uploads/form-paths.js'
 import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -85,8 +84,8 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     if (exchange.upgrade) requireWebSocket(incoming)
     const { need } = judged
     const isJudged = judged.verify || need?.level === 'none'
-    const onValue = need && isJudged ? watchFormPaths(head.method, need, setup.rules) : undefined
-    const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, onValue }
+    const inspected = need && isJudged ? { head, need, rules: setup.rules } : undefined
+    const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, judged: inspected }
     requireFitting(incoming, limits.maxBody)
     upload = new KeptUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)

@@ -57,6 +57,7 @@ export const routeShape = {
   endings: z.literal('kept').optional(),
   mayShadow: z.literal(true).optional(),
   fallback: z.literal(true).optional(),
+  mayNameMethod: z.literal(true).optional(),
   encoded: z
     .array(z.enum(['%2F', '%23', '%25'] satisfies EncodedOctet[]))
     .min(1)

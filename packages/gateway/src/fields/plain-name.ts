@@ -14,5 +14,5 @@ export function isPlainName(name: string): boolean {
 
 /** The letters of a name in lower case, and nothing else of it. */
 export function lettersOf(name: string): string {
-  return name.replaceAll(/[^A-Za-z]+/g, '').toLowerCase()
+  return (/[^A-Za-z]/.test(name) ? name.replaceAll(/[^A-Za-z]+/g, '') : name).toLowerCase()
 }

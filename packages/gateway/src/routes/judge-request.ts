@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { MethodNotAllowed } from './method-not-allowed.js'
+import { createMethodCheck, requireNoNamedMethod } from './named-method.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'
 import { pathsInQuery } from './query-paths.js'
@@ -59,6 +60,10 @@ export function judgeRequest(
   }
   routed.requireNoStricter(head.method, need)
   table.requireNoStricterQuery(query, head.method, need)
+  requireNoNamedMethod(
+    head,
+    createMethodCheck(head, need, () => routed),
+  )
   if (need.level === 'none') return { verify: false, need }
   requireSignedCoding(head)
   requireNoBatch(head)

@@ -15,8 +15,18 @@ const maxPaths = 100
 /** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
 const restRoute = /^\s*rest[ _.[]route(?:$|[\0[])/i
 
-/** A raw key or value that begins with a slash, behind blanks and in any layer of encoding. */
-const slashed = /(?<=^|[&;=])(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))[^&;=]*/gi
+/** A slash, behind blanks and in any layer of encoding. */
+const slash = /(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
+
+/** A raw key or value that begins with a slash. */
+const slashed = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
+
+const slashFirst = new RegExp(`^${slash.source}`, 'i')
+
+/** Whether a raw value may be a path for any front controller. */
+export function beginsAsPath(encoded: string): boolean {
+  return slashFirst.test(encoded)
+}
 
 /**
  * The paths in the query of a raw target: keys and values that begin with a slash, those of `rest_route`, and for a front controller

@@ -95,19 +95,23 @@ function requireShortConnection(message: PlainMessage): void {
  * @throws AAuthError `request_malformed`
  */
 export function requirePlainParameters(encoded: string): void {
-  for (const [part] of encoded.matchAll(/[^&;]{7,}/g)) requirePlainParameter(part.split('=', 1)[0] as string)
+  for (const [part] of encoded.matchAll(/[^&;]{7,}/g))
+    requirePlainParameter(parameterName(part.split('=', 1)[0] as string))
 }
 
-/** @throws AAuthError `request_malformed` */
-export function requirePlainParameter(encodedName: string): void {
-  if (!/method|x|%/i.test(encodedName)) return
-  const name = parameterName(encodedName)
-  if (namesAnotherRequest(name))
+/**
+ * Refuses a parameter that frameworks take for the method or the path, by its name without encoding.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+export function requirePlainParameter(name: string): void {
+  if (/method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name))
     throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
 }
 
 /** The name of a parameter without up to three layers of encoding. */
 export function parameterName(encodedName: string): string {
+  if (!/[%+]/.test(encodedName)) return encodedName
   let name = encodedName.replaceAll('+', ' ')
   for (let layer = 0; layer < 3 && name.includes('%'); layer++) {
     const decoded = lenientlyDecoded(name)
@@ -136,8 +140,8 @@ function lenientlyDecoded(text: string): string {
   return decoded + text.slice(from)
 }
 
-/** The number that some hexadecimal digits stand for. */
-function hexAt(text: string, start: number, length: number): number | undefined {
+/** The number that some hexadecimal digits stand for; undefined if they are not all digits. */
+export function hexAt(text: string, start: number, length: number): number | undefined {
   let value = 0
   for (let at = start; at < start + length; at++) {
     const code = text.charCodeAt(at)

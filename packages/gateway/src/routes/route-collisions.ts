@@ -228,7 +228,7 @@ function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollisio
 }
 
 function isAlike(one: Route, other: Route): boolean {
-  return (['require', 'scope', 'maxBody', 'body', 'mayShadow', 'fallback'] as const).every(
+  return (['require', 'scope', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const).every(
     (member) => one[member] === other[member],
   )
 }

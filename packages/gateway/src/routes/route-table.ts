@@ -45,6 +45,8 @@ export interface RoutedPath {
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricter(method: string, need: Need): void
+  /** Whether a request that meets a need also meets what another method needs, however the path is folded. */
+  isMet(method: string, need: Need): boolean
   /** The methods that some route lists. */
   methods(): readonly string[]
 }
@@ -89,7 +91,13 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
 
     function requireNoStricter(method: string, need: Need): void {
       requireNamedCalls(path, chosen)
-      requireNoWider(method, need)
+      const problem = stricterReading(method, need)
+      if (problem !== undefined) throw ambiguous(problem)
+    }
+
+    /** How some servers read the path so that it needs more than a need; undefined if none does. */
+    function stricterReading(method: string, need: Need): string | undefined {
+      if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which needs more'
       const foldOnce = createFoldOnce()
       const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
       for (const { kept, fold, compared } of byFold)
@@ -102,24 +110,26 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
             const still = chosen.filter(fits)
             for (const other of compared)
               if (fits(other) && isStricter(other, method, need, { own: still, end }) && !isShadowed(need, other))
-                throw ambiguous('Some servers take this path for another one, which needs more')
+                return 'Some servers take this path for another one, which needs more'
           }
+      return undefined
     }
 
-    function requireNoWider(method: string, own: Need): void {
-      if (own.routes.every(({ mayShadow }) => mayShadow)) return
+    function isWiderRun(method: string, own: Need): boolean {
+      if (own.routes.every(({ mayShadow }) => mayShadow)) return false
       const isPassedOver = ({ pattern }: PathRows) =>
         hasLongParameter(pattern, segments) || groups.some((other) => leavesFor(pattern, other.pattern, segments))
-      for (const group of chosen)
-        if (fitting.some((other) => isWiderAndStricter(other, method, own, group)) && isPassedOver(group))
-          throw ambiguous('Some servers run a wider route for this path, which needs more')
+      return chosen.some(
+        (group) => fitting.some((other) => isWiderAndStricter(other, method, own, group)) && isPassedOver(group),
+      )
     }
 
     function isShadowed({ routes: chosenRoutes }: Need, other: PathRows): boolean {
       return chosenRoutes.every((route) => shadows.get(route)?.has(other))
     }
 
-    return { need, requireNoStricter, methods: () => [...listed].filter((method) => need(method) !== undefined) }
+    const isMet = (method: string, own: Need) => stricterReading(method, own) === undefined
+    return { need, requireNoStricter, isMet, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {

@@ -42,6 +42,11 @@ export interface Route {
    */
   fallback?: true | undefined
   /**
+   * Permits headers, parameters, form fields and members of JSON that name a method which needs more on this path, such as
+   * `http_method=DELETE`. Set it if the API takes no method from them. @default false
+   */
+  mayNameMethod?: true | undefined
+  /**
    * The encoded delimiters that the last parameter may have, such as `%2F` in the ids of GitLab. Needs `upstream.matches: 'raw'`.
    * @default none
    */
@@ -82,7 +87,7 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
     refuse('maxBody', 'must be a number of bytes')
   for (const member of ['case', 'endings'] as const)
     if (![undefined, 'kept'].includes(route[member])) refuse(member, 'can only be "kept"')
-  for (const member of ['mayShadow', 'fallback', 'pathParameters'] as const)
+  for (const member of ['mayShadow', 'mayNameMethod', 'fallback', 'pathParameters'] as const)
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
   else if (encoded && pathPatternProblem(route.path) === undefined && lastParameterOf(route.path) === -1)

@@ -1,31 +1,33 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import type { ValueWatch } from './form-paths.js'
+import { createFieldWatch, type JudgedRequest } from './field-watch.js'
 import { watchPackedStart } from './packed-start.js'
 import type { Watch } from './watch.js'
-import { watchMembers, watchPossibleMembers } from './watch-members.js'
+import { watchMembers } from './watch-members.js'
 import { watchParameters } from './watch-parameters.js'
 import { requireBoundary, watchParts } from './watch-parts.js'
+import { watchPossibleMembers } from './watch-possible-members.js'
 
 /**
- * Looks into a body as it comes in, for a field or member that frameworks take for the method or the path (G02). Its type decides
+ * Inspects a body as it arrives, for a field or member that frameworks take for the method or the path (G02). Its type decides
  * whether it is read as a form. Whether it is read as JSON, only its start decides: some frameworks parse any type (G49).
  *
- * @param onValue called with each value of a form, which may be a path
+ * @param judged the request, for values of fields that may be a path or a method; without it names alone are inspected
  * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be looked into
  */
-export function createBodyWatch(headers: IncomingHttpHeaders, onValue?: ValueWatch): Watch {
+export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedRequest): Watch {
+  const fields = judged && createFieldWatch(judged)
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
-  if (type === '' || namesParameters(type)) watches.push(watchParameters(onValue))
-  if (namesParts(type)) watches.push(watchParts(requireBoundary(type), onValue))
+  if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))
+  if (namesParts(type)) watches.push(watchParts(requireBoundary(type), fields))
   const isStrict = isJson(type)
   const mayBeRead = isStrict || type === '' || /json/i.test(type)
   const coding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase()
   requireAsciiLetters(type)
   if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
   if (coding !== 'identity') watches.push(watchPackedStart(coding))
-  else watches.push(isStrict ? watchMembers() : watchPossibleMembers(mayBeRead ? '{/#' : '{'))
+  else watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{/#' : '{', fields))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)

@@ -6,7 +6,7 @@ import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { appendChunk, digestMismatch } from 'countersign/wire'
 import { createBodyWatch } from './body-watch.js'
-import type { ValueWatch } from './form-paths.js'
+import type { JudgedRequest } from './field-watch.js'
 import { type Share, type Spool, shares } from './spool.js'
 
 /** Most that is kept in memory of one upload. */
@@ -21,8 +21,8 @@ export interface UploadLimits {
   stallTime: number
   /** Whether the gateway reads it itself, and so keeps it in memory only. @default false */
   isMessage?: boolean
-  /** Looks at the values of a form. @default none are looked at */
-  onValue?: ValueWatch | undefined
+  /** The request, to compare values of its fields with. @default names of fields alone are inspected */
+  judged?: JudgedRequest | undefined
 }
 
 const noBytes = new Uint8Array(0)
@@ -66,10 +66,10 @@ export class KeptUpload implements Upload {
   async take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void> {
     if (!this.isAnnounced) return
     this.#share = shareOf(signer)
-    const { maxBody, bodyTime, stallTime, isMessage, onValue } = this.#limits
+    const { maxBody, bodyTime, stallTime, isMessage, judged } = this.#limits
     if (this.#announced > maxBody) throw tooLarge(maxBody)
     const hashes = hashesFor(digests)
-    const watch = isMessage ? undefined : createBodyWatch(this.#incoming.headers, onValue)
+    const watch = isMessage ? undefined : createBodyWatch(this.#incoming.headers, judged)
     this.#onTake()
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
       for (const { hash } of hashes) hash.update(chunk)

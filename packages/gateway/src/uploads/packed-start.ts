@@ -1,7 +1,7 @@
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
 import type { Watch } from './watch.js'
-import { isObjectStart } from './watch-members.js'
+import { isObjectStart } from './watch-possible-members.js'
 
 /** Bytes of a packed body that show what it begins with. */
 const shown = 1024

@@ -1,52 +1,80 @@
-import { AAuthError } from 'countersign/resource'
-import { lettersOf } from '../fields/plain-name.js'
-import { longestValue, type ValueWatch } from './form-paths.js'
+import { mayNameMethod } from '../routes/named-method.js'
+import { parameterName } from '../routes/require-plain-fields.js'
+import { type FieldWatch, longestValue } from './field-watch.js'
 import { requirePlainField } from './require-plain-field.js'
 import type { Watch } from './watch.js'
 
-/** Most of a name that is looked at. */
-const longestName = 1_048_576
+/** Characters of a name that are looked at, encoded: no name that names a method or path is longer. */
+const longestName = 1024
 
-/** More letters than any name has that is looked for. */
-const manyLetters = 100
+/** What PHP drops in front of a name. */
+const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
+
+/** The first bytes of a value that may be a path, which may follow blanks or be encoded. */
+const pathStarts = Buffer.from('/\\%+ \t\n\v\f\r\u00a0', 'latin1')
+
+const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
 /** Names and values as in a query. */
-export function watchParameters(onValue?: ValueWatch): Watch {
+export function watchParameters(fields?: FieldWatch): Watch {
   let name = ''
   let value = ''
   let isValue = false
+  let mayBeMethod = false
+  /** Whether the value is looked at; undefined before its first byte. */
+  let isWanted: boolean | undefined
+
+  function readName(text: Buffer, from: number, end: number): void {
+    for (let at = from; at < end && name.length < longestName; at += longestName) {
+      name += text.toString('latin1', at, Math.min(end, at + longestName))
+      if (blanks.test(name)) name = name.replace(blanks, '')
+    }
+  }
+
+  function readValue(text: Buffer, from: number, end: number): void {
+    if (!fields || from === end) return
+    isWanted ??= mayBeMethod || pathStarts.includes(text[from] as number)
+    if (isWanted && value.length < longestValue)
+      value += text.toString('latin1', from, Math.min(end, from + longestValue))
+  }
 
   function endName(): void {
-    requirePlainField(name)
-    onValue?.(value)
+    if (name.length > 3) {
+      name = parameterName(name)
+      requirePlainField(name)
+      mayBeMethod = mayNameMethod(name)
+    }
+    isValue = true
+  }
+
+  function endField(): void {
+    if (!isValue) endName()
+    if (value !== '') {
+      fields?.value(value)
+      if (mayBeMethod) fields?.named(name, value)
+    }
     name = ''
     value = ''
     isValue = false
-  }
-
-  function readValue(part: string): void {
-    if (onValue && value.length < longestValue) value += part.slice(0, longestValue)
+    mayBeMethod = false
+    isWanted = undefined
   }
 
   return {
     push(chunk) {
-      for (const [at, part] of Buffer.from(chunk).toString('latin1').split(/[&;]/).entries()) {
-        if (at > 0) endName()
-        if (isValue) {
-          readValue(part)
-          continue
-        }
-        const mark = part.indexOf('=')
-        isValue = mark !== -1
-        name += isValue ? part.slice(0, mark) : part
-        if (isValue) readValue(part.slice(mark + 1))
-        if (name.length <= longestName) continue
-        requirePlainField(name)
-        if (lettersOf(name.replaceAll(/%../g, '')).length < manyLetters)
-          throw new AAuthError('media_type_unsupported', 'This is no form: say with Content-Type what it is.')
-        isValue = true
+      const text = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+      let from = 0
+      for (let at = 0; at <= text.length; at++) {
+        const byte = text[at]
+        const isEnd = byte === ampersand || byte === semicolon
+        if (byte !== undefined && !isEnd && (isValue || byte !== equals)) continue
+        if (isValue) readValue(text, from, at)
+        else readName(text, from, at)
+        from = at + 1
+        if (isEnd) endField()
+        else if (byte === equals) endName()
       }
     },
-    end: endName,
+    end: endField,
   }
 }

@@ -1,5 +1,7 @@
 import { AAuthError } from 'countersign/resource'
-import { longestValue, type ValueWatch } from './form-paths.js'
+import { mayNameMethod } from '../routes/named-method.js'
+import { parameterName } from '../routes/require-plain-fields.js'
+import { type FieldWatch, longestValue } from './field-watch.js'
 import { requirePlainField } from './require-plain-field.js'
 import type { Watch } from './watch.js'
 
@@ -28,7 +30,7 @@ export function requireBoundary(type: string): string {
 }
 
 /** The heads of the parts of a multipart body, as the one reads them who takes most for a head. */
-export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
+export function watchParts(boundary: string, fields?: FieldWatch): Watch {
   const delimiter = `--${boundary}`
   /** What was not looked at yet. */
   let text = ''
@@ -37,6 +39,8 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
   let looked = 0
   /** The start of the content of a part. */
   let value = ''
+  /** Of the part: its names that may name the method of the request. */
+  let named: string[] = []
 
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
@@ -44,7 +48,7 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
       throw new AAuthError('request_malformed', `The head of a part has at most ${longestHead} bytes.`)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
-    requirePlainPart(text.slice(0, end))
+    named = requirePlainPart(text.slice(0, end)).filter(mayNameMethod)
     text = text.slice(end + 4)
     isHead = false
     return true
@@ -53,7 +57,7 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
   function readContent(): boolean {
     const at = text.indexOf(delimiter)
     const end = at === -1 ? Math.max(0, text.length - delimiter.length + 1) : at
-    if (onValue && value.length < longestValue) value += text.slice(0, Math.min(end, longestValue))
+    if (fields && value.length < longestValue) value += text.slice(0, Math.min(end, longestValue))
     if (at !== -1) endValue()
     text = at === -1 ? text.slice(1 - delimiter.length) : text.slice(at + delimiter.length)
     isHead = at !== -1
@@ -61,10 +65,14 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
   }
 
   function endValue(): void {
-    const bytes = Buffer.from(value.trimEnd(), 'latin1')
+    const sent = value.trimEnd()
     value = ''
-    if (/^\s*[%/\\]/.test(bytes.toString('latin1')))
-      onValue?.(encodeURIComponent(bytes.toString()).replaceAll('%25', '%'))
+    if (/^\s*[%/\\]/.test(sent))
+      fields?.value(
+        encodeURIComponent(Buffer.from(sent, 'latin1').toString()).replaceAll('%25', '%').slice(0, longestValue),
+      )
+    for (const name of named) fields?.named(name, sent)
+    named = []
   }
 
   return {
@@ -74,7 +82,7 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
     },
     end() {
       if (isHead) requirePlainPart(text)
-      else if (onValue) {
+      else if (fields) {
         value += text
         endValue()
       }
@@ -82,8 +90,9 @@ export function watchParts(boundary: string, onValue?: ValueWatch): Watch {
   }
 }
 
-/** Wherever a name stands in a head: folded, quoted in any way, twice, or where some do not look for one. */
-function requirePlainPart(head: string): void {
+/** The names in a head, wherever they are: folded, quoted in any way, twice, or where some do not look for one. */
+function requirePlainPart(head: string): string[] {
+  const fields: string[] = []
   const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*/gi)]
   if (names.length > mostNames)
     throw new AAuthError('request_malformed', `The head of a part has at most ${mostNames} names.`)
@@ -96,8 +105,11 @@ function requirePlainPart(head: string): void {
       throw new AAuthError('request_malformed', `The name of a field has at most ${longestName} bytes.`)
     if (encoding !== undefined || whole.includes('=?'))
       throw new AAuthError('request_malformed', 'Send the names of fields in UTF-8, without an encoding of their own.')
-    const [one, other] = [quoted.replaceAll('\\', ''), whole.replaceAll(/["'\\]/g, '').trimEnd()]
+    const one = parameterName(quoted.replaceAll('\\', ''))
+    const other = parameterName(whole.replaceAll(/["'\\]/g, '').trimEnd())
     requirePlainField(one)
     if (one !== other) requirePlainField(other)
+    fields.push(one, other)
   }
+  return fields
 }

@@ -1,0 +1,62 @@
+import { AAuthError } from 'countersign/resource'
+import type { GatewayRules, RequestHead } from '../routes/judge-request.js'
+import { createMethodCheck, methodIn } from '../routes/named-method.js'
+import { requirePath } from '../routes/path-grammar.js'
+import type { Need } from '../routes/path-rows.js'
+import { beginsAsPath, pathsInQuery } from '../routes/query-paths.js'
+
+/** Inspects the fields of a body. Each method throws an AAuthError for a field that the request may not have. */
+export interface FieldWatch {
+  /** The value of a form field, percent-encoded; its start if it is long. */
+  value(encoded: string): void
+  /**
+   * A field that may name the method of the request by its name, which is without encoding.
+   *
+   * @param value as it was sent, or its start
+   * @param isMember whether it is a member of JSON
+   */
+  named(name: string, value: string, isMember?: boolean): void
+}
+
+/** Characters of a value that are looked at: more than servers take for a path. */
+export const longestValue = 8192
+
+/** Distinct values of one form that may be paths: each is compared with all routes. */
+const maxPaths = 100
+
+/** A request whose head was judged: it passes with what it needs. */
+export interface JudgedRequest {
+  head: RequestHead
+  need: Need
+  rules: GatewayRules
+}
+
+/**
+ * Creates the inspection of the fields of a body, for values that frameworks may take for the path of the request, as in a query (G48), or
+ * for its method (G02), if such a request would need more.
+ */
+export function createFieldWatch({ head, need, rules }: JudgedRequest): FieldWatch {
+  const check = createMethodCheck(head, need, () => rules.table.at(requirePath(head.rawTarget)))
+  return {
+    value: watchPaths(head.method, need, rules),
+    named(name, value, isMember) {
+      const method = methodIn(value)
+      if (method !== undefined) check(name, method, isMember)
+    },
+  }
+}
+
+function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRules): FieldWatch['value'] {
+  const seen = new Set<string>()
+  return (encoded) => {
+    if (!beginsAsPath(encoded) || seen.has(encoded)) return
+    const paths = pathsInQuery(`?${encoded}`, false)
+    if (paths.length === 0) return
+    seen.add(encoded)
+    if (seen.size > maxPaths)
+      throw new AAuthError('target_ambiguous', `The form has more than ${maxPaths} values that may be paths.`)
+    if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
+      throw new AAuthError('target_ambiguous', 'Some servers take a field of this form for a path that is closed here.')
+    table.requireNoStricterQuery(paths, method, need)
+  }
+}

@@ -1,0 +1,102 @@
+import { AAuthError } from 'countersign/resource'
+import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { describe, expect, it } from 'vitest'
+
+const notes: Route[] = [
+  { method: 'GET', path: '/notes/{id}', require: 'authorization', scope: 'notes.read' },
+  { method: 'POST', path: '/notes/{id}', require: 'none' },
+  { method: 'DELETE', path: '/notes/{id}', require: 'authorization', scope: 'notes.delete' },
+]
+
+interface Asked {
+  of?: readonly Route[]
+  method?: string
+  isFromProxy?: boolean
+}
+
+function refusalOf(rawTarget: string, headers: [string, string][] = [], asked: Asked = {}): string {
+  const { of = notes, method = 'POST', isFromProxy = false } = asked
+  const rawHeaders = ['Host', 'api.example', ...headers.flat()]
+  try {
+    judgeRequest({ method, rawTarget, rawHeaders, isFromProxy }, { table: createRouteTable(of), otherwise: 'refuse' })
+    return 'passed'
+  } catch (error) {
+    if (!(error instanceof AAuthError)) throw error
+    return error.code
+  }
+}
+
+// G02
+describe('a parameter or header that names a method which needs more on its path', () => {
+  it.each([
+    'x-tunneled-method=DELETE',
+    'a=1&verb=delete',
+    '_verb=DELETE',
+    '$override=Delete',
+    'http_method=GET',
+    'httpMethod=%20DELETE%00',
+    'req%75estMethod=%2544ELETE',
+    'method=DELETE',
+    'method[]=DELETE',
+    'entry[method]=DELETE;a=b',
+    'tunnel=DELETE',
+    'requestType=%22DELETE%22',
+    'rest-action=PUT',
+    'http_verb=PATCH',
+  ])('is refused in a query: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('request_malformed'))
+
+  it.each<[string, string]>([
+    ['X-REST-Method', 'DELETE'],
+    ['Http-Method', 'delete'],
+    ['X-Method', 'DELETE'],
+    ['X-HTTP-Verb', 'DELETE'],
+    ['X-Acme-Override', 'DELETE, x'],
+    ['X-Acme-Method', 'x, PUT'],
+    ['Tunnel-Via', 'DELETE'],
+    ['x_verb', '"DELETE"'],
+  ])('is refused in a header: %s %s', (name, value) =>
+    expect(refusalOf('/notes/7', [[name, value]])).toBe('request_malformed'),
+  )
+
+  it.each([
+    'payment_method=card&verb=POST&delivery_method=post',
+    'methods=DELETE&verbs[]=DELETE&verbose=delete&action=delete&type=delete&operation=DELETE',
+    'verb=delete+all&verb=DELETE2&q=verb&q=DELETE&a=method=DELETE',
+    'method=tools/call&method=MOVE&method=OPTIONS',
+  ])('and data passes: %s', (query) => expect(refusalOf(`/notes/7?${query}`)).toBe('passed'))
+
+  it('and so do headers of CORS, those of other values, and those of a proxy', () => {
+    for (const [name, value] of [
+      ['Access-Control-Request-Method', 'DELETE'],
+      ['X-Payment-Method', 'card'],
+      ['X-Allowed-Methods', 'GET, DELETE'],
+      ['X-Acme-Method', 'POST'],
+    ] as [string, string][])
+      expect(refusalOf('/notes/7', [[name, value]])).toBe('passed')
+    const forwarded: [string, string][] = [['X-Forwarded-Method', 'DELETE']]
+    expect(refusalOf('/notes/7', forwarded, { isFromProxy: true })).toBe('passed')
+    expect(refusalOf('/notes/7', forwarded)).toBe('request_malformed')
+  })
+
+  it('is compared with the paths that some servers take it for', () => {
+    const of: Route[] = [...notes, { method: '*', path: '/{any}/{id}', require: 'none' }]
+    expect(refusalOf('/other/7?verb=DELETE', [], { of })).toBe('passed')
+    expect(refusalOf('/Notes/7', [], { of })).toBe('passed')
+    expect(refusalOf('/Notes/7?verb=DELETE', [], { of })).toBe('request_malformed')
+  })
+
+  it('passes if no route lists it, unless frameworks override POST with it', () => {
+    const of = notes.slice(1, 2)
+    for (const method of ['PUT', 'PATCH', 'DELETE'])
+      expect(refusalOf(`/notes/7?verb=${method}`, [], { of })).toBe('request_malformed')
+    for (const method of ['GET', 'HEAD', 'OPTIONS', 'MOVE', 'LOCK'])
+      expect(refusalOf(`/notes/7?verb=${method}`, [], { of })).toBe('passed')
+  })
+
+  it('passes with mayNameMethod, and if the method needs no more', () => {
+    const of = notes.map((route) => (route.method === 'POST' ? { ...route, mayNameMethod: true as const } : route))
+    expect(refusalOf('/notes/7?verb=DELETE', [['X-Acme-Method', 'DELETE']], { of })).toBe('passed')
+    const open: Route[] = [{ method: '*', path: '/notes/*', require: 'none' }]
+    expect(refusalOf('/notes/7?verb=DELETE', [['X-Acme-Method', 'DELETE']], { of: open })).toBe('passed')
+  })
+})

@@ -1,0 +1,87 @@
+import { createRouteTable, type Route } from 'countersign-gateway'
+import { expect, it } from 'vitest'
+import { createBodyWatch } from '../../src/uploads/body-watch.js'
+
+const form = 'application/x-www-form-urlencoded'
+const json = 'application/json'
+const text = 'text/plain'
+const multipart = 'multipart/form-data; boundary=b'
+
+const open: Route = { method: 'POST', path: '/x', require: 'none' }
+const table = createRouteTable([open, { method: 'DELETE', path: '/x', require: 'identity' }])
+const head = { method: 'POST', rawTarget: '/x', rawHeaders: [] }
+const need = { routes: [open], level: 'none', scope: undefined, maxBody: undefined, isBodyUnseen: false } as const
+
+/** What Node.js gives of a body in one turn of the event loop. */
+const turn = 65_536
+const size = 8 * turn
+
+const filled = (unit: string, start = '', end = '') =>
+  Buffer.from((start + unit.repeat(Math.ceil(size / unit.length))).slice(0, size - end.length) + end, 'latin1')
+const parts = (partHead: string, content = 'x') => filled(`--b\r\n${partHead}\r\n\r\n${content}\r\n`)
+const numbered = (unit: (at: number) => string) =>
+  filled(Array.from({ length: Math.ceil(size / unit(0).length) }, (_, at) => unit(at)).join(''))
+
+/** Milliseconds of CPU for the slowest turn of a body. */
+function slowestTurn(type: string, body: Buffer): number {
+  const watch = createBodyWatch({ 'content-type': type }, { head, need, rules: { table, otherwise: 'refuse' } })
+  let slowest = 0
+  try {
+    for (let at = 0; at < body.length; at += turn) {
+      const before = process.cpuUsage()
+      watch.push(body.subarray(at, at + turn))
+      const { user, system } = process.cpuUsage(before)
+      slowest = Math.max(slowest, (user + system) / 1000)
+    }
+  } catch {
+    // A body that is refused costs no further turn.
+  }
+  return slowest
+}
+
+const honest: [string, Buffer][] = [
+  [form, filled('name=a+value&list%5Ba%5D=b%20c&')],
+  [json, filled('"name_of_it":"a \\"value\\"",', '{')],
+  [multipart, parts('Content-Disposition: form-data; name="a"', 'some value')],
+]
+
+// G02
+it.each<[string, string, Buffer]>([
+  ['a long name in JSON', json, filled('\\u0061', '{"', '":1}')],
+  ['a long name of backslashes', json, filled('\\\\', '{"', '":1}')],
+  ['a long name in JSON of any type', text, filled('\\u0061', '{"', '":1}')],
+  ['many members', json, filled('"":1,', '{')],
+  ['many members that may name the method', json, filled('"method":1,', '{')],
+  ['many members that name it', json, filled('"verb":"POST",', '{')],
+  ['many members with escapes', json, filled('"\\u006d":1,', '{')],
+  ['deep arrays', json, filled('[')],
+  ['deep objects', json, filled('{"a":')],
+  ['many members with comments', text, filled('/*"*/{"x":1,', '{')],
+  ['many names without quotes', text, filled('xmethodx:', '{/')],
+  ['many names with escapes', text, filled('\\u0061:', '{/')],
+  ['a long text of quotes', text, filled("'", '{/', ':')],
+  ['a long form name', form, filled('%2561')],
+  ['a long form name in another encoding', form, filled('%u0061', '', '=1')],
+  ['a long form name of blanks', form, filled('%20+ ')],
+  ['many short fields', form, filled('&=')],
+  ['many fields that may name the method', form, filled('method&')],
+  ['many fields that name it', form, filled('verb=POST&')],
+  ['many names with an encoding', form, filled('rest%&')],
+  ['many values that may be encoded paths', form, numbered((at) => `a=%${at}&`)],
+  ['a long value of encoded blanks', form, filled('%2520', 'a=')],
+  ['long paths in different values', form, numbered((at) => `a=${'%2f%61'.repeat(1300)}${at}&`)],
+  ['many parts', multipart, parts('')],
+  ['many names in each part', multipart, parts('name='.repeat(16))],
+  ['long names of escapes', multipart, parts(`name="${'\\a'.repeat(2000)}"`)],
+  ['long names with an encoding', multipart, parts(`name="${'%61'.repeat(1300)}"`)],
+  ['long heads of blanks', multipart, parts(`name${' *'.repeat(4000)}`)],
+  ['many parts with a path', multipart, parts('name="a"', '/a')],
+  ['long parts of slashes', multipart, numbered((at) => `--b\r\nname="a"\r\n\r\n${'/\xff'.repeat(4000)}${at}\r\n`)],
+])('a turn of %s costs little more than one of an honest body', (_name, type, body) => {
+  const costs = { hostile: Number.POSITIVE_INFINITY, honest: Number.POSITIVE_INFINITY }
+  for (let times = 0; times < 4; times++) {
+    costs.hostile = Math.min(costs.hostile, slowestTurn(type, body))
+    costs.honest = Math.min(costs.honest, Math.max(...honest.map((each) => slowestTurn(...each))))
+  }
+  expect(costs.hostile).toBeLessThan(5 * costs.honest)
+})
