@@ -79,9 +79,9 @@ const changePassword: AccountHandler = async (context, visit) => {
     credentialRevision: check.user.credentialRevision,
     passwordHash: await context.passwords.hash(fresh, shareOf(context, visit.request, visit.ip)),
     keepSession: sessionHash,
+    keepBrowser: browserHash,
   })
   if (credentialRevision === undefined) throw signInChanged(visit)
-  await context.storage.rememberDevice({ userId, browserHash })
   context.knownCallers.dropSealsOf(userId)
   const proof: Proof = { user: { id: userId, credentialRevision }, factorAddedAt: check.addedAt, amr: ['pwd'] }
   return secured(context, visit, {

@@ -1,5 +1,5 @@
 import { readParameters } from 'countersign/wire'
-import { findLink } from '../consent/link.js'
+import { findLink, linkAt } from '../consent/link.js'
 import { onTheWay, wayTo } from '../consent/way-of.js'
 import type { ServerContext } from '../context.js'
 import { cookieOf, longestCookieLife } from '../http/cookies.js'
@@ -56,7 +56,9 @@ export async function submitEntranceForm(context: ServerContext, visit: Visit): 
 
 /** `GET /account/with/{provider}`: on to the identity provider. */
 export async function enterWithProvider(context: ServerContext, visit: Visit): Promise<Response> {
-  return orSignIn(context, visit, await startProviderSignIn(context, visit))
+  const path = returnToOf(visit)
+  const tokenHash = (await linkAt(context, path))?.tokenHash
+  return orSignIn(context, visit, await startProviderSignIn(context, visit, { path, tokenHash }))
 }
 
 /** `GET /account/with/{provider}/callback`: back from there. */

@@ -18,12 +18,12 @@ function isUsed(brand: string, name: ReadName, around: Around): boolean {
     return around.starts.some((at) => resembles(name, at, brand) && around.ends.has(at + brand.length))
   }
   for (let at = 0; at + brand.length <= letters.length; at++) {
-    if (resembles(name, at, brand) && !isOrdinary(name, at, at + brand.length)) return true
+    if (resembles(name, at, brand) && !isOrdinary(name, at, at + brand.length, brand)) return true
   }
   return around.starts.some((at) =>
     [-1, 0, 1].some((more) => {
       const end = at + brand.length + more
-      return around.ends.has(end) && isOneEdit(letters.slice(at, end), brand) && !isOrdinary(name, at, end)
+      return around.ends.has(end) && isOneEdit(letters.slice(at, end), brand) && !isOrdinary(name, at, end, brand)
     }),
   )
 }
@@ -90,7 +90,7 @@ function isOneEdit(word: string, brand: string): boolean {
 
 /** Words and well-known names that contain a brand or are one letter away from it, and are not taken for it. */
 const ordinary = new RegExp(
-  `^(?:.?${foldLookAlikes('cloud')}s?|${[
+  `^(?:(?!${foldLookAlikes('icloud')}).?${foldLookAlikes('cloud')}s?|${[
     'amazons clade clause discard finance goggle goggly openair openapi outlooks papal strife strike strip stride',
     'strips stripes striped stripey stripy strive telegrams tripe',
   ]
@@ -100,10 +100,13 @@ const ordinary = new RegExp(
     .join('|')})$`,
 )
 
-/** Whether these letters are, or begin, a word that is not taken for a brand. */
-function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number): boolean {
+/** Whether these letters are, or begin, a word that is not taken for the brand. The brand itself never is. */
+function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number, brand: string): boolean {
   if (!boundaries.has(at)) return false
-  return [0, 1].some((more) => boundaries.has(end + more) && ordinary.test(letters.slice(at, end + more)))
+  return [0, 1].some((more) => {
+    const word = letters.slice(at, end + more)
+    return word !== brand && boundaries.has(end + more) && ordinary.test(word)
+  })
 }
 
 /** A name or brand in the form in which they are compared. */

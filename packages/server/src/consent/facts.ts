@@ -7,7 +7,7 @@ import { agentBlocked, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
-import type { AuthRequest, Grant, Session } from '../storage/storage.js'
+import type { AuthRequest, Grant } from '../storage/storage.js'
 import { agentChanges } from './agent-changes.js'
 import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
 
@@ -18,7 +18,7 @@ export type ProofKind = 'passkey' | 'password' | 'sign-in'
 export interface DecisionTerms {
   /** What of what is asked for is dangerous, the worst first. */
   dangers: readonly Danger[]
-  /** What must prove that the user is still there: they last proved it before this request was made, or with less than a passkey (attacks C24). */
+  /** What must prove that the user is still there: they last proved it elsewhere than on the way to this request, or with less than their passkey (attacks C24). */
   proof: ProofKind | undefined
   /** Whether a decision may answer later requests (W22). */
   mayRemember: boolean
@@ -48,7 +48,7 @@ export interface DecisionFacts extends DecisionTerms {
 /** Judges a stored request for the person who decides it. */
 export async function decisionTerms(
   context: ServerContext,
-  { session }: SignedInVisit,
+  visit: SignedInVisit,
   request: AuthRequest,
 ): Promise<DecisionTerms> {
   const dangers = dangersOf(request.scope.split(' '), context.risks)
@@ -56,7 +56,7 @@ export async function decisionTerms(
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {
     dangers,
-    proof: sensitive ? await proofFor(context, session, request) : undefined,
+    proof: sensitive ? await proofFor(context, visit, request) : undefined,
     mayRemember: !sensitive && context.transport.reachesOnlyAgent(request),
     durations,
     preset: durations[0],
@@ -104,16 +104,19 @@ export function policyDenial(
   return denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
 }
 
-/** Undefined if the user proved who they are after the request was made, and not with a password although they have a passkey. */
+/**
+ * Undefined if the user last proved who they are on the way to this request, and not with a password although they have a
+ * passkey. A proof for one request counts for no other that is open.
+ */
 async function proofFor(
   context: ServerContext,
-  { user, authTime, amr }: Session,
+  { session: { user, authTime, amr, provedFor }, about }: SignedInVisit,
   { createdAt }: AuthRequest,
 ): Promise<ProofKind | undefined> {
-  const isOlder = authTime < createdAt
+  const isForThis = provedFor !== null && provedFor === about?.tokenHash && authTime >= createdAt
   const { passkey, password } = await provingWays(context, user.id)
-  if (passkey) return isOlder || !amr.includes('webauthn') ? 'passkey' : undefined
-  if (!isOlder) return undefined
+  if (passkey) return isForThis && amr.includes('webauthn') ? undefined : 'passkey'
+  if (isForThis) return undefined
   return password ? 'password' : 'sign-in'
 }
 

@@ -1,3 +1,4 @@
+import { readParameters } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
@@ -12,6 +13,12 @@ export async function findLink(
   parameters: ReadonlyMap<string, string>,
 ): Promise<ConsentLink | undefined> {
   return followed(await transport.readLink(parameters))
+}
+
+/** The link that a path of this server is; undefined: it is another page. */
+export async function linkAt(context: ServerContext, path: string): Promise<ConsentLink | undefined> {
+  const { pathname, searchParams } = new URL(path, context.issuer)
+  return pathname === context.transport.path ? findLink(context, readParameters(searchParams)) : undefined
 }
 
 /** What a transport read of a query or a form. */
@@ -48,11 +55,11 @@ export async function requireStored(
 }
 
 /** Where a request is, and what its forms carry. */
-export function linkWay({ path, fields, state }: ConsentLink): Pick<Way, 'path' | 'fields'> {
-  return { path, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
+export function linkWay({ path, fields, state, tokenHash }: ConsentLink): Pick<Way, 'path' | 'tokenHash' | 'fields'> {
+  return { path, tokenHash, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
 }
 
 /** The way to a stored request, for who must sign in first. */
-export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Required<Way> {
+export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
   return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkWay(link) }
 }

@@ -76,7 +76,7 @@ export function createJudgeName({ issuer, serverName, brands }: Known): JudgeNam
     ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
   )
   const findBrands = createFindBrand(known)
-  const longEnough = [serverName, new URL(issuer).hostname].map(foldName).filter((own) => own.length >= 6)
+  const ownNames = [serverName, new URL(issuer).hostname].map(foldName).filter((own) => own !== '')
   const judged = new Map<string, NameCaution | undefined>()
 
   function judgeName(name: string, agent: string): NameCaution | undefined {
@@ -89,7 +89,7 @@ export function createJudgeName({ issuer, serverName, brands }: Known): JudgeNam
     if (brand !== undefined) return { what: 'brand', brand }
     const address = otherAddressIn(name, host)
     if (address !== undefined) return { what: 'address', address }
-    const isOwn = ownSigns.test(name) || saysOwn(read) || longEnough.some((own) => read.letters.includes(own))
+    const isOwn = ownSigns.test(name) || saysOwn(read) || ownNames.some((own) => usesOwn(read, own))
     return isOwn ? { what: 'imitation' } : undefined
   }
 
@@ -125,6 +125,11 @@ function otherAddressIn(name: string, host: string): string | undefined {
 
 /** Names of programs that end like an address, such as Node.js. */
 const files = /\.(?:js|ts|jsx|tsx|mjs|exe|html?)$/
+
+/** Whether a name has this server's own in it; a short one is part of many words, and counts only as a whole one. */
+function usesOwn(name: ReadName, own: string): boolean {
+  return own.length >= 6 ? name.letters.includes(own) : standsIn(name, own)
+}
 
 function saysOwn(name: ReadName): boolean {
   return (

@@ -5,7 +5,7 @@ import type { Visit } from '../http/visit.js'
 import type { SignInAction } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/way.js'
 import type { ConsentLink } from '../transport/consent-transport.js'
-import { findLink, requestWay, requireStored } from './link.js'
+import { linkAt, requestWay, requireStored } from './link.js'
 import { answerUnlessOpen } from './outcome.js'
 
 /** The way to the request of a link. It must exist, and be open to this browser; else its page or redirect is the answer. */
@@ -16,11 +16,12 @@ async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): P
 
 /** The way to a path of this server, as {@link wayBy} where a request is there. */
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
+  const link = await linkAt(context, path)
+  if (link) return wayBy(context, visit, link)
   const { pathname, searchParams } = new URL(path, context.issuer)
-  if (pathname !== context.transport.path) return accountWay(path)
-  const parameters = readParameters(searchParams)
-  const link = await findLink(context, parameters)
-  return link ? wayBy(context, visit, link) : accountWay(localPath(parameters.get('return_to')))
+  return accountWay(
+    pathname === context.transport.path ? localPath(readParameters(searchParams).get('return_to')) : path,
+  )
 }
 
 /** The action of a form, on the way to the request of its link, or where it says. */

@@ -24,6 +24,8 @@ export interface ProviderState {
   nonce: string
   verifier: string
   returnTo: string
+  /** The request that `returnTo` leads to, by the hash of its token. */
+  provedFor?: string | undefined
   /** Unix seconds. */
   startedAt: number
   /** Somebody who is signed in shows again who they are: only a sign-in since `startedAt` counts. */
@@ -52,7 +54,7 @@ export interface IdentityProviderClient {
 }
 
 /** What is asked of a provider; `maxAge` is how many seconds ago the person may have signed in there. */
-interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'startedAt' | 'again'> {
+interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'provedFor' | 'startedAt' | 'again'> {
   maxAge: number
 }
 
@@ -108,10 +110,10 @@ export function createIdentityProviderClient(
 
   return {
     name: provider.name,
-    async start({ returnTo, startedAt, again, maxAge }) {
+    async start({ returnTo, provedFor, startedAt, again, maxAge }) {
       const verifier = oidc.randomPKCECodeVerifier()
       const minted = { state: oidc.randomState(), nonce: oidc.randomNonce(), verifier }
-      const state = { provider: provider.id, ...minted, returnTo, startedAt, again }
+      const state = { provider: provider.id, ...minted, returnTo, provedFor, startedAt, again }
       const url = oidc.buildAuthorizationUrl(await findConfiguration(), {
         redirect_uri: redirectUri,
         scope: 'openid profile email',

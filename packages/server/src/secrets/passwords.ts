@@ -36,39 +36,46 @@ export interface Passwords {
    */
   hash(password: string, share: readonly string[]): Promise<string>
   /**
-   * Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17).
+   * Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17). Undefined:
+   * it waited, and `mayCompare` refused it when its turn came.
    *
    * @throws AAuthError `unavailable` when too many are waiting
    */
-  verify(passwordHash: string | undefined, password: string, share: readonly string[]): Promise<boolean>
+  verify(
+    passwordHash: string | undefined,
+    password: string,
+    share: readonly string[],
+    mayCompare: () => Promise<boolean>,
+  ): Promise<boolean | undefined>
 }
 
 /** Creates the one queue in which passwords wait. */
 export function createPasswords(tell?: Tell): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
-  async function takeTurn(share: readonly string[]): Promise<void> {
+  /** Resolves with whether it had to wait. */
+  async function takeTurn(share: readonly string[]): Promise<boolean> {
     if (running < limits.running) {
       running++
-      return
+      return false
     }
     const came = performance.now()
     const mayRun = await new Promise<boolean>((resolve) => {
       queue.push(resolve, { path: share }, limits.waiting)?.(false)
     })
-    if (mayRun) return
+    if (mayRun) return true
     const waited = (performance.now() - came) / 1000
     tell?.({ kind: 'password', outcome: 'unavailable', waited, duration: 0, waiting: queue.size })
     throw new AAuthError('unavailable', 'Too many passwords are being checked.', { retryAfter: 2 })
   }
 
-  async function inTurn<T>(share: readonly string[], compute: () => Promise<T>): Promise<T> {
+  async function inTurn<T>(share: readonly string[], compute: (waited: boolean) => Promise<T>): Promise<T> {
     const came = performance.now()
-    await takeTurn(share)
+    const hasWaited = await takeTurn(share)
     const began = performance.now()
     let outcome: 'ok' | 'failed' = 'failed'
     try {
-      const computed = await compute()
+      const computed = await compute(hasWaited)
       outcome = 'ok'
       return computed
     } finally {
@@ -83,8 +90,9 @@ export function createPasswords(tell?: Tell): Passwords {
 
   return {
     hash: (password, share) => inTurn(share, () => hashPassword(password)),
-    verify: (passwordHash, password, share) =>
-      inTurn(share, async () => {
+    verify: (passwordHash, password, share, mayCompare) =>
+      inTurn(share, async (hasWaited) => {
+        if (hasWaited && !(await mayCompare())) return undefined
         const matches = await verify(passwordHash ?? hashOfNoPassword, password)
         return matches && passwordHash !== undefined
       }),

@@ -1,8 +1,6 @@
-import { readParameters } from 'countersign/wire'
 import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import { seeOther } from '../http/html-response.js'
-import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import type { IdentityProviderClient } from '../identity-providers/identity-provider.js'
@@ -10,6 +8,7 @@ import { ProviderFailure, providerProblemOf } from '../identity-providers/provid
 import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
 import { renewSession, signInChanged, startSession } from './session.js'
 import type { SignInProblem } from './sign-in-page-at.js'
+import type { Way } from './way.js'
 
 /** A sign-in at a provider that came to nothing: the sign-in page is shown again, on the way to `returnTo`. */
 export interface FailedSignIn {
@@ -19,13 +18,23 @@ export interface FailedSignIn {
 }
 
 /** `GET /account/with/{provider}`: sends the browser to the identity provider; who is signed in signs in there again. */
-export async function startProviderSignIn(context: ServerContext, visit: Visit): Promise<Response | FailedSignIn> {
+export async function startProviderSignIn(
+  context: ServerContext,
+  visit: Visit,
+  way: Pick<Way, 'path' | 'tokenHash'>,
+): Promise<Response | FailedSignIn> {
   const client = requireProvider(context, visit)
-  const returnTo = shortened(localPath(readParameters(visit.url.searchParams).get('return_to')))
+  const returnTo = shortened(way.path)
   const again = visit.session !== undefined
   try {
     const maxAge = context.lifetimes.session
-    const { url, state } = await client.start({ returnTo, startedAt: context.now(), again, maxAge })
+    const { url, state } = await client.start({
+      returnTo,
+      provedFor: way.tokenHash,
+      startedAt: context.now(),
+      again,
+      maxAge,
+    })
     return seeOther(url, [...visit.newCookies, ...keepProviderState(context, visit, state)])
   } catch (error) {
     return { returnTo, problem: await tellFailure(context, visit, error), cookies: [] }
@@ -37,7 +46,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   const client = requireProvider(context, visit)
   const state = findProviderState(context, visit)
   if (state?.provider !== visit.id) throw new PageError('bad_form', { retry: '/account/sign-in' })
-  const { returnTo } = state
+  const { returnTo, provedFor } = state
   const cookies = [dropProviderState(context, state)]
   if (isOver(context, state)) return { returnTo, problem: 'provider_expired', cookies }
   let proved: Awaited<ReturnType<IdentityProviderClient['finish']>>
@@ -53,12 +62,12 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   }
   const session =
     state.again && visit.session?.user.id === user.id
-      ? await renewSession(context, visit, { user, factorAddedAt, amr: ['oidc'] })
+      ? await renewSession(context, visit, { user, factorAddedAt, amr: ['oidc'], provedFor })
       : // What the provider does not say is not taken for a sign-in just now.
         await startSession(
           context,
           { ...visit, path: returnTo },
-          { user, factorAddedAt, amr: ['oidc'], authTime: proved.authTime ?? 0 },
+          { user, factorAddedAt, amr: ['oidc'], provedFor, authTime: proved.authTime ?? 0 },
         )
   if (session.length === 0) throw signInChanged({ path: returnTo })
   return seeOther(returnTo, [...session, ...cookies])

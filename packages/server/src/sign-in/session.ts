@@ -14,13 +14,13 @@ import type { Session, User } from '../storage/storage.js'
 export async function startSession(
   context: ServerContext,
   visit: Visit,
-  { user, factorAddedAt, amr, authTime }: Proof & { authTime?: number },
+  { user, factorAddedAt, amr, provedFor, authTime }: Proof & { authTime?: number },
 ): Promise<readonly string[]> {
   const { id: userId, credentialRevision } = user
   const { storage, lifetimes, maxSessions: most } = context
   const { browserHash, ip, userAgent } = visit
   if (authTime === undefined && visit.session?.user.id === userId) {
-    const renewed = await renewSession(context, visit, { user, factorAddedAt, amr })
+    const renewed = await renewSession(context, visit, { user, factorAddedAt, amr, provedFor })
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
@@ -39,11 +39,12 @@ export async function startSession(
     most,
     amr,
     authTime,
+    provedFor,
+    browserHash,
     ip,
     userAgent,
   })
   if (!started) throw signInChanged(visit)
-  await storage.rememberDevice({ userId, browserHash })
   return [...visit.newCookies, cookieOf(context, 'session', session, lifetime), known]
 }
 
@@ -69,6 +70,8 @@ export interface Proof {
   /** When the factor was added, in Unix seconds: one of the last 24 hours signs in, but proves nothing next to an older one. */
   factorAddedAt: number
   amr: Session['amr']
+  /** The request on whose way it was made, by the hash of its token. */
+  provedFor?: string | undefined
 }
 
 /** How the user signs in changed, or they signed out, after their proof or session was read: it counts for nothing. */
@@ -83,7 +86,7 @@ export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
 export async function renewSession(
   context: ServerContext,
   { sessionHash }: Visit,
-  { user: { credentialRevision }, factorAddedAt, amr }: Proof,
+  { user: { credentialRevision }, factorAddedAt, amr, provedFor }: Proof,
 ): Promise<readonly string[]> {
   if (sessionHash === undefined) return []
   const session = context.secrets.random('aasn_')
@@ -94,6 +97,7 @@ export async function renewSession(
     credentialRevision,
     factorAddedAt,
     amr,
+    provedFor,
   })
   return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }

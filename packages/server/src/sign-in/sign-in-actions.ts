@@ -26,7 +26,12 @@ export const signIn: SignInAction = async (context, visit, way) => {
   if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
   return seeOther(
     way.path,
-    await startSession(context, visit, { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }),
+    await startSession(context, visit, {
+      user: check.user,
+      factorAddedAt: check.addedAt,
+      amr: ['pwd'],
+      provedFor: way.tokenHash,
+    }),
   )
 }
 
@@ -45,7 +50,12 @@ export const signInWithPasskey: SignInAction = async (context, visit, way) => {
   if (!shown) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
   return seeOther(
     way.path,
-    await startSession(context, visit, { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }),
+    await startSession(context, visit, {
+      user: shown.user,
+      factorAddedAt: shown.addedAt,
+      amr: ['webauthn'],
+      provedFor: way.tokenHash,
+    }),
   )
 }
 
@@ -69,7 +79,8 @@ export const signUp: SignInAction = async (context, visit, way) => {
       email,
       passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
     })
-    return seeOther(way.path, await startSession(context, visit, { user, factorAddedAt: user.createdAt, amr: ['pwd'] }))
+    const proof = { user, factorAddedAt: user.createdAt, amr: ['pwd' as const], provedFor: way.tokenHash }
+    return seeOther(way.path, await startSession(context, visit, proof))
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
     if (!problem) throw error

@@ -10,6 +10,8 @@ export interface Way {
   path: string
   /** Who asks, where an agent does. */
   asker?: { agentHost: string; resourceHost: string }
+  /** The request that it leads to, by the hash of its token. */
+  tokenHash?: string | undefined
   fields: Omit<FormFields, 'action' | 'csrf'>
 }
 

@@ -61,7 +61,6 @@ import {
   findReachedLimit,
   forgiveAttempts,
   isKnownDevice,
-  rememberDevice,
 } from './throttle/throttle.js'
 import { writeUsage } from './usage/usage.js'
 import { createWriteBehind } from './usage/write-behind.js'
@@ -202,7 +201,6 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     countWithinLimits: together('process', countWithinLimits),
     forgiveAttempts: together('process', forgiveAttempts),
     clearAttempts: alone('process', clearAttempts),
-    rememberDevice: alone('process', rememberDevice),
     isKnownDevice: reading(isKnownDevice),
 
     createAuthRequest: claiming('disk', createAuthRequest),

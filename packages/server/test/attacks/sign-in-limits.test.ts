@@ -1,5 +1,6 @@
 import { type Storage, StorageError } from 'countersign-server'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { callsBefore, interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { createScriptedUser, signInToAccount } from '../scripted-user.js'
 import { secretHash } from '../secret-hash.js'
 import {
@@ -254,5 +255,38 @@ describe.each([
     expect(statuses.filter((status) => status === 401)).toHaveLength(5)
     expect(await signIn(stage, '203.0.113.1', alice)).toBe(429)
     expect(await stage.storage.listEvents({ event: 'signin.failed' })).toHaveLength(5)
+  })
+})
+
+describe('C16: a limit that is reached while a password is compared', () => {
+  it('refuses the right password and a wrong one with the same statements', async () => {
+    const interleaving = noInterleaving()
+    const stage = await open({ wrap: (storage) => interleavedStorage(storage, interleaving) })
+    const ip = '203.0.113.1'
+    const attempt = async (password: string) => {
+      const user = newBrowser(stage, ip)
+      const url = `${stage.authServer}/account/sign-in`
+      const page = await (await user.open(url)).text()
+      return { user, submit: () => user.submit(page, url, { ...alice, password, action: 'login' }) }
+    }
+    const first = await attempt('wrong')
+    plan(interleaving)
+    expect((await first.submit()).status).toBe(401)
+    const compared = callsBefore(interleaving, 'findCredential') + 1
+    const refused = async (password: string) => {
+      await stage.storage.unlockUser({ userId: (await stage.storage.findCredential('alice'))?.user.id ?? '' })
+      const { submit } = await attempt(password)
+      let callsOfGuesses = 0
+      plan(interleaving, compared, async () => {
+        await guessFrom(stage, Array<string>(5).fill(ip))
+        callsOfGuesses = interleaving.calls.length
+      })
+      expect((await submit()).status).toBe(429)
+      expect(interleaving.ranAfter).toBe(compared)
+      return interleaving.calls.slice(callsOfGuesses)
+    }
+    const wrong = await refused('wrong')
+    expect(wrong).not.toContain('countWithinLimits')
+    expect(await refused(alice.password)).toEqual(wrong)
   })
 })

@@ -1,3 +1,4 @@
+import { defaultBrands } from 'countersign-server'
 import { cleanName } from 'countersign-server/pages'
 import { describe, expect, it } from 'vitest'
 import { createJudgeName } from '../../src/consent/name-caution.js'
@@ -280,4 +281,33 @@ describe('C15: names that imitate a brand', () => {
       expect(cautionOf(name)).toBeUndefined()
     },
   )
+})
+
+it.each(Object.keys(defaultBrands))(
+  'the brand %s is pointed out by itself, and as the first word of a name',
+  (brand) => {
+    for (const name of [brand, `${brand} Sync`]) {
+      const caution = cautionOf(name)
+      // Two spellings of one brand may stand for each other.
+      expect(caution?.what === 'brand' && defaultBrands[caution.brand], name).toBe(defaultBrands[brand])
+    }
+  },
+)
+
+it.each(['iC1oud', 'iClouds', 'ICLOUD', 'iCloud Drive'])('%s is the brand, and no ordinary word with cloud', (name) => {
+  expect(cautionOf(name)).toEqual({ what: 'brand', brand: 'iCloud' })
+})
+
+it('an ordinary word is a brand where an operator names it as one', () => {
+  expect(cautionOf('Strive')).toBeUndefined()
+  const brands = { Strive: ['strive.example'] }
+  for (const name of ['Strive', 'Str1ve Support'])
+    expect(cautionOf(name, undefined, brands)).toEqual({ what: 'brand', brand: 'Strive' })
+})
+
+it('the name of a server is pointed out as a whole word where it is short', () => {
+  const judge = createJudgeName({ issuer: 'https://auth.home.example', serverName: 'Acme', brands: {} })
+  for (const name of ['Acme', 'Acrne', 'Acme Support', 'My acme'])
+    expect(judge(name, 'https://agent.example'), name).toEqual({ what: 'imitation' })
+  for (const name of ['Acmetric', 'Pacme Tools']) expect(judge(name, 'https://agent.example'), name).toBeUndefined()
 })

@@ -154,12 +154,9 @@ describe('C24: a password of a user who has a passkey', () => {
     async (what) => {
       const { stage, passkey, user, opened } = await signInAfterwards()
       for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
-      const url = `${stage.authServer}/account/sign-in`
-      const signIn = hiddenFields(await (await user.open(url)).text(), { credential: '' })
+      const signIn = hiddenFields(await (await user.open(opened.url)).text(), { credential: '' })
       const credential = passkey.respond(await challengeFor(stage, user, signIn))
-      expect((await post(stage, user, '/account/sign-in', { ...signIn, action: 'passkey', credential })).status).toBe(
-        303,
-      )
+      expect((await post(stage, user, '/agent/auth', { ...signIn, action: 'passkey', credential })).status).toBe(303)
       // As strong as the proof that would be asked for.
       expect((await view(stage, opened, user)).page).not.toContain('data-passkey')
       const later = await openRequest(stage, undefined, { scope: 'data.delete' })
@@ -172,6 +169,52 @@ describe('C24: a password of a user who has a passkey', () => {
       await expectPasskeyNeeded({ stage, user, opened: later })
     },
   )
+})
+
+describe('C24: a sign-in on the way to a request', () => {
+  /** Two open requests to delete, and a user who signs in at the sign-in page of the first. */
+  async function signInOnTheWay(how: 'password' | 'passkey') {
+    const stage = await open()
+    const passkey = how === 'passkey' ? await addPasskey(stage) : undefined
+    stage.clock.now += 2 * day
+    const ask = () => openRequest(stage, undefined, { scope: 'data.delete' })
+    const [first, second] = [await ask(), await ask()]
+    stage.clock.now += 60
+    const user = createScriptedUser(stage.fetch)
+    const page = await (await user.open(first.url)).text()
+    if (passkey) {
+      const form = hiddenFields(page, { credential: '' })
+      const credential = passkey.respond(await challengeFor(stage, user, form))
+      expect((await post(stage, user, '/agent/auth', { ...form, action: 'passkey', credential })).status).toBe(303)
+    } else expect((await user.submit(page, first.url, { ...people.alice, action: 'login' })).status).toBe(303)
+    return { stage, user, first, second }
+  }
+
+  it.each(['password', 'passkey'] as const)('proves that one with a %s, and no other that is open', async (how) => {
+    const { stage, user, first, second } = await signInOnTheWay(how)
+    const other = await view(stage, second, user)
+    expect(other.page).toContain(how === 'passkey' ? 'data-passkey' : passwordField)
+    const form = how === 'passkey' ? allowForm(other.page) : hiddenFields(other.page, { consent: 'grant' })
+    const allowOther = () => post(stage, user, '/agent/auth', { ...form, consent: 'grant' })
+    expect((await allowOther()).status).toBe(401)
+    expect(isAllowed(await user.submit((await view(stage, first, user)).page, first.url, { consent: 'grant' }))).toBe(
+      true,
+    )
+    expect((await allowOther()).status).toBe(401)
+    expect(await stage.storage.listGrants()).toHaveLength(1)
+  })
+
+  it.each([true, false])('proves it at the account’s sign-in page only if that leads there: %s', async (leadsThere) => {
+    const stage = await open()
+    const opened = await openRequest(stage, undefined, { scope: 'data.delete' })
+    stage.clock.now += 60
+    const user = createScriptedUser(stage.fetch)
+    const { pathname, search } = new URL(opened.url)
+    const returnTo = encodeURIComponent(leadsThere ? pathname + search : '/account')
+    const url = `${stage.authServer}/account/sign-in?return_to=${returnTo}`
+    await user.submit(await (await user.open(url)).text(), url, { ...people.alice, action: 'login' })
+    expect((await view(stage, opened, user)).page.includes(passwordField)).toBe(!leadsThere)
+  })
 })
 
 describe('C24: what a passkey signed to allow one thing', () => {

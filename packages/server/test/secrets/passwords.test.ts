@@ -4,13 +4,14 @@ import { createPasswords } from '../../src/secrets/passwords.js'
 import { quickHash } from '../quick-hash.js'
 
 const passwordHash = await quickHash('right')
+const always = async () => true
 
 it('checks passwords in turn by share, and refuses the share that has most of them waiting', async () => {
   const told: Pick<CountersignEvent, 'kind'>[] = []
   const passwords = createPasswords((event) => told.push(event))
   const order: string[] = []
   const check = async (share: string) => {
-    const matches = await passwords.verify(passwordHash, 'right', [share]).catch((error: Error) => error)
+    const matches = await passwords.verify(passwordHash, 'right', [share], always).catch((error: Error) => error)
     order.push(share)
     return matches
   }
@@ -25,4 +26,14 @@ it('checks passwords in turn by share, and refuses the share that has most of th
   expect(refused).toHaveLength(7)
   expect(refused).toContainEqual(expect.objectContaining({ code: 'unavailable', retryAfter: 2 }))
   expect(told.filter((event) => 'outcome' in event && event.outcome === 'unavailable')).toHaveLength(7)
+})
+
+it('does not compare a password that waited if it may no longer be compared, and serves the next', async () => {
+  const passwords = createPasswords()
+  let limitIsReached = false
+  const check = () => passwords.verify(passwordHash, 'right', ['a'], async () => !limitIsReached)
+  const [first, second, late, later] = [check(), check(), check(), check()]
+  limitIsReached = true
+  expect(await Promise.all([first, second, late, later])).toEqual([true, true, undefined, undefined])
+  expect(await check(), 'one that does not wait').toBe(true)
 })

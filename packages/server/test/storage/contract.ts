@@ -97,6 +97,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           user,
           authTime: start,
           amr: [],
+          provedFor: null,
           expiresAt: start + 1000,
         })
         expect(await storage.findSession(freshHash())).toBeUndefined()
@@ -750,7 +751,6 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findReachedLimit: () => storage.findReachedLimit([limit]),
           countWithinLimits: () => storage.countWithinLimits([limit]),
           clearAttempts: () => storage.clearAttempts({ key: hashOf('key') }),
-          rememberDevice: () => storage.rememberDevice(binding),
           isKnownDevice: () => storage.isKnownDevice({ username: 'alice', browserHash: binding.browserHash }),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),
           findAuthRequest: () => storage.findAuthRequest(tokenHash),

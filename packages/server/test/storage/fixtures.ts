@@ -180,3 +180,13 @@ export function times<T>(count: number, make: (index: number) => T): T[] {
 export function nonceClaim(source: Partial<NonceSource> = {}, key = freshHash(), lifetime = 130): NonceClaim {
   return { key, source: { agent: undefined, thumbprint: 'key', network: '192.0.2', ...source }, lifetime }
 }
+
+/** Signs a user in in a browser, which is then known. */
+export async function signInWith(
+  storage: Storage,
+  { userId, browserHash }: { userId: string; browserHash: string },
+): Promise<void> {
+  const lifetimes = { idleSeconds: 1000, lifetime: 1000, most: 1000 }
+  const user = await readNow(storage, userId)
+  await storage.createSession({ ...user, idHash: freshHash(), factorAddedAt: 0, ...lifetimes, browserHash })
+}

@@ -60,7 +60,6 @@ it('waits for the disk with what must outlive a power cut, and with nothing else
     () => storage.bindRequest({ ...binding, tokenHash: unbound.tokenHash }),
     () => storage.claimNonce(nonce()),
     () => storage.countAttempt({ key: freshHash(), window: 60 }),
-    () => storage.rememberDevice(binding),
     () => storage.rememberState(unbound.tokenHash, 'state'),
     () => storage.countWithinLimits([{ ...limit, most: 9 }]),
     () => storage.clearAttempts(limit),

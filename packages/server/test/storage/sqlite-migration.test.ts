@@ -22,7 +22,7 @@ it('opens a database of schema 1 with its users, sessions and codes, and counts 
   await before.close()
   const database = new Database(path)
   database.exec('alter table app_user drop column credential_revision; alter table credential drop column added_at')
-  database.exec('drop index known_device_browser')
+  database.exec('alter table session drop column proved_for; drop index known_device_browser')
   database.pragma('user_version = 1')
   database.close()
 

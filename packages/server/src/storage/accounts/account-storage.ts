@@ -97,6 +97,8 @@ interface NewPassword {
   passwordHash: string
   /** The session, by the hash of its id, that stays. */
   keepSession?: string | undefined
+  /** The browser, by the hash of its cookie, that stays known. */
+  keepBrowser?: string | undefined
 }
 
 /** A change by an operator, named for the audit, or by the user, as they were read when their old password was checked. */

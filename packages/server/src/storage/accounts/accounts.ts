@@ -6,7 +6,7 @@ import { generateId } from '../engines/generate-id.js'
 import { idBytes } from '../engines/stored-bytes.js'
 import { removeSessions } from '../sessions/sessions.js'
 import { StorageError } from '../storage-error.js'
-import { clearAccountAttempts } from '../throttle/throttle.js'
+import { clearAccountAttempts, rememberDevice } from '../throttle/throttle.js'
 import type { NewUser, PasswordChange, StoredPassword, UserFilter } from './account-storage.js'
 import { foldUsername } from './fold-username.js'
 import type { User } from './user.js'
@@ -153,12 +153,13 @@ export async function setUserStatus(
 }
 
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
-  const { userId, passwordHash, keepSession, by } = change
+  const { userId, passwordHash, keepSession, keepBrowser, by } = change
   const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return undefined
   await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
   const revision = await raiseCredentialRevision(unit, user.id)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
+  if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
   await clearAccountAttempts(unit, user.username)
   const ended = await removeSessions(unit, user.id, keepSession)
   await writeEvent(unit, {

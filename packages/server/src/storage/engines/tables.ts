@@ -99,6 +99,7 @@ export interface SessionRow {
   created_at: number
   amr: string | null
   authenticated_at: number
+  proved_for: Uint8Array | null
   last_seen_at: number
   idle_seconds: number
   /** Never later than `expires_at`, so it alone decides. */

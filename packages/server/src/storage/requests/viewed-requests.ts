@@ -28,7 +28,14 @@ const viewed = keptQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessi
       'e.id as session_id',
       'e.public_id as session',
     ])
-    .select(['e.authenticated_at', 'e.amr', 'e.expires_at as session_expires_at', 'e.idle_seconds', 'e.last_seen_at'])
+    .select([
+      'e.authenticated_at',
+      'e.amr',
+      'e.proved_for',
+      'e.expires_at as session_expires_at',
+      'e.idle_seconds',
+      'e.last_seen_at',
+    ])
     .select(parts.clock.as('read_at'))
     .where('r.token_hash', '=', by.tokenHash),
 )
@@ -51,4 +58,4 @@ function sessionIn(row: ViewedRow): FoundSession | undefined {
   return foundSession(Object.assign({}, live, viewer))
 }
 
-type Nullable = 'email' | 'display_name' | 'closed_at' | 'amr'
+type Nullable = 'email' | 'display_name' | 'closed_at' | 'amr' | 'proved_for'

@@ -42,6 +42,10 @@ export interface NewSession extends AsRead {
   amr?: readonly AuthenticationMethod[] | undefined
   /** When the person proved who they are, where that was before now; 0 where nobody says. @default now */
   authTime?: number | undefined
+  /** The request that they signed in for, by the hash of its token; absent: none. */
+  provedFor?: string | undefined
+  /** The browser, by the hash of its cookie: it is remembered as one in which the user signed in (attacks C16). */
+  browserHash?: string | undefined
   ip?: string | undefined
   userAgent?: string | undefined
 }
@@ -54,6 +58,8 @@ export interface Session {
   authTime: number
   /** How they did then; empty when that was not said. */
   amr: AuthenticationMethod[]
+  /** The request that they proved it for, by the hash of its token; null: none. */
+  provedFor: string | null
   /** When it ends however much it is used. */
   expiresAt: number
 }
@@ -75,8 +81,10 @@ export interface Reauthentication {
   newIdHash: string
   /** The user's credential revision when their proof was checked. */
   credentialRevision: number
-  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime` and `amr` as they are. */
+  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime`, `amr` and `provedFor` as they are. */
   factorAddedAt: number
   /** @default as before */
   amr?: readonly AuthenticationMethod[] | undefined
+  /** The request that the user proved it for, by the hash of its token; absent: none. */
+  provedFor?: string | undefined
 }

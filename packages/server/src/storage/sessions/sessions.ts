@@ -6,6 +6,7 @@ import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { generateId } from '../engines/generate-id.js'
 import { keptQuery, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes, hashText, idBytes, idText } from '../engines/stored-bytes.js'
+import { rememberDevice } from '../throttle/throttle.js'
 import { isUseDue } from '../usage/usage.js'
 import type { AuthenticationMethod, ListedSession, NewSession, Reauthentication, Session } from './session-storage.js'
 
@@ -26,6 +27,7 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
       created_at: now,
       amr: session.amr?.join(' ') ?? null,
       authenticated_at: authTime,
+      proved_for: session.provedFor === undefined ? null : hashBytes(session.provedFor),
       last_seen_at: now,
       idle_seconds: session.idleSeconds,
       idle_expires_at: Math.min(now + session.idleSeconds, expiresAt),
@@ -33,8 +35,9 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
       ip: session.ip ?? null,
       user_agent: session.userAgent ?? null,
     })
-    .returning(['id', 'public_id', 'amr'])
+    .returning(['id', 'public_id', 'amr', 'proved_for'])
     .executeTakeFirstOrThrow()
+  if (session.browserHash !== undefined) await rememberDevice(unit, user.id, session.browserHash)
   await writeEvent(unit, {
     event: 'session.created',
     userId: user.id,
@@ -42,7 +45,14 @@ export async function createSession(unit: Unit, session: NewSession): Promise<Se
     data: { userAgent: session.userAgent ?? null },
   })
   await endOldest(unit, user.id, made.id, session.most)
-  return { id: idText(made.public_id), user: toUser(user), authTime, amr: toMethods(made.amr), expiresAt }
+  return {
+    id: idText(made.public_id),
+    user: toUser(user),
+    authTime,
+    amr: toMethods(made.amr),
+    provedFor: toHash(made.proved_for),
+    expiresAt,
+  }
 }
 
 async function endOldest(unit: Unit, userId: number, newest: number, most: number): Promise<void> {
@@ -88,8 +98,8 @@ export function foundSession(row: LiveRow): FoundSession {
 function liveSessions(parts: Parts, idHash: RawBuilder<Uint8Array>) {
   return users(parts)
     .innerJoin('session as e', 'e.user_id', 'u.id')
-    .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.expires_at'])
-    .select(['e.idle_seconds', 'e.last_seen_at', parts.clock.as('read_at')])
+    .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.proved_for'])
+    .select(['e.expires_at', 'e.idle_seconds', 'e.last_seen_at', parts.clock.as('read_at')])
     .where('e.id_hash', '=', idHash)
     .where('e.idle_expires_at', '>', parts.clock)
     .where('u.disabled_at', 'is', null)
@@ -110,8 +120,13 @@ function toSession(row: LiveRow): Session {
     user: toUser(row),
     authTime: row.authenticated_at,
     amr: toMethods(row.amr),
+    provedFor: toHash(row.proved_for),
     expiresAt: row.expires_at,
   }
+}
+
+function toHash(bytes: Uint8Array | null): string | null {
+  return bytes && hashText(bytes)
 }
 
 export async function endSession(unit: Unit, idHash: string): Promise<void> {
@@ -200,19 +215,22 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
   const proves = await factorProves(unit, idText(row.public_id), renewal.factorAddedAt)
   const authTime = proves ? now : row.authenticated_at
   const amr = proves ? (renewal.amr?.join(' ') ?? row.amr) : row.amr
+  const ofRenewal = renewal.provedFor === undefined ? null : hashBytes(renewal.provedFor)
+  const provedFor = proves ? ofRenewal : row.proved_for
   await db
     .updateTable('session')
     .set({
       id_hash: hashBytes(renewal.newIdHash),
       authenticated_at: authTime,
       amr,
+      proved_for: provedFor,
       last_seen_at: now,
       idle_expires_at: Math.min(now + row.idle_seconds, row.expires_at),
     })
     .where('id', '=', row.session_id)
     .execute()
   await writeEvent(unit, { event: 'session.reauthenticated', userId: row.id })
-  return toSession({ ...row, authenticated_at: authTime, amr })
+  return toSession({ ...row, authenticated_at: authTime, amr, proved_for: provedFor })
 }
 
 function toMethods(amr: string | null): AuthenticationMethod[] {

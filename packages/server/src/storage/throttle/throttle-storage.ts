@@ -25,8 +25,6 @@ export interface ThrottleStorage {
   forgiveAttempts(keys: readonly string[]): Promise<void>
   /** Forgets the attempts, after one that succeeded. */
   clearAttempts(attempt: Pick<Attempt, 'key' | 'account'>): Promise<void>
-  /** Remembers, at a sign-in, the browser in which it succeeded (attacks C16). */
-  rememberDevice(device: Device): Promise<void>
   /** Whether a user with this username signed in in this browser. The cost does not depend on the username (attacks C17). */
   isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>
 }
@@ -65,9 +63,4 @@ export interface AttemptCount {
   count: number
   /** When the window ends. */
   resetAt: number
-}
-
-export interface Device {
-  userId: string
-  browserHash: string
 }

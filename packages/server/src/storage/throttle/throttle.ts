@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
 import { foldUsername } from '../accounts/fold-username.js'
-import { userIdOf } from '../accounts/users.js'
 import type { Parts, Statement, Unit } from '../engines/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../engines/kept-query.js'
 import { hashBytes } from '../engines/stored-bytes.js'
@@ -11,7 +10,6 @@ import type {
   Attempt,
   AttemptCount,
   CountedRequest,
-  Device,
   LimitedAttempt,
   ReachedLimit,
   RequestAttempt,
@@ -215,18 +213,12 @@ export async function clearAccountAttempts({ db }: Statement, account: string): 
   await db.deleteFrom('attempt').where('key_hash', '>=', first).where('key_hash', '<=', last).execute()
 }
 
-export async function rememberDevice(statement: Statement, { userId, browserHash }: Device): Promise<void> {
-  const { db, clock } = statement
+/** Remembers a browser in which a user signed in. The caller holds the user's row, as they were when their proof was checked. */
+export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<void> {
   await db
     .insertInto('known_device')
-    .columns(['user_id', 'browser_hash', 'last_seen_at'])
-    .expression(
-      userIdOf(statement, userId).select([
-        sql.val(hashBytes(browserHash)).as('browser_hash'),
-        clock.as('last_seen_at'),
-      ]),
-    )
-    .onConflict((conflict) => conflict.columns(['user_id', 'browser_hash']).doUpdateSet({ last_seen_at: clock }))
+    .values({ user_id: userId, browser_hash: hashBytes(browserHash), last_seen_at: now })
+    .onConflict((conflict) => conflict.columns(['user_id', 'browser_hash']).doUpdateSet({ last_seen_at: now }))
     .execute()
 }
 

@@ -10,6 +10,7 @@ import {
   outcomeOf,
   readNow,
   refreshable,
+  signInWith,
   times,
 } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
@@ -143,10 +144,21 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const [alice, bob] = [await newUser(storage), await newUser(storage)]
       const browserHash = freshHash()
-      for (const { id: userId } of [alice, bob]) await storage.rememberDevice({ userId, browserHash })
+      for (const { id: userId } of [alice, bob]) await signInWith(storage, { userId, browserHash })
       await storage.setPasswordHash({ ...asRead(alice), passwordHash: 'new' })
       expect(await storage.isKnownDevice({ username: alice.username, browserHash })).toBe(false)
       expect(await storage.isKnownDevice({ username: bob.username, browserHash })).toBe(true)
+    })
+
+    test('the browser that sets a new password stays known, and one whose change is refused is not remembered (C16)', async () => {
+      const { storage } = world
+      const alice = await newUser(storage)
+      const [own, other] = [freshHash(), freshHash()]
+      const isKnown = (browserHash: string) => storage.isKnownDevice({ username: alice.username, browserHash })
+      await storage.setPasswordHash({ ...asRead(alice), passwordHash: 'new', keepBrowser: own })
+      expect(await isKnown(own)).toBe(true)
+      await storage.setPasswordHash({ ...asRead(alice), passwordHash: 'stale', keepBrowser: other })
+      expect(await isKnown(other)).toBe(false)
     })
 
     test('unlocking a user, or a new password, clears the attempts on that account only (C16)', async () => {
@@ -194,7 +206,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
         counter: 0,
       })
       const device = { userId: user.id, browserHash: freshHash() }
-      await storage.rememberDevice(device)
+      await signInWith(storage, device)
       const idHash = await session(user.id)
       const open = await boundRequest(storage, {}, user)
       const unredeemed = await allowedRequest(storage, {}, {}, user)

@@ -31,6 +31,34 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       expect(await authTimeOf(start + 500)).toBe(start)
     })
 
+    test('a session says for which request the user proved who they are, the last time (C24)', async () => {
+      const { storage } = world
+      const { id: userId } = await newUser(storage)
+      const [first, second] = [freshHash(), freshHash()]
+      const { idHash } = await session(userId, { provedFor: first })
+      expect(await storage.findSession(idHash)).toMatchObject({ provedFor: first })
+      const read = await readNow(storage, userId)
+      const [again, elsewhere] = [freshHash(), freshHash()]
+      const renewal = { ...read, factorAddedAt: 0, idHash, newIdHash: again, provedFor: second }
+      expect(await storage.reauthenticate(renewal)).toMatchObject({ provedFor: second })
+      const { provedFor: _, ...ofAccount } = { ...renewal, idHash: again, newIdHash: elsewhere }
+      expect(await storage.reauthenticate(ofAccount)).toMatchObject({ provedFor: null })
+      expect(await storage.findSession(elsewhere)).toMatchObject({ provedFor: null })
+    })
+
+    test('a sign-in that was refused leaves no known browser (C16)', async () => {
+      const { storage } = world
+      const user = await newUser(storage)
+      const browserHash = freshHash()
+      const isKnown = () => storage.isKnownDevice({ username: user.username, browserHash })
+      const read = await readNow(storage, user.id)
+      await storage.setPasswordHash({ userId: user.id, passwordHash: 'new', by: 'operator' })
+      await session(user.id, { ...read, browserHash })
+      expect(await isKnown()).toBe(false)
+      await session(user.id, { browserHash })
+      expect(await isKnown()).toBe(true)
+    })
+
     test('a session of a factor of the last 24 hours proves nothing while there is an older one (C24)', async () => {
       const { storage } = world
       const user = await newUser(storage)
@@ -189,7 +217,7 @@ export function sessionContract(name: string, makeStorage: MakeStorage): void {
       const { idHash, id } = await session(user.id, { amr: ['pwd'] })
       const newIdHash = freshHash()
       world.now += 200
-      const renewed = { id, user, authTime: start + 200, amr: ['pwd'], expiresAt: start + 1000 }
+      const renewed = { id, user, authTime: start + 200, amr: ['pwd'], provedFor: null, expiresAt: start + 1000 }
       expect(await storage.reauthenticate({ idHash, newIdHash, credentialRevision: 0, factorAddedAt: 0 })).toEqual(
         renewed,
       )

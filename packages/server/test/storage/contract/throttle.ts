@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { agent, allowedRequest, freshHash, hashOf, newUser, times } from '../fixtures.js'
+import { agent, allowedRequest, freshHash, hashOf, newUser, signInWith, times } from '../fixtures.js'
 import { day, inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function throttleContract(name: string, makeStorage: MakeStorage): void {
@@ -161,7 +161,7 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       const browserHash = freshHash()
       const isKnown = () => storage.isKnownDevice({ username, browserHash })
       expect(await isKnown()).toBe(false)
-      await Promise.all(times(5, () => storage.rememberDevice({ userId, browserHash })))
+      await Promise.all(times(5, () => signInWith(storage, { userId, browserHash })))
       expect(await isKnown()).toBe(true)
       expect(await storage.isKnownDevice({ username: username.toUpperCase(), browserHash })).toBe(true)
       const { username: other, id: otherId } = await newUser(storage)
@@ -169,9 +169,9 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.isKnownDevice({ username: 'nobody', browserHash })).toBe(false)
       expect(await storage.isKnownDevice({ username, browserHash: freshHash() })).toBe(false)
       world.now = start + 10 * day
-      await storage.rememberDevice({ userId, browserHash })
+      await signInWith(storage, { userId, browserHash })
       world.now = start + 11 * day
-      await storage.rememberDevice({ userId: otherId, browserHash })
+      await signInWith(storage, { userId: otherId, browserHash })
       world.now = start + 409 * day
       await storage.sweep()
       expect(await isKnown()).toBe(true)

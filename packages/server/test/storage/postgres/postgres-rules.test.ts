@@ -14,6 +14,7 @@ import {
   refreshable,
   rememberedGrant,
   resource,
+  signInWith,
   times,
 } from '../fixtures.js'
 import { temporaryFile } from '../temporary-file.js'
@@ -314,7 +315,7 @@ describe('copyRows', () => {
     await old.countAttempt({ key: refresh.tokenHash, window: 1000 })
     // More than are copied at once, by keys of one and of two columns.
     for (let index = 0; index < 600; index += 1) {
-      await old.rememberDevice({ userId: user.id, browserHash: freshHash() })
+      await signInWith(old, { userId: user.id, browserHash: freshHash() })
       await old.countAttempt({ key: freshHash(), window: 1000 })
       await old.claimNonce(nonceClaim({ agent: `https://${index}.example` }))
     }
