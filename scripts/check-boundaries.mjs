@@ -37,7 +37,7 @@ const layers = {
     agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way'],
     // What the adapters for web apps are made of; it runs anywhere, too.
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
-    'agent/hono': ['lib', 'agent', 'agent/web-app'],
+    'agent/web-app/hono': ['lib', 'agent', 'agent/web-app'],
     resource: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
@@ -61,8 +61,8 @@ const layers = {
     // A store that several instances share.
     'resource/redis': ['lib', 'httpsig', 'resource'],
     // For frameworks of Node, which nothing else in the library reaches.
-    'agent/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
-    'agent/fastify': ['node', 'agent', 'agent/web-app'],
+    'agent/web-app/express': ['httpsig', 'node', 'agent', 'agent/web-app'],
+    'agent/web-app/fastify': ['node', 'agent', 'agent/web-app'],
     'resource/request-gate': ['httpsig', 'editions', 'node', 'node/keep-private', 'resource'],
     'resource/express': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],

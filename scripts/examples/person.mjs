@@ -1,4 +1,4 @@
-import { hasControl, parseForms, createScriptedBrowser } from '../../packages/cli/dist/demo/scripted-browser.js'
+import { createScriptedBrowser, hasControl, parseForms } from '../../packages/cli/dist/demo/scripted-browser.js'
 
 /** Sign-in, consent, and one more. */
 const mostPages = 3

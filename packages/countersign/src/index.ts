@@ -7,7 +7,7 @@
 export type { FetchDocument } from './discovery/fetch-document.js'
 export type { AllowedNetwork } from './discovery/network-options.js'
 export { january } from './editions/january/january.js'
-export type { ClaimNonce } from './httpsig/claim-nonce.js'
+export type { ClaimNonce } from './httpsig/nonces.js'
 export type { ContentDigests, ReceivedMessage, Upload, UploadSigner } from './httpsig/received-message.js'
 export type { Algorithm, PrivateJwk, PublicJwk } from './lib/algorithms.js'
 export { AAuthError, type ErrorCode } from './lib/errors.js'

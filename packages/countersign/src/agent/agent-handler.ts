@@ -1,7 +1,10 @@
-import type { Tell } from '../lib/events.js'
+import type { AgentProtocol } from '../editions/agent-protocol.js'
+import { AgentError } from '../lib/agent-error.js'
+import type { RequestEvent, Tell } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { documentResponse } from '../protocol/document-response.js'
-import { tellAsked } from './tell-asked.js'
+import { documentResponse } from '../protocol/document-type.js'
+import type { SharedAgentOptions } from './agent-options.js'
+import { type CallbackOutcome, callbackPage, chooseCallbackMessages, type RefusedAnswer } from './callback-page.js'
 
 interface AnsweredPaths {
   /** What is published, by its URL. */
@@ -44,4 +47,74 @@ export function createAgentHandler({
     })
     return response
   }
+}
+
+interface CallbackTools extends Pick<SharedAgentOptions, 'id' | 'about'> {
+  complete: NonNullable<AgentProtocol['complete']>
+  /** Whose browser sent a request. */
+  ownerOf: (request: Request) => MaybePromise<string | undefined>
+  page: SharedAgentOptions['callbackResponse']
+}
+
+/** Takes what a person brings who comes back, and says in their browser what came of it. */
+export async function answerCallback(
+  request: Request,
+  { id, about, complete, ownerOf, page }: CallbackTools,
+): Promise<Response> {
+  function show(outcome: CallbackOutcome, refused?: RefusedAnswer): MaybePromise<Response> {
+    const language = request.headers.get('accept-language')
+    const { refusals } = chooseCallbackMessages(language)
+    const detail = refused && refusals[refused]
+    return page ? page(outcome, detail, request) : callbackPage(outcome, { id, about, language, detail })
+  }
+  // Only the person's own visit counts: a browser that looks ahead would use up the code.
+  if (looksAhead((name) => request.headers.get(name)))
+    return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
+  const found = await complete(new URL(request.url).searchParams, await ownerOf(request))
+  if (!found.matched) return show('refused', found.problem)
+  const end = await found.finished
+  if (found.decision !== 'allowed') return show(found.decision)
+  if (end === 'other_person') return show('refused', 'other_person')
+  return show(end === 'done' ? 'allowed' : 'failed')
+}
+
+/** What came of a request. */
+export interface Answered {
+  response?: Response
+  /** Why it is refused. */
+  code?: string | undefined
+}
+
+/** Does what an agent is asked for, and tells how it ended. */
+export async function tellAsked<T extends Answered>(
+  tell: Tell | undefined,
+  asked: Pick<RequestEvent, 'route' | 'method' | 'host'>,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (!tell) return work()
+  const began = performance.now()
+  let outcome = 'failed'
+  let status: number | undefined
+  try {
+    const answered = await work()
+    status = answered.response?.status
+    outcome = answered.code ?? 'ok'
+    return answered
+  } catch (error) {
+    if (error instanceof AgentError) {
+      outcome = error.code
+      tell({ kind: 'refusal', code: outcome, reason: error.message })
+    }
+    throw error
+  } finally {
+    tell({ kind: 'request', ...asked, outcome, status, duration: (performance.now() - began) / 1000 })
+  }
+}
+
+/** What browsers say who look ahead. */
+const fields = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
+
+/** Whether a browser only loads a page before anybody asks for it. */
+export function looksAhead(header: (name: string) => string | null | undefined): boolean {
+  return fields.some((name) => /\b(?:prefetch|preview)\b/i.test(header(name) ?? ''))
 }

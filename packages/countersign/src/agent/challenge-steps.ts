@@ -1,11 +1,9 @@
 import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
+import { pause } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { pause } from '../lib/pause.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { Asked, HeldTokens } from './held-tokens.js'
-import type { OwnerWork } from './owner-work.js'
-import { createSharedFlights } from './shared-flight.js'
 
 /** Milliseconds that a refresh ahead of time may take. */
 const backgroundTimeout = 10_000
@@ -20,7 +18,7 @@ export type BeforeAsking = () => MaybePromise<void>
 const streamWait = 3000
 
 /** The request that was refused. */
-export interface Exchange {
+interface Exchange {
   url: string
   credential: Credential
   owner: string
@@ -28,7 +26,7 @@ export interface Exchange {
   beforeAsking: BeforeAsking
 }
 
-export interface ChallengeStepsOptions {
+interface ChallengeStepsOptions {
   /** The agent's identifier. */
   id: string
   protocol: AgentProtocol
@@ -38,7 +36,7 @@ export interface ChallengeStepsOptions {
   now: () => number
 }
 
-export interface ChallengeSteps {
+interface ChallengeSteps {
   /**
    * The token to show first. It is fetched anew if nobody has to decide: a resource ends a stream when the token ends, so one that
    * `mayStream` begins with a new token where little is left of the old one.
@@ -51,7 +49,7 @@ export interface ChallengeSteps {
 }
 
 /** Access to the agent itself, which needs no resource token. */
-export interface OwnAccess {
+interface OwnAccess {
   authServer: string
   scope: string
   owner: string
@@ -157,5 +155,86 @@ export function createChallengeSteps({
     tokenFor,
     askForOwn,
     take: (step, challenge, exchange) => steps[step](challenge, exchange),
+  }
+}
+
+/** What is done for owners at this moment, so that all of one owner can be ended at once. */
+interface OwnerWork {
+  /** Runs `work` with a signal that aborts with the given one, or when the owner's work is ended. */
+  run<T>(owner: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>
+  /** Aborts everything that runs for an owner; what starts later runs. */
+  end(owner: string, reason: Error): void
+}
+
+export function createOwnerWork(): OwnerWork {
+  const running = new Map<string, Set<AbortController>>()
+  return {
+    async run(owner, signal, work) {
+      signal.throwIfAborted()
+      const abort = new AbortController()
+      const follow = () => abort.abort(signal.reason)
+      const runs = running.get(owner) ?? new Set()
+      running.set(owner, runs.add(abort))
+      signal.addEventListener('abort', follow)
+      try {
+        return await work(abort.signal)
+      } finally {
+        signal.removeEventListener('abort', follow)
+        runs.delete(abort)
+        if (runs.size === 0 && running.get(owner) === runs) running.delete(owner)
+      }
+    },
+    end(owner, reason) {
+      const runs = running.get(owner)
+      running.delete(owner)
+      for (const abort of runs ?? []) abort.abort(reason)
+    },
+  }
+}
+
+interface Flight<T> {
+  promise: Promise<T>
+  abort: AbortController
+  waiters: number
+}
+
+/**
+ * Runs one flight per key for everybody who waits for it. A waiter whose signal aborts leaves alone; when the last one
+ * leaves, the flight itself is aborted, and whoever comes next starts a new one.
+ */
+function createSharedFlights<T>(): (
+  key: string,
+  signal: AbortSignal,
+  start: (signal: AbortSignal) => Promise<T>,
+) => Promise<T> {
+  const flights = new Map<string, Flight<T>>()
+  const leave = (key: string, flight: Flight<T>) => {
+    if (flights.get(key) === flight) flights.delete(key)
+  }
+  const launch = (key: string, start: (signal: AbortSignal) => Promise<T>) => {
+    const abort = new AbortController()
+    const flight: Flight<T> = { promise: start(abort.signal).finally(() => leave(key, flight)), abort, waiters: 0 }
+    flights.set(key, flight)
+    return flight
+  }
+  return async (key, signal, start) => {
+    signal.throwIfAborted()
+    const flight = flights.get(key) ?? launch(key, start)
+    flight.waiters++
+    let onAbort: () => void = () => undefined
+    const givenUp = new Promise<never>((_, reject) => {
+      onAbort = () => {
+        reject(signal.reason as Error)
+        if (--flight.waiters > 0) return
+        leave(key, flight)
+        flight.abort.abort(signal.reason)
+      }
+    })
+    signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await Promise.race([flight.promise, givenUp])
+    } finally {
+      signal.removeEventListener('abort', onAbort)
+    }
   }
 }

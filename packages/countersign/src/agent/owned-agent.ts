@@ -1,30 +1,31 @@
 import { createDiscoveryBehind } from '../discovery/discovery.js'
 import { noGuard } from '../discovery/lookup-guard.js'
 import type { Credential } from '../editions/agent-protocol.js'
-import type { AuthClaims } from '../editions/authorization.js'
 import { describeUnknownKey } from '../editions/describe-unknown-key.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
+import type { AuthClaims } from '../editions/verified-request.js'
 import { signRequest } from '../httpsig/sign-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
-import { createTell } from '../lib/create-tell.js'
+import { createTell } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { warnOnce } from '../lib/warn-once.js'
+import { warnOnce } from '../lib/options.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { isIdentifier, isLoopbackIdentifier } from '../protocol/identifier.js'
 import type { RedirectKind } from '../protocol/redirect-uri.js'
-import { createAgentHandler } from './agent-handler.js'
-import type { AgentActions, SharedAgentOptions, SignInRequest } from './agent-options.js'
-import { answerCallback } from './answer-callback.js'
-import { type BeforeAsking, createChallengeSteps } from './challenge-steps.js'
+import { type Answered, answerCallback, createAgentHandler, tellAsked } from './agent-handler.js'
+import {
+  type AgentActions,
+  requireAgentOptions,
+  requireRedirectUri,
+  type SharedAgentOptions,
+  type SignInRequest,
+} from './agent-options.js'
+import { type BeforeAsking, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
 import { createHeldTokens } from './held-tokens.js'
-import { keptConsents } from './kept-consents.js'
 import { memoryStore } from './memory-store.js'
-import { ownRecords } from './own-records.js'
-import { createOwnerWork } from './owner-work.js'
-import { requireAgentOptions, requireRedirectUri } from './require-agent-options.js'
-import { type Answered, tellAsked } from './tell-asked.js'
+import { keptConsents, ownRecords } from './own-records.js'
 import type { WayToOwners } from './way-to-owners.js'
 
 /** What the two kinds of agents do differently. */

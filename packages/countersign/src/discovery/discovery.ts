@@ -13,12 +13,10 @@ import {
 import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
 import { type DocumentSource, Documents } from './documents.js'
 import type { DiscoveryLimits } from './fetch-budget.js'
-import type { FetchDocument, Found } from './fetch-document.js'
-import { fetchLimits } from './fetch-limits.js'
-import { type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
+import { type FetchDocument, type Found, fetchLimits } from './fetch-document.js'
+import { createRefetches, type FoundKey, type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
-import { createRefetches, type FoundKey } from './refetches.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
   /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */

@@ -1,9 +1,14 @@
 import { errorReasons } from '../lib/error-reasons.js'
 import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { keptSeconds } from './cache-time.js'
-import { type FetchDocument, type FetchedDocument, type Found, fetchDocument } from './fetch-document.js'
-import { fetchLimits } from './fetch-limits.js'
+import {
+  type FetchDocument,
+  type FetchedDocument,
+  type Found,
+  fetchDocument,
+  fetchLimits,
+  keptSeconds,
+} from './fetch-document.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
 /** A document to be fetched, and what is made of it. */

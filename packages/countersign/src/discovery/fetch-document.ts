@@ -1,8 +1,7 @@
 import { parseUtf8 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
-import { parseJson } from '../lib/parse-json.js'
+import { parseJson } from '../lib/json.js'
 import { readStream } from '../lib/read-stream.js'
-import { freshnessOf } from './cache-time.js'
 
 /**
  * What discovery needs of a `fetch`; `globalThis.fetch` fits. When the network fails it rejects with a `TypeError`, as
@@ -33,7 +32,7 @@ export interface FetchRefusal {
 
 export type FetchedBytes = { bytes: Uint8Array; maxAge: number | undefined } | FetchRefusal
 
-export type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
+type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
 
 /** With the length of its text. */
 export type FetchedDocument = { document: unknown; maxAge: number | undefined; size: number } | FetchRefusal
@@ -179,4 +178,61 @@ export class AddressRefused extends TypeError {
     this.address = address
     this.allowable = allowable
   }
+}
+
+/** Limits of what is fetched. Times are seconds unless they say otherwise. */
+export const fetchLimits = {
+  timeoutMilliseconds: 2500,
+  metadataBytes: 16_384,
+  jwksBytes: 65_536,
+  /** In one JWKS. */
+  keys: 100,
+  /** Cache bounds. */
+  cachedDocuments: 10_000,
+  /** Of more characters than `largeDocument`. */
+  cachedLargeDocuments: 500,
+  largeDocument: 4096,
+  failures: 4096,
+  minAge: 60,
+  defaultAge: 300,
+  /** However long an origin says: a key that leaked is gone everywhere ten minutes after it was taken out (W32). */
+  maxAge: 600,
+  /** For requests, while an origin is down; nothing new begins with a stale key. */
+  staleAge: 3600,
+  reportedAge: 86_400,
+  refetchInterval: 60,
+} as const
+
+/** Seconds that a document or a key set is kept after it was fetched, by how long its origin says that it is fresh (W32). */
+export function keptSeconds(freshness: number | undefined): number {
+  return Math.min(Math.max(freshness ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
+}
+
+/** The most seconds that anybody keeps a document after its origin answered with another one (W32). */
+export function longestKept(headers: Headers): number {
+  return keptSeconds(lifetimeOf(headers))
+}
+
+/** Seconds for which an answer says it is still fresh (RFC 9111 §4.2, for a private cache); undefined where it does not say. */
+function freshnessOf(headers: Headers): number | undefined {
+  const lifetime = lifetimeOf(headers)
+  return lifetime === undefined ? undefined : Math.max(0, lifetime - ageOf(headers))
+}
+
+function lifetimeOf(headers: Headers): number | undefined {
+  const control = headers.get('cache-control') ?? ''
+  if (/(?:^|[\s,])no-(?:store|cache)(?:$|[\s,=])/i.test(control)) return 0
+  const seconds = /(?:^|[\s,])max-age="?(\d{1,10})"?/i.exec(control)?.[1]
+  if (seconds !== undefined) return Number(seconds)
+  const expires = headers.get('expires')
+  if (expires === null) return undefined
+  const [from, until] = [Date.parse(headers.get('date') ?? ''), Date.parse(expires)]
+  // An Expires that is no date, such as 0, is over (RFC 9111 §5.3).
+  return Number.isNaN(until) || Number.isNaN(from) ? 0 : Math.max(0, (until - from) / 1000)
+}
+
+/** What caches on the way have used of it. */
+function ageOf(headers: Headers): number {
+  const age = headers.get('age') ?? ''
+  return /^\d{1,10}$/.test(age) ? Number(age) : 0
 }

@@ -1,7 +1,6 @@
 import { networkOf } from '../lib/network-of.js'
 import { type ConcurrencyLimit, createConcurrencyLimit } from './fetch-budget.js'
-import type { Found } from './fetch-document.js'
-import { fetchLimits } from './fetch-limits.js'
+import { type Found, fetchLimits } from './fetch-document.js'
 import { guardLimits } from './guard-limits.js'
 import { busyFailure, type FailedFetch, type FailureTime, type Lookup } from './lookup-guard.js'
 

@@ -1,12 +1,11 @@
 import type { Discovery } from '../discovery/discovery.js'
 import type { CertificateFinder } from '../discovery/found-certificate.js'
-import type { KeyReference } from '../httpsig/key-reference.js'
+import type { KeyReference } from '../httpsig/signing-profile.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import type { DocumentType } from '../protocol/document-type.js'
 import type { IdentifierOptions } from '../protocol/identifier.js'
 import type { VerifiedToken } from '../tokens/verify-token.js'
-import type { Authorization } from './authorization.js'
-import type { Requirement } from './verified-request.js'
+import type { Authorization, Requirement } from './verified-request.js'
 
 /** The key of a signature, and who it speaks for. */
 export interface ResolvedKey {

@@ -9,9 +9,8 @@ import type { Challenge } from '../protocol/challenge.js'
 import type { OwnDocument } from '../protocol/document-type.js'
 import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
 import type { IdentifierOptions } from '../protocol/identifier.js'
-import type { AuthClaims } from './authorization.js'
 import type { ResolvedKey } from './key-resolver.js'
-import type { Requirement, VerifiedRequest } from './verified-request.js'
+import type { AuthClaims, Requirement, VerifiedRequest } from './verified-request.js'
 
 /** What a resource gives its edition to work with. */
 export interface ResourceTools {

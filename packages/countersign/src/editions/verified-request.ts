@@ -1,5 +1,8 @@
-import type { KeyReference } from '../httpsig/key-reference.js'
-import type { AuthClaims, Authorization } from './authorization.js'
+import type { KeyReference, SigningProfile } from '../httpsig/signing-profile.js'
+import { AAuthError } from '../lib/errors.js'
+import type { Refused } from '../lib/refusal.js'
+import { decodeToken } from '../tokens/decode-token.js'
+import type { RegisteredClaims } from '../tokens/token-type.js'
 
 /** What a request must prove: that it is signed, which agent it is from, that somebody allowed it. */
 export type Requirement = 'signature' | 'identity' | 'authorization'
@@ -42,3 +45,36 @@ export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'au
   : R extends 'identity'
     ? IdentifiedRequest
     : SignedRequest
+
+/** What an auth token says that somebody allowed. */
+export interface Authorization {
+  readonly claims: AuthClaims
+  readonly scope: readonly string[]
+  /** Nothing else is wrong with the token. */
+  readonly expired: boolean
+}
+
+/** The claims of an auth token that every edition has; the others are as the auth server sent them. */
+export interface AuthClaims extends RegisteredClaims {
+  /** Opaque id of the person, where one is named. */
+  sub?: string
+  /** Space-separated. */
+  scope?: string
+  [claim: string]: unknown
+}
+
+/**
+ * Who a request that was not verified says it is from: whose keys are looked for, whatever else its token claims.
+ *
+ * @param signatureKey the text of the header `Signature-Key`
+ */
+export function claimedAgent({ parseKey }: Pick<SigningProfile, 'parseKey'>, signatureKey: string): Refused {
+  try {
+    const { key } = parseKey(signatureKey)
+    const agent = 'id' in key ? key.id : key.scheme === 'jwt' ? decodeToken(key.jwt)?.payload.iss : undefined
+    return typeof agent === 'string' ? { agent, claimed: true } : {}
+  } catch (error) {
+    if (error instanceof AAuthError) return {}
+    throw error
+  }
+}

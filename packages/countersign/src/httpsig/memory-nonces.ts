@@ -1,7 +1,14 @@
 import { systemClock } from '../lib/clock.js'
-import type { NonceClaim, NonceSource } from './claim-nonce.js'
-import { type NonceLimits, reachedLimit, requireNonceLimits, widerNetwork } from './nonce-limits.js'
-import { holderName, nonceRefusal } from './nonce-refusal.js'
+import {
+  holderName,
+  type NonceClaim,
+  type NonceLimits,
+  type NonceSource,
+  nonceRefusal,
+  reachedLimit,
+  requireNonceLimits,
+  widerNetwork,
+} from './nonces.js'
 
 export interface MemoryNoncesOptions extends NonceLimits {
   /** Unix seconds. @default the system clock */

@@ -1,11 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Http2ServerRequest } from 'node:http2'
 import type { Readable } from 'node:stream'
-import { appendChunk } from '../lib/append-chunk.js'
 import { AAuthError } from '../lib/errors.js'
-import { withinLimit } from '../lib/read-stream.js'
-import { plainHost } from './plain-host.js'
+import { appendChunk, withinLimit } from '../lib/read-stream.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
+import { plainHost } from './target.js'
 
 /** What was read of a request: a stream can be read once, and two middlewares may ask. In it, since a WeakMap costs more. */
 const readBody = Symbol('read body')

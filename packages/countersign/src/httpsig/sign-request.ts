@@ -2,14 +2,12 @@ import * as platform from '#crypto'
 import { serializeBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
+import { warnOnce } from '../lib/options.js'
 import type { Signer } from '../lib/signer.js'
-import { warnOnce } from '../lib/warn-once.js'
 import { contentDigest } from './content-digest.js'
-import type { KeyReference } from './key-reference.js'
 import { targetOf } from './receive-request.js'
-import { serializeSignatureBase } from './signature-base.js'
-import { serializeSignatureParameters } from './signature-input.js'
-import { coverageOf, type SigningForm } from './signing-profile.js'
+import { serializeSignatureBase, serializeSignatureParameters } from './signature-input.js'
+import { coverageOf, type KeyReference, type SigningForm } from './signing-profile.js'
 
 /** What of a request is signed. Field names in lower case. */
 export interface SignableMessage {

@@ -1,5 +1,3 @@
-import type { KeyReference, ParsedKeyReference } from './key-reference.js'
-
 /** How an edition signs requests (RFC 9421): what is covered, for how long it counts, and how the key is named. */
 export interface SigningForm {
   /** Components every signature covers; conditional ones iff their condition holds; in the order they are emitted. */
@@ -36,4 +34,17 @@ export function coverageOf(
   const components: string[] = []
   for (const { name, when } of profile.components) if (when === 'always' || present[when]) components.push(name)
   return components
+}
+
+/** How a signature says where its key is. One parsed object feeds verification, identity and logs. */
+export type KeyReference =
+  | { readonly scheme: 'hwk'; readonly jwk: Readonly<Record<string, string>> }
+  | { readonly scheme: 'jwks'; readonly id: string; readonly kid: string; readonly wellKnown?: string }
+  | { readonly scheme: 'jwks'; readonly jwksUri: string; readonly kid: string }
+  | { readonly scheme: 'jwt'; readonly jwt: string }
+  | { readonly scheme: 'x509'; readonly x5u: string; readonly x5t: string }
+
+export interface ParsedKeyReference {
+  label: string
+  key: KeyReference
 }

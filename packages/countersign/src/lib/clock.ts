@@ -7,3 +7,19 @@ export function systemClock(): number {
 export function preciseClock(): number {
   return Date.now() / 1000
 }
+
+/** Resolves after some milliseconds; rejects when the signal aborts before. */
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted()
+    const giveUp = () => {
+      clearTimeout(timer)
+      reject(signal.reason as Error)
+    }
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', giveUp)
+      resolve()
+    }, milliseconds)
+    signal.addEventListener('abort', giveUp, { once: true })
+  })
+}

@@ -1,4 +1,5 @@
 import type { MaybePromise } from './maybe-promise.js'
+import { warnOnce } from './options.js'
 import type { Refusal } from './refusal.js'
 
 /** Which part tells. */
@@ -194,3 +195,18 @@ type Untold<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
 
 /** Tells an event of one part. */
 export type Tell = (event: Untold<CountersignEvent>) => void
+
+/**
+ * What tells events to a listener that may fail; undefined without one, so that `tell?.({ … })` then makes no event.
+ *
+ * @param of whose events they are: its identifier
+ * @throws TypeError for what is no function
+ */
+export function createTell(role: Role, of: string, onEvent: OnEvent | undefined): Tell | undefined {
+  if (onEvent === undefined) return undefined
+  if (typeof onEvent !== 'function') throw new TypeError('onEvent must be a function')
+  const warn = (error: unknown): void => warnOnce(of, 'onEvent', `it failed: ${String(error)}`)
+  const told = async (event: CountersignEvent): Promise<void> => onEvent(event)
+  // The beginning of an async function runs at once, in the context of the request, and throws nothing.
+  return (event) => void told({ role, ...event } as CountersignEvent).catch(warn)
+}

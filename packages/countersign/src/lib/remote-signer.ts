@@ -1,7 +1,7 @@
 import type { PublicJwk } from './algorithms.js'
 import { AAuthError } from './errors.js'
 import { importVerificationKey, verifyBytes } from './jwk.js'
-import { requireKnownOptions } from './require-known-options.js'
+import { requireKnownOptions } from './options.js'
 import type { Signer } from './signer.js'
 
 export interface RemoteSignerOptions {

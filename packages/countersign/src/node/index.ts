@@ -19,7 +19,6 @@ export { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 export type { AllowedNetwork, NetworkOptions } from '../discovery/network-options.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
 export { importOptional, MissingPackageError } from '../lib/import-optional.js'
-export { type ClientAddress, createClientAddress } from './client-address.js'
 export { type ConnectionQueue, createConnectionQueue, endGracefully } from './connection-queue.js'
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'
@@ -29,4 +28,10 @@ export { createMountedListener, type Handler, type NodeListenerOptions } from '.
 export { createNodeListener } from './node-listener.js'
 export { FileStoreError, openPrivateFolder, readPrivateFile, writePrivateFile } from './private-files.js'
 export { readConfigurationFile } from './read-configuration-file.js'
-export { createTrustedPeers, trustedNetworkProblem, trustedNetworksProblem } from './trusted-networks.js'
+export {
+  type ClientAddress,
+  createClientAddress,
+  createTrustedPeers,
+  trustedNetworkProblem,
+  trustedNetworksProblem,
+} from './trusted-networks.js'

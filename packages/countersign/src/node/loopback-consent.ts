@@ -1,11 +1,11 @@
+import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
 import type { ConsentWay } from '../agent/consent-way.js'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
-import { requireKnownOptions } from '../lib/require-known-options.js'
-import { consentLines, createConsentDisplay, type TerminalOutput } from './loopback-consent/consent-display.js'
-import { listedRedirectUri, listenOnLoopback } from './loopback-consent/listen-on-loopback.js'
-import { hasBrowser, openBrowser } from './loopback-consent/open-browser.js'
-import { readPasted } from './loopback-consent/read-pasted.js'
+import { requireKnownOptions } from '../lib/options.js'
+import { consentLines, createConsentDisplay, type TerminalOutput } from './consent-display.js'
+import { listedRedirectUri, listenOnLoopback } from './listen-on-loopback.js'
+import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
   /** Shows the person where to decide, in place of the terminal: for a program with windows of its own. */
@@ -116,3 +116,31 @@ const optionNames = {
   input: true,
   env: true,
 } as const satisfies Record<keyof LoopbackConsentOptions, true>
+
+/** How the system opens a page, by platform: the address is one argument, and no shell reads it. */
+const openers: Partial<Record<NodeJS.Platform, readonly [command: string, ...rest: string[]]>> = {
+  darwin: ['open'],
+  win32: ['rundll32', 'url.dll,FileProtocolHandler'],
+}
+
+/** Whether a browser on this machine can be seen by who sits at the terminal. */
+function hasBrowser(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): boolean {
+  if (isRemote(env)) return false
+  if (platform in openers) return true
+  return Boolean(env.DISPLAY) || Boolean(env.WAYLAND_DISPLAY)
+}
+
+/** Whether the terminal is on another machine than the program. */
+function isRemote(env: NodeJS.ProcessEnv): boolean {
+  return Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
+}
+
+/** Opens a page in the browser of the system; where that fails the person has the address. */
+function openBrowser(url: string): void {
+  const { protocol, href } = new URL(url)
+  if (protocol !== 'https:' && protocol !== 'http:') return
+  const [command, ...rest] = openers[process.platform] ?? ['xdg-open']
+  const opener = spawn(command, [...rest, href], { stdio: 'ignore', detached: true })
+  opener.on('error', () => undefined)
+  opener.unref()
+}

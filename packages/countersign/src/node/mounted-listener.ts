@@ -5,11 +5,11 @@ import { keepContent } from '../httpsig/receive-request.js'
 import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import type { ClientAddress } from './client-address.js'
 import { answeredBy } from './keep-private.js'
 import { LightRequest } from './light-request.js'
 import { replaceGlobals } from './replace-globals.js'
 import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
+import type { ClientAddress } from './trusted-networks.js'
 
 /** The one shape every role has. */
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>

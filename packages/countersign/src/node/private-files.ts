@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { systemErrorCode, unlessGone } from './unless-gone.js'
 
 /** What cannot be done with a folder or file that is for its user alone; the message says how to mend it. */
 export class FileStoreError extends Error {
@@ -115,4 +114,19 @@ function requirePrivate(path: string, { mode, uid }: Stats, wanted: '700' | '600
       `${path} is another user’s (${uid}), who could read what is in it: name another folder, or as root: chown -R ${own} ${path}`,
     )
   if ((mode & 0o077) !== 0) throw new FileStoreError(`Others can read what is in ${path}: chmod ${wanted} ${path}`)
+}
+
+/** What a work with files came to, or undefined where what it was about is not there. */
+export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work
+  } catch (error) {
+    if (systemErrorCode(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+/** The code of an error of the system, such as `ENOENT`. */
+export function systemErrorCode(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

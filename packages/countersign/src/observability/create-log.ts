@@ -1,8 +1,6 @@
 import { type Logger, pino } from 'pino'
+import sonicBoom from 'sonic-boom'
 import type { CountersignEvent } from '../lib/events.js'
-import { type LogFields, type LogLevel, lineOf } from './line-of.js'
-import { openLineWriter } from './open-line-writer.js'
-import { redactSecrets } from './redact-secrets.js'
 
 export interface LogOptions {
   /** Where lines go: a file descriptor, such as 1 for standard output, or a stream. @default 1 */
@@ -77,4 +75,150 @@ function describe(error: unknown, depth = 0): string {
   if (!(error instanceof Error)) return String(error)
   const cause = error.cause === undefined || depth === 5 ? '' : `\ncaused by ${describe(error.cause, depth + 1)}`
   return ((error.stack ?? String(error)) + cause).slice(0, longestDescription)
+}
+
+/** What a line of the log may say. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
+
+export type LogLevel = 'info' | 'warn' | 'error'
+
+interface Line {
+  level: LogLevel
+  event: string
+  fields: LogFields
+}
+
+/** Seconds from which a verb of the storage is slow. */
+const slow = 1
+
+/** What the log says of an event; undefined: nothing, since it is told too often to be read. */
+export function lineOf(event: CountersignEvent): Line | undefined {
+  switch (event.kind) {
+    case 'request': {
+      const { kind, duration, requestId: id, role, method, path, host, route, outcome, status, ...who } = event
+      const ms = milliseconds(duration)
+      return line('info', kind, Object.assign({ id, role, method, path, host, route, outcome, status }, who, { ms }))
+    }
+    case 'refusal': {
+      const { kind, requestId: id, role, ...refusal } = event
+      return line('info', kind, { id, role, ...refusal })
+    }
+    case 'decision': {
+      const { kind, ...decision } = event
+      return line('info', kind, { ...decision })
+    }
+    case 'lookup': {
+      const { kind, cached, duration, ...lookup } = event
+      if (event.outcome === 'found' || cached) return undefined
+      return line('info', kind, { ...lookup, ms: milliseconds(duration) })
+    }
+    case 'storage': {
+      const { verb, outcome, duration } = event
+      return duration < slow ? undefined : line('warn', 'storage.slow', { verb, outcome, ms: milliseconds(duration) })
+    }
+    case 'password': {
+      const { outcome, waiting } = event
+      return outcome === 'ok' ? undefined : line('warn', 'password', { outcome, waiting })
+    }
+    case 'upstream': {
+      const { kind, duration, ...upstream } = event
+      if (event.outcome === 'answered') return undefined
+      return line('warn', kind, { ...upstream, ms: milliseconds(duration) })
+    }
+    case 'upload':
+    case 'socket': {
+      const { kind, duration, ...told } = event
+      return line('info', kind, { ...told, ms: milliseconds(duration) })
+    }
+    default:
+      return undefined
+  }
+}
+
+function line(level: LogLevel, event: string, fields: LogFields): Line {
+  return { level, event, fields }
+}
+
+function milliseconds(seconds: number): number {
+  return Math.round(seconds * 10_000) / 10
+}
+
+/** Bytes that may wait to be written. */
+const mostWaiting = 1_048_576
+
+/** Milliseconds that what waits may take at the end. */
+const patience = 1000
+
+/** Writes lines without waiting for whoever reads them. */
+export interface LineWriter {
+  write(line: string): void
+  /** Writes that failed, and lines that were left out since too many wait. */
+  readonly errors: number
+  /** Resolves when what waits is written, or cannot be for a second. */
+  close(): Promise<void>
+}
+
+/** @param to a file descriptor, or a stream */
+export function openLineWriter(to: number | NodeJS.WritableStream): LineWriter {
+  return typeof to === 'number' ? toDescriptor(to) : toStream(to)
+}
+
+function toDescriptor(fd: number): LineWriter {
+  let errors = 0
+  let isClosing = false
+  // A pipe that is full says so again and again until somebody reads; what comes meanwhile waits.
+  const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: mostWaiting, retryEAGAIN: () => !isClosing })
+  boom.on('error', () => errors++)
+  boom.on('drop', () => errors++)
+  return {
+    write: (line) => void boom.write(line),
+    get errors() {
+      return errors
+    },
+    close: () =>
+      within(patience, (done) => {
+        boom.once('close', done)
+        boom.once('error', done)
+        boom.end()
+      }).finally(() => {
+        isClosing = true
+      }),
+  }
+}
+
+function toStream(stream: NodeJS.WritableStream): LineWriter {
+  let errors = 0
+  stream.on('error', () => errors++)
+  const waiting = () => ('writableLength' in stream ? Number(stream.writableLength) : 0)
+  return {
+    write(line) {
+      if (waiting() > mostWaiting) errors++
+      else stream.write(line)
+    },
+    get errors() {
+      return errors
+    },
+    close: () => within(patience, (done) => stream.write('', () => done())),
+  }
+}
+
+function within(milliseconds: number, begin: (done: () => void) => void): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds)
+    begin(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+  })
+}
+
+/**
+ * Tokens, codes and session ids by their prefixes, and anything in the form of a JWT. Whatever stands before them: a path may
+ * run into them, and in JSON a line ends with the letter n.
+ */
+const secrets = /(aa(?:rq|cd|rt|sn|br)_|eyJ)[\w.-]+/g
+
+/** A text without the secrets in it: only how they begin. */
+export function redactSecrets(text: string): string {
+  return text.replaceAll(secrets, '$1…')
 }

@@ -6,9 +6,8 @@
 
 import { importOptional } from '../lib/import-optional.js'
 
-export type { Log, LogOptions } from './create-log.js'
+export type { Log, LogFields, LogLevel, LogOptions } from './create-log.js'
 export type { ConfigState, Metrics, MetricsOptions, PoolState } from './create-metrics.js'
-export type { LogFields, LogLevel } from './line-of.js'
 
 const [log, metrics] = await importOptional('countersign/observability', ['pino', 'sonic-boom', 'prom-client'], () =>
   Promise.all([import('./create-log.js'), import('./create-metrics.js')]),

@@ -1,4 +1,5 @@
 import type { JoseRules } from '../lib/algorithms.js'
+import { jsonResponse } from '../lib/json.js'
 import { type IdentifierOptions, isIdentifier } from './identifier.js'
 
 /** What every document has that is read here: where its party publishes its keys. */
@@ -83,4 +84,9 @@ export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}):
   const [, origin, rest = ''] = /^(https?:\/\/[^/?#\\]*)(.*)$/.exec(value) ?? []
   if (origin === undefined || !isIdentifier(origin, { ...options, allowPath: false })) return false
   return !rest.includes('#') && URL.canParse(value) && new URL(value).href === (rest === '' ? `${value}/` : value)
+}
+
+/** Answers with a document or keys that anybody may read, and keep for five minutes. */
+export function documentResponse(document: object): Response {
+  return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
 }

@@ -5,10 +5,9 @@ import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { createMountedListener } from '../node/mounted-listener.js'
 import { type NodeResponse, sendResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import type { MountedOptions } from './mount-path.js'
-import { provideBody } from './provide-body.js'
+import { type MountedOptions, requireResource } from './mount-path.js'
+import { provideBody } from './parse-body.js'
 import { type Admission, createRequestGate } from './request-gate.js'
-import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
 
 /** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */

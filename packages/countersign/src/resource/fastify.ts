@@ -5,9 +5,8 @@ import { readBefore } from '../httpsig/received-message.js'
 import type { FastifyReplyLike, FastifyRequestLike } from '../node/fastify-like.js'
 import { createMountedListener } from '../node/mounted-listener.js'
 import type { Resource } from './create-resource.js'
-import type { MountedOptions } from './mount-path.js'
+import { type MountedOptions, requireResource } from './mount-path.js'
 import { type Admission, createRequestGate } from './request-gate.js'
-import { requireResource } from './require-resource.js'
 import { requestChanged } from './require-unchanged.js'
 
 export type { FastifyReplyLike, FastifyRequestLike }

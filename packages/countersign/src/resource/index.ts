@@ -5,8 +5,8 @@
  */
 
 export type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
-export type { NonceClaim } from '../httpsig/claim-nonce.js'
 export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-nonces.js'
+export type { NonceClaim } from '../httpsig/nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export {

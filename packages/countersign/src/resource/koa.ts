@@ -3,10 +3,9 @@ import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { createMountedListener } from '../node/mounted-listener.js'
 import type { NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
-import type { MountedOptions } from './mount-path.js'
-import { provideBody } from './provide-body.js'
+import { type MountedOptions, requireResource } from './mount-path.js'
+import { provideBody } from './parse-body.js'
 import { createRequestGate } from './request-gate.js'
-import { requireResource } from './require-resource.js'
 
 /** What is used of Koa's context. `ip` follows its setting `proxy`. */
 export interface KoaContextLike {

@@ -1,4 +1,5 @@
 import type { Requirement } from '../editions/verified-request.js'
+import type { Resource } from './create-resource.js'
 import type { VerifyRequestOptions } from './verify-request-options.js'
 
 export interface MountedOptions<R extends Requirement> extends VerifyRequestOptions<R> {
@@ -16,4 +17,10 @@ export function requireMountPath({ mountPath }: { mountPath?: string }): string 
   if (!/^(?:\/[^/?#]+)+$/.test(mountPath))
     throw new TypeError('mountPath must be what is taken off the path, such as "/api": no slash at its end')
   return mountPath
+}
+
+/** @throws TypeError for what is no resource */
+export function requireResource(resource: Resource): void {
+  if (typeof resource !== 'object' || resource === null || typeof resource.verify !== 'function')
+    throw new TypeError('the first argument must be the resource that createResource returns')
 }

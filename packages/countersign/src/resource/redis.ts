@@ -1,6 +1,12 @@
-import type { ClaimNonce } from '../httpsig/claim-nonce.js'
-import { type NonceLimits, reachedLimit, requireNonceLimits, widerNetwork } from '../httpsig/nonce-limits.js'
-import { holderName, nonceRefusal } from '../httpsig/nonce-refusal.js'
+import {
+  type ClaimNonce,
+  holderName,
+  type NonceLimits,
+  nonceRefusal,
+  reachedLimit,
+  requireNonceLimits,
+  widerNetwork,
+} from '../httpsig/nonces.js'
 import { AAuthError } from '../lib/errors.js'
 import { countBy, type RateLimit, type RateLimitOptions, rateWindow } from './rate-limit.js'
 

@@ -1,4 +1,4 @@
-import { claimedAgent } from '../editions/claimed-agent.js'
+import { claimedAgent } from '../editions/verified-request.js'
 import type { SigningProfile } from '../httpsig/signing-profile.js'
 import { AAuthError } from '../lib/errors.js'
 import type { Tell } from '../lib/events.js'

@@ -1,8 +1,6 @@
 import type { Requirement } from '../editions/verified-request.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { nearestName } from '../lib/nearest-name.js'
-import { requireKnownOptions } from '../lib/require-known-options.js'
-import { warnOnce } from '../lib/warn-once.js'
+import { nearestName, requireKnownOptions, warnOnce } from '../lib/options.js'
 import { parseScope } from '../protocol/scope.js'
 
 export interface VerifyRequestOptions<R extends Requirement> {

@@ -1,4 +1,4 @@
-import type { ConfigurationProblem } from './configuration-problem.js'
+import type { ConfigurationProblem } from './problems.js'
 import type { SettingRow } from './setting-rows.js'
 
 /** What the environment overrides. */

@@ -1,6 +1,5 @@
 import { parseBase64url, parseUtf8 } from '../lib/base64url.js'
-import { hasDuplicateMembers } from '../lib/duplicate-members.js'
-import { parseJsonObject } from '../lib/parse-json.js'
+import { hasDuplicateMembers, parseJsonObject } from '../lib/json.js'
 
 /** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
 export interface DecodedToken {

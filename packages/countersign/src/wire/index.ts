@@ -4,16 +4,15 @@
  * @packageDocumentation
  */
 
-export { longestKept } from '../discovery/cache-time.js'
 export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
 export type { Discovery, DiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
-export { fetchLimits } from '../discovery/fetch-limits.js'
+export { fetchLimits, longestKept } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
+export type { FoundKey } from '../discovery/jwks.js'
 export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
-export type { FoundKey } from '../discovery/refetches.js'
 export { tokenKeys } from '../discovery/token-keys.js'
 export type {
   AgentProtocol,
@@ -28,17 +27,14 @@ export type {
   Step,
   TokenNeed,
 } from '../editions/agent-protocol.js'
-export type { AuthClaims, Authorization } from '../editions/authorization.js'
 export { bodyCoverage } from '../editions/body-coverage.js'
-export { claimedAgent } from '../editions/claimed-agent.js'
 export type { AgentEdition, Edition, ResourceEdition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
 export { january } from '../editions/january/january.js'
-export { parseSignatureKey } from '../editions/january/parse-signature-key.js'
 export { wireErrorOf } from '../editions/january/refusals.js'
-export { type RevokedKind, revocationEntry, revocationListLimits } from '../editions/january/revocation-entry.js'
-export { serializeSignatureKey } from '../editions/january/serialize-signature-key.js'
+export { type RevokedKind, revocationEntry, revocationListLimits } from '../editions/january/revocation-list.js'
+export { parseSignatureKey, serializeSignatureKey } from '../editions/january/signature-key.js'
 export type {
   AgentTokenClaims,
   AuthTokenClaims,
@@ -53,31 +49,27 @@ export type {
   RevocationList,
   RevocationListOptions,
 } from '../editions/resource-protocol.js'
-export type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
+export type { AuthClaims, Authorization, Requirement, VerifiedRequest } from '../editions/verified-request.js'
+export { claimedAgent } from '../editions/verified-request.js'
+export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
 export {
   type NonceClaim,
+  type NonceCounts,
+  type NonceLimits,
   type NonceOwner,
   type NonceSource,
   nonceReplayed,
-  nonceSource,
-  requireUnusedNonce,
-  type VerifiedNonce,
-} from '../httpsig/claim-nonce.js'
-export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
-export { isSignedMessage } from '../httpsig/is-signed-message.js'
-export type { KeyReference, ParsedKeyReference } from '../httpsig/key-reference.js'
-export {
-  type NonceCounts,
-  type NonceLimits,
   nonceRoom,
+  nonceSource,
   type ReachedLimit,
   reachedLimit,
   requireNonceLimits,
+  requireUnusedNonce,
+  type VerifiedNonce,
   widerNetwork,
-} from '../httpsig/nonce-limits.js'
-export { plainHost } from '../httpsig/plain-host.js'
+} from '../httpsig/nonces.js'
 export { receiveRequest } from '../httpsig/receive-request.js'
-export { fieldValues } from '../httpsig/received-message.js'
+export { fieldValues, isSignedMessage } from '../httpsig/received-message.js'
 export {
   type SignableMessage,
   type SignatureHeaders,
@@ -86,10 +78,15 @@ export {
   signMessage,
   signRequest,
 } from '../httpsig/sign-request.js'
-export { serializeSignatureBase } from '../httpsig/signature-base.js'
-export { parseSignature, parseSignatureInput, type SignatureInput } from '../httpsig/signature-input.js'
+export {
+  parseSignature,
+  parseSignatureInput,
+  type SignatureInput,
+  serializeSignatureBase,
+} from '../httpsig/signature-input.js'
+export type { KeyReference, ParsedKeyReference } from '../httpsig/signing-profile.js'
 export { coverageOf, type SigningForm, type SigningProfile } from '../httpsig/signing-profile.js'
-export { requireTarget, type Target } from '../httpsig/target.js'
+export { plainHost, requireTarget, type Target } from '../httpsig/target.js'
 export {
   type BodyCoverage,
   type SigningKey,
@@ -98,27 +95,26 @@ export {
   verifySignature,
 } from '../httpsig/verify-signature.js'
 export { algorithmNames, type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
-export { appendChunk } from '../lib/append-chunk.js'
 export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
 export { systemClock } from '../lib/clock.js'
-export { createTell } from '../lib/create-tell.js'
-export { errorReasons } from '../lib/error-reasons.js'
+export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
 export { type AAuthErrorOptions, type ChallengeContext, errorCases, type ResourceTokenBinding } from '../lib/errors.js'
 export type { Tell } from '../lib/events.js'
+export { createTell } from '../lib/events.js'
+export { parseJsonObject } from '../lib/json.js'
 export { importVerificationKey, jwkThumbprint, showsSecret, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 export { LruCache } from '../lib/lru-cache.js'
 export type { MaybePromise } from '../lib/maybe-promise.js'
-export { nearestName } from '../lib/nearest-name.js'
 export { networkOf } from '../lib/network-of.js'
-export { parseJsonObject } from '../lib/parse-json.js'
+export { nearestName } from '../lib/options.js'
+export { appendChunk } from '../lib/read-stream.js'
 export { asPlainText, describeRefusal, joinReasons, type Refusal, type Refused } from '../lib/refusal.js'
 export type { GeneratePrivateJwkOptions } from '../lib/signer.js'
-export { isUntrustedCertificate } from '../lib/untrusted-certificate.js'
 export { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 export type { Challenge } from '../protocol/challenge.js'
-export { documentResponse } from '../protocol/document-response.js'
 export {
   type DocumentType,
+  documentResponse,
   documentUrl,
   isFetchableUrl,
   type OwnDocument,
@@ -136,12 +132,10 @@ export {
 } from '../protocol/identifier.js'
 export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
 export { parseScope } from '../protocol/scope.js'
-export { ConfigurationError } from '../settings/configuration-error.js'
-export type { ConfigurationProblem } from '../settings/configuration-problem.js'
 export { environmentSettings, variableOf } from '../settings/environment-settings.js'
-export { problemsOf } from '../settings/problems-of.js'
-export { type SettingRow, settingRows } from '../settings/setting-rows.js'
-export { withOverrides } from '../settings/with-overrides.js'
+export type { ConfigurationProblem } from '../settings/problems.js'
+export { ConfigurationError, problemsOf } from '../settings/problems.js'
+export { type SettingRow, settingRows, withOverrides } from '../settings/setting-rows.js'
 export { confirmationJwk } from '../tokens/confirmation-jwk.js'
 export { type DecodedToken, decodeToken, maxTokenLength } from '../tokens/decode-token.js'
 export type { IssueTokenOptions } from '../tokens/issue-token.js'

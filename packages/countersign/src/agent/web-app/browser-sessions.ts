@@ -1,13 +1,13 @@
 import * as platform from '#crypto'
+import { AgentError } from '../../lib/agent-error.js'
 import { serializeBase64url, utf8 } from '../../lib/base64url.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentStore } from '../agent-store.js'
 import type { OwnRecords } from '../own-records.js'
 import { type OwnCookies, readCookie } from './own-cookies.js'
-import { createSessionStore } from './session-store.js'
 
 /** The sessions of browsers, each known by a cookie. */
-export interface BrowserSessions {
+interface BrowserSessions {
   /** The session of a header `Cookie`; undefined for what was not made here, or has ended. */
   find(header: string | undefined): Promise<string | undefined>
   /** The same for an answer that a browser brings, which may have begun its way before the session was renewed. */
@@ -30,9 +30,9 @@ export interface BrowserSessions {
   readonly end: string
 }
 
-export type GiveCookie = (cookie: string) => void
+type GiveCookie = (cookie: string) => void
 
-export interface BrowserSessionsOptions {
+interface BrowserSessionsOptions {
   store: AgentStore
   /** Those of the agent in this store: a session and what was allowed in it are kept, and forgotten, together. */
   records: OwnRecords
@@ -187,4 +187,36 @@ function randomText(bytes: number): string {
 
 async function hashOf(secret: string): Promise<string> {
   return serializeBase64url(await platform.sha256(utf8(secret)))
+}
+
+interface SessionStoreOptions {
+  store: AgentStore
+  /** Keeps a session that has begun but is not kept yet. */
+  keep: (session: string) => Promise<void>
+  /** Whether a session is kept, and was not forgotten meanwhile. */
+  isKept: (session: string) => Promise<boolean>
+}
+
+/**
+ * A store whose owners are sessions of browsers: a session is kept with the first record in it, and no record is left in one
+ * that was forgotten, also by another process, while the record was written.
+ */
+function createSessionStore({ store, keep, isKept }: SessionStoreOptions): AgentStore {
+  async function inSession<T>(session: string, write: () => Promise<T>): Promise<T> {
+    await keep(session)
+    const written = await write()
+    // Afterwards: who forgets it later removes this record, too.
+    if (await isKept(session)) return written
+    await store.forget(session)
+    throw new AgentError('session_forgotten', 'The session had ended.')
+  }
+
+  return {
+    isShared: store.isShared,
+    list: (session) => store.list(session),
+    put: (session, record) => inSession(session, async () => store.put(session, record)),
+    add: (session, record) => inSession(session, async () => store.add(session, record)),
+    remove: (session, name) => store.remove(session, name),
+    forget: (session) => store.forget(session),
+  }
 }

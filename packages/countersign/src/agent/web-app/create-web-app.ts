@@ -1,24 +1,31 @@
 import { januaryAgent } from '../../editions/january/january-agent.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { systemClock } from '../../lib/clock.js'
-import { jsonResponse } from '../../lib/json-response.js'
+import { jsonResponse } from '../../lib/json.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
-import { requireKnownOptions } from '../../lib/require-known-options.js'
+import { requireKnownOptions } from '../../lib/options.js'
 import { documentUrl } from '../../protocol/document-type.js'
 import { type AgentActions, sharedAgentOptions } from '../agent-options.js'
-import type { CallbackOutcome } from '../callback-messages.js'
-import { callbackPage } from '../callback-page.js'
+import { type CallbackOutcome, callbackPage } from '../callback-page.js'
 import { createVisitedAgent, type WebAgent, type WebAgentOptions } from '../create-web-agent.js'
 import { memoryStore } from '../memory-store.js'
 import { ownRecords } from '../own-records.js'
 import { actForBrowser } from './act-for-browser.js'
 import { createBrowserSessions } from './browser-sessions.js'
-import { createFirstVisits, type FirstVisits } from './first-visit.js'
+import { createFirstVisits, createWayBack, type FirstVisits, type WayBack } from './first-visit.js'
 import { createOwnCookies } from './own-cookies.js'
 import { privatePage } from './page-head.js'
-import { isFromOwnPage, isNavigation, isRead, redirect, refuseForeign, refuseVisit, type Visit } from './visit.js'
-import { busyPage, describeNoCookies } from './visit-pages.js'
-import { createWayBack, type WayBack } from './way-back.js'
+import {
+  busyPage,
+  describeNoCookies,
+  isFromOwnPage,
+  isNavigation,
+  isRead,
+  redirect,
+  refuseForeign,
+  refuseVisit,
+  type Visit,
+} from './visit.js'
 
 /** What the agent of a web app is made of; `R` is a request of its framework. */
 export interface AppAgentOptions<R> extends Omit<WebAgentOptions, 'sessionOf' | 'onConsent'> {

@@ -1,18 +1,19 @@
 import type { Found } from '../../discovery/fetch-document.js'
 import { tokenKeys } from '../../discovery/token-keys.js'
-import type { KeyReference } from '../../httpsig/key-reference.js'
+import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { VerificationKey } from '../../lib/jwk.js'
+import { isUnder } from '../../protocol/identifier.js'
+import { decodeToken } from '../../tokens/decode-token.js'
 import { verifyToken } from '../../tokens/verify-token.js'
 import type { AgentProtocol, AgentTools, Credential, ReadRefusal, Step, TokenNeed } from '../agent-protocol.js'
 import { type JanuaryChallenge, parseChallenge } from './challenge.js'
 import { type AgentMetadata, januaryDocuments } from './documents.js'
-import { januaryHeaders } from './headers.js'
 import { createPendingConsents } from './pending-consents.js'
 import { redeemConsent, refreshAuthToken, requestAuthToken, type TokenRequester } from './request-auth-token.js'
-import { requireResourceToken } from './require-resource-token.js'
 import { signatureProblem } from './signature-problem.js'
+import { januaryHeaders } from './signing.js'
 import { januaryTokens } from './tokens.js'
 
 /** What an agent says and does (S§3, 4, 8.1, 9). */
@@ -110,4 +111,34 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
 function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
   if ('found' in outcome) return outcome.found
   throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause: outcome.failure })
+}
+
+/** What the resource token must say (W21). */
+interface ExpectedResourceToken {
+  url: string
+  authServer: string
+  agent: string
+  thumbprint: string
+}
+
+/**
+ * Checks that a resource token is about this request before it is sent on: else a resource could make the agent ask for
+ * another resource's access. The signature is for the auth server to verify.
+ *
+ * @throws AgentError `resource_token_refused`
+ */
+function requireResourceToken(
+  compact: string,
+  expected: ExpectedResourceToken,
+): { resource: string; scope: string | undefined } {
+  const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token is refused: ${why}.`)
+  const token = decodeToken(compact)
+  const { typ } = januaryTokens.resource
+  if (token?.header.typ !== typ) throw refuse(`it is not a ${typ}`)
+  const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
+  if (typeof iss !== 'string' || !isUnder(expected.url, iss)) throw refuse('its iss is not the resource asked')
+  if (aud !== expected.authServer) throw refuse('its aud is not the auth_server named')
+  if (agent !== expected.agent) throw refuse('its agent is not this agent')
+  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not this agent’s key')
+  return { resource: iss, scope: typeof scope === 'string' ? scope : undefined }
 }

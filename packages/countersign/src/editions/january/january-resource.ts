@@ -1,9 +1,9 @@
 import type { ResourceEdition } from '../edition.js'
 import { januaryDocuments } from './documents.js'
-import { parseSignatureKey } from './parse-signature-key.js'
 import { writeRefusal } from './refusals.js'
 import { createKeyResolver } from './resolve-key.js'
 import { createResourceProtocol } from './resource-protocol.js'
+import { parseSignatureKey } from './signature-key.js'
 import { januarySigning } from './signing.js'
 
 /** What a resource needs of AAuth as of January 2026. */

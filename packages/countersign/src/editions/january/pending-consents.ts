@@ -1,5 +1,5 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
-import { pause } from '../../lib/pause.js'
+import { pause } from '../../lib/clock.js'
 import type {
   AgentTools,
   CallbackProblem,

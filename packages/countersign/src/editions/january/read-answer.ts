@@ -1,6 +1,6 @@
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
-import { parseJsonObject } from '../../lib/parse-json.js'
+import { parseJsonObject } from '../../lib/json.js'
 import { readStream } from '../../lib/read-stream.js'
 
 /** Bytes of an auth server's answer that are read. */

@@ -1,6 +1,6 @@
 import type { DiscoveryFailure, Found } from '../../discovery/fetch-document.js'
 import { tokenKeys } from '../../discovery/token-keys.js'
-import type { KeyReference } from '../../httpsig/key-reference.js'
+import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
 import { createKeyImporter, type VerificationKey } from '../../lib/jwk.js'
 import { LruCache } from '../../lib/lru-cache.js'

@@ -1,10 +1,11 @@
-import type { ErrorCode } from '../../lib/errors.js'
+import { AAuthError, type ErrorCode } from '../../lib/errors.js'
+import { readForm } from '../../protocol/form.js'
+import { parseScope } from '../../protocol/scope.js'
 import { issueToken } from '../../tokens/issue-token.js'
 import type { ResourceProtocol, ResourceTools } from '../resource-protocol.js'
-import type { Requirement } from '../verified-request.js'
+import type { Requirement, VerifiedRequest } from '../verified-request.js'
 import type { ResourceMetadata } from './documents.js'
 import { judgeLevel } from './judge-level.js'
-import { answerResourceTokenRequest } from './resource-token-endpoint.js'
 import { createRevocationList } from './revocation-list.js'
 import { januaryTokens } from './tokens.js'
 
@@ -73,4 +74,43 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
 function levelToAsk(code: ErrorCode, required: Requirement): string {
   if (code === 'auth_token_invalid') return 'authorization'
   return required === 'signature' ? 'signature' : 'identity'
+}
+
+interface ResourceTokenEndpoint {
+  authServer: string
+  /** Names of scopes that can be asked for; undefined: any. */
+  scopes: readonly string[] | undefined
+  /** Seconds. */
+  lifetime: number
+  /** Verifies the request that asks for one. */
+  verify: () => Promise<VerifiedRequest<'identity'>>
+  issue: (binding: { agent: string; thumbprint: string }, scope: string) => Promise<string>
+}
+
+/**
+ * `POST {id}/resource/token` (S§9.2.5): an agent that knows what it wants asks for a resource token without calling the
+ * protected resource first. Nothing is issued unless signature and identity verified.
+ *
+ * @throws AAuthError
+ */
+async function answerResourceTokenRequest(
+  endpoint: ResourceTokenEndpoint,
+  contentType: string | null,
+): Promise<{ resource_token: string; auth_server: string; expires_in: number }> {
+  const { agent, thumbprint, body } = await endpoint.verify()
+  const form = readForm(contentType, body)
+  const asked = form.get('scope')
+  if (form.has('auth_request_url') || asked === undefined) {
+    throw new AAuthError('request_malformed', 'Send scope, and nothing else: this resource reads no auth_request_url.')
+  }
+  const scope = parseScope(asked)
+  const unknown = scope?.find((value) => endpoint.scopes && !endpoint.scopes.includes(value))
+  if (!scope || unknown !== undefined) {
+    throw new AAuthError(
+      'scope_invalid',
+      'The scope has a value that this resource does not offer: see supported_scopes.',
+    )
+  }
+  const resourceToken = await endpoint.issue({ agent, thumbprint }, scope.join(' '))
+  return { resource_token: resourceToken, auth_server: endpoint.authServer, expires_in: endpoint.lifetime }
 }

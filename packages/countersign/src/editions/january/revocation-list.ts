@@ -1,14 +1,15 @@
+import * as platform from '#crypto'
 import { createGuardedFetch } from '#guarded-fetch'
 import { type Found, fetchText } from '../../discovery/fetch-document.js'
 import { tokenKeys } from '../../discovery/token-keys.js'
+import { serializeBase64url, utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import { endpointProblem } from '../../protocol/endpoint-origins.js'
 import { decodeToken } from '../../tokens/decode-token.js'
 import { verifyDecodedToken } from '../../tokens/verify-token.js'
-import type { AuthClaims } from '../authorization.js'
 import type { RevocationList, RevocationListOptions } from '../resource-protocol.js'
+import type { AuthClaims } from '../verified-request.js'
 import { januaryDocuments } from './documents.js'
-import { revocationEntry, revocationListLimits } from './revocation-entry.js'
 import { januaryTokens, type RevocationClaims } from './tokens.js'
 
 const limits = {
@@ -137,4 +138,24 @@ function requireFound<T>(found: Found<T>): T {
 
 function refusal(why: string, cause?: unknown): AAuthError {
   return new AAuthError('revocation_list_refused', `The list of revocations is refused: ${why}.`, { cause })
+}
+
+/** What can be taken back: a grant (the `jti` up to its first dot), all that an agent or a person (`sub`) has. */
+export type RevokedKind = 'grant' | 'agent' | 'sub'
+
+const length = 12
+
+/**
+ * How much a list of revocations holds at most: entries, of grants and of agents and people together, and characters of
+ * the token that it is. As many entries as that fit with their times.
+ */
+export const revocationListLimits = { entries: 10_000, characters: 524_288 } as const
+
+/**
+ * What stands for it in a list of revocations: 96 bits of a SHA-256, as base64url of 16 characters. The list is public,
+ * and names nobody.
+ */
+export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
+  const digest = await platform.sha256(utf8(`${kind} ${value}`))
+  return serializeBase64url(digest.subarray(0, length))
 }

@@ -1,5 +1,5 @@
+import { pause } from '../../lib/clock.js'
 import { errorReasons } from '../../lib/error-reasons.js'
-import { pause } from '../../lib/pause.js'
 
 /** How often in all. */
 const tries = 3

@@ -1,5 +1,5 @@
 import type { ReadRefusal } from '../agent-protocol.js'
-import { januaryHeaders } from './headers.js'
+import { januaryHeaders } from './signing.js'
 
 /** What is wrong with the key or the signature (S§12). */
 export function signatureProblem(response: Response): ReadRefusal['problem'] {

@@ -1,5 +1,5 @@
 import type { SigningForm } from '../../httpsig/signing-profile.js'
-import { serializeSignatureKey } from './serialize-signature-key.js'
+import { serializeSignatureKey } from './signature-key.js'
 
 /** How requests are signed (S§10.3–10.5, W5–W9). */
 export const januarySigning: SigningForm = {
@@ -18,3 +18,6 @@ export const januarySigning: SigningForm = {
   label: 'sig1',
   serializeKey: serializeSignatureKey,
 }
+
+/** The headers in which an answer says what was wrong with a signature, and what would let the request through (S§4, 12). */
+export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const

@@ -1,18 +1,19 @@
 import type { VerifiedRequest } from '../../editions/verified-request.js'
-import { fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
+import { requireDigests } from '../../httpsig/content-digest.js'
+import { fieldValues, type ReceivedMessage, type Upload } from '../../httpsig/received-message.js'
 import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { LruCache } from '../../lib/lru-cache.js'
+import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
-import { ownEventId } from './event-ids.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import type { McpCaller, McpSession, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
-import { memoryUpload } from './memory-upload.js'
 import type { StateSeal } from './sealed-state.js'
+import { ownEventId } from './shown-lists.js'
 import type { ShownParameters } from './shown-parameters.js'
 
 export interface AdmissionTools {
@@ -44,7 +45,7 @@ export interface AdmittedMessage {
   session: AdmittedSession | undefined
 }
 
-export interface AdmittedSession {
+interface AdmittedSession {
   id: string
   owner: McpSession
   /** The event after which a stream is taken up again, as the server calls it. */
@@ -183,4 +184,43 @@ async function withOpenState(
 /** A refusal as JSON-RPC says it. */
 function refusalResponse({ status, code, reason, id }: McpRefusal): Response {
   return Response.json({ jsonrpc: '2.0', id, error: { code, message: reason } }, { status })
+}
+
+/** The content of a message, which is read only when nothing else can refuse it any more. */
+function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Upload> {
+  let content: Uint8Array = new Uint8Array(0)
+  return {
+    isAnnounced: announcesContent(received),
+    content: () => content,
+    async take(digests) {
+      content = await received.body(maxBody)
+      if (digests) await requireDigests(digests, content)
+    },
+  }
+}
+
+/** A POST has content unless it says that it has none: not every platform shows that there is. */
+function announcesContent(received: ReceivedMessage): boolean {
+  const [length] = fieldValues(received, 'content-length')
+  if (fieldValues(received, 'transfer-encoding').length > 0) return true
+  return length === undefined ? received.method === 'POST' : Number(length) !== 0
+}
+
+/** Records a session that the server opened, with its owner, and drops one that was closed. Returns the response's session. */
+export function noteSession(
+  { sessions, shown }: AdmissionTools,
+  { message, caller, session, verified }: AdmittedMessage,
+  opened: string | null | undefined,
+  ok: boolean,
+): MaybePromise<McpSession | undefined> {
+  if (!ok) return session?.owner
+  if (message?.method === 'initialize' && opened) {
+    const noted = sessions.open(opened, caller)
+    const use = () => sessions.use(opened, caller)
+    return noted ? Promise.resolve(noted).then(use) : use()
+  }
+  if (verified.method !== 'DELETE' || !session) return session?.owner
+  shown.delete(session.id)
+  const closed = sessions.close(session.id)
+  return closed ? Promise.resolve(closed).then(() => undefined) : undefined
 }

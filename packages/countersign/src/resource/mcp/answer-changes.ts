@@ -1,11 +1,10 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
-import { shownEventId } from './event-ids.js'
 import { isObject } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import { type AnswerHead, type AnswerRewriter, createRewriter, isEventStream } from './rewrite-answer.js'
-import { asksForList, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
+import { asksForList, shownEventId, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
 import { shownParameters } from './shown-parameters.js'
 
 /** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */

@@ -2,7 +2,6 @@ import { fieldValues, type ReceivedMessage } from '../../httpsig/received-messag
 import { AAuthError } from '../../lib/errors.js'
 import { parseBody } from '../parse-body.js'
 import { checkFieldNames, checkMirrors } from './check-mirrors.js'
-import { hasManyParts, tooManyParts } from './count-parts.js'
 import { judgeMcp } from './judge-mcp.js'
 import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
@@ -68,4 +67,32 @@ function readContent(
 
 function refused(status: number, reason: string): McpRefusal {
   return { status, code: mcpCodes.invalidRequest, reason, id: null }
+}
+
+/** Members and items that a message may have: each costs more time than its bytes say. */
+const mostParts = 20_000
+
+const tooManyParts: McpRefusal = {
+  status: 413,
+  code: mcpCodes.invalidRequest,
+  reason: `A message has at most ${mostParts} members and items: send less at once.`,
+  id: null,
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const openings: ReadonlySet<number> = new Set([0x5b, 0x7b])
+
+/** Whether a JSON text has more members and items than a message may have; found before it is parsed. */
+function hasManyParts(content: Uint8Array): boolean {
+  let parts = 0
+  let isString = false
+  for (let at = 0; at < content.length && parts <= mostParts; at++) {
+    const byte = content[at] as number
+    if (isString && byte === backslash) at++
+    else if (byte === quote) isString = !isString
+    else if (!isString && (byte === comma || openings.has(byte))) parts++
+  }
+  return parts > mostParts
 }

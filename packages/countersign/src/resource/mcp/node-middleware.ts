@@ -1,11 +1,10 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
-import { type AdmissionTools, type AdmittedMessage, admitMessage } from './admit-message.js'
+import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import type { McpSession } from './mcp-sessions.js'
-import { noteSession } from './note-session.js'
 import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
 import { whenStreamEnds } from './when-stream-ends.js'
 

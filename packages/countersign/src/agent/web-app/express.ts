@@ -1,0 +1,51 @@
+import type { NodeRequest } from '../../httpsig/receive-incoming.js'
+import { createMountedListener } from '../../node/mounted-listener.js'
+import { type NodeResponse, sendResponse } from '../../node/send-response.js'
+import type { AgentActions } from '../agent-options.js'
+import { type AppAgentOptions, createWebApp } from './create-web-app.js'
+import { keepPage, nodeVisit } from './node-visit.js'
+import type { Visit } from './visit.js'
+
+type Next = (error?: unknown) => void
+
+/**
+ * The agent of a web app in Express: each browser has a session of its own, and where its person must decide it is led there
+ * and comes back to the page it was on. In TypeScript say `createAppAgent<Request, Response>(…)`, with Express's types.
+ *
+ * @throws TypeError for options that cannot work
+ * @example
+ * ```ts
+ * const calendar = createAppAgent({ id: 'https://calendar.example', signer, authServers: ['https://auth.example'], store })
+ * app.use(calendar.ownRoutes)
+ * app.get('/events', calendar.page(async (req, res, { fetch }) => res.send(await (await fetch('https://api.example/events')).text())))
+ * app.post('/sign-out', calendar.signOut)
+ * ```
+ */
+export function createAppAgent<R extends NodeRequest = NodeRequest, S extends NodeResponse = NodeResponse>(
+  options: AppAgentOptions<R>,
+) {
+  const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
+  const visitOf = (req: R, addCookie: Visit<R>['addCookie'] = () => undefined) => nodeVisit(req, req, addCookie)
+
+  /** Put it into the app itself, not into a router. */
+  function ownRoutes(req: R, res: NodeResponse, next: Next): void {
+    if (isOwn(visitOf(req).target))
+      void createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
+    else next()
+  }
+
+  /** A page, which may use the agent for this browser's session. What else the handler throws goes to `next`. */
+  function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: AgentActions) => unknown) {
+    async function answer(req: Q, res: P): Promise<void> {
+      const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))
+      if ('answer' in page) await sendResponse(page.answer, res, req.method ?? 'GET')
+    }
+    return (req: Q, res: P, next: Next): void => void answer(req, res).catch(next)
+  }
+
+  async function leave(req: R, res: NodeResponse): Promise<void> {
+    await sendResponse(await signOut(visitOf(req)), res, 'POST')
+  }
+  const signOutHandler = (req: R, res: NodeResponse, next: Next): void => void leave(req, res).catch(next)
+  return { agent, ownRoutes, page, signOut: signOutHandler }
+}

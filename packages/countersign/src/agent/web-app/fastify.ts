@@ -1,0 +1,54 @@
+import type { FastifyReplyLike, FastifyRequestLike } from '../../node/fastify-like.js'
+import { createMountedListener } from '../../node/mounted-listener.js'
+import type { AgentActions } from '../agent-options.js'
+import { type AppAgentOptions, createWebApp } from './create-web-app.js'
+import { keepPage, nodeVisit } from './node-visit.js'
+import type { Visit } from './visit.js'
+
+type AppRequest = Pick<FastifyRequestLike, 'raw'>
+
+/**
+ * The agent of a web app in Fastify: each browser has a session of its own, and where its person must decide it is led there
+ * and comes back to the page it was on. In TypeScript say `createAppAgent<FastifyRequest, FastifyReply>(…)`.
+ *
+ * @throws TypeError for options that cannot work
+ * @example
+ * ```ts
+ * const calendar = createAppAgent({ id: 'https://calendar.example', signer, authServers: ['https://auth.example'], store })
+ * app.addHook('onRequest', calendar.ownRoutes)
+ * app.get('/events', calendar.page(async (request, reply, { fetch }) => (await fetch('https://api.example/events')).text()))
+ * app.post('/sign-out', calendar.signOut)
+ * ```
+ */
+export function createAppAgent<R extends AppRequest = AppRequest, S extends FastifyReplyLike = FastifyReplyLike>(
+  options: AppAgentOptions<R>,
+) {
+  const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
+  const visitOf = (request: R, addCookie: Visit<R>['addCookie'] = () => undefined) =>
+    nodeVisit(request, request.raw, addCookie)
+
+  /** An `onRequest` hook. */
+  async function ownRoutes(request: R, reply: FastifyReplyLike): Promise<void> {
+    if (!isOwn(visitOf(request).target)) return
+    reply.hijack()
+    void createMountedListener((web) => serve(web, request), { origin, replaceGlobals: false })(request.raw, reply.raw)
+  }
+
+  /** A page, which may use the agent for this browser's session. What else the handler throws, this throws. */
+  function page<Q extends R, P extends S>(handler: (request: Q, reply: P, agent: AgentActions) => unknown) {
+    return async function agentPage(request: Q, reply: P): Promise<unknown> {
+      const addCookie = keepPage(reply.raw, isOwnCookie)
+      const page = await makePage(visitOf(request, addCookie), (actions) => handler(request, reply, actions))
+      return 'made' in page ? page.made : send(page.answer, reply)
+    }
+  }
+
+  const leave = async (request: R, reply: FastifyReplyLike) => send(await signOut(visitOf(request)), reply)
+  return { agent, ownRoutes, page, signOut: leave }
+}
+
+async function send(answer: Response, reply: FastifyReplyLike): Promise<unknown> {
+  reply.code(answer.status)
+  for (const [name, value] of answer.headers) reply.header(name, value)
+  return reply.send(await answer.text())
+}

@@ -1,0 +1,117 @@
+import type { KeyReference, ParsedKeyReference } from '../../httpsig/signing-profile.js'
+import { AAuthError } from '../../lib/errors.js'
+
+type Parameters = Record<string, string>
+
+interface SchemeRow {
+  required: readonly string[]
+  optional: readonly string[]
+  /** Which parameters exclude each other; absent: none do. */
+  fits?: (parameters: Parameters) => boolean
+}
+
+const schemes: Record<KeyReference['scheme'], SchemeRow> = {
+  hwk: { required: ['kty'], optional: ['crv', 'x', 'y', 'n', 'e', 'alg', 'kid'] },
+  jwks: {
+    required: ['kid'],
+    optional: ['id', 'well-known', 'jwks'],
+    fits: ({ id, jwks, 'well-known': wellKnown }) =>
+      id === undefined ? jwks !== undefined && wellKnown === undefined : jwks === undefined,
+  },
+  jwt: { required: ['jwt'], optional: [] },
+  x509: { required: ['x5u', 'x5t'], optional: [] },
+}
+
+/** Where a member is named otherwise than the parameter. */
+const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown', jwks: 'jwksUri' }
+
+/** Parameters of a header key that nobody may publish. */
+const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
+
+/** A longer header is refused unread. Servers on Node stop at 16 KiB for all headers together. */
+const maxLength = 16_384
+
+const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
+/** The commonest by far among long ones, in one look: a token. */
+const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=jwt jwt="([\w.-]+)"\)$/
+
+/**
+ * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which is no RFC 8941: exactly one member, single
+ * spaces, quoted values without escapes. Accepted text serialises back byte for byte.
+ *
+ * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
+ */
+export function parseSignatureKey(text: string): ParsedKeyReference {
+  if (text.length > maxLength) throw malformed('is longer than 16 KiB')
+  const alone = tokenAlone.exec(text)
+  if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
+  if (!signatureKeyForm.test(text))
+    throw malformed(start.test(text) ? 'does not end after its one member' : 'does not start with label=(scheme=…')
+  // From here on the form is certain: no name and no value holds an equals sign or a quote.
+  const labelEnd = text.indexOf('=')
+  const label = text.slice(0, labelEnd)
+  const schemeStart = labelEnd + '=(scheme='.length
+  let end = text.indexOf(' ', schemeStart)
+  if (end === -1) end = text.length - 1
+  const scheme = text.slice(schemeStart, end)
+  const row = Object.hasOwn(schemes, scheme) ? schemes[scheme as KeyReference['scheme']] : undefined
+  if (!row) throw malformed('names a scheme that is not known')
+  const parameters: Record<string, string> = {}
+  while (end !== text.length - 1) {
+    const nameEnd = text.indexOf('=', end)
+    const name = text.slice(end + 1, nameEnd)
+    end = text.indexOf('"', nameEnd + 2)
+    const value = text.slice(nameEnd + 2, end++)
+    if (Object.hasOwn(parameters, name)) throw malformed(`has ${name} twice`)
+    if (scheme === 'hwk' && secretParameters.includes(name))
+      throw new AAuthError('key_invalid', 'Signature-Key shows a private or symmetric key.')
+    if (!row.required.includes(name) && !row.optional.includes(name))
+      throw malformed(`has a parameter that ${scheme} does not know`)
+    if (value === '') throw malformed(`has an empty ${name}`)
+    parameters[name] = value
+  }
+  for (const name of row.required) {
+    if (!Object.hasOwn(parameters, name)) throw malformed(`has no ${name}`)
+  }
+  if (row.fits && !row.fits(parameters)) throw malformed('must have either id or jwks, and well-known only with id')
+  return { label, key: toSignatureKey(scheme as KeyReference['scheme'], parameters) }
+}
+
+// In the order received, so that it serialises back.
+function toSignatureKey(scheme: KeyReference['scheme'], parameters: Parameters): KeyReference {
+  if (scheme === 'hwk') return { scheme, jwk: parameters }
+  const members: Record<string, string> = { scheme }
+  for (const name of Object.keys(parameters)) members[memberNames[name] ?? name] = parameters[name] as string
+  return members as KeyReference
+}
+
+function malformed(what: string): AAuthError {
+  return new AAuthError('signature_malformed', `Signature-Key ${what}.`)
+}
+
+/** The whole of a `Signature-Key`. */
+// Values are printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
+const signatureKeyForm =
+  /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
+
+/** Where a parameter is named otherwise than the member. */
+const wireNames: Readonly<Record<string, string>> = { wellKnown: 'well-known', jwksUri: 'jwks' }
+
+/**
+ * Serialises a key reference in the January form (W1).
+ *
+ * @throws TypeError for a value that the form cannot carry
+ */
+export function serializeSignatureKey(label: string, key: KeyReference): string {
+  const members: Readonly<Record<string, string | undefined>> = key.scheme === 'hwk' ? key.jwk : key
+  let text = `${label}=(scheme=${key.scheme}`
+  for (const name of Object.keys(members)) {
+    if (name === 'scheme') continue
+    const value = members[name]
+    if (!value) throw new TypeError(`Signature-Key cannot carry an empty ${name}`)
+    text += ` ${wireNames[name] ?? name}="${value}"`
+  }
+  text += ')'
+  if (!signatureKeyForm.test(text)) throw new TypeError('Signature-Key cannot carry a value of this key')
+  return text
+}

@@ -1,0 +1,80 @@
+/** The value, or undefined when the text is not JSON. Members named `__proto__` are plain members that nothing reads. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+/** The JSON object, or undefined if the text is something else. */
+export function parseJsonObject(text: string): Record<string, unknown> | undefined {
+  const value = parseJson(text)
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const colon = 0x3a
+const blank = 0x20
+
+/**
+ * Whether an object anywhere in a JSON text has a member twice: parsers keep the first, the last or none (RFC 8259 §4).
+ *
+ * @param value what the text parses to
+ */
+export function hasDuplicateMembers(text: string, value: unknown): boolean {
+  const members = countMembers(value)
+  return countQuotedColons(text) !== members && countColons(text) !== members
+}
+
+/**
+ * One for each member of the text, and for strings that look like the start of one: never too few, so that where it is
+ * the number of members there is none twice. -1 for text with blanks before a colon, which it cannot count.
+ */
+function countQuotedColons(text: string): number {
+  let colons = 0
+  for (let i = text.indexOf(':'); i !== -1; i = text.indexOf(':', i + 1)) {
+    const before = text.charCodeAt(i - 1)
+    if (before === quote) colons++
+    else if (before <= blank) return -1
+  }
+  return colons
+}
+
+// One for each member of the text: strings are passed over.
+function countColons(text: string): number {
+  let colons = 0
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code === colon) colons++
+    else if (code === quote) i = endOfString(text, i + 1)
+  }
+  return colons
+}
+
+function endOfString(text: string, start: number): number {
+  let end = start
+  for (let code = text.charCodeAt(end); code !== quote; code = text.charCodeAt(end)) end += code === backslash ? 2 : 1
+  return end
+}
+
+// With a list of its own for what lies deeper, since tokens may hold values of any depth.
+function countMembers(value: unknown): number {
+  let members = 0
+  const open: object[] = typeof value === 'object' && value !== null ? [value] : []
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const inside: unknown[] = Array.isArray(next) ? next : Object.values(next)
+    if (inside !== next) members += inside.length
+    for (const one of inside) if (typeof one === 'object' && one !== null) open.push(one)
+  }
+  return members
+}
+
+/** A JSON response. */
+export function jsonResponse(status: number, body: object, headers: Readonly<Record<string, string>> = {}): Response {
+  return new Response(JSON.stringify(body), { status, headers: { 'content-type': 'application/json', ...headers } })
+}

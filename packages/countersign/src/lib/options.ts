@@ -1,0 +1,57 @@
+/**
+ * Throws a TypeError for an unknown option, and names the one that may be meant: a misspelled option would
+ * otherwise be its default, and nobody told.
+ *
+ * @param known the names of all options
+ */
+export function requireKnownOptions(of: string, options: unknown, known: Readonly<Record<string, true>>): void {
+  if (typeof options !== 'object' || options === null) throw new TypeError(`${of} needs an object of options`)
+  for (const name of Object.keys(options)) {
+    if (Object.hasOwn(known, name)) continue
+    const near = nearestName(name, Object.keys(known))
+    throw new TypeError(`${of} has no option ${name}${near === undefined ? '' : `: did you mean ${near}?`}`)
+  }
+}
+
+/** The name that somebody may have meant: the same but for capitals, or but for one or two letters of more than three. */
+export function nearestName(name: string, known: readonly string[]): string | undefined {
+  const typed = name.toLowerCase()
+  let nearest: string | undefined
+  let least = typed.length > 3 ? 3 : 1
+  for (const candidate of known) {
+    const distance = distanceOf(typed, candidate.toLowerCase(), least)
+    if (distance < least) [nearest, least] = [candidate, distance]
+  }
+  return nearest
+}
+
+/** How many letters must be added, taken out or replaced; not looked at further where the lengths alone make it too many. */
+function distanceOf(one: string, other: string, tooMany: number): number {
+  if (Math.abs(one.length - other.length) >= tooMany) return tooMany
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  for (const [index, letter] of Array.from(one).entries()) {
+    const next = [index + 1]
+    for (let at = 1; at <= other.length; at++) {
+      const replaced = (row[at - 1] ?? 0) + (other[at - 1] === letter ? 0 : 1)
+      next[at] = Math.min(replaced, (row[at] ?? 0) + 1, (next[at - 1] ?? 0) + 1)
+    }
+    row = next
+  }
+  return row[other.length] ?? tooMany
+}
+
+const given = new Set<string>()
+const mostGiven = 1000
+
+/**
+ * Says something once about one thing: what a dangerous option does, or why it does not work.
+ *
+ * @param of whose it is, such as the identifier of an agent or a resource: two of them are warned of apart
+ */
+export function warnOnce(of: string, about: string, consequence: string): void {
+  const text = `${of} ${about}`
+  if (given.has(text)) return
+  if (given.size >= mostGiven) given.clear()
+  given.add(text)
+  globalThis.process?.emitWarning?.(`${about}: ${consequence}`, 'CountersignWarning')
+}

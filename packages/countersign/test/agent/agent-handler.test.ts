@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest'
+import { answerCallback } from '../../src/agent/agent-handler.js'
+
+type Tools = Parameters<typeof answerCallback>[1]
+type Match = Awaited<ReturnType<Tools['complete']>>
+type Ended = Extract<Match, { matched: true }>
+
+const ended = (decision: Ended['decision'], end: Awaited<Ended['finished']>): Ended => ({
+  matched: true,
+  decision,
+  finished: Promise.resolve(end),
+})
+
+/** What the page is asked to show for a callback that ends so. */
+async function shownFor(match: Match, headers: Record<string, string> = {}) {
+  const request = new Request('https://agent.example/callback?state=a&code=b', { headers })
+  const shown: string[] = []
+  const owners: unknown[] = []
+  const response = await answerCallback(request, {
+    id: 'https://agent.example',
+    about: {},
+    complete: async (parameters, owner) => {
+      owners.push([parameters.get('code'), owner])
+      return match
+    },
+    ownerOf: () => 'alice',
+    page: (outcome, detail) => {
+      shown.push(detail === undefined ? outcome : `${outcome}: ${detail}`)
+      return new Response()
+    },
+  })
+  return { shown, owners, status: response.status }
+}
+
+describe('answerCallback', () => {
+  it.each<[string, Match, RegExp]>([
+    ['an allowed consent', ended('allowed', 'done'), /^allowed$/],
+    ['a code that gave no token', ended('allowed', 'failed'), /^failed$/],
+    ['a denied consent', ended('denied', 'failed'), /^denied$/],
+    ['an error of the auth server', ended('failed', 'failed'), /^failed$/],
+    ['a token of another user', ended('allowed', 'other_person'), /^refused: .*what you allowed was not kept/],
+    ['a callback that no consent waits for', { matched: false, problem: 'unknown' }, /^refused: Nothing here waits/],
+  ])('shows %s', async (_case, match, expected) => {
+    const { shown, owners } = await shownFor(match)
+    expect(shown).toEqual([expect.stringMatching(expected)])
+    expect(owners).toEqual([['b', 'alice']])
+  })
+
+  it('completes nothing for a browser that only prefetches the page', async () => {
+    const { shown, owners, status } = await shownFor(ended('allowed', 'done'), { 'sec-purpose': 'prefetch' })
+    expect([shown, owners, status]).toEqual([[], [], 503])
+  })
+})

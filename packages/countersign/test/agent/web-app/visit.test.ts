@@ -1,0 +1,29 @@
+import { describe, expect, it } from 'vitest'
+import { busyPage, describeNoCookies } from '../../../src/agent/web-app/visit.js'
+
+const shared = { id: 'https://calendar.example', about: { name: 'Calendar helper' }, back: '/events' }
+
+describe('the page for a person who cannot be asked', () => {
+  it.each<[number, string, string]>([
+    [1, 'en', 'Try again in 1 minute.'],
+    [60, 'en-GB', 'Try again in 1 minute.'],
+    [61, 'en', 'Try again in 2 minutes.'],
+    [3600, 'fr', 'Try again in 60 minutes.'],
+    [60, 'ar', 'حاول مرة أخرى خلال دقيقة واحدة.'],
+    [120, 'ar-EG', 'حاول مرة أخرى خلال دقيقتين.'],
+  ])('after %i seconds, in %s: %s', async (seconds, language, words) => {
+    const page = busyPage({ ...shared, language }, seconds)
+    expect([page.status, page.headers.get('retry-after')]).toEqual([503, String(seconds)])
+    expect(page.headers.get('cache-control')).toBe('no-store')
+    const html = await page.text()
+    expect(html).toContain(`<p>${words}</p>`)
+    expect(html).toContain('<main data-state="busy">')
+    expect(html).toContain('<a href="/events">')
+    expect(html).toContain('Calendar helper')
+  })
+})
+
+it('says in two languages that cookies are needed', () => {
+  expect(describeNoCookies('en')).toContain('sends no cookies back')
+  expect(describeNoCookies('ar')).toContain('ملفات تعريف الارتباط')
+})

@@ -1,0 +1,121 @@
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type AgentRecord, memoryStore } from 'countersign/agent'
+import { fileStore } from 'countersign/node'
+import { afterEach, expect, it, onTestFinished, vi } from 'vitest'
+import { sweepRecords } from '../../src/node/file-store.js'
+import { ended, ids, openStage } from '../agent/stage.js'
+
+const now = 2_000_000_000
+const over = now - 3601
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'countersign-sweep-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const record = (kind: AgentRecord['kind'], id: string, until?: number): AgentRecord => {
+  return { agent: ids.agent, edition: 'one', kind, id, data: {}, until }
+}
+
+afterEach(() => {
+  vi.useRealTimers()
+})
+
+it('drops what has ended an hour ago, and the folder where nothing is left', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  await store.put('a', record('token', 'ended', over))
+  await store.put('a', record('token', 'just ended', now - 3599))
+  await store.put('a', record('token', 'renewable'))
+  await store.put('b', record('consent', 'ended', over))
+  await store.put('b', record('waiting', 'ended', over))
+  await sweepRecords(root, now)
+  expect((await store.list('a')).map(({ id }) => id).toSorted()).toEqual(['just ended', 'renewable'])
+  expect(await store.list('b')).toEqual([])
+  expect(readdirSync(root)).toHaveLength(1)
+})
+
+it('drops all of a browser whose session has ended, and nothing of another one', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  for (const [owner, until] of [
+    ['gone', over],
+    ['there', now],
+  ] as const) {
+    await store.put(owner, record('session', 'browser', until))
+    await store.put(owner, record('token', 'renewable'))
+    await store.put(owner, record('person', 'https://auth.example'))
+  }
+  await sweepRecords(root, now)
+  expect(await store.list('gone')).toEqual([])
+  expect(await store.list('there')).toHaveLength(3)
+  expect(readdirSync(root)).toHaveLength(1)
+})
+
+it('drops a session that holds nothing any more, and none with a token or a consent in it', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  const later = now + 30 * 86_400
+  for (const owner of ['unanswered', 'waits', 'allowed']) await store.put(owner, record('session', 'browser', later))
+  await store.put('unanswered', record('consent', 'ended', over))
+  await store.put('unanswered', record('person', 'https://auth.example'))
+  await store.put('waits', record('consent', 'open', now))
+  await store.put('allowed', record('token', 'renewable'))
+  await store.put('nobody', record('person', 'https://auth.example'))
+  await sweepRecords(root, now)
+  expect(await store.list('unanswered')).toEqual([])
+  for (const owner of ['waits', 'allowed']) expect(await store.list(owner)).toHaveLength(2)
+  expect(await store.list('nobody'), 'is no session').toHaveLength(1)
+})
+
+it('leaves what it cannot read, and goes on', async () => {
+  const root = newFolder()
+  const store = fileStore(root)
+  await store.put('a', record('token', 'ended', over))
+  const [folder = ''] = readdirSync(root)
+  writeFileSync(join(root, folder, 'other.json'), '{', { mode: 0o600 })
+  writeFileSync(join(root, 'a-file'), '')
+  await sweepRecords(root, now)
+  expect(readdirSync(join(root, folder))).toEqual(['other.json'])
+  chmodSync(join(root, folder, 'other.json'), 0o644)
+  await expect(sweepRecords(root, now)).rejects.toThrow(/chmod 600/)
+  expect(existsSync(join(root, 'a-file'))).toBe(true)
+})
+
+it('a store does it by itself, once an hour', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'Date'], now: now * 1000 })
+  const root = newFolder()
+  const store = fileStore(root)
+  await store.put('a', record('token', 'ended', over))
+  vi.advanceTimersByTime(3_600_000)
+  for (let turn = 0; turn < 1000 && readdirSync(root).length > 0; turn++)
+    await new Promise((soon) => setTimeout(soon, 5))
+  expect(readdirSync(root)).toEqual([])
+})
+
+it('an agent says until when its records are needed; what can be renewed is kept', async () => {
+  const store = memoryStore()
+  const kept = new Map<string, number | undefined>()
+  const put: typeof store.put = (owner, each) => {
+    kept.set(each.kind, each.until)
+    return store.put(owner, each)
+  }
+  const add: typeof store.add = (owner, each) => {
+    kept.set(each.kind, each.until)
+    return store.add(owner, each)
+  }
+  const stage = openStage({ store: { ...store, put, add } })
+  const end = ended(stage.agent.for('s1').fetch(ids.api))
+  await vi.waitFor(() => expect(stage.asked).toHaveLength(1))
+  const [consent] = stage.asked
+  if (consent) await stage.answer(consent)
+  expect(await end).toBe('data')
+  expect(kept.get('token')).toBe(stage.clock.now + 600)
+  expect(kept.get('consent'), 'as long as somebody may decide').toBe(stage.clock.now + 3 * 3600)
+  stage.token.auth = async () => ({ auth_token: await stage.authToken(), refresh_token: 'refresh-1', expires_in: 600 })
+  await stage.agent.for('s2').fetch(ids.api)
+  expect(kept.get('token')).toBeUndefined()
+})

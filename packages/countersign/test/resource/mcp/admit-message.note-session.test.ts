@@ -1,0 +1,35 @@
+import { createMcpSessions } from 'countersign/resource/mcp'
+import type { VerifiedRequest } from 'countersign/wire'
+import { expect, it } from 'vitest'
+import { noteSession } from '../../../src/resource/mcp/admit-message.js'
+
+type Tools = Parameters<typeof noteSession>[0]
+type Message = Parameters<typeof noteSession>[1]
+
+const caller = { agent: 'https://agent.example' }
+
+/** A session that is open, and in which an auth token was shown; `close` sends a DELETE that the server answers. */
+async function openSession() {
+  const sessions = createMcpSessions(() => 0)
+  const shown = new Map<string, VerifiedRequest>()
+  await sessions.open('session-1', caller)
+  shown.set('session-1', {} as VerifiedRequest)
+  const owner = await sessions.use('session-1', caller)
+  const request = { caller, session: { id: 'session-1', owner }, verified: { method: 'DELETE' } }
+  const tools: unknown = { sessions, shown }
+  const close = (ok: boolean) => noteSession(tools as Tools, request as Message, undefined, ok)
+  const state = async () => [await sessions.use('session-1', caller), shown.get('session-1')]
+  return { owner, close, state }
+}
+
+it('drops a closed session together with the token that was shown in it', async () => {
+  const { close, state } = await openSession()
+  expect(await close(true)).toBeUndefined()
+  expect(await state()).toEqual([undefined, undefined])
+})
+
+it('keeps both if the server did not close the session', async () => {
+  const { owner, close, state } = await openSession()
+  expect(await close(false)).toBe(owner)
+  expect(await state()).toEqual([owner, {}])
+})
