@@ -4,10 +4,10 @@ import type { Http2Session } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import type { ClientAddress } from './trusted-networks.js'
 import { RequestTurns } from './request-turns.js'
 import type { NodeResponse } from './send-response.js'
 import { SessionStreams } from './session-streams.js'
+import type { ClientAddress } from './trusted-networks.js'
 import { WriteProgress, writeTimeout } from './write-progress.js'
 
 /** Limits the requests that are in progress and the responses that are not read, for each connection. */
