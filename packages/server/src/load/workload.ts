@@ -107,9 +107,12 @@ class Lane {
     return this.#taken < this.#slots
   }
 
-  /** Takes a slot if no one waits for it. */
+  /**
+   * Takes a slot if no other request waits or began in this turn. The next ones begin together in the next turn: the storage then
+   * answers them in one batch.
+   */
   #begin(): boolean {
-    if (this.#queue.size > 0 || this.#begun >= together || !this.#hasSlot) return false
+    if (this.#queue.size > 0 || this.#begun > 0 || !this.#hasSlot) return false
     this.#take()
     return true
   }

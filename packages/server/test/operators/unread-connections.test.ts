@@ -52,7 +52,7 @@ it.each([20, isLong ? 500 : 100])(
     await flood(stage.issuer, { addresses: ['127.0.0.5'], each, bytes: isLong ? 84_000 : 64_000 })
     const served = await loads(stage.issuer, 10)
     expect(served.map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 200))
-    if (isLong) expect(Math.max(...served.slice(3).map(({ time }) => time))).toBeLessThan(1000)
+    if (isLong) expect(Math.max(...served.map(({ time }) => time))).toBeLessThan(1000)
     expect(child.exitCode).toBeNull()
   },
 )
