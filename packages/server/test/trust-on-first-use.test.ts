@@ -1,6 +1,7 @@
+import type { Storage } from 'countersign-server'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Asked, allow, openRequest, view } from './attacks/flow.js'
-import { identityOf, newSigner } from './attacks/party.js'
+import { delegateOf, identityOf, newSigner } from './attacks/party.js'
 import { openMapStage, people, type Stage } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
@@ -51,6 +52,28 @@ it('remembers the name of an agent up to 256 characters', async () => {
   stage.agent.document.name = `${'n'.repeat(255)}ab`
   await openRequest(stage)
   expect(await stage.storage.findAgent(stage.agent.id)).toMatchObject({ name: `${'n'.repeat(255)}a` })
+})
+
+it('remembers the keys that an agent publishes, and not those of its delegates', async () => {
+  const requests: Parameters<Storage['createAuthRequest']>[0][] = []
+  const stage = await openMapStage({
+    wrap: (storage) => ({
+      ...storage,
+      createAuthRequest: (request) => {
+        requests.push(request)
+        return storage.createAuthRequest(request)
+      },
+    }),
+  })
+  onTestFinished(() => stage.close())
+  await openRequest(stage)
+  await openRequest(stage, await delegateOf(stage.agent, 'laptop', stage.clock.now))
+  const { thumbprint } = stage.agent.signer
+  const keys = requests.map(({ display, sighting }) => [display.agent.jkt, sighting.keyThumbprints])
+  expect(keys).toEqual([
+    [thumbprint, [thumbprint]],
+    [undefined, undefined],
+  ])
 })
 
 describe('what changed about an agent', () => {

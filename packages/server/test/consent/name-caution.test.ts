@@ -215,6 +215,23 @@ describe('a name that nobody checked', () => {
     expect(cautionOf(name)).toEqual({ what: 'imitation' })
   })
 
+  it.each([
+    ['Amazon', 'amazon.com'],
+    ['Claude', 'anthropic.com claude.ai claude.com'],
+    ['Apple', 'apple.com icloud.com'],
+    ['ChatGPT', 'openai.com chatgpt.com'],
+    ['DocuSign', 'docusign.com docusign.net'],
+    ['Gemini', 'google.com gmail.com youtube.com cloud.google gemini.com'],
+    ['Grok', 'grok.com x.ai x.com'],
+    ['Instagram', 'facebook.com meta.com whatsapp.com instagram.com'],
+    ['Outlook', 'microsoft.com live.com office.com outlook.com portal.azure.com cloud.microsoft'],
+    ['Salesforce', 'www.salesforce.com login.salesforce.com help.salesforce.com'],
+    ['Zoom', 'zoom.us zoom.com'],
+  ])('lets %s call itself that at each of its hosts, %s, and no other agent', (brand, hosts) => {
+    for (const host of hosts.split(' ')) expect(cautionOf(brand, `https://${host}`), host).toBeUndefined()
+    expect(cautionOf(brand)).toMatchObject({ what: 'brand' })
+  })
+
   it('takes the brands of the operator, and leaves out those that they say belong to anybody', () => {
     expect(cautionOf('Contoso Travel', undefined, { Contoso: ['contoso.example'] })).toEqual({
       what: 'brand',

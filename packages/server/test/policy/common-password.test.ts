@@ -18,6 +18,7 @@ describe('isCommonPassword', () => {
     'пароль длинный',
     'wMq8vT2z',
     '12345abcde!x',
+    'dra-99-gon',
   ])('leaves %s', (password) => {
     expect(isCommonPassword(password)).toBe(false)
   })

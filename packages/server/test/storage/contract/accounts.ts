@@ -117,6 +117,7 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       expect(await names({ query: '%' })).toEqual(['100%'])
       expect(await names({ query: '_' })).toEqual(['a_c'])
       expect(await names({ status: 'disabled' })).toEqual(['Bob'])
+      expect(await names({ status: 'active' })).toEqual(['Ann', 'annette', '100%', 'a_c', 'carol'])
       expect(await storage.listUsers({ query: 'carol' })).toEqual([{ ...carol, createdAt: start }])
       expect(await storage.countUsers()).toBe(6)
     })

@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import { isEmail, passwordProblem, usernameProblem } from '../../src/policy/account-policy.js'
+
+it.each([
+  ['Cyrillic', 'ж'],
+  ['Greek', 'α'],
+  ['Armenian', 'ա'],
+  ['Georgian', 'ა'],
+  ['Cherokee', 'Ꭰ'],
+  ['Coptic', 'ⲁ'],
+  ['Lisu', 'ꓐ'],
+  ['Deseret', '𐐨'],
+  ['Osage', '𐓘'],
+  ['Tifinagh', 'ⴰ'],
+  ['Old Italic', '𐌀'],
+])('refuses a word of a username in Latin and %s letters, which look alike', (_script, letter) => {
+  expect(usernameProblem(`zo${letter}`)).toBe('username_mixed')
+  expect(usernameProblem(`zoe ${letter}${letter}`)).toBeUndefined()
+})
+
+it('accepts a username of 128 UTF-16 units, a password of 8 to 1,024 characters, and an email of 254', () => {
+  expect([128, 129].map((length) => usernameProblem('x'.repeat(length)))).toEqual([undefined, 'username_invalid'])
+  const password = (length: number) => '🗝'.concat('kalender grün 7 '.repeat(70)).slice(0, length + 1)
+  const problems = [7, 8, 1024, 1025].map((length) => passwordProblem(password(length)))
+  expect(problems).toEqual(['password_too_short', undefined, undefined, 'password_too_long'])
+  expect([241, 242].map((length) => isEmail(`${'a'.repeat(length)}@home.example`))).toEqual([true, false])
+})
