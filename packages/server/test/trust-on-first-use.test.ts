@@ -69,7 +69,7 @@ it('remembers the keys that an agent publishes, and not those of its delegates',
   await openRequest(stage)
   await openRequest(stage, await delegateOf(stage.agent, 'laptop', stage.clock.now))
   const { thumbprint } = stage.agent.signer
-  const keys = requests.map(({ display, sighting }) => [display.agent.jkt, sighting.keyThumbprints])
+  const keys = requests.map(({ display, sighting }) => [display.agent.jkt, sighting?.keyThumbprints])
   expect(keys).toEqual([
     [thumbprint, [thumbprint]],
     [undefined, undefined],

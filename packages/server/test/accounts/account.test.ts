@@ -399,6 +399,7 @@ describe('activity', () => {
     const count = (html: string) => [...html.matchAll(/<time /g)].length
     expect(count(first.html)).toBe(50)
     expect(count(second.html)).toBe(12)
+    expect(count((await alice.open('/account/activity?before=1')).html)).toBe(50)
     for (const cursor of ['x', '1~', '~', '9999999999999~x', '1~%27%20OR%201=1']) {
       expect(await alice.open(`/account/activity?before=${cursor}`)).toMatchObject({ status: 200 })
     }
