@@ -90,6 +90,16 @@ it.each<[string, Record<string, unknown>, string]>([
   ['one that resembles none', { retries: 3 }, 'createAgent has no option retries'],
   ['a misspelled one of interop', { interop: { nonse: 'never' } }, 'interop has no option nonse: did you mean nonce?'],
   ['an onConsent that is none', { onConsent: 'ask' as never }, 'onConsent must be a function'],
+  [
+    'onConsent beside consent',
+    { consent: {}, onConsent: () => undefined },
+    'consent asks by itself: leave onConsent out',
+  ],
+  [
+    'a redirect URI beside consent',
+    { consent: {}, onConsent: undefined, redirectUri: 'https://agent.example/callback' },
+    'consent asks by itself: leave redirectUri out',
+  ],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
   ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
@@ -101,6 +111,7 @@ it.each<[string, Record<string, unknown>, string]>([
 
 it('refuses to be made of nothing, and a web agent of options that there are not', () => {
   expect(() => createAgent(undefined as never)).toThrow('createAgent needs an object of options')
+  expect(() => createWebAgent(null as never)).toThrow('createWebAgent needs an object of options')
   const misspelled = { ...options, sesionOf: () => undefined } as unknown as WebAgentOptions
   const { onePerson: _, ...rest } = misspelled as WebAgentOptions & { onePerson?: boolean }
   expect(() => createWebAgent(rest)).toThrow('createWebAgent has no option sesionOf: did you mean sessionOf?')

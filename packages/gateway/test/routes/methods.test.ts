@@ -22,6 +22,8 @@ it.each([
   ['', 'must be a method in capitals, or *'],
   [undefined, 'must be a method in capitals, or *'],
   ['CONNECT', 'is never passed on'],
+  ['TRACE', 'is never passed on'],
+  ['TRACK', 'is never passed on'],
   ['PSOT', 'is no method of HTTP that can be read here; did you mean POST?'],
 ])('%j cannot be routed', (method, problem) => {
   expect(methodProblem(method)).toBe(problem)
