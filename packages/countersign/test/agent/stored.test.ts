@@ -222,6 +222,16 @@ describe('two processes on one store', () => {
     )
   })
 
+  it('share a token that was requested without a scope', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    for (const stage of stages) stage.resourceToken = () => openStage().resourceToken('', { scope: undefined as never })
+    const ends = await waitingBoth(stages)
+    await stages[0].answer(stages[0].asked[0] ?? expect.fail())
+    expect(await Promise.all(ends)).toEqual(['data', 'data'])
+    expect(stages[1].asked).toEqual([])
+  })
+
   it('both hear that the person said no', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
