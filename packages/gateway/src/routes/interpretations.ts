@@ -30,13 +30,11 @@ export function interpretations(
 }
 
 function aroundScripts(names: readonly string[], open: boolean): Names[] {
-  return names.flatMap((name, at) => {
-    const after = names.slice(at + 1)
-    if ((after.length === 0 && !open) || !isScript(name)) return []
-    return [
-      { names: names.slice(0, at + 1), open: false },
-      { names: after, open },
-      { names: names.toSpliced(at, 1), open },
-    ]
-  })
+  const read: Names[] = []
+  for (const [at, name] of names.entries()) {
+    if ((at === names.length - 1 && !open) || !isScript(name)) continue
+    read.push({ names: names.slice(0, at + 1), open: false }, { names: names.slice(at + 1), open })
+    read.push({ names: names.toSpliced(at, 1), open })
+  }
+  return read
 }

@@ -1,6 +1,7 @@
-import { type End, type FoldOnce, foldedForms, folds, type Kept } from './fold.js'
+import { type End, ends, type FoldOnce, folds, foldedForms as formsOf, type Kept } from './fold.js'
 import { interpretations } from './interpretations.js'
 import { methodDistance } from './methods.js'
+import { createPathIndex, type PathIndex } from './path-index.js'
 import {
   type FoldedPattern,
   foldedFits,
@@ -87,10 +88,8 @@ export interface PathRows {
   pattern: PathPattern
   /** Which of {@link folds} its paths are compared in. */
   fold: number
-  /** The pattern in each of {@link folds}. */
-  folded: readonly FoldedPattern[]
-  /** The same with more of the end of a path, by what is dropped of it. */
-  forms: Readonly<Record<End, readonly FoldedPattern[]>>
+  /** The pattern in one of {@link folds}, by what is dropped of the end of a path. @param end @default index */
+  formIn(fold: number, end?: End): FoldedPattern
 }
 
 /** Groups routes by their paths. */
@@ -106,10 +105,49 @@ export function pathRowsOf(routes: Iterable<readonly [at: number, route: Route]>
     const [{ route }] = rows
     const pattern = parsePathPattern(route.path)
     const fold = folds.findIndex((kept) => kept.case === !!route.case && kept.endings === !!route.endings)
-    const folded = folds.map((kept) => foldPattern(pattern, kept))
-    const formOf = (end: End) => (hasPlainEnd(pattern) ? folded : folds.map((kept) => foldPattern(pattern, kept, end)))
-    return { rows, pattern, fold, folded, forms: { index: folded, empty: formOf('empty'), nothing: formOf('nothing') } }
+    return { rows, pattern, fold, formIn: foldedForms(pattern) }
   })
+}
+
+/** Folds a pattern when it is first compared: most tables use one of the folds. */
+function foldedForms(pattern: PathPattern): PathRows['formIn'] {
+  const known: FoldedPattern[] = []
+  let isPlain: boolean | undefined
+  return (fold, end = 'index') => {
+    isPlain ??= hasPlainEnd(pattern)
+    const dropped = isPlain ? 'index' : end
+    const at = formNumber(fold, dropped)
+    known[at] ??= foldPattern(pattern, folds[fold] as Kept, dropped)
+    return known[at]
+  }
+}
+
+function formNumber(fold: number, end: End): number {
+  return fold * ends.length + ends.indexOf(end)
+}
+
+/** Finds the rows of a table by the paths that they are for. */
+export interface RowIndex {
+  /** Those that may fit a raw path. */
+  at(segments: readonly string[]): PathRows[]
+  /** Of those that are compared in one of {@link folds}, by the folded form of a path. Empty if there are none. */
+  foldedIn(fold: number, end?: End): PathIndex<PathRows>
+}
+
+export function indexRows(groups: readonly PathRows[]): RowIndex {
+  const raw = createPathIndex(groups, ({ pattern }) => pattern.segments)
+  const folded: PathIndex<PathRows>[] = []
+  return {
+    at: (segments) => raw.around(segments),
+    foldedIn(fold, end = 'index') {
+      const at = formNumber(fold, end)
+      folded[at] ??= createPathIndex(
+        groups.filter((group) => group.fold === fold),
+        (group) => group.formIn(fold, end).segments,
+      )
+      return folded[at]
+    },
+  }
 }
 
 /** The route that names a method, or stands for it. */
@@ -141,7 +179,7 @@ export function isStricter(
   need: Need,
   { own, end = 'index' }: { own: readonly PathRows[]; end?: End },
 ): boolean {
-  const patternOf = ({ forms }: PathRows) => forms[end][other.fold] as FoldedPattern
+  const patternOf = (group: PathRows) => group.formIn(other.fold, end)
   const pattern = patternOf(other)
   const inFold = own.map(patternOf)
   if (inFold.some((each) => isNarrower(each, pattern))) return false
@@ -162,22 +200,26 @@ export interface QueryComparison {
   method: string
   /** Of the path itself. */
   own: Need | undefined
-  kept: Kept
+  /** One of {@link folds}. */
+  fold: number
+  /** The rows that are compared in this one. */
   compared: readonly PathRows[]
-  fold: FoldOnce
+  index: RowIndex
+  foldOnce: FoldOnce
 }
 
 /** Whether a front controller may run one of several paths, each with a literal first segment, for a path in the query (G48). */
 export function isStricterInQuery(
   { names, isRest }: QueryPath,
-  { method, own, kept, compared, fold }: QueryComparison,
+  { method, own, fold, compared, index, foldOnce }: QueryComparison,
 ): boolean {
   const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
-    foldedForms(each.names, kept, fold),
+    formsOf(each.names, folds[fold] as Kept, foldOnce),
   )
   return read.some((each) => {
-    const patternOf = (group: PathRows) => group.forms[each.end][group.fold] as FoldedPattern
-    const fitting = compared.filter((group) => {
+    const patternOf = (group: PathRows) => group.formIn(fold, each.end)
+    const near = isRest ? compared : index.foldedIn(fold, each.end).around(each.names)
+    const fitting = near.filter((group) => {
       const pattern = patternOf(group)
       const [first] = pattern.segments
       return foldedFits(pattern, isRest && first ? [first.before, ...each.names] : each.names)

@@ -8,8 +8,10 @@ import {
   isWithin,
   parsePathPattern,
   patternInterpretations,
+  type Segment,
 } from './path-pattern.js'
 import {
+  indexRows,
   isProofStricter,
   isStricter,
   isWiderAndStricter,
@@ -17,6 +19,7 @@ import {
   type PathRows,
   pathRowsOf,
   type Row,
+  type RowIndex,
   routeFor,
   routesFor,
 } from './path-rows.js'
@@ -38,12 +41,21 @@ export function routeCollisions(
   mcpPaths: readonly string[] = [],
 ): RouteCollision[] {
   const groups = pathRowsOf(routes)
+  return collisionsAmong(groups, indexRows(groups), mcpPaths)
+}
+
+/** As {@link routeCollisions}, of rows that are grouped and indexed. */
+export function collisionsAmong(
+  groups: readonly PathRows[],
+  index: RowIndex,
+  mcpPaths: readonly string[] = [],
+): RouteCollision[] {
   const contradictions = groups.flatMap(contradictionsIn)
   if (contradictions.length > 0) return contradictions
-  const shadowed = [...shadowsIn(groups)]
+  const shadowed = [...shadowsIn(groups, index)]
   const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
   const shadowing = new Set([...shadowed, ...widerIn(groups)].map(({ row }) => row.at))
-  const around = [...aroundStricter(groups), ...aroundMcp(groups, mcpPaths)]
+  const around = [...aroundStricter(groups, index), ...aroundMcp(groups, mcpPaths)]
   const surrounding = new Set(around.map(({ row }) => row.at))
   const needless = groups.flatMap(({ rows }) =>
     rows.flatMap(({ at, route }) => [
@@ -86,24 +98,31 @@ interface Surrounding {
  * Open routes that require less than a route which shares paths with them and is not as wide. Whatever other name the API has for a path
  * of that one, they let it pass.
  */
-function* aroundStricter(groups: readonly PathRows[]): Generator<Surrounding> {
+function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Surrounding> {
+  const used = foldsOf(groups)
   for (const group of groups.filter(({ pattern }) => pattern.open))
-    for (const other of groups) {
-      if (other === group || !isAround(group, other.folded[other.fold] as FoldedPattern, other.fold)) continue
-      for (const row of group.rows) {
-        const stricter = methodsOf(row.route, group).flatMap((method) => {
-          const need = needOf([row.route, ...routesFor(group, method)])
-          return routesFor(other, method).filter((route) => isProofStricter(route, need, method))
-        })
-        const strict = other.rows.find(({ route }) => stricter.includes(route))
-        if (!strict) continue
-        const { method, path } = strict.route
-        yield {
-          row,
-          within: `requires less than ${method} ${path} of routes[${strict.at}], which shares paths with it`,
+    for (const fold of used)
+      for (const other of new Set(
+        openReadings(group, fold).flatMap(({ segments }) => index.foldedIn(fold).sharing(segments)),
+      )) {
+        if (other === group || !isAround(group, other.formIn(fold), fold)) continue
+        for (const row of group.rows) {
+          const strict = stricterRow(row, group, other)
+          if (!strict) continue
+          const { method, path } = strict.route
+          const within = `requires less than ${method} ${path} of routes[${strict.at}], which shares paths with it`
+          yield { row, within }
         }
       }
-    }
+}
+
+/** The row of another path that requires more than a row for one of its methods. */
+function stricterRow({ route }: Row, group: PathRows, other: PathRows): Row | undefined {
+  const stricter = methodsOf(route, group).flatMap((method) => {
+    const need = needOf([route, ...routesFor(group, method)])
+    return routesFor(other, method).filter((each) => isProofStricter(each, need, method))
+  })
+  return other.rows.find((row) => stricter.includes(row.route))
 }
 
 /** Open routes with the path of an MCP server within them: its table may require more than any route. */
@@ -117,10 +136,12 @@ function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): G
 }
 
 /** Whether an open path shares paths with another one, and is not within it. */
-function isAround({ pattern }: PathRows, other: FoldedPattern, fold: number): boolean {
-  return patternInterpretations(pattern, folds[fold] as Kept).some(
-    (read) => read.open && isOverlapping(read, other) && !isFoldedWithin(read, other),
-  )
+function isAround(group: PathRows, other: FoldedPattern, fold: number): boolean {
+  return openReadings(group, fold).some((read) => isOverlapping(read, other) && !isFoldedWithin(read, other))
+}
+
+function openReadings({ pattern }: PathRows, fold: number): FoldedPattern[] {
+  return patternInterpretations(pattern, folds[fold] as Kept).filter(({ open }) => open)
 }
 
 function openRefusal({ row: { at, route }, within }: Surrounding): RouteCollision {
@@ -131,10 +152,10 @@ function openRefusal({ row: { at, route }, within }: Surrounding): RouteCollisio
 }
 
 /** The paths that each route with `mayShadow` may be taken for. */
-export function shadowsOf(groups: readonly PathRows[]): ReadonlyMap<Route, ReadonlySet<PathRows>> {
+export function shadowsOf(groups: readonly PathRows[], index: RowIndex): ReadonlyMap<Route, ReadonlySet<PathRows>> {
   const shadows = new Map<Route, Set<PathRows>>()
   if (!groups.some(({ rows }) => rows.some(({ route }) => route.mayShadow))) return shadows
-  for (const { row, other } of shadowsIn(groups))
+  for (const { row, other } of shadowsIn(groups, index))
     shadows.set(row.route, (shadows.get(row.route) ?? new Set()).add(other))
   return shadows
 }
@@ -146,16 +167,26 @@ interface Shadow {
   other: PathRows
 }
 
-function* shadowsIn(groups: readonly PathRows[]): Generator<Shadow> {
-  const read = groups.map(({ pattern }) => folds.map((kept) => patternInterpretations(pattern, kept)))
-  for (const [at, group] of groups.entries())
-    for (const other of groups) {
-      if (other === group) continue
-      const { fold } = other
-      const paths = read[at]?.[fold] as readonly FoldedPattern[]
-      for (const row of group.rows)
-        if (isShadow(row.route, group, { other, fold, read: paths })) yield { row, group, other }
+function* shadowsIn(groups: readonly PathRows[], index: RowIndex): Generator<Shadow> {
+  const used = foldsOf(groups)
+  for (const group of groups)
+    for (const fold of used) {
+      const read = patternInterpretations(group.pattern, folds[fold] as Kept)
+      const others = new Set(read.flatMap(({ segments }) => index.foldedIn(fold).around(segments.map(textOf))))
+      for (const other of others) {
+        if (other === group) continue
+        for (const row of group.rows) if (isShadow(row.route, group, { other, fold, read })) yield { row, group, other }
+      }
     }
+}
+
+/** Which of {@link folds} some path is compared in. */
+function foldsOf(groups: readonly PathRows[]): ReadonlySet<number> {
+  return new Set(groups.map(({ fold }) => fold))
+}
+
+function textOf({ before }: Segment): string {
+  return before
 }
 
 /** Wider, stricter paths, which a server tries if it takes no parameter as long as that of a row. Only of rows with `mayShadow`. */
@@ -179,10 +210,10 @@ function isShadow(
   group: PathRows,
   { other, fold, read }: { other: PathRows; fold: number; read: readonly FoldedPattern[] },
 ): boolean {
-  const pattern = other.folded[fold] as FoldedPattern
+  const pattern = other.formIn(fold)
   return read.some((path) => {
     if (!isFoldedWithin(path, pattern)) return false
-    const own = isWithin(path, group.folded[fold] as FoldedPattern) ? [group] : []
+    const own = isWithin(path, group.formIn(fold)) ? [group] : []
     return methodsOf(route, group).some((method) => isStricter({ ...other, fold }, method, needOf([route]), { own }))
   })
 }

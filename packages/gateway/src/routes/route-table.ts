@@ -4,8 +4,9 @@ import { interpretations } from './interpretations.js'
 import { plainMethods } from './methods.js'
 import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
 import type { ParsedPath } from './path-grammar.js'
-import { type FoldedPattern, foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
+import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
 import {
+  indexRows,
   isStricter,
   isStricterInQuery,
   isWiderAndStricter,
@@ -17,7 +18,7 @@ import {
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import { lastParameterOf, type Route } from './route.js'
-import { routeCollisions, shadowsOf } from './route-collisions.js'
+import { collisionsAmong, shadowsOf } from './route-collisions.js'
 
 export interface RouteTable {
   /**
@@ -59,10 +60,11 @@ export interface RoutedPath {
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
 export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly string[]): RouteTable {
-  const [collision] = routeCollisions(routes.entries(), mcpPaths)
-  if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
   const groups = pathRowsOf(routes.entries())
-  const shadows = shadowsOf(groups)
+  const index = indexRows(groups)
+  const [collision] = collisionsAmong(groups, index, mcpPaths)
+  if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
+  const shadows = shadowsOf(groups, index)
   const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
   const called = calledNames(groups)
   const byFold = folds.flatMap((kept, fold) => {
@@ -72,7 +74,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
 
   function at(path: ParsedPath): RoutedPath {
     const segments = path.hasParameters ? withoutParameters(path.segments) : path.segments
-    const fitting = groups.filter(({ pattern }) => patternFits(pattern, segments))
+    const fitting = index.at(segments).filter(({ pattern }) => patternFits(pattern, segments))
     const chosen = mostSpecific(fitting)
     requirePermitted(path, chosen)
 
@@ -100,15 +102,16 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
       if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which needs more'
       const foldOnce = createFoldOnce()
       const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
-      for (const { kept, fold, compared } of byFold)
+      for (const { kept, fold } of byFold)
         for (const names of readings)
           for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
             const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
-            const formOf = ({ forms }: PathRows) => forms[end][fold] as FoldedPattern
+            const formOf = (group: PathRows) => group.formIn(fold, end)
             const read = kept.endings ? undefined : { own: chosen.map(formOf), last }
             const fits = (group: PathRows) => foldedFits(formOf(group), folded, read)
             const still = chosen.filter(fits)
-            for (const other of compared)
+            const near = read && folded.length > 0 ? folded.with(-1, last) : folded
+            for (const other of index.foldedIn(fold, end).around(near))
               if (fits(other) && isStricter(other, method, need, { own: still, end }) && !isShadowed(need, other))
                 return 'Some servers take this path for another one, which needs more'
           }
@@ -133,9 +136,11 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
   }
 
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
-    const fold = createFoldOnce()
+    const foldOnce = createFoldOnce()
     for (const each of query)
-      if (byFold.some(({ kept, compared }) => isStricterInQuery(each, { method, own, kept, compared, fold })))
+      if (
+        byFold.some(({ fold, compared }) => isStricterInQuery(each, { method, own, fold, compared, index, foldOnce }))
+      )
         throw ambiguous('Some servers take a part of this query for the path, which needs more')
   }
 
