@@ -150,7 +150,7 @@ describe('a sample', () => {
     ['countersign/dist/node/node-listener.js', 'resource'],
     ['countersign/dist/node/file-store.js', 'agent'],
     ['countersign/dist/editions/january/tokens.js', 'tokens'],
-    ['server/dist/storage/grants/codes.js', 'storage'],
+    ['server/dist/storage/verbs/codes.js', 'storage'],
     ['server/dist/consent/decide.js', 'consent'],
     ['server/dist/pages/html.js', undefined],
   ])('%s belongs to %s', (file, area) => {

@@ -33,9 +33,9 @@ import { policyOfRules } from './policy/policy-of-rules.js'
 import type { RiskPatterns } from './policy/risk.js'
 import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
 import { createPasswords, type Passwords } from './secrets/passwords.js'
-import { type BackgroundWork, createBackgroundWork } from './storage/background-work.js'
-import { observeStorage } from './storage/observe-storage.js'
-import type { Storage } from './storage/storage.js'
+import { type BackgroundWork, createBackgroundWork } from './storage/api/background-work.js'
+import { observeStorage } from './storage/api/observe-storage.js'
+import type { Storage } from './storage/api/storage.js'
 import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
 
 /** Seconds. */

@@ -38,7 +38,7 @@ import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit
 import type { AuthServerOptions } from './options.js'
 import { accountPaths } from './pages/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
-import type { User } from './storage/storage.js'
+import type { User } from './storage/api/storage.js'
 
 export interface AuthServer {
   readonly issuer: string

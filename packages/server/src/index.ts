@@ -50,15 +50,13 @@ export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from 
 export { type PolicyRule, policyOfRules } from './policy/policy-of-rules.js'
 export type { RiskPatterns } from './policy/risk.js'
 export { hashPassword } from './secrets/passwords.js'
-export type { ListedAgent } from './storage/agents/agent-storage.js'
-export type { RecordedEvent } from './storage/audit/audit-storage.js'
-export { eventNames } from './storage/audit/event-names.js'
-export type { EndedByRestore } from './storage/deployment/deployment-storage.js'
-export { requireOwnDatabase } from './storage/deployment/require-own-database.js'
-export { type Invariant, mostViolations, type Violation } from './storage/deployment/violation.js'
-export { type CopiedRows, copyRows } from './storage/engines/copy-rows.js'
-export type { ListedGrant } from './storage/grants/grant-storage.js'
-export type { KeyState, StoredKey } from './storage/keys/key-storage.js'
+export type { ListedAgent } from './storage/api/agent-storage.js'
+export type { RecordedEvent } from './storage/api/audit-storage.js'
+export type { EndedByRestore } from './storage/api/deployment-storage.js'
+export { eventNames } from './storage/api/event-names.js'
+export type { ListedGrant } from './storage/api/grant-storage.js'
+export type { KeyState, StoredKey } from './storage/api/key-storage.js'
+export { requireOwnDatabase } from './storage/api/require-own-database.js'
 export {
   foldUsername,
   type PooledStorage,
@@ -67,4 +65,6 @@ export {
   type StorageLimits,
   type StorageOptions,
   type User,
-} from './storage/storage.js'
+} from './storage/api/storage.js'
+export { type Invariant, mostViolations, type Violation } from './storage/api/violation.js'
+export { type CopiedRows, copyRows } from './storage/checks/copy-rows.js'

@@ -31,7 +31,7 @@ import {
   text,
   whole,
 } from './settings/fields.js'
-import type { Storage } from './storage/storage.js'
+import type { Storage } from './storage/api/storage.js'
 
 /** How long things are good for, in seconds. */
 export interface LifetimeOptions {

@@ -1,4 +1,4 @@
-import type { UserExport } from '../storage/accounts/account-storage.js'
+import type { UserExport } from '../storage/api/account-storage.js'
 
 /** What somebody takes along of their account: a file with the day in its name, and times that people can read in it. */
 export function accountDownload(exported: UserExport): Response {

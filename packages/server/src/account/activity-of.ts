@@ -1,7 +1,7 @@
 import { cleanText } from '../letters/plain-text.js'
 import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
-import type { RecordedEvent } from '../storage/storage.js'
+import type { RecordedEvent } from '../storage/api/storage.js'
 import { deviceOf } from './device-of.js'
 
 /** Undefined: nothing that a person is told. */

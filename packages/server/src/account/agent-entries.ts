@@ -3,7 +3,7 @@ import { cleanName, cleanText } from '../letters/plain-text.js'
 import type { AllowedAgent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
 import { permissionsOf } from '../policy/permissions.js'
-import type { ListedGrant, RecordedEvent } from '../storage/storage.js'
+import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]

@@ -1,5 +1,5 @@
 import type { AgentPage } from '../pages/account-models.js'
-import type { ListedGrant } from '../storage/storage.js'
+import type { ListedGrant } from '../storage/api/storage.js'
 
 /** When something that a person allowed came to its end, and who saw to that; undefined: it still holds. */
 export function endOf({ userId, revokedAt, revokedBy, expiresAt }: ListedGrant, now: number): AgentPage['ended'] {

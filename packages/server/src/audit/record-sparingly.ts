@@ -1,6 +1,6 @@
 import { networkOf } from 'countersign/wire'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import { foldUsername, type NewEvent, type Storage } from '../storage/storage.js'
+import { foldUsername, type NewEvent, type Storage } from '../storage/api/storage.js'
 
 const window = 900
 

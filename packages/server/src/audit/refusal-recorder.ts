@@ -1,6 +1,6 @@
 import { networkOf, type Refusal } from 'countersign/wire'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { Storage } from '../storage/storage.js'
+import type { Storage } from '../storage/api/storage.js'
 
 /**
  * Rows of one kind in 15 minutes: about one agent, from one address, from the networks around it, and in all. More say nothing

@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { cleanName } from '../letters/plain-text.js'
 import type { AgentChange } from '../pages/models.js'
-import type { AuthRequest, Grant } from '../storage/storage.js'
+import type { AuthRequest, Grant } from '../storage/api/storage.js'
 
 /** How far back it is looked. */
 const looked = 20

@@ -1,6 +1,6 @@
 import type { ServerContext } from '../context.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { LimitedAttempt } from '../storage/storage.js'
+import type { LimitedAttempt } from '../storage/api/storage.js'
 
 /** How often one person can allow something in a window of seconds: nobody reads faster. */
 const rate = { window: 60, most: 60 }

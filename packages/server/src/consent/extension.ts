@@ -1,4 +1,4 @@
-import type { AuthRequest } from '../storage/storage.js'
+import type { AuthRequest } from '../storage/api/storage.js'
 
 /** By how much a request is put off, and how often. */
 export const extension = { seconds: 600, times: 12 }

@@ -7,7 +7,7 @@ import { agentBlocked, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
-import type { AuthRequest, Grant } from '../storage/storage.js'
+import type { AuthRequest, Grant } from '../storage/api/storage.js'
 import { agentChanges } from './agent-changes.js'
 import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
 

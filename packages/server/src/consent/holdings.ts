@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/storage.js'
+import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/api/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */
 export interface Holdings {

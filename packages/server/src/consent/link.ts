@@ -4,7 +4,7 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { displayHost } from '../pages/display-host.js'
 import type { Way } from '../sign-in/way.js'
-import type { AuthRequest } from '../storage/storage.js'
+import type { AuthRequest } from '../storage/api/storage.js'
 import type { ConsentLink, LinkProblem } from '../transport/consent-transport.js'
 
 /** The link that a query or a form is about; undefined: it is about none. */

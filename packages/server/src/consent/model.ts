@@ -4,7 +4,7 @@ import { displayHost, displayRedirect } from '../pages/display-host.js'
 import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { mayInclude, type RiskPatterns, readPermission } from '../policy/risk.js'
-import type { AuthRequest, User } from '../storage/storage.js'
+import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './holdings.js'
 import type { JudgeName } from './name-caution.js'
 

@@ -8,7 +8,7 @@ import { displayHost } from '../pages/display-host.js'
 import type { ReturnToAppPage } from '../pages/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
-import type { AuthRequest } from '../storage/storage.js'
+import type { AuthRequest } from '../storage/api/storage.js'
 
 /** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
 export async function answerUnlessOpen(

@@ -4,7 +4,7 @@ import { hashSecret } from '../secrets/minted-secrets.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { offeredFactors } from '../sign-in/offered-factors.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
-import { type AuthRequest, provingFactors, type Session } from '../storage/storage.js'
+import { type AuthRequest, provingFactors, type Session } from '../storage/api/storage.js'
 import type { DecisionTerms } from './facts.js'
 
 /** What a proof is for: it holds for one Allow of one request, in one session, and for nothing wider. */

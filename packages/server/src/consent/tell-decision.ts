@@ -1,6 +1,6 @@
 import type { DecisionEvent } from 'countersign'
 import type { ServerContext } from '../context.js'
-import type { AuthRequest } from '../storage/storage.js'
+import type { AuthRequest } from '../storage/api/storage.js'
 
 /** Tells how a request was decided just now. */
 export function tellDecision(

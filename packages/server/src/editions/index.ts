@@ -8,7 +8,7 @@
 
 export type { ServerContext } from '../context.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
-export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/storage.js'
+export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
 export { orGiveBack } from '../token/rates.js'
 export { type AccessAsked, type Admission, requireAdmitted } from '../token/require-admitted.js'
 export { requireRoom } from '../token/require-room.js'

@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { KeyError } from '../keys/key-error.js'
-import { requireOwnDatabase } from '../storage/deployment/require-own-database.js'
-import { requireSameTime } from '../storage/deployment/require-same-time.js'
+import { requireOwnDatabase } from '../storage/api/require-own-database.js'
+import { requireSameTime } from '../storage/api/require-same-time.js'
 
 /** Milliseconds for which an outcome stands, so that asking often costs little. */
 const outcomeAge = 1000

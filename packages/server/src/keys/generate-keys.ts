@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import type { NewKey } from '../storage/keys/key-storage.js'
+import type { NewKey } from '../storage/api/key-storage.js'
 import { publishedBeforeUse } from './key-times.js'
 import { sealPrivateKey } from './sealed-private-key.js'
 

@@ -1,5 +1,5 @@
 import { createSigner, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
-import type { StoredKey } from '../storage/keys/key-storage.js'
+import type { StoredKey } from '../storage/api/key-storage.js'
 import { KeyError } from './key-error.js'
 import { openPrivateKey } from './sealed-private-key.js'
 

@@ -1,5 +1,5 @@
 import { systemClock } from 'countersign/wire'
-import type { KeyMove, KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
+import type { KeyMove, KeyStorage, StoredKey } from '../storage/api/key-storage.js'
 import { generateSigningKey } from './generate-keys.js'
 import { KeyError } from './key-error.js'
 import { publishedBeforeUse, retirementMargin } from './key-times.js'

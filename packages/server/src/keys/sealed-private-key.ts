@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import type { NewKey, StoredKey } from '../storage/keys/key-storage.js'
+import type { NewKey, StoredKey } from '../storage/api/key-storage.js'
 import { KeyError } from './key-error.js'
 
 /** What the seal is bound to, so that no stored key can take another's place. */

@@ -1,6 +1,6 @@
 import type { PublicJwk, Signer } from 'countersign'
 import { type JoseRules, type MaybePromise, publishedJwk, requireOwnSigner } from 'countersign/wire'
-import type { BackgroundWork } from '../storage/background-work.js'
+import type { BackgroundWork } from '../storage/api/background-work.js'
 
 /** The server's own keys; they may change while it runs. */
 export interface ServerKeys {

@@ -1,4 +1,4 @@
-import type { KeyStorage } from '../storage/keys/key-storage.js'
+import type { KeyStorage } from '../storage/api/key-storage.js'
 import type { Rotation } from './rotate-keys.js'
 import { type DueRotationOptions, rotateKeysWhenDue } from './rotate-keys-when-due.js'
 

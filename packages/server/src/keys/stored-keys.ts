@@ -1,6 +1,6 @@
 import { systemClock } from 'countersign/wire'
-import type { KeyStorage, StoredKey } from '../storage/keys/key-storage.js'
-import { StorageError } from '../storage/storage-error.js'
+import type { KeyStorage, StoredKey } from '../storage/api/key-storage.js'
+import { StorageError } from '../storage/api/storage-error.js'
 import { generateFirstKeys } from './generate-keys.js'
 import { KeyError } from './key-error.js'
 import { openKeyRing } from './key-ring.js'

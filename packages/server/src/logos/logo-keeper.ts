@@ -1,7 +1,7 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
 import { networkPath } from '../load/network-path.js'
-import type { BackgroundWork } from '../storage/background-work.js'
-import type { LogoStorage } from '../storage/logos/logo-storage.js'
+import type { BackgroundWork } from '../storage/api/background-work.js'
+import type { LogoStorage } from '../storage/api/logo-storage.js'
 import type { LogoReEncoder } from './logo-re-encoder.js'
 import { createWorkLane } from './work-lane.js'
 

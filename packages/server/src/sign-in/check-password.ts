@@ -3,7 +3,7 @@ import { recordSparingly } from '../audit/record-sparingly.js'
 import type { ServerContext } from '../context.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
-import type { ReachedLimit, User } from '../storage/storage.js'
+import type { ReachedLimit, User } from '../storage/api/storage.js'
 import { limitsOf } from './sign-in-limits.js'
 
 type PasswordCheck =

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../context.js'
-import { type Factor, provingFactors } from '../storage/storage.js'
+import { type Factor, provingFactors } from '../storage/api/storage.js'
 
 /** The factors of a user that this server still offers. */
 export async function offeredFactors(

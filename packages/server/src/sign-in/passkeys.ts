@@ -5,8 +5,8 @@ import type { PasskeySettings, ServerContext } from '../context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { AddedPasskey } from '../storage/passkeys/passkey-storage.js'
-import { StorageError, type User } from '../storage/storage.js'
+import type { AddedPasskey } from '../storage/api/passkey-storage.js'
+import { StorageError, type User } from '../storage/api/storage.js'
 import { parseCredential } from './parse-credential.js'
 
 /** Seconds that a ceremony may take. */

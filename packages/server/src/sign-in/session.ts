@@ -4,7 +4,7 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { knownBrowserAge } from '../load/known-callers.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { Session, User } from '../storage/storage.js'
+import type { Session, User } from '../storage/api/storage.js'
 
 /**
  * Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Who signs in

@@ -1,6 +1,6 @@
 import { networkOf } from 'countersign/wire'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { LimitedAttempt } from '../storage/storage.js'
+import type { LimitedAttempt } from '../storage/api/storage.js'
 
 const minutes15 = 900
 const day = 86_400

@@ -1,5 +1,14 @@
 import { requireNonceLimits } from 'countersign/wire'
-import { closeAccount } from './accounts/account-closing.js'
+import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
+import { type Session, type Storage, StorageError, type StorageOptions } from './api/storage.js'
+import { findViolations } from './checks/violations.js'
+import { listEvents, recordEvent } from './rows/audit.js'
+import { listFactors } from './rows/factors.js'
+import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './rows/grant-lists.js'
+import { writeUsage } from './rows/usage.js'
+import { findUser } from './rows/users.js'
+import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
+import { closeAccount } from './verbs/account-closing.js'
 import {
   countUsers,
   createUser,
@@ -8,21 +17,17 @@ import {
   setPasswordHash,
   setUserStatus,
   unlockUser,
-} from './accounts/accounts.js'
-import { listFactors } from './accounts/factors.js'
-import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './accounts/federated.js'
-import { exportUser } from './accounts/user-export.js'
-import { findUser } from './accounts/users.js'
-import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './agents/agents.js'
-import { listEvents, recordEvent } from './audit/audit.js'
-import { claimIssuer, findLongestTokenLife, readClock } from './deployment/deployment.js'
-import { endRestored } from './deployment/restored.js'
-import { findViolations } from './deployment/violations.js'
-import type { Engine, Lasting, Statement, Unit } from './engines/engine.js'
-import { redeemCode } from './grants/codes.js'
-import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './grants/grant-lists.js'
-import type { Refresh, RefreshOutcome } from './grants/grant-storage.js'
-import { revokeGrant, revokeGrants } from './grants/grants.js'
+} from './verbs/accounts.js'
+import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './verbs/agents.js'
+import { createClaiming } from './verbs/claiming.js'
+import { redeemCode } from './verbs/codes.js'
+import { allowRemembered, decideRequest } from './verbs/decisions.js'
+import { claimIssuer, findLongestTokenLife, readClock } from './verbs/deployment.js'
+import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './verbs/federated.js'
+import { revokeGrant, revokeGrants } from './verbs/grants.js'
+import { addKey, createKeysIfNone, listKeys, moveKeys } from './verbs/keys.js'
+import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './verbs/logos.js'
+import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './verbs/passkeys.js'
 import {
   isToRecord,
   judgeRefreshes,
@@ -30,18 +35,10 @@ import {
   recordUses,
   revokeRefreshToken,
   useRefreshToken,
-} from './grants/refreshes.js'
-import { listRevocations } from './grants/revocations.js'
-import { recordAutonomousIssue } from './grants/token-issues.js'
-import { addKey, createKeysIfNone, listKeys, moveKeys } from './keys/keys.js'
-import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './logos/logos.js'
-import { createClaiming } from './nonces/claiming.js'
-import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './passkeys/passkeys.js'
-import { allowRemembered, decideRequest } from './requests/decisions.js'
-import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './requests/requests.js'
-import { findViewedRequest } from './requests/viewed-requests.js'
-import { startRetention } from './retention/start-retention.js'
-import { sweep } from './retention/sweep.js'
+} from './verbs/refreshes.js'
+import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './verbs/requests.js'
+import { endRestored } from './verbs/restored.js'
+import { listRevocations } from './verbs/revocations.js'
 import {
   createSession,
   endSession,
@@ -51,8 +48,9 @@ import {
   findSession,
   listSessions,
   reauthenticate,
-} from './sessions/sessions.js'
-import { type Session, type Storage, StorageError, type StorageOptions } from './storage.js'
+} from './verbs/sessions.js'
+import { startRetention } from './verbs/start-retention.js'
+import { sweep } from './verbs/sweep.js'
 import {
   clearAttempts,
   countAttempt,
@@ -61,9 +59,11 @@ import {
   findReachedLimit,
   forgiveAttempts,
   isKnownDevice,
-} from './throttle/throttle.js'
-import { writeUsage } from './usage/usage.js'
-import { createWriteBehind } from './usage/write-behind.js'
+} from './verbs/throttle.js'
+import { recordAutonomousIssue } from './verbs/token-issues.js'
+import { exportUser } from './verbs/user-export.js'
+import { findViewedRequest } from './verbs/viewed-requests.js'
+import { createWriteBehind } from './verbs/write-behind.js'
 
 /** How often a transaction is run in all, where it failed because of others. */
 const tries = 5

@@ -3,7 +3,7 @@ import { networkOf } from 'countersign/wire'
 import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
-import type { AttemptCount, RequestAttempt } from '../storage/storage.js'
+import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** How many requests for access are let through in a window, counted in the storage and so on all instances together. */

@@ -1,7 +1,7 @@
 import type { ServerContext } from '../context.js'
 import { type IdentityPermission, isIdentityScope } from '../policy/permissions.js'
 import { denialOf } from '../policy/policy.js'
-import type { TokenIssue, User } from '../storage/storage.js'
+import type { TokenIssue, User } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** What an auth token is issued for; the issue is on record before this is called. */

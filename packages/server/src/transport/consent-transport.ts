@@ -1,5 +1,5 @@
 import type { MintedSecrets } from '../secrets/minted-secrets.js'
-import type { AuthRequest } from '../storage/storage.js'
+import type { AuthRequest } from '../storage/api/storage.js'
 
 /** What a link, or a form of the pages it leads to, says of the request that it is about. */
 export interface ConsentLink {

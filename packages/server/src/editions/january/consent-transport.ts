@@ -1,6 +1,6 @@
 import { requestCode } from 'countersign/wire'
 import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
-import type { AuthRequest } from '../../storage/storage.js'
+import type { AuthRequest } from '../../storage/api/storage.js'
 import type { ConsentLink, ConsentTransport } from '../../transport/consent-transport.js'
 import { consentRedirect } from './redirect.js'
 

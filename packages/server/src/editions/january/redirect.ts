@@ -1,4 +1,4 @@
-import type { AuthRequest } from '../../storage/storage.js'
+import type { AuthRequest } from '../../storage/api/storage.js'
 
 /** The one place where a redirect to an agent is built; its input is the stored request, whose redirect URI was verified (W12). */
 export function consentRedirect(

@@ -2,7 +2,7 @@ import { AAuthError, type ErrorCode } from 'countersign'
 import { parseScope, requireParameter } from 'countersign/wire'
 import type { ServerContext } from '../../context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
-import type { ReasonOf, RefreshOutcome } from '../../storage/storage.js'
+import type { ReasonOf, RefreshOutcome } from '../../storage/api/storage.js'
 import type { ClaimingAnswer, SigningAgent } from '../../token/signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 

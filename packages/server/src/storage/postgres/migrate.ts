@@ -1,0 +1,79 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { ClientBase } from 'pg'
+import { StorageError } from '../api/storage-error.js'
+import { stateOf } from './database-failure.js'
+import { migrations } from './migrations.js'
+
+/**
+ * Brings the schema up to date, one program at a time. A database of another program, or of a newer one, is left as it is.
+ *
+ * @throws {StorageError} `not_ours`, `schema_newer`, or `not_writable` for a role that may not change it
+ */
+export async function migrate(client: ClientBase, steps: readonly string[] = migrations): Promise<void> {
+  for (let left = tries - 1; (await versionOf(client, steps)) < steps.length; left -= 1) {
+    try {
+      return await applyMissing(client, steps)
+    } catch (error) {
+      if (isForbidden(error)) throw notMigrated(error)
+      if (!isInTheWay(error) || left === 0) throw error
+      await wait(100 + Math.random() * 400)
+    }
+  }
+}
+
+/** How often in all; half a minute or so at most. */
+const tries = 60
+
+async function applyMissing(client: ClientBase, steps: readonly string[]): Promise<void> {
+  await client.query('begin; set local statement_timeout = 0; set local lock_timeout = 0')
+  try {
+    await client.query("select pg_advisory_xact_lock(hashtext('countersign migrations'))")
+    // Requests of the version before wait behind a change that waits: it gives way, and is tried again. Each table is waited for anew, and
+    // all of them together must come sooner than requests give up.
+    await client.query("set local lock_timeout = '100ms'")
+    for (const step of steps.slice(await versionOf(client, steps))) await client.query(step)
+    await client.query('commit')
+  } catch (error) {
+    // Where the connection is lost, the database takes it back by itself.
+    await client.query('rollback').catch(() => undefined)
+    throw error
+  }
+}
+
+/** The version of the schema, 0 where there is none. @throws {StorageError} `not_ours`, `schema_newer` */
+export async function versionOf(client: ClientBase, steps: readonly string[] = migrations): Promise<number> {
+  const { rows } = await client.query<{ ours: boolean; tables: number }>(
+    `select to_regclass('schema_version') is not null as ours,
+      (select count(*) from pg_class where relkind in ('r', 'p') and relnamespace = current_schema()::regnamespace) as tables`,
+  )
+  if (!rows[0]?.ours) {
+    if (Number(rows[0]?.tables) === 0) return 0
+    const what =
+      'The database holds the tables of another program: name another database, or another schema (?options=-csearch_path%3Dname).'
+    throw new StorageError('not_ours', what)
+  }
+  const found = await client.query<{ version: number }>('select version from schema_version')
+  const version = found.rows[0]?.version ?? 0
+  if (version <= steps.length) return version
+  throw new StorageError(
+    'schema_newer',
+    `The database was written by a newer version of this program (schema ${version}, this one knows ${steps.length}): install that version again, or restore a backup from before it.`,
+  )
+}
+
+function isForbidden(error: unknown): boolean {
+  return stateOf(error) === '42501'
+}
+
+/** Whether requests that were being answered were in the way: a deadlock, or locks that came too late. */
+function isInTheWay(error: unknown): boolean {
+  return ['40P01', '40001', '55P03'].includes(stateOf(error) ?? '')
+}
+
+function notMigrated(cause: unknown): StorageError {
+  return new StorageError(
+    'not_writable',
+    'The role of this connection may not change the schema of the database: run “countersign db migrate” with the role that owns it.',
+    { cause },
+  )
+}

@@ -1,0 +1,250 @@
+import { createHash } from 'node:crypto'
+import {
+  CompiledQuery,
+  type Driver,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  sql,
+} from 'kysely'
+import type { Client, Pool } from 'pg'
+import { ConnectionDriver } from '../sql/connection-driver.js'
+import type {
+  ConnectionCounts,
+  Engine,
+  Form,
+  HowLocked,
+  Lasting,
+  Lockable,
+  LockStrength,
+  Locks,
+  Statement,
+  Unit,
+} from '../sql/engine.js'
+import type { Tables } from '../sql/tables.js'
+import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
+import { type PoolConnection, PoolDriver } from './pool-driver.js'
+
+/** Unix seconds, by the clock of the database: when the statement, or the transaction it belongs to, began. */
+const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
+
+/** Connections whose writes have reached the disk, and others that do not wait for it. */
+export interface Pools {
+  durable: Pool
+  quick: Pool
+}
+
+/** An engine over a pool of connections. */
+export interface PooledEngine extends Engine {
+  /** How many are open. */
+  connections(): ConnectionCounts
+}
+
+/**
+ * An engine over connections to PostgreSQL, whose transactions are READ COMMITTED.
+ *
+ * @param connect opens a connection for what takes longer
+ * @param now Unix seconds, in place of the database's clock
+ */
+export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): PooledEngine {
+  const durable = new PoolDriver(pools.durable)
+  // Of a server that fails over, a copy without the last nonces would let them be used again.
+  const writers = { disk: durable, nonce: durable, process: new PoolDriver(pools.quick) }
+  let isOpen = true
+  /** What takes longer; it ends with the engine. */
+  const opened = new Set<Client>()
+  /** On a connection of its own, whose statements may take as long as they need. */
+  async function patient<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
+    const failed = (cause: unknown): never => {
+      throw new DatabaseFailure(cause)
+    }
+    const client = await connect().catch(failed)
+    opened.add(client)
+    try {
+      return await work((statement, values) => client.query(statement, values).catch(failed))
+    } finally {
+      opened.delete(client)
+      await client.end()
+    }
+  }
+  const askers = { disk: askerOn(durable), nonce: askerOn(durable), process: askerOn(writers.process) }
+  const statementOn = (asker: Asker): Statement =>
+    now
+      ? timedOn(asker, Math.floor(now()))
+      : { clock: databaseClock, at: undefined, behind: 0, form: untimed, locking: lockingQuery, ...asker }
+  return {
+    reading: () => statementOn(askers.disk),
+    statement: (lasting, verb) => verb(statementOn(askers[lasting])),
+    transaction: <T, F>(
+      lasting: Lasting,
+      verb: (unit: Unit, given?: F) => Promise<T>,
+      first?: (statement: Statement) => Promise<F>,
+    ) =>
+      writers[lasting].transaction(async (connection) => {
+        // What is sent in one go is answered in one go.
+        const [at, given] = await Promise.all([
+          now ? Math.floor(now()) : readClock(connection),
+          first?.(new StatementOn(connection, now && Math.floor(now()))),
+        ])
+        return verb(new Transaction(connection, at), given)
+      }),
+    ifNobodyElse: (name, work) =>
+      patient(async (ask) => {
+        // The lock ends with the connection.
+        const { rows } = await ask('select pg_try_advisory_lock($1) as mine', [lockNumber(name)])
+        if (rows[0]?.mine === true) await work()
+      }),
+    keepEvents: (before) =>
+      patient(async (ask) => {
+        // Whoever writes an event waits behind a change of its tables: it gives way to those who read, and comes again.
+        await ask("set lock_timeout = '500ms'", [])
+        const { rows } = await ask('select * from keep_audit($1)', [before])
+        const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
+        return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
+      }),
+    continueIds: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
+    mayRepeat: isConflict,
+    isUnavailable: (error) => !isOpen || isOutage(error),
+    connections() {
+      const all = [pools.durable, pools.quick]
+      const sum = (count: (pool: Pool) => number) => all.reduce((total, pool) => total + count(pool), 0)
+      return {
+        idle: sum(({ idleCount }) => idleCount),
+        used: sum(({ totalCount, idleCount }) => totalCount - idleCount),
+        waiting: sum(({ waitingCount }) => waitingCount),
+      }
+    },
+    async close() {
+      if (!isOpen) return
+      isOpen = false
+      await Promise.all([...opened, pools.durable, pools.quick].map((each) => each.end()))
+    },
+  }
+}
+
+/** What asks on a connection, or on any of a pool. */
+type Asker = Pick<Statement, 'db' | 'ask'>
+
+function askerOn(driver: PoolDriver): Asker {
+  return { db: queriesBy(() => driver), ask: askOn(driver) }
+}
+
+function askOn(connection: Pick<PoolConnection, 'executeQuery'>): Statement['ask'] {
+  return async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows
+}
+
+function queriesBy(createDriver: () => Driver): Kysely<Tables> {
+  return new Kysely<Tables>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver,
+      createIntrospector: (introspected) => new PostgresIntrospector(introspected),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  })
+}
+
+const parts = { db: queriesBy(() => new DummyDriver()), locking: lockingQuery }
+const untimed: Form = { parts, clock: () => databaseClock }
+const timed: Form = { parts, clock: timeOf }
+
+function timedOn(asker: Asker, at: number): Statement {
+  return { clock: timeOf(at), at, behind: 0, form: timed, locking: lockingQuery, ...asker }
+}
+
+function timeOf(at: number | RawBuilder<number>): RawBuilder<number> {
+  return sql`${at}::bigint`
+}
+
+/** Sends a statement. Rejects with {@link DatabaseFailure}. */
+type Ask = (statement: string, values: unknown[]) => Promise<{ rows: Record<string, unknown>[] }>
+
+interface KeptAudit {
+  events: number
+  agents: number[]
+  resources: number[]
+}
+
+const clockQuery = CompiledQuery.raw('select floor(extract(epoch from now()))::bigint as now')
+
+async function readClock(connection: PoolConnection): Promise<number> {
+  const { rows } = await connection.executeQuery<{ now: number }>(clockQuery)
+  if (!rows[0]) throw new TypeError('the database has no clock')
+  return rows[0].now
+}
+
+const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<unknown> }> = {
+  shared: (rows) => rows.forShare(),
+  alone: (rows) => rows.forNoKeyUpdate(),
+  whole: (rows) => rows.forUpdate(),
+}
+
+/** What asks on one connection. */
+class StatementOn implements Statement {
+  readonly at: number | undefined
+  readonly behind = 0
+  readonly form: Form
+  readonly ask: Statement['ask']
+  readonly locking = lockingQuery
+  readonly #connection: PoolConnection
+  #db: Kysely<Tables> | undefined
+
+  /** @param at undefined: the database has its own clock */
+  constructor(connection: PoolConnection, at: number | undefined) {
+    this.at = at
+    this.form = at === undefined ? untimed : timed
+    this.ask = askOn(connection)
+    this.#connection = connection
+  }
+
+  get clock(): Statement['clock'] {
+    return this.at === undefined ? databaseClock : timeOf(this.at)
+  }
+
+  /** Made when it is needed: most queries are written already. */
+  get db(): Kysely<Tables> {
+    this.#db ??= queriesBy(() => new ConnectionDriver(this.#connection))
+    return this.#db
+  }
+}
+
+/** What is done in one transaction. */
+class Transaction extends StatementOn implements Unit {
+  readonly now: number
+
+  constructor(connection: PoolConnection, now: number) {
+    super(connection, now)
+    this.now = now
+  }
+
+  async exclusive(name: string): Promise<void> {
+    await sql`select pg_advisory_xact_lock(${lockNumber(name)}::bigint)`.execute(this.db)
+  }
+
+  async lockRows(strength: LockStrength, rows: Lockable): Promise<void> {
+    await lockedBy[strength](rows).execute()
+  }
+}
+
+function lockingQuery<DB, TB extends keyof DB, O>(
+  query: SelectQueryBuilder<DB, TB, O>,
+  tables: Locks<TB>,
+  how?: HowLocked,
+): SelectQueryBuilder<DB, TB, O> {
+  let locking = query
+  for (const table in tables) {
+    const strength = tables[table]
+    if (strength === 'shared') locking = locking.forShare(table)
+    else locking = strength === 'alone' ? locking.forNoKeyUpdate(table) : locking.forUpdate(table)
+    if (how === 'passing') locking = locking.skipLocked()
+  }
+  return locking
+}
+
+function lockNumber(name: string): string {
+  return createHash('sha256').update(name).digest().readBigInt64BE().toString()
+}

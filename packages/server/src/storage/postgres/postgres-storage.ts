@@ -1,0 +1,86 @@
+import type { ClientBase } from 'pg'
+import type { PooledStorage, StorageOptions } from '../api/storage.js'
+import { StorageError } from '../api/storage-error.js'
+import { sqlStorage } from '../sql-storage.js'
+import { openClient, openPools, type PoolOptions } from './connections.js'
+import { migrate, versionOf } from './migrate.js'
+import { migrations } from './migrations.js'
+import { openFailure, requireSslMode } from './open-failure.js'
+import { type PooledEngine, postgresEngine } from './postgres-engine.js'
+
+export interface PostgresOptions extends StorageOptions, PoolOptions {
+  /** Clock, Unix seconds, for tests. @default the clock of the database */
+  now?: () => number
+}
+
+/**
+ * Storage in PostgreSQL 15 or newer, for any number of instances. The schema is brought up to date where the role may do
+ * that; a write that was answered is as durable as the database makes it.
+ *
+ * @param url `postgres://user@host/database`; what it leaves out comes from the variables that `libpq` reads
+ * @throws {StorageError} `unavailable` when the database cannot be reached; `misconfigured`, `not_writable`, `schema_newer`
+ * or `not_ours`, with what to do, when it cannot be used
+ *
+ * @example
+ * const storage = await postgresStorage('postgres://countersign@db.internal/countersign?sslmode=verify-full')
+ */
+export async function postgresStorage(url: string, options: PostgresOptions = {}): Promise<PooledStorage> {
+  const engine = await openPostgres(url, options)
+  return { ...sqlStorage(engine, options), connections: () => engine.connections() }
+}
+
+/**
+ * A database for {@link copyRows}; its schema is brought up to date.
+ *
+ * @throws {StorageError} as {@link postgresStorage}
+ */
+export async function openPostgres(url: string, { now, ...options }: PostgresOptions = {}): Promise<PooledEngine> {
+  await migratePostgres(url)
+  return postgresEngine(openPools(url, options), () => openClient(url), now)
+}
+
+/**
+ * Brings the schema up to date, and lets a role serve with it: one that may not change or delete what the audit says.
+ *
+ * @param url of the role that owns the tables
+ * @throws {StorageError} as {@link postgresStorage}; `misconfigured` where there is no such role, and nothing happened
+ */
+export async function migratePostgres(url: string, { serveAs }: { serveAs?: string } = {}): Promise<void> {
+  await onConnection(url, async (client) => {
+    if (serveAs !== undefined) await requireRole(client, serveAs)
+    await migrate(client)
+    if (serveAs !== undefined) await client.query('select may_serve($1)', [serveAs])
+  })
+}
+
+async function requireRole(client: ClientBase, role: string): Promise<void> {
+  const { rowCount } = await client.query('select 1 from pg_roles where rolname = $1', [role])
+  if (rowCount === 0)
+    throw new StorageError(
+      'misconfigured',
+      `There is no role ${role}: create it first (create role … login), or mend its name.`,
+    )
+}
+
+/**
+ * The version of the schema that the database has, 0 where it is empty, and the newest that this program knows.
+ *
+ * @throws {StorageError} as {@link postgresStorage}
+ */
+export async function readSchemaVersion(url: string): Promise<{ found: number; newest: number }> {
+  return onConnection(url, async (client) => ({ found: await versionOf(client), newest: migrations.length }))
+}
+
+async function onConnection<T>(url: string, work: (client: ClientBase) => Promise<T>): Promise<T> {
+  requireSslMode(url)
+  try {
+    const client = await openClient(url)
+    try {
+      return await work(client)
+    } finally {
+      await client.end()
+    }
+  } catch (error) {
+    throw openFailure(error)
+  }
+}

@@ -1,0 +1,126 @@
+import { type Selectable, sql } from 'kysely'
+import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { idBytes, idText } from '../sql/stored-bytes.js'
+import type { AuditEventRow } from '../sql/tables.js'
+import { agentIdOf, internAgent, internResource } from './identifiers.js'
+import { findUserId, findUserIdByName, userIdOf } from './users.js'
+
+/** An event by the rows it is about. */
+export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
+  userId?: number | null | undefined
+  agentId?: number | undefined
+  resourceId?: number | undefined
+  /** The public ids, which outlive their rows. */
+  grant?: Uint8Array | undefined
+  request?: Uint8Array | undefined
+}
+
+export async function writeEvent(statement: Statement, happening: Happening): Promise<void> {
+  const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
+  await eventInsertion(statement, {
+    event,
+    user_id: userId ?? null,
+    agent_id: agentId ?? null,
+    resource_id: resourceId ?? null,
+    grant_public_id: grant ?? null,
+    request_public_id: request ?? null,
+    ip: ip ?? null,
+    data: data ? JSON.stringify(data) : null,
+  })
+}
+
+const eventInsertion = keptQuery(({ db, clock }, event: Placeholders<Omit<Selectable<AuditEventRow>, 'id' | 'at'>>) =>
+  db.insertInto('audit_event').values({
+    at: clock,
+    event: event.event,
+    user_id: event.user_id,
+    agent_id: event.agent_id,
+    resource_id: event.resource_id,
+    grant_public_id: event.grant_public_id,
+    request_public_id: event.request_public_id,
+    ip: event.ip,
+    data: event.data,
+  }),
+)
+
+/** Who did something, as the data of its event; nothing where that is the person the event is about. */
+export function doneBy(by: string | undefined): { by: string } | undefined {
+  return by === undefined ? undefined : { by }
+}
+
+function findSubject(unit: Unit, { userId, username }: NewEvent): Promise<number | undefined> {
+  if (username !== undefined) return findUserIdByName(unit, username)
+  return userId === undefined ? Promise.resolve(undefined) : findUserId(unit, userId)
+}
+
+export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
+  const { userId, agent, resource, grantId, requestId } = event
+  const ofUser = await findSubject(unit, event)
+  if (userId !== undefined && ofUser === undefined) throw new TypeError('an event is about a person that there is')
+  await writeEvent(unit, {
+    event: event.event,
+    ip: event.ip,
+    data: event.data,
+    userId: ofUser,
+    agentId: agent === undefined ? undefined : await internAgent(unit, agent),
+    resourceId: resource === undefined ? undefined : await internResource(unit, resource),
+    grant: grantId === undefined ? undefined : idBytes(grantId),
+    request: requestId === undefined ? undefined : idBytes(requestId),
+  })
+}
+
+export async function listEvents(statement: Statement, filter: EventFilter = {}): Promise<RecordedEvent[]> {
+  const { userId, agent, event, since, until, after, limit = 1000, newest = false } = filter
+  let query = events(statement)
+  if (userId !== undefined) query = query.where('e.user_id', '=', userIdOf(statement, userId))
+  if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
+  if (event !== undefined) query = query.where('e.event', '=', event)
+  if (since !== undefined) query = query.where('e.at', '>=', since)
+  if (since !== undefined && after === undefined && !newest)
+    query = query.where('e.id', '>=', firstSince(statement, since))
+  if (until !== undefined) query = query.where('e.at', '<', until)
+  if (after !== undefined) query = query.where('e.id', newest ? '<' : '>', eventNumber(after.id))
+  const rows = await query
+    .orderBy('e.id', newest ? 'desc' : 'asc')
+    .limit(limit)
+    .execute()
+  return rows.map(toEvent)
+}
+
+/** Where a list begins. Of `min(id)` SQLite reads the events before, of this the index of times. */
+function firstSince({ db }: Statement, since: number) {
+  return db.selectFrom('audit_event').select(sql<number>`min(id + 0)`.as('id')).where('at', '>=', since)
+}
+
+function events({ db }: Statement) {
+  return db
+    .selectFrom('audit_event as e')
+    .leftJoin('app_user as u', 'u.id', 'e.user_id')
+    .leftJoin('agent as a', 'a.id', 'e.agent_id')
+    .leftJoin('resource as s', 's.id', 'e.resource_id')
+    .select(['e.id', 'e.at', 'e.event', 'e.grant_public_id', 'e.request_public_id', 'e.ip', 'e.data'])
+    .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
+}
+
+/** Nothing comes before or after what is no event. */
+function eventNumber(id: string): number | null {
+  return /^\d{1,15}$/.test(id) ? Number(id) : null
+}
+
+function toEvent(row: Awaited<ReturnType<ReturnType<typeof events>['executeTakeFirstOrThrow']>>): RecordedEvent {
+  const { user, grant_public_id: grant, request_public_id: request } = row
+  return {
+    id: String(row.id),
+    at: row.at,
+    event: row.event,
+    ...(user !== null && { userId: idText(user) }),
+    ...(row.agent !== null && { agent: row.agent }),
+    ...(row.resource !== null && { resource: row.resource }),
+    ...(grant !== null && { grantId: idText(grant) }),
+    ...(request !== null && { requestId: idText(request) }),
+    ...(row.ip !== null && { ip: row.ip }),
+    ...(row.data !== null && { data: JSON.parse(row.data) }),
+  }
+}

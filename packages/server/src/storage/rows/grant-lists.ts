@@ -1,0 +1,207 @@
+import { sql } from 'kysely'
+import { foldUsername } from '../api/fold-username.js'
+import type {
+  Grant,
+  GrantedScope,
+  GrantFilter,
+  GrantParties,
+  GrantUsage,
+  GrantUsageFilter,
+  ListedGrant,
+  UsedGrant,
+} from '../api/grant-storage.js'
+import type { User } from '../api/user.js'
+import { contains } from '../sql/contains.js'
+import type { HowLocked, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { idBytes, idText } from '../sql/stored-bytes.js'
+import { grantEnded, livePermissions } from './granted-scopes.js'
+import { agentIdOf, resourceIdOf } from './identifiers.js'
+import { toUser, userIdOf } from './users.js'
+
+/** Grants with what is asked of one that is used, to be narrowed. */
+export function usedGrants({ db, clock }: Parts) {
+  return db
+    .selectFrom('consent_grant as g')
+    .innerJoin('app_user as u', 'u.id', 'g.user_id')
+    .innerJoin('agent as a', 'a.id', 'g.agent_id')
+    .innerJoin('resource as s', 's.id', 'g.resource_id')
+    .select(['g.id', 'g.public_id', 'g.user_id', 'g.agent_id', 'g.resource_id'])
+    .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
+    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
+    .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
+    .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at', 'u.credential_revision'])
+    .select(permissionsOfGrant.as('permissions'))
+    .select(clock.as('read_at'))
+}
+
+/** Grants with all that they name, to be narrowed. */
+export function grants(parts: Parts) {
+  return usedGrants(parts)
+    .innerJoin('display as d', 'd.id', 'g.display_id')
+    .select(['g.remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
+}
+
+/** The permissions of the grant `g`, which never change, in the order they were asked for: name, end, name, end, … */
+export const permissionsOfGrant = sql<string | null>`(
+  select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
+  from grant_scope as p where p.grant_id = g.id)`
+
+/** Of {@link permissionsOfGrant}. No name has a space. */
+export function toPermissions(list: string | null): GrantedScope[] {
+  const parts = list?.split(' ') ?? []
+  const permissions: GrantedScope[] = []
+  for (let at = 0; at < parts.length; at += 2) {
+    const [name = '', end = ''] = parts.slice(at, at + 2)
+    permissions.push({ name, expiresAt: end === '' ? null : Number(end) })
+  }
+  return permissions
+}
+
+/** The row of a grant that is used. */
+export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['executeTakeFirstOrThrow']>>
+
+export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
+
+/** A grant that this transaction may change, and whose person stays as they are, with its row. */
+export async function lockGrant(
+  unit: Unit,
+  which: { id: number } | { publicId: string },
+): Promise<{ row: FoundGrant; grant: Grant } | undefined> {
+  const wanted = grants(unit).where((e) =>
+    'id' in which ? e('g.id', '=', which.id) : e('g.public_id', '=', idBytes(which.publicId)),
+  )
+  const row = await unit.locking(wanted, { u: 'shared', g: 'alone' }).executeTakeFirst()
+  return row && { row, grant: toGrant(row) }
+}
+
+/** A query that locks the grants with these numbers, those with lower ones first, and gives the numbers of those that it locked. */
+export function lockingGrants(strength: LockStrength, how?: HowLocked) {
+  return keptQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
+    locking(
+      db
+        .selectFrom('consent_grant as g')
+        .select('g.id')
+        .where(
+          'g.id',
+          'in',
+          wanted.map(({ id }) => id),
+        )
+        .orderBy('g.id'),
+      { g: strength },
+      how,
+    ),
+  )
+}
+
+/** Whose grant it is. */
+export function personOf(row: UsedGrantRow): User {
+  const status = row.disabled_at === null ? 'active' : 'disabled'
+  return toUser({ ...row, public_id: row.user, created_at: row.joined_at, status })
+}
+
+export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {
+  const row = await grants(statement).where('g.public_id', '=', idBytes(grantId)).executeTakeFirst()
+  return row && toListedGrant(row)
+}
+
+export async function findRememberedGrant(statement: Statement, parties: GrantParties): Promise<Grant | undefined> {
+  const row = await grants(statement)
+    .where('g.user_id', '=', userIdOf(statement, parties.userId))
+    .where('g.agent_id', '=', agentIdOf(statement, parties.agent))
+    .where('g.resource_id', '=', resourceIdOf(statement, parties.resource))
+    .where('g.delegate', 'is not distinct from', parties.delegate)
+    .where('g.remembered', '=', sql.lit(1))
+    .where('g.revoked_at', 'is', null)
+    .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', statement.clock)]))
+    .executeTakeFirst()
+  return row && toGrant(row)
+}
+
+export async function listGrants(statement: Statement, filter: GrantFilter = {}): Promise<ListedGrant[]> {
+  const { clock } = statement
+  const { userId, agent, resource, live, query, after, limit = 100 } = filter
+  const others = [resource, live, query, after]
+  if (userId !== undefined && agent !== undefined && others.every((other) => other === undefined))
+    return (await grantsOfPair(statement, { user: idBytes(userId), agent, limit })).map(toListedGrant)
+  let found = grants(statement)
+  if (userId !== undefined) found = found.where('g.user_id', '=', userIdOf(statement, userId))
+  if (agent !== undefined) found = found.where('g.agent_id', '=', agentIdOf(statement, agent))
+  if (resource !== undefined) found = found.where('g.resource_id', '=', resourceIdOf(statement, resource))
+  if (live === true) {
+    found = found
+      .where('g.revoked_at', 'is', null)
+      .where((e) => e.or([e('g.expires_at', 'is', null), e('g.expires_at', '>', clock)]))
+  }
+  if (live === false)
+    found = found.where((e) => e.or([e('g.revoked_at', 'is not', null), e('g.expires_at', '<=', clock)]))
+  if (query !== undefined) {
+    const part = foldUsername(query)
+    found = found.where((e) =>
+      e.or([
+        contains(e.ref('a.identifier'), part),
+        contains(e.ref('s.identifier'), part),
+        contains(e.ref('u.username_key'), part),
+      ]),
+    )
+  }
+  if (after !== undefined) found = found.where('g.id', '<', grantIdOf(statement, after))
+  const rows = await found.orderBy('g.id', 'desc').limit(limit).execute()
+  return rows.map(toListedGrant)
+}
+
+/** What every consent page reads. */
+const grantsOfPair = keptQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
+  grants(parts)
+    .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
+    .where('g.agent_id', '=', parts.db.selectFrom('agent').select('id').where('identifier', '=', pair.agent))
+    .orderBy('g.id', 'desc')
+    .limit(pair.limit),
+)
+
+function grantIdOf({ db }: Statement, grantId: string) {
+  return db.selectFrom('consent_grant').select('id').where('public_id', '=', idBytes(grantId))
+}
+
+export async function listGrantUsage(statement: Statement, filter: GrantUsageFilter): Promise<GrantUsage[]> {
+  const { userId, grantId, limit = 100 } = filter
+  let found = statement.db
+    .selectFrom('grant_usage_day as d')
+    .innerJoin('consent_grant as g', 'g.id', 'd.grant_id')
+    .select(['g.public_id', 'd.day_at', 'd.refreshes'])
+    .where('g.user_id', '=', userIdOf(statement, userId))
+  if (grantId !== undefined) found = found.where('d.grant_id', '=', grantIdOf(statement, grantId))
+  const rows = await found.orderBy('d.day_at', 'desc').orderBy('d.grant_id', 'desc').limit(limit).execute()
+  return rows.map((row) => ({ grantId: idText(row.public_id), day: row.day_at, refreshes: row.refreshes }))
+}
+
+function toListedGrant(row: FoundGrant): ListedGrant {
+  return { username: row.username, ...toGrant(row) }
+}
+
+export function toGrant(row: FoundGrant): Grant {
+  return {
+    remembered: row.remembered === 1,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+    revokedBy: row.revoked_by,
+    display: JSON.parse(row.display),
+    ...toUsedGrant(row),
+  }
+}
+
+export function toUsedGrant(row: UsedGrantRow): UsedGrant {
+  const permissions = toPermissions(row.permissions)
+  const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
+  const granted = grantEnded(ends, row.read_at) ? permissions : livePermissions(permissions, row.read_at)
+  return {
+    id: idText(row.public_id),
+    userId: idText(row.user),
+    agent: row.agent,
+    delegate: row.delegate,
+    resource: row.resource,
+    scope: granted.map(({ name }) => name).join(' '),
+    permissions,
+    ...ends,
+  }
+}

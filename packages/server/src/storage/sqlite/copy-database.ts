@@ -1,0 +1,42 @@
+import { closeSync, fsyncSync, openSync, rmSync } from 'node:fs'
+import { StorageError } from '../api/storage-error.js'
+import { openDatabase } from './open-database.js'
+
+/**
+ * Copies a SQLite file as it is at one moment, while servers go on writing to it, into a new file that only this user can
+ * read. The copy has reached the disk when this returns.
+ *
+ * @throws {StorageError} `not_writable` when the copy cannot be made, and whatever {@link openDatabase} throws
+ */
+export function copyDatabase(path: string, to: string): void {
+  const file = createPrivately(to)
+  try {
+    const database = openDatabase(path)
+    try {
+      database.prepare('vacuum into ?').run(to)
+    } finally {
+      database.close()
+    }
+    fsyncSync(file)
+  } catch (error) {
+    rmSync(to)
+    if (error instanceof StorageError) throw error
+    throw notWritten(to, error)
+  } finally {
+    closeSync(file)
+  }
+}
+
+function createPrivately(to: string): number {
+  try {
+    return openSync(to, 'wx', 0o600)
+  } catch (cause) {
+    const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
+    throw exists ? new StorageError('not_writable', `${to} exists: name a new file.`, { cause }) : notWritten(to, cause)
+  }
+}
+
+function notWritten(to: string, cause: unknown): StorageError {
+  const why = cause instanceof Error ? cause.message : String(cause)
+  return new StorageError('not_writable', `The copy ${to} cannot be written: ${why}.`, { cause })
+}

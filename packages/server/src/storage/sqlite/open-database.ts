@@ -1,0 +1,126 @@
+import { closeSync, openSync } from 'node:fs'
+import Database from 'better-sqlite3'
+import { StorageError } from '../api/storage-error.js'
+import { isBusy } from './connection.js'
+import { migrations } from './migrations.js'
+import { requireWritable } from './require-writable.js'
+
+/** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
+export const logPages = 16_000
+
+/** Milliseconds to wait while other processes open the same file. */
+const patience = 5000
+const memory = ':memory:'
+
+/**
+ * Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. A file that is not
+ * ours, of a newer program, or that cannot be written is left as it is.
+ *
+ * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with what to do
+ */
+export function openDatabase(path: string): Database.Database {
+  if (path === memory) return openInMemory()
+  requireWritable(path)
+  createPrivately(path)
+  const database = new Database(path, { timeout: patience })
+  try {
+    requireOurSchema(database, path)
+    enableWal(database)
+    database.pragma('synchronous = FULL')
+    database.pragma(`wal_autocheckpoint = ${logPages}`)
+    migrate(database)
+    return prepared(database)
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/** What a database in memory begins as: to read it takes a fortieth of the time that it takes to make the tables. */
+let empty: Buffer | undefined
+
+/** Another connection to a file that {@link openDatabase} has opened; undefined for one in memory, which has but one. */
+export function openAgain(path: string): Database.Database | undefined {
+  return path === memory ? undefined : prepared(new Database(path, { fileMustExist: true }))
+}
+
+function openInMemory(): Database.Database {
+  empty ??= emptyDatabase()
+  return prepared(new Database(empty))
+}
+
+function emptyDatabase(): Buffer {
+  const database = new Database(memory)
+  try {
+    migrate(database)
+    return database.serialize()
+  } finally {
+    database.close()
+  }
+}
+
+function prepared(database: Database.Database): Database.Database {
+  database.pragma('foreign_keys = ON')
+  database.pragma('trusted_schema = OFF')
+  database.pragma('temp_store = MEMORY') // what a savepoint keeps of pages is no file
+  database.pragma('busy_timeout = 0') // from here on a Connection waits
+  return database
+}
+
+function requireOurSchema(database: Database.Database, path: string): void {
+  const { version, tables } = readSchema(database)
+  if (version > migrations.length) {
+    throw new StorageError(
+      'schema_newer',
+      `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}): install that version again, or restore a backup from before it.`,
+    )
+  }
+  if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
+  throw new StorageError('not_ours', `${path} is the database of another program: name another file.`)
+}
+
+/** Reads both in one transaction: another process may write the schema in between. */
+function readSchema(database: Database.Database): { version: number; tables: string[] } {
+  const names = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck()
+  return database.transaction(() => ({ tables: names.all(), version: versionOf(database) }))()
+}
+
+/** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */
+function createPrivately(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600))
+  } catch (error) {
+    if (!existed(error)) throw error
+  }
+}
+
+/** Switching a file to WAL fails at once while another process does the same; SQLite's own waiting leaves that out. */
+function enableWal(database: Database.Database): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4))
+  const deadline = performance.now() + patience
+  for (;;) {
+    try {
+      database.pragma('journal_mode = WAL')
+      return
+    } catch (error) {
+      if (!isBusy(error) || performance.now() > deadline) throw error
+      Atomics.wait(pause, 0, 0, 10)
+    }
+  }
+}
+
+function migrate(database: Database.Database): void {
+  if (versionOf(database) >= migrations.length) return
+  const applyMissing = database.transaction(() => {
+    for (const migrate of migrations.slice(versionOf(database))) migrate(database)
+  })
+  applyMissing.exclusive()
+}
+
+function versionOf(database: Database.Database): number {
+  return Number(database.pragma('user_version', { simple: true }))
+}
+
+function existed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}

@@ -1,0 +1,190 @@
+import { randomUUID } from 'node:crypto'
+import type { NewUser, PasswordChange, StoredPassword, UserFilter } from '../api/account-storage.js'
+import { foldUsername } from '../api/fold-username.js'
+import { StorageError } from '../api/storage-error.js'
+import type { User } from '../api/user.js'
+import { doneBy, writeEvent } from '../rows/audit.js'
+import { usernameSkeletons } from '../rows/username-skeletons.js'
+import {
+  type FoundUser,
+  lockAsRead,
+  lockUser,
+  raiseCredentialRevision,
+  toUser,
+  userIdOf,
+  users,
+} from '../rows/users.js'
+import { contains } from '../sql/contains.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { generateId } from '../sql/generate-id.js'
+import { idBytes } from '../sql/stored-bytes.js'
+import { removeSessions } from './sessions.js'
+import { clearAccountAttempts, rememberDevice } from './throttle.js'
+
+export async function createUser(unit: Unit, user: NewUser): Promise<User> {
+  const created = await addUser(unit, user)
+  if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
+  await setPassword(unit, created.id, { passwordHash: user.passwordHash, isAdded: true })
+  await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
+  return toUser(created)
+}
+
+const nameRefusals = {
+  username_taken: 'the user name is in use',
+  username_looks_alike: 'the user name looks like one that is in use',
+}
+
+/** Adds a person unless the name, or one that looks like it, is in use. */
+export async function addUser(
+  unit: Unit,
+  { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
+): Promise<FoundUser | keyof typeof nameRefusals> {
+  const { db, now } = unit
+  await unit.exclusive('user names')
+  const skeletons = usernameSkeletons(username)
+  const refusal = await refuseName(unit, username, skeletons)
+  if (refusal) return refusal
+  const inserted = await db
+    .insertInto('app_user')
+    .values({
+      public_id: generateId(),
+      sub: idBytes(randomUUID()),
+      username,
+      username_key: foldUsername(username),
+      email: email ?? null,
+      display_name: displayName ?? null,
+      created_at: now,
+      disabled_at: null,
+      closed_at: null,
+    })
+    .returningAll()
+    .executeTakeFirstOrThrow()
+  const ofUser = skeletons.map((skeleton) => ({ skeleton, user_id: inserted.id }))
+  await db.insertInto('username_skeleton').values(ofUser).execute()
+  return { ...inserted, status: 'active' }
+}
+
+async function refuseName(
+  { db }: Unit,
+  username: string,
+  skeletons: readonly string[],
+): Promise<keyof typeof nameRefusals | undefined> {
+  if (isClosedUsername(username)) return 'username_taken'
+  const taken = await db
+    .selectFrom('app_user')
+    .select('id')
+    .where('username_key', '=', foldUsername(username))
+    .executeTakeFirst()
+  if (taken) return 'username_taken'
+  const alike = await db
+    .selectFrom('username_skeleton')
+    .select('user_id')
+    .where('skeleton', 'in', skeletons)
+    .executeTakeFirst()
+  return alike && 'username_looks_alike'
+}
+
+/** The name of a closed account: unique, and no name that a person can take. */
+export function closedUsername(userId: string): string {
+  return `closed-${userId}`
+}
+
+/** Whether a name is kept for a closed account, so that nobody can take it first. */
+function isClosedUsername(username: string): boolean {
+  return /^closed-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(foldUsername(username))
+}
+
+async function setPassword(
+  { db, now }: Unit,
+  userId: number,
+  { passwordHash, isAdded }: { passwordHash: string; isAdded: boolean },
+): Promise<void> {
+  const replaced = { password_hash: passwordHash, ...(isAdded ? { added_at: now } : {}) }
+  await db
+    .insertInto('credential')
+    .values({ user_id: userId, password_hash: passwordHash, added_at: now })
+    .onConflict((conflict) => conflict.column('user_id').doUpdateSet(replaced))
+    .execute()
+}
+
+export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
+  const row = await users(statement)
+    .innerJoin('credential as c', 'c.user_id', 'u.id')
+    .select(['c.password_hash', 'c.added_at'])
+    .where('u.username_key', '=', foldUsername(username))
+    .executeTakeFirst()
+  return row && { user: toUser(row), passwordHash: row.password_hash, addedAt: row.added_at }
+}
+
+export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {
+  const { query, status, after, limit = 100 } = filter
+  let found = users(statement).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
+  if (status === 'active') found = found.where('u.disabled_at', 'is', null)
+  if (status === 'disabled') found = found.where('u.disabled_at', 'is not', null)
+  if (after !== undefined) found = found.where('u.id', '>', userIdOf(statement, after))
+  if (query !== undefined) {
+    const part = foldUsername(query)
+    found = found.where((e) => e.or([contains(e.ref('u.username_key'), part), contains(e.ref('u.email'), part)]))
+  }
+  const rows = await found.orderBy('u.id').limit(limit).execute()
+  return rows.map(toUser)
+}
+
+export async function countUsers({ db }: Statement): Promise<number> {
+  const { count } = await db
+    .selectFrom('app_user')
+    .select((e) => e.fn.countAll().as('count'))
+    .where('closed_at', 'is', null)
+    .executeTakeFirstOrThrow()
+  return Number(count)
+}
+
+export async function setUserStatus(
+  unit: Unit,
+  userId: string,
+  status: 'active' | 'disabled',
+  by?: string,
+): Promise<boolean> {
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  if (user.status === status) return true
+  const disabledAt = status === 'disabled' ? unit.now : null
+  await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
+  await raiseCredentialRevision(unit, user.id)
+  if (status === 'disabled') await removeSessions(unit, user.id)
+  await writeEvent(unit, {
+    event: status === 'disabled' ? 'user.disabled' : 'user.enabled',
+    userId: user.id,
+    data: doneBy(by),
+  })
+  return true
+}
+
+export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
+  const { userId, passwordHash, keepSession, keepBrowser, by } = change
+  const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return undefined
+  await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
+  const revision = await raiseCredentialRevision(unit, user.id)
+  await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
+  if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
+  await clearAccountAttempts(unit, user.username)
+  const ended = await removeSessions(unit, user.id, keepSession)
+  await writeEvent(unit, {
+    event: 'password.changed',
+    userId: user.id,
+    data: { sessionsEnded: ended, ...doneBy(by) },
+  })
+  return revision
+}
+
+export async function unlockUser(
+  unit: Unit,
+  { userId, by }: { userId: string; by?: string | undefined },
+): Promise<boolean> {
+  const user = await lockUser(unit, userId, 'alone')
+  if (!user || user.closed_at !== null) return false
+  await clearAccountAttempts(unit, user.username)
+  await writeEvent(unit, { event: 'user.unlocked', userId: user.id, data: doneBy(by) })
+  return true
+}

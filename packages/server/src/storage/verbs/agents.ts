@@ -1,0 +1,204 @@
+import { sql } from 'kysely'
+import type {
+  AgentFilter,
+  AgentSighting,
+  AgentStanding,
+  AgentTraits,
+  ListedAgent,
+  SeenAgent,
+} from '../api/agent-storage.js'
+import { StorageError } from '../api/storage-error.js'
+import { writeEvent } from '../rows/audit.js'
+import { agentIdOf } from '../rows/identifiers.js'
+import { contains } from '../sql/contains.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+
+/** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
+export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
+  const [marked] = await marking(unit, { agent })
+  if (!marked) throw new TypeError('an agent was not marked')
+  return marked
+}
+
+const marking = keptQuery(({ db, clock }, { agent }: Placeholders<{ agent: string }>) =>
+  db
+    .insertInto('agent')
+    .values({ identifier: agent, first_seen_at: clock, last_seen_at: clock })
+    .onConflict((conflict) =>
+      conflict
+        .column('identifier')
+        .doUpdateSet({ first_seen_at: sql`coalesce(agent.first_seen_at, ${clock})`, last_seen_at: clock }),
+    )
+    .returning(['id', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at']),
+)
+
+type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
+
+/** Rejects with `agent_blocked`; where it does not, the agent is blocked after this transaction at the earliest. */
+export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
+  const row = await unit.locking(agentIdOf(unit, agent).select('blocked_at'), { agent: 'shared' }).executeTakeFirst()
+  if (row && row.blocked_at !== null) throw agentBlocked()
+}
+
+export function agentBlocked(): StorageError {
+  return new StorageError('agent_blocked', 'the agent is blocked')
+}
+
+export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
+  const { agent } = sighting
+  await unit.exclusive(`agent ${agent}`)
+  const before = await findRow(unit, agent)
+  const known = await noteTraits(unit, await markSeen(unit, agent), sighting)
+  return { firstSeenAt: before?.first_seen_at ?? unit.now, lastSeenAt: before?.last_seen_at ?? unit.now, known }
+}
+
+/** Keeps what an agent that is marked shows of itself, and gives what had been known; a change leaves an audit row. */
+export async function noteTraits(
+  unit: Unit,
+  marked: MarkedAgent,
+  sighting: Omit<AgentSighting, 'agent'>,
+): Promise<AgentTraits | undefined> {
+  const known = knownTraits(marked)
+  const shown: AgentTraits = {
+    name: sighting.name ?? null,
+    redirectHosts: [...sighting.redirectHosts],
+    keyThumbprints: [...(sighting.keyThumbprints ?? known?.keyThumbprints ?? [])],
+  }
+  const changes = known && changedTraits(known, shown)
+  if (!known || changes) {
+    await unit.db
+      .updateTable('agent')
+      .set({
+        name: shown.name,
+        redirect_hosts: JSON.stringify(shown.redirectHosts),
+        key_thumbprints: JSON.stringify(shown.keyThumbprints),
+      })
+      .where('id', '=', marked.id)
+      .execute()
+  }
+  if (changes) await writeEvent(unit, { event: 'agent.changed', agentId: marked.id, data: changes })
+  return known
+}
+
+/** What differs between two sightings of an agent, for the audit; undefined: nothing. */
+function changedTraits(before: AgentTraits, after: AgentTraits): Record<string, true> | undefined {
+  const changes = {
+    ...(before.name !== after.name && { name: true as const }),
+    ...(differ(before.redirectHosts, after.redirectHosts) && { redirectHosts: true as const }),
+    ...(differ(before.keyThumbprints, after.keyThumbprints) && { keyThumbprints: true as const }),
+  }
+  return Object.keys(changes).length === 0 ? undefined : changes
+}
+
+function differ(before: readonly string[], after: readonly string[]): boolean {
+  const known = new Set(before)
+  return new Set(after).size !== known.size || after.some((value) => !known.has(value))
+}
+
+/** Agents that were seen. */
+function seenAgents({ db }: Statement) {
+  return db
+    .selectFrom('agent')
+    .select(['id', 'identifier', 'name', 'redirect_hosts', 'key_thumbprints', 'blocked_at', 'blocked_by'])
+    .select(['first_seen_at', 'last_seen_at'])
+    .$narrowType<{ first_seen_at: number; last_seen_at: number }>()
+    .where('first_seen_at', 'is not', null)
+}
+
+type SeenRow = Awaited<ReturnType<ReturnType<typeof seenAgents>['executeTakeFirstOrThrow']>>
+
+async function findRow(statement: Statement, agent: string): Promise<SeenRow | undefined> {
+  return seenAgents(statement).where('identifier', '=', agent).executeTakeFirst()
+}
+
+function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): AgentTraits | undefined {
+  if (redirect_hosts === null) return undefined
+  return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
+}
+
+export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
+  const row = await findRow(statement, agent)
+  return row && toListedAgent(row)
+}
+
+export async function listAgents(statement: Statement, filter: AgentFilter = {}): Promise<ListedAgent[]> {
+  const { query, blocked, after, limit = 100 } = filter
+  let found = seenAgents(statement)
+  if (query !== undefined) found = found.where((e) => contains(e.ref('identifier'), query.toLowerCase()))
+  if (blocked !== undefined) found = found.where('blocked_at', blocked ? 'is not' : 'is', null)
+  if (after !== undefined) found = found.where('identifier', '>', after)
+  const rows = await found.orderBy('identifier').limit(limit).execute()
+  return rows.map(toListedAgent)
+}
+
+function toListedAgent(row: SeenRow): ListedAgent {
+  return {
+    agent: row.identifier,
+    ...(knownTraits(row) ?? { name: null, redirectHosts: [], keyThumbprints: [] }),
+    firstSeenAt: row.first_seen_at,
+    lastSeenAt: row.last_seen_at,
+    blockedAt: row.blocked_at,
+    blockedBy: row.blocked_by,
+  }
+}
+
+export async function setAgentBlocked(
+  unit: Unit,
+  { agent, blocked, by }: { agent: string; blocked: boolean; by: string },
+): Promise<boolean> {
+  const { db, now } = unit
+  if (!(await findRow(unit, agent))) {
+    if (!blocked) return false
+    await markSeen(unit, agent)
+  }
+  const changed = await db
+    .updateTable('agent')
+    .set(blocked ? { blocked_at: now, blocked_by: by } : { blocked_at: null, blocked_by: null })
+    .where('identifier', '=', agent)
+    .where('blocked_at', blocked ? 'is' : 'is not', null)
+    .returning('id')
+    .executeTakeFirst()
+  if (!changed) return false
+  const abandoned = blocked ? await closeRequests(unit, changed.id) : 0
+  await writeEvent(unit, {
+    event: blocked ? 'agent.blocked' : 'agent.unblocked',
+    agentId: changed.id,
+    data: { by, abandoned },
+  })
+  return true
+}
+
+const standing = keptQuery(({ db }, { agent }: Placeholders<{ agent: string }>) =>
+  db
+    .selectFrom('agent as a')
+    .select('a.blocked_at')
+    .select((e) =>
+      e.exists(e.selectFrom('consent_grant as g').select('g.id').whereRef('g.agent_id', '=', 'a.id')).as('allowed'),
+    )
+    .where('a.identifier', '=', agent),
+)
+
+export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
+  const [row] = await standing(statement, { agent })
+  return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
+}
+
+export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {
+  const row = await agentIdOf(unit, agent).executeTakeFirst()
+  if (!row) return 0
+  const count = await closeRequests(unit, row.id)
+  if (count > 0) await writeEvent(unit, { event: 'requests.abandoned', agentId: row.id, data: { by, count } })
+  return count
+}
+
+async function closeRequests({ db, now }: Unit, agentId: number): Promise<number> {
+  const { numUpdatedRows } = await db
+    .updateTable('auth_request')
+    .set({ status: 'abandoned' })
+    .where('agent_id', '=', agentId)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  return Number(numUpdatedRows)
+}

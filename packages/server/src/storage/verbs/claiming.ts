@@ -1,0 +1,173 @@
+import type { NonceClaim, NonceLimits } from 'countersign/wire'
+import type { OfSignedRequest } from '../api/signed-request.js'
+import { StorageError } from '../api/storage-error.js'
+import type { Lasting, Statement, Unit } from '../sql/engine.js'
+import { gathered } from '../sql/gathered.js'
+import { mostRows } from '../sql/kept-query.js'
+import { claimNonce, countNonces, forgetNonces, takeNonce, takeNonces, withNonce } from './nonces.js'
+
+/** Makes a verb of what is done in one transaction. */
+export type Together = <A extends unknown[], T>(
+  lasting: Lasting,
+  verb: (unit: Unit, ...args: A) => Promise<T>,
+) => (...args: A) => Promise<T>
+
+/** The same, where the transaction begins with something that the verb is then given. */
+export type TogetherAfter = <A extends unknown[], F, T>(
+  lasting: Lasting,
+  first: (statement: Statement, ...args: A) => Promise<F>,
+  verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
+) => (...args: A) => Promise<T>
+
+export interface Claiming {
+  readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
+  /** A verb that claims the nonce of the request with what it does, see {@link OfSignedRequest}. */
+  readonly claiming: <W extends OfSignedRequest, T>(
+    lasting: Exclude<Lasting, 'process'>,
+    verb: (unit: Unit, wanted: W) => Promise<T>,
+  ) => (wanted: W) => Promise<T>
+  /**
+   * The same for a verb that is often asked for by many at once: it is done for all of them in one transaction, and what it
+   * reads first is asked for together with the claims. It refuses by what it gives. One whose nonce is held is done by
+   * itself, and where the transaction fails each is.
+   */
+  readonly claimingTogether: <W extends OfSignedRequest, R, T>(verb: VerbForMany<W, R, T>) => (wanted: W) => Promise<T>
+}
+
+/** What is done for many at once. */
+export interface VerbForMany<W, R, T> {
+  /** As one statement; one thing for each, in order. */
+  read: (statement: Statement, all: readonly W[]) => Promise<readonly R[]>
+  /** One outcome for each of those whose nonce was claimed, in order. */
+  finish: (unit: Unit, read: readonly R[], all: readonly W[]) => Promise<readonly T[]>
+}
+
+export function createClaiming(
+  together: Together,
+  togetherAfter: TogetherAfter,
+  limits: Required<NonceLimits>,
+): Claiming {
+  const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
+  const forget = together('nonce', forgetNonces)
+
+  /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
+  async function makingRoom<T>(claiming: () => Promise<T>): Promise<T> {
+    for (let forgotten: number | undefined; ; forgotten = await forget()) {
+      try {
+        return await claiming()
+      } catch (error) {
+        const isFull = error instanceof StorageError && error.code === 'too_many_nonces'
+        if (!isFull || forgotten === 0) throw error
+      }
+    }
+  }
+
+  async function requireClaim(wanted: NonceClaim): Promise<void> {
+    if (await makingRoom(() => claim(wanted))) return
+    throw new StorageError('nonce_used', 'the nonce was claimed before')
+  }
+
+  const claiming: Claiming['claiming'] = (lasting, verb) => {
+    type Wanted = Parameters<typeof verb>[1]
+    const alone = together(lasting, verb)
+    const withClaim = togetherAfter(
+      lasting,
+      (statement, claim: NonceClaim, _wanted: Wanted) => takeNonce(statement, claim),
+      async (unit, before, claim, wanted) =>
+        before === undefined ? undefined : withNonce(unit, { claim, before }, limits, () => verb(unit, wanted)),
+    )
+    return async (wanted) => {
+      const { nonce } = wanted
+      if (!nonce) return alone(wanted)
+      try {
+        const done = await makingRoom(() => withClaim(nonce, wanted))
+        if (done) return done.outcome
+      } catch (error) {
+        // What the verb had claimed was taken back with all else.
+        if (isRefusal(error)) await requireClaim(nonce)
+        throw error
+      }
+      // It was claimed before, unless that has ended.
+      await requireClaim(nonce)
+      return alone(wanted)
+    }
+  }
+
+  return {
+    claimNonce: (wanted) => makingRoom(() => claim(wanted)),
+    claiming,
+    claimingTogether({ read, finish }) {
+      type Wanted = Parameters<typeof read>[1][number]
+      const one = claiming('nonce', async (unit, wanted: Wanted) =>
+        onlyOf(await finish(unit, await read(unit, [wanted]), [wanted])),
+      )
+      const apart = createApart()
+      const withClaims = togetherAfter(
+        'nonce',
+        (statement, all: readonly Claimed<Wanted>[]) =>
+          Promise.all([takeNonces(statement, all.map(claimOf)), read(statement, all.map(wantedOf))]),
+        async (unit, [taken, given], all) => {
+          const isTaken = (_: unknown, place: number) => taken.claims.has(place)
+          const outcomes = await finish(unit, given.filter(isTaken), all.filter(isTaken).map(wantedOf))
+          const tooMany = await countNonces(unit, taken, limits)
+          if (tooMany.length > 0) {
+            apart.put(tooMany)
+            throw takenBack
+          }
+          const done = outcomes.map((outcome) => ({ outcome })).values()
+          return all.map((_, place) => (taken.claims.has(place) ? done.next().value : undefined))
+        },
+      )
+      const many = gathered(withClaims, { most: mostRows, atOnce: 2 })
+      return async (wanted) => {
+        const { nonce: claim } = wanted
+        if (claim?.source.agent === undefined || apart.has(claim)) return one(wanted)
+        try {
+          const done = await many({ wanted, claim })
+          if (done) return done.outcome
+        } catch (error) {
+          // Any of them may be the reason: each is done by itself, and those alone fail that must.
+          if (error instanceof StorageError && error.code === 'unavailable') throw error
+        }
+        return one(wanted)
+      }
+    },
+  }
+}
+
+/** Milliseconds for which the requests of an agent that had too many nonces are done by themselves. */
+const apartFor = 1000
+const mostApart = 1000
+
+/** Agents with too many nonces, whose requests would have those of others done once more. */
+function createApart() {
+  const until = new Map<string | undefined, number>()
+  return {
+    put(claims: readonly NonceClaim[]): void {
+      if (until.size > mostApart) until.clear()
+      for (const { source } of claims) until.set(source.agent, performance.now() + apartFor)
+    },
+    has: ({ source }: NonceClaim): boolean => (until.get(source.agent) ?? 0) > performance.now(),
+  }
+}
+
+function onlyOf<T>([outcome]: readonly T[]): T {
+  if (outcome === undefined) throw new TypeError('nothing came of it')
+  return outcome
+}
+
+interface Claimed<W> {
+  wanted: W
+  claim: NonceClaim
+}
+
+const claimOf = ({ claim }: Claimed<unknown>) => claim
+const wantedOf = <W>({ wanted }: Claimed<W>) => wanted
+
+/** Thrown to take a transaction back. */
+const takenBack = new Error('what was done is taken back')
+
+/** Whether a verb said no. Where anything else went wrong, nothing has happened to the request, and it may come again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof StorageError && error.code !== 'unavailable' && error.code !== 'too_many_nonces'
+}

@@ -1,0 +1,198 @@
+import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
+import type { NewHandle } from '../api/request-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { grants, personOf, toGrant } from '../rows/grant-lists.js'
+import { commonScope, lastEndOf } from '../rows/granted-scopes.js'
+import { isUseDue } from '../rows/usage.js'
+import type { Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, hashText } from '../sql/stored-bytes.js'
+import type { CodeRow, RefreshTokenRow } from '../sql/tables.js'
+import { agentBlocked, requireUnblocked } from './agents.js'
+import { markUsed } from './grants.js'
+import { type PresentedCode, type RedemptionRefusal, redemptionRefusal } from './redemption-refusal.js'
+import type { FoundRequest } from './requests.js'
+import { isOneTooMany } from './throttle.js'
+import { generateTokenIssue, storeIssue } from './token-issues.js'
+
+/** A presented code with the rows that it stands for. */
+interface FoundCode extends PresentedCode {
+  row: FoundRow
+}
+
+/** What an Allow of a request is answered with, to be redeemed for a grant of it. */
+export async function createCode(
+  unit: Unit,
+  { id }: Pick<FoundRequest, 'id'>,
+  grantId: number,
+  scope: string,
+  { handleHash, handleLifetime }: NewHandle,
+): Promise<void> {
+  const expires_at = unit.now + handleLifetime
+  await codeInsertion(unit, { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, expires_at })
+}
+
+const codeInsertion = keptQuery(({ db }, code: Placeholders<Omit<CodeRow, 'consumed_at'>>) =>
+  db.insertInto('code').values({
+    request_id: code.request_id,
+    code_hash: code.code_hash,
+    grant_id: code.grant_id,
+    scope: code.scope,
+    expires_at: code.expires_at,
+    consumed_at: null,
+  }),
+)
+
+export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
+  const { jkt, refresh } = redemption
+  const { now } = unit
+  const code = await lockCode(unit, redemption.codeHash)
+  if (code?.grant.agent !== redemption.agent) await requireUnblocked(unit, redemption.agent)
+  else if (code.row.blocked_at !== null) throw agentBlocked()
+  if (!code) return { outcome: 'refused', reason: 'unknown' }
+  const refusal = redemptionRefusal(code, redemption, now)
+  if (refusal) return refuse(unit, code, redemption, refusal)
+  await consumeCode(unit, code)
+  const { grant, row, scope } = code
+  const issue = generateTokenIssue(grant, scope, redemption.tokenLifetime, now)
+  await storeIssue(unit, issue, { grant_id: row.id, request_id: row.request_id })
+  if (isUseDue(grant.lastUsedAt, now)) await markUsed(unit, [row])
+  const end = lastEndOf(grant.permissions, scope)
+  const refreshIssued = refresh !== undefined && (end === null || end > issue.expiresAt) // W14
+  if (refreshIssued) await createRefreshToken(unit, code, refresh)
+  await writeRedemption(unit, code, 'code.redeemed', { jkt, jti: issue.jti, refreshIssued })
+  return {
+    outcome: 'redeemed',
+    grant: { ...grant, lastUsedAt: now },
+    user: code.user,
+    issue,
+    refreshIssued,
+  }
+}
+
+/** A code that nobody else redeems to the end of the transaction, while its agent, grant and person stay as they are. */
+async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
+  const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
+  if (!row) return undefined
+  const grant = toGrant(row)
+  return {
+    request: {
+      tokenHash: hashText(row.token_hash),
+      agentJkt: hashText(row.agent_jkt),
+      redirectUri: row.redirect_uri,
+    },
+    scope: commonScope(row.code_scope, grant.scope),
+    expiresAt: row.code_expires_at,
+    consumedAt: row.consumed_at,
+    grant,
+    user: personOf(row),
+    row,
+  }
+}
+
+/** Codes with their grants, and with what their requests, which are of the same parties, say of who may redeem them. */
+const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
+  const found = grants(parts)
+    .innerJoin('code as c', 'c.grant_id', 'g.id')
+    .innerJoin('auth_request as r', 'r.id', 'c.request_id')
+    .select(['c.request_id', 'c.scope as code_scope', 'c.expires_at as code_expires_at', 'c.consumed_at'])
+    .select(['r.public_id as request_public_id', 'r.token_hash', 'r.agent_jkt', 'r.redirect_uri'])
+    .where('c.code_hash', '=', codeHash)
+  return parts.locking(found, { u: 'shared', a: 'shared', g: 'alone', c: 'alone' })
+})
+
+type FoundRow = Awaited<ReturnType<typeof presented>>[number]
+
+const consumption = keptQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
+  db
+    .updateTable('code')
+    .set({ consumed_at: clock })
+    .where('request_id', '=', requestId)
+    .where('consumed_at', 'is', null)
+    .returning('request_id'),
+)
+
+async function consumeCode(unit: Unit, { row }: FoundCode): Promise<void> {
+  const [consumed] = await consumption(unit, { requestId: row.request_id })
+  if (!consumed) throw new TypeError('a code that is kept was redeemed')
+}
+
+async function createRefreshToken(
+  unit: Unit,
+  { row, scope }: FoundCode,
+  { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
+): Promise<void> {
+  await refreshTokenInsertion(unit, {
+    token_hash: hashBytes(tokenHash),
+    grant_id: row.id,
+    request_id: row.request_id,
+    scope,
+    expires_at: unit.now + lifetime,
+    idle_seconds: idleSeconds,
+    idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
+  })
+}
+
+const refreshTokenInsertion = keptQuery(
+  ({ db }, token: Placeholders<Omit<RefreshTokenRow, 'id' | 'last_used_at' | 'revoked_at'>>) =>
+    db.insertInto('refresh_token').values({
+      token_hash: token.token_hash,
+      grant_id: token.grant_id,
+      request_id: token.request_id,
+      scope: token.scope,
+      expires_at: token.expires_at,
+      idle_seconds: token.idle_seconds,
+      idle_expires_at: token.idle_expires_at,
+      last_used_at: null,
+      revoked_at: null,
+    }),
+)
+
+async function refuse(
+  unit: Unit,
+  code: FoundCode,
+  redemption: CodeRedemption,
+  refusal: RedemptionRefusal,
+): Promise<RedeemOutcome> {
+  if (refusal.burns && code.consumedAt === null) await consumeCode(unit, code)
+  if (refusal.event) {
+    const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, code))
+    const told = refreshRevoked || !(await isOneTooMany(unit, refusal.event, redemption.codeHash))
+    if (told)
+      await writeRedemption(unit, code, refusal.event, {
+        jkt: redemption.jkt,
+        presentedBy: redemption.agent,
+        delegate: redemption.delegate,
+        refreshRevoked: refreshRevoked || undefined,
+      })
+  }
+  return { outcome: 'refused', reason: refusal.reason }
+}
+
+async function revokeRefreshOf({ db, now }: Unit, { row }: FoundCode): Promise<boolean> {
+  const revoked = await db
+    .updateTable('refresh_token')
+    .set({ revoked_at: now })
+    .where('request_id', '=', row.request_id)
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  return revoked !== undefined
+}
+
+async function writeRedemption(
+  unit: Unit,
+  { row }: FoundCode,
+  event: string,
+  data: Record<string, string | boolean | null | undefined>,
+): Promise<void> {
+  await writeEvent(unit, {
+    event,
+    userId: row.user_id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: row.public_id,
+    request: row.request_public_id,
+    data,
+  })
+}

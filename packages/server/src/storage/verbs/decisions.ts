@@ -1,0 +1,212 @@
+import type { Grant } from '../api/grant-storage.js'
+import type { ReasonOf } from '../api/reason-of.js'
+import type {
+  AuthRequest,
+  DecideOutcome,
+  NewHandle,
+  RememberedOutcome,
+  RememberedPermission,
+  RequestDecision,
+} from '../api/request-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { lockGrant } from '../rows/grant-lists.js'
+import { grantEnded, isWithinScope, scopeToGrant } from '../rows/granted-scopes.js'
+import { isUnchanged, lockAsRead } from '../rows/users.js'
+import type { Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, idBytes } from '../sql/stored-bytes.js'
+import { createCode } from './codes.js'
+import { createGrant, markUsed } from './grants.js'
+import {
+  activeUser,
+  auditDelegate,
+  bind,
+  bindingRefusal,
+  boundRefusal,
+  type FoundRequest,
+  findAuthRequest,
+  lockRequest,
+  requestParties,
+  toAuthRequest,
+  type UserAsRead,
+} from './requests.js'
+import { waitAfter } from './throttle.js'
+
+export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
+  const status = decision.decision === 'allow' ? 'allowed' : 'denied'
+  const { judged, attempt } = decision
+  const wait = attempt && (await waitAfter(unit, attempt))
+  if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
+  if (!decisionRefusal(judged, decision)) {
+    const [row] = await judgedDecision(unit, {
+      token_hash: hashBytes(decision.tokenHash),
+      status,
+      browser_hash: hashBytes(decision.browserHash),
+      user: idBytes(decision.userId),
+      credential_revision: decision.credentialRevision,
+      revision: judged.revision,
+      expires_at: judged.expiresAt,
+    })
+    if (row) return carryOut(unit, row, judged, { status, ...decision })
+  }
+  return refuseDecision(unit, decision)
+}
+
+/** The recorded outcome, or why a decision was not recorded. */
+async function refuseDecision(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
+  const request = await findAuthRequest(unit, decision.tokenHash)
+  if (!request) return { outcome: 'refused', reason: 'unknown' }
+  const recorded = recordedDecision(request, decision)
+  if (recorded) return recorded
+  const reason = decisionRefusal(request, decision)
+  if (reason) return { outcome: 'refused', reason }
+  return { outcome: 'refused', reason: (await isUnchanged(unit, decision)) ? 'changed' : 'user_changed' }
+}
+
+/** Gives what was decided, and says so. */
+async function carryOut(
+  unit: Unit,
+  row: DecidedRow,
+  request: AuthRequest,
+  decision: RequestDecision & { status: 'allowed' | 'denied' },
+): Promise<DecideOutcome> {
+  const { handle, status } = decision
+  const scope = (status === 'allowed' && scopeToGrant(request.scope, decision.scope)) || undefined
+  const granted = scope === undefined ? undefined : await grant(unit, row, scope, decision)
+  if (granted && scope !== undefined && handle) await createCode(unit, row, granted.id, scope, handle)
+  await writeEvent(unit, {
+    event: status === 'allowed' ? 'request.allowed' : 'request.denied',
+    ...requestParties(row),
+    grant: granted?.public_id,
+    data: { scope: scope ?? request.scope, revision: request.revision, ...auditDelegate(row) },
+  })
+  return decided(request, status, unit.now, handle)
+}
+
+/** The outcome that is already on record for the browser that decided (attacks C09). */
+function recordedDecision(
+  request: AuthRequest,
+  { browserHash }: Pick<RequestDecision, 'browserHash'>,
+): Extract<DecideOutcome, { first: boolean }> | undefined {
+  const { status } = request
+  if (status !== 'allowed' && status !== 'denied') return undefined
+  if (request.browserHash !== browserHash) return undefined
+  return { outcome: status, request, first: false }
+}
+
+/** Why a decision may not be recorded; undefined: it may. */
+function decisionRefusal(
+  request: AuthRequest,
+  decision: RequestDecision,
+): Exclude<ReasonOf<DecideOutcome>, 'too_often'> | undefined {
+  const refusal = boundRefusal(request, decision)
+  if (refusal) return refusal
+  if (request.revision !== decision.revision) return 'changed'
+  if (decision.decision === 'allow' && scopeToGrant(request.scope, decision.scope) === undefined) return 'changed' // C10
+  return undefined
+}
+
+/** What of a request its decision needs. */
+type DecidedRow = Pick<
+  FoundRequest,
+  'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
+>
+
+interface JudgedDecision extends UserAsRead {
+  token_hash: Uint8Array
+  status: 'allowed' | 'denied'
+  browser_hash: Uint8Array
+  revision: number
+  expires_at: number
+}
+
+/** Decides a request that is open as it was judged, and locks its user. */
+const judgedDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
+  db
+    .updateTable('auth_request')
+    .set({ status: decision.status, decided_at: clock })
+    .where('token_hash', '=', decision.token_hash)
+    .where('status', '=', 'open')
+    .where('expires_at', '>', clock)
+    .where('browser_hash', '=', decision.browser_hash)
+    .where('user_id', '=', (e) => locking(activeUser(e, decision), { app_user: 'alone' }))
+    .where('revision', '=', decision.revision)
+    .where('expires_at', '=', decision.expires_at)
+    .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
+)
+
+const decisionUpdate = keptQuery(
+  ({ db, clock }, decision: Placeholders<{ id: number; status: 'allowed' | 'denied' }>) =>
+    db
+      .updateTable('auth_request')
+      .set({ status: decision.status, decided_at: clock })
+      .where('id', '=', decision.id)
+      .where('status', '=', 'open')
+      .returning('id'),
+)
+
+async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
+  const [recorded] = await decisionUpdate(unit, { id, status })
+  if (!recorded) throw new TypeError('a request that is kept was decided')
+}
+
+async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
+  const { user_id: userId } = row
+  if (userId === null) throw new TypeError('a decision is that of the person whom the request is bound to')
+  const { grantLifetime: lifetime, remembered } = decision
+  return createGrant(unit, { request: row, userId, scope, lifetime, remembered })
+}
+
+function decided(
+  request: AuthRequest,
+  status: 'allowed' | 'denied',
+  now: number,
+  handle: NewHandle | undefined,
+): Extract<DecideOutcome, { first: boolean }> {
+  const codeAlive = status === 'allowed' && handle !== undefined
+  return { outcome: status, request: { ...request, status, decidedAt: now, codeAlive }, first: true }
+}
+
+/** Binds, then decides as the person who is bound would. */
+export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
+  const wait = permission.attempt && (await waitAfter(unit, permission.attempt))
+  if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
+  const person = await lockAsRead(unit, permission)
+  const row = await lockRequest(unit, permission.tokenHash)
+  if (!row) return { outcome: 'refused', reason: 'unknown' }
+  const request = toAuthRequest(row)
+  const recorded = recordedDecision(request, permission)
+  if (recorded) return recorded
+  const reason = bindingRefusal(request, permission)
+  if (reason) return { outcome: 'refused', reason }
+  const kept = person ? await lockGrant(unit, { publicId: permission.grantId }) : undefined
+  if (!kept || !isCovered(request, kept.grant, permission.userId, unit.now))
+    return { outcome: 'refused', reason: 'not_covered' }
+  const bound = await bind(unit, row, permission)
+  const { id, user_id, public_id } = kept.row
+  await recordDecision(unit, row, 'allowed')
+  await markUsed(unit, [{ id }])
+  const { handle } = permission
+  if (handle) await createCode(unit, row, id, request.scope, handle)
+  await writeEvent(unit, {
+    event: 'request.remembered',
+    ...requestParties(row),
+    userId: user_id,
+    grant: public_id,
+    data: { scope: request.scope, ...auditDelegate(row) },
+  })
+  return decided(bound, 'allowed', unit.now, handle)
+}
+
+/** Whether a grant may answer a request of this person without a page. */
+function isCovered(request: AuthRequest, grant: Grant, userId: string, now: number): boolean {
+  return (
+    grant.remembered &&
+    !grantEnded(grant, now) &&
+    grant.userId === userId &&
+    grant.agent === request.agent &&
+    grant.delegate === request.delegate &&
+    grant.resource === request.resource &&
+    isWithinScope(request.scope, grant.scope)
+  )
+}

@@ -1,0 +1,50 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import type { Statement } from '../sql/engine.js'
+
+/** Seconds for which a server may go on that was started before a shorter life of tokens was set. */
+const overlap = 3600
+
+/** One statement: of two that claim at once, the second finds the row of the first. */
+export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLife?: number): Promise<string> {
+  const claimed = await db
+    .insertInto('deployment')
+    .values({ id: 1, issuer, written_at: clock, token_seconds: tokenLife ?? null, token_seconds_until_at: null })
+    .onConflict((conflict) =>
+      conflict.column('id').doUpdateSet({
+        written_at: clock,
+        ...(tokenLife !== undefined && longestLife(issuer, tokenLife, clock)),
+      }),
+    )
+    .returning('issuer')
+    .executeTakeFirstOrThrow()
+  return claimed.issuer
+}
+
+/** What a life of tokens changes: a longer one holds at once, a shorter one when no token of the longer one is left. */
+function longestLife(issuer: string, tokenLife: number, clock: RawBuilder<number>) {
+  const isForeign = sql<SqlBool>`deployment.issuer <> ${issuer}`
+  const holds = sql<SqlBool>`coalesce(deployment.token_seconds, 0) <= ${tokenLife}
+    or deployment.token_seconds_until_at <= ${clock}`
+  const until = sql<number | null>`deployment.token_seconds_until_at`
+  return {
+    token_seconds: sql<number>`case when ${isForeign} then deployment.token_seconds
+      when ${holds} then ${tokenLife} else deployment.token_seconds end`,
+    token_seconds_until_at: sql<number | null>`case when ${isForeign} then ${until} when ${holds} then null
+      else coalesce(${until}, ${clock} + deployment.token_seconds + ${overlap}) end`,
+  }
+}
+
+export async function findLongestTokenLife({ db, clock }: Statement): Promise<number | undefined> {
+  const found = await db
+    .selectFrom('deployment')
+    .select('token_seconds')
+    .where((e) => e.or([e('token_seconds_until_at', 'is', null), e('token_seconds_until_at', '>', clock)]))
+    .executeTakeFirst()
+  return found?.token_seconds ?? undefined
+}
+
+export async function readClock({ db, clock }: Statement): Promise<number> {
+  const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
+  if (!rows[0]) throw new TypeError('the database has no clock')
+  return rows[0].now
+}

@@ -1,0 +1,220 @@
+import { type Selectable, type SelectQueryBuilder, sql } from 'kysely'
+import type { GrantedScope, GrantRevocation, GrantsRevocation } from '../api/grant-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
+import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from '../rows/granted-scopes.js'
+import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
+import { userIdOf } from '../rows/users.js'
+import type { Unit } from '../sql/engine.js'
+import { generateId } from '../sql/generate-id.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { idBytes, idText } from '../sql/stored-bytes.js'
+import type { AuthRequestRow, GrantRow, GrantScopeRow, Tables } from '../sql/tables.js'
+
+/** What is granted, of what is asked for in a request, by the person it is bound to. */
+interface NewGrant {
+  request: Pick<AuthRequestRow, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
+  userId: number
+  scope: string
+  /** Null: until it is removed. */
+  lifetime: number | null
+  remembered: boolean
+}
+
+/** The row of a grant, by its number and by what it is called outside. */
+interface GrantKeys {
+  id: number
+  public_id: Uint8Array
+}
+
+/** Whom a grant is ended by where another takes its place. */
+const replaced = 'replaced'
+
+export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
+  const { now } = unit
+  const given = grantedScopesOf(grant.scope, grant.lifetime === null ? null : now + grant.lifetime)
+  const before = grant.remembered ? await findRemembered(unit, grant) : undefined
+  if (!before) return insertGrant(unit, grant, given)
+  if (grantEnded({ revokedAt: null, expiresAt: before.expires_at }, now)) {
+    await unit.db.updateTable('consent_grant').set({ remembered: 0 }).where('id', '=', before.id).execute()
+    return insertGrant(unit, grant, given)
+  }
+  await markRevoked(unit, before.id, replaced)
+  const kept = livePermissions(toPermissions(before.permissions), now)
+  const successor = await insertGrant(unit, grant, unitePermissions(kept, given))
+  await unit.db.updateTable('refresh_token').set({ grant_id: successor.id }).where('grant_id', '=', before.id).execute()
+  await recordRevocation(unit, before, replaced, idText(successor.public_id))
+  return successor
+}
+
+/** The person's grants are held by the transaction, so that there is at most one; a unique index sees to it too. */
+async function findRemembered(
+  { db }: Unit,
+  { userId, request }: { userId: number; request: Pick<NewGrant['request'], 'agent_id' | 'delegate' | 'resource_id'> },
+) {
+  return db
+    .selectFrom('consent_grant as g')
+    .select(revokedColumns)
+    .select(['expires_at', permissionsOfGrant.as('permissions')])
+    .where('user_id', '=', userId)
+    .where('agent_id', '=', request.agent_id)
+    .where('resource_id', '=', request.resource_id)
+    .where('delegate', 'is not distinct from', request.delegate)
+    .where('remembered', '=', sql.lit(1))
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+}
+
+async function insertGrant(
+  unit: Unit,
+  { request, userId, remembered }: NewGrant,
+  permissions: readonly GrantedScope[],
+): Promise<GrantKeys> {
+  const [made] = await grantInsertion(unit, {
+    public_id: generateId(),
+    user_id: userId,
+    agent_id: request.agent_id,
+    delegate: request.delegate,
+    resource_id: request.resource_id,
+    remembered: remembered ? 1 : 0,
+    display_id: request.display_id,
+    expires_at: lastEnd(permissions),
+  })
+  if (!made) throw new TypeError('a grant was not made')
+  await permissionInsertion(
+    unit,
+    permissions.map(({ name, expiresAt }, position) => ({ grant_id: made.id, position, name, expires_at: expiresAt })),
+  )
+  return made
+}
+
+type NewGrantRow = Omit<Selectable<GrantRow>, 'id' | 'created_at' | 'last_used_at' | 'revoked_at' | 'revoked_by'>
+
+const grantInsertion = keptQuery(({ db, clock }, grant: Placeholders<NewGrantRow>) =>
+  db
+    .insertInto('consent_grant')
+    .values({
+      public_id: grant.public_id,
+      user_id: grant.user_id,
+      agent_id: grant.agent_id,
+      delegate: grant.delegate,
+      resource_id: grant.resource_id,
+      remembered: grant.remembered,
+      display_id: grant.display_id,
+      created_at: clock,
+      expires_at: grant.expires_at,
+      last_used_at: null,
+      revoked_at: null,
+      revoked_by: null,
+    })
+    .returning(['id', 'public_id']),
+)
+
+const permissionInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantScopeRow>[]) =>
+  db
+    .insertInto('grant_scope')
+    .values(rows.map(({ grant_id, position, name, expires_at }) => ({ grant_id, position, name, expires_at }))),
+)
+
+async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
+  await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
+}
+
+export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevocation): Promise<boolean> {
+  const { db, now } = unit
+  let named = db.selectFrom('consent_grant').where('public_id', '=', idBytes(grantId))
+  if (userId !== undefined) named = named.where('user_id', '=', userIdOf(unit, userId))
+  await holdPeople(unit, named.select('user_id'))
+  const grant = await named
+    .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
+    .executeTakeFirst()
+  if (!grant) return false
+  // What took its place since gives what it gave.
+  const successor =
+    grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
+  const revoked = await db
+    .updateTable('consent_grant')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('id', '=', successor ? successor.id : grant.id)
+    .where('revoked_at', 'is', null)
+    .returning(revokedColumns)
+    .executeTakeFirst()
+  if (!revoked) return false
+  await recordRevocation(unit, revoked, by)
+  return true
+}
+
+/** Keeps the people whom grants are of: none of these is replaced, and none made, to the end of the transaction. */
+async function holdPeople(
+  unit: Unit,
+  users: SelectQueryBuilder<Tables, 'consent_grant', { user_id: number }>,
+): Promise<void> {
+  const people = unit.db.selectFrom('app_user').select('id').where('id', 'in', users).orderBy('id')
+  await unit.lockRows('alone', people)
+}
+
+export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
+  const { db, now } = unit
+  if (userId === undefined && agent === undefined && resource === undefined) {
+    throw new TypeError('say whose grants to revoke')
+  }
+  let live = db
+    .selectFrom('consent_grant')
+    .where('revoked_at', 'is', null)
+    .where((e) => e.or([e('expires_at', 'is', null), e('expires_at', '>', now)]))
+  if (userId !== undefined) live = live.where('user_id', '=', userIdOf(unit, userId))
+  if (agent !== undefined) live = live.where('agent_id', '=', agentIdOf(unit, agent))
+  if (resource !== undefined) live = live.where('resource_id', '=', resourceIdOf(unit, resource))
+  await holdPeople(unit, live.select('user_id'))
+  await unit.lockRows('alone', live.select('id').orderBy('id'))
+  const revoked = await db
+    .updateTable('consent_grant')
+    .set({ revoked_at: now, revoked_by: by })
+    .where('id', 'in', live.select('id'))
+    .returning(revokedColumns)
+    .execute()
+  for (const row of revoked) await recordRevocation(unit, row, by)
+  return revoked.length
+}
+
+const revokedColumns = ['id', 'public_id', 'user_id', 'agent_id', 'resource_id'] as const
+
+interface RevokedRow extends GrantKeys {
+  user_id: number
+  agent_id: number
+  resource_id: number
+}
+
+/** Revokes what hangs on a grant, and says so. */
+async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
+  const { db, now } = unit
+  await db
+    .updateTable('refresh_token')
+    .set({ revoked_at: now })
+    .where('grant_id', '=', row.id)
+    .where('revoked_at', 'is', null)
+    .execute()
+  await writeEvent(unit, {
+    event: 'grant.revoked',
+    userId: row.user_id,
+    agentId: row.agent_id,
+    resourceId: row.resource_id,
+    grant: row.public_id,
+    data: { by, ...(successor !== undefined && { successor }) },
+  })
+}
+
+export async function markUsed(unit: Unit, used: readonly { id: number }[]): Promise<void> {
+  await usedMark(unit, used)
+}
+
+const usedMark = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+  db
+    .updateTable('consent_grant')
+    .set({ last_used_at: clock })
+    .where(
+      'id',
+      'in',
+      used.map(({ id }) => id),
+    ),
+)

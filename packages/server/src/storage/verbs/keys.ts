@@ -1,0 +1,105 @@
+import type { KeyMove, KeyState, MoveOptions, NewKey, StoredKey } from '../api/key-storage.js'
+import { StorageError } from '../api/storage-error.js'
+import { doneBy, writeEvent } from '../rows/audit.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import type { SigningKeyRow } from '../sql/tables.js'
+
+export async function listKeys({ db }: Statement): Promise<StoredKey[]> {
+  const rows = await db.selectFrom('signing_key').selectAll().orderBy('created_at').orderBy('kid').execute()
+  return rows.map(toKey)
+}
+
+export async function addKey(unit: Unit, key: NewKey, by?: string): Promise<StoredKey> {
+  const stored = await insert(unit, key)
+  await writeEvent(unit, {
+    event: 'key.added',
+    data: { kid: key.kid, purpose: key.purpose, state: key.state, ...doneBy(by) },
+  })
+  return stored
+}
+
+export async function createKeysIfNone(unit: Unit, keys: readonly NewKey[]): Promise<StoredKey[]> {
+  await unit.exclusive('keys')
+  const stored = await listKeys(unit)
+  if (stored.length > 0) return stored
+  for (const key of keys) await insert(unit, key)
+  await writeEvent(unit, {
+    event: 'keys.created',
+    data: Object.fromEntries(keys.map(({ kid, state }) => [kid, state])),
+  })
+  return listKeys(unit)
+}
+
+async function insert({ db, now }: Unit, key: NewKey): Promise<StoredKey> {
+  const inserted = await db
+    .insertInto('signing_key')
+    .values({
+      kid: key.kid,
+      purpose: key.purpose,
+      alg: key.alg,
+      private_sealed: key.private,
+      public_jwk: key.publicJwk && JSON.stringify(key.publicJwk),
+      state: key.state,
+      not_before_at: key.notBefore ?? null,
+      retire_at: key.retireAt ?? null,
+      created_at: now,
+    })
+    .onConflict((conflict) => conflict.column('kid').doNothing())
+    .returningAll()
+    .executeTakeFirst()
+  if (!inserted) throw new TypeError('a key id is used twice')
+  return toKey(inserted)
+}
+
+export async function moveKeys(
+  unit: Unit,
+  moves: readonly KeyMove[],
+  { add, by }: MoveOptions = {},
+): Promise<StoredKey[]> {
+  const { db } = unit
+  requireForward(moves)
+  for (const { kid, from, to, retireAt } of moves) {
+    const moved = await db
+      .updateTable('signing_key')
+      .set({
+        state: to,
+        ...(retireAt !== undefined && { retire_at: retireAt }),
+        ...(to === 'gone' && { private_sealed: null }),
+      })
+      .where('kid', '=', kid)
+      .where('state', '=', from)
+      .returning('kid')
+      .executeTakeFirst()
+    if (!moved) throw new StorageError('keys_changed', 'a key is not in the state it is moved from')
+  }
+  await writeEvent(unit, {
+    event: 'keys.rotated',
+    data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
+  })
+  if (add) await addKey(unit, add, by)
+  return listKeys(unit)
+}
+
+const order: readonly KeyState[] = ['next', 'active', 'retiring', 'gone']
+
+/** @throws TypeError when a key would move backwards or stay, or is named twice */
+function requireForward(moves: readonly KeyMove[]): void {
+  for (const { from, to } of moves) {
+    if (order.indexOf(to) <= order.indexOf(from)) throw new TypeError(`a key cannot move from ${from} to ${to}`)
+  }
+  if (new Set(moves.map(({ kid }) => kid)).size !== moves.length) throw new TypeError('a key is moved twice at once')
+}
+
+function toKey(row: SigningKeyRow): StoredKey {
+  return {
+    kid: row.kid,
+    purpose: row.purpose,
+    alg: row.alg,
+    private: row.private_sealed,
+    publicJwk: row.public_jwk === null ? null : JSON.parse(row.public_jwk),
+    state: row.state,
+    notBefore: row.not_before_at,
+    retireAt: row.retire_at,
+    createdAt: row.created_at,
+  }
+}

@@ -1,0 +1,109 @@
+import type {
+  AddedPasskey,
+  FoundPasskey,
+  NewPasskey,
+  Passkey,
+  PasskeyRemoval,
+  RemovedPasskey,
+} from '../api/passkey-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { lockAsRead, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import type { PasskeyRow } from '../sql/tables.js'
+
+export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
+  const { db, now } = unit
+  const { credentialId, publicKey, counter, transports = [], name } = passkey
+  const user = await lockAsRead(unit, passkey)
+  if (!user) return 'changed'
+  const added = await db
+    .insertInto('passkey')
+    .values({
+      credential_id: credentialId,
+      user_id: user.id,
+      public_key: Buffer.from(publicKey),
+      counter,
+      transports: JSON.stringify(transports),
+      name: name ?? null,
+      created_at: now,
+      last_used_at: null,
+    })
+    .onConflict((conflict) => conflict.column('credential_id').doNothing())
+    .returning('credential_id')
+    .executeTakeFirst()
+  if (!added) return 'taken'
+  await raiseCredentialRevision(unit, user.id)
+  await writeEvent(unit, { event: 'passkey.added', userId: user.id, data: { credentialId } })
+  return 'added'
+}
+
+export async function listPasskeys(statement: Statement, userId: string): Promise<Passkey[]> {
+  const rows = await statement.db
+    .selectFrom('passkey')
+    .selectAll()
+    .where('user_id', '=', userIdOf(statement, userId))
+    .orderBy('created_at')
+    .orderBy('credential_id')
+    .execute()
+  return rows.map(toPasskey)
+}
+
+export async function findPasskey(statement: Statement, credentialId: string): Promise<FoundPasskey | undefined> {
+  const row = await users(statement)
+    .innerJoin('passkey as p', 'p.user_id', 'u.id')
+    .select(['p.credential_id', 'p.name', 'p.transports', 'p.counter', 'p.last_used_at', 'p.public_key'])
+    .select('p.created_at as added_at')
+    .where('p.credential_id', '=', credentialId)
+    .executeTakeFirst()
+  if (!row) return undefined
+  const passkey = toPasskey({ ...row, created_at: row.added_at })
+  return { user: toUser(row), passkey: { ...passkey, publicKey: Uint8Array.from(row.public_key) } }
+}
+
+export async function usePasskey(unit: Unit, use: { credentialId: string; counter: number }): Promise<boolean> {
+  const { db, now } = unit
+  const used = await db
+    .updateTable('passkey')
+    .set({ counter: use.counter, last_used_at: now })
+    .where('credential_id', '=', use.credentialId)
+    .where((e) => e.or([e('counter', '<', use.counter), e.and([e('counter', '=', 0), e.lit(use.counter === 0)])]))
+    .returning('credential_id')
+    .executeTakeFirst()
+  if (used) return true
+  const row = await db
+    .selectFrom('passkey')
+    .select(['user_id', 'counter'])
+    .where('credential_id', '=', use.credentialId)
+    .executeTakeFirst()
+  if (row) {
+    const data = { ...use, stored: row.counter }
+    await writeEvent(unit, { event: 'passkey.counter_went_back', userId: row.user_id, data })
+  }
+  return false
+}
+
+export async function removePasskey(unit: Unit, { credentialId, ...owner }: PasskeyRemoval): Promise<RemovedPasskey> {
+  const user = await lockAsRead(unit, owner)
+  if (!user) return 'changed'
+  const removed = await unit.db
+    .deleteFrom('passkey')
+    .where('credential_id', '=', credentialId)
+    .where('user_id', '=', user.id)
+    .returning('user_id')
+    .executeTakeFirst()
+  if (!removed) return 'unknown'
+  await raiseCredentialRevision(unit, user.id)
+  await writeEvent(unit, { event: 'passkey.removed', userId: user.id, data: { credentialId } })
+  return 'removed'
+}
+
+function toPasskey(row: Omit<PasskeyRow, 'user_id' | 'public_key'>): Passkey {
+  return {
+    credentialId: row.credential_id,
+    name: row.name,
+    transports: JSON.parse(row.transports),
+    counter: row.counter,
+    createdAt: row.created_at,
+    lastUsedAt: row.last_used_at,
+  }
+}

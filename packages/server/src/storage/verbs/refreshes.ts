@@ -1,0 +1,204 @@
+import { sql } from 'kysely'
+import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from '../api/grant-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { lockGrant, lockingGrants, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from '../rows/grant-lists.js'
+import { commonScope, scopeToGrant } from '../rows/granted-scopes.js'
+import { isUseDue, usedEvery } from '../rows/usage.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, hashText } from '../sql/stored-bytes.js'
+import { markUsed } from './grants.js'
+import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
+import { auditDelegate } from './requests.js'
+import { isOneTooMany } from './throttle.js'
+import { generateTokenIssue } from './token-issues.js'
+
+/** A presented refresh token with the rows that it stands for. */
+interface FoundToken extends PresentedRefreshToken {
+  id: number
+  grantRow: UsedGrantRow
+}
+
+/** What a refresh token gives, and what is to be written of that. */
+export interface JudgedRefresh {
+  outcome: RefreshOutcome
+  /** The grant that gives something, and the token where its use, or that of its grant, was not written shortly before. */
+  use?: { grantId: number; dueToken: number | undefined; at: number }
+  /** Whether the refusal is to be put on record. */
+  isRecorded?: boolean
+}
+
+/** Judges refresh tokens, and writes nothing. */
+export async function judgeRefreshes(statement: Statement, refreshes: readonly Refresh[]): Promise<JudgedRefresh[]> {
+  const found = await findTokens(statement, refreshes)
+  return refreshes.map((refresh) => judge(found.get(refresh.tokenHash), refresh))
+}
+
+function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
+  if (!token) return { outcome: { outcome: 'refused', reason: 'unknown' } }
+  const now = token.grantRow.read_at
+  const refusal = refreshRefusal(token, refresh, now)
+  if (refusal) {
+    return { outcome: { outcome: 'refused', reason: refusal.reason }, isRecorded: refusal.event !== undefined }
+  }
+  const scope = scopeToGrant(token.scope, refresh.scope)
+  if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
+  const { grant, user, lastUsedAt, grantRow } = token
+  // A grant that took the place of another has not been used.
+  const isDue = isUseDue(lastUsedAt, now) || isUseDue(grantRow.last_used_at, now)
+  return {
+    outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
+    use: { grantId: grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
+  }
+}
+
+/** Whether the use of a token is to be written before it gives anything. */
+export function isToRecord({ use }: JudgedRefresh): boolean {
+  return use?.dueToken !== undefined
+}
+
+/**
+ * Writes when refresh tokens that were judged, and their grants, were last used, unless that was done shortly before. Which
+ * tokens may be alive under a removed grant is known by that, so it is written before one is given. Judges again after that:
+ * a removal may have come while this waited to write. What others work on is left: it is to be recorded still.
+ */
+export const recordUses = recording(lockingGrants('alone', 'passing'))
+
+/** The same, which waits for others. */
+const recordUse = recording(lockingGrants('alone'))
+
+/** Judges a refresh token, and writes its use. */
+export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
+  const [judged] = await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh])
+  if (!judged) throw new TypeError('one token gives one outcome')
+  return judged
+}
+
+function recording(lock: ReturnType<typeof lockingGrants>) {
+  return async (
+    unit: Unit,
+    judged: readonly JudgedRefresh[],
+    refreshes: readonly Refresh[],
+  ): Promise<readonly JudgedRefresh[]> => {
+    const due = judged.flatMap(({ use }) => (use?.dueToken === undefined ? [] : [{ ...use, dueToken: use.dueToken }]))
+    if (due.length === 0) return judged
+    const locked = await lock(
+      unit,
+      due.map(({ grantId: id }) => ({ id })),
+    )
+    const ids = new Set(locked.map(({ id }) => id))
+    const used = due.filter(({ grantId }) => ids.has(grantId))
+    if (used.length === 0) return judged
+    const [, , again] = await Promise.all([
+      useOfTokens(
+        unit,
+        used.map(({ dueToken: id }) => ({ id })),
+      ),
+      markUsed(unit, locked),
+      judgeRefreshes(unit, refreshes),
+    ])
+    return again
+  }
+}
+
+/** Puts on record why a refresh token was refused; it is judged again. */
+export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
+  const token = (await findTokens(unit, [refresh])).get(refresh.tokenHash)
+  const event = token && refreshRefusal(token, refresh, unit.now)?.event
+  if (event) await writeRefusal(unit, token, refresh, event)
+}
+
+const tokens = keptQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
+  usedGrants(parts)
+    .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
+    .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
+    .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
+    .where(
+      't.token_hash',
+      'in',
+      presented.map(({ tokenHash }) => tokenHash),
+    ),
+)
+
+/** The tokens that there are, by their hashes. */
+async function findTokens(
+  statement: Statement,
+  refreshes: readonly Pick<Refresh, 'tokenHash'>[],
+): Promise<Map<string, FoundToken>> {
+  const rows = await tokens(
+    statement,
+    refreshes.map(({ tokenHash }) => ({ tokenHash: hashBytes(tokenHash) })),
+  )
+  return new Map(rows.map((row) => [hashText(row.token_hash), toToken(row)]))
+}
+
+function toToken(row: Awaited<ReturnType<typeof tokens>>[number]): FoundToken {
+  const grant = toUsedGrant(row)
+  return {
+    id: row.token_id,
+    scope: commonScope(row.token_scope, grant.scope),
+    expiresAt: row.token_expires_at,
+    idleSeconds: row.idle_seconds,
+    idleExpiresAt: row.idle_expires_at,
+    lastUsedAt: row.token_used_at,
+    revokedAt: row.token_revoked_at,
+    agentBlocked: row.blocked_at !== null,
+    grant,
+    user: personOf(row),
+    grantRow: row,
+  }
+}
+
+const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+  db
+    .updateTable('refresh_token')
+    .set({
+      last_used_at: clock,
+      idle_expires_at: sql`case when expires_at < ${clock} + idle_seconds then expires_at else ${clock} + idle_seconds end`,
+    })
+    .where(
+      'id',
+      'in',
+      used.map(({ id }) => id),
+    )
+    .where((e) =>
+      e.or([e('last_used_at', 'is', null), e('last_used_at', '<=', sql<number>`${clock} - ${sql.lit(usedEvery)}`)]),
+    ),
+)
+
+async function writeRefusal(
+  unit: Unit,
+  { grantRow }: FoundToken,
+  { tokenHash, agent, delegate, jkt }: Refresh,
+  event: string,
+): Promise<void> {
+  if (await isOneTooMany(unit, event, tokenHash)) return
+  await writeEvent(unit, { event, ...grantParties(grantRow), data: { jkt, presentedBy: agent, delegate } })
+}
+
+function grantParties({ user_id, agent_id, resource_id, public_id }: UsedGrantRow) {
+  return { userId: user_id, agentId: agent_id, resourceId: resource_id, grant: public_id }
+}
+
+export async function revokeRefreshToken(
+  unit: Unit,
+  { tokenHash, agent, delegate }: RefreshTokenRevocation,
+): Promise<boolean> {
+  const held = await unit.db
+    .selectFrom('refresh_token')
+    .select('grant_id')
+    .where('token_hash', '=', hashBytes(tokenHash))
+    .executeTakeFirst()
+  const kept = held && (await lockGrant(unit, { id: held.grant_id }))
+  if (kept?.row.agent !== agent || kept.row.delegate !== delegate) return false
+  const revoked = await unit.db
+    .updateTable('refresh_token')
+    .set({ revoked_at: unit.now })
+    .where('token_hash', '=', hashBytes(tokenHash))
+    .where('revoked_at', 'is', null)
+    .returning('id')
+    .executeTakeFirst()
+  if (!revoked) return false
+  await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
+  return true
+}

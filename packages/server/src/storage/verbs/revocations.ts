@@ -1,0 +1,169 @@
+import { sql } from 'kysely'
+import type { Revocation, RevocationFilter, Revocations } from '../api/grant-storage.js'
+import { usedEvery } from '../rows/usage.js'
+import type { Statement } from '../sql/engine.js'
+import { idText } from '../sql/stored-bytes.js'
+import type { GrantRow } from '../sql/tables.js'
+
+export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
+  const { limit, perPerson } = filter
+  const [agents, disabled] = await Promise.all([blockedAgents(statement, filter), disabledPeople(statement, filter)])
+  const ofOperator = [...agents, ...disabled]
+  const isFull = ofOperator.length > limit
+  const listed = isFull ? [] : ofOperator.map(({ kind, value }): Revocation => ({ kind, value }))
+  const people = await peopleWhoRemoved(statement, filter)
+  const { single, together } = share(people, { places: limit - listed.length, perPerson })
+  return {
+    revoked: [...listed, ...(await grantsOf(statement, single, filter))],
+    revokedBefore: together.map(({ sub, at }) => ({ sub, at })),
+    before: isFull ? Math.max(...ofOperator.map(({ at }) => at)) : undefined,
+    isWhole: people.length === single.length + together.length,
+  }
+}
+
+interface Remover {
+  userId: number
+  sub: string
+  /** Grants that ended, also those that were replaced: entries are no more than that. */
+  ended: number
+  /** The last time that one was taken back. */
+  at: number
+}
+
+/**
+ * Shares the places among people. Each has one, the oldest accounts first; then one for each grant, whoever took back the
+ * fewest first, as long as there are places left.
+ */
+function share(
+  people: readonly Remover[],
+  { places, perPerson }: { places: number; perPerson: number },
+): { single: Remover[]; together: Remover[] } {
+  const heard = people.slice(0, places)
+  const single: Remover[] = []
+  const together: Remover[] = []
+  let left = places - heard.length
+  for (const person of heard.toSorted((one, other) => one.ended - other.ended)) {
+    const more = person.ended - 1
+    if (person.ended > perPerson || more > left) together.push(person)
+    else {
+      single.push(person)
+      left -= more
+    }
+  }
+  return { single, together }
+}
+
+/** Uses are written once in a while: a token may have been issued so much later. */
+const usedSince = (since: number) => since - usedEvery
+
+/** No time is later. Where a range has two ends, databases read it by its index, and not all that ever ended. */
+const everAfter = Number.MAX_SAFE_INTEGER
+
+/** People who took back something of which a token may be alive, the oldest accounts first; one more than are listed. */
+async function peopleWhoRemoved({ db }: Statement, { since, limit }: RevocationFilter): Promise<Remover[]> {
+  const takenBackAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
+  const removers = db
+    .selectFrom('consent_grant')
+    .select((e) => ['user_id', e.fn.countAll().as('ended'), takenBackAt.as('at')])
+    .where((e) => e.between('revoked_at', since, everAfter))
+    .groupBy('user_id')
+    .having(takenBackAt, 'is not', null)
+    .having((e) => e(e.fn.max('last_used_at'), '>=', usedSince(since)))
+  const rows = await db
+    .selectFrom(removers.as('r'))
+    .innerJoin('app_user as u', 'u.id', 'r.user_id')
+    .select(['u.id', 'u.sub', 'r.ended', 'r.at'])
+    .orderBy('u.id')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
+}
+
+/** How many people are looked up in one statement. */
+const batch = 500
+
+async function grantsOf(
+  statement: Statement,
+  people: readonly Remover[],
+  { since }: RevocationFilter,
+): Promise<Revocation[]> {
+  const listed: Revocation[] = []
+  for (let first = 0; first < people.length; first += batch) {
+    const ids = people.slice(first, first + batch).map(({ userId }) => userId)
+    const ended = await endedGrants(statement, ids, since)
+    const isReplaced = (grant: EndedGrant) => grant.revoked_by === 'replaced'
+    const revoked = ended.filter((grant) => !isReplaced(grant))
+    for (const { public_id, last_used_at } of [...revoked, ...endedWithSuccessor(ended.filter(isReplaced), revoked)])
+      if (last_used_at !== null && last_used_at >= usedSince(since))
+        listed.push({ kind: 'grant', value: idText(public_id) })
+  }
+  return listed
+}
+
+const endedColumns = [
+  'public_id',
+  'user_id',
+  'agent_id',
+  'delegate',
+  'resource_id',
+  'last_used_at',
+  'revoked_at',
+  'revoked_by',
+] as const
+
+type EndedGrant = Pick<GrantRow, (typeof endedColumns)[number]>
+
+async function endedGrants({ db }: Statement, userIds: readonly number[], since: number): Promise<EndedGrant[]> {
+  return db
+    .selectFrom('consent_grant')
+    .select(endedColumns)
+    .where('user_id', 'in', userIds)
+    .where('revoked_at', '>=', since)
+    .execute()
+}
+
+/**
+ * Of grants that others replaced, those whose successor was taken back: `revoked` are the grants that were taken back
+ * since a time, and the successor of a grant is one of the same parties that ended with it or later. It takes time in
+ * proportion to both: anybody can have thousands by allowing the same again and again.
+ */
+function endedWithSuccessor(replaced: readonly EndedGrant[], revoked: readonly EndedGrant[]): EndedGrant[] {
+  const latest = new Map<string, number>()
+  for (const grant of revoked) {
+    const parties = partiesKey(grant)
+    latest.set(parties, Math.max(latest.get(parties) ?? 0, grant.revoked_at ?? 0))
+  }
+  return replaced.filter((grant) => (latest.get(partiesKey(grant)) ?? -1) >= (grant.revoked_at ?? 0))
+}
+
+function partiesKey({ user_id, agent_id, delegate, resource_id }: EndedGrant): string {
+  return JSON.stringify([user_id, agent_id, delegate, resource_id])
+}
+
+type ByOperator = Revocation & { at: number }
+
+async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
+  const rows = await db
+    .selectFrom('agent')
+    .select(['identifier', 'blocked_at as at'])
+    .$narrowType<{ at: number }>()
+    .where('blocked_at', '>=', since)
+    .orderBy('blocked_at', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
+}
+
+/** But for those whose accounts are closed: their grants are listed. */
+async function disabledPeople({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
+  const rows = await db
+    .selectFrom('app_user')
+    .select(['sub', 'disabled_at as at'])
+    .$narrowType<{ at: number }>()
+    .where('disabled_at', '>=', since)
+    .where('closed_at', 'is', null)
+    .orderBy('disabled_at', 'desc')
+    .limit(limit + 1)
+    .execute()
+  return rows.map(({ sub, at }) => ({ kind: 'sub', value: idText(sub), at }))
+}

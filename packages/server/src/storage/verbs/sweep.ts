@@ -1,0 +1,148 @@
+import { type RawBuilder, type SqlBool, sql } from 'kysely'
+import { maxStrangersLogos, retention } from '../api/retention-periods.js'
+import { writeEvent } from '../rows/audit.js'
+import { dropDisplays } from '../rows/displays.js'
+import { dropAgents, dropResources } from '../rows/identifiers.js'
+import type { Engine, Unit } from '../sql/engine.js'
+import type { Tables } from '../sql/tables.js'
+import { forgetNonces } from './nonces.js'
+
+/** How many rows a transaction deletes: while it does, a SQLite file takes no other writes, and its process does nothing else. */
+const batch = 200
+
+/** Deletes some rows that are over; returns how many. */
+type Deletion = (unit: Unit) => Promise<number>
+
+interface Over {
+  table: keyof Tables
+  /** @default id */
+  key?: readonly string[]
+  isOver: (now: number) => RawBuilder<SqlBool>
+  /** What its rows name, and may have been the last to name. */
+  names?: readonly (keyof typeof drops)[]
+}
+
+const drops = { agent_id: dropAgents, resource_id: dropResources, display_id: dropDisplays }
+
+const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.grant_id = consent_grant.id)
+  and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
+
+/** Nobody ever allowed the agent with this id anything. */
+function isStrangers(id: string): RawBuilder<SqlBool> {
+  return sql`not exists (select 1 from consent_grant as g where g.agent_id = ${sql.ref(id)})`
+}
+
+const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.request_id = auth_request.id)`
+
+/** What may go from a table. In this order: rows before the rows they belong to. */
+const over: readonly Over[] = [
+  { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
+  { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
+  {
+    table: 'known_device',
+    key: ['user_id', 'browser_hash'],
+    isOver: (now) => sql`last_seen_at <= ${now - retention.device}`,
+  },
+  { table: 'code', key: ['request_id'], isOver: (now) => sql`expires_at <= ${now - retention.code}` },
+  {
+    table: 'auth_request',
+    isOver: (now) => sql`expires_at <= ${now - retention.request} and ${hasNoCode}`,
+    names: ['agent_id', 'resource_id', 'display_id'],
+  },
+  {
+    table: 'token_issue',
+    isOver: (now) => sql`expires_at <= ${now - retention.issue}`,
+    names: ['agent_id', 'resource_id'],
+  },
+  { table: 'refresh_token', isOver: (now) => sql`revoked_at <= ${now - retention.refreshToken}` },
+  { table: 'refresh_token', isOver: (now) => sql`idle_expires_at <= ${now - retention.refreshToken}` },
+  { table: 'grant_usage_day', key: ['grant_id', 'day_at'], isOver: (now) => sql`day_at <= ${now - retention.usage}` },
+  ...(['revoked_at', 'expires_at'] as const).map(
+    (end): Over => ({
+      table: 'consent_grant',
+      isOver: (now) => sql`${sql.ref(end)} <= ${now - retention.grant} and ${isUnreferenced}`,
+      names: ['agent_id', 'resource_id', 'display_id'],
+    }),
+  ),
+  {
+    table: 'agent_logo',
+    key: ['agent_id'],
+    isOver: (now) => sql`${isStrangers('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
+      claimed_at <= (select l.claimed_at from agent_logo as l where ${isStrangers('l.agent_id')}
+        order by l.claimed_at desc limit 1 offset ${maxStrangersLogos}))`,
+  },
+]
+
+function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
+  const keys = sql.join(key.map((column) => sql.ref(column)))
+  const named = names.length === 0 ? sql`1 as one` : sql.join(names.map((column) => sql.ref(column)))
+  return async (unit) => {
+    const { rows } = await sql<Partial<Record<keyof typeof drops, number | null>>>`
+      delete from ${sql.table(table)} where (${keys}) in (
+        select ${keys} from ${sql.table(table)} where ${isOver(unit.now)} limit ${batch}) returning ${named}`.execute(
+      unit.db,
+    )
+    for (const name of names) await drops[name](unit, [...new Set(rows.flatMap((row) => row[name] ?? []))])
+    return rows.length
+  }
+}
+
+/** Forgets what is known of agents that nobody allowed anything and that were not seen for long; others may name them still. */
+async function forgetAgents(unit: Unit): Promise<number> {
+  const { db, now } = unit
+  const forgotten = await db
+    .updateTable('agent')
+    .set({ first_seen_at: null, last_seen_at: null, name: null, redirect_hosts: null, key_thumbprints: null })
+    .where('id', 'in', (e) =>
+      e
+        .selectFrom('agent as a')
+        .select('a.id')
+        .where('a.last_seen_at', '<=', now - retention.agent)
+        .where('a.blocked_at', 'is', null)
+        .where(isStrangers('a.id'))
+        .limit(batch),
+    )
+    .returning('id')
+    .execute()
+  const ids = forgotten.map(({ id }) => id)
+  if (ids.length === 0) return 0
+  await db.deleteFrom('agent_logo').where('agent_id', 'in', ids).execute()
+  await dropAgents(unit, ids)
+  return ids.length
+}
+
+/** The event that records the deletion comes first: the newest event tells the database which ones are old enough. */
+async function announceDeletion(unit: Unit): Promise<number> {
+  const { db, now } = unit
+  const before = now - retention.event
+  const oldest = await db.selectFrom('audit_event').select('id').where('at', '<=', before).limit(1).executeTakeFirst()
+  if (oldest) await writeEvent(unit, { event: 'audit.swept', data: { before } })
+  return before
+}
+
+async function keepEvents(engine: Engine, together: Together): Promise<number> {
+  const { events, agentIds, resourceIds } = await engine.keepEvents(await together(announceDeletion)())
+  const forgetNamed = together(async (unit) => {
+    await dropAgents(unit, agentIds)
+    await dropResources(unit, resourceIds)
+    return events
+  })
+  return events === 0 ? 0 : forgetNamed()
+}
+
+type Together = (work: Deletion) => () => Promise<number>
+
+/** Deletes until nothing past its retention is left; each batch in a transaction of its own. */
+export async function sweep(engine: Engine, together: Together): Promise<number> {
+  let total = 0
+  const batches = [forgetNonces, ...over.map(deletion), forgetAgents].map(together)
+  for (const deleteBatch of [...batches, () => keepEvents(engine, together)]) {
+    let deleted: number
+    do {
+      deleted = await deleteBatch()
+      total += deleted
+      await new Promise((resume) => setImmediate(resume))
+    } while (deleted > 0)
+  }
+  return total
+}

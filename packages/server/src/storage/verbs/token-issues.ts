@@ -1,0 +1,84 @@
+import type { Selectable } from 'kysely'
+import type { AutonomousIssue, TokenIssue, UsedGrant } from '../api/grant-storage.js'
+import { writeEvent } from '../rows/audit.js'
+import { firstEnd } from '../rows/granted-scopes.js'
+import { internAgent, internResource } from '../rows/identifiers.js'
+import type { Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { randomPart } from '../sql/random-part.js'
+import type { TokenIssueRow } from '../sql/tables.js'
+import { requireUnblocked } from './agents.js'
+import { auditDelegate } from './requests.js'
+
+/** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
+export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
+  const end = firstEnd(grant.permissions, scope)
+  return {
+    jti: generateJti(grant.id),
+    scope,
+    issuedAt: now,
+    expiresAt: Math.min(now + tokenLifetime, end ?? Number.POSITIVE_INFINITY),
+  }
+}
+
+/** `<grant id or policy name>.<random>` */
+function generateJti(under: string): string {
+  return `${under}.${randomPart().toString('base64url')}`
+}
+
+/** What an issue was for: a code under a grant, or a policy. */
+type Origin =
+  | Pick<TokenIssueRow, 'grant_id' | 'request_id'>
+  | Pick<TokenIssueRow, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
+
+export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
+  await issueInsertion(unit, {
+    jti_end: Buffer.from(issue.jti.slice(issue.jti.lastIndexOf('.') + 1), 'base64url'),
+    issued_at: issue.issuedAt,
+    expires_at: issue.expiresAt,
+    scope: issue.scope,
+    ...noOrigin,
+    ...origin,
+  })
+}
+
+const noOrigin = {
+  grant_id: null,
+  request_id: null,
+  policy: null,
+  agent_id: null,
+  delegate: null,
+  resource_id: null,
+} as const
+
+const issueInsertion = keptQuery(({ db }, issue: Placeholders<Omit<Selectable<TokenIssueRow>, 'id'>>) =>
+  db.insertInto('token_issue').values({
+    jti_end: issue.jti_end,
+    issued_at: issue.issued_at,
+    expires_at: issue.expires_at,
+    scope: issue.scope,
+    grant_id: issue.grant_id,
+    request_id: issue.request_id,
+    policy: issue.policy,
+    agent_id: issue.agent_id,
+    delegate: issue.delegate,
+    resource_id: issue.resource_id,
+  }),
+)
+
+export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
+  const { agent, delegate, resource, scope, policy } = issue
+  await requireUnblocked(unit, agent)
+  const agentId = await internAgent(unit, agent)
+  const resourceId = await internResource(unit, resource)
+  const { now } = unit
+  const issued = { jti: generateJti(policy), scope, issuedAt: now, expiresAt: now + issue.tokenLifetime }
+  await storeIssue(unit, issued, { policy, agent_id: agentId, delegate, resource_id: resourceId })
+  await writeEvent(unit, {
+    event: 'token.issued_by_policy',
+    agentId,
+    resourceId,
+    data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
+  })
+  return issued
+}

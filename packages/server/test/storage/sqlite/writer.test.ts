@@ -1,0 +1,113 @@
+import Database from 'better-sqlite3'
+import { expect, it, onTestFinished } from 'vitest'
+import { createWriter } from '../../../src/storage/sqlite/writer.js'
+import { temporaryFile } from '../temporary-file.js'
+
+/** A file with one table, a writer to it, and what another connection sees there. */
+function open() {
+  const path = temporaryFile()
+  const executed: string[] = []
+  const writing = new Database(path, { verbose: (sql) => executed.push(String(sql)) })
+  const reading = new Database(path)
+  writing.pragma('journal_mode = WAL')
+  writing.exec('create table kept (value text primary key)')
+  onTestFinished(() => {
+    writing.close()
+    reading.close()
+  })
+  const writer = createWriter(writing, { isShared: true })
+  return {
+    writer,
+    writing,
+    executed,
+    keep: (value: string) => async () => {
+      await writer.connection.executeQuery({ sql: 'insert into kept values (?)', parameters: [value] })
+      return value
+    },
+    seen: () => reading.prepare('select value from kept order by value').pluck().all(),
+  }
+}
+
+it('commits at once what comes together, and nobody is answered before', async () => {
+  const { writer, executed, keep, seen } = open()
+  const seenWhenAnswered = await Promise.all(
+    ['a', 'b', 'c'].map(async (value) => {
+      await writer.write(false, keep(value))
+      return seen()
+    }),
+  )
+  expect(seenWhenAnswered).toEqual([1, 2, 3].map(() => ['a', 'b', 'c']))
+  expect(executed.filter((sql) => sql === 'commit')).toHaveLength(1)
+})
+
+it('takes back what failed, and nothing that was written with it', async () => {
+  const { writer, executed, keep, seen } = open()
+  const failing = (value: string) => async () => {
+    await keep(value)()
+    throw new Error(`${value} is refused`)
+  }
+  const works = [failing('a'), keep('b'), failing('c'), keep('d')]
+  const outcomes = await Promise.allSettled(works.map((work) => writer.write(false, work)))
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'rejected', 'fulfilled'])
+  expect(outcomes[2]).toMatchObject({ reason: new Error('c is refused') })
+  expect(seen()).toEqual(['b', 'd'])
+  expect(executed.filter((sql) => sql === 'commit')).toHaveLength(1)
+})
+
+it('answers nothing that is lost where SQLite takes all of it back', async () => {
+  const { writer, writing, keep, seen } = open()
+  const lost = async () => {
+    writing.exec('rollback') // as after an I/O error
+    throw new Error('lost')
+  }
+  const works = [keep('a'), keep('b'), lost, keep('d')]
+  const outcomes = await Promise.allSettled(works.map((work) => writer.write(false, work)))
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'fulfilled'])
+  expect(outcomes[0]).toMatchObject({ reason: new Error('lost') })
+  expect(seen()).toEqual(['d'])
+})
+
+it('answers nothing that could not be committed, and writes what comes after', async () => {
+  const { writer, writing, keep, seen } = open()
+  writing.pragma('foreign_keys = on')
+  writing.exec(
+    'create table part (whole text references kept (value) deferrable initially deferred); insert into kept values (0)',
+  )
+  const orphan = async () => void writing.exec("insert into part values ('nothing')")
+  const outcomes = await Promise.allSettled([keep('a'), orphan].map((work) => writer.write(true, work)))
+  expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
+  await writer.write(true, keep('b'))
+  expect(seen()).toEqual(['0', 'b'])
+})
+
+it('lets what must reach the disk join nothing that need not, and the other way round', async () => {
+  const { writer, executed, keep } = open()
+  const levels = (works: [boolean, string][]) =>
+    Promise.all(works.map(([isDurable, value]) => writer.write(isDurable, keep(value)))).then(() =>
+      executed.splice(0).filter((sql) => /^(?:pragma|commit)/.test(sql)),
+    )
+  const quick = 'pragma synchronous = NORMAL'
+  const durable = 'pragma synchronous = FULL'
+  expect(
+    await levels([
+      [true, 'a'],
+      [false, 'b'],
+    ]),
+  ).toEqual(['commit'])
+  expect(
+    await levels([
+      [false, 'c'],
+      [true, 'd'],
+    ]),
+  ).toEqual([quick, 'commit', durable, 'commit'])
+})
+
+it('closes when what was begun is written', async () => {
+  const { writer, keep, seen } = open()
+  const [first, second] = [writer.write(true, keep('a')), writer.write(true, keep('b'))]
+  await first
+  await writer.close()
+  expect(await second).toBe('b')
+  expect(seen()).toEqual(['a', 'b'])
+  await expect(writer.write(true, keep('c'))).rejects.toMatchObject({ code: 'unavailable' })
+})
