@@ -17,16 +17,35 @@ export function interpretations(
   { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
   open = false,
 ): Names[] {
-  const read: (readonly string[])[] = [decoded]
-  if (hasParameters) read.push(decoded.with(-1, (decoded.at(-1) as string).replace(/;.*$/s, '')))
-  for (const names of encoded ? [...read] : []) {
-    const text = names.join('/')
+  const read = optedReadings(decoded, { encoded, hasParameters })
+  read.push(...read.flatMap((names) => [...pagesOf(names)]))
+  return read.flatMap((names) => [{ names, open }, ...aroundScripts(names, open)])
+}
+
+/**
+ * The paths, otherwise as sent, that servers take a path for which has parameters or encoded octets: with and without them. None for
+ * another path, which has one spelling.
+ */
+export function spelledReadings({ segments, decoded, encoded, hasParameters }: ParsedPath): (readonly string[])[] {
+  if (!hasParameters && !encoded) return []
+  const spelled = encoded ? segments.with(encoded.at, decoded[encoded.at] as string) : segments
+  return optedReadings(spelled, { encoded, hasParameters })
+}
+
+/** A path itself, without its parameters, and split or cut at its encoded octets. */
+function optedReadings(
+  names: readonly string[],
+  { encoded, hasParameters }: Pick<ParsedPath, 'encoded' | 'hasParameters'>,
+): (readonly string[])[] {
+  const read = [names]
+  if (hasParameters) read.push(names.with(-1, (names.at(-1) as string).replace(/;.*$/s, '')))
+  for (const each of encoded ? [...read] : []) {
+    const text = each.join('/')
     read.push(text.split('/'))
     if (text.includes(';')) read.push(text.split('/').map((name) => name.replace(/;.*$/s, '')))
     if (text.includes('#')) read.push((text.split('#', 1)[0] as string).split('/'))
   }
-  read.push(...read.flatMap((names) => [...pagesOf(names)]))
-  return read.flatMap((names) => [{ names, open }, ...aroundScripts(names, open)])
+  return read
 }
 
 function aroundScripts(names: readonly string[], open: boolean): Names[] {

@@ -11,6 +11,11 @@ export function methodDistance(method: string, routed: string): number | undefin
   return routed === '*' && plainMethods.has(method) ? 2 : undefined
 }
 
+/** The methods whose handlers a request may run: many frameworks run that of GET for HEAD, even beside one for HEAD. */
+export function handledAs(method: string): readonly string[] {
+  return method === 'HEAD' ? ['HEAD', 'GET'] : [method]
+}
+
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in capitals, or *'

@@ -1,6 +1,6 @@
 import { type End, ends, type FoldOnce, folds, foldedForms as formsOf, type Kept } from './fold.js'
 import { interpretations } from './interpretations.js'
-import { methodDistance } from './methods.js'
+import { handledAs, methodDistance } from './methods.js'
 import { createPathIndex, type PathIndex } from './path-index.js'
 import {
   type FoldedPattern,
@@ -64,7 +64,7 @@ function isBodiless(method: string): boolean {
 }
 
 /** Whether a request that meets a need may also be taken for one of another route. */
-function covers(need: Need, route: Route, method: string): boolean {
+export function covers(need: Need, route: Route, method: string): boolean {
   if (isProofStricter(route, need, method)) return false
   const { maxBody } = route
   const isSmaller = need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody
@@ -161,14 +161,14 @@ export function routeFor({ rows }: PathRows, method: string): Route | undefined 
   return found
 }
 
-/** The routes for a method. Many frameworks run the handler of GET for HEAD, whatever is registered for that. */
+/** The routes whose handlers may run for a method: see {@link handledAs}. */
 export function routesFor(group: PathRows, method: string): Route[] {
-  const methods = method === 'HEAD' ? ['HEAD', 'GET'] : [method]
-  return [...new Set(methods.flatMap((each) => routeFor(group, each) ?? []))]
+  return [...new Set(handledAs(method).flatMap((each) => routeFor(group, each) ?? []))]
 }
 
 /**
- * Whether a request that one of several paths was chosen for must not be taken for one of another path, which it is in folded form.
+ * Whether a request that one of several paths was chosen for must not be taken for one of another path, which it is in folded form. A
+ * narrower path has precedence only for the methods that it lists: a router without a handler there tries wider paths.
  *
  * @param own of the chosen ones those that it still is in this form
  * @param end The form, by what is dropped of the end of a path
@@ -181,12 +181,15 @@ export function isStricter(
 ): boolean {
   const patternOf = (group: PathRows) => group.formIn(other.fold, end)
   const pattern = patternOf(other)
-  const inFold = own.map(patternOf)
-  if (inFold.some((each) => isNarrower(each, pattern))) return false
-  const routes = routesFor(other, method)
-  if (routes.length > 0) return routes.some((route) => !covers(need, route, method))
+  const narrower = own.filter((each) => isNarrower(patternOf(each), pattern))
+  const handled = handledAs(method).filter((each) => routeFor(other, each))
+  if (handled.length > 0)
+    return handled.some((each) => {
+      const route = routeFor(other, each)
+      return route && !covers(need, route, method) && !narrower.some((group) => routeFor(group, each))
+    })
   // A path that does not list the method refuses it, whatever a wider one says.
-  return !inFold.some((each) => isWithin(each, pattern) && isWithin(pattern, each))
+  return narrower.length === 0 && !own.map(patternOf).some((each) => isWithin(each, pattern) && isWithin(pattern, each))
 }
 
 /** Whether a path needs more than another one was chosen for that is not as wide. */
@@ -213,6 +216,7 @@ export function isStricterInQuery(
   { names, isRest }: QueryPath,
   { method, own, fold, compared, index, foldOnce }: QueryComparison,
 ): boolean {
+  const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
   const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
     formsOf(each.names, folds[fold] as Kept, foldOnce),
   )
@@ -227,12 +231,14 @@ export function isStricterInQuery(
     return fitting.some((group) => {
       const [first] = patternOf(group).segments
       if (!first || first.free) return false
-      if (!isRest && fitting.some((other) => isNarrower(patternOf(other), patternOf(group)))) return false
+      const narrower = isRest ? [] : fitting.filter((other) => isNarrower(patternOf(other), patternOf(group)))
+      const handled = handledAs(method).filter((each) => routeFor(group, each))
       // A front controller that runs a method which no route lists is as strict as the strictest of the path.
-      const route = routeFor(group, method)
-      return (route ? [route] : group.rows.map((row) => row.route)).some((one) =>
-        own ? !covers(own, one, method) : one.require !== 'none',
-      )
+      if (handled.length === 0) return narrower.length === 0 && group.rows.some(({ route }) => isMore(route))
+      return handled.some((each) => {
+        const route = routeFor(group, each)
+        return route && isMore(route) && !narrower.some((other) => routeFor(other, each))
+      })
     })
   })
 }

@@ -4,6 +4,7 @@ import {
   type FoldedPattern,
   foldPattern,
   isFoldedWithin,
+  isNarrower,
   isOverlapping,
   isWithin,
   parsePathPattern,
@@ -213,7 +214,10 @@ function isShadow(
   const pattern = other.formIn(fold)
   return read.some((path) => {
     if (!isFoldedWithin(path, pattern)) return false
-    const own = isWithin(path, group.formIn(fold)) ? [group] : []
+    const form = group.formIn(fold)
+    const own = isWithin(path, form) ? [group] : []
+    // A request whose method the narrower path does not handle is judged by both.
+    if (own.length > 0 && isNarrower(form, pattern)) return false
     return methodsOf(route, group).some((method) => isStricter({ ...other, fold }, method, needOf([route]), { own }))
   })
 }

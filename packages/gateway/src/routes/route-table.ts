@@ -1,11 +1,12 @@
 import { AAuthError } from 'countersign/resource'
 import { createFoldOnce, foldedForms, folds } from './fold.js'
-import { interpretations } from './interpretations.js'
-import { plainMethods } from './methods.js'
+import { interpretations, spelledReadings } from './interpretations.js'
+import { handledAs, plainMethods } from './methods.js'
 import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
 import type { ParsedPath } from './path-grammar.js'
 import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
 import {
+  covers,
   indexRows,
   isStricter,
   isStricterInQuery,
@@ -53,8 +54,8 @@ export interface RoutedPath {
 }
 
 /**
- * A table of routes, in any order. The most specific ones that a raw path matches count, of each path the one that names the method;
- * if none of them has the method, no wider route fills in.
+ * A table of routes, in any order. Of the paths that list the method, the most specific ones that a raw path matches decide, of each path
+ * the route that names the method. If none of the most specific paths lists it, no wider route applies.
  *
  * @param mcpPaths Paths of MCP servers, which an open route surrounds with `fallback` only. @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
@@ -72,23 +73,20 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     return compared.length === 0 ? [] : [{ kept, fold, compared }]
   })
 
+  function fittingAt(segments: readonly string[]): PathRows[] {
+    return index.at(segments).filter(({ pattern }) => patternFits(pattern, segments))
+  }
+
   function at(path: ParsedPath): RoutedPath {
     const segments = path.hasParameters ? withoutParameters(path.segments) : path.segments
-    const fitting = index.at(segments).filter(({ pattern }) => patternFits(pattern, segments))
+    const fitting = fittingAt(segments)
     const chosen = mostSpecific(fitting)
     requirePermitted(path, chosen)
 
     function need(method: string): Need | undefined {
-      const own = chosen.flatMap((group) => routeFor(group, method) ?? [])
-      const [one, ...others] = method === 'HEAD' && own.length > 0 ? new Set([...own, ...routesForGet()]) : own
+      if (!chosen.some((group) => routeFor(group, method))) return undefined
+      const [one, ...others] = routesAmong(fitting, method)
       return one && needOf([one, ...others])
-    }
-
-    /** Hono and Koa run the handler of GET for HEAD, that of a wider path if need be. */
-    function routesForGet(): Route[] {
-      return mostSpecific(fitting.filter((group) => routeFor(group, 'GET'))).flatMap(
-        (group) => routeFor(group, 'GET') ?? [],
-      )
     }
 
     function requireNoStricter(method: string, need: Need): void {
@@ -120,6 +118,8 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
 
     function isWiderRun(method: string, own: Need): boolean {
       if (own.routes.every(({ mayShadow }) => mayShadow)) return false
+      const isMore = (route: Route) => !covers(own, route, method)
+      if (spelledReadings(path).some((read) => [...routesAmong(fittingAt(read), method)].some(isMore))) return true
       const isPassedOver = ({ pattern }: PathRows) =>
         hasLongParameter(pattern, segments) || groups.some((other) => leavesFor(pattern, other.pattern, segments))
       return chosen.some(
@@ -155,6 +155,14 @@ function ambiguous(problem: string): AAuthError {
 function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
   if (groups.length < 2) return groups
   return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
+}
+
+/** The most specific routes whose handlers may run for a method, which is of a wider path if a narrower one does not list it. */
+function routesAmong(groups: readonly PathRows[], method: string): ReadonlySet<Route> {
+  const listing = (each: string) => groups.filter((group) => routeFor(group, each))
+  return new Set(
+    handledAs(method).flatMap((each) => mostSpecific(listing(each)).flatMap((group) => routeFor(group, each) ?? [])),
+  )
 }
 
 function withoutParameters(segments: readonly string[]): readonly string[] {

@@ -75,3 +75,15 @@ export const suffixed: readonly Route[] = [
   { method: 'GET', path: '/{id}-x', ...admin },
   { method: 'GET', path: '/*', require: 'none' },
 ]
+
+/** Public documents whose paths may have parameters, on a site that is otherwise protected. */
+export const documents: readonly Route[] = [
+  { method: 'GET', path: '/{id}.pdf', require: 'none', pathParameters: true },
+  { method: 'GET', path: '/*', require: 'identity' },
+]
+
+/** A public HEAD route at the root of a protected folder. */
+export const head: readonly Route[] = [
+  { method: 'HEAD', path: '/admin', require: 'none' },
+  { method: 'GET', path: '/admin/*', require: 'identity' },
+]

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe } from 'vitest'
 import { describeOracle } from './describe-oracle.js'
+import { documents } from './known-tables.js'
 import { type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
@@ -52,6 +53,9 @@ describe.skipIf(!isThere && process.env.CI === undefined)('with python3-werkzeug
       werkzeugRouter('Werkzeug', {}),
       werkzeugRouter('Werkzeug, not strict', { strict_slashes: false }),
       werkzeugRouter('Werkzeug, lenient', { strict_slashes: false, merge_slashes: false }),
+    ],
+    known: [
+      { finding: '; in a name', router: 'Werkzeug', routes: documents, runs: 1, targets: ['/7.pdf;', '/7.pdf;x.png'] },
     ],
   })
 })

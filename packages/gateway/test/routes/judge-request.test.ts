@@ -207,6 +207,30 @@ describe('a path for which routers run another route is refused if that needs mo
     expect(needOf('/c', { of, method: 'HEAD' })).toMatchObject(read2('read'))
     expect(needOf('/b', { of })).toMatchObject({ level: 'none' })
   })
+
+  it('and a path that does not list the method has no precedence over a wider one', () => {
+    const head = (path: string): Route[] => [
+      { method: 'HEAD', path: '/admin', require: 'none' },
+      { ...strict, path },
+    ]
+    for (const path of ['/admin/*', '/{page}.json', '/Admin/*']) {
+      expect([path, refusalOf('/admin', { of: head(path), method: 'HEAD' })]).toEqual([path, 'target_ambiguous'])
+      const both = [...head(path), { ...open, path: '/admin' }]
+      expect([path, refusalOf('/admin', { of: both, method: 'HEAD' })]).toEqual([path, 'passed'])
+    }
+    const tenants: Route[] = [
+      { ...open, path: '/{tenant}/admin' },
+      { method: 'POST', path: '/public/*', require: 'none' },
+      { method: 'POST', path: '/{tenant}/adm{in}', ...read },
+    ]
+    expect(needOf('/public/admin', { of: tenants, method: 'POST' })).toMatchObject(read2('read'))
+    const query: Route[] = [
+      { ...open, path: '/' },
+      { method: 'HEAD', path: '/admin', require: 'none' },
+    ]
+    for (const path of ['/admin', '/admin/*'])
+      expect(refusalOf('/?/admin', { of: [...query, { ...strict, path }], method: 'HEAD' })).toBe('target_ambiguous')
+  })
 })
 
 // G50

@@ -77,6 +77,15 @@ describe('encoded delimiters in the last parameter', () => {
     expect(needed(guarded('/projects'), '/projects/%23x')).toBe('target_ambiguous')
     expect(needed(guarded('/admin'), '/projects/index.php%2Fadmin')).toBe('target_ambiguous')
   })
+
+  it('do not pass if a server that cuts the path there runs a wider route, which needs more', () => {
+    const cut: Route[] = [
+      { ...none, path: '/projects/{id}.pdf', encoded: ['%23'] },
+      { ...strict, path: '/projects/*' },
+    ]
+    expect(needed(cut, '/projects/7%23.pdf')).toBe('target_ambiguous')
+    expect(needed(cut, '/projects/7.pdf%23.pdf')).toBe('none')
+  })
 })
 
 // G39
@@ -126,6 +135,26 @@ describe('parameters of the last segment', () => {
     expect(needed(guarded, '/doc/secret;.pdf')).toBe('authorization')
     expect(needed(guarded, '/doc/pub-a;x')).toBe('none')
     expect(needed([...guarded, { ...strict, path: '/{page}' }], '/page;x')).toBe('target_ambiguous')
+  })
+
+  it('do not pass if a server that keeps them in the name runs a wider route, which needs more', () => {
+    const sitemap: Route = { ...none, path: '/sitemap.xml', pathParameters: true }
+    const pdf: Route = { ...none, path: '/{id}.pdf', pathParameters: true }
+    for (const of of [
+      [sitemap],
+      [pdf],
+      [pdf, { ...none, method: 'POST', path: '/{id}', pathParameters: true }],
+    ] as Route[][])
+      for (const target of ['/sitemap.xml;', '/7.pdf;', '/7.pdf;x', '/7.pdf;x.png'])
+        expect([target, needed([...of, { ...strict, path: '/*', pathParameters: true }], target)]).not.toEqual([
+          target,
+          'none',
+        ])
+    expect(needed([pdf, { ...strict, path: '/*' }], '/7.pdf')).toBe('none')
+    expect(needed([pdf, { ...strict, path: '/*' }], '/7.pdf;.pdf')).toBe('none')
+    expect(needed([pdf, { ...none, path: '/{id}', pathParameters: true }, { ...strict, path: '/*' }], '/7.pdf;x')).toBe(
+      'none',
+    )
   })
 })
 
