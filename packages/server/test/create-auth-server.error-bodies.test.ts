@@ -250,6 +250,8 @@ async function openScene(breakdown: Breakdown, onError: (error: unknown) => void
   const redeemed = await allow(stage, identityOf(stage.agent), until, { user: alice.browser })
   const refreshToken = await refreshTokenOf(stage, redeemed)
   const [grant] = await stage.storage.listGrants({ live: true })
+  // The passkey is newer than the password, so that is asked for.
+  stage.clock.now += 1
   const delegate = await delegateOf(stage.agent, 'laptop', stage.clock.now)
   const allowed = await allow(stage, delegate, until, { user: alice.browser })
   const opened = await openRequest(stage, identityOf(stage.otherAgent))

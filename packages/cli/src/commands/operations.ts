@@ -97,6 +97,14 @@ export const operations: readonly CommandRow[] = [
     load: async () => (await import('../operate/users.js')).usersUnlock,
   },
   {
+    name: 'users remove-passkeys',
+    about: 'remove all passkeys of a user who lost them',
+    subject: { name: '<username>', description: 'their user name or id' },
+    flags: changing,
+    needs: 'countersign-server',
+    load: async () => (await import('../operate/users.js')).usersRemovePasskeys,
+  },
+  {
     name: 'users passwd',
     about: 'set the password of a person; they are signed out everywhere and no longer locked out',
     subject: { name: '<username>', description: 'their user name or id' },

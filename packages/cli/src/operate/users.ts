@@ -161,3 +161,20 @@ export const usersUnlock: Run = async (options, terminal, name) => {
   terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} can try to sign in again.\n`)
   return exitStatus.done
 }
+
+/** `countersign users remove-passkeys`: the way back for a user who lost their passkeys. */
+export const usersRemovePasskeys: Run = async (options, terminal, name) => {
+  const flags: ChangeOptions = options
+  const by = operatorName(flags)
+  const removed = await inStorage(flags, terminal, async ({ storage }) => {
+    const { id: userId, username } = await findPerson(storage, name)
+    let passkeys = 0
+    for (const { credentialId } of await storage.listPasskeys(userId))
+      if ((await storage.removePasskey({ userId, credentialId, by })) === 'removed') passkeys++
+    return { id: userId, username, passkeys }
+  })
+  const { username, passkeys } = removed
+  const text = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} of ${username}.\n`
+  terminal.write(flags.json ? `${JSON.stringify(removed)}\n` : text)
+  return exitStatus.done
+}

@@ -13,7 +13,7 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import type { AccountHandler } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, liveGrants } from './agent-entries.js'
-import { confirmPerson, onceConfirmed } from './confirm-person.js'
+import { confirmPerson, oncePasskeyProved, onceProved } from './confirm-person.js'
 import { endOf } from './end-of.js'
 import { pathWithNotice } from './notice.js'
 import { passwordPage, securityPage } from './security-pages.js'
@@ -143,8 +143,8 @@ export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<strin
   ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],
   ['logout', signOut],
-  ['change-password', changePassword],
-  ['add-passkey', onceConfirmed(registerPasskey, accountPaths.security)],
-  ['remove-passkey', onceConfirmed(removePasskey, accountPaths.security)],
-  ['close-account', onceConfirmed(closeAccount, accountPaths.close)],
+  ['change-password', oncePasskeyProved(changePassword, accountPaths.password)],
+  ['add-passkey', onceProved(registerPasskey, accountPaths.security)],
+  ['remove-passkey', onceProved(removePasskey, accountPaths.security)],
+  ['close-account', onceProved(closeAccount, accountPaths.close)],
 ])

@@ -11,11 +11,10 @@ import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/account-paths.js'
 import { accountChanged } from '../sign-in/account-changed.js'
 import { registrationOptions, signInOptions } from '../sign-in/passkeys.js'
-import { isFresh } from '../sign-in/session.js'
 import { accountWay } from '../sign-in/way.js'
 import { accountActions } from './account-actions.js'
 import type { AccountHandler } from './account-handler.js'
-import { confirmPage } from './confirm-person.js'
+import { confirmPage, isProved } from './confirm-person.js'
 import { readNotice } from './notice.js'
 
 /** Shows a page of the account; who is not signed in signs in first. */
@@ -42,7 +41,7 @@ export async function passkeyChallenge(context: ServerContext, visit: Visit): Pr
 /** `POST /account/passkeys/options`: what adding a passkey starts with, as JSON. */
 export async function newPasskeyOptions(context: ServerContext, visit: Visit): Promise<Response> {
   const { session } = visit
-  if (!session || !isFresh(context, session)) throw new PageError('csrf')
+  if (!session || !(await isProved(context, session))) throw new PageError('csrf')
   return ceremony(await registrationOptions(context, { ...visit, session }))
 }
 

@@ -12,7 +12,7 @@ import { type AccountHandler, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegateNames } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
-import { onceConfirmed } from './confirm-person.js'
+import { onceConfirmed, oncePasskeyProved, onceProved } from './confirm-person.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
 const pageSize = 50
@@ -79,9 +79,9 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.removeAgent(':id'), removeAgentPage],
   [accountPaths.activity, activityPage],
   [accountPaths.security, onceConfirmed((context, visit) => securityPage(context, visit))],
-  [accountPaths.removePasskey(':id'), onceConfirmed(removePasskeyPage)],
-  [accountPaths.password, (context, visit) => passwordPage(context, visit)],
+  [accountPaths.removePasskey(':id'), onceProved(removePasskeyPage)],
+  [accountPaths.password, oncePasskeyProved((context, visit) => passwordPage(context, visit), accountPaths.password)],
   [accountPaths.yours, yoursPage],
   [accountPaths.download, download],
-  [accountPaths.close, onceConfirmed((context, visit) => closePage(context, visit))],
+  [accountPaths.close, onceProved((context, visit) => closePage(context, visit))],
 ])

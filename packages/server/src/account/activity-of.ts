@@ -47,7 +47,10 @@ const shownEvents: ReadonlyMap<string, Entry> = new Map([
   ['sessions.ended', ofAccount('signed_out_everywhere')],
   ['password.changed', ofAccount('password_changed')],
   ['passkey.added', ofAccount('passkey_added')],
-  ['passkey.removed', ofAccount('passkey_removed')],
+  [
+    'passkey.removed',
+    (event) => ofAccount(event.data?.by === undefined ? 'passkey_removed' : 'passkey_removed_by_server')(event),
+  ],
   ['account.exported', ofAccount('downloaded')],
   ['request.allowed', ofAgent('allowed')],
   ['request.denied', ofAgent('denied')],

@@ -13,22 +13,49 @@ import { verifyPasskey } from '../sign-in/passkeys.js'
 import { isFresh, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import { accountWay } from '../sign-in/way.js'
+import type { Session } from '../storage/api/storage.js'
 import type { AccountHandler } from './account-handler.js'
 
-/**
- * What could let others in, or lose everything: only for who showed just now who they are. The page that asks for the
- * password again leads back to the page, or to `returnTo`.
- */
-export function onceConfirmed(act: AccountHandler, returnTo?: string): AccountHandler {
+/** A page that only a user who proved in the last ten minutes who they are may see, by whichever factor. */
+export function onceConfirmed(act: AccountHandler): AccountHandler {
   return async (context, visit) =>
-    isFresh(context, visit.session)
-      ? act(context, visit)
-      : seeOther(`${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo ?? visit.path)}`)
+    isFresh(context, visit.session) ? act(context, visit) : seeOther(confirmationPath(visit.path))
+}
+
+/**
+ * What changes which proof counts, or closes the account: it needs the strongest proof that the user has, so that a password
+ * alone cannot remove a passkey, or add another (attacks C24). The page that asks for the proof leads back to the page, or
+ * to `returnTo`.
+ */
+export function onceProved(act: AccountHandler, returnTo?: string): AccountHandler {
+  return async (context, visit) =>
+    (await isProved(context, visit.session)) ? act(context, visit) : seeOther(confirmationPath(returnTo ?? visit.path))
+}
+
+/** Like `onceProved`, for a form that asks for the password itself: a user without a passkey need not prove anything before. */
+export function oncePasskeyProved(act: AccountHandler, returnTo: string): AccountHandler {
+  return async (context, visit) =>
+    (await needsPasskey(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
+}
+
+/** Whether the user proved who they are in the last ten minutes, and with a passkey if one of theirs proves it. */
+export async function isProved(context: ServerContext, session: Session): Promise<boolean> {
+  return isFresh(context, session) && !(await needsPasskey(context, session))
+}
+
+async function needsPasskey(context: ServerContext, session: Session): Promise<boolean> {
+  if (isFresh(context, session) && session.amr.includes('webauthn')) return false
+  return (await provingWays(context, session.user.id)).passkey
+}
+
+/** The page that asks for a proof of the user, on the way to a path of the account. */
+export function confirmationPath(returnTo: string): string {
+  return `${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo)}`
 }
 
 type Shown = Pick<ReauthenticationPage, 'problem'> & { returnTo: string; retryAfter?: number }
 
-/** `GET /account/confirm`, first or again. Who has neither password nor passkey here signs in anew. */
+/** `GET /account/confirm`, first or again: asks for a passkey if the user has one, else for the password, else for a new sign-in. */
 export async function confirmPage(
   context: ServerContext,
   visit: SignedInVisit,
@@ -57,7 +84,7 @@ export async function confirmPage(
   })
 }
 
-/** `POST /account/confirm`: the password, or a passkey, of the person who is signed in. */
+/** `POST /account/confirm`: the proof that the page asked for. A password does not replace a passkey. */
 export async function confirmPerson(context: ServerContext, visit: SignedInVisit): Promise<Response> {
   const { form, session } = visit
   const { id, username } = session.user
@@ -67,14 +94,14 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
   if (form.get('action') === 'passkey') {
     const shown = await verifyPasskey(context, visit)
     if (shown?.user.id !== id || !ways.passkey)
-      return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+      return confirmPage(context, visit, { returnTo, problem: 'passkey_failed' })
     proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
   } else {
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {
       return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: check.retryAfter })
     }
-    if (check.outcome === 'wrong' || !ways.password)
+    if (check.outcome === 'wrong' || !ways.password || ways.passkey)
       return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
     proof = { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }
   }

@@ -12,6 +12,7 @@ import { passwordMinimum } from '../policy/account-policy.js'
 import type { Passkey } from '../storage/api/passkey-storage.js'
 import { accountFrame } from './account-frame.js'
 import { type AccountHandler, accountResponse } from './account-handler.js'
+import { confirmationPath, isProved } from './confirm-person.js'
 import { deviceOf } from './device-of.js'
 import { readNotice } from './notice.js'
 
@@ -46,6 +47,7 @@ export const securityPage = async (
       lastSeen: lastSeenAt,
       current,
     })),
+    proveHref: (await isProved(context, visit.session)) ? undefined : confirmationPath(accountPaths.security),
     notice,
   }
   return htmlResponse(renderSecurity(model, visit.messages), {

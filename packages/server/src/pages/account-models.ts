@@ -73,6 +73,7 @@ export type AccountEvent =
   | 'password_changed'
   | 'passkey_added'
   | 'passkey_removed'
+  | 'passkey_removed_by_server'
   | 'downloaded'
 
 /** What happened between the person and an agent. */
@@ -120,6 +121,8 @@ export interface SecurityPage extends AccountFrame {
   password?: boolean | undefined
   /** Absent: this server has no passkeys. */
   passkeys?: readonly PasskeyEntry[] | undefined
+  /** The page that asks for the passkey, before another one may be added; absent: that was proved. */
+  proveHref?: string | undefined
   sessions: readonly SessionEntry[]
   /** What was just done, or did not work. */
   notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended' | undefined

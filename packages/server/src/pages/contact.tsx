@@ -17,3 +17,14 @@ export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messa
     </details>
   )
 }
+
+/** The way back in for a user who no longer has their passkey: whom to ask. */
+export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: Messages }) {
+  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
+  return (
+    <details class="forgotten">
+      <summary>{messages.lostPasskey}</summary>
+      <p>{messages.askAboutPasskey(whom)}</p>
+    </details>
+  )
+}

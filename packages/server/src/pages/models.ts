@@ -111,7 +111,8 @@ export interface SignUpPage extends PageFrame {
 export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
-  problem?: 'wrong_password' | 'throttled' | undefined
+  problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
+  /** The passkey is asked for, and no password. */
   passkey?: PasskeyForm | undefined
   /** Where to go without it. */
   cancelHref?: string | undefined

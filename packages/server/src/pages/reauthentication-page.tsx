@@ -1,17 +1,17 @@
-import { ForgottenPassword } from './contact.js'
+import { ForgottenPassword, LostPasskey } from './contact.js'
 import { OwnPassword } from './fields.js'
 import { Hidden, HiddenFields } from './hidden-fields.js'
 import { renderLayout } from './layout.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ReauthenticationPage } from './models.js'
+import type { PasskeyForm, ReauthenticationPage } from './models.js'
 import { PasskeySignIn } from './passkey-sign-in.js'
 import { ProblemBox } from './problem-box.js'
 import { SignedInAs } from './signed-in-as.js'
 
 /**
- * Renders the form that asks somebody who is signed in for the password again, before something that could let others
- * in, `data-state="reauthentication"`. Where they were going is kept in the hidden fields.
+ * Renders the form that asks a signed-in user for their passkey, or for the password if they have none, before something that
+ * could let others in, `data-state="reauthentication"`. Where they were going is kept in the hidden fields.
  *
  * @returns A complete HTML document.
  */
@@ -27,21 +27,12 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
     children: (
       <>
         <h1>{messages.reauthenticate}</h1>
-        <p class="lead">{messages.reauthenticateReason}</p>
+        <p class="lead">{model.passkey ? messages.passkeyReason : messages.reauthenticateReason}</p>
         {problem && <ProblemBox>{messages.passwordProblems[problem]}</ProblemBox>}
-        <form class="fields" method="post" action={form.action}>
-          <Hidden name="action" value="reauthenticate" />
-          <HiddenFields form={form} />
-          <OwnPassword page={model} problem={problem} messages={messages} />
-          <button class="button" type="submit">
-            {messages.goOn}
-          </button>
-        </form>
-        <ForgottenPassword frame={model} messages={messages} />
-        {model.passkey && model.script !== undefined && (
-          <div class="ways">
-            <PasskeySignIn passkey={model.passkey} form={form} label={messages.usePasskey} messages={messages} />
-          </div>
+        {model.passkey ? (
+          <PasskeyProof model={model} passkey={model.passkey} messages={messages} />
+        ) : (
+          <PasswordProof model={model} messages={messages} />
         )}
         {model.cancelHref !== undefined && (
           <p class="apart">
@@ -53,4 +44,39 @@ export function renderReauthentication(model: ReauthenticationPage, messages: Me
       </>
     ),
   })
+}
+
+function PasswordProof({ model, messages }: { model: ReauthenticationPage; messages: Messages }) {
+  const { form, problem } = model
+  return (
+    <>
+      <form class="fields" method="post" action={form.action}>
+        <Hidden name="action" value="reauthenticate" />
+        <HiddenFields form={form} />
+        <OwnPassword page={model} problem={problem === 'passkey_failed' ? undefined : problem} messages={messages} />
+        <button class="button" type="submit">
+          {messages.goOn}
+        </button>
+      </form>
+      <ForgottenPassword frame={model} messages={messages} />
+    </>
+  )
+}
+
+function PasskeyProof({
+  model,
+  passkey,
+  messages,
+}: {
+  model: ReauthenticationPage
+  passkey: PasskeyForm
+  messages: Messages
+}) {
+  return (
+    <>
+      <p data-without-passkeys>{messages.passkeyNeededHere}</p>
+      <PasskeySignIn passkey={passkey} form={model.form} label={messages.usePasskey} messages={messages} />
+      <LostPasskey frame={model} messages={messages} />
+    </>
+  )
 }

@@ -116,6 +116,8 @@ describe('what belongs to somebody else', () => {
     const { id } = await allowAgent(alice)
     const bob = await signedIn(stage, 'bob')
     const credential = await stage.storage.findCredential('alice')
+    // Newer than the password, which therefore still proves who she is.
+    stage.clock.now += 1
     await stage.storage.addPasskey({
       userId: credential?.user.id ?? '',
       credentialRevision: credential?.user.credentialRevision ?? 0,

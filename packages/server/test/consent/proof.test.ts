@@ -141,34 +141,77 @@ describe('C24: a password of a user who has a passkey', () => {
     await expectPasskeyNeeded(await signInAfterwards())
   })
 
-  it('confirms for the account pages, and proves nothing', async () => {
+  it('is not asked for by the account, nor accepted there', async () => {
     const { stage, user, opened } = await signInAfterwards()
     const confirm = await (await user.open(`${stage.authServer}/account/confirm?return_to=/account`)).text()
-    const fields = { ...hiddenFields(confirm, { action: 'reauthenticate' }), action: 'reauthenticate', password }
-    expect((await post(stage, user, '/account/confirm', fields)).status).toBe(303)
+    expect(confirm).not.toContain(passwordField)
+    const fields = { ...hiddenFields(confirm, { credential: '' }), action: 'reauthenticate', password }
+    expect((await post(stage, user, '/account/confirm', fields)).status).toBe(401)
     await expectPasskeyNeeded({ stage, user, opened })
   })
 
-  it.each(['a password that confirms', 'a new password'])(
-    'takes effect in a session of a passkey: %s',
-    async (what) => {
-      const { stage, passkey, user, opened } = await signInAfterwards()
-      for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
-      const signIn = hiddenFields(await (await user.open(opened.url)).text(), { credential: '' })
-      const credential = passkey.respond(await challengeFor(stage, user, signIn))
-      expect((await post(stage, user, '/agent/auth', { ...signIn, action: 'passkey', credential })).status).toBe(303)
-      // As strong as the proof that would be asked for.
-      expect((await view(stage, opened, user)).page).not.toContain('data-passkey')
-      const later = await openRequest(stage, undefined, { scope: 'data.delete' })
-      stage.clock.now += 60
-      const path = what === 'a new password' ? '/account/password' : '/account/confirm?return_to=/account'
-      const action = what === 'a new password' ? 'change-password' : 'reauthenticate'
-      const page = await (await user.open(stage.authServer + path)).text()
-      const fields = { ...hiddenFields(page, { action }), action, password, new_password: 'another long password' }
-      expect((await post(stage, user, '/account', fields)).status).toBe(303)
-      await expectPasskeyNeeded({ stage, user, opened: later })
-    },
-  )
+  it('does not remove the passkey, add another, change the password or close the account', async () => {
+    const { stage, passkey, user } = await signInAfterwards()
+    const confirmation = (path: string) => `/account/confirm?return_to=${encodeURIComponent(path)}`
+    const pages = [`/account/passkeys/${passkey.credentialId}/remove`, '/account/close', '/account/password']
+    for (const path of pages)
+      expect((await user.open(stage.authServer + path)).headers.get('location')).toBe(confirmation(path))
+    const security = await (await user.open(`${stage.authServer}/account/security`)).text()
+    expect(security).not.toContain('value="add-passkey"')
+    const { csrf = '' } = hiddenFields(security, {})
+    const forms = {
+      'add-passkey': { name: 'mine', credential: '{}' },
+      'remove-passkey': { passkey: passkey.credentialId },
+      'close-account': { password },
+      'change-password': { password, new_password: 'another long password' },
+    }
+    for (const [action, fields] of Object.entries(forms)) {
+      const turned = await post(stage, user, '/account', { csrf, action, ...fields })
+      expect(turned.headers.get('location'), action).toMatch(/^\/account\/confirm\?/)
+    }
+    expect((await post(stage, user, '/account/passkeys/options', { csrf })).status).toBe(403)
+    expect(await stage.storage.listPasskeys((await readAlice(stage)).userId)).toHaveLength(1)
+    expect(await stage.storage.listEvents({ event: 'password.changed' })).toEqual([])
+
+    const page = await (await user.open(stage.authServer + confirmation('/account/security'))).text()
+    const proof = hiddenFields(page, { credential: '' })
+    const credential = passkey.respond(await challengeFor(stage, user, proof))
+    expect((await post(stage, user, '/account', { ...proof, action: 'passkey', credential })).status).toBe(303)
+    const removal = await (await user.open(stage.authServer + String(pages[0]))).text()
+    await user.submit(removal, `${stage.authServer}/account`, { action: 'remove-passkey' })
+    expect(await stage.storage.listPasskeys((await readAlice(stage)).userId)).toEqual([])
+  })
+
+  it('ends other sessions after a recent sign-in', async () => {
+    const { stage, user } = await signInAfterwards()
+    const { userId } = await readAlice(stage)
+    const [own] = await stage.storage.listSessions({ userId })
+    await signInToAccount(createScriptedUser(stage.fetch), stage.authServer, people.alice)
+    const security = await (await user.open(`${stage.authServer}/account/security`)).text()
+    const { csrf = '' } = hiddenFields(security, {})
+    const other = (await stage.storage.listSessions({ userId })).find(({ id }) => id !== own?.id)?.id ?? ''
+    expect((await post(stage, user, '/account', { csrf, action: 'end-session', session: other })).status).toBe(303)
+    expect(await stage.storage.listSessions({ userId })).toMatchObject([{ id: own?.id }])
+    expect((await post(stage, user, '/account', { csrf, action: 'sign-out-everywhere' })).status).toBe(303)
+    expect(await stage.storage.listSessions({ userId })).toEqual([])
+  })
+
+  it('takes effect in a session of a passkey if it is changed there', async () => {
+    const { stage, passkey, user, opened } = await signInAfterwards()
+    for (const [name] of user.cookies) if (name.endsWith('session')) user.cookies.delete(name)
+    const signIn = hiddenFields(await (await user.open(opened.url)).text(), { credential: '' })
+    const credential = passkey.respond(await challengeFor(stage, user, signIn))
+    expect((await post(stage, user, '/agent/auth', { ...signIn, action: 'passkey', credential })).status).toBe(303)
+    // As strong as the proof that would be asked for.
+    expect((await view(stage, opened, user)).page).not.toContain('data-passkey')
+    const later = await openRequest(stage, undefined, { scope: 'data.delete' })
+    stage.clock.now += 60
+    const action = 'change-password'
+    const page = await (await user.open(`${stage.authServer}/account/password`)).text()
+    const fields = { ...hiddenFields(page, { action }), action, password, new_password: 'another long password' }
+    expect((await post(stage, user, '/account', fields)).status).toBe(303)
+    await expectPasskeyNeeded({ stage, user, opened: later })
+  })
 })
 
 describe('C24: a sign-in on the way to a request', () => {

@@ -64,14 +64,19 @@ function post(cell: Cell, user: ScriptedUser, path: string, fields: Record<strin
   return user.send(new Request(cell.stage.authServer + path, { method: 'POST', body, headers }))
 }
 
-async function withPasskey(cell: Cell): Promise<() => Promise<Response>> {
-  const user = createScriptedUser(cell.stage.fetch)
+async function withPasskey(cell: Cell, user = createScriptedUser(cell.stage.fetch)): Promise<() => Promise<Response>> {
   const page = await (await user.open(`${cell.stage.authServer}/account/sign-in`)).text()
   const form = hiddenFields(page, { credential: '' })
   const options = await post(cell, user, '/account/passkeys/challenge', form)
   const { challenge } = (await options.json()) as { challenge: string }
   const credential = cell.passkey.respond(challenge)
   return () => post(cell, user, '/account/sign-in', { ...form, action: 'passkey', credential })
+}
+
+async function signedInWithPasskey(cell: Cell): Promise<ScriptedUser> {
+  const user = createScriptedUser(cell.stage.fetch)
+  await (await withPasskey(cell, user))()
+  return user
 }
 
 export const flows: Readonly<Record<string, Flow>> = {
@@ -82,24 +87,29 @@ export const flows: Readonly<Record<string, Flow>> = {
       return accountForm(cell, '/account/sign-in', { action: 'login', ...credentials(cell) }, user)
     },
   },
-  'sign-in with a passkey': { writes: 'session', prepare: withPasskey },
+  'sign-in with a passkey': { writes: 'session', prepare: (cell) => withPasskey(cell) },
   'proof of the user': {
     writes: 'session',
-    prepare: (cell) => accountForm(cell, '/account/confirm', { action: 'reauthenticate', password: cell.password }),
+    async prepare(cell) {
+      await removePasskey(cell)
+      return accountForm(cell, '/account/confirm', { action: 'reauthenticate', password: cell.password })
+    },
   },
   'change of password': {
     writes: 'session',
-    prepare: (cell) =>
-      accountForm(cell, '/account/password', {
-        action: 'change-password',
-        password: cell.password,
-        new_password: 'a new long password',
-      }),
+    async prepare(cell) {
+      const user = await signedInWithPasskey(cell)
+      const fields = { action: 'change-password', password: cell.password, new_password: 'a new long password' }
+      return accountForm(cell, '/account/password', fields, user)
+    },
   },
   'removal of a passkey': {
     writes: 'other',
-    prepare: (cell) =>
-      accountForm(cell, `/account/passkeys/${cell.passkey.credentialId}/remove`, { action: 'remove-passkey' }),
+    async prepare(cell) {
+      const user = await signedInWithPasskey(cell)
+      const path = `/account/passkeys/${cell.passkey.credentialId}/remove`
+      return accountForm(cell, path, { action: 'remove-passkey' }, user)
+    },
   },
   'consent page': {
     writes: 'other',

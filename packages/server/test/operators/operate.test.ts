@@ -70,6 +70,7 @@ describe('countersign users', () => {
     expect(await stage.ask('users list --status disabled')).toHaveLength(1)
     expect(await stage.ask(`users enable ${alice.id}`)).toMatchObject({ status: 'active' })
     expect(await stage.ask('users unlock alice')).toMatchObject({ id: alice.id })
+    expect(await stage.ask('users remove-passkeys alice')).toMatchObject({ id: alice.id, passkeys: 0 })
     expect(await stage.run('users passwd alice --password-stdin', password)).toMatchObject({ status: 0 })
     const events = await inDatabase(stage, (storage) => storage.listEvents({ userId: alice.id }))
     const by = `operator:${userInfo().username}`

@@ -149,7 +149,6 @@ export function reauthenticationModel(changes: Partial<ReauthenticationPage> = {
     ...equipped,
     form: { action: '/account/confirm', csrf: 'csrf-1', returnTo: '/account/security' },
     user: 'alice@home.example',
-    passkey: { options: '/account/passkeys/options' },
     cancelHref: '/account',
     ...changes,
   }

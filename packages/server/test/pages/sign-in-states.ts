@@ -16,6 +16,8 @@ export const fullSignIn = {
 
 const asker = { agentHost: 'calendar-helper.example', resourceHost: 'cal.example' }
 
+const passkey = { options: '/account/passkeys/challenge' }
+
 /** The states of signing in, signing up and signing in again. */
 export function signInStates(messages: Messages): [string, string][] {
   return [
@@ -47,6 +49,10 @@ export function signInStates(messages: Messages): [string, string][] {
     [
       'reauthentication-wrong-password',
       renderReauthentication(reauthenticationModel({ problem: 'wrong_password' }), messages),
+    ],
+    [
+      'reauthentication-passkey',
+      renderReauthentication(reauthenticationModel({ passkey, problem: 'passkey_failed' }), messages),
     ],
     ['reauthentication-throttled', renderReauthentication(reauthenticationModel({ problem: 'throttled' }), messages)],
   ]

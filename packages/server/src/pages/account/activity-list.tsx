@@ -23,6 +23,7 @@ const icons: Record<AccountEvent | AgentEvent, IconName> = {
   password_changed: 'key',
   passkey_added: 'key',
   passkey_removed: 'key',
+  passkey_removed_by_server: 'key',
   downloaded: 'notice',
 }
 

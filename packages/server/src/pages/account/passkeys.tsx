@@ -3,6 +3,7 @@ import { accountPaths } from '../account-paths.js'
 import { Hidden, HiddenFields } from '../hidden-fields.js'
 import { Icon } from '../icon.js'
 import type { Messages } from '../messages/messages.js'
+import type { FormFields } from '../models.js'
 import { Day } from '../moment.js'
 import { formOf } from './account-layout.js'
 
@@ -16,7 +17,6 @@ interface PasskeyList {
 export function Passkeys({ model, passkeys, messages }: PasskeyList) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
-  const form = formOf(model)
   return (
     <section>
       <h2>{account.passkeys}</h2>
@@ -42,27 +42,42 @@ export function Passkeys({ model, passkeys, messages }: PasskeyList) {
           ))}
         </ul>
       )}
-      <form
-        class="fields"
-        method="post"
-        action={form.action}
-        data-passkey="create"
-        data-options={accountPaths.passkeyOptions}
-        hidden
-      >
-        <Hidden name="action" value="add-passkey" />
-        <HiddenFields form={form} />
-        <Hidden name="credential" value="" />
-        <label for="name">{account.passkeyName}</label>
-        <input id="name" name="name" type="text" maxlength={60} required autocomplete="off" dir="auto" />
-        <button class="button quiet" type="submit">
-          {account.addPasskey}
-        </button>
-        <p class="small" role="status" data-stopped={messages.passkeyStopped} />
-      </form>
+      {model.proveHref === undefined ? (
+        <AddPasskey form={formOf(model)} messages={messages} />
+      ) : (
+        <p class="then">
+          <a class="button quiet" href={model.proveHref}>
+            {account.addPasskey}
+          </a>
+        </p>
+      )}
       <p class="small" data-without-passkeys="">
         {account.withoutPasskeys}
       </p>
     </section>
+  )
+}
+
+function AddPasskey({ form, messages }: { form: FormFields; messages: Messages }) {
+  const { account } = messages
+  return (
+    <form
+      class="fields"
+      method="post"
+      action={form.action}
+      data-passkey="create"
+      data-options={accountPaths.passkeyOptions}
+      hidden
+    >
+      <Hidden name="action" value="add-passkey" />
+      <HiddenFields form={form} />
+      <Hidden name="credential" value="" />
+      <label for="name">{account.passkeyName}</label>
+      <input id="name" name="name" type="text" maxlength={60} required autocomplete="off" dir="auto" />
+      <button class="button quiet" type="submit">
+        {account.addPasskey}
+      </button>
+      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
+    </form>
   )
 }

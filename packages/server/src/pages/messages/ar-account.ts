@@ -90,6 +90,7 @@ export const arAccount: typeof enAccount = {
     password_changed: 'غيّرت كلمة المرور.',
     passkey_added: 'أضفت مفتاح مرور.',
     passkey_removed: 'أزلت مفتاح مرور.',
+    passkey_removed_by_server: 'أزال أحد المسؤولين مفتاح مرور.',
     downloaded: 'نزّلت بياناتك.',
   },
 

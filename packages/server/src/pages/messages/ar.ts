@@ -70,7 +70,10 @@ export const ar: Messages = {
   otherWays: 'طرق أخرى لتسجيل الدخول',
   signInWith: (provider) => phrase`تسجيل الدخول عبر ${provider}`,
   signInWithPasskey: 'تسجيل الدخول بمفتاح مرور',
-  usePasskey: 'استخدام مفتاح مرور بدلًا منها',
+  usePasskey: 'استخدام مفتاح المرور',
+  lostPasskey: 'هل فقدت مفتاح المرور؟',
+  askAboutPasskey: (whom) =>
+    phrase`اطلب من ${whom} إزالته من حسابك. وحتى ذلك الحين يمكنك تسجيل الدخول بطريقة أخرى لعرض جلساتك وإنهائها.`,
   passkeyStopped: 'لم ينجح ذلك ولم يتغيّر شيء. حاول مرة أخرى.',
   noAccount: (link) => phrase`ليس لديك حساب بعد؟ ${link}`,
 
@@ -99,6 +102,8 @@ export const ar: Messages = {
 
   reauthenticate: 'تأكيد أنك أنت',
   reauthenticateReason: 'أدخل كلمة المرور مرة أخرى للمتابعة.',
+  passkeyReason: 'استخدم مفتاح المرور للمتابعة.',
+  passkeyNeededHere: 'لا يدعم هذا المتصفح مفاتيح المرور. افتح هذه الصفحة في متصفح يدعمها.',
   goOn: 'متابعة',
   cancel: 'إلغاء',
 

@@ -44,6 +44,7 @@ const accountEvents: Record<AccountEvent, string> = {
   password_changed: 'You changed your password.',
   passkey_added: 'You added a passkey.',
   passkey_removed: 'You removed a passkey.',
+  passkey_removed_by_server: 'An administrator removed a passkey.',
   downloaded: 'You downloaded your data.',
 }
 

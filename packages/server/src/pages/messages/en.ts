@@ -77,7 +77,10 @@ export const en = {
   otherWays: 'Other ways to sign in',
   signInWith: (provider: ComponentChildren) => phrase`Sign in with ${provider}`,
   signInWithPasskey: 'Sign in with a passkey',
-  usePasskey: 'Use a passkey instead',
+  usePasskey: 'Use your passkey',
+  lostPasskey: 'Lost your passkey?',
+  askAboutPasskey: (whom: ComponentChildren) =>
+    phrase`Ask ${whom} to remove it from your account. Until then, you can sign in another way to see and end your sessions.`,
   passkeyStopped: 'That didn’t work, and nothing changed. Try again.',
   noAccount: (link: ComponentChildren) => phrase`No account yet? ${link}`,
 
@@ -107,6 +110,8 @@ export const en = {
 
   reauthenticate: 'Confirm it’s you',
   reauthenticateReason: 'Enter your password again to continue.',
+  passkeyReason: 'Use your passkey to continue.',
+  passkeyNeededHere: 'This browser can’t use passkeys. Open this page in one that can.',
   goOn: 'Continue',
   cancel: 'Cancel',
 

@@ -21,9 +21,8 @@ export type AddedPasskey = 'added' | 'taken' | 'changed'
 /** `changed`: the user is not as they were read; `unknown`: they have no such passkey. */
 export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
 
-export interface PasskeyRemoval extends AsRead {
-  credentialId: string
-}
+/** A removal by an operator, named for the audit log, or by the user, as they were read when their proof was checked. */
+export type PasskeyRemoval = { credentialId: string } & ({ userId: string; by: string } | (AsRead & { by?: undefined }))
 
 export interface NewPasskey extends AsRead {
   /** base64url */

@@ -6,8 +6,8 @@ import type {
   PasskeyRemoval,
   RemovedPasskey,
 } from '../api/passkey-storage.js'
-import { writeEvent } from '../rows/audit.js'
-import { lockAsRead, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
+import { doneBy, writeEvent } from '../rows/audit.js'
+import { lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import type { PasskeyRow } from '../sql/tables.js'
 
@@ -82,9 +82,10 @@ export async function usePasskey(unit: Unit, use: { credentialId: string; counte
   return false
 }
 
-export async function removePasskey(unit: Unit, { credentialId, ...owner }: PasskeyRemoval): Promise<RemovedPasskey> {
-  const user = await lockAsRead(unit, owner)
-  if (!user) return 'changed'
+export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promise<RemovedPasskey> {
+  const { credentialId, by } = removal
+  const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId, 'alone')
+  if (!user) return by === undefined ? 'changed' : 'unknown'
   const removed = await unit.db
     .deleteFrom('passkey')
     .where('credential_id', '=', credentialId)
@@ -93,7 +94,7 @@ export async function removePasskey(unit: Unit, { credentialId, ...owner }: Pass
     .executeTakeFirst()
   if (!removed) return 'unknown'
   await raiseCredentialRevision(unit, user.id)
-  await writeEvent(unit, { event: 'passkey.removed', userId: user.id, data: { credentialId } })
+  await writeEvent(unit, { event: 'passkey.removed', userId: user.id, data: { credentialId, ...doneBy(by) } })
   return 'removed'
 }
 

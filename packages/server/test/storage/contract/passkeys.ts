@@ -68,6 +68,16 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.usePasskey({ credentialId: 'unknown', counter: 1 })).toBe(false)
     })
 
+    test('an operator removes a passkey whatever the state of its user', async () => {
+      const { storage } = world
+      const { credentialId, user } = await added()
+      const by = 'operator:carol'
+      expect(await storage.removePasskey({ userId: (await newUser(storage)).id, credentialId, by })).toBe('unknown')
+      expect(await storage.removePasskey({ userId: user.id, credentialId, by })).toBe('removed')
+      expect(await storage.removePasskey({ userId: user.id, credentialId, by })).toBe('unknown')
+      expect(await storage.listEvents({ event: 'passkey.removed' })).toMatchObject([{ data: { credentialId, by } }])
+    })
+
     test('a passkey is removed by its person only', async () => {
       const { storage } = world
       const { credentialId, user } = await added()
