@@ -1,19 +1,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 
-/** What the rooms of the auth server that people or programs reach are made of. */
-const serverStock = [
-  'load',
-  'policy',
-  'pages',
-  'storage/api',
-  'secrets',
-  'keys',
-  'logos',
-  'audit',
-  'identity-providers',
-  'transport',
-]
+/** What the folders of the auth server that serve requests are made of. */
+const serverBase = ['policy', 'pages', 'admission', 'storage/api', 'secrets', 'outbound', 'config']
 
 /**
  * What each layer of a package may import besides itself, types included. A layer is a folder, or a file or folder within
@@ -71,38 +60,29 @@ const layers = {
     testing: ['index', 'agent', 'resource', 'wire'],
   },
   server: {
-    letters: [],
-    policy: ['letters'],
-    pages: ['letters', 'policy'],
+    policy: [],
+    pages: ['policy'],
+    admission: [],
     // Storage, by layer: what rows are made of, what callers see, rows, and the verbs that change them.
     'storage/sql': [],
     'storage/api': ['storage/sql'],
-    'storage/rows': ['letters', 'storage/sql', 'storage/api'],
+    'storage/rows': ['storage/sql', 'storage/api'],
     'storage/verbs': ['storage/sql', 'storage/api', 'storage/rows'],
     'storage/checks': ['storage/sql', 'storage/api', 'storage/rows'],
     'storage/sql-storage': ['storage/sql', 'storage/api', 'storage/rows', 'storage/verbs', 'storage/checks'],
     'storage/sqlite': ['storage/sql', 'storage/api', 'storage/sql-storage'],
     'storage/postgres': ['storage/sql', 'storage/api', 'storage/sql-storage'],
-    load: [],
-    secrets: ['load'],
-    keys: ['storage/api'],
-    logos: ['load', 'storage/api'],
-    audit: ['secrets', 'storage/api'],
-    'identity-providers': ['policy'],
-    transport: ['secrets', 'storage/api'],
-    settings: ['policy'],
-    options: ['policy', 'storage/api', 'keys', 'logos', 'identity-providers', 'settings'],
-    config: ['keys', 'logos', 'settings', 'options'],
-    context: [...serverStock, 'options'],
-    http: [...serverStock, 'context'],
-    'sign-in': [...serverStock, 'context', 'http'],
-    consent: ['letters', ...serverStock, 'context', 'http', 'sign-in'],
-    account: ['letters', ...serverStock, 'context', 'http', 'sign-in', 'consent'],
-    token: ['policy', 'storage/api', 'secrets', 'context', 'http'],
+    secrets: ['admission', 'storage/api'],
+    outbound: ['admission', 'storage/api', 'policy'],
+    config: ['policy', 'storage/api', 'secrets', 'outbound'],
+    http: serverBase,
+    'sign-in': [...serverBase, 'http'],
+    consent: [...serverBase, 'http', 'sign-in'],
+    account: [...serverBase, 'http', 'sign-in', 'consent'],
     // The seam and the editions behind it; they make no pages.
-    editions: ['storage/api', 'secrets', 'transport', 'context', 'token'],
-    'create-auth-server': [...serverStock, 'options', 'context', 'http', 'sign-in', 'consent', 'account', 'editions'],
-    index: [...serverStock, 'storage/checks', 'settings', 'options', 'config', 'sign-in', 'create-auth-server'],
+    editions: ['policy', 'storage/api', 'secrets', 'http'],
+    'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],
+    index: [...serverBase, 'storage/checks', 'sign-in', 'http', 'create-auth-server'],
   },
   gateway: upwards([
     ['fields', 'events', 'connection'],
@@ -192,7 +172,7 @@ const separate = [
   { name: 'gateway', folder: 'redis', needs: ['@redis/client'] },
   { name: 'server', folder: 'storage/sqlite', needs: ['better-sqlite3'] },
   { name: 'server', folder: 'storage/postgres', needs: ['pg', 'pgpass'] },
-  { name: 'server', folder: 'logos/re-encode', needs: ['@cf-wasm/photon'] },
+  { name: 'server', folder: 'outbound/re-encode', needs: ['@cf-wasm/photon'] },
 ]
 
 /** Permissions in `layers` that an import made use of. */
@@ -420,9 +400,9 @@ function checkDocument(name, heading) {
 
 checkPermissions('countersign')
 checkDocument('countersign', 'The layers of the library')
-checkDocument('server', 'The rooms of the auth server')
-checkDocument('gateway', 'The parts of the gateway')
-checkDocument('cli', 'The floors of the command')
+checkDocument('server', 'The layers of the auth server')
+checkDocument('gateway', 'The layers of the gateway')
+checkDocument('cli', 'The layers of the command')
 
 const tests = [
   'packages/countersign/test',

@@ -7,7 +7,7 @@ import { environmentName, settingTable } from 'countersign-server'
  */
 const document = 'docs/operators.md'
 const sources = [
-  'packages/server/src/options.ts',
+  'packages/server/src/config/options.ts',
   'packages/server/src/config/configuration-schema.ts',
   'packages/countersign/src/discovery/fetch-budget.ts',
 ]

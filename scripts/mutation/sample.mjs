@@ -34,17 +34,15 @@ export const areas = {
   ],
   gateway: ['gateway/dist/'],
   storage: ['server/dist/storage/'],
-  token: ['server/dist/token/', 'server/dist/editions/', 'server/dist/transport/', 'server/dist/keys/'],
+  token: ['server/dist/editions/', 'server/dist/secrets/'],
   consent: [
     'server/dist/consent/',
     'server/dist/sign-in/',
     'server/dist/account/',
     'server/dist/http/',
     'server/dist/policy/',
-    'server/dist/audit/',
-    'server/dist/secrets/',
-    'server/dist/load/',
-    'server/dist/identity-providers/',
+    'server/dist/admission/',
+    'server/dist/outbound/',
   ],
 }
 

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'

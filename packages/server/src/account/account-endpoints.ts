@@ -1,6 +1,6 @@
 import { readParameters } from 'countersign/wire'
 import { challengePurpose } from '../consent/challenge.js'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { htmlResponse, seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
 import { PageError } from '../http/page-error.js'

@@ -1,10 +1,10 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { pageFrame } from '../http/page-frame.js'
 import { csrfOf } from '../http/viewer-of.js'
 import type { SignedInVisit } from '../http/visit.js'
-import { cleanText } from '../letters/plain-text.js'
 import type { AccountFrame } from '../pages/account-models.js'
 import { assetPath } from '../pages/assets.js'
+import { cleanText } from '../policy/plain-text.js'
 
 const maxUser = 60
 

@@ -1,6 +1,6 @@
-import { cleanText } from '../letters/plain-text.js'
 import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
+import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 import { deviceOf } from './device-of.js'
 

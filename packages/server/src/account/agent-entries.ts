@@ -1,8 +1,8 @@
-import type { ServerContext } from '../context.js'
-import { cleanName, cleanText } from '../letters/plain-text.js'
+import type { ServerContext } from '../http/context.js'
 import type { AllowedAgent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
 import { permissionsOf } from '../policy/permissions.js'
+import { cleanName, cleanText } from '../policy/plain-text.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */

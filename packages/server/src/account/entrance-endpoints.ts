@@ -1,7 +1,8 @@
 import { readParameters } from 'countersign/wire'
 import { findLink, linkAt } from '../consent/link.js'
 import { onTheWay, wayTo } from '../consent/way-of.js'
-import type { ServerContext } from '../context.js'
+import type { ConsentLink } from '../http/consent-transport.js'
+import type { ServerContext } from '../http/context.js'
 import { cookieOf, longestCookieLife } from '../http/cookies.js'
 import { seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
@@ -11,7 +12,6 @@ import { signInPath } from '../pages/account-paths.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
-import type { ConsentLink } from '../transport/consent-transport.js'
 
 /** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {

@@ -1,5 +1,7 @@
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
+import { databaseProblem } from './database-setting.js'
+import { networks, text, whole } from './fields.js'
 import {
   type AuthServerOptions,
   type AuthServerSettings,
@@ -7,9 +9,7 @@ import {
   limitShape,
   type ShapeOf,
   settingShape,
-} from '../options.js'
-import { networks, text, whole } from '../settings/fields.js'
-import { databaseProblem } from './database-setting.js'
+} from './options.js'
 
 /** Where the server listens. */
 export interface ListenSettings {

@@ -9,8 +9,8 @@ import {
   withOverrides,
 } from 'countersign/wire'
 import type * as z from 'zod'
-import { contradictionsOf } from '../settings/contradictions-of.js'
 import { configurationSchema, configurationShape, type Settings, settingTable } from './configuration-schema.js'
+import { contradictionsOf } from './contradictions-of.js'
 import { isPostgresUrl } from './database-setting.js'
 import { environmentName, variablePrefix } from './environment-name.js'
 

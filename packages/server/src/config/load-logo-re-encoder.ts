@@ -1,6 +1,6 @@
 import { MissingPackageError } from 'countersign/node'
 import { ConfigurationError } from 'countersign/wire'
-import type { LogoReEncoder } from '../logos/logo-re-encoder.js'
+import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
 import type { LoadedConfig } from './load-config.js'
 
 /**
@@ -14,7 +14,7 @@ export async function loadLogoReEncoder({
 }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {
   if (!settings.pages.logos) return undefined
   try {
-    return (await import('../logos/re-encode/index.js')).reEncodeLogo
+    return (await import('../outbound/re-encode/index.js')).reEncodeLogo
   } catch (error) {
     if (!(error instanceof MissingPackageError)) throw error
     const problem = `${error.message}, or set it to false: then pages show a letter for each agent`

@@ -1,4 +1,4 @@
-import { masterKeyLength } from '../keys/require-master-key.js'
+import { masterKeyLength } from '../secrets/require-master-key.js'
 
 const forms = [
   { pattern: /^[0-9a-f]{64}$/i, encoding: 'hex' },

@@ -1,6 +1,6 @@
-import type { ServerContext } from '../context.js'
-import { cleanName } from '../letters/plain-text.js'
+import type { ServerContext } from '../http/context.js'
 import type { AgentChange } from '../pages/models.js'
+import { cleanName } from '../policy/plain-text.js'
 import type { AuthRequest, Grant } from '../storage/api/storage.js'
 
 /** How far back it is looked. */

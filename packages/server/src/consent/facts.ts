@@ -1,5 +1,5 @@
 import type { AAuthError } from 'countersign'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models.js'
 import type { Duration } from '../policy/duration.js'

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { NewHandle } from '../storage/api/storage.js'
 

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/api/storage.js'
 
 /** What an agent already has from a person, when it asks for more. */

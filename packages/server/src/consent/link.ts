@@ -1,11 +1,11 @@
 import { readParameters } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ConsentLink, LinkProblem } from '../http/consent-transport.js'
+import type { ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { displayHost } from '../pages/display-host.js'
 import type { Way } from '../sign-in/way.js'
 import type { AuthRequest } from '../storage/api/storage.js'
-import type { ConsentLink, LinkProblem } from '../transport/consent-transport.js'
 
 /** The link that a query or a form is about; undefined: it is about none. */
 export async function findLink(

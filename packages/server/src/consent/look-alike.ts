@@ -1,4 +1,4 @@
-import { shapesOf } from '../letters/shapes-of.js'
+import { shapesOf } from '../storage/api/shapes-of.js'
 
 /**
  * Letters, digits and symbols that are read as a small Latin letter within a name, though they only resemble it. What

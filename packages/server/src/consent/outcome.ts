@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { htmlResponse, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { pageFrame } from '../http/page-frame.js'

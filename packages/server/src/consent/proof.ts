@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { checkPassword } from '../sign-in/check-password.js'

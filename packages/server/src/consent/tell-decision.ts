@@ -1,5 +1,5 @@
 import type { DecisionEvent } from 'countersign'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 
 /** Tells how a request was decided just now. */

@@ -1,10 +1,10 @@
 import { readParameters } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ConsentLink } from '../http/consent-transport.js'
+import type { ServerContext } from '../http/context.js'
 import { localPath } from '../http/local-path.js'
 import type { Visit } from '../http/visit.js'
 import type { SignInAction } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/way.js'
-import type { ConsentLink } from '../transport/consent-transport.js'
 import { linkAt, requestWay, requireStored } from './link.js'
 import { answerUnlessOpen } from './outcome.js'
 

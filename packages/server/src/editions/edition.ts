@@ -1,7 +1,7 @@
 import type { Edition, OwnDocument } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
-import type { ProgramRequest } from '../token/signed-request.js'
-import type { CreateTransport } from '../transport/consent-transport.js'
+import type { CreateTransport } from '../http/consent-transport.js'
+import type { ServerContext } from '../http/context.js'
+import type { ProgramRequest } from './signed-request.js'
 
 /** Answers a program. */
 export type ProgramEndpoint = (request: ProgramRequest) => Promise<Response>

@@ -6,13 +6,21 @@
  * @packageDocumentation
  */
 
-export type { ServerContext } from '../context.js'
+export type {
+  ConsentLink,
+  ConsentTransport,
+  CreateTransport,
+  Decision,
+  LinkProblem,
+} from '../http/consent-transport.js'
+export type { ServerContext } from '../http/context.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
-export { orGiveBack } from '../token/rates.js'
-export { type AccessAsked, type Admission, requireAdmitted } from '../token/require-admitted.js'
-export { requireRoom } from '../token/require-room.js'
-export { type FormEndpoint, signedForm } from '../token/signed-form.js'
+export type { ProgramEndpoint, ServerEdition } from './edition.js'
+export { orGiveBack } from './rates.js'
+export { type AccessAsked, type Admission, requireAdmitted } from './require-admitted.js'
+export { requireRoom } from './require-room.js'
+export { type FormEndpoint, signedForm } from './signed-form.js'
 export {
   type Answer,
   type ClaimingAnswer,
@@ -21,13 +29,5 @@ export {
   requireFreshKeys,
   type SigningAgent,
   signedRequest,
-} from '../token/signed-request.js'
-export { type AuthTokenContent, type AuthTokenSubject, contentOf } from '../token/token-content.js'
-export type {
-  ConsentLink,
-  ConsentTransport,
-  CreateTransport,
-  Decision,
-  LinkProblem,
-} from '../transport/consent-transport.js'
-export type { ProgramEndpoint, ServerEdition } from './edition.js'
+} from './signed-request.js'
+export { type AuthTokenContent, type AuthTokenSubject, contentOf } from './token-content.js'

@@ -1,6 +1,6 @@
 import { generateCookie } from 'hono/cookie'
 import { parse } from 'hono/utils/cookie'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from './context.js'
 
 /** What a cookie of the server's holds; a sign-in at an identity provider has one of its own in each tab. */
 type CookiePart = 'browser' | 'session' | 'known' | 'language' | `provider-${string}`

@@ -1,6 +1,6 @@
-import type { ServerContext } from '../context.js'
 import { requireOwnDatabase } from '../storage/api/require-own-database.js'
 import { StorageError } from '../storage/api/storage.js'
+import type { ServerContext } from './context.js'
 
 export interface Ownership {
   /** Whether the database is known to be this issuer's. */

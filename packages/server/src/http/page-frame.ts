@@ -1,7 +1,7 @@
-import type { ServerContext } from '../context.js'
 import { assetPath } from '../pages/assets.js'
 import { languages } from '../pages/messages/languages.js'
 import type { PageFrame } from '../pages/models.js'
+import type { ServerContext } from './context.js'
 import { csrfOf } from './viewer-of.js'
 import type { Visit } from './visit.js'
 

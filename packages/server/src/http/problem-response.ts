@@ -1,6 +1,6 @@
 import { describeRefusal } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
 import { renderProblem } from '../pages/problem-page.js'
+import type { ServerContext } from './context.js'
 import { htmlResponse } from './html-response.js'
 import { PageError } from './page-error.js'
 import { pageFrame } from './page-frame.js'

@@ -1,7 +1,7 @@
-import type { ServerContext } from '../context.js'
-import { KeyError } from '../keys/key-error.js'
+import { KeyError } from '../secrets/key-error.js'
 import { requireOwnDatabase } from '../storage/api/require-own-database.js'
 import { requireSameTime } from '../storage/api/require-same-time.js'
+import type { ServerContext } from './context.js'
 
 /** Milliseconds for which an outcome stands, so that asking often costs little. */
 const outcomeAge = 1000

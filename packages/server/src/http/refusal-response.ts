@@ -1,8 +1,8 @@
 import { AAuthError } from 'countersign'
 import { describeRefusal, nonceReplayed, type Refusal, type Refused } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
+import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
 
 /** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */

@@ -1,5 +1,5 @@
-import type { ServerContext } from '../context.js'
 import type { ProblemPage } from '../pages/models.js'
+import type { ServerContext } from './context.js'
 import { localPath } from './local-path.js'
 
 type Code = ProblemPage['code']

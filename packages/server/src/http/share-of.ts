@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from './context.js'
 import { readCookie } from './cookies.js'
 
 /** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */

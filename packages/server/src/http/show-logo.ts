@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
 
 /** Where a logo is served: another image has another id, so it never changes. */

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from './context.js'
 import { takeRefusal } from './refusal-response.js'
 import type { Arrival } from './visit.js'
 

@@ -1,6 +1,6 @@
-import type { ServerContext } from '../context.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session } from '../storage/api/storage.js'
+import type { ServerContext } from './context.js'
 
 /** What a form value names as the page's user and session: nobody, or the person, without telling who. */
 export function viewerOf(session: Session | undefined): string {

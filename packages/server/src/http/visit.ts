@@ -1,14 +1,14 @@
 import type { ReceivedMessage } from 'countersign'
 import { maxFormBytes, readForm } from 'countersign/wire'
 import type { Context } from 'hono'
-import { recordSparingly } from '../audit/record-sparingly.js'
-import type { ServerContext } from '../context.js'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
+import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
+import { recordSparingly } from './record-sparingly.js'
 import { isOfOtherSession, viewerOf } from './viewer-of.js'
 
 /** What comes with a request on its way through the routes. */

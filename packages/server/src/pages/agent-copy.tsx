@@ -1,4 +1,4 @@
-import { cleanName } from '../letters/plain-text.js'
+import { cleanName } from '../policy/plain-text.js'
 import { Host } from './host.js'
 import type { Messages } from './messages/messages.js'
 

@@ -1,4 +1,4 @@
-export { cleanName, cleanText } from '../letters/plain-text.js'
+export { cleanName, cleanText } from '../policy/plain-text.js'
 export { renderActivity } from './account/activity-page.js'
 export { renderAgent } from './account/agent-page.js'
 export { renderAgents } from './account/agents-page.js'

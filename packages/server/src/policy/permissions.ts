@@ -1,4 +1,4 @@
-import { cleanText } from '../letters/plain-text.js'
+import { cleanText } from './plain-text.js'
 import { type RiskPatterns, riskOf } from './risk.js'
 import type { Risk } from './risk-order.js'
 

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { fieldsOf, type Way } from './way.js'

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
-import { recordSparingly } from '../audit/record-sparingly.js'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
+import { recordSparingly } from '../http/record-sparingly.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
 import type { ReachedLimit, User } from '../storage/api/storage.js'

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { type Factor, provingFactors } from '../storage/api/storage.js'
 
 /** The factors of a user that this server still offers. */

@@ -1,8 +1,8 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { cookieOf } from '../http/cookies.js'
 import { localPath } from '../http/local-path.js'
 import type { Visit } from '../http/visit.js'
-import type { ProviderState } from '../identity-providers/identity-provider.js'
+import type { ProviderState } from '../outbound/identity-provider.js'
 
 /** Seconds that a sign-in at a provider may take. */
 const signInTime = 600

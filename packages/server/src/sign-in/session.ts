@@ -1,8 +1,8 @@
-import type { ServerContext } from '../context.js'
+import { knownBrowserAge } from '../admission/known-callers.js'
+import type { ServerContext } from '../http/context.js'
 import { cookieOf } from '../http/cookies.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
-import { knownBrowserAge } from '../load/known-callers.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session, User } from '../storage/api/storage.js'
 

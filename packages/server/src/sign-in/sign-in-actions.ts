@@ -1,5 +1,5 @@
 import { networkOf } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'

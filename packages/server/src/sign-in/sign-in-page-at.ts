@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { htmlResponse } from '../http/html-response.js'
 import { pageFrame } from '../http/page-frame.js'
 import type { Visit } from '../http/visit.js'

@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { csrfOf } from '../http/viewer-of.js'
 import type { Visit } from '../http/visit.js'
 import { signInPath } from '../pages/account-paths.js'

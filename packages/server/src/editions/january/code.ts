@@ -1,9 +1,9 @@
 import { AAuthError, type ErrorCode } from 'countersign'
 import { requireParameter } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
+import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RedeemOutcome } from '../../storage/api/storage.js'
-import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../../token/signed-request.js'
+import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 /** What the wire says of a code that was not redeemed: always `invalid_grant`. */

@@ -1,7 +1,7 @@
 import { requestCode } from 'countersign/wire'
+import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
-import type { ConsentLink, ConsentTransport } from '../../transport/consent-transport.js'
 import { consentRedirect } from './redirect.js'
 
 /** Where the pages are. */

@@ -1,7 +1,7 @@
 import { issueToken, january } from 'countersign'
 import type { AuthTokenClaims } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
-import { type AuthTokenSubject, contentOf } from '../../token/token-content.js'
+import type { ServerContext } from '../../http/context.js'
+import { type AuthTokenSubject, contentOf } from '../token-content.js'
 
 /** The members every answer with an auth token has (W15). */
 export interface AuthTokenAnswer {

@@ -1,9 +1,9 @@
 import { AAuthError, type ErrorCode } from 'countersign'
 import { parseScope, requireParameter } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
+import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RefreshOutcome } from '../../storage/api/storage.js'
-import type { ClaimingAnswer, SigningAgent } from '../../token/signed-request.js'
+import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
 import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
 
 const refusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {

@@ -7,9 +7,9 @@ import {
   type VerificationKey,
   verifyToken,
 } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
-import type { AccessAsked } from '../../token/require-admitted.js'
-import type { SigningAgent } from '../../token/signed-request.js'
+import type { ServerContext } from '../../http/context.js'
+import type { AccessAsked } from '../require-admitted.js'
+import type { SigningAgent } from '../signed-request.js'
 
 /**
  * What the form asks for: what its resource token says (S§6), or a scope at the agent itself (S§3.5).

@@ -1,6 +1,6 @@
 import { issueToken, january } from 'countersign'
 import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
+import type { ServerContext } from '../../http/context.js'
 import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'
 
 /** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */

@@ -1,7 +1,7 @@
 import { requireParameter } from 'countersign/wire'
-import type { ServerContext } from '../../context.js'
+import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
-import type { ClaimingAnswer, SigningAgent } from '../../token/signed-request.js'
+import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
 
 /**
  * `POST /agent/revoke`: an agent gives back a refresh token it no longer needs. The answer is the same whether the token

@@ -1,4 +1,4 @@
-import { shapesOf } from '../../letters/shapes-of.js'
+import { shapesOf } from '../api/shapes-of.js'
 
 /**
  * What a user name looks like: names that look alike have one of these in common (UTS 39, skeletons). One is of the name

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { FairQueue } from '../load/fair-queue.js'
+import { FairQueue } from '../admission/fair-queue.js'
 
 interface WorkLaneOptions {
   /** How much work starts in a minute at most; half of it may start at once. */

@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client'
 import { describe, expect, it } from 'vitest'
-import { ProviderUnreachable, providerProblemOf } from '../../src/identity-providers/provider-problem.js'
+import { ProviderUnreachable, providerProblemOf } from '../../src/outbound/provider-problem.js'
 
 const wrapped = (cause: unknown) => new oidc.ClientError('something went wrong', { cause })
 

@@ -2,7 +2,7 @@ import type { NetworkOptions } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
-import { createIdentityProviderClient } from '../../src/identity-providers/identity-provider.js'
+import { createIdentityProviderClient } from '../../src/outbound/identity-provider.js'
 
 const issuer = 'https://id.corp.example'
 const secrets = 'https://secrets.corp.example'

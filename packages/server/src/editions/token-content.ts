@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { type IdentityPermission, isIdentityScope } from '../policy/permissions.js'
 import { denialOf } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/api/storage.js'

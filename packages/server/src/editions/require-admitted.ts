@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { grantable } from '../policy/permissions.js'
 import { denialOf, type PolicyDecision } from '../policy/policy.js'
 import { type CountedAccess, countRequest } from './rates.js'

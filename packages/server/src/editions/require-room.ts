@@ -1,4 +1,4 @@
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { requireLastingRate } from './rates.js'
 import type { Admission } from './require-admitted.js'
 import type { SigningAgent } from './signed-request.js'

@@ -1,8 +1,18 @@
 import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { reEncodeLogo } from '../../../src/logos/re-encode/re-encode-logo.js'
+import { reEncodeLogo } from '../../../src/outbound/re-encode/re-encode-logo.js'
+import {
+  type Chunk,
+  chunksOf,
+  imageNames,
+  patched,
+  pixelsOf,
+  plainPng,
+  pngOf,
+  pngSize,
+  readImage,
+} from '../../logos/images.js'
 import { isLong } from '../../long.js'
-import { type Chunk, chunksOf, imageNames, patched, pixelsOf, plainPng, pngOf, pngSize, readImage } from '../images.js'
 
 const shown = imageNames.filter((name) => !name.endsWith('.gif'))
 

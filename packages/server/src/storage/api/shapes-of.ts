@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs'
  * for those that NFKD takes apart already.
  */
 const lookAlikes: Readonly<Record<string, string>> = JSON.parse(
-  readFileSync(new URL('../../assets/look-alikes.json', import.meta.url), 'utf8'),
+  readFileSync(new URL('../../../assets/look-alikes.json', import.meta.url), 'utf8'),
 )
 
 /** What UTS 39 leaves out, or takes for another letter than most fonts draw. */

@@ -1,6 +1,6 @@
 import { january } from 'countersign/wire'
 import { expect, it } from 'vitest'
-import { createKnownCallers } from '../../src/load/known-callers.js'
+import { createKnownCallers } from '../../src/admission/known-callers.js'
 
 const of = (browser: string) => ` of ${browser}`
 

@@ -7,15 +7,16 @@ import {
   problemsOf,
 } from 'countersign/wire'
 import * as z from 'zod'
-import type { IdentityProvider } from './identity-providers/identity-provider.js'
-import type { ServerKeys } from './keys/server-keys.js'
-import type { LogoReEncoder } from './logos/logo-re-encoder.js'
-import type { Brands } from './policy/default-brands.js'
-import type { Duration } from './policy/duration.js'
-import type { Policy } from './policy/policy.js'
-import type { PolicyRule } from './policy/policy-of-rules.js'
-import type { RiskPatterns } from './policy/risk.js'
-import { contradictionsOf } from './settings/contradictions-of.js'
+import type { IdentityProvider } from '../outbound/identity-provider.js'
+import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
+import type { Brands } from '../policy/default-brands.js'
+import type { Duration } from '../policy/duration.js'
+import type { Policy } from '../policy/policy.js'
+import type { PolicyRule } from '../policy/policy-of-rules.js'
+import type { RiskPatterns } from '../policy/risk.js'
+import type { ServerKeys } from '../secrets/server-keys.js'
+import type { Storage } from '../storage/api/storage.js'
+import { contradictionsOf } from './contradictions-of.js'
 import {
   agents,
   allowedNetwork,
@@ -30,8 +31,7 @@ import {
   risk,
   text,
   whole,
-} from './settings/fields.js'
-import type { Storage } from './storage/api/storage.js'
+} from './fields.js'
 
 /** How long things are good for, in seconds. */
 export interface LifetimeOptions {

@@ -1,5 +1,5 @@
 import { type MaybePromise, readForm } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { type Answer, type ProgramRequest, type SigningAgent, signedRequest } from './signed-request.js'
 
 /**

@@ -1,5 +1,5 @@
 import { type FetchDocumentOptions, fetchBytes } from 'countersign/node'
-import { networkPath } from '../load/network-path.js'
+import { networkPath } from '../admission/network-path.js'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 import type { LogoStorage } from '../storage/api/logo-storage.js'
 import type { LogoReEncoder } from './logo-re-encoder.js'

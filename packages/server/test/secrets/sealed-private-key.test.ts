@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { expect, it } from 'vitest'
-import { openPrivateKey, sealPrivateKey } from '../../src/keys/sealed-private-key.js'
+import { openPrivateKey, sealPrivateKey } from '../../src/secrets/sealed-private-key.js'
 
 type StoredKey = Parameters<typeof openPrivateKey>[0]
 

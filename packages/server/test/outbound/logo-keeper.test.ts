@@ -1,6 +1,6 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { createLogoKeeper } from '../../src/logos/logo-keeper.js'
+import { createLogoKeeper } from '../../src/outbound/logo-keeper.js'
 
 it('shares the fetches by network: made-up agents of one network leave the logos of others', async () => {
   const now = () => 1_800_000_000

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'

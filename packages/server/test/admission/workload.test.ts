@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createWorkload, type Weight, type Workload } from '../../src/load/workload.js'
+import { createWorkload, type Weight, type Workload } from '../../src/admission/workload.js'
 
 /** Work that ends when the test says so. */
 function openWork() {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { readImageHeader } from '../../../src/logos/re-encode/image-header.js'
-import { imageNames, patched, plainPng, readImage } from '../images.js'
+import { readImageHeader } from '../../../src/outbound/re-encode/image-header.js'
+import { imageNames, patched, plainPng, readImage } from '../../logos/images.js'
 
 const formatOf = (name: string) => (name.endsWith('.jpg') ? 'jpeg' : name.slice(name.lastIndexOf('.') + 1))
 const shown = imageNames.filter((name) => !name.endsWith('.gif'))

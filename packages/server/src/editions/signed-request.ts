@@ -14,7 +14,7 @@ import {
   type VerifiedSignature,
   verifySignature,
 } from 'countersign/wire'
-import type { ServerContext } from '../context.js'
+import type { ServerContext } from '../http/context.js'
 import { refusalResponse } from '../http/refusal-response.js'
 
 /** An agent whose signature and identity verified. */

@@ -13,30 +13,30 @@ import {
   systemClock,
   type Tell,
 } from 'countersign/wire'
-import { recordSparingly } from './audit/record-sparingly.js'
-import { createRefusalRecorder, type RefusalRecorder } from './audit/refusal-recorder.js'
+import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
+import { createWorkload, type Workload } from '../admission/workload.js'
+import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
 import {
   createIdentityProviderClient,
   type IdentityProvider,
   type IdentityProviderClient,
-} from './identity-providers/identity-provider.js'
-import { requireOwnKeys, type ServerKeys } from './keys/server-keys.js'
-import { createKnownCallers, type KnownCallers } from './load/known-callers.js'
-import { createWorkload, type Workload } from './load/workload.js'
-import { createLogoKeeper, type LogoKeeper } from './logos/logo-keeper.js'
-import { type AuthServerOptions, type CheckedOptions, checkOptions } from './options.js'
-import type { PageFooter } from './pages/models.js'
-import type { Brands } from './policy/default-brands.js'
-import type { Duration } from './policy/duration.js'
-import type { Policy } from './policy/policy.js'
-import { policyOfRules } from './policy/policy-of-rules.js'
-import type { RiskPatterns } from './policy/risk.js'
-import { createMintedSecrets, type MintedSecrets } from './secrets/minted-secrets.js'
-import { createPasswords, type Passwords } from './secrets/passwords.js'
-import { type BackgroundWork, createBackgroundWork } from './storage/api/background-work.js'
-import { observeStorage } from './storage/api/observe-storage.js'
-import type { Storage } from './storage/api/storage.js'
-import type { ConsentTransport, CreateTransport } from './transport/consent-transport.js'
+} from '../outbound/identity-provider.js'
+import { createLogoKeeper, type LogoKeeper } from '../outbound/logo-keeper.js'
+import type { PageFooter } from '../pages/models.js'
+import type { Brands } from '../policy/default-brands.js'
+import type { Duration } from '../policy/duration.js'
+import type { Policy } from '../policy/policy.js'
+import { policyOfRules } from '../policy/policy-of-rules.js'
+import type { RiskPatterns } from '../policy/risk.js'
+import { createMintedSecrets, type MintedSecrets } from '../secrets/minted-secrets.js'
+import { createPasswords, type Passwords } from '../secrets/passwords.js'
+import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
+import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
+import { observeStorage } from '../storage/api/observe-storage.js'
+import type { Storage } from '../storage/api/storage.js'
+import type { ConsentTransport, CreateTransport } from './consent-transport.js'
+import { recordSparingly } from './record-sparingly.js'
+import { createRefusalRecorder, type RefusalRecorder } from './refusal-recorder.js'
 
 /** Seconds. */
 interface Lifetimes {
