@@ -7,6 +7,7 @@
 export {
   type AdminSettings,
   type Configuration,
+  isPostgresUrl,
   type KeyRotationSettings,
   type ListenSettings,
   type NonceSettings,
@@ -14,11 +15,9 @@ export {
   type Settings,
   serverOptions,
   settingTable,
+  shownDatabase,
 } from './config/configuration-schema.js'
-export { isPostgresUrl, shownDatabase } from './config/database-setting.js'
-export { environmentName } from './config/environment-name.js'
-export { type LoadedConfig, loadConfig } from './config/load-config.js'
-export { loadLogoReEncoder } from './config/load-logo-re-encoder.js'
+export { environmentName, type LoadedConfig, loadConfig, loadLogoReEncoder } from './config/load-config.js'
 export type {
   AccountOptions,
   AuthServerOptions,
@@ -30,9 +29,7 @@ export type {
   LimitOptions,
   PageOptions,
 } from './config/options.js'
-export { parseMasterKey } from './config/parse-master-key.js'
-export { readCertificates } from './config/read-certificates.js'
-export { readMasterKey } from './config/read-master-key.js'
+export { parseMasterKey, readCertificates, readMasterKey } from './config/read-secrets.js'
 export { requireSafeStart } from './config/require-safe-start.js'
 export { type AuthServer, createAuthServer } from './create-auth-server.js'
 export type { IdentityProvider } from './outbound/identity-provider.js'
@@ -40,15 +37,27 @@ export type { LogoOutcome, LogoReEncoder } from './outbound/logo-re-encoder.js'
 export { isEmail, passwordProblem, usernameProblem } from './policy/account-policy.js'
 export { type Brands, defaultBrands } from './policy/default-brands.js'
 export { defaultRisks } from './policy/default-risks.js'
-export { askAlways, type Policy, type PolicyDecision, type PolicyRequest } from './policy/policy.js'
-export { type PolicyRule, policyOfRules } from './policy/policy-of-rules.js'
+export {
+  askAlways,
+  type Policy,
+  type PolicyDecision,
+  type PolicyRequest,
+  type PolicyRule,
+  policyOfRules,
+} from './policy/policy.js'
 export type { RiskPatterns } from './policy/risk.js'
-export { KeyError } from './secrets/key-error.js'
 export { hashPassword } from './secrets/passwords.js'
-export { type RotateKeysOptions, type Rotation, rotateKeys } from './secrets/rotate-keys.js'
-export { type DueRotationOptions, rotateKeysWhenDue, rotationDueAt } from './secrets/rotate-keys-when-due.js'
-export { type FixedKeysOptions, fixedKeys, type ServerKeys } from './secrets/server-keys.js'
-export { type KeyRotationOptions, startKeyRotation } from './secrets/start-key-rotation.js'
+export {
+  type DueRotationOptions,
+  type KeyRotationOptions,
+  type RotateKeysOptions,
+  type Rotation,
+  rotateKeys,
+  rotateKeysWhenDue,
+  rotationDueAt,
+  startKeyRotation,
+} from './secrets/rotate-keys.js'
+export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys } from './secrets/server-keys.js'
 export { type StoredKeysOptions, storedKeys } from './secrets/stored-keys.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export type { RecordedEvent } from './storage/api/audit-storage.js'

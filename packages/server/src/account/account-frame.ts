@@ -1,5 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { pageFrame } from '../http/page-frame.js'
+import { pageFrame } from '../http/html-response.js'
 import { csrfOf } from '../http/viewer-of.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AccountFrame } from '../pages/account-models.js'

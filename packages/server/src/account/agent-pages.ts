@@ -1,7 +1,7 @@
+import { logoPaths } from '../http/assets.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { logoPaths } from '../http/show-logo.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'

@@ -1,7 +1,6 @@
 import type { ServerContext } from '../http/context.js'
-import { htmlResponse, seeOther } from '../http/html-response.js'
+import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { localPath } from '../http/local-path.js'
-import { pageFrame } from '../http/page-frame.js'
 import { csrfOf } from '../http/viewer-of.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'

@@ -1,5 +1,4 @@
-import { claimedAgent, LruCache, type SigningProfile } from 'countersign/wire'
-import { networkPath } from './network-path.js'
+import { claimedAgent, LruCache, networkOf, type SigningProfile } from 'countersign/wire'
 
 interface KnownCallersOptions {
   secrets: {
@@ -12,7 +11,7 @@ interface KnownCallersOptions {
 }
 
 /** What a request says about its caller before anything of it is verified. */
-export interface CallerHints {
+interface CallerHints {
   remoteAddress: string | undefined
   /** The text of the header `Signature-Key`. */
   signatureKey: string | null
@@ -125,4 +124,10 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
       agents.set(agent, networks, expiresAt)
     },
   }
+}
+
+/** The path of an address in a fair queue: its /16, /24 and /32, or /32, /48 and /64; all unknown addresses are one. */
+export function networkPath(address: string | undefined): readonly string[] {
+  if (address === undefined) return ['unknown']
+  return [networkOf(address, 'provider'), networkOf(address, 'site'), networkOf(address)]
 }

@@ -1,6 +1,5 @@
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
-import { databaseProblem } from './database-setting.js'
 import { networks, text, whole } from './fields.js'
 import {
   type AuthServerOptions,
@@ -148,4 +147,32 @@ const shared = z.object({ ...settingShape, limits: z.object(limitShape) })
 /** What of a configuration is for `createAuthServer`; keys, storage and certificates are the caller's. */
 export function serverOptions(configuration: Settings): Omit<AuthServerOptions, 'keys' | 'storage'> {
   return shared.parse(configuration)
+}
+
+/** Whether the setting `database` is the URL of a PostgreSQL database, and not the path of a SQLite file. */
+export function isPostgresUrl(database: string): boolean {
+  return /^postgres(?:ql)?:\/\//i.test(database)
+}
+
+/** The setting as it may be shown: without the password in a URL. */
+export function shownDatabase(database: string): string {
+  if (!isPostgresUrl(database)) return database
+  return database.replace(/^([^:]+:\/\/[^/?@:]*):[^/@]*@/, '$1@').replaceAll(/([?&]password=)[^&]*/gi, '$1…')
+}
+
+/** Whether a password stands in it. */
+export function holdsPassword(database: string): boolean {
+  return shownDatabase(database) !== database
+}
+
+/** What is wrong with the setting; nothing where it may be right. */
+function databaseProblem(database: string): string | undefined {
+  if (isPostgresUrl(database)) {
+    return /^[^?]*\/\/[^/?]*\/[^/?]+(?:\?.*)?$/.test(database)
+      ? undefined
+      : 'names no database: write postgres://user@host/database'
+  }
+  return /^(?:file|sqlite3?|postgres(?:ql)?):|:\/\//i.test(database)
+    ? 'must be the path of a SQLite file, such as auth.db, or the URL of a PostgreSQL database, such as postgres://countersign@db.internal/countersign'
+    : undefined
 }

@@ -1,18 +1,24 @@
 import { dirname, resolve } from 'node:path'
-import { readConfigurationFile } from 'countersign/node'
+import { MissingPackageError, readConfigurationFile } from 'countersign/node'
 import {
   ConfigurationError,
   type ConfigurationProblem,
   environmentSettings,
   isLoopbackIdentifier,
   problemsOf,
+  variableOf,
   withOverrides,
 } from 'countersign/wire'
 import type * as z from 'zod'
-import { configurationSchema, configurationShape, type Settings, settingTable } from './configuration-schema.js'
-import { contradictionsOf } from './contradictions-of.js'
-import { isPostgresUrl } from './database-setting.js'
-import { environmentName, variablePrefix } from './environment-name.js'
+import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
+import {
+  configurationSchema,
+  configurationShape,
+  isPostgresUrl,
+  type Settings,
+  settingTable,
+} from './configuration-schema.js'
+import { contradictionsOf } from './fields.js'
 
 /** A configuration that was read and checked by itself; {@link requireSafeStart} judges the machine it runs on. */
 export interface LoadedConfig {
@@ -85,4 +91,31 @@ function portOf(given: object, { issuer, listen }: Settings): number {
 
 function withVariable(setting: string, values: ReadonlyMap<string, unknown>): string {
   return values.has(setting) ? `${setting} (${environmentName(setting)})` : setting
+}
+
+/** What the variables of the auth server begin with. */
+const variablePrefix = 'COUNTERSIGN_'
+
+/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
+export function environmentName(setting: string): string {
+  return variableOf(setting, variablePrefix)
+}
+
+/**
+ * What makes pictures of agents' logos; undefined where pages show none.
+ *
+ * @throws ConfigurationError saying what is to be installed
+ */
+export async function loadLogoReEncoder({
+  file,
+  settings,
+}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<LogoReEncoder | undefined> {
+  if (!settings.pages.logos) return undefined
+  try {
+    return (await import('../outbound/re-encode/index.js')).reEncodeLogo
+  } catch (error) {
+    if (!(error instanceof MissingPackageError)) throw error
+    const problem = `${error.message}, or set it to false: then pages show a letter for each agent`
+    throw new ConfigurationError(file, [{ setting: 'pages.logos', problem }])
+  }
 }

@@ -10,16 +10,14 @@ import * as z from 'zod'
 import type { IdentityProvider } from '../outbound/identity-provider.js'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
 import type { Brands } from '../policy/default-brands.js'
-import type { Duration } from '../policy/duration.js'
-import type { Policy } from '../policy/policy.js'
-import type { PolicyRule } from '../policy/policy-of-rules.js'
+import type { Duration, Policy, PolicyRule } from '../policy/policy.js'
 import type { RiskPatterns } from '../policy/risk.js'
 import type { ServerKeys } from '../secrets/server-keys.js'
 import type { Storage } from '../storage/api/storage.js'
-import { contradictionsOf } from './contradictions-of.js'
 import {
   agents,
   allowedNetwork,
+  contradictionsOf,
   durations,
   egressProxy,
   functionOf,

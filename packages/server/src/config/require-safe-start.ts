@@ -2,8 +2,7 @@ import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { ConfigurationError, type ConfigurationProblem } from 'countersign/wire'
-import type { Settings } from './configuration-schema.js'
-import { holdsPassword, isPostgresUrl } from './database-setting.js'
+import { holdsPassword, isPostgresUrl, type Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
 
 /** Secrets that examples use. */

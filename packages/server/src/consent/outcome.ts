@@ -1,7 +1,6 @@
 import type { ServerContext } from '../http/context.js'
-import { htmlResponse, seeOther } from '../http/html-response.js'
+import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { pageFrame } from '../http/page-frame.js'
 import type { Visit } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { displayHost } from '../pages/display-host.js'

@@ -18,16 +18,16 @@ export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
 export type { ProgramEndpoint, ServerEdition } from './edition.js'
 export { orGiveBack } from './rates.js'
-export { type AccessAsked, type Admission, requireAdmitted } from './require-admitted.js'
-export { requireRoom } from './require-room.js'
-export { type FormEndpoint, signedForm } from './signed-form.js'
+export { type AccessAsked, type Admission, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,
   type ClaimingAnswer,
+  type FormEndpoint,
   type ProgramRequest,
   type RequestJudge,
   requireFreshKeys,
   type SigningAgent,
+  signedForm,
   signedRequest,
 } from './signed-request.js'
 export { type AuthTokenContent, type AuthTokenSubject, contentOf } from './token-content.js'

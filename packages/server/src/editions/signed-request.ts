@@ -10,6 +10,7 @@ import {
   nonceSource,
   type Refused,
   type ResolvedKey,
+  readForm,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
@@ -124,4 +125,29 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
     'The keys of the agent cannot be fetched now, and those from before begin nothing new: try again when its server answers.',
     { cause },
   )
+}
+
+/**
+ * Judges what a verified agent asks for with a form, changing nothing but what limits count. What it returns then does it,
+ * and gives the JSON body of the answer.
+ */
+export type FormEndpoint = (
+  context: ServerContext,
+  agent: SigningAgent,
+  form: ReadonlyMap<string, string>,
+) => MaybePromise<Answer<object>>
+
+/** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
+export function signedForm(context: ServerContext, signed: ProgramRequest, judge: FormEndpoint): Promise<Response> {
+  return signedRequest(context, signed, async (agent, { body }) => {
+    const form = readForm(signed.request.headers.get('content-type'), body)
+    const answer = await judge(context, agent, form)
+    if (typeof answer === 'function') return async () => jsonResponse(await answer())
+    return { claiming: async (nonce) => jsonResponse(await answer.claiming(nonce)) }
+  })
+}
+
+function jsonResponse(body: object): Response {
+  const headers = { 'content-type': 'application/json', 'cache-control': 'no-store' }
+  return new Response(JSON.stringify(body), { headers })
 }

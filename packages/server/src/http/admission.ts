@@ -4,13 +4,12 @@ import type { FairQueueEntry } from '../admission/fair-queue.js'
 import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
 import { problemResponse } from './problem-response.js'
-import { refusalResponse } from './refusal-response.js'
+import { refusalResponse, takeRefusal } from './refusal-response.js'
 import { shareOf } from './share-of.js'
-import { tellAnswer } from './tell-answer.js'
 import type { Arrival } from './visit.js'
 
 /** The routes of a server, for admission control. */
-export interface AdmittedRoutes {
+interface AdmittedRoutes {
   /** The paths that programs call. */
   programs: Iterable<string>
   /** The paths that users open. */
@@ -22,11 +21,7 @@ export interface AdmittedRoutes {
 }
 
 /** Returns the response of the handler, or 503 if the server is overloaded and the caller has its share of what waits. */
-export type Admit = (
-  request: Request,
-  arrival: Arrival['Bindings'],
-  answer: () => Promise<Response>,
-) => Promise<Response>
+type Admit = (request: Request, arrival: Arrival['Bindings'], answer: () => Promise<Response>) => Promise<Response>
 
 /**
  * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
@@ -113,4 +108,36 @@ function createPathFinder(paths: readonly string[]): (path: string) => string | 
       pattern: new RegExp(`^${path.replace(/[.*+?$()[\]{}|\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
     }))
   return (path) => (whole.has(path) ? path : patterns.find(({ pattern }) => pattern.test(path))?.path)
+}
+
+/**
+ * Tells who listens about an answer, and records it where it refuses what an operator looks for.
+ *
+ * @param route the path as the table of routes has it
+ */
+export async function tellAnswer(
+  context: ServerContext,
+  arrival: Arrival['Bindings'],
+  response: Response,
+  route: string,
+): Promise<void> {
+  const { received, requestId, began } = arrival
+  const refusal = takeRefusal(response)
+  if (refusal) {
+    context.tell?.({ kind: 'refusal', ...refusal, requestId })
+    await context
+      .recordRefusal(refusal, received.remoteAddress)
+      .catch((error: unknown) => context.onError(error, requestId))
+  }
+  const { status } = response
+  context.tell?.({
+    kind: 'request',
+    route,
+    outcome: refusal?.code ?? (status < 400 ? 'ok' : 'refused'),
+    status,
+    duration: (performance.now() - began) / 1000,
+    method: received.method,
+    path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
+    requestId,
+  })
 }

@@ -1,11 +1,11 @@
 import { describeRefusal } from 'countersign/wire'
+import type { ProblemPage } from '../pages/models.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'
-import { htmlResponse } from './html-response.js'
+import { htmlResponse, pageFrame } from './html-response.js'
+import { localPath } from './local-path.js'
 import { PageError } from './page-error.js'
-import { pageFrame } from './page-frame.js'
 import { asRefusal, isFailure, withRefusal } from './refusal-response.js'
-import { retryPath } from './retry-path.js'
 import { messagesFor } from './visit.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
@@ -41,4 +41,30 @@ function asPageError(error: unknown): PageError {
   return status < 500
     ? new PageError('bad_form', { status, cause: error })
     : new PageError('server_error', { cause: error })
+}
+
+type Code = ProblemPage['code']
+
+/** What may go well the next time, when the same page is opened again. */
+const passing: ReadonlySet<Code> = new Set<Code>(['server_error', 'temporarily_unavailable'])
+/** What may go well when the page of the form is opened again. */
+const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'])
+
+/**
+ * Where a person can try again: the page that failed, or the page of this server whose form did. Undefined: trying again
+ * would not help, or nobody knows where.
+ */
+function retryPath(code: Code, request: Request, { issuer, transport }: ServerContext): string | undefined {
+  if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transport.path) : undefined
+  const page = request.headers.get('referer') ?? ''
+  if (!ofForms.has(code) || !URL.canParse(page) || new URL(page).origin !== new URL(issuer).origin) return undefined
+  return pathIn(page, transport.path)
+}
+
+function pathIn(address: string, requestPath: string): string | undefined {
+  const { pathname, search } = new URL(address)
+  // Shown in answer to a form: without the request in the address there is nothing to come back to.
+  if (pathname === requestPath && search === '') return undefined
+  const path = pathname + search
+  return localPath(path) === path ? path : undefined
 }

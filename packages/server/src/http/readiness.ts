@@ -1,4 +1,4 @@
-import { KeyError } from '../secrets/key-error.js'
+import { KeyError } from '../secrets/server-keys.js'
 import { requireOwnDatabase } from '../storage/api/require-own-database.js'
 import { requireSameTime } from '../storage/api/require-same-time.js'
 import type { ServerContext } from './context.js'

@@ -1,4 +1,4 @@
-import type { Duration } from '../policy/duration.js'
+import type { Duration } from '../policy/policy.js'
 import { Hidden } from './hidden-fields.js'
 import type { Messages } from './messages/messages.js'
 import type { ConsentPage } from './models.js'

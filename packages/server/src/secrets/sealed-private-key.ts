@@ -1,6 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { NewKey, StoredKey } from '../storage/api/key-storage.js'
-import { KeyError } from './key-error.js'
+import { KeyError } from './server-keys.js'
 
 /** What the seal is bound to, so that no stored key can take another's place. */
 type SealedFor = Pick<NewKey, 'kid' | 'purpose'>
@@ -35,4 +35,12 @@ export function openPrivateKey(key: StoredKey, masterKey: Uint8Array): Buffer {
   } catch (cause) {
     throw new KeyError('master_key_wrong', wrong, { cause })
   }
+}
+
+/** Bytes that a master key has. */
+export const masterKeyLength = 32
+
+/** @throws TypeError for anything but 32 bytes */
+export function requireMasterKey(masterKey: Uint8Array): void {
+  if (masterKey.length !== masterKeyLength) throw new TypeError(`masterKey must be ${masterKeyLength} random bytes`)
 }

@@ -1,6 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { htmlResponse } from '../http/html-response.js'
-import { pageFrame } from '../http/page-frame.js'
+import { htmlResponse, pageFrame } from '../http/html-response.js'
 import type { Visit } from '../http/visit.js'
 import { accountPaths } from '../pages/account-paths.js'
 import type { SignInPage, SignUpPage } from '../pages/models.js'

@@ -4,12 +4,10 @@ import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { orGiveBack } from '../rates.js'
-import { type AccessAsked, requireAdmitted } from '../require-admitted.js'
-import { requireRoom } from '../require-room.js'
+import { type AccessAsked, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'
-import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
-import { requireAccess, requireNotBusy } from './require-access.js'
-import { isListedRedirect, requireListedRedirect } from './require-listed-redirect.js'
+import { type AuthTokenAnswer, issueAuthToken } from './code.js'
+import { isListedRedirect, requireAccess, requireListedRedirect, requireNotBusy } from './require-access.js'
 
 type Form = ReadonlyMap<string, string>
 

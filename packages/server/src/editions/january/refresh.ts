@@ -4,7 +4,7 @@ import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RefreshOutcome } from '../../storage/api/storage.js'
 import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
-import { type AuthTokenAnswer, issueAuthToken } from './issue-auth-token.js'
+import { type AuthTokenAnswer, issueAuthToken } from './code.js'
 
 const refusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
   unknown: 'refresh_token_refused',

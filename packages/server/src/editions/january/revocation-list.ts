@@ -1,7 +1,9 @@
 import { issueToken, january } from 'countersign'
-import { type RevocationClaims, revocationEntry, revocationListLimits } from 'countersign/wire'
+import { type RevocationClaims, requireParameter, revocationEntry, revocationListLimits } from 'countersign/wire'
 import type { ServerContext } from '../../http/context.js'
+import { hashSecret } from '../../secrets/minted-secrets.js'
 import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'
+import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
 
 /** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
 const perPerson = 20
@@ -58,4 +60,22 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
 async function timesOf(people: Revocations['revokedBefore']): Promise<Record<string, number>> {
   const entries = people.map(async ({ sub, at }) => [await revocationEntry('sub', sub), at] as const)
   return Object.fromEntries(await Promise.all(entries))
+}
+
+/**
+ * `POST /agent/revoke`: an agent gives back a refresh token it no longer needs. The answer is the same whether the token
+ * was its own, somebody else's or nobody's (RFC 7009 §2.2).
+ */
+export function revokeToken(
+  context: ServerContext,
+  { agent, delegate }: SigningAgent,
+  form: ReadonlyMap<string, string>,
+): ClaimingAnswer<Record<string, never>> {
+  const tokenHash = hashSecret(requireParameter(form, 'token'))
+  return {
+    async claiming(nonce) {
+      await context.storage.revokeRefreshToken({ nonce, tokenHash, agent, delegate })
+      return {}
+    },
+  }
 }

@@ -1,7 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { LogoOutcome } from '../logo-re-encoder.js'
-import { barePng } from './bare-png.js'
-import { readImageHeader } from './image-header.js'
+import { barePng, readImageHeader } from './image-header.js'
 
 /** What the worker is given. */
 export interface LogoOrder {

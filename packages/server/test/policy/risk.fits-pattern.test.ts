@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { fitsPattern } from '../../src/policy/fits-pattern.js'
+import { fitsPattern } from '../../src/policy/risk.js'
 
 describe('fitsPattern', () => {
   /** The same, told by a regular expression. */

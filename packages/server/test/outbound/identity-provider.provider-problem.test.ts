@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client'
 import { describe, expect, it } from 'vitest'
-import { ProviderUnreachable, providerProblemOf } from '../../src/outbound/provider-problem.js'
+import { ProviderUnreachable, providerProblemOf } from '../../src/outbound/identity-provider.js'
 
 const wrapped = (cause: unknown) => new oidc.ClientError('something went wrong', { cause })
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isCommonPassword } from '../../src/policy/common-password.js'
+import { isCommonPassword } from '../../src/policy/account-policy.js'
 
 describe('isCommonPassword', () => {
   it.each(

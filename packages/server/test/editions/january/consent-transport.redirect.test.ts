@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { consentRedirect } from '../../../src/editions/january/redirect.js'
+import { consentRedirect } from '../../../src/editions/january/consent-transport.js'
 
 const issuer = 'https://auth.example'
 const denied = { error: 'access_denied', description: 'The person said no.' } as const

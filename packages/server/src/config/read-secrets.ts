@@ -1,0 +1,112 @@
+import { readFile } from 'node:fs/promises'
+import { MissingPackageError } from 'countersign/node'
+import { type CertificateFinder, ConfigurationError, type ConfigurationProblem } from 'countersign/wire'
+import { masterKeyLength } from '../secrets/sealed-private-key.js'
+import type { LoadedConfig } from './load-config.js'
+
+const ranBefore = 'A server that ran before: only the master key it had opens the keys in its database'
+const missing = `is missing. A new server: make one with "countersign keys generate-master --out master.key" and set masterKeyFile. ${ranBefore}`
+const noFile = (path: string) =>
+  `is missing: there is no file ${path}. A new server: make it with "countersign keys generate-master --out ${path}". ${ranBefore}`
+
+/** The master key, from its variable or file. @throws ConfigurationError that says whether it is missing or wrong */
+export async function readMasterKey({ file, settings }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<Uint8Array> {
+  const { masterKey, masterKeyFile } = settings
+  const refuse = (setting: string, problem: string, cause?: unknown) =>
+    new ConfigurationError(file, [{ setting, problem }], cause)
+  if (masterKey === undefined && masterKeyFile === undefined) throw refuse('masterKey', missing)
+  let text = masterKey ?? ''
+  if (masterKeyFile !== undefined) {
+    try {
+      text = await readFile(masterKeyFile, 'utf8')
+    } catch (cause) {
+      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+      throw refuse('masterKeyFile', code === 'ENOENT' ? noFile(masterKeyFile) : `cannot be read (${code})`, cause)
+    }
+  }
+  const parsed = parseMasterKey(text)
+  if ('problem' in parsed) throw refuse(masterKeyFile === undefined ? 'masterKey' : 'masterKeyFile', parsed.problem)
+  return parsed.masterKey
+}
+
+const forms = [
+  { pattern: /^[0-9a-f]{64}$/i, encoding: 'hex' },
+  { pattern: /^[A-Za-z0-9_-]{43}=?$/, encoding: 'base64url' },
+  { pattern: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
+] as const
+
+/** Distinct values that 32 random bytes have at least, in all but one of 10^15 cases. */
+const fewestValues = 16
+
+/** A master key written down as base64url, base64 or hex; or what is wrong with it. */
+export function parseMasterKey(text: string): { masterKey: Uint8Array } | { problem: string } {
+  const trimmed = text.trim()
+  const form = forms.find(({ pattern }) => pattern.test(trimmed))
+  if (!form) return { problem: `must be ${masterKeyLength} random bytes as base64url or hex: ${how}` }
+  const masterKey = Buffer.from(trimmed, form.encoding)
+  const typed = masterKey.every((byte) => byte >= 0x20 && byte < 0x7f)
+  if (typed || new Set(masterKey).size < fewestValues) return { problem: `is not random, so it can be guessed: ${how}` }
+  return { masterKey }
+}
+
+const how = 'make one with countersign keys generate-master'
+
+/**
+ * The finder of agents' certificates under the configured roots; undefined where none are configured.
+ *
+ * @throws ConfigurationError naming each file that cannot be read or holds no certificates, or what is to be installed
+ */
+export async function readCertificates({
+  file,
+  settings,
+}: Pick<LoadedConfig, 'file' | 'settings'>): Promise<CertificateFinder | undefined> {
+  const { certificateRoots, allowInsecureLoopback, allowNetworks, egressProxy, discovery } = settings
+  if (!certificateRoots) return undefined
+  const { createCertificateFinder } = await loadFinder(file)
+  const problems: ConfigurationProblem[] = []
+  const texts: string[] = []
+  for (const [index, path] of certificateRoots.entries()) {
+    const read = await readRoots(path, createCertificateFinder)
+    if ('problem' in read) problems.push({ setting: `certificateRoots[${index}]`, problem: read.problem })
+    else texts.push(read.text)
+  }
+  const [first, ...more] = texts
+  if (first === undefined || problems.length > 0) throw new ConfigurationError(file, problems)
+  const { failureAge: _, ...limits } = discovery
+  return createCertificateFinder({
+    roots: [first, ...more],
+    allowInsecureLoopback,
+    allowNetworks,
+    egressProxy,
+    ...limits,
+  })
+}
+
+type CreateFinder = Awaited<ReturnType<typeof loadFinder>>['createCertificateFinder']
+
+/** Loaded by servers that have roots only. */
+async function loadFinder(file: string) {
+  try {
+    return await import('countersign/x509')
+  } catch (error) {
+    if (!(error instanceof MissingPackageError)) throw error
+    throw new ConfigurationError(file, [{ setting: 'certificateRoots', problem: error.message }])
+  }
+}
+
+async function readRoots(
+  path: string,
+  createCertificateFinder: CreateFinder,
+): Promise<{ text: string } | { problem: string }> {
+  try {
+    const text = await readFile(path, 'utf8')
+    createCertificateFinder({ roots: [text] })
+    return { text }
+  } catch (error) {
+    if (error instanceof TypeError) return { problem: `holds no PEM certificates, or something else too: ${path}` }
+    if (!(error instanceof Error && 'code' in error)) throw error
+    return {
+      problem: error.code === 'ENOENT' ? `there is no file ${path}` : `cannot be read (${String(error.code)}): ${path}`,
+    }
+  }
+}
