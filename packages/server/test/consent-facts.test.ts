@@ -2,7 +2,7 @@ import { decodeToken } from 'countersign/wire'
 import type { PolicyDecision } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Allowed, allow, authRequest, openRequest, ownRequest, redeem, signForm, view } from './attacks/flow.js'
-import { openMapStage } from './attacks/stage.js'
+import { openMapStage, people } from './attacks/stage.js'
 import { words } from './pages/reading.js'
 
 /** What a person reads when an agent asks again, after they allowed it to read their data for an hour. */
@@ -47,7 +47,8 @@ it.each([
   for (const other of others) expect(read).not.toContain(`${other} (not asked for)`)
   if (scope !== 'calendar' && scope !== 'files.full_control') expect(read).toContain('billing:pay (not asked for)')
   stage.resource.document.supported_scopes = ['x.read', ...others]
-  const next = await allow(stage, undefined, { duration: '3600' }, { asked: { scope }, user })
+  const proof = { password: people.alice.password }
+  const next = await allow(stage, undefined, { duration: '3600', ...proof }, { asked: { scope }, user })
   const later = words((await view(stage, await openRequest(stage, undefined, { scope: 'x.read' }), next.user)).page)
   for (const other of others) expect(later).not.toContain(`${other} (not asked for)`)
 })
