@@ -47,7 +47,7 @@ it.each([
   for (const other of others) expect(read).not.toContain(`${other} (not asked for)`)
   if (scope !== 'calendar' && scope !== 'files.full_control') expect(read).toContain('billing:pay (not asked for)')
   stage.resource.document.supported_scopes = ['x.read', ...others]
-  const proof = { password: people.alice.password }
+  const proof = scope === 'files.full_control' ? { password: people.alice.password } : {}
   const next = await allow(stage, undefined, { duration: '3600', ...proof }, { asked: { scope }, user })
   const later = words((await view(stage, await openRequest(stage, undefined, { scope: 'x.read' }), next.user)).page)
   for (const other of others) expect(later).not.toContain(`${other} (not asked for)`)
