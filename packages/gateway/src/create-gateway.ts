@@ -3,12 +3,12 @@ import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { createConnectionQueue, endGracefully } from 'countersign/node'
 import { createMcpSessions } from 'countersign/resource/mcp'
-import { createConnections } from './forward/upstream.js'
 import type { GatewayOptions } from './gateway-options.js'
 import { setUpGateway } from './gateway-setup.js'
 import { limitGatewayConnections } from './limit-gateway-connections.js'
 import { type Exchange, type GatewayShared, serveRequest } from './serve-request.js'
 import { createSpool } from './uploads/spool.js'
+import { createConnections } from './upstream/connections.js'
 
 export interface Gateway {
   /** Ready to listen, for plain HTTP/1.1 behind your TLS. */

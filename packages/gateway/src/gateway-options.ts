@@ -1,9 +1,9 @@
 import type { OnEvent, Resource } from 'countersign/resource'
 import type { McpSessions, McpTable } from 'countersign/resource/mcp'
-import type { CorsOptions } from './answers/cors.js'
-import type { UpstreamOptions } from './forward/upstream.js'
 import type { AssertionOptions } from './identity/assertion.js'
+import type { CorsOptions } from './responses/cors.js'
 import type { Route } from './routes/route.js'
+import type { UpstreamOptions } from './upstream/connections.js'
 
 export interface GatewayLimits {
   /** Connections at once. One more closes the one that is idle longest; where none is, it is answered 503. @default 4096 */

@@ -4,7 +4,6 @@
  * @packageDocumentation
  */
 
-export type { CorsOptions } from './answers/cors.js'
 export {
   type ConfiguredGateway,
   type ConfiguredGatewayOptions,
@@ -20,20 +19,21 @@ export {
   readProbedSettings,
 } from './config/load-gateway-config.js'
 export { createGateway, type Gateway } from './create-gateway.js'
-export type { UpstreamOptions } from './forward/upstream.js'
 export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity/assertion.js'
-export { readDescription } from './openapi/read-description.js'
+export { readDescription } from './openapi/description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'
 export { type ApiProbe, type ProbeOptions, probeApi, type RouteProbe, type RunSpelling } from './probe/probe-api.js'
 export { type SpellingKind, spellingKinds } from './probe/spellings.js'
+export type { CorsOptions } from './responses/cors.js'
 export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/closed-paths.js'
 export { type GatewayRules, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 export { type EncodedOctet, type ParsedPath, requirePath } from './routes/path-grammar.js'
 export type { Need } from './routes/path-rows.js'
 export type { Level, Route } from './routes/route.js'
 export { createRouteTable, type RoutedPath, type RouteTable } from './routes/route-table.js'
+export type { SubrequestOptions } from './subrequests/create-subrequest-gateway.js'
 export { createSubrequestGateway, type SubrequestGateway } from './subrequests/create-subrequest-gateway.js'
 export type { AskedRequest, ProxyName } from './subrequests/dialects.js'
-export type { SubrequestOptions } from './subrequests/subrequest-options.js'
-export { requireNothingUnseen } from './subrequests/unseen-upload.js'
+export { requireNothingUnseen } from './subrequests/unseen-body.js'
+export type { UpstreamOptions } from './upstream/connections.js'

@@ -3,6 +3,12 @@ import type { Duplex } from 'node:stream'
 import type { ReceivedMessage, SocketEvent, Upload } from 'countersign'
 import { createMountedListener, type Handler, receiveIncoming } from 'countersign/node'
 import { AAuthError, type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
+import { tellRefused } from './events/refusals.js'
+import { askerOf, type Followed, followExchange } from './events/request-events.js'
+import { type GatewaySetup, requirementOf } from './gateway-setup.js'
+import { tellIdentity } from './identity/assertion.js'
+import { identityOf } from './identity/identity-headers.js'
+import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import {
   corsHeaders,
   isPreflight,
@@ -10,31 +16,19 @@ import {
   preflightHeaders,
   showToPages,
   withPageHeaders,
-} from './answers/cors.js'
-import { openTunnel } from './answers/open-tunnel.js'
-import { passAnswer } from './answers/pass-answer.js'
-import { passInformation } from './answers/pass-information.js'
-import { sendRefusal } from './answers/send-refusal.js'
-import { askerOf } from './events/asker.js'
-import { type Followed, followExchange } from './events/follow-exchange.js'
-import { tellRefused } from './events/tell-refused.js'
-import { askUpstream } from './forward/ask-upstream.js'
-import { endsConnection } from './forward/ends-connection.js'
-import { answerHeaders, forwardedHeaders } from './forward/forwarded-headers.js'
-import type { UpstreamReply } from './forward/send-upstream.js'
-import type { Connections } from './forward/upstream.js'
-import { type GatewaySetup, requirementOf } from './gateway-setup.js'
-import { tellIdentity } from './identity/assertion.js'
-import { identityOf } from './identity/identity-fields.js'
-import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
-import { type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
-import { allowHeader } from './routes/method-not-allowed.js'
+} from './responses/cors.js'
+import { passAnswer, passInformation, sendRefusal } from './responses/pass-response.js'
+import { openTunnel } from './responses/tunnel.js'
+import { allowHeader, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { routeName } from './routes/path-rows.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { requirePlainFields } from './routes/require-plain-fields.js'
 import { KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
+import type { Connections } from './upstream/connections.js'
+import { answerHeaders, endsConnection, forwardedHeaders } from './upstream/forwarded-headers.js'
+import { askUpstream, type UpstreamReply } from './upstream/send-request.js'
 
 /** What all requests of a gateway share, whatever its options are at the time. */
 export interface GatewayShared {

@@ -11,8 +11,7 @@ import {
 import { createMcpSessions, type McpSessions } from 'countersign/resource/mcp'
 import { createGateway } from '../create-gateway.js'
 import type { GatewayOptions } from '../gateway-options.js'
-import { createSubrequestGateway } from '../subrequests/create-subrequest-gateway.js'
-import type { SubrequestOptions } from '../subrequests/subrequest-options.js'
+import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { LoadedGatewayConfig } from './load-gateway-config.js'
 
 /** A gateway whose options come from a configuration. */

@@ -7,12 +7,12 @@ import {
 } from 'countersign/node'
 import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
-import { originProblem } from '../answers/cors.js'
-import { upstreamProblem } from '../forward/upstream.js'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
+import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/dialects.js'
+import { upstreamProblem } from '../upstream/connections.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)

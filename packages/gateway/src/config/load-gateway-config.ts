@@ -10,10 +10,8 @@ import {
   variableOf,
   withOverrides,
 } from 'countersign/wire'
-import { collisionsIn, contradictionsIn } from './contradictions.js'
+import { collisionsIn, contradictionsIn, readableSettings, warningsOf } from './check-settings.js'
 import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
-import { readableSettings } from './readable-settings.js'
-import { warningsOf } from './warnings.js'
 
 /** Settings that were read and checked. */
 export interface ReadGatewaySettings {

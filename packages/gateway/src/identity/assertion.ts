@@ -1,7 +1,7 @@
 import { issueToken, january, type Signer } from 'countersign'
 import { type RegisteredClaims, registeredNames, type TokenType } from 'countersign/wire'
 import type { Level } from '../routes/route.js'
-import { fieldsOf, type Identity, nobody } from './identity-fields.js'
+import { fieldsOf, type Identity, nobody } from './identity-headers.js'
 
 /** What the API is told of a request, signed. Names are those of the tokens where they say the same. */
 export interface AssertionClaims extends RegisteredClaims {

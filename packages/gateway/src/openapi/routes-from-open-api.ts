@@ -1,11 +1,16 @@
-import { type Level, type Route, routeProblems } from '../routes/route.js'
+import { folds, type Kept } from '../routes/fold.js'
+import {
+  foldPattern,
+  isNarrower,
+  type PathPattern,
+  parsePathPattern,
+  pathPatternProblem,
+  shapeOf,
+} from '../routes/path-pattern.js'
+import { type Level, methodDistance, type Route, routeProblems, strengthOf } from '../routes/route.js'
 import { routeCollisions } from '../routes/route-collisions.js'
-import { joinedRoutes } from './joined-routes.js'
-import { coveredAmong, type LeftOut } from './left-out.js'
-import { isObject, membersOf, resolved, resolvedItem } from './references.js'
+import { isObject, membersOf, resolved, resolvedItem, serverPath, writtenPath } from './description.js'
 import { type Secured, securityOf } from './security-of.js'
-import { serverPath } from './server-path.js'
-import { writtenPath } from './written-path.js'
 
 /** What a gateway needs to know of an API that is described by OpenAPI. */
 export interface DescribedRoutes {
@@ -134,4 +139,62 @@ function addOperation(described: Described, { method, path, shown, operation }: 
 function needOf({ isOpen, scopes }: Secured): { require: Level; scope?: string } {
   if (isOpen) return { require: 'none' }
   return { require: 'authorization', scope: [...scopes.keys()].join(' ') }
+}
+
+/** Routes of which no two are for the same requests: where several were, the one that is left needs what all of them need. */
+function joinedRoutes(routes: readonly Route[]): { routes: Route[]; notes: string[] } {
+  const joined = new Map<string, Route>()
+  const notes: string[] = []
+  for (const route of routes) {
+    const requests = `${route.method} ${shapeOf(parsePathPattern(route.path))}`
+    const other = joined.get(requests)
+    if (other) notes.push(`${route.method} ${route.path} is described more than once: it needs what all of it needs.`)
+    joined.set(requests, other ? both(other, route) : route)
+  }
+  return { routes: [...joined.values()], notes: [...new Set(notes)] }
+}
+
+function both(one: Route, other: Route): Route {
+  const require = strengthOf(one.require) < strengthOf(other.require) ? other.require : one.require
+  const scopes = [one, other].flatMap(({ scope }) => scope?.split(' ') ?? [])
+  const { method, path } = one
+  return { method, path, require, ...(scopes.length > 0 ? { scope: [...new Set(scopes)].join(' ') } : {}) }
+}
+
+/** An operation that is no route. */
+interface LeftOut {
+  method: string
+  path: string
+}
+
+/** Of what was left out, and so should be refused, that for which a route for more paths would be taken. */
+function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): LeftOut[] {
+  const [kept] = folds as readonly [Kept]
+  const written = routes.map((route) => {
+    const pattern = parsePathPattern(route.path)
+    return { route, pattern, folded: foldPattern(pattern, kept) }
+  })
+  return leftOut.filter(({ method, path }) => {
+    // No request has such a path.
+    if (pathPatternProblem(path) !== undefined) return false
+    const own = parsePathPattern(path)
+    // Its other methods are 405.
+    if (written.some(({ pattern }) => shapeOf(pattern) === shapeOf(own))) return false
+    const ownFolded = foldPattern(own, kept)
+    return written.some(
+      ({ route, folded }) =>
+        methodDistance(method, route.method) !== undefined &&
+        !isNarrower(folded, ownFolded) &&
+        mayMeet(folded, ownFolded),
+    )
+  })
+}
+
+/** Whether a path may be one of both; where that is hard to say, it is. */
+function mayMeet(one: PathPattern, other: PathPattern): boolean {
+  if (!one.open && !other.open && one.segments.length !== other.segments.length) return false
+  return one.segments.every((segment, at) => {
+    const theirs = other.segments[at]
+    return !theirs || segment.free || theirs.free || segment.before === theirs.before
+  })
 }

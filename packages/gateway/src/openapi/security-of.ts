@@ -1,5 +1,4 @@
-import { percentEncoded } from './percent-encoded.js'
-import { isObject, membersOf, resolved } from './references.js'
+import { isObject, membersOf, percentEncoded, resolved } from './description.js'
 
 /** What an operation asks for. */
 export interface Secured {

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
-import { parseUpstream } from '../forward/upstream.js'
+import { parseUpstream } from '../upstream/connections.js'
 
 /** The part of a response that is compared. */
 export interface ProbeResponse {

@@ -1,7 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
-import { MethodNotAllowed } from './method-not-allowed.js'
 import { createMethodCheck, requireNoNamedMethod } from './named-method.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'
@@ -85,4 +84,19 @@ function requireSignedCoding(head: RequestHead): void {
 function requireNoBatch(head: RequestHead): void {
   if (fieldValues(head, 'content-type').some((type) => /multipart\s*\/\s*mixed/i.test(type)))
     throw new AAuthError('media_type_unsupported', 'multipart/mixed holds other requests: send each one by itself.')
+}
+
+/** A path that is asked for with other methods, which the answer lists (RFC 9110 §15.5.6). */
+class MethodNotAllowed extends AAuthError {
+  readonly methods: readonly string[]
+
+  constructor(message: string, methods: readonly string[]) {
+    super('method_not_allowed', message)
+    this.methods = methods
+  }
+}
+
+/** The header that lists them, where an error is one of these. */
+export function allowHeader(error: unknown): readonly (readonly [string, string])[] {
+  return error instanceof MethodNotAllowed ? [['Allow', error.methods.join(', ')]] : []
 }

@@ -1,7 +1,6 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import { isNotBelieved } from '../fields/is-not-believed.js'
-import { lettersOf } from '../fields/plain-name.js'
+import { isNotBelieved, lettersOf } from '../headers/names.js'
 import type { Need } from './path-rows.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
 import type { RoutedPath } from './route-table.js'

@@ -1,6 +1,5 @@
 import { type End, ends, type FoldOnce, folds, foldedForms as formsOf, type Kept } from './fold.js'
 import { interpretations } from './interpretations.js'
-import { handledAs, methodDistance } from './methods.js'
 import { createPathIndex, type PathIndex } from './path-index.js'
 import {
   type FoldedPattern,
@@ -14,7 +13,7 @@ import {
   shapeOf,
 } from './path-pattern.js'
 import type { QueryPath } from './query-paths.js'
-import { type Level, type Route, strengthOf } from './route.js'
+import { handledAs, type Level, methodDistance, type Route, strengthOf } from './route.js'
 
 /** What a request needs. */
 export interface Need {

@@ -1,10 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
-import { connectionOptions } from '../fields/connection-options.js'
-import { isNotBelieved } from '../fields/is-not-believed.js'
-import { lettersOf } from '../fields/plain-name.js'
-import { readsAsIdentity } from '../fields/reads-as-identity.js'
-import { namesAnotherRequest, readsAsOverride } from '../fields/reads-as-override.js'
+import { connectionOptions } from '../headers/hop-by-hop.js'
+import { isNotBelieved, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
 
 /**
  * Options of `Connection` that a client may send. Any other names a header, which the gateway would have to remove before it forwards the

@@ -1,5 +1,4 @@
 import { folds, type Kept } from './fold.js'
-import { plainMethods } from './methods.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -24,7 +23,7 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
-import { pathMembers, type Route } from './route.js'
+import { pathMembers, plainMethods, type Route } from './route.js'
 
 /** A problem of a table, with the place of the route that has it. */
 export interface RouteCollision {

@@ -1,7 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { createFoldOnce, foldedForms, folds } from './fold.js'
 import { interpretations, spelledReadings } from './interpretations.js'
-import { handledAs, plainMethods } from './methods.js'
 import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
 import type { ParsedPath } from './path-grammar.js'
 import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
@@ -18,7 +17,7 @@ import {
   routeFor,
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
-import { lastParameterOf, type Route } from './route.js'
+import { handledAs, lastParameterOf, plainMethods, type Route } from './route.js'
 import { collisionsAmong, shadowsOf } from './route-collisions.js'
 
 export interface RouteTable {

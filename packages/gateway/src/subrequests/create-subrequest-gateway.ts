@@ -1,21 +1,20 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createConnectionQueue, createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import { sendRefusal } from '../answers/send-refusal.js'
-import { askerOf } from '../events/asker.js'
-import { type Followed, followExchange } from '../events/follow-exchange.js'
-import { tellRefused } from '../events/tell-refused.js'
+import { tellRefused } from '../events/refusals.js'
+import { askerOf, type Followed, followExchange } from '../events/request-events.js'
+import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
-import { assertionField, tellIdentity } from '../identity/assertion.js'
-import { identityOf } from '../identity/identity-fields.js'
+import { type AssertionOptions, assertionField, tellIdentity } from '../identity/assertion.js'
+import { identityOf } from '../identity/identity-headers.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
-import { judgeRequest } from '../routes/judge-request.js'
-import { allowHeader } from '../routes/method-not-allowed.js'
+import { sendRefusal } from '../responses/pass-response.js'
+import { allowHeader, judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/path-rows.js'
-import { type Dialect, dialects, requireAsked } from './dialects.js'
-import { type SubrequestOptions, subrequestOptions } from './subrequest-options.js'
-import { UnseenBody } from './unseen-body.js'
-import { requireNothingUnseen, unseenUpload } from './unseen-upload.js'
+import type { Route } from '../routes/route.js'
+import type { UpstreamOptions } from '../upstream/connections.js'
+import { type Dialect, dialects, type ProxyName, requireAsked } from './dialects.js'
+import { requireNothingUnseen, UnseenBody, unseenUpload } from './unseen-body.js'
 
 export interface SubrequestGateway {
   /** Ready to listen. */
@@ -155,3 +154,30 @@ function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
   headers.set('cache-control', 'no-store')
   return new Response(body, { status: takesAnyStatus || status === 401 ? status : 403, headers })
 }
+
+export interface SubrequestOptions
+  extends Pick<GatewayOptions, 'resource' | 'otherwise' | 'frontController' | 'onEvent'> {
+  routes: readonly Route[]
+  /** Which proxy asks: whose headers are read, and no others. */
+  proxy: ProxyName
+  /** The addresses or networks of the proxies: nobody else is answered. */
+  trustProxy: readonly string[]
+  /** How the API matches paths; the proxy knows where it listens. @default it may decode them first */
+  upstream?: Pick<UpstreamOptions, 'matches'> | undefined
+  /** Of the gateway's, those that hold for subrequests. */
+  limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
+  /** As of the gateway: who asks, also as `X-AAuth-Assertion`. `audience` is the API's own name for itself. @default none */
+  assertion?: (AssertionOptions & { audience: string }) | undefined
+}
+
+const subrequestOptions = {
+  resource: true,
+  routes: true,
+  otherwise: true,
+  frontController: true,
+  upstream: true,
+  trustProxy: true,
+  assertion: true,
+  limits: true,
+  onEvent: true,
+} as const satisfies Record<Exclude<keyof SubrequestOptions, 'proxy'>, true>

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
-import { isPlainName } from '../fields/plain-name.js'
+import { isPlainName } from '../headers/names.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
 /** How a proxy says what it asks about (W30). */

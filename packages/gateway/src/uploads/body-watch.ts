@@ -1,12 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http'
+import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
-import { createFieldWatch, type JudgedRequest } from './field-watch.js'
-import { watchPackedStart } from './packed-start.js'
-import type { Watch } from './watch.js'
-import { watchMembers } from './watch-members.js'
-import { watchParameters } from './watch-parameters.js'
-import { requireBoundary, watchParts } from './watch-parts.js'
-import { watchPossibleMembers } from './watch-possible-members.js'
+import { createFieldWatch, type JudgedRequest, type Watch } from './field-watch.js'
+import { watchParameters } from './watch-form.js'
+import { watchMembers } from './watch-json.js'
+import { requireBoundary, watchParts } from './watch-multipart.js'
+import { isObjectStart, watchPossibleMembers } from './watch-possible-json.js'
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks take for the method or the path (G02). Its type decides
@@ -72,4 +71,55 @@ function requireReadable(type: string, coding: string): void {
   const named = [...type.matchAll(/charset(?:\s*=\s*"?([^\s";,]*))?/gi)]
   if (!named.every(([, charset = '']) => plainCharset.test(charset)))
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
+}
+
+/** Bytes of a packed body that show what it begins with. */
+const shown = 1024
+
+const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength: 2_097_152 }
+const brotliLimits = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength: 2_097_152 }
+
+/** How servers unpack. */
+const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer)[]>> = {
+  gzip: [(packed) => gunzipSync(packed, limits)],
+  'x-gzip': [(packed) => gunzipSync(packed, limits)],
+  deflate: [(packed) => inflateSync(packed, limits), (packed) => inflateRawSync(packed, limits)],
+  br: [(packed) => brotliDecompressSync(packed, brotliLimits)],
+}
+
+/**
+ * Unpacks the start of a body, and refuses it if it may be JSON: only members of plain JSON are looked at.
+ *
+ * @throws AAuthError `media_type_unsupported`, also for another coding than gzip, deflate or br
+ */
+function watchPackedStart(coding: string): Watch {
+  const unpack = Object.hasOwn(unpacked, coding) ? unpacked[coding] : undefined
+  if (!unpack) throw new AAuthError('media_type_unsupported', 'Send bodies in gzip, deflate or br, or as they are.')
+  let start: Buffer | undefined = Buffer.alloc(0)
+
+  function look(): void {
+    const packed = start
+    start = undefined
+    if (!packed || packed.length === 0) return
+    const plain = unpack?.map((each) => plainStart(each, packed)).find((each) => each !== undefined)
+    if (plain === undefined || isObjectStart(plain) !== false)
+      throw new AAuthError('media_type_unsupported', 'Send JSON without Content-Encoding.')
+  }
+
+  return {
+    push(chunk) {
+      if (!start) return
+      start = Buffer.concat([start, chunk.subarray(0, shown - start.length)])
+      if (start.length === shown) look()
+    },
+    end: look,
+  }
+}
+
+function plainStart(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array): Buffer | undefined {
+  try {
+    return unpack(packed)
+  } catch {
+    return undefined
+  }
 }

@@ -4,6 +4,7 @@ import { createMethodCheck, methodIn } from '../routes/named-method.js'
 import { requirePath } from '../routes/path-grammar.js'
 import type { Need } from '../routes/path-rows.js'
 import { beginsAsPath, pathsInQuery } from '../routes/query-paths.js'
+import { requirePlainParameter } from '../routes/require-plain-fields.js'
 
 /** Inspects the fields of a body. Each method throws an AAuthError for a field that the request may not have. */
 export interface FieldWatch {
@@ -59,4 +60,27 @@ function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRule
       throw new AAuthError('target_ambiguous', 'Some servers take a field of this form for a path that is closed here.')
     table.requireNoStricterQuery(paths, method, need)
   }
+}
+
+/** Looks into a body as it comes in, and throws when it sees what may not pass. */
+export interface Watch {
+  push(chunk: Uint8Array): void
+  end(): void
+}
+
+/** WordPress takes the path of its REST API from it. PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
+const restRoute = /^[^a-z0-9]*rest[^a-z0-9]route(?:$|[\0[])/i
+
+/**
+ * Refuses a field of a form that frameworks take for the method or the path, by its name without encoding (G02).
+ *
+ * @throws AAuthError `request_malformed`
+ */
+export function requirePlainField(name: string): void {
+  requirePlainParameter(name)
+  if (/rest/i.test(name) && restRoute.test(name))
+    throw new AAuthError(
+      'request_malformed',
+      'The field rest_route is not taken here: send the path in the request line.',
+    )
 }

@@ -1,8 +1,43 @@
 import { fieldValues } from 'countersign/wire'
-import { connectionOptions } from './connection-options.js'
-import { endToEndLines } from './header-lines.js'
-import { plainName } from './plain-name.js'
-import { readsAsIdentity } from './reads-as-identity.js'
+import { plainName, readsAsIdentity } from './names.js'
+
+const none: ReadonlySet<string> = new Set()
+
+/** The header names that `Connection` says are of this connection only, in lower case (RFC 9110 §7.6.1). */
+export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> {
+  const values = fieldValues({ rawHeaders }, 'connection')
+  if (values.length === 0) return none
+  const options = values.flatMap((value) => value.split(',').map((option) => option.trim().toLowerCase()))
+  return new Set(options.filter((option) => option !== ''))
+}
+
+/** Of one connection only (RFC 9110 §7.6.1). */
+const ofConnection: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** The lines of a message that go on to its other end, names and values in turn, as they were. */
+export function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
+  const options = connectionOptions(rawHeaders)
+  const kept: string[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    const lower = name.toLowerCase()
+    if (!ofConnection.has(lower) && !options.has(lower) && !isDropped(name))
+      kept.push(name, rawHeaders[at + 1] as string)
+  }
+  return kept
+}
 
 /**
  * Fields that say how a message is read, kept or answered. In trailers they come too late, and who merges both takes them for headers

@@ -1,13 +1,35 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
-import type { Departure } from '../events/departure.js'
-import { UpstreamFailure, type UpstreamOutcome } from '../events/upstream-failure.js'
-import type { Deadlines } from './deadlines.js'
-import type { Connections, Upstream } from './upstream.js'
+import { joinReasons } from 'countersign/wire'
+import { UpstreamFailure, type UpstreamOutcome } from '../events/refusals.js'
+import type { Departure, Followed } from '../events/request-events.js'
+import type { Connections, Upstream } from './connections.js'
+
+/** Sends a request to the upstream, and tells what came of it. @throws UpstreamFailure */
+export async function askUpstream(forwarded: Forwarded, way: Way, { tell, route }: Followed): Promise<UpstreamReply> {
+  const began = performance.now()
+  const duration = () => (performance.now() - began) / 1000
+  try {
+    const reply = await sendUpstream(forwarded, way)
+    const status = reply.answer.statusCode
+    tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
+    return reply
+  } catch (error) {
+    // A client that left is no failure of the API.
+    if (error instanceof UpstreamFailure && !way.departure.isGone)
+      tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
+    throw error
+  }
+}
+
+function reasonOf(error: UpstreamFailure): string {
+  const { cause, message } = error
+  return joinReasons([cause instanceof Error && cause.message !== '' ? cause.message : message])
+}
 
 /** A request for the upstream. */
-export interface Forwarded {
+interface Forwarded {
   method: string
   /** As the client sent it. */
   rawTarget: string
@@ -36,7 +58,7 @@ export interface UpstreamReply {
 }
 
 /** How a request gets there. */
-export interface Way {
+interface Way {
   upstream: Upstream
   waits: UpstreamWaits
   connections: Connections
@@ -49,7 +71,7 @@ export interface Way {
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** @throws UpstreamFailure */
-export async function sendUpstream(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
+async function sendUpstream(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
   try {
     return await sendOnce(forwarded, way)
   } catch (error) {
@@ -161,4 +183,54 @@ function failure(request: ClientRequest, isConnected: boolean, cause?: Error): U
   if (isReset && request.reusedSocket) return new StaleConnection('upstream_failed', 'reset', unreadable, { cause })
   const answered = code.startsWith('HPE_') ? 'unreadable' : 'reset'
   return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', unreadable, { cause })
+}
+
+/** Something that is waited for. */
+interface Wait {
+  /** In milliseconds. */
+  due: number
+  onLate: () => void
+}
+
+/** Waits that are all of one length, most of which end long before: one timer serves them, in place of one for each. */
+export class Deadlines {
+  readonly #length: number
+  /** Those that began first are due first. */
+  readonly #waits = new Set<Wait>()
+  #isTimed = false
+
+  constructor(seconds: number) {
+    this.#length = seconds * 1000
+  }
+
+  /** Calls back when the time is over, unless it ends before. */
+  begin(onLate: () => void): Wait {
+    const wait = { due: performance.now() + this.#length, onLate }
+    this.#waits.add(wait)
+    if (!this.#isTimed) this.#lookIn(this.#length)
+    return wait
+  }
+
+  end(wait: Wait): void {
+    this.#waits.delete(wait)
+  }
+
+  #lookIn(time: number): void {
+    this.#isTimed = true
+    // What is waited for keeps the process, not the timer.
+    setTimeout(() => this.#look(), time).unref()
+  }
+
+  #look(): void {
+    this.#isTimed = false
+    const now = performance.now()
+    for (const wait of this.#waits) {
+      if (wait.due > now) {
+        this.#lookIn(wait.due - now)
+        return
+      }
+      this.#waits.delete(wait)
+      wait.onLate()
+    }
+  }
 }

@@ -1,9 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { mayNameMethod } from '../routes/named-method.js'
 import { parameterName } from '../routes/require-plain-fields.js'
-import { type FieldWatch, longestValue } from './field-watch.js'
-import { requirePlainField } from './require-plain-field.js'
-import type { Watch } from './watch.js'
+import { type FieldWatch, longestValue, requirePlainField, type Watch } from './field-watch.js'
 
 /** Longest head of a part. */
 const longestHead = 8192

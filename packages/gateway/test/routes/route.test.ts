@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { methodDistance, methodProblem } from '../../src/routes/methods.js'
+import { methodDistance, methodProblem } from '../../src/routes/route.js'
 
 it.each([
   ['GET', 'GET', 0],

@@ -1,8 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { mayNameMethod, methodIn } from '../routes/named-method.js'
-import type { FieldWatch } from './field-watch.js'
-import type { Watch } from './watch.js'
-import { namesAnother, tableOf, unescaped, watchMembers } from './watch-members.js'
+import type { FieldWatch, Watch } from './field-watch.js'
+import { namesAnother, tableOf, unescaped, watchMembers } from './watch-json.js'
 
 /** Blanks and byte order marks, which may precede an object. */
 const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))

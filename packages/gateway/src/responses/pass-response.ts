@@ -1,14 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
-import type { Followed } from '../events/follow-exchange.js'
-import { UpstreamFailure } from '../events/upstream-failure.js'
-import { announcedTrailers, passedTrailers } from '../fields/trailers.js'
-import { isEventStream } from './is-event-stream.js'
-import { pump } from './pump.js'
-import { varyBySigner } from './vary-by-signer.js'
+import { UpstreamFailure } from '../events/refusals.js'
+import type { Followed } from '../events/request-events.js'
+import { announcedTrailers, passedTrailers } from '../headers/hop-by-hop.js'
 
-export interface PassedAnswer {
+interface PassedAnswer {
   /** Names and values in turn, without those of the connection. */
   headers: readonly string[]
   resource: Resource
@@ -111,4 +108,85 @@ function mayTrail({ headers, statusCode = 0 }: IncomingMessage, { req }: ServerR
 
 function pairsOf(lines: readonly string[]): [string, string][] {
   return lines.flatMap((name, at) => (at % 2 === 0 ? [[name, lines[at + 1] ?? '']] : []))
+}
+
+/**
+ * Passes an answer on as fast as the client takes it, has it ended, and resolves when all of it was sent. `pipeline` of Node.js would make an
+ * abort signal for each, and abort it at the end.
+ *
+ * @throws Error where either side broke off
+ */
+function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    answer.on('error', reject)
+    answer.once('close', () => answer.readableEnded || reject(new Error('the answer broke off')))
+    outgoing.on('error', reject)
+    outgoing.once('finish', resolve)
+    outgoing.once('close', () => {
+      if (outgoing.writableFinished) return
+      answer.destroy()
+      reject(new Error('the client is gone'))
+    })
+    answer.once('end', end)
+    answer.pipe(outgoing, { end: false })
+  })
+}
+
+/** An answer to nobody is not the one to a signed request: no cache may give it for that. */
+function varyBySigner(headers: readonly string[]): string[] {
+  return [...headers, 'Vary', 'Signature-Key']
+}
+
+/** Whether an answer is of events, which may be far from each other. */
+export function isEventStream({ headers }: IncomingMessage): boolean {
+  return /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
+}
+
+/** Most news of one answer that go on. */
+const most = 8
+
+/** A link with parameters, as Node.js sends it; each part ends where only it can, so that no text takes long. */
+const link = /^<[^<>\s]{1,2048}>(?:; ?[a-z-]{1,32}=(?:[\w./:-]{1,64}|"[\w./:-]{1,64}")){0,8}$/
+
+/**
+ * Passes on what the API says before its answer: that it is at work, and early hints with plain links. Other news of the kind is for
+ * the gateway, and to a client that does not read there is none.
+ */
+export function passInformation(outgoing: ServerResponse): (status: number, rawHeaders: readonly string[]) => void {
+  let left = most
+  return (status, rawHeaders) => {
+    if (
+      left === 0 ||
+      outgoing.headersSent ||
+      outgoing.req.httpVersion !== '1.1' ||
+      (outgoing.socket?.writableLength ?? 0) > 0
+    )
+      return
+    const links = status === 103 ? linksIn(rawHeaders) : []
+    if (status === 102) outgoing.writeProcessing()
+    else if (links.length > 0) outgoing.writeEarlyHints({ link: links })
+    else return
+    left--
+  }
+}
+
+function linksIn(rawHeaders: readonly string[]): string[] {
+  return rawHeaders.filter(
+    (value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'link' && link.test(value),
+  )
+}
+
+/** Sends a refusal; the rest of the request is not waited for. */
+export async function sendRefusal(
+  refusal: Response,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  extra: readonly (readonly [string, string])[] = [],
+): Promise<void> {
+  const body = Buffer.from(await refusal.arrayBuffer())
+  if (outgoing.headersSent || outgoing.destroyed) return void outgoing.destroy()
+  const headers = [...refusal.headers, ...extra, ['content-length', String(body.length)]].flat()
+  if (!incoming.complete) headers.push('connection', 'close')
+  outgoing.writeHead(refusal.status, headers)
+  outgoing.end(incoming.method === 'HEAD' ? undefined : body)
 }

@@ -1,7 +1,38 @@
 import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
-import type { ReadableSettings } from './readable-settings.js'
+import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
+
+/** The settings that can be read, where others are wrong in themselves. Routes are by their place in the list. */
+type ReadableSettings = Partial<Omit<GatewaySettings, 'routes'>> & {
+  routes: ReadonlyMap<number, Partial<Route>>
+  /** The names of all that are given. */
+  names: ReadonlySet<string>
+}
+
+/** Reads each setting alone. */
+export function readableSettings(given: object): ReadableSettings {
+  const values = new Map(Object.entries(given))
+  const read = readMembers(gatewayShape, (name) => values.get(name))
+  const routes: unknown = values.get('routes')
+  const listed = (Array.isArray(routes) ? routes : []).entries()
+  const readRoutes = new Map([...listed].map(([at, route]: [number, unknown]) => [at, readRoute(route)]))
+  return { ...read, routes: readRoutes, names: new Set(values.keys()) }
+}
+
+function readRoute(given: unknown): Partial<Route> {
+  const values = new Map(Object.entries(Object(given) as object))
+  return readMembers(routeShape, (name) => values.get(name))
+}
+
+interface Readable {
+  safeParse(value: unknown): { success: boolean; data?: unknown }
+}
+
+function readMembers(shape: Readonly<Record<string, Readable>>, givenFor: (name: string) => unknown): object {
+  const members = Object.entries(shape).map(([name, schema]) => [name, schema.safeParse(givenFor(name))] as const)
+  return Object.fromEntries(members.filter(([, { success }]) => success).map(([name, { data }]) => [name, data]))
+}
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
@@ -99,4 +130,50 @@ function missingFor({
         'cannot be protected with verifyOnly: what a message asks for is in its body, which the proxy does not show. Run a gateway in the path for it',
     })
   return problems
+}
+
+/** What is odd in settings, but no reason not to start. @param given as it was written, without defaults */
+export function warningsOf(settings: GatewaySettings, given: unknown): string[] {
+  return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
+}
+
+/** Limits of what goes through the gateway. */
+const limitsOfPassage = [
+  'maxBody',
+  'uploads',
+  'memory',
+  'bodyTime',
+  'stallTime',
+  'connectTime',
+  'answerTime',
+  'silence',
+]
+
+/** What was set and has no effect where only subrequests are answered. */
+function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
+  if (!verifyOnly) return []
+  const { limits = {} } = given as { limits?: object }
+  const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
+  for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
+  const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
+  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API answer preflights.')
+  return warnings
+}
+
+/** What several gateways do not remember together. */
+function knownToOne({ instances, mcp }: GatewaySettings): string[] {
+  if (instances === 1 || mcp.length === 0) return []
+  return [
+    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: lead its client there again.',
+  ]
+}
+
+/** Routes of which a proxy could let only a part pass. */
+function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
+  const refused = routes.filter(({ method, body }) => body !== 'unseen' && method !== 'GET' && method !== 'HEAD')
+  if (!verifyOnly || refused.length === 0) return []
+  const names = refused.map(({ method, path }) => `${method} ${path}`).join(', ')
+  return [
+    `verifyOnly: since no proxy shows a body, all but GET and HEAD is refused on ${names}; "body": "unseen" on a route lets it pass.`,
+  ]
 }

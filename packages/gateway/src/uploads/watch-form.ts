@@ -1,8 +1,6 @@
 import { mayNameMethod } from '../routes/named-method.js'
 import { parameterName } from '../routes/require-plain-fields.js'
-import { type FieldWatch, longestValue } from './field-watch.js'
-import { requirePlainField } from './require-plain-field.js'
-import type { Watch } from './watch.js'
+import { type FieldWatch, longestValue, requirePlainField, type Watch } from './field-watch.js'
 
 /** Characters of a name that are looked at, encoded: no name that names a method or path is longer. */
 const longestName = 1024

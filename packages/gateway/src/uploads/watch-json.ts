@@ -1,9 +1,8 @@
 import { AAuthError } from 'countersign/resource'
-import { namesAnotherRequest } from '../fields/reads-as-override.js'
+import { namesAnotherRequest } from '../headers/names.js'
 import { mayNameMethod } from '../routes/named-method.js'
 import { hexAt } from '../routes/require-plain-fields.js'
-import type { FieldWatch } from './field-watch.js'
-import type { Watch } from './watch.js'
+import type { FieldWatch, Watch } from './field-watch.js'
 
 /** Characters of a name or value that are looked at, with its escapes: none that names a method or path is longer. */
 const longestText = 1024

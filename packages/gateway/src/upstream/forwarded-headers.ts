@@ -1,9 +1,7 @@
-import { endToEndLines } from '../fields/header-lines.js'
-import { isNotBelieved } from '../fields/is-not-believed.js'
-import { readsAsIdentity } from '../fields/reads-as-identity.js'
-import { takesTrailers } from '../fields/trailers.js'
+import { endToEndLines, takesTrailers } from '../headers/hop-by-hop.js'
+import { isNotBelieved, readsAsIdentity } from '../headers/names.js'
 
-export interface ForwardedHead {
+interface ForwardedHead {
   method: string
   rawHeaders: readonly string[]
   /** Who asks, as headers. */
@@ -54,4 +52,12 @@ function isWrittenHere(name: string): boolean {
 /** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */
 export function answerHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
+}
+
+/**
+ * Whether a request is the last one of its connection. An API that leaves content unread would take it for the next request, and one
+ * that sends content where there must be none would have it taken for the next answer.
+ */
+export function endsConnection(method: string, hasContent: boolean): boolean {
+  return hasContent || method === 'HEAD'
 }

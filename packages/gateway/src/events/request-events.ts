@@ -1,8 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { Tell } from 'countersign/wire'
-import type { AskedMcp, Asker } from './asker.js'
-import { Departure } from './departure.js'
+import type { RequestEvent } from 'countersign'
+import { asPlainText, type Tell } from 'countersign/wire'
 
 /** What is told of one request when it is over. */
 export interface Followed {
@@ -79,4 +78,58 @@ function plainOutcome(isWhole: boolean, status: number, passed: string | undefin
   if (!isWhole) return 'aborted'
   if (passed !== undefined || status < 400) return 'ok'
   return status >= 500 ? 'bug' : 'refused'
+}
+
+/**
+ * Whether a client went before it was answered. An abort signal for each request would take as long as finding its route.
+ *
+ * This is a class since a getter of an object literal makes a hidden class for each object, which holds what the getter sees until
+ * all of the heap is collected.
+ */
+export class Departure {
+  #isGone = false
+  #tell: (() => void) | undefined
+
+  /** @param upgraded the client's connection, where it is to become one of another protocol */
+  constructor(outgoing: ServerResponse, upgraded?: Duplex) {
+    outgoing.once('close', () => outgoing.writableFinished || this.#leave())
+    upgraded?.once('close', () => this.#leave())
+  }
+
+  get isGone(): boolean {
+    return this.#isGone
+  }
+
+  /** Calls back when it goes, in place of whom was to be called before. */
+  onGone(callback: () => void): void {
+    this.#tell = callback
+  }
+
+  #leave(): void {
+    this.#isGone = true
+    this.#tell?.()
+  }
+}
+
+/** Who asks, as the log may name them: never the person, whom the log of the auth server does not name either. */
+type Asker = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
+
+/** Names who asks: an agent and its delegate, or a key that proves no agent. */
+export function askerOf({ agent, delegate, thumbprint }: Asker): Asker {
+  if (agent === undefined) return { thumbprint }
+  return { agent: asPlainText(agent), ...(delegate === undefined ? {} : { delegate: asPlainText(delegate) }) }
+}
+
+/** What is asked of an MCP server. */
+type AskedMcp = Pick<RequestEvent, 'mcpMethod' | 'mcpName'>
+
+/** Methods whose `name` is that of a tool or prompt. */
+const named: ReadonlySet<string> = new Set(['tools/call', 'prompts/get'])
+
+/** Names what a message asks for; nothing for an answer, or where there is none. */
+export function askedMcpOf(message: unknown): AskedMcp {
+  const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } }
+  if (typeof method !== 'string') return {}
+  const name = named.has(method) ? params?.name : undefined
+  return { mcpMethod: asPlainText(method), ...(typeof name === 'string' ? { mcpName: asPlainText(name) } : {}) }
 }

@@ -1,5 +1,5 @@
 import { fieldValues } from 'countersign/wire'
-import { plainName } from '../fields/plain-name.js'
+import { plainName } from '../headers/names.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
 /** Web pages that may ask the API from a browser. */

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { answerHeaders } from '../forward/forwarded-headers.js'
+import { answerHeaders } from '../upstream/forwarded-headers.js'
 
 /** The two ends of a connection that was upgraded, and what each had sent already. */
-export interface Tunnel {
+interface Tunnel {
   client: Duplex
   clientHead: Buffer
   upstream: Duplex
