@@ -77,9 +77,9 @@ describe('slow uploads that fill their share of the disk', () => {
 
 describe('an upload is kept in memory', () => {
   async function openNoting(memory: number) {
-    const spooled: number[] = []
+    const spooled: { route: string; bytes: number }[] = []
     const onEvent = (event: CountersignEvent) => {
-      if (event.kind === 'upload') spooled.push(event.bytes)
+      if (event.kind === 'upload') spooled.push({ route: event.route, bytes: event.bytes })
     }
     return { ...(await openGateway({ routes, onEvent, limits: { memory } })), spooled }
   }
@@ -94,7 +94,7 @@ describe('an upload is kept in memory', () => {
     ]
     for (const length of [1_048_576, 1_048_577])
       expect(statusOf(await exchange(port, [message(head(length)), Buffer.alloc(length, 'a')]))).toBe(200)
-    await expect.poll(() => spooled).toEqual([1_048_577])
+    await expect.poll(() => spooled).toEqual([{ route: 'POST /open', bytes: 1_048_577 }])
   })
 
   // G44
@@ -107,7 +107,14 @@ describe('an upload is kept in memory', () => {
       slow.write(`${head.join('\r\n')}\r\n\r\n`)
       await new Promise<void>((resolve) => slow.write(Buffer.alloc(40_000, 'a'), () => resolve()))
     }
-    await expect.poll(async () => [await upload(port, 'no one'), spooled.length]).toEqual([200, 1])
-    expect([await upload(port, 'a user'), spooled.length]).toEqual([200, 1])
+    const spooledOf = (route: string) => spooled.filter((each) => each.route === route).length
+    const sendUnsigned = async () => expect(await upload(port, 'no one')).toBe(200)
+    // The slow uploads hold the share once a further one is spooled.
+    await expect.poll(() => sendUnsigned().then(() => spooledOf('POST /open'))).toBeGreaterThan(0)
+    expect(await upload(port, 'a user')).toBe(200)
+    // The event of the user's upload, if there were one, would come before that of an upload after it.
+    const before = spooledOf('POST /open')
+    await expect.poll(() => sendUnsigned().then(() => spooledOf('POST /open'))).toBeGreaterThan(before)
+    expect(spooledOf('POST /signed')).toBe(0)
   })
 })
