@@ -1,11 +1,14 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
 import { type ClientAddress, createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { createTell, type Tell } from 'countersign/wire'
-import { type HeardResource, hearResource } from './events/refusals.js'
+import { observeResource } from './events/refusals.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
 import type { AssertionSetup } from './identity/assertion.js'
 import { type CorsOptions, originProblem } from './responses/cors.js'
+import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import type { GatewayRules } from './routes/judge-request.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
@@ -13,7 +16,8 @@ import type { Need } from './routes/path-rows.js'
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import { createRouteTable } from './routes/route-table.js'
-import { parseUpstream, type Upstream, upstreamOptions } from './upstream/connections.js'
+import type { Spool } from './uploads/spool.js'
+import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream/connections.js'
 import { Deadlines, type UpstreamWaits } from './upstream/send-request.js'
 
 /** A path at which MCP is spoken. */
@@ -24,7 +28,6 @@ export interface ProtectedPath {
 /** The options of a gateway, checked and made ready. */
 export interface GatewaySetup {
   resource: Resource
-  heard: HeardResource
   /** Undefined where nobody listens. */
   tell: Tell | undefined
   origin: URL
@@ -39,6 +42,26 @@ export interface GatewaySetup {
   /** MCP servers, by their paths. */
   mcp: ReadonlyMap<string, ProtectedPath>
   assertion: AssertionSetup | undefined
+}
+
+/** State that all requests of a gateway share, and that new options do not change. */
+export interface GatewayShared {
+  connections: Connections
+  spool: Spool
+  /** Closes each WebSocket when the gateway stops, by the client's socket. */
+  tunnels: Map<Duplex, () => void>
+  /** Each ends an event stream when the gateway stops. */
+  streams: Set<() => void>
+}
+
+/** A request to the gateway, and its response. */
+export interface Exchange {
+  incoming: IncomingMessage
+  outgoing: ServerResponse
+  /** Whether the client waits for `100 Continue` before it sends its body. */
+  waits: boolean
+  /** For a WebSocket handshake: the connection, and the bytes that followed the head. */
+  upgrade?: TunnelEnd
 }
 
 /** @throws TypeError for options that cannot be meant */
@@ -67,11 +90,10 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const [passed] = passAroundMcp(routes, { otherwise, mcp })
   if (passed) throw new TypeError(`${passed.setting} ${passed.problem}`)
   const { onEvent = resource.onEvent } = options
-  const heard = hearResource(resource, onEvent)
+  const observed = observeResource(resource, onEvent)
   const allLimits = withDefaults(limits)
   return {
-    resource: heard.resource,
-    heard,
+    resource: observed,
     tell: createTell('gateway', resource.id, onEvent),
     origin: new URL(resource.id),
     upstream: parseUpstream(upstream.url),
@@ -89,7 +111,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     mcp: new Map(
       mcp.map(({ path, ...table }) => [
         path,
-        { mcp: protectMcp(heard.resource, { ...table, sessions: sessionsAt(path, mcpSessions) }) },
+        { mcp: protectMcp(observed, { ...table, sessions: sessionsAt(path, mcpSessions) }) },
       ]),
     ),
     assertion: assertion && {

@@ -1,60 +1,55 @@
 import type { UpstreamEvent } from 'countersign'
 import { AAuthError, type OnEvent, type Resource, type VerifiedRequest } from 'countersign/resource'
 import { describeRefusal } from 'countersign/wire'
-import type { Followed } from './request-events.js'
+import type { TrackedRequest } from './request-events.js'
 
 /**
- * Notes why a request is refused, and tells it with what the answer hides, unless somebody did: the resource, or whoever asked
- * the API.
+ * Sets the outcome of a refused request, and emits a `refusal` event with the reason that the response hides. No such event follows for
+ * an error that the resource has already emitted, or for a failed request to the API, which has an event for that.
  */
-export function tellRefused(
-  followed: Followed,
-  error: unknown,
-  { hasTold }: HeardResource,
-  verified?: VerifiedRequest,
-): void {
-  followed.outcome = error instanceof AAuthError ? error.code : 'bug'
-  if (!followed.tell || !(error instanceof AAuthError) || error instanceof UpstreamFailure || hasTold(error)) return
+export function reportRefusal(tracked: TrackedRequest, error: unknown, verified?: VerifiedRequest): void {
+  tracked.outcome = error instanceof AAuthError ? error.code : 'bug'
+  if (!tracked.tell || !(error instanceof AAuthError) || error instanceof UpstreamFailure || isEmitted(error)) return
   const who = verified ? { agent: verified.agent, delegate: verified.delegate } : {}
-  followed.tell({ kind: 'refusal', ...describeRefusal(error, error, who) })
+  tracked.tell({ kind: 'refusal', ...describeRefusal(error, error, who) })
 }
 
-/** A resource of which is known why it refused. */
-export interface HeardResource {
-  readonly resource: Resource
-  /** The error that a response was made of. */
-  readonly errorOf: (response: Response) => AAuthError | undefined
-  /** Whether the resource told the same listener already why it refused. */
-  readonly hasTold: (error: AAuthError) => boolean
-}
-
-/** @param onEvent whom the gateway tells */
-export function hearResource(resource: Resource, onEvent: OnEvent | undefined): HeardResource {
-  const errors = new WeakMap<Response, AAuthError>()
-  const told = new WeakSet<AAuthError>()
-  const tellsToo = onEvent !== undefined && resource.onEvent === onEvent
-  const heard: Resource = {
+/**
+ * A resource whose error responses keep their error, for {@link errorOf}, and that marks the errors which it has emitted itself.
+ *
+ * @param onEvent The listener of the gateway, which may also be that of the resource
+ */
+export function observeResource(resource: Resource, onEvent: OnEvent | undefined): Resource {
+  const hasSameListener = onEvent !== undefined && resource.onEvent === onEvent
+  return {
     ...resource,
     async verify(source, options) {
       try {
         return await resource.verify(source, options)
       } catch (error) {
-        if (tellsToo && error instanceof AAuthError) told.add(error)
+        if (hasSameListener && error instanceof AAuthError) Object.assign(error, { isEmitted: true })
         throw error
       }
     },
     async toResponse(error) {
       const response = await resource.toResponse(error)
-      if (error instanceof AAuthError) errors.set(response, error)
-      return response
+      return error instanceof AAuthError ? Object.assign(response, { refused: error }) : response
     },
   }
-  return { resource: heard, errorOf: (response) => errors.get(response), hasTold: (error) => told.has(error) }
+}
+
+/** The error of a response that {@link observeResource} made. */
+export function errorOf(response: Response): AAuthError | undefined {
+  return 'refused' in response && response.refused instanceof AAuthError ? response.refused : undefined
+}
+
+function isEmitted(error: AAuthError): boolean {
+  return 'isEmitted' in error && error.isEmitted === true
 }
 
 export type UpstreamOutcome = Exclude<UpstreamEvent['outcome'], 'answered'>
 
-/** The API behind the gateway failed, in one way or another. */
+/** A failed request to the API behind the gateway. */
 export class UpstreamFailure extends AAuthError {
   readonly outcome: UpstreamOutcome
 

@@ -3,49 +3,47 @@ import type { Duplex } from 'node:stream'
 import type { RequestEvent } from 'countersign'
 import { asPlainText, type Tell } from 'countersign/wire'
 
-/** What is told of one request when it is over. */
-export interface Followed {
-  /** Undefined where nobody listens. */
+/** A request, with what its `request` event will contain. */
+export interface TrackedRequest {
+  /** Emits an event. Undefined if there is no listener. */
   readonly tell: Tell | undefined
-  /** Whether the client left before it was answered. */
-  readonly departure: Departure
-  /** What is asked for. */
-  asked: { method: string | undefined; rawTarget: string }
+  readonly disconnect: ClientDisconnect
+  request: { method: string | undefined; rawTarget: string }
   /** The name of its route. */
   route: string
-  /** `ok`, or the code of what went wrong; undefined: the status says all that is known. */
+  /** `ok`, or the code of an error. If undefined, the status decides. */
   outcome: string | undefined
-  /** The status of a refusal, where a proxy is answered another one that it understands. */
+  /** The status of a refusal, if a proxy gets another status that it understands. */
   realStatus: number | undefined
-  /** Who asks, once that is verified. */
-  asker: Asker
-  /** What an MCP server is asked, once that may be. */
-  askedMcp: AskedMcp
-  /** Tells now that it is over. @param status of an answer that was not sent by way of `outgoing` */
+  /** Set once the caller is verified. */
+  caller: Caller
+  /** Set once a call to an MCP server is accepted. */
+  mcpCall: McpCall
+  /** Emits the event now. @param status of a response that was not sent through `outgoing` */
   end(status?: number): void
 }
 
-/** Where no route of the table is. */
+/** The route of a request that is for none. */
 const otherRoute = 'other'
 
-/** Follows a request until it is answered, or its client is gone. */
-export function followExchange(
+/** Tracks a request until its response is sent, or its client disconnects. @param upgraded the connection of an upgrade request */
+export function trackRequest(
   tell: Tell | undefined,
   { method, url = '' }: IncomingMessage,
   outgoing: ServerResponse,
   upgraded?: Duplex,
-): Followed {
+): TrackedRequest {
   const began = performance.now()
-  let isTold = false
-  const followed: Followed = {
+  let isEmitted = false
+  const tracked: TrackedRequest = {
     tell,
-    departure: new Departure(outgoing, upgraded),
-    asked: { method, rawTarget: url },
+    disconnect: new ClientDisconnect(outgoing, upgraded),
+    request: { method, rawTarget: url },
     route: otherRoute,
     outcome: undefined,
     realStatus: undefined,
-    asker: {},
-    askedMcp: {},
+    caller: {},
+    mcpCall: {},
     end,
   }
   if (tell) {
@@ -53,27 +51,27 @@ export function followExchange(
     outgoing.once('close', () => end())
   }
   function end(status?: number): void {
-    if (!tell || isTold) return
-    isTold = true
+    if (!tell || isEmitted) return
+    isEmitted = true
     const { statusCode, headersSent, writableFinished } = outgoing
     const isWhole = status !== undefined || writableFinished
-    const { route, outcome = 'ok' } = followed
+    const { route, outcome = 'ok', request } = tracked
     tell({
       kind: 'request',
       route,
-      outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, followed.outcome) : outcome,
-      status: status ?? (headersSent ? (followed.realStatus ?? statusCode) : undefined),
-      method: followed.asked.method,
-      path: followed.asked.rawTarget.split('?', 1)[0]?.slice(0, 256),
-      ...followed.asker,
-      ...followed.askedMcp,
+      outcome: outcome === 'ok' ? plainOutcome(isWhole, statusCode, tracked.outcome) : outcome,
+      status: status ?? (headersSent ? (tracked.realStatus ?? statusCode) : undefined),
+      method: request.method,
+      path: request.rawTarget.split('?', 1)[0]?.slice(0, 256),
+      ...tracked.caller,
+      ...tracked.mcpCall,
       duration: (performance.now() - began) / 1000,
     })
   }
-  return followed
+  return tracked
 }
 
-/** @param passed `ok` where the answer is that of the API */
+/** @param passed `ok` if the response is that of the API */
 function plainOutcome(isWhole: boolean, status: number, passed: string | undefined): string {
   if (!isWhole) return 'aborted'
   if (passed !== undefined || status < 400) return 'ok'
@@ -81,53 +79,54 @@ function plainOutcome(isWhole: boolean, status: number, passed: string | undefin
 }
 
 /**
- * Whether a client went before it was answered. An abort signal for each request would take as long as finding its route.
+ * Whether a client has disconnected before its response was sent. An abort signal for each request would cost as much as finding its
+ * route.
  *
- * This is a class since a getter of an object literal makes a hidden class for each object, which holds what the getter sees until
- * all of the heap is collected.
+ * This is a class since a getter of an object literal makes a hidden class for each object, which keeps what the getter refers to until a
+ * full garbage collection.
  */
-export class Departure {
-  #isGone = false
-  #tell: (() => void) | undefined
+export class ClientDisconnect {
+  #hasHappened = false
+  #callback: (() => void) | undefined
 
-  /** @param upgraded the client's connection, where it is to become one of another protocol */
+  /** @param upgraded the connection of an upgrade request */
   constructor(outgoing: ServerResponse, upgraded?: Duplex) {
-    outgoing.once('close', () => outgoing.writableFinished || this.#leave())
-    upgraded?.once('close', () => this.#leave())
+    outgoing.once('close', () => outgoing.writableFinished || this.#disconnect())
+    upgraded?.once('close', () => this.#disconnect())
   }
 
-  get isGone(): boolean {
-    return this.#isGone
+  get hasHappened(): boolean {
+    return this.#hasHappened
   }
 
-  /** Calls back when it goes, in place of whom was to be called before. */
-  onGone(callback: () => void): void {
-    this.#tell = callback
+  /** Sets the callback; replaces an earlier one. */
+  onDisconnect(callback: () => void): void {
+    this.#callback = callback
   }
 
-  #leave(): void {
-    this.#isGone = true
-    this.#tell?.()
+  #disconnect(): void {
+    this.#hasHappened = true
+    this.#callback?.()
   }
 }
 
-/** Who asks, as the log may name them: never the person, whom the log of the auth server does not name either. */
-type Asker = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
+/** The caller as the log may name it: never the user, whom the log of the auth server does not name either. */
+type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
 
-/** Names who asks: an agent and its delegate, or a key that proves no agent. */
-export function askerOf({ agent, delegate, thumbprint }: Asker): Asker {
+/** Names a caller: an agent and its delegate, or a key that proves no agent. */
+export function callerOf({ agent, delegate, thumbprint }: Caller): Caller {
   if (agent === undefined) return { thumbprint }
   return { agent: asPlainText(agent), ...(delegate === undefined ? {} : { delegate: asPlainText(delegate) }) }
 }
 
-/** What is asked of an MCP server. */
-type AskedMcp = Pick<RequestEvent, 'mcpMethod' | 'mcpName'>
+/** A call to an MCP server. */
+type McpCall = Pick<RequestEvent, 'mcpMethod' | 'mcpName'>
 
 /** Methods whose `name` is that of a tool or prompt. */
 const named: ReadonlySet<string> = new Set(['tools/call', 'prompts/get'])
 
-/** Names what a message asks for; nothing for an answer, or where there is none. */
-export function askedMcpOf(message: unknown): AskedMcp {
+/** Names the call of a message; empty for a response, or without a message. */
+export function mcpCallOf(message: unknown): McpCall {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } }
   if (typeof method !== 'string') return {}
   const name = named.has(method) ? params?.name : undefined

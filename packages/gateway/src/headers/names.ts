@@ -35,7 +35,7 @@ const origin = new RegExp(
  *
  * @param letters of the name, if the caller has them
  */
-export function isNotBelieved(name: string, letters = lettersOf(name)): boolean {
+export function isUntrusted(name: string, letters = lettersOf(name)): boolean {
   if (!isPlainName(name)) return true
   return letters === 'proxy' || origin.test(letters)
 }

@@ -3,15 +3,15 @@ import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import type { McpFetch } from 'countersign/resource/mcp'
-import { tellRefused } from '../events/refusals.js'
-import { askedMcpOf, askerOf, type Followed } from '../events/request-events.js'
+import { errorOf, reportRefusal } from '../events/refusals.js'
+import { callerOf, mcpCallOf, type TrackedRequest } from '../events/request-events.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
 import { tellIdentity } from '../identity/assertion.js'
 import type { Identity } from '../identity/identity-headers.js'
 import { isEventStream } from '../responses/pass-response.js'
 import type { Connections } from '../upstream/connections.js'
-import { answerHeaders, endsConnection, forwardedHeaders } from '../upstream/forwarded-headers.js'
-import { askUpstream } from '../upstream/send-request.js'
+import { endsConnection, forwardedHeaders, responseHeaders } from '../upstream/forwarded-headers.js'
+import { requestUpstream } from '../upstream/send-request.js'
 
 /** Largest message of MCP: it is read whole, since its table says what it needs. */
 export const longestMessage = 1_048_576
@@ -24,7 +24,7 @@ export interface McpTools {
   connections: Connections
   /** What ends event streams, since the gateway stops. */
   streams: Set<() => void>
-  followed: Followed
+  tracked: TrackedRequest
 }
 
 /**
@@ -32,12 +32,12 @@ export interface McpTools {
  * used, and sessions are of who got them, as `protectMcp` does it.
  */
 export function serveMcp(incoming: IncomingMessage, { mcp }: ProtectedPath, tools: McpTools): Handler {
-  const { resource, heard } = tools.setup
+  const { resource } = tools.setup
   const answer = mcp.around((request, given) => ask(incoming, { ...tools, request, given }))
   return async (request, received) => {
     const response = await answer(request, received).catch((error: unknown) => resource.toResponse(error))
-    const error = heard.errorOf(response)
-    if (error) tellRefused(tools.followed, error, heard)
+    const error = errorOf(response)
+    if (error) reportRefusal(tools.tracked, error)
     return response
   }
 }
@@ -49,14 +49,14 @@ interface Admitted extends McpTools {
 
 async function ask(
   incoming: IncomingMessage,
-  { request, given, setup, connections, streams, followed }: Admitted,
+  { request, given, setup, connections, streams, tracked }: Admitted,
 ): Promise<Response> {
   const { upstream, origin, clientAddress, waits, assertion } = setup
   const { method } = request
   const rawTarget = incoming.url ?? '/'
   const identity = identityOf(given.authInfo)
-  followed.asker = askerOf(identity)
-  followed.askedMcp = askedMcpOf(given.parsedBody)
+  tracked.caller = callerOf(identity)
+  tracked.mcpCall = mcpCallOf(given.parsedBody)
   // What was judged, which is not always what was sent: the state of a call is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const isLast = endsConnection(method, content.length > 0)
@@ -71,7 +71,7 @@ async function ask(
     isUpgrade: false,
     isLast,
   })
-  const { answer } = await askUpstream(
+  const { answer } = await requestUpstream(
     {
       method,
       rawTarget,
@@ -80,12 +80,12 @@ async function ask(
       isUpgrade: false,
       isLast,
     },
-    { upstream, connections, waits, departure: followed.departure, onInformation: () => undefined },
-    followed,
+    { upstream, connections, waits, disconnect: tracked.disconnect, onInformation: () => undefined },
+    tracked,
   )
-  followed.outcome = 'ok'
+  tracked.outcome = 'ok'
   const status = answer.statusCode ?? 502
-  const lines = answerHeaders(answer.rawHeaders)
+  const lines = responseHeaders(answer.rawHeaders)
   const shown = new Headers()
   for (let at = 0; at < lines.length; at += 2) shown.append(lines[at] as string, lines[at + 1] as string)
   const isEmpty = [204, 205, 304].includes(status) || method === 'HEAD'

@@ -14,4 +14,5 @@ const loaded = await importOptional(
   () => import('./open-redis-memory.js'),
 )
 
+/** Connects to Redis or Valkey. @throws Error if `@redis/client` is not installed, when the entry is imported */
 export const openRedisMemory: typeof loaded.openRedisMemory = loaded.openRedisMemory

@@ -2,10 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
 import { UpstreamFailure } from '../events/refusals.js'
-import type { Followed } from '../events/request-events.js'
+import type { TrackedRequest } from '../events/request-events.js'
 import { announcedTrailers, passedTrailers } from '../headers/hop-by-hop.js'
 
-interface PassedAnswer {
+interface PassedResponse {
   /** Names and values in turn, without those of the connection. */
   headers: readonly string[]
   resource: Resource
@@ -13,7 +13,7 @@ interface PassedAnswer {
   verified: VerifiedRequest | undefined
   /** Seconds that the upstream may be silent within an answer that is no event stream. */
   silence: number
-  followed: Followed
+  tracked: TrackedRequest
   /** What ends event streams, since the gateway stops. */
   streams: Set<() => void>
 }
@@ -23,10 +23,10 @@ interface PassedAnswer {
  *
  * @throws UpstreamFailure where it broke off before any of it was passed on
  */
-export async function passAnswer(
+export async function passResponse(
   answer: IncomingMessage,
   outgoing: ServerResponse,
-  { headers, resource, verified, silence, followed, streams }: PassedAnswer,
+  { headers, resource, verified, silence, tracked, streams }: PassedResponse,
 ): Promise<void> {
   if (answer.destroyed && !answer.complete)
     throw new UpstreamFailure('upstream_failed', 'broken_off', 'The answer of the API behind this gateway broke off.')
@@ -37,7 +37,7 @@ export async function passAnswer(
   const lines = answer.statusCode === 204 ? withoutLength(headers) : [...headers]
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
-  followed.outcome = 'ok'
+  tracked.outcome = 'ok'
   // What came in one piece with its head goes on in one piece.
   if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) sendHead(outgoing)
@@ -46,12 +46,12 @@ export async function passAnswer(
   let isOver = false
   answer.once('close', () => {
     // Where the client left, that was first.
-    if (!answer.complete && !isOver && !followed.departure.isGone) followed.outcome = 'upstream_failed'
+    if (!answer.complete && !isOver && !tracked.disconnect.hasHappened) tracked.outcome = 'upstream_failed'
   })
   if (!isEvents) answer.setTimeout(silence * 1000, () => answer.destroy())
   const endAs = (outcome: string) => () => {
     isOver = true
-    followed.outcome = outcome
+    tracked.outcome = outcome
     answer.destroy()
     if (isEvents) outgoing.end()
     else outgoing.destroy()
@@ -62,7 +62,7 @@ export async function passAnswer(
   try {
     await pump(answer, outgoing, () => endWithTrailers(answer, outgoing))
   } catch {
-    if (followed.outcome === 'upstream_failed') tellBrokenOff(answer, followed, began)
+    if (tracked.outcome === 'upstream_failed') reportBrokenOff(answer, tracked, began)
     // What was sent of it must not be taken for whole.
     if (!outgoing.writableEnded) outgoing.destroy()
   } finally {
@@ -73,9 +73,9 @@ export async function passAnswer(
   }
 }
 
-function tellBrokenOff(
+function reportBrokenOff(
   { statusCode: status, errored }: IncomingMessage,
-  { route, tell }: Followed,
+  { route, tell }: TrackedRequest,
   began: number,
 ): void {
   const duration = (performance.now() - began) / 1000
@@ -152,7 +152,9 @@ const link = /^<[^<>\s]{1,2048}>(?:; ?[a-z-]{1,32}=(?:[\w./:-]{1,64}|"[\w./:-]{1
  * Passes on what the API says before its answer: that it is at work, and early hints with plain links. Other news of the kind is for
  * the gateway, and to a client that does not read there is none.
  */
-export function passInformation(outgoing: ServerResponse): (status: number, rawHeaders: readonly string[]) => void {
+export function passInterimResponses(
+  outgoing: ServerResponse,
+): (status: number, rawHeaders: readonly string[]) => void {
   let left = most
   return (status, rawHeaders) => {
     if (

@@ -1,36 +1,71 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { answerHeaders } from '../upstream/forwarded-headers.js'
+import type { SocketEvent } from 'countersign'
+import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
+import type { TrackedRequest } from '../events/request-events.js'
+import { responseHeaders } from '../upstream/forwarded-headers.js'
 
-/** The two ends of a connection that was upgraded, and what each had sent already. */
-interface Tunnel {
-  client: Duplex
-  clientHead: Buffer
-  upstream: Duplex
-  upstreamHead: Buffer
+/** One end of a connection that was upgraded, with the bytes that followed its head. */
+export interface TunnelEnd {
+  socket: Duplex
+  head: Buffer
 }
 
-/** Answers the handshake as the upstream did, and passes on what both say. Gives what ends it. */
-export function openTunnel(
+export interface WebSocketTunnel {
+  client: TunnelEnd
+  upstream: TunnelEnd
+  resource: Resource
+  /** Undefined if nothing was verified. Otherwise, the tunnel ends with the permission. */
+  verified: VerifiedRequest | undefined
+  tracked: TrackedRequest
+  /** Closes each tunnel of the gateway, by the client's socket. */
+  tunnels: Map<Duplex, () => void>
+}
+
+/** Sends the handshake of the upstream to the client, connects the two, and reports the connection when it ends. */
+export function openWebSocket(
+  outgoing: ServerResponse,
   answer: IncomingMessage,
-  { client, clientHead, upstream, upstreamHead }: Tunnel,
-): () => void {
+  { client, upstream, resource, verified, tracked, tunnels }: WebSocketTunnel,
+): void {
+  const { tell, route } = tracked
+  outgoing.detachSocket(client.socket as Socket)
+  const close = connectEnds(answer, client, upstream)
+  const began = performance.now()
+  tracked.end(answer.statusCode)
+  tell?.({ kind: 'socket', route, outcome: 'opened', duration: 0 })
+  let outcome: SocketEvent['outcome'] = 'ended'
+  const closeAs = (reason: typeof outcome) => () => {
+    outcome = reason
+    close()
+  }
+  const stop = verified ? whenEnded(resource, verified, closeAs('revoked')) : () => undefined
+  tunnels.set(client.socket, closeAs('stopped'))
+  client.socket.once('close', () => {
+    stop()
+    tunnels.delete(client.socket)
+    tell?.({ kind: 'socket', route, outcome, duration: (performance.now() - began) / 1000 })
+  })
+}
+
+/** Returns a function that closes both ends. */
+function connectEnds(answer: IncomingMessage, client: TunnelEnd, upstream: TunnelEnd): () => void {
   const lines = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', 'Upgrade: websocket']
-  const headers = answerHeaders(answer.rawHeaders)
+  const headers = responseHeaders(answer.rawHeaders)
   for (let at = 0; at < headers.length; at += 2) lines.push(`${headers[at]}: ${headers[at + 1]}`)
-  const end = () => {
-    client.destroy()
-    upstream.destroy()
+  const close = () => {
+    client.socket.destroy()
+    upstream.socket.destroy()
   }
-  for (const side of [client, upstream]) {
-    side.on('error', end).on('close', end)
-    // An end that is gone without a word is found out.
-    if (side instanceof Socket) side.setKeepAlive(true, 30_000)
+  for (const { socket } of [client, upstream]) {
+    socket.on('error', close).on('close', close)
+    // Detects an end that is gone without closing the connection.
+    if (socket instanceof Socket) socket.setKeepAlive(true, 30_000)
   }
-  client.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
-  client.write(upstreamHead)
-  upstream.write(clientHead)
-  client.pipe(upstream).pipe(client)
-  return end
+  client.socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))
+  client.socket.write(upstream.head)
+  upstream.socket.write(client.head)
+  client.socket.pipe(upstream.socket).pipe(client.socket)
+  return close
 }

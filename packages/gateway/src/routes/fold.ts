@@ -141,6 +141,7 @@ function isIndex(bare: string, name: string): boolean {
   return /^index$/i.test(bare) || (/^default$/i.test(bare) && bare !== name)
 }
 
+/** A folded name without its ending: `report` of `report.tar.gz`. */
 export function withoutEnding(name: string): string {
   const dot = name.indexOf('.', 1)
   return dot === -1 ? name : trimEnd(name.slice(0, dot))

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import { isNotBelieved, lettersOf } from '../headers/names.js'
+import { isUntrusted, lettersOf } from '../headers/names.js'
 import type { Need } from './path-rows.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
 import type { RoutedPath } from './route-table.js'
@@ -79,7 +79,7 @@ function* methodsOfHeaders({ rawHeaders, isFromProxy }: PlainMessage): Generator
     const name = rawHeaders[at] as string
     if (!mayNameMethod(name) || /^access-control-request-method$/i.test(name)) continue
     // A proxy of the operator sets it itself, and it is not forwarded.
-    if (isFromProxy && isNotBelieved(name)) continue
+    if (isFromProxy && isUntrusted(name)) continue
     const items = (rawHeaders[at + 1] as string).split(',')
     for (const item of new Set([items[0], items.at(-1)])) {
       const method = methodIn(item as string)

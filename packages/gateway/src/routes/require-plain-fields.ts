@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
 import { connectionOptions } from '../headers/hop-by-hop.js'
-import { isNotBelieved, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
+import { isUntrusted, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
 
 /**
  * Options of `Connection` that a client may send. Any other names a header, which the gateway would have to remove before it forwards the
@@ -40,7 +40,7 @@ export function requirePlainFields(message: PlainMessage): void {
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const letters = lettersOf(name)
-    const isDropped = isNotBelieved(name, letters)
+    const isDropped = isUntrusted(name, letters)
     // A proxy of the operator sets some of these itself, and they are not passed on.
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
       throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)

@@ -1,7 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { createFoldOnce, foldedForms, folds } from './fold.js'
-import { interpretations, spelledReadings } from './interpretations.js'
-import { calledNames, entityPaths, requireNamedCalls } from './odata.js'
+import { calledNames, entityPaths, interpretations, requireNamedCalls, spelledReadings } from './interpretations.js'
 import type { ParsedPath } from './path-grammar.js'
 import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
 import {
@@ -66,7 +65,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
   if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
   const shadows = shadowsOf(groups, index)
   const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
-  const called = calledNames(groups)
+  const called = calledNames(groups.map(({ pattern }) => pattern))
   const byFold = folds.flatMap((kept, fold) => {
     const compared = groups.filter((group) => group.fold === fold)
     return compared.length === 0 ? [] : [{ kept, fold, compared }]
@@ -89,7 +88,10 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     }
 
     function requireNoStricter(method: string, need: Need): void {
-      requireNamedCalls(path, chosen)
+      requireNamedCalls(
+        path,
+        chosen.map(({ pattern }) => pattern),
+      )
       const problem = stricterReading(method, need)
       if (problem !== undefined) throw ambiguous(problem)
     }

@@ -130,6 +130,7 @@ export function handledAs(method: string): readonly string[] {
   return method === 'HEAD' ? ['HEAD', 'GET'] : [method]
 }
 
+/** What is wrong with the method of a route, if anything. */
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in capitals, or *'

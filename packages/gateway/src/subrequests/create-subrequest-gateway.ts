@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createConnectionQueue, createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import { tellRefused } from '../events/refusals.js'
-import { askerOf, type Followed, followExchange } from '../events/request-events.js'
+import { reportRefusal } from '../events/refusals.js'
+import { callerOf, type TrackedRequest, trackRequest } from '../events/request-events.js'
 import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
 import { type AssertionOptions, assertionField, tellIdentity } from '../identity/assertion.js'
@@ -86,11 +86,11 @@ const unasserted = { [assertionField]: '' }
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
   const { setup, dialect } = current
-  const { resource, origin, clientAddress, heard, tell } = setup
-  const followed = followExchange(tell, incoming, outgoing)
+  const { resource, origin, clientAddress, tell } = setup
+  const tracked = trackRequest(tell, incoming, outgoing)
   const [path = ''] = (incoming.url ?? '').split('?', 1)
   if (resource.publishedPaths.has(path)) {
-    followed.route = path
+    tracked.route = path
     const handler = createMountedListener((request, received) => resource.handler(request, received), {
       origin: origin.origin,
       clientAddress,
@@ -101,14 +101,14 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
   try {
     if (path !== '/verify' || !setup.isProxy(incoming.socket.remoteAddress ?? ''))
       throw new AAuthError('not_found', 'There is nothing here.')
-    const identity = await verify(incoming, current, followed)
+    const identity = await verify(incoming, current, tracked)
     outgoing.writeHead(200, { ...unasserted, ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
     outgoing.end()
   } catch (error) {
-    tellRefused(followed, error, heard)
+    reportRefusal(tracked, error)
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
-    followed.realStatus = refusal.status
+    tracked.realStatus = refusal.status
     const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
     // The agent would look for a mistake in its signature: nginx passes on no words of a refusal.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
@@ -121,13 +121,13 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
 async function verify(
   incoming: IncomingMessage,
   { setup, dialect }: SubrequestSetup,
-  followed: Followed,
+  tracked: TrackedRequest,
 ): Promise<Readonly<Record<string, string>>> {
   const { resource, rules, clientAddress, assertion } = setup
   const asked = requireAsked(incoming.rawHeaders, dialect)
-  followed.asked = asked
+  tracked.request = asked
   const judged = judgeRequest(asked, rules)
-  if (judged.need) followed.route = routeName(judged.need)
+  if (judged.need) tracked.route = routeName(judged.need)
   if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
   if (!judged.verify) return tellIdentity(undefined, asked, assertion)
   const { method, rawTarget, rawHeaders } = asked
@@ -142,7 +142,7 @@ async function verify(
     },
     requirementOf(judged.need),
   )
-  followed.asker = askerOf(verified)
+  tracked.caller = callerOf(verified)
   return tellIdentity(identityOf(verified, judged.need.level), asked, assertion)
 }
 

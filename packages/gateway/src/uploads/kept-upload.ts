@@ -151,6 +151,11 @@ function shareOf(signer: UploadSigner | undefined): Share {
   return signer.authorization?.expired === false ? shares.authorized : shares.agent
 }
 
+/** Discards an upload without waiting for it. An error is a warning of the process. */
+export function discardInBackground(upload: KeptUpload): void {
+  upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
+}
+
 /** Refused by what it announces, before anything else is done for it. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
   const announced = Number(incoming.headers['content-length'] ?? 0)

@@ -1,5 +1,5 @@
 import { endToEndLines, takesTrailers } from '../headers/hop-by-hop.js'
-import { isNotBelieved, readsAsIdentity } from '../headers/names.js'
+import { isUntrusted, readsAsIdentity } from '../headers/names.js'
 
 interface ForwardedHead {
   method: string
@@ -46,11 +46,11 @@ export function forwardedHeaders(head: ForwardedHead): string[] {
 }
 
 function isWrittenHere(name: string): boolean {
-  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isNotBelieved(name)
+  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
 /** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */
-export function answerHeaders(rawHeaders: readonly string[]): string[] {
+export function responseHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
 }
 

@@ -3,11 +3,15 @@ import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import { joinReasons } from 'countersign/wire'
 import { UpstreamFailure, type UpstreamOutcome } from '../events/refusals.js'
-import type { Departure, Followed } from '../events/request-events.js'
+import type { ClientDisconnect, TrackedRequest } from '../events/request-events.js'
 import type { Connections, Upstream } from './connections.js'
 
-/** Sends a request to the upstream, and tells what came of it. @throws UpstreamFailure */
-export async function askUpstream(forwarded: Forwarded, way: Way, { tell, route }: Followed): Promise<UpstreamReply> {
+/** Sends a request to the upstream, and emits an event with the outcome. @throws UpstreamFailure */
+export async function requestUpstream(
+  forwarded: UpstreamRequest,
+  way: UpstreamTransport,
+  { tell, route }: TrackedRequest,
+): Promise<UpstreamResponse> {
   const began = performance.now()
   const duration = () => (performance.now() - began) / 1000
   try {
@@ -16,8 +20,8 @@ export async function askUpstream(forwarded: Forwarded, way: Way, { tell, route 
     tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
     return reply
   } catch (error) {
-    // A client that left is no failure of the API.
-    if (error instanceof UpstreamFailure && !way.departure.isGone)
+    // A client that disconnected is no failure of the API.
+    if (error instanceof UpstreamFailure && !way.disconnect.hasHappened)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error
   }
@@ -29,7 +33,7 @@ function reasonOf(error: UpstreamFailure): string {
 }
 
 /** A request for the upstream. */
-interface Forwarded {
+interface UpstreamRequest {
   method: string
   /** As the client sent it. */
   rawTarget: string
@@ -42,7 +46,7 @@ interface Forwarded {
   isLast: boolean
 }
 
-/** How long is waited for an upstream. */
+/** Timeouts of requests to an upstream. */
 export interface UpstreamWaits {
   /** Until a connection stands. */
   connection: Deadlines
@@ -50,20 +54,19 @@ export interface UpstreamWaits {
   answer: Deadlines
 }
 
-/** What the upstream answers; with a socket where it changed to another protocol. */
-export interface UpstreamReply {
+/** A response of the upstream, with the connection if it was upgraded. */
+export interface UpstreamResponse {
   answer: IncomingMessage
-  socket?: Duplex
-  head?: Buffer
+  upgraded?: { socket: Duplex; head: Buffer }
 }
 
 /** How a request gets there. */
-interface Way {
+interface UpstreamTransport {
   upstream: Upstream
   waits: UpstreamWaits
   connections: Connections
   /** Of the client: nothing is sent for who is gone. */
-  departure: Departure
+  disconnect: ClientDisconnect
   onInformation: (status: number, rawHeaders: readonly string[]) => void
 }
 
@@ -71,12 +74,13 @@ interface Way {
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** @throws UpstreamFailure */
-async function sendUpstream(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
+async function sendUpstream(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<UpstreamResponse> {
   try {
     return await sendOnce(forwarded, way)
   } catch (error) {
     // A kept connection may have been closed by the other side just before.
-    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.departure.isGone) throw error
+    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.disconnect.hasHappened)
+      throw error
     return sendOnce(forwarded, way)
   }
 }
@@ -88,9 +92,9 @@ class StaleConnection extends UpstreamFailure {}
 
 const unreadable = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
 
-function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
+function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<UpstreamResponse> {
   const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
-  const { upstream, connections, waits, departure } = way
+  const { upstream, connections, waits, disconnect } = way
   return new Promise((resolve, reject) => {
     const options = {
       method,
@@ -115,7 +119,7 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       })
       stopWaiting = () => deadlines.end(wait)
     }
-    const settle = (reply: UpstreamReply): void => {
+    const settle = (reply: UpstreamResponse): void => {
       isSettled = true
       stopWaiting()
       resolve(reply)
@@ -155,11 +159,11 @@ function sendOnce(forwarded: Forwarded, way: Way): Promise<UpstreamReply> {
       answer.once('end', () => request.writableFinished || request.destroy())
       settle({ answer })
     })
-    if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, socket, head }))
+    if (isUpgrade) request.once('upgrade', (answer, socket, head) => settle({ answer, upgraded: { socket, head } }))
     request.on('error', (cause) => isSettled || fail(failure(request, isConnected, cause)))
     request.once('close', () => isSettled || fail(failure(request, isConnected)))
-    departure.onGone(() => request.destroy())
-    if (departure.isGone) request.destroy()
+    disconnect.onDisconnect(() => request.destroy())
+    if (disconnect.hasHappened) request.destroy()
     else if (content)
       content()
         .once('error', (error) => request.destroy(error))
