@@ -39,7 +39,7 @@ const endOfGrant: Entry = (event, delegate) => {
 }
 
 /** Which recorded events a person is shown, and as what. */
-const shownEvents: ReadonlyMap<string, Entry> = new Map([
+const entries: ReadonlyMap<string, Entry> = new Map([
   ['user.created', ofAccount('signed_up')],
   ['session.created', ofSignIn('signed_in')],
   ['signin.failed', ofSignIn('sign_in_failed')],
@@ -59,6 +59,9 @@ const shownEvents: ReadonlyMap<string, Entry> = new Map([
   ['grant.revoked', endOfGrant],
 ])
 
+/** The names of the events that {@link activityOf} shows, for a list that others must not crowd out. */
+export const shownEvents: readonly string[] = [...entries.keys()]
+
 /** Seconds within which removing the same access again is the same act: one row is kept for each time it was given. */
 const oneAct = 60
 
@@ -66,7 +69,7 @@ const oneAct = 60
 export function activityOf(events: readonly RecordedEvent[], delegates: ReadonlyMap<string, string>): Activity[] {
   const removals = new Map<string, number>()
   return events
-    .flatMap((event) => shownEvents.get(event.event)?.(event, delegateOfEvent(event, delegates)) ?? [])
+    .flatMap((event) => entries.get(event.event)?.(event, delegateOfEvent(event, delegates)) ?? [])
     .filter((entry) => {
       if (entry.what !== 'removed' && entry.what !== 'removed_by_server') return true
       const key = JSON.stringify([entry.what, entry.agentHost, entry.delegate, entry.resourceHost])

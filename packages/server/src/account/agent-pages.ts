@@ -10,7 +10,7 @@ import { accountPaths } from '../pages/account-paths.js'
 import { type ListedGrant, longestTokenLife } from '../storage/api/storage.js'
 import { accountFrame } from './account-frame.js'
 import { type AccountHandler, accountResponse } from './account-handler.js'
-import { activityOf } from './activity-of.js'
+import { activityOf, shownEvents } from './activity-of.js'
 import {
   agentEntry,
   agentsOf,
@@ -63,14 +63,13 @@ export const agentPage: AccountHandler = async (context, visit) => {
   const events = await context.storage.listEvents({
     userId: visit.session.user.id,
     agent: grant.agent,
+    resource: grant.resource,
+    event: shownEvents,
     newest: true,
     limit: 50,
   })
   const delegates = await delegateNames(context, visit.session.user.id, events)
-  const activity = activityOf(
-    events.filter(({ resource }) => resource === undefined || resource === grant.resource),
-    delegates,
-  )
+  const activity = activityOf(events, delegates)
   const logos = await logoPaths(context, [grant.agent])
   const { jkt } = newest.display.agent
   const model = {

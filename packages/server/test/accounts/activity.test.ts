@@ -57,6 +57,20 @@ describe('activity', () => {
     expect(await activityOf(alice)).not.toContain('You signed out.')
   })
 
+  it('shows on the page of an agent what it did at a resource, however busy it is elsewhere', async () => {
+    const { stage, alice, userId } = await opened()
+    await redeem(stage, await allow(stage, undefined, {}, { user: alice.browser }))
+    const [grant] = await stage.storage.listGrants()
+    const about = { userId, agent: stage.agent.id }
+    for (let count = 0; count < 60; count++) {
+      await stage.storage.recordEvent({ ...about, event: 'code.redeemed', resource: stage.otherResource.id })
+      await stage.storage.recordEvent({ ...about, event: 'refresh.foreign_agent', resource: stage.resource.id })
+    }
+    const shown = words((await alice.open(`/account/agents/${grant?.id}`)).html)
+    expect(shown).toContain('used its access')
+    expect(shown).toContain('You gave agent.example access to api.example')
+  })
+
   it('names the delegate that something was about, as do the list and the page before a removal', async () => {
     const { stage, alice } = await opened()
     const laptop = await delegateOf(stage.agent, 'laptop-7', stage.clock.now)

@@ -31,7 +31,9 @@ export interface RecordedEvent extends AuditEvent {
 export interface EventFilter {
   userId?: string | undefined
   agent?: string | undefined
-  event?: string | undefined
+  resource?: string | undefined
+  /** Its name, or any of several. */
+  event?: string | readonly string[] | undefined
   /** From this time on. */
   since?: number | undefined
   /** Before this time. */

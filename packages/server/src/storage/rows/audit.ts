@@ -4,7 +4,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { idBytes, idText } from '../sql/stored-bytes.js'
 import type { AuditEventRow } from '../sql/tables.js'
-import { agentIdOf, internAgent, internResource } from './identifiers.js'
+import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
 /** An event by the rows it is about. */
@@ -72,11 +72,12 @@ export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
 }
 
 export async function listEvents(statement: Statement, filter: EventFilter = {}): Promise<RecordedEvent[]> {
-  const { userId, agent, event, since, until, after, limit = 1000, newest = false } = filter
+  const { userId, agent, resource, event, since, until, after, limit = 1000, newest = false } = filter
   let query = events(statement)
   if (userId !== undefined) query = query.where('e.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
-  if (event !== undefined) query = query.where('e.event', '=', event)
+  if (resource !== undefined) query = query.where('e.resource_id', '=', resourceIdOf(statement, resource))
+  if (event !== undefined) query = query.where('e.event', 'in', typeof event === 'string' ? [event] : event)
   if (since !== undefined) query = query.where('e.at', '>=', since)
   if (since !== undefined && after === undefined && !newest)
     query = query.where('e.id', '>=', firstSince(statement, since))

@@ -23,6 +23,8 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
         ['one', alice],
       ])
       expect(await listed({ event: 'one', agent: 'b', userId: alice })).toHaveLength(1)
+      expect(await listed({ event: ['one', 'two'], agent: 'a' })).toHaveLength(2)
+      expect(await listed({ event: [] })).toEqual([])
       expect(await listed({ until: start + 1, agent: 'a' })).toEqual([['one', alice]])
       expect(await listed({ since: start + 1 })).toEqual([
         ['two', bob],
@@ -33,6 +35,13 @@ export function auditContract(name: string, makeStorage: MakeStorage): void {
         expect(await listed({ userId: nobody })).toEqual([])
         await expect(storage.recordEvent({ event: 'one', userId: nobody })).rejects.toThrow(TypeError)
       }
+    })
+
+    test('events are listed by resource', async () => {
+      const { storage } = world
+      for (const resource of ['r', 's', undefined]) await storage.recordEvent({ event: 'one', agent: 'a', resource })
+      expect(await storage.listEvents({ agent: 'a', resource: 'r' })).toMatchObject([{ event: 'one', resource: 'r' }])
+      expect(await storage.listEvents({ resource: 'unknown' })).toEqual([])
     })
 
     test('what an operator does is on record in their name, and what people do themselves is not', async () => {
