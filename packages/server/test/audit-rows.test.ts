@@ -25,3 +25,33 @@ it.each([
 ])('V12: forged forms from %s leave at most %i rows in the audit in 15 minutes', async (_, most, from) => {
   expect(await rowsOfForged(from)).toBe(most)
 })
+
+it('V12: a forged form that is over a bound costs no write', async () => {
+  let writes = 0
+  const stage = await openMapStage({
+    wrap: (storage) => ({
+      ...storage,
+      countAttempt: (attempt) => {
+        writes += 1
+        return storage.countAttempt(attempt)
+      },
+      recordEvent: (event) => {
+        writes += 1
+        return storage.recordEvent(event)
+      },
+    }),
+  })
+  onTestFinished(() => stage.close())
+  const forge = () => {
+    const body = new URLSearchParams({ action: 'login' })
+    return fetchFrom(stage, '203.0.113.1')(`${stage.authServer}/account/sign-in`, { method: 'POST', body })
+  }
+  for (let sent = 0; sent < 20; sent += 1) await forge()
+  const recorded = writes
+  expect(recorded).toBe(20 * 5)
+  for (let sent = 0; sent < 20; sent += 1) expect((await forge()).status).toBe(403)
+  expect(writes).toBe(recorded)
+  stage.clock.now += 900
+  await forge()
+  expect(writes).toBe(recorded + 5)
+})

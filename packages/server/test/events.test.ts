@@ -53,6 +53,12 @@ it('a rule that denies is a decision and a refusal of one request, which is told
   ])
 })
 
+it('a rule that grants is a decision, and no user is asked', async () => {
+  const { stage, of } = await openTold({ policy: () => ({ grant: 'calendars' }) })
+  expect((await stage.fetch(await signForm(stage, await authRequest(stage)))).status).toBe(200)
+  expect(of('decision')).toMatchObject([{ by: 'policy', outcome: 'allowed', rule: 'calendars' }])
+})
+
 it('verbs of the storage are told with their time, and why one was not done', async () => {
   const { stage, of } = await openTold({
     wrap: (storage) => ({

@@ -125,7 +125,7 @@ export async function tellAnswer(
   const refusal = takeRefusal(response)
   if (refusal) {
     context.tell?.({ kind: 'refusal', ...refusal, requestId })
-    await context
+    await context.recorder
       .recordRefusal(refusal, received.remoteAddress)
       .catch((error: unknown) => context.onError(error, requestId))
   }

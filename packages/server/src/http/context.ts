@@ -32,9 +32,8 @@ import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage } from '../storage/api/observe-storage.js'
 import type { Storage } from '../storage/api/storage.js'
+import { type BoundedRecorder, createBoundedRecorder } from './bounded-recorder.js'
 import type { ConsentTransport, CreateTransport } from './consent-transport.js'
-import { recordSparingly } from './record-sparingly.js'
-import { createRefusalRecorder, type RefusalRecorder } from './refusal-recorder.js'
 
 /** Seconds. */
 interface Lifetimes {
@@ -104,7 +103,7 @@ export interface ServerContext {
   /** Whether a code works only with the key that asked for it. */
   bindCodeToKey: boolean
   now: () => number
-  recordRefusal: RefusalRecorder
+  recorder: BoundedRecorder
   /** Tells what happens; undefined where nobody listens. */
   tell: Tell | undefined
   /** Told of what is not the caller's fault; the response shows only the id. */
@@ -142,6 +141,7 @@ export function createContext(
   const network = { allowNetworks, egressProxy }
   const fetch = options.fetch ?? createGuardedFetch({ ...identifiers, ...network })
   const secrets = createMintedSecrets(keys.secret)
+  const recorder = createBoundedRecorder({ storage, now })
   const lookups = createDiscovery({
     ...identifiers,
     ...options.discovery,
@@ -151,7 +151,7 @@ export function createContext(
     onLookup: tell,
     onPrivateKey: (jwksUri, kid, ip) => {
       const data = { jwks_uri: jwksUri, kid: kid ?? null }
-      background.run(() => recordSparingly({ storage }, { event: 'agent.private_key_published', data, ip }))
+      background.run(() => recorder.recordEvent({ event: 'agent.private_key_published', data, ip }))
     },
   })
   const discovery = workload.aside(lookups)
@@ -215,7 +215,7 @@ export function createContext(
     workload,
     knownCallers: createKnownCallers({ secrets, signing: edition.signing, now }),
     now,
-    recordRefusal: createRefusalRecorder({ storage, now }),
+    recorder,
     tell,
     onError,
   }

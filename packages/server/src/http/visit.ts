@@ -8,7 +8,6 @@ import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
-import { recordSparingly } from './record-sparingly.js'
 import { isOfOtherSession, viewerOf } from './viewer-of.js'
 
 /** What comes with a request on its way through the routes. */
@@ -142,7 +141,7 @@ export async function openFormVisit(
   // Nobody was shown a consent form without being signed in.
   const forged = page === undefined || (form.has('consent') && page === viewerOf(undefined))
   if (forged || isOfOtherSession(page, session)) {
-    await recordSparingly(context, { event: form.has('consent') ? 'consent.forged' : 'form.forged', ip })
+    await context.recorder.recordEvent({ event: form.has('consent') ? 'consent.forged' : 'form.forged', ip })
     throw new PageError('csrf')
   }
   return { ...visit, form, formOf: page }

@@ -177,7 +177,6 @@ export class ProviderUnreachable extends Error {
 class StaleSignIn extends Error {
   constructor() {
     super('the identity provider did not say that the person signed in just now')
-    this.name = 'StaleSignIn'
   }
 }
 

@@ -1,6 +1,5 @@
 import { AAuthError } from 'countersign'
 import type { ServerContext } from '../http/context.js'
-import { recordSparingly } from '../http/record-sparingly.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
 import type { ReachedLimit, User } from '../storage/api/storage.js'
@@ -32,7 +31,7 @@ export async function checkPassword(
 
   async function throttled(reached?: ReachedLimit): Promise<PasswordCheck> {
     // A network that has reached its own limit must not fill the audit log with a row for each username it tries.
-    await recordSparingly(context, { event: 'signin.throttled', username: reached?.limit.account, ip })
+    await context.recorder.recordEvent({ event: 'signin.throttled', username: reached?.limit.account, ip })
     return { outcome: 'throttled', retryAfter: Math.max(1, (reached?.resetAt ?? 0) - context.now()) }
   }
 

@@ -2,7 +2,6 @@ import type { VerifiedAuthenticationResponse, VerifiedRegistrationResponse } fro
 import { nonceSource } from 'countersign/wire'
 import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
-import { recordSparingly } from '../http/record-sparingly.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { AddedPasskey } from '../storage/api/passkey-storage.js'
@@ -82,7 +81,7 @@ export async function verifyPasskey(
   if (!verified?.verified) {
     const { ip, userAgent } = visit
     const data = { userAgent: userAgent ?? null }
-    await recordSparingly(context, { event: 'signin.failed', userId: found.user.id, ip, data })
+    await context.recorder.recordEvent({ event: 'signin.failed', userId: found.user.id, ip, data })
     return undefined
   }
   const used = await context.storage.usePasskey({ credentialId: id, counter: verified.authenticationInfo.newCounter })

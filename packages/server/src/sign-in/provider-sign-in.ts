@@ -1,7 +1,6 @@
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { recordSparingly } from '../http/record-sparingly.js'
 import type { Visit } from '../http/visit.js'
 import { type IdentityProviderClient, ProviderFailure, providerProblemOf } from '../outbound/identity-provider.js'
 import { dropProviderState, findProviderState, isOver, keepProviderState, shortened } from './provider-states.js'
@@ -82,7 +81,7 @@ async function tellFailure(
   if (!found) throw error
   const { problem, reason } = found
   const event = problem === 'provider_denied' ? 'signin.provider_denied' : 'signin.provider_failed'
-  const recorded = await recordSparingly(context, { event, ip, data: { provider, reason } })
+  const recorded = await context.recorder.recordEvent({ event, ip, data: { provider, reason } })
   if (recorded && problem !== 'provider_denied')
     context.onError(new ProviderFailure(provider, reason, error), requestId)
   return problem
