@@ -41,7 +41,7 @@ export function readJwks(
     byKid.set(kid, imported)
     try {
       const found = await imported
-      const problem = isLoopbackIdentifier(origin) ? undefined : publishedKeyProblem(found.thumbprint)
+      const problem = printedKeyProblem(origin, found)
       return problem === undefined ? { found } : unusable(`it ${problem}`)
     } catch (cause) {
       if (!(cause instanceof AAuthError)) throw cause
@@ -49,6 +49,11 @@ export function readJwks(
     }
   }
   return { value }
+}
+
+/** Why a key must not be used: a standard prints it, private part included. On loopback, examples may be tried as printed. */
+export function printedKeyProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
+  return isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(thumbprint)
 }
 
 function unusable(message: string): Found<never> {

@@ -118,41 +118,23 @@ function innerList(names: readonly string[]): string {
   return `(${names.map((name) => `"${name}"`).join(' ')})`
 }
 
-/** What typographic signs are written as. */
-const plainSigns: Readonly<Record<string, string>> = {
-  '"': "'",
-  '\t': ' ',
-  '\n': ' ',
-  '\r': ' ',
-  '\u00a0': ' ',
-  '\u00a7': 'section ',
-  '\u00ab': "'",
-  '\u00bb': "'",
-  '\u00d7': 'x',
-  '\u2010': '-',
-  '\u2011': '-',
-  '\u2012': '-',
-  '\u2013': '-',
-  '\u2014': '-',
-  '\u2018': "'",
-  '\u2019': "'",
-  '\u201a': "'",
-  '\u201c': "'",
-  '\u201d': "'",
-  '\u201e': "'",
-  '\u2026': '...',
-  '\u202f': ' ',
-  '\u2192': '->',
-  '\u2212': '-',
-  '\u2264': '<=',
-  '\u2265': '>=',
-}
+/** ASCII for typographic signs. */
+const plainSigns: readonly [signs: RegExp, plain: string][] = [
+  [/["\u00ab\u00bb\u2018-\u201a\u201c-\u201e]/g, "'"],
+  [/[\u2010-\u2014\u2212]/g, '-'],
+  [/[\t\n\r\u00a0\u202f]/g, ' '],
+  [/\u00a7/g, 'section '],
+  [/\u00d7/g, 'x'],
+  [/\u2026/g, '...'],
+  [/\u2192/g, '->'],
+  [/\u2264/g, '<='],
+  [/\u2265/g, '>='],
+]
 
-// RFC 6749 §5.2 leaves only printable ASCII without the quote and the backslash to error_description. A letter in a name is
-// shown by its number: left out, it would make the name of somebody else of it.
+// RFC 6749 §5.2 allows only printable ASCII without the quote and the backslash in error_description. A letter is written
+// as its code point: without it, a name could read as another name.
 function asciiOnly(text: string): string {
-  return text.replaceAll(
-    /[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu,
-    (sign) => plainSigns[sign] ?? `u{${(sign.codePointAt(0) ?? 0).toString(16)}}`,
-  )
+  let ascii = text
+  for (const [signs, plain] of plainSigns) ascii = ascii.replaceAll(signs, plain)
+  return ascii.replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/gu, (sign) => `u{${(sign.codePointAt(0) ?? 0).toString(16)}}`)
 }
