@@ -1,4 +1,4 @@
-import type { BodyCoverage } from '../httpsig/verify-signature.js'
+import type { BodyCoverage } from '../httpsig/covered-components.js'
 import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import type { ResolvedKey } from './key-resolver.js'
 

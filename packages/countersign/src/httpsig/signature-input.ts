@@ -23,7 +23,6 @@ const opening = /^([a-z*][a-z0-9_.*-]{0,63})=\(([^()]*)\)/
 const unclosed = /^[a-z*][a-z0-9_.*-]{0,63}=\([^()]*$/
 const componentList = /^"[^"\\ ;]+"(?: "[^"\\ ;]+")*$/
 const knownNames = /^"@?[a-z0-9!#$%&'*+.^_`|~-]+"(?: "@?[a-z0-9!#$%&'*+.^_`|~-]+")*$/
-const onlyCreated = /^([a-z*][a-z0-9_.*-]{0,63})=(\(([^()]*)\);created=([1-9]\d{0,14}))$/
 const signatureParameter =
   /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(0|-?[1-9]\d{0,14})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?0)))?/y
 
@@ -45,39 +44,25 @@ const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
  */
 export function parseSignatureInput(text: string): SignatureInput {
   if (text.length > maxLength) throw malformed('is longer than 4 KiB')
-  const common = onlyCreated.exec(text)
-  if (common) {
-    const [, label = '', parameters = '', list = '', created] = common
-    const components = parseComponents(list)
-    return {
-      label,
-      components,
-      created: Number(created),
-      expires: undefined,
-      algorithm: undefined,
-      tag: undefined,
-      parameters,
-    }
-  }
   const match = opening.exec(text)
   if (!match)
     throw malformed(unclosed.test(text) ? 'is not label=(…): the list is not closed' : 'does not start with label=(…)')
   const [whole, label = '', list = ''] = match
   const components = parseComponents(list)
-  const values: Record<string, string | number> = Object.create(null)
+  const values = new Map<string, string | number>()
   let end = whole.length
   signatureParameter.lastIndex = end
   for (let next = signatureParameter.exec(text); next; next = signatureParameter.exec(text)) {
     const [, name = '', digits, string] = next
-    if (name in values) throw malformed(`has ${name} twice`)
+    if (values.has(name)) throw malformed(`has ${name} twice`)
     const kind = parameterKinds[name]
     if (kind === 'seconds' && !isSeconds(digits)) throw malformed(`has a ${name} that is not a whole number of seconds`)
     if (kind === 'string' && string === undefined) throw malformed(`has a ${name} that is not a string`)
-    values[name] = digits !== undefined ? Number(digits) : (string ?? '')
+    values.set(name, digits === undefined ? (string ?? '') : Number(digits))
     end = signatureParameter.lastIndex
   }
   if (end !== text.length) throw malformed('does not end after its one member')
-  const { created, expires, alg, tag } = values
+  const [created, expires, alg, tag] = ['created', 'expires', 'alg', 'tag'].map((name) => values.get(name))
   if (typeof created !== 'number') throw new AAuthError('signature_created_missing', 'Signature-Input has no created.')
   if (typeof expires === 'number' && expires < created) throw malformed('has an expires before its created')
   return {

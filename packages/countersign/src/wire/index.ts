@@ -52,6 +52,7 @@ export type {
 export type { AuthClaims, Authorization, Requirement, VerifiedRequest } from '../editions/verified-request.js'
 export { claimedAgent } from '../editions/verified-request.js'
 export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
+export type { BodyCoverage } from '../httpsig/covered-components.js'
 export {
   type NonceClaim,
   type NonceCounts,
@@ -88,7 +89,6 @@ export type { KeyReference, ParsedKeyReference } from '../httpsig/signing-profil
 export { coverageOf, type SigningForm, type SigningProfile } from '../httpsig/signing-profile.js'
 export { plainHost, requireTarget, type Target } from '../httpsig/target.js'
 export {
-  type BodyCoverage,
   type SigningKey,
   type VerifiedSignature,
   type VerifySignatureOptions,
