@@ -2,7 +2,7 @@ import type { NetworkOptions } from './network-options.js'
 
 export interface GuardedFetchOptions extends NetworkOptions {
   /** Exempts `http` on literal loopback hosts with a port, and nothing else. @default false */
-  allowInsecureLoopback?: boolean
+  allowInsecureLoopback?: boolean | undefined
   /**
    * An origin that the operator configured, such as `https://auth.example`, for fetches that no stranger caused: it may be at
    * any address, but for those that are never connected to. URLs at other origins are judged as a stranger's. @default none

@@ -3,28 +3,26 @@ import { type ReceivedMessage, readBefore } from './received-message.js'
 
 const noBytes = new Uint8Array(0)
 
-/** The bytes that requests were made of. */
-const contents = new WeakMap<Request, Uint8Array>()
-
-/** Keeps the bytes that a request was made of: {@link receiveRequest} needs not read them from it, and gives them at any time. */
-export function keepContent(request: Request, content: Uint8Array): void {
-  contents.set(request, content)
-}
+/** The member of a request with the bytes that it was made of: {@link receiveRequest} takes them at any time. */
+export const receivedBytes = Symbol('received bytes')
 
 /**
- * Reads a Web `Request` as a received message. The caller keeps the request's own body: a clone is read.
+ * Reads a Web `Request` as a received message. The caller can still read the request's own body: a clone is read.
  *
- * A `Request` has lost what was on the wire where URL parsing changes it (`/x/../admin`) and where header lines were
- * joined; on Node, receive the `IncomingMessage` instead.
+ * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined; on Node,
+ * receive the `IncomingMessage` instead.
  */
-export function receiveRequest(request: Request, remoteAddress?: string): ReceivedMessage {
+export function receiveRequest(
+  request: Request & { readonly [receivedBytes]?: Uint8Array },
+  remoteAddress?: string,
+): ReceivedMessage {
   const rawHeaders: string[] = []
   let host = false
   for (const [name, value] of request.headers) {
     rawHeaders.push(name, value)
     if (name === 'host') host = true
   }
-  // Not every platform shows Host; the URL says where the request was received, which merely chooses an authority.
+  // Not every platform provides Host; the URL has the host of the server, which merely selects an authority.
   if (!host) rawHeaders.push('host', hostOf(request.url))
   let read: Promise<Uint8Array> | undefined
   return {
@@ -34,7 +32,7 @@ export function receiveRequest(request: Request, remoteAddress?: string): Receiv
     remoteAddress,
     body: (limit) => {
       if (read) return withinLimit(read, limit)
-      const content = contents.get(request)
+      const content = request[receivedBytes]
       if (content) return withinLimit(Promise.resolve(content), limit)
       read = request.body === null ? Promise.resolve(noBytes) : readStream(requireUnread(request), limit)
       return read

@@ -1,3 +1,4 @@
+import { receivedBytes } from '../httpsig/receive-request.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 
 const RealRequest = globalThis.Request
@@ -14,7 +15,7 @@ export class LightRequest implements Request {
   readonly method: string
   readonly url: string
   readonly #rawHeaders: readonly string[]
-  readonly #content: Uint8Array
+  readonly [receivedBytes]: Uint8Array
   #headers: Headers | undefined
   #abort: AbortController | undefined
   #isGone = false
@@ -26,7 +27,7 @@ export class LightRequest implements Request {
     const isPlain = plainTarget.test(rawTarget) && !dotSegment.test(rawTarget)
     this.url = isPlain ? origin + rawTarget : new URL(origin + rawTarget).href
     this.#rawHeaders = rawHeaders
-    this.#content = content
+    this[receivedBytes] = content
   }
 
   /** The real request, for what takes no other. */
@@ -36,7 +37,7 @@ export class LightRequest implements Request {
 
   #realOne(): Request {
     const { method, headers, signal } = this
-    const body = this.#content.length > 0 ? this.#content : null
+    const body = this[receivedBytes].length > 0 ? this[receivedBytes] : null
     this.#real ??= new RealRequest(this.url, { method, headers, signal, body })
     return this.#real
   }
@@ -61,7 +62,7 @@ export class LightRequest implements Request {
   }
 
   get body(): Request['body'] {
-    return this.#content.length === 0 ? null : this.#realOne().body
+    return this[receivedBytes].length === 0 ? null : this.#realOne().body
   }
 
   get bodyUsed(): boolean {

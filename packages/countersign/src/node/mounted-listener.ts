@@ -1,7 +1,6 @@
 import type { ResourceEdition } from '../editions/edition.js'
 import { januaryResource } from '../editions/january/january-resource.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
-import { keepContent } from '../httpsig/receive-request.js'
 import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -95,7 +94,6 @@ async function answer(
     return refuse(error)
   }
   const request = new LightRequest(origin, received, body)
-  if (body.length > 0) keepContent(request, body)
   let isAnswered = false
   outgoing.once('close', () => isAnswered || request.abort())
   const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))

@@ -2,11 +2,11 @@
 export interface IdentifierOptions {
   /**
    * Accepts `http` with an explicit port on the hosts `127.0.0.1`, `[::1]` and `localhost`, literally: for development
-   * only, anybody on the machine can answer there. @default false
+   * only, any program on the machine can listen there. @default false
    */
-  allowInsecureLoopback?: boolean
+  allowInsecureLoopback?: boolean | undefined
   /** Accepts a path, as in `https://host/~agent`. Pages then show host and path. @default false */
-  allowPath?: boolean
+  allowPath?: boolean | undefined
 }
 
 const maxLength = 512

@@ -9,13 +9,8 @@ export { createMemoryNonces, type MemoryNoncesOptions } from '../httpsig/memory-
 export type { NonceClaim } from '../httpsig/nonces.js'
 export { AAuthError, type ErrorCode } from '../lib/errors.js'
 export type { CountersignEvent, OnEvent } from '../lib/events.js'
-export {
-  createResource,
-  type DenyListOptions,
-  type Resource,
-  type ResourceInterop,
-  type ResourceOptions,
-} from './create-resource.js'
+export { createResource, type Resource } from './create-resource.js'
 export { type CountedRequest, createRateLimit, type RateLimit, type RateLimitOptions } from './rate-limit.js'
+export type { DenyListOptions, ResourceInterop, ResourceOptions } from './resource-options.js'
 export { whenEnded } from './until-ended.js'
 export type { VerifyRequestOptions } from './verify-request-options.js'

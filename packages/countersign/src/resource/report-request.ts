@@ -1,51 +1,49 @@
 import { claimedAgent } from '../editions/verified-request.js'
+import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import type { SigningProfile } from '../httpsig/signing-profile.js'
 import { AAuthError } from '../lib/errors.js'
 import type { Tell } from '../lib/events.js'
 import { describeRefusal, type Refused } from '../lib/refusal.js'
 
-/** What is told of a request. */
-export interface ToldRequest {
-  /** May become another one until the request is over. */
+/** A request, as its events describe it. */
+export interface RequestReport {
+  /** May change until the request is over. */
   route: string
-  /** Who it was found to be from. */
+  /** The agent, once it is verified. */
   verified?: Refused
-  method: string
-  /** Path and query. */
-  target: string
-  /** The text of the header `Signature-Key`. */
-  signatureKey: () => string
+  message: ReceivedMessage
 }
 
-/** Answers or verifies a request, and tells that it was, or why it was refused. */
-export async function tellRequest<T>(
-  tell: Tell,
+/** Serves or verifies a request, and emits its events: the outcome, and why it was refused. */
+export async function reportRequest<T>(
+  tell: Tell | undefined,
   signing: SigningProfile,
-  request: ToldRequest,
-  work: () => Promise<T>,
+  request: RequestReport,
+  serve: () => Promise<T>,
 ): Promise<T> {
-  const { method, target, signatureKey } = request
-  const began = performance.now()
-  const path = target.split('?', 1)[0]?.slice(0, 256)
-  const told = (outcome: string, status?: number): void =>
+  if (!tell) return serve()
+  const { message } = request
+  const start = performance.now()
+  const report = (outcome: string, status?: number): void =>
     tell({
       kind: 'request',
       route: request.route,
       outcome,
       status,
-      method,
-      path,
-      duration: (performance.now() - began) / 1000,
+      method: message.method,
+      path: message.rawTarget.split('?', 1)[0]?.slice(0, 256),
+      duration: (performance.now() - start) / 1000,
     })
   try {
-    const done = await work()
-    told('ok')
-    return done
+    const served = await serve()
+    report('ok')
+    return served
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
-    const who = request.verified ?? claimedAgent(signing, signatureKey())
-    tell({ kind: 'refusal', ...describeRefusal(error, error, who) })
-    told(error.code, error.status)
+    const signatureKey = fieldValues(message, 'signature-key').join(', ')
+    const refused = request.verified ?? claimedAgent(signing, signatureKey)
+    tell({ kind: 'refusal', ...describeRefusal(error, error, refused) })
+    report(error.code, error.status)
     throw error
   }
 }

@@ -1,0 +1,134 @@
+import { bodyCoverage } from '../editions/body-coverage.js'
+import type { ResourceEdition } from '../editions/edition.js'
+import type { KeyResolver, ResolvedKey } from '../editions/key-resolver.js'
+import type { ResourceProtocol, RevocationList } from '../editions/resource-protocol.js'
+import type { Authorization, Requirement, VerifiedRequest } from '../editions/verified-request.js'
+import { createMemoryNonces } from '../httpsig/memory-nonces.js'
+import { requireUnusedNonce } from '../httpsig/nonces.js'
+import { receiveRequest } from '../httpsig/receive-request.js'
+import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
+import { AAuthError } from '../lib/errors.js'
+import type { Tell } from '../lib/events.js'
+import { requireRate } from './rate-limit.js'
+import { type RequestReport, reportRequest } from './report-request.js'
+import type { ResourceOptions } from './resource-options.js'
+import { requireVerifyOptions, type VerifyRequestOptions } from './verify-request-options.js'
+
+/** What a resource gives its verifier. */
+interface VerifierTools {
+  edition: ResourceEdition
+  protocol: ResourceProtocol
+  keys: KeyResolver
+  revocations: RevocationList | undefined
+  now: () => number
+  tell: Tell | undefined
+}
+
+/** Verifies the requests to one resource. */
+export interface RequestVerifier {
+  /** Verifies a request and reports the outcome. @throws AAuthError */
+  verify<R extends Requirement>(
+    source: Request | ReceivedMessage,
+    required: VerifyRequestOptions<R>,
+  ): Promise<VerifiedRequest<R>>
+  /**
+   * Verifies a request: signature, rate, revocation, level, content, nonce.
+   *
+   * @param report gets the agent once the signature verified, and the level that the content requires
+   * @throws AAuthError
+   */
+  judge<R extends Requirement>(
+    message: ReceivedMessage,
+    required: VerifyRequestOptions<R>,
+    report?: RequestReport,
+  ): Promise<VerifiedRequest<R>>
+  /** Whether the authorization of a request, if it has one, is neither expired nor revoked. */
+  stillHolds(verified: VerifiedRequest): Promise<boolean>
+}
+
+export function createRequestVerifier(options: ResourceOptions, tools: VerifierTools): RequestVerifier {
+  const { id, scopes, rateLimit, authorities = [new URL(id).host] } = options
+  const { edition, protocol, keys, revocations, now, tell } = tools
+  const { claimNonce = createMemoryNonces({ now }) } = options
+  const { levelAbove } = protocol
+  const declared = { id, scopes: scopes && Object.keys(scopes) }
+  const signatureOptions = (due?: Requirement): VerifySignatureOptions<ResolvedKey> => ({
+    profile: edition.signing,
+    authorities,
+    resolveKey: (reference, remoteAddress) => keys.resolve(reference, remoteAddress, due),
+    renewKey: (reference, resolved, remoteAddress) => keys.renew(reference, resolved, remoteAddress),
+    now,
+    claimNonce: 'later',
+    algorithms: options.algorithms,
+    body: bodyCoverage(options.interop?.unsignedBodies ?? []),
+    maxBody: options.maxBody,
+    nonce: options.nonce,
+  })
+  const atAnyLevel = signatureOptions()
+  const atAuthorization = signatureOptions('authorization')
+
+  const requireUnrevoked = async ({ claims }: Authorization) =>
+    revocations?.requireUnrevoked(claims, options.ownAgent ? id : undefined)
+
+  /** Throws the error with a challenge: for a 401, the level that is needed; for a 429, one with higher limits. */
+  function refuse(error: unknown, required: Requirement, higherLevel?: string): never {
+    if (!(error instanceof AAuthError)) throw error
+    const { status, code } = error
+    const level = status === 429 ? higherLevel : status === 401 && protocol.levelToAsk(code, required)
+    throw level ? error.withChallenge({ level }) : error
+  }
+
+  const judge: RequestVerifier['judge'] = async (message, required, report) => {
+    const { remoteAddress } = message
+    const { require, byContent } = required
+    const orChallenge = (error: unknown) => refuse(error, require)
+    const verified = await verifySignature(message, require === 'authorization' ? atAuthorization : atAnyLevel).catch(
+      orChallenge,
+    )
+    const { agent, delegate, authorization } = verified.resolved
+    if (report) report.verified = { agent, delegate }
+    if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
+    if (revocations && authorization && !authorization.expired) await requireUnrevoked(authorization)
+    // The level for an expired token comes from the content, so that the challenge has every scope that is needed.
+    let judged = byContent && authorization?.expired ? undefined : protocol.judge(verified, required)
+    await verified.takeUpload?.().catch(orChallenge)
+    const content = message.upload?.content?.()
+    if (!judged || byContent || content) {
+      const whole = content ? { ...verified, body: content } : verified
+      const need = await byContent?.(whole.body)
+      if (need) {
+        requireVerifyOptions(need, declared)
+        if (report) report.route = need.require
+      }
+      judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
+    }
+    // Last, so that a refused request leaves nothing in the store: a client can send any number of them.
+    const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
+    const orIdentify = judged.agent === undefined ? levelAbove('signature') : undefined
+    await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
+    return judged
+  }
+
+  return {
+    judge,
+    async verify(source, required) {
+      requireVerifyOptions(required, declared)
+      const message = source instanceof Request ? receiveRequest(source) : source
+      if (!tell) return judge(message, required)
+      const report: RequestReport = { route: required.require, message }
+      return reportRequest(tell, edition.signing, report, () => judge(message, required, report))
+    },
+    async stillHolds({ authorization }) {
+      if (!authorization) return true
+      if (authorization.claims.exp <= now()) return false
+      try {
+        await requireUnrevoked(authorization)
+        return true
+      } catch (error) {
+        if (error instanceof AAuthError) return false
+        throw error
+      }
+    },
+  }
+}

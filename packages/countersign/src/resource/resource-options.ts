@@ -1,0 +1,162 @@
+import type { DiscoveryLimits } from '../discovery/fetch-budget.js'
+import type { FetchDocument } from '../discovery/fetch-document.js'
+import type { CertificateFinder } from '../discovery/found-certificate.js'
+import type { AllowedNetwork } from '../discovery/network-options.js'
+import type { ResourceEdition } from '../editions/edition.js'
+import type { ClaimNonce } from '../httpsig/nonces.js'
+import type { Algorithm } from '../lib/algorithms.js'
+import type { OnEvent } from '../lib/events.js'
+import { requireKnownOptions, warnOnce } from '../lib/options.js'
+import type { Signer } from '../lib/signer.js'
+import type { AgentSelection } from '../protocol/agent-selection.js'
+import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
+import { requireIdentifier } from '../protocol/identifier.js'
+import { requireOwnSigner } from '../tokens/require-own-signer.js'
+import type { RateLimit } from './rate-limit.js'
+
+/** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
+export interface ResourceInterop {
+  /** Agents whose signatures may omit the body: anyone between them and you can then change it (W6). @default none */
+  unsignedBodies?: AgentSelection | undefined
+}
+
+export interface ResourceOptions {
+  /** The edition of AAuth to speak. @default January 2026 */
+  edition?: ResourceEdition | undefined
+  /** The resource's identifier: its `https` URL (W10). */
+  id: string
+  /** Signs resource tokens. */
+  signer: Signer
+  /** The auth server that resource tokens are for; its auth tokens are the only ones accepted. */
+  authServer: string
+  /** The scopes of this API, each described for the user who decides. Published as `scope_descriptions`. */
+  scopes?: Readonly<Record<string, string>> | undefined
+  /** Older public keys to publish until the tokens they signed have expired. */
+  retiredKeys?: readonly object[] | undefined
+  /** Hosts, with ports, that requests may be signed for. @default the host of `id` */
+  authorities?: readonly [string, ...string[]] | undefined
+  /** Signature algorithms to accept. @default all that the library implements */
+  algorithms?: readonly Algorithm[] | undefined
+  /** The resource is its own agent (S§3.5): auth tokens without an agent are for itself and its delegates. @default false */
+  ownAgent?: boolean | undefined
+  /** Weaker rules for agents that speak another form of the protocol. @default none */
+  interop?: ResourceInterop | undefined
+  /** Largest body in bytes. @default 1 MiB */
+  maxBody?: number | undefined
+  /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
+  nonce?: 'optional' | 'required' | undefined
+  /**
+   * Remembers nonces; all instances must share one. Called after every other check, with the source of the nonce, so that
+   * it can limit each source: see {@link createMemoryNonces}. @default a bounded store in this process
+   */
+  claimNonce?: ClaimNonce | undefined
+  /**
+   * Counts requests after their signature is verified and before anything is issued for them (S§4.5): see
+   * `createRateLimit`. Beyond the limit the response is 429 with the challenge of the next level.
+   * @default no limit
+   */
+  rateLimit?: RateLimit | undefined
+  /**
+   * Sent as `WWW-Authenticate` beside `Agent-Auth` with each 401 (S§4.7), for clients that authenticate in another way:
+   * `Bearer realm="api.example"`. The resource does not verify those requests: handle them before you call
+   * {@link Resource.verify}. @default none
+   */
+  wwwAuthenticate?: string | undefined
+  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
+  certificates?: CertificateFinder | undefined
+  /**
+   * While there is traffic, polls the auth server's revocation list (`revocation_list_uri`), and refuses revoked tokens
+   * within 5 seconds. @default tokens work until they expire
+   */
+  denyList?: DenyListOptions | undefined
+  /**
+   * Other origins that may serve the auth server's revocation list:
+   * `{ 'https://auth.example': ['https://lists.example'] }`. @default only the origin of the auth server
+   */
+  endpointOrigins?: EndpointOrigins | undefined
+  /** Lifetime of resource tokens, in seconds, 1 to 900. @default 600 */
+  resourceTokenLifetime?: number | undefined
+  /** Limits on what clients can make the resource fetch, and the time after which a failed lookup is reported. */
+  discovery?: DiscoveryLimits | undefined
+  /**
+   * Private networks to fetch agents' documents from: `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28).
+   * `authServer` may be at any address regardless. @default none
+   */
+  allowNetworks?: readonly AllowedNetwork[] | undefined
+  /** An HTTP proxy for outgoing requests. `createGuardedFetch` in `countersign/node` documents what is still checked. @default direct connections */
+  egressProxy?: string | undefined
+  /** @default a guarded fetch */
+  fetch?: FetchDocument | undefined
+  /** Called for each request, refusal and lookup: the source of logs, metrics and traces. @default none */
+  onEvent?: OnEvent | undefined
+  /** Unix seconds. @default the system clock */
+  now?: (() => number) | undefined
+  /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
+  allowInsecureLoopback?: boolean | undefined
+  /** Accepts identifiers with a path, its own and those of others (W10): `https://host/~alice` is then not `https://host`. @default false */
+  allowPath?: boolean | undefined
+}
+
+export interface DenyListOptions {
+  /**
+   * How requests with an auth token are treated after 30 seconds without the list. `refuse`: they get 503, so that no one
+   * can keep using a revoked token by cutting the connection to the auth server. `accept`: tokens work until they expire,
+   * as without `denyList`, so that the resource stays up when the auth server is down. @default 'refuse'
+   */
+  whenUnreachable?: 'refuse' | 'accept' | undefined
+}
+
+const resourceOptions = {
+  edition: true,
+  id: true,
+  signer: true,
+  authServer: true,
+  scopes: true,
+  retiredKeys: true,
+  authorities: true,
+  algorithms: true,
+  ownAgent: true,
+  interop: true,
+  maxBody: true,
+  nonce: true,
+  claimNonce: true,
+  rateLimit: true,
+  wwwAuthenticate: true,
+  certificates: true,
+  denyList: true,
+  endpointOrigins: true,
+  resourceTokenLifetime: true,
+  discovery: true,
+  allowNetworks: true,
+  egressProxy: true,
+  fetch: true,
+  onEvent: true,
+  now: true,
+  allowInsecureLoopback: true,
+  allowPath: true,
+} as const satisfies Record<keyof ResourceOptions, true>
+
+/**
+ * Checks the options of a resource. Warns once of `allowInsecureLoopback`.
+ *
+ * @throws TypeError for options that cannot work
+ */
+export function requireResourceOptions(options: ResourceOptions): void {
+  requireKnownOptions('createResource', options, resourceOptions)
+  requireKnownOptions('interop', options.interop ?? {}, { unsignedBodies: true })
+  requireKnownOptions('denyList', options.denyList ?? {}, { whenUnreachable: true })
+  const { id, authServer, resourceTokenLifetime: lifetime = 600 } = options
+  if (options.allowInsecureLoopback)
+    warnOnce(
+      id,
+      'allowInsecureLoopback',
+      'any program on this machine can pretend to be this resource. Use it for trying only.',
+    )
+  requireIdentifier('id', id, options)
+  requireIdentifier('authServer', authServer, options)
+  requireOwnSigner('signer', options.signer, id)
+  requireEndpointOrigins(options.endpointOrigins ?? {}, options, (name) => name === authServer)
+  if (Array.isArray(options.scopes)) throw new TypeError("scopes must be an object: { 'data.read': 'See your data' }")
+  if (!(Number.isInteger(lifetime) && lifetime >= 1 && lifetime <= 900))
+    throw new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900')
+}
