@@ -5,8 +5,10 @@ export interface SoftwarePasskey {
   credentialId: string
   /** COSE */
   publicKey: Uint8Array
-  /** What the browser posts as `credential` for a challenge, base64url. */
+  /** What the browser posts as `credential` to sign in, for a challenge in base64url. */
   respond(challenge: string): string
+  /** What the browser posts as `credential` to add it to an account. */
+  register(challenge: string): string
 }
 
 export function createSoftwarePasskey(origin: string): SoftwarePasskey {
@@ -14,11 +16,30 @@ export function createSoftwarePasskey(origin: string): SoftwarePasskey {
   const credentialId = randomBytes(16).toString('base64url')
   const rpIdHash = createHash('sha256').update(new URL(origin).hostname).digest()
   const authenticatorData = Buffer.concat([rpIdHash, Buffer.from([0x05, 0, 0, 0, 0])])
+  const clientDataOf = (type: string, challenge: string) =>
+    Buffer.from(JSON.stringify({ type, challenge, origin, crossOrigin: false }))
   return {
     credentialId,
     publicKey: coseKey(publicKey),
+    register(challenge) {
+      const id = Buffer.from(credentialId, 'base64url')
+      const attested = Buffer.concat([Buffer.alloc(16), Buffer.from([0, id.length]), id, coseKey(publicKey)])
+      const data = Buffer.concat([rpIdHash, Buffer.from([0x45, 0, 0, 0, 0]), attested])
+      // {"fmt": "none", "attStmt": {}, "authData": data}
+      const head = Buffer.from('a363666d74646e6f6e656761747453746d74a068617574684461746158', 'hex')
+      return JSON.stringify({
+        id: credentialId,
+        rawId: credentialId,
+        type: 'public-key',
+        clientExtensionResults: {},
+        response: {
+          clientDataJSON: clientDataOf('webauthn.create', challenge).toString('base64url'),
+          attestationObject: Buffer.concat([head, Buffer.from([data.length]), data]).toString('base64url'),
+        },
+      })
+    },
     respond(challenge) {
-      const clientData = Buffer.from(JSON.stringify({ type: 'webauthn.get', challenge, origin, crossOrigin: false }))
+      const clientData = clientDataOf('webauthn.get', challenge)
       const signed = Buffer.concat([authenticatorData, createHash('sha256').update(clientData).digest()])
       return JSON.stringify({
         id: credentialId,

@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openRequest } from '../attacks/flow.js'
-import { openMapStage, type Stage } from '../attacks/stage.js'
+import { openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
+import { callsBefore, interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser } from '../scripted-user.js'
 import { createPerson, type Person, type Seen, signedIn } from './person.js'
@@ -33,10 +34,10 @@ describe('signing in with an identity provider', () => {
 
   afterAll(() => provider.close())
 
-  async function opened(issuer = provider.issuer): Promise<Stage> {
+  async function opened(issuer = provider.issuer, wrapped: Pick<StageOptions, 'wrap'> = {}): Promise<Stage> {
     const { id: clientId, secret: clientSecret } = provider.client
     const settings = { id: 'test', name: 'Test Provider', issuer, clientId, clientSecret, allowInsecureLoopback: true }
-    const stage = await openMapStage({ accounts: { identityProviders: [settings] } })
+    const stage = await openMapStage({ ...wrapped, accounts: { identityProviders: [settings] } })
     onTestFinished(() => stage.close())
     onTestFinished(() => provider.say(undefined))
     // The provider has no clock to set.
@@ -139,6 +140,49 @@ describe('signing in with an identity provider', () => {
     const seen = await arrive(person, await callbackOf(person, 'carol', link))
     expect(seen).toMatchObject({ status: 303, location: link })
     expect(await person.open(link)).toMatchObject({ status: 200, state: 'consent-first-time' })
+  })
+
+  it('C24: proves the request that it led to, and no other that is open', async () => {
+    const stage = await opened()
+    const ask = async () =>
+      (await openRequest(stage, undefined, { scope: 'data.delete' })).url.slice(stage.authServer.length)
+    const [first, second] = [await ask(), await ask()]
+    const person = createPerson(stage)
+    await arrive(person, await callbackOf(person, 'carol', first))
+    // The page of the other request asks for a new sign-in, as carol has neither a password nor a passkey here.
+    expect(await person.open(second)).toMatchObject({ status: 200, state: 'sign-in' })
+    expect(await person.open(first)).toMatchObject({ status: 200, state: 'consent-first-time' })
+    await arrive(person, await callbackOf(person, 'carol', second))
+    expect(await person.open(second)).toMatchObject({ status: 200, state: 'consent-first-time' })
+  })
+
+  const verbs: [string, (stage: Stage, userId: string) => Promise<unknown>][] = [
+    ['users disable', ({ storage }, userId) => storage.setUserStatus(userId, 'disabled', 'operator')],
+    ['sign-out everywhere', ({ storage }, userId) => storage.endSessions({ userId })],
+    [
+      'closing of the account',
+      async ({ storage }, userId) => {
+        const { credentialRevision = 0 } = (await storage.findUser(userId)) ?? {}
+        return storage.closeAccount({ userId, credentialRevision })
+      },
+    ],
+  ]
+  it.each(verbs)('J01: starts no session if %s commits after its user was read', async (_verb, run) => {
+    const interleaving = noInterleaving()
+    const stage = await opened(provider.issuer, { wrap: (storage) => interleavedStorage(storage, interleaving) })
+    const first = createPerson(stage)
+    const callback = await callbackOf(first)
+    plan(interleaving)
+    await arrive(first, callback)
+    const created = callsBefore(interleaving, 'createSession')
+    const userId = (await user(stage, 'carol')) ?? ''
+    await stage.storage.endSessions({ userId })
+    const person = createPerson(stage)
+    const again = await callbackOf(person)
+    plan(interleaving, created, () => run(stage, userId))
+    expect(await arrive(person, again)).toMatchObject({ status: 409, problem: 'sign_in_changed' })
+    expect(interleaving.ranAfter).toBe(created)
+    expect(await stage.storage.listSessions({ userId })).toEqual([])
   })
 
   // Too long for a cookie, with dots before the host: taken apart and put together again, it was another server.

@@ -19,7 +19,9 @@ export interface Cell {
 /** A request of a browser or an agent that is interrupted; what it needs is prepared before. */
 export interface Flow {
   /** What it must not leave behind, where something commits between its reads and this write. */
-  writes: 'session' | 'grant' | 'token' | 'other'
+  writes: 'session' | 'passkey' | 'grant' | 'token' | 'other'
+  /** The name of the user whom the request creates: once it has, verbs are about them. */
+  creates?: (cell: Cell) => string
   /** A permission that was granted before, and that the request does not ask for: once removed, nothing gives it. */
   granted?: string
   prepare(cell: Cell): Promise<() => Promise<Response>>
@@ -93,6 +95,26 @@ export const flows: Readonly<Record<string, Flow>> = {
     async prepare(cell) {
       await removePasskey(cell)
       return accountForm(cell, '/account/confirm', { action: 'reauthenticate', password: cell.password })
+    },
+  },
+  'sign-up': {
+    writes: 'session',
+    creates: ({ username }) => `new ${username}`,
+    prepare: (cell) => {
+      const own = { action: 'sign-up', username: `new ${cell.username}`, password: cell.password }
+      return accountForm(cell, '/account/sign-up', own, createScriptedUser(cell.stage.fetch))
+    },
+  },
+  'addition of a passkey': {
+    writes: 'passkey',
+    async prepare(cell) {
+      const user = await signedInWithPasskey(cell)
+      const page = await (await user.open(`${cell.stage.authServer}/account/security`)).text()
+      const form = { ...hiddenFields(page, { credential: '' }), name: 'added' }
+      const options = await post(cell, user, '/account/passkeys/options', form)
+      const { challenge } = (await options.json()) as { challenge: string }
+      const credential = createSoftwarePasskey(cell.stage.authServer).register(challenge)
+      return () => post(cell, user, '/account', { ...form, action: 'add-passkey', credential })
     },
   },
   'change of password': {

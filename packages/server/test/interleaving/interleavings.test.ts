@@ -9,7 +9,8 @@ const password = 'a password of a cell'
 
 /** The verbs with which a request reads what its write rests on. A token rests on what the write itself reads. */
 const reads = {
-  session: ['findCredential', 'findPasskey'],
+  session: ['findCredential', 'findPasskey', 'createUser'],
+  passkey: ['findSession'],
   grant: ['findViewedRequest', 'findAuthRequest'],
   token: undefined,
   other: [],
@@ -18,6 +19,7 @@ const reads = {
 /** The verbs that write it. */
 const writes = {
   session: ['createSession', 'reauthenticate', 'setPasswordHash'],
+  passkey: ['addPasskey'],
   grant: ['decideRequest', 'allowRemembered'],
   token: ['redeemCode', 'refreshGrant'],
   other: [],
@@ -40,6 +42,7 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
     const options: StageOptions = {
       wrap: (storage) => interleavedStorage(storage, interleaving),
       policy: () => (denying.has(stage) ? { deny: 'a rule' } : 'ask'),
+      accounts: { signUp: true },
       limits: { rateFactor: 1000, openRequests: 1000 },
     }
     stage = await openStage(options)
@@ -66,10 +69,13 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
         const before = await stateOf(cell)
         let did: unknown
         plan(interleaving, after, async () => {
+          const created = flow.creates && (await stage.storage.findCredential(flow.creates(cell)))
+          if (created) cell.userId = created.user.id
           did = await concurrent.run(cell)
         })
         const response = await act()
         const { ranAfter, calls } = interleaving
+        if (ranAfter === undefined) expect(response.status, 'what nothing interrupts succeeds').toBeLessThan(400)
         if (ranAfter === undefined || did === 'nothing') break
         const failed = await broken(cell, {
           flow: flow.writes,
@@ -90,12 +96,14 @@ describe.each(stages)('J05: a verb that commits before any storage call of a req
 
 interface State {
   sessions: Set<string>
+  passkeys: number
   grants: Set<string>
 }
 
 async function stateOf({ stage: { storage }, userId }: Cell): Promise<State> {
   return {
     sessions: new Set((await storage.listSessions({ userId })).map(({ id }) => id)),
+    passkeys: (await storage.listPasskeys(userId)).filter(({ name }) => name === 'added').length,
     grants: new Set((await storage.listGrants({ userId })).map(({ id }) => id)),
   }
 }
@@ -129,6 +137,9 @@ async function broken(
   if (forbids('session') && [...state.sessions].some(isNew(before.sessions))) failures.push('a session')
   if (forbids('session') && response.headers.getSetCookie().some((cookie) => /session=aasn_/.test(cookie)))
     failures.push('a session cookie')
+  // What starts no session that rests on an older state adds no passkey that does.
+  const addsPasskey = flow === 'passkey' && isBetween && concurrent.forbids.includes('session')
+  if (addsPasskey && state.passkeys > 0) failures.push('a passkey')
   if (forbids('grant') && [...state.grants].some(isNew(before.grants))) failures.push('a grant')
   if (forbids('grant') && /[?&]code=/.test(response.headers.get('location') ?? '')) failures.push('a code')
   if (forbids('token') && response.status === 200) failures.push('a token')

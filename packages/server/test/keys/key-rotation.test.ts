@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { KeyError, rotateKeysWhenDue, type Storage, storedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 
 const masterKey = randomBytes(32)
@@ -60,6 +61,20 @@ describe('keys that rotate by themselves', () => {
       server.clock.now += 90 * days
       expect(await server.look()).toMatchObject([{ activated: next?.kid, early: false }])
       server.clock.now += 5
+    }
+  })
+
+  it('J05: rotate once if another instance rotates before any storage call of a rotation', async () => {
+    for (let after = 0; ; after += 1) {
+      const interleaving = noInterleaving()
+      const { clock, storage, options, states } = await twoInstances()
+      clock.now += 90 * days
+      plan(interleaving, after, () => rotateKeysWhenDue(storage, options))
+      await rotateKeysWhenDue(interleavedStorage(storage, interleaving), options)
+      expect((await states()).sort(), `before call ${after}`).toEqual(['active', 'next', 'retiring'])
+      expect(await storage.listEvents({ event: 'keys.rotated' })).toHaveLength(1)
+      if (interleaving.ranAfter === undefined) break
+      expect(after).toBeLessThan(20)
     }
   })
 

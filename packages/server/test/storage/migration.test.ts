@@ -1,0 +1,78 @@
+import Database from 'better-sqlite3'
+import { postgresStorage } from 'countersign-server/postgres'
+import { sqliteStorage } from 'countersign-server/sqlite'
+import { expect, it, onTestFinished } from 'vitest'
+import { allowedRequest, freshHash, newUser, outcomeOf } from './fixtures.js'
+import { openPostgres } from './postgres/postgres-server.js'
+import { patient } from './postgres/template.js'
+import { temporaryFile } from './temporary-file.js'
+
+const withoutVersion2 = `
+  alter table app_user drop column credential_revision;
+  alter table credential drop column added_at;
+  alter table session drop column proved_for;
+  drop index known_device_browser`
+
+/** An empty database: how to open it, and how to turn what is in it into schema 1 while it is closed. */
+async function sqlite() {
+  const path = temporaryFile()
+  return {
+    open: async () => sqliteStorage(path, { sweepInterval: 0 }),
+    async downgrade() {
+      const database = new Database(path)
+      database.exec(withoutVersion2)
+      database.pragma('user_version = 1')
+      database.close()
+    },
+  }
+}
+
+async function postgres() {
+  const server = await openPostgres()
+  onTestFinished(() => server.close())
+  const { name, url } = await server.createDatabase()
+  return {
+    open: () => postgresStorage(url, { sweepInterval: 0, ...patient }),
+    downgrade: () => server.query(`${withoutVersion2}; update schema_version set version = 1`, name),
+  }
+}
+
+it.each([
+  ['SQLite', sqlite],
+  ['PostgreSQL', postgres],
+] as const)(
+  'opens a %s database of schema 1 with its users, sessions and codes, and counts credential revisions from 0',
+  {
+    timeout: 60_000,
+  },
+  async (_name, create) => {
+    const database = await create()
+    const before = await database.open()
+    const user = await newUser(before, 'alice')
+    const session = {
+      userId: user.id,
+      credentialRevision: 0,
+      factorAddedAt: 0,
+      idleSeconds: 1000,
+      lifetime: 1000,
+      most: 5,
+    }
+    const idHash = freshHash()
+    await before.createSession({ ...session, idHash })
+    const { redemption } = await allowedRequest(before, {}, {}, user)
+    await before.close()
+    await database.downgrade()
+
+    const storage = await database.open()
+    onTestFinished(() => storage.close())
+    expect(await storage.findCredential('alice')).toMatchObject({
+      user: { id: user.id, credentialRevision: 0 },
+      addedAt: 0,
+    })
+    expect(await storage.findSession(idHash)).toMatchObject({ user: { id: user.id } })
+    expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
+    expect(await storage.setPasswordHash({ userId: user.id, passwordHash: 'new', by: 'operator' })).toBe(1)
+    expect(await storage.createSession({ ...session, idHash: freshHash() })).toBeUndefined()
+    expect(await storage.findViolations()).toEqual([])
+  },
+)
