@@ -76,6 +76,8 @@ export interface Check {
 export interface Row {
   id: string
   given: string
+  /** An HTTP parser or a router takes part: all of its cases are played over each wire. */
+  parsed?: true
   cases?: readonly Case[]
   races?: readonly Race[]
   checks?: readonly Check[]

@@ -139,6 +139,7 @@ export const headerRows: readonly Row[] = [
   },
   {
     id: 'S38',
+    parsed: true,
     given: 'bytes beyond ASCII or control characters in a signature header',
     cases: (['signature', 'signature-input', 'signature-key'] as const).flatMap((name) => [
       headerChanged(
@@ -160,6 +161,7 @@ export const headerRows: readonly Row[] = [
   },
   {
     id: 'S45',
+    parsed: true,
     given: 'much text that parsers are slow on, in each header',
     cases: (['signature', 'signature-input', 'signature-key', 'nonce', 'content-digest'] as const).flatMap((name) =>
       [

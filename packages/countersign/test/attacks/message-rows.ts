@@ -71,6 +71,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S24',
+    parsed: true,
     given: 'a body that is chunked or compressed',
     cases: [
       tampered('chunked: the digest is over the content', (sent) => chunked(sent, String(sent.body)), accepted, {
@@ -114,6 +115,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S26',
+    parsed: true,
     given: 'a request signed for and sent with another host',
     cases: [
       resigned('Host', { authority: 'evil.example' }, refused),
@@ -132,6 +134,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S27',
+    parsed: true,
     given: 'two Host headers, or an absolute-form target',
     cases: [
       tampered('ours twice', (sent) => plusHeader(sent, 'Host', 'resource.example'), {
@@ -149,6 +152,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S28',
+    parsed: true,
     given: 'a target that a router may read otherwise, signed as sent',
     cases: [
       ...['//admin', '/%61dmin', '/Admin', '/admin/'].flatMap((target) => [
@@ -166,6 +170,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S29',
+    parsed: true,
     given: 'a route below a mount point',
     cases: [
       resigned('signed over the stripped path', { target: '/x' }, refused, {
@@ -209,6 +214,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S44',
+    parsed: true,
     given: 'headers of more than 16 KiB',
     cases: [
       tampered(
@@ -254,6 +260,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S46',
+    parsed: true,
     given: 'a method override',
     cases: [
       tampered('X-HTTP-Method-Override', (sent) => plusHeader(sent, 'x-http-method-override', 'DELETE'), {
@@ -264,6 +271,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S47',
+    parsed: true,
     given: 'what request smuggling is made of',
     cases: [
       onTheWire(
@@ -288,6 +296,7 @@ export const messageRows: readonly Row[] = [
   },
   {
     id: 'S48',
+    parsed: true,
     given: 'a signed POST without a body',
     cases: [
       tampered('a body is added', (sent) => ({ ...sent, body: '{}' }), lacks('content-type', 'content-digest'), {

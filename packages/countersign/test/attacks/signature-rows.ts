@@ -103,6 +103,7 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S07',
+    parsed: true,
     given: 'a signature header on two lines',
     cases: [
       ...names.map((name) => tampered(`${name}, in different case`, (sent) => onTwoLines(sent, name), refusedUnasked)),
@@ -113,6 +114,7 @@ export const signatureRows: readonly Row[] = [
   },
   {
     id: 'S08',
+    parsed: true,
     given: 'names in mixed case, blanks around the values',
     cases: [
       tampered(
