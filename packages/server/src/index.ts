@@ -61,11 +61,11 @@ export { type FixedKeysOptions, fixedKeys, KeyError, type ServerKeys } from './s
 export { type StoredKeysOptions, storedKeys } from './secrets/stored-keys.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export type { RecordedEvent } from './storage/api/audit-storage.js'
+export { eventNames } from './storage/api/audit-storage.js'
 export type { EndedByRestore } from './storage/api/deployment-storage.js'
-export { eventNames } from './storage/api/event-names.js'
+export { type Invariant, mostViolations, requireOwnDatabase, type Violation } from './storage/api/deployment-storage.js'
 export type { ListedGrant } from './storage/api/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/api/key-storage.js'
-export { requireOwnDatabase } from './storage/api/require-own-database.js'
 export {
   foldUsername,
   type PooledStorage,
@@ -75,5 +75,4 @@ export {
   type StorageOptions,
   type User,
 } from './storage/api/storage.js'
-export { type Invariant, mostViolations, type Violation } from './storage/api/violation.js'
 export { type CopiedRows, copyRows } from './storage/checks/copy-rows.js'

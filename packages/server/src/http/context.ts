@@ -30,8 +30,7 @@ import { createMintedSecrets, type MintedSecrets } from '../secrets/minted-secre
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
 import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
-import { observeStorage } from '../storage/api/observe-storage.js'
-import type { Storage } from '../storage/api/storage.js'
+import { observeStorage, type Storage } from '../storage/api/storage.js'
 import { type BoundedRecorder, createBoundedRecorder } from './bounded-recorder.js'
 import type { ConsentTransport, CreateTransport } from './consent-transport.js'
 

@@ -1,4 +1,4 @@
-import { requireOwnDatabase } from '../storage/api/require-own-database.js'
+import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 

@@ -1,6 +1,5 @@
 import { KeyError } from '../secrets/server-keys.js'
-import { requireOwnDatabase } from '../storage/api/require-own-database.js'
-import { requireSameTime } from '../storage/api/require-same-time.js'
+import { requireOwnDatabase, requireSameTime } from '../storage/api/deployment-storage.js'
 import type { ServerContext } from './context.js'
 
 /** Milliseconds for which an outcome stands, so that asking often costs little. */

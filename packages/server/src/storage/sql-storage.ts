@@ -3,12 +3,11 @@ import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
 import { type Session, type Storage, StorageError, type StorageOptions } from './api/storage.js'
 import { findViolations } from './checks/violations.js'
 import { listEvents, recordEvent } from './rows/audit.js'
-import { listFactors } from './rows/factors.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './rows/grant-lists.js'
 import { writeUsage } from './rows/usage.js'
-import { findUser } from './rows/users.js'
+import { findUser, listFactors } from './rows/users.js'
 import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
-import { closeAccount } from './verbs/account-closing.js'
+import { closeAccount, exportUser } from './verbs/account-closing.js'
 import {
   countUsers,
   createUser,
@@ -21,8 +20,8 @@ import {
 import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './verbs/agents.js'
 import { createClaiming } from './verbs/claiming.js'
 import { redeemCode } from './verbs/codes.js'
-import { allowRemembered, decideRequest } from './verbs/decisions.js'
-import { claimIssuer, findLongestTokenLife, readClock } from './verbs/deployment.js'
+import { allowRemembered, decideRequest, findViewedRequest } from './verbs/decisions.js'
+import { claimIssuer, endRestored, findLongestTokenLife, readClock } from './verbs/deployment.js'
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './verbs/federated.js'
 import { revokeGrant, revokeGrants } from './verbs/grants.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './verbs/keys.js'
@@ -37,7 +36,7 @@ import {
   useRefreshToken,
 } from './verbs/refreshes.js'
 import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './verbs/requests.js'
-import { endRestored } from './verbs/restored.js'
+import { startRetention, sweep } from './verbs/retention.js'
 import { listRevocations } from './verbs/revocations.js'
 import {
   createSession,
@@ -49,8 +48,6 @@ import {
   listSessions,
   reauthenticate,
 } from './verbs/sessions.js'
-import { startRetention } from './verbs/start-retention.js'
-import { sweep } from './verbs/sweep.js'
 import {
   clearAttempts,
   countAttempt,
@@ -61,8 +58,6 @@ import {
   isKnownDevice,
 } from './verbs/throttle.js'
 import { recordAutonomousIssue } from './verbs/token-issues.js'
-import { exportUser } from './verbs/user-export.js'
-import { findViewedRequest } from './verbs/viewed-requests.js'
 import { createWriteBehind } from './verbs/write-behind.js'
 
 /** How often a transaction is run in all, where it failed because of others. */

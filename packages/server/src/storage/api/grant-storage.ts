@@ -1,5 +1,4 @@
-import type { RequestDisplay } from './request-storage.js'
-import type { OfSignedRequest } from './signed-request.js'
+import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { User } from './user.js'
 
 /** What people allowed, and the codes and refresh tokens under it. */

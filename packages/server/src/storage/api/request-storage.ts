@@ -1,7 +1,7 @@
+import type { NonceClaim } from 'countersign/wire'
 import type { AuthRequestStatus } from '../sql/tables.js'
 import type { AgentSighting } from './agent-storage.js'
 import type { Session } from './session-storage.js'
-import type { OfSignedRequest } from './signed-request.js'
 import type { LimitedAttempt } from './throttle-storage.js'
 import type { AsRead } from './user.js'
 
@@ -116,7 +116,7 @@ export interface RequestViewing {
   sessionHash: string
 }
 
-export interface ViewedRequest {
+interface ViewedRequest {
   request: AuthRequest
   session: Session | undefined
 }
@@ -213,3 +213,12 @@ export type RememberedOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
   | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered' }
   | TooOften
+
+/**
+ * What a verb does for an agent that signed its request. Where that has a nonce, the verb claims it with all else that it
+ * does: both last, or neither happened. One that was claimed before is rejected with `StorageError` `nonce_used`, and one
+ * too many with `too_many_nonces`; nothing is done then. What the verb refuses has claimed its nonce, too.
+ */
+export interface OfSignedRequest {
+  nonce?: NonceClaim | undefined
+}

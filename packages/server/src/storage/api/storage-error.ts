@@ -28,3 +28,6 @@ export class StorageError extends Error {
     this.code = code
   }
 }
+
+/** Why a verb refuses, of the outcomes that it may have. */
+export type ReasonOf<O> = O extends { outcome: 'refused'; reason: infer R extends string } ? R : never

@@ -1,4 +1,4 @@
-import type { NonceLimits } from 'countersign/wire'
+import type { NonceLimits, Tell } from 'countersign/wire'
 import type { ConnectionCounts } from '../sql/engine.js'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'
@@ -10,13 +10,14 @@ import type { LogoStorage } from './logo-storage.js'
 import type { PasskeyStorage } from './passkey-storage.js'
 import type { RequestStorage } from './request-storage.js'
 import type { SessionStorage } from './session-storage.js'
+import { StorageError } from './storage-error.js'
 import type { ThrottleStorage } from './throttle-storage.js'
 
 export type { NewUser, StoredPassword } from './account-storage.js'
 export { type Factor, provingFactors } from './account-storage.js'
 export type { SeenAgent } from './agent-storage.js'
 export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
-export { foldUsername } from './fold-username.js'
+export { longestTokenLife, tokensAliveSince } from './deployment-storage.js'
 export type {
   CodeRedemption,
   Grant,
@@ -29,7 +30,6 @@ export type {
   Revocations,
   TokenIssue,
 } from './grant-storage.js'
-export type { ReasonOf } from './reason-of.js'
 export type {
   AuthRequest,
   AuthRequestStatus,
@@ -44,10 +44,11 @@ export type {
   RequestDisplay,
 } from './request-storage.js'
 export type { NewSession, Session } from './session-storage.js'
+export type { ReasonOf } from './storage-error.js'
 export { StorageError } from './storage-error.js'
 export type { AttemptCount, LimitedAttempt, ReachedLimit, RequestAttempt } from './throttle-storage.js'
-export { longestTokenLife, tokensAliveSince } from './tokens-alive-since.js'
 export type { User } from './user.js'
+export { foldUsername } from './user.js'
 
 /**
  * What the auth server keeps, as atomic verbs. A verb either happens whole, with its audit row, or not at all; no
@@ -102,4 +103,26 @@ export interface PooledStorage extends Storage {
 export interface StorageLimits {
   /** How many nonces are remembered. */
   nonces?: NonceLimits
+}
+
+/** The same storage; each of its verbs is told when it ended, with the time that it took. */
+export function observeStorage(storage: Storage, tell: Tell): Storage {
+  return new Proxy(storage, {
+    get(target, name): unknown {
+      const found: unknown = Reflect.get(target, name)
+      if (typeof found !== 'function' || typeof name !== 'string') return found
+      return async (...args: unknown[]): Promise<unknown> => {
+        const began = performance.now()
+        let outcome = 'ok'
+        try {
+          return (await Reflect.apply(found, target, args)) as unknown
+        } catch (error) {
+          outcome = error instanceof StorageError ? error.code : 'failed'
+          throw error
+        } finally {
+          tell({ kind: 'storage', verb: name, outcome, duration: (performance.now() - began) / 1000 })
+        }
+      }
+    },
+  })
 }

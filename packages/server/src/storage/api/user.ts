@@ -21,3 +21,8 @@ export interface AsRead {
   /** The user's credential revision then; any other is refused. */
   credentialRevision: number
 }
+
+/** The form in which user names are compared: `Alice`, `alice` and full-width `ＡＬＩＣＥ` are one name. */
+export function foldUsername(username: string): string {
+  return username.normalize('NFKC').toLowerCase().normalize('NFKC')
+}

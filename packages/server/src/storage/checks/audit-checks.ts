@@ -1,9 +1,8 @@
 import { type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
-import { retention } from '../api/retention-periods.js'
-import { mostViolations as most } from '../api/violation.js'
-import { contains } from '../sql/contains.js'
+import { mostViolations as most, retention } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
+import { contains } from '../sql/values.js'
 import type { Check, FoundRow } from './check.js'
 
 /** Events before this time may be gone. */

@@ -1,4 +1,4 @@
-import type { Violation } from '../api/violation.js'
+import type { Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
 
 /** What a check finds: columns named after what they name, with public ids or texts. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { mostViolations as most } from '../api/violation.js'
+import { mostViolations as most } from '../api/deployment-storage.js'
 import { isWithinScope } from '../rows/granted-scopes.js'
 import type { Check } from './check.js'
 

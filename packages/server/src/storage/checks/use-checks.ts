@@ -1,6 +1,6 @@
 import { type SqlBool, sql } from 'kysely'
-import { mostViolations as most } from '../api/violation.js'
-import { hashText } from '../sql/stored-bytes.js'
+import { mostViolations as most } from '../api/deployment-storage.js'
+import { hashText } from '../sql/values.js'
 import type { Check } from './check.js'
 
 /** What is used once, and what nothing comes from without being used. */

@@ -1,6 +1,6 @@
-import { mostViolations, type Violation } from '../api/violation.js'
+import { mostViolations, type Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
-import { idText } from '../sql/stored-bytes.js'
+import { idText } from '../sql/values.js'
 import { auditChecks } from './audit-checks.js'
 import type { Check, FoundRow } from './check.js'
 import { grantChecks } from './grant-checks.js'

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { passwordFromFile } from './password-file.js'
+import { passwordFromFile } from './open-failure.js'
 import type { Pools } from './postgres-engine.js'
 
 /** Seconds after which a request is told that the database does not answer. */

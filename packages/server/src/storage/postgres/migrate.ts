@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
-import { migrations } from './migrations.js'
+import { version1 } from './version-1.js'
 
 /**
  * Brings the schema up to date, one program at a time. A database of another program, or of a newer one, is left as it is.
@@ -77,3 +77,19 @@ function notMigrated(cause: unknown): StorageError {
     { cause },
   )
 }
+
+/** Credential revisions, the age of passwords, the accounts that were signed in in a browser, and the request of a sign-in. */
+const version2 = `
+  alter table app_user add column credential_revision bigint not null default 0;
+  alter table credential add column added_at bigint not null default 0;
+  alter table session add column proved_for bytea check (length(proved_for) = 32);
+  create index known_device_browser on known_device (browser_hash, user_id);
+
+  update schema_version set version = 2;
+`
+
+/**
+ * The schema of a PostgreSQL database, step by step. A step is never changed once released, sets `schema_version`, and leaves
+ * a schema that the version before can still use.
+ */
+export const migrations: readonly string[] = [version1, version2]

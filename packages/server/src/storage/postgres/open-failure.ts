@@ -1,7 +1,6 @@
 import { isUntrustedCertificate } from 'countersign/wire'
 import { StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
-import { MissingPassword } from './password-file.js'
 
 /** What keeps a database from being opened until an operator sets it right, and how. */
 interface Mistake {
@@ -75,4 +74,26 @@ export function requireSslMode(url: string): void {
   const [, mode] = /[?&]sslmode=([^&]*)/.exec(url) ?? []
   if (mode === undefined || sslModes.includes(mode)) return
   throw new StorageError('misconfigured', `sslmode=${mode} is none: use one of ${sslModes.join(', ')}.`)
+}
+
+/**
+ * The password for a connection in the file that `PGPASSFILE` names, or in `~/.pgpass`; asked for where the database wants
+ * one and neither the URL nor `PGPASSWORD` has it.
+ *
+ * @param connection where it goes to, as the driver says it
+ * @throws MissingPassword
+ */
+export async function passwordFromFile(connection?: unknown): Promise<string> {
+  const { default: pgpass } = await import('pgpass')
+  const found = await new Promise<string | undefined>((resolve) => pgpass(connection, resolve))
+  if (found === undefined) throw new MissingPassword()
+  return found
+}
+
+/** The database asks for a password, and there is none. */
+class MissingPassword extends Error {
+  constructor() {
+    super('no password was found')
+    this.name = 'MissingPassword'
+  }
 }

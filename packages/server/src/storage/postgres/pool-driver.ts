@@ -1,7 +1,7 @@
 import type { Writable } from 'node:stream'
 import { CompiledQuery, type DatabaseConnection, type Driver, type QueryResult } from 'kysely'
 import type { Pool, PoolClient } from 'pg'
-import { EngineDriver } from '../sql/engine-driver.js'
+import { EngineDriver } from '../sql/connection-driver.js'
 import { DatabaseFailure, isStalePlan } from './database-failure.js'
 
 /** How many statements have a name, under which every connection keeps them prepared. */

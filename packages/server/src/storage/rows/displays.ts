@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { RequestDisplay } from '../api/request-storage.js'
 import type { Unit } from '../sql/engine.js'
-import { notReferenced } from '../sql/not-referenced.js'
+import { notReferenced } from '../sql/values.js'
 
 /** The row of what pages show, shared by all that show the same. */
 export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {

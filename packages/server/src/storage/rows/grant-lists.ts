@@ -1,5 +1,4 @@
 import { sql } from 'kysely'
-import { foldUsername } from '../api/fold-username.js'
 import type {
   Grant,
   GrantedScope,
@@ -10,11 +9,10 @@ import type {
   ListedGrant,
   UsedGrant,
 } from '../api/grant-storage.js'
-import type { User } from '../api/user.js'
-import { contains } from '../sql/contains.js'
+import { foldUsername, type User } from '../api/user.js'
 import type { HowLocked, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import { idBytes, idText } from '../sql/stored-bytes.js'
+import { contains, idBytes, idText } from '../sql/values.js'
 import { grantEnded, livePermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
 import { toUser, userIdOf } from './users.js'

@@ -1,9 +1,10 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
-import { foldUsername } from '../api/fold-username.js'
-import type { AsRead, User } from '../api/user.js'
+import { type Factor, probation, provingFactors } from '../api/account-storage.js'
+import { shapesOf } from '../api/shapes-of.js'
+import { type AsRead, foldUsername, type User } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { idBytes, idText } from '../sql/stored-bytes.js'
 import type { Tables } from '../sql/tables.js'
+import { idBytes, idText } from '../sql/values.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
   const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()
@@ -22,11 +23,6 @@ export async function findUserId(statement: Statement, userId: string): Promise<
 export async function findUserIdByName({ db }: Statement, username: string): Promise<number | undefined> {
   const named = db.selectFrom('app_user').select('id').where('username_key', '=', foldUsername(username))
   return (await named.executeTakeFirst())?.id
-}
-
-/** Keeps a person for what is done in their name; their rows come after this (see {@link Unit.lockRows}). */
-export async function holdPerson(unit: Unit, userId: string): Promise<void> {
-  await unit.lockRows('alone', userIdOf(unit, userId))
 }
 
 /** Whether a user is active, and their credential revision is still the one that was read. */
@@ -90,4 +86,46 @@ export function toUser(row: Omit<FoundUser, 'id'>): User {
     createdAt: row.created_at,
     credentialRevision: row.credential_revision,
   }
+}
+
+export async function listFactors(statement: Statement, userId: string): Promise<Factor[]> {
+  const { db } = statement
+  const user = userIdOf(statement, userId)
+  const passwords = db
+    .selectFrom('credential')
+    .select([sql.lit('password' as Factor['kind']).as('kind'), sql.lit('').as('id'), 'added_at as addedAt'])
+    .where('user_id', '=', user)
+  const passkeys = db
+    .selectFrom('passkey')
+    .select([sql.lit('passkey' as Factor['kind']).as('kind'), 'credential_id as id', 'created_at as addedAt'])
+    .where('user_id', '=', user)
+  const identities = db
+    .selectFrom('federated_identity')
+    .select([sql.lit('identity' as Factor['kind']).as('kind'), sql.lit('').as('id'), 'created_at as addedAt'])
+    .where('user_id', '=', user)
+  return passwords.unionAll(passkeys).unionAll(identities).execute()
+}
+
+/** Whether a factor that was added at a time proves who its user is; reads only where it is new. */
+export async function factorProves(
+  statement: Statement & { now: number },
+  userId: string,
+  addedAt: number,
+): Promise<boolean> {
+  if (statement.now - addedAt >= probation) return true
+  const factors = await listFactors(statement, userId)
+  return provingFactors(factors, statement.now).some((factor) => factor.addedAt === addedAt)
+}
+
+/**
+ * What a user name looks like: names that look alike have one of these in common (UTS 39, skeletons). One is of the name
+ * as it is typed, where a capital I is an l, one of the name in small letters, as which everybody may type it, and one in
+ * which a 1 is no l but an i. Those with capitals are of its capitals, whose shapes other alphabets and small capitals
+ * have.
+ */
+export function usernameSkeletons(username: string): string[] {
+  const small = username.toLowerCase()
+  const inSmall = [username, small, small.replaceAll('1', 'i')].map((name) => shapesOf(shapesOf(name).toLowerCase()))
+  const inCapitals = [username, username.toUpperCase()].map(shapesOf)
+  return [...new Set([...inSmall, ...inCapitals])]
 }

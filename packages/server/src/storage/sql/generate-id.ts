@@ -1,4 +1,4 @@
-import { randomPart } from './random-part.js'
+import { randomFillSync } from 'node:crypto'
 
 let lastTime = 0
 let counter = 0
@@ -25,4 +25,20 @@ function nextTick(now: number): [time: number, sequence: number] {
     }
   }
   return [lastTime, counter]
+}
+
+/** Bytes of one part. */
+const length = 16
+
+const drawn = Buffer.alloc(256 * length)
+let at = drawn.length
+
+/** 16 random bytes for the name of something, which is no secret: many are drawn at once, since a draw costs as much as many. */
+export function randomPart(): Buffer {
+  if (at === drawn.length) {
+    randomFillSync(drawn)
+    at = 0
+  }
+  at += length
+  return Buffer.from(drawn.subarray(at - length, at))
 }

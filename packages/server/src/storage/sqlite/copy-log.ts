@@ -1,7 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import Database from 'better-sqlite3'
-import { copyOf } from './copy-of.js'
-import type { CopiedFile } from './log-copier.js'
+import { type CopiedFile, copyOf } from './checkpoint.js'
 
 // The thread of createLogCopier.
 

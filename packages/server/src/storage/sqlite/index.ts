@@ -13,7 +13,7 @@ async function loadSqlite() {
     ...(await import('./sqlite-storage.js')),
     ...(await import('./sqlite-engine.js')),
     ...(await import('./copy-database.js')),
-    ...(await import('./read-schema-version.js')),
+    ...(await import('./migrations.js')),
   }
 }
 

@@ -1,9 +1,9 @@
-import { closeSync, openSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync, type Stats, statSync } from 'node:fs'
+import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { StorageError } from '../api/storage-error.js'
 import { isBusy } from './connection.js'
 import { migrations } from './migrations.js'
-import { requireWritable } from './require-writable.js'
 
 /** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
 export const logPages = 16_000
@@ -123,4 +123,38 @@ function versionOf(database: Database.Database): number {
 
 function existed(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'EEXIST'
+}
+
+/**
+ * Requires that this process may write a SQLite file, and the files that SQLite keeps beside it.
+ *
+ * @throws {StorageError} `not_writable`, with what to change
+ */
+function requireWritable(path: string): void {
+  const folder = dirname(path)
+  if (statOf(folder)) requireMode(folder, constants.W_OK | constants.X_OK, 'u+wx')
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    if (statOf(file)) requireMode(file, constants.R_OK | constants.W_OK, 'u+rw')
+  }
+}
+
+function requireMode(file: string, access: number, mode: string): void {
+  try {
+    accessSync(file, access)
+  } catch (cause) {
+    throw new StorageError('not_writable', `${file} cannot be written: ${adviceFor(file, cause, mode)}.`, { cause })
+  }
+}
+
+function adviceFor(file: string, cause: unknown, mode: string): string {
+  const owner = statOf(file)?.uid
+  const user = process.getuid?.()
+  if (cause instanceof Error && 'code' in cause && cause.code === 'EROFS') return 'its file system is mounted read-only'
+  if (user === undefined || owner === undefined || owner === user)
+    return `give its user the right to, as with chmod ${mode} ${file}`
+  return `it belongs to user ${owner}, and this runs as user ${user}: run it as that user, or chown ${user} ${file}`
+}
+
+function statOf(file: string): Stats | undefined {
+  return statSync(file, { throwIfNoEntry: false })
 }

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 import type Database from 'better-sqlite3'
 import { StorageError } from '../api/storage-error.js'
-import { createTurns, type Turns } from '../sql/turns.js'
+import { createTurns, type Turns } from '../sql/connection-driver.js'
 import { Connection, type Executed } from './connection.js'
 
 /** Milliseconds for which what was done waits at most for more that is written with it. */

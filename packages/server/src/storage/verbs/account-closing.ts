@@ -1,12 +1,16 @@
 import { sql } from 'kysely'
-import { foldUsername } from '../api/fold-username.js'
-import type { AsRead } from '../api/user.js'
-import { writeEvent } from '../rows/audit.js'
-import { lockUser, raiseCredentialRevision } from '../rows/users.js'
+import type { UserExport } from '../api/account-storage.js'
+import type { ListedSession } from '../api/session-storage.js'
+import { type AsRead, foldUsername } from '../api/user.js'
+import { listEvents, writeEvent } from '../rows/audit.js'
+import { listGrants, listGrantUsage } from '../rows/grant-lists.js'
+import { lockUser, raiseCredentialRevision, toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { closedUsername } from './accounts.js'
+import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
-import { removeSessions } from './sessions.js'
+import { listPasskeys } from './passkeys.js'
+import { listSessions, removeSessions } from './sessions.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
@@ -40,4 +44,30 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
     .execute()
   await writeEvent(unit, { event: 'account.closed', userId: user.id })
   return true
+}
+
+const maxEvents = 10_000
+
+export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
+  const row = await lockUser(unit, userId)
+  if (!row) return undefined
+  await writeEvent(unit, { event: 'account.exported', userId: row.id })
+  const everything = Number.MAX_SAFE_INTEGER
+  const sessions = await listSessions(unit, { userId })
+  const activity = await listEvents(unit, { userId, newest: true, limit: maxEvents })
+  return {
+    exportedAt: unit.now,
+    user: toUser(row),
+    identities: await listFederated(unit, userId),
+    passkeys: await listPasskeys(unit, userId),
+    sessions: sessions.map(withoutCurrent),
+    grants: await listGrants(unit, { userId, limit: everything }),
+    usage: await listGrantUsage(unit, { userId, limit: everything }),
+    activity: activity.reverse(),
+  }
+}
+
+function withoutCurrent(session: ListedSession): Omit<ListedSession, 'current'> {
+  const { current: _, ...kept } = session
+  return kept
 }

@@ -1,10 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { NewUser, PasswordChange, StoredPassword, UserFilter } from '../api/account-storage.js'
-import { foldUsername } from '../api/fold-username.js'
 import { StorageError } from '../api/storage-error.js'
-import type { User } from '../api/user.js'
+import { foldUsername, type User } from '../api/user.js'
 import { doneBy, writeEvent } from '../rows/audit.js'
-import { usernameSkeletons } from '../rows/username-skeletons.js'
 import {
   type FoundUser,
   lockAsRead,
@@ -12,12 +10,12 @@ import {
   raiseCredentialRevision,
   toUser,
   userIdOf,
+  usernameSkeletons,
   users,
 } from '../rows/users.js'
-import { contains } from '../sql/contains.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
-import { idBytes } from '../sql/stored-bytes.js'
+import { contains, idBytes } from '../sql/values.js'
 import { removeSessions } from './sessions.js'
 import { clearAccountAttempts, rememberDevice } from './throttle.js'
 

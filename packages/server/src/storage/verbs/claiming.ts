@@ -1,5 +1,5 @@
 import type { NonceClaim, NonceLimits } from 'countersign/wire'
-import type { OfSignedRequest } from '../api/signed-request.js'
+import type { OfSignedRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import { gathered } from '../sql/gathered.js'

@@ -1,16 +1,17 @@
-import type { CodeRedemption, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
+import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
+import type { ReasonOf } from '../api/storage-error.js'
+import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
 import { grants, personOf, toGrant } from '../rows/grant-lists.js'
-import { commonScope, lastEndOf } from '../rows/granted-scopes.js'
+import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
 import { isUseDue } from '../rows/usage.js'
 import type { Unit } from '../sql/engine.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText } from '../sql/stored-bytes.js'
 import type { CodeRow, RefreshTokenRow } from '../sql/tables.js'
+import { hashBytes, hashText } from '../sql/values.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { markUsed } from './grants.js'
-import { type PresentedCode, type RedemptionRefusal, redemptionRefusal } from './redemption-refusal.js'
 import type { FoundRequest } from './requests.js'
 import { isOneTooMany } from './throttle.js'
 import { generateTokenIssue, storeIssue } from './token-issues.js'
@@ -195,4 +196,61 @@ async function writeRedemption(
     request: row.request_public_id,
     data,
   })
+}
+
+/** A stored code with what it stands for. */
+interface PresentedCode {
+  /** Of the request that it answers. */
+  request: { tokenHash: string; agentJkt: string; redirectUri: string | null }
+  /** What the token it gives is for, without the permissions that have ended. */
+  scope: string
+  expiresAt: number
+  consumedAt: number | null
+  grant: Grant
+  user: User
+}
+
+interface RedemptionRefusal {
+  reason: Exclude<ReasonOf<RedeemOutcome>, 'unknown'>
+  /** The code is marked used, so that nobody can redeem it later. */
+  burns: boolean
+  /** The audit row this leaves. */
+  event?: string
+}
+
+const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
+  [
+    (code, by) => code.grant.agent !== by.agent,
+    { reason: 'foreign_agent', burns: true, event: 'code.foreign_agent' }, // X04
+  ],
+  [
+    (code, by) => code.grant.delegate !== by.delegate,
+    { reason: 'foreign_delegate', burns: true, event: 'code.foreign_delegate' }, // X05
+  ],
+  [
+    (code, by) => by.bindToKey === true && code.request.agentJkt !== by.jkt,
+    { reason: 'foreign_key', burns: true, event: 'code.foreign_key' }, // X06
+  ],
+  [(code) => code.consumedAt !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
+  [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
+  [
+    (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.request.tokenHash,
+    { reason: 'injected', burns: true, event: 'code.injected' }, // X20
+  ],
+  [
+    // The right agent's mistake, which it can mend: nobody else has come by the code.
+    (code, by) => by.redirectUri !== undefined && by.redirectUri !== code.request.redirectUri,
+    { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
+  ],
+  [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
+  [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
+]
+
+/** Why a code may not be redeemed, the first reason that applies; undefined: it may. */
+function redemptionRefusal(
+  code: PresentedCode,
+  redemption: CodeRedemption,
+  now: number,
+): RedemptionRefusal | undefined {
+  return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
 }

@@ -1,5 +1,7 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { Statement } from '../sql/engine.js'
+import type { EndedByRestore } from '../api/deployment-storage.js'
+import { doneBy, writeEvent } from '../rows/audit.js'
+import type { Statement, Unit } from '../sql/engine.js'
 
 /** Seconds for which a server may go on that was started before a shorter life of tokens was set. */
 const overlap = 3600
@@ -47,4 +49,40 @@ export async function readClock({ db, clock }: Statement): Promise<number> {
   const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
   if (!rows[0]) throw new TypeError('the database has no clock')
   return rows[0].now
+}
+
+export async function endRestored(unit: Unit, by: string): Promise<EndedByRestore> {
+  const { db, now } = unit
+  await db
+    .updateTable('app_user')
+    .set((e) => ({ credential_revision: e('credential_revision', '+', 1) }))
+    .execute()
+  const sessions = await db.deleteFrom('session').where('idle_expires_at', '>', now).executeTakeFirst()
+  // A request may have been decided since: its code, which is made from its id, would work a second time.
+  const requests = await db
+    .updateTable('auth_request')
+    .set({ status: 'abandoned' })
+    .where('status', '=', 'open')
+    .where('expires_at', '>', now)
+    .executeTakeFirst()
+  const codes = await db
+    .updateTable('code')
+    .set({ expires_at: now })
+    .where('expires_at', '>', now)
+    .where('consumed_at', 'is', null)
+    .executeTakeFirst()
+  const refreshTokens = await db
+    .updateTable('refresh_token')
+    .set({ revoked_at: now })
+    .where('idle_expires_at', '>', now)
+    .where('revoked_at', 'is', null)
+    .executeTakeFirst()
+  const ended = {
+    sessions: Number(sessions.numDeletedRows),
+    requests: Number(requests.numUpdatedRows),
+    codes: Number(codes.numUpdatedRows),
+    refreshTokens: Number(refreshTokens.numUpdatedRows),
+  }
+  await writeEvent(unit, { event: 'database.restored', data: { ...ended, ...doneBy(by) } })
+  return ended
 }

@@ -8,8 +8,8 @@ import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import { idBytes, idText } from '../sql/stored-bytes.js'
 import type { AuthRequestRow, GrantRow, GrantScopeRow, Tables } from '../sql/tables.js'
+import { idBytes, idText } from '../sql/values.js'
 
 /** What is granted, of what is asked for in a request, by the person it is bound to. */
 interface NewGrant {

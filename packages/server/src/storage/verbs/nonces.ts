@@ -10,8 +10,8 @@ import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { keptQuery, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText } from '../sql/stored-bytes.js'
 import type { NonceCountRow, NonceRow } from '../sql/tables.js'
+import { hashBytes, hashText } from '../sql/values.js'
 
 type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
 type Counted = Pick<NonceCountRow, 'kind' | 'source'>

@@ -1,14 +1,15 @@
 import { sql } from 'kysely'
-import type { Refresh, RefreshOutcome, RefreshTokenRevocation } from '../api/grant-storage.js'
+import type { Refresh, RefreshOutcome, RefreshTokenRevocation, UsedGrant } from '../api/grant-storage.js'
+import type { ReasonOf } from '../api/storage-error.js'
+import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
 import { lockGrant, lockingGrants, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from '../rows/grant-lists.js'
-import { commonScope, scopeToGrant } from '../rows/granted-scopes.js'
+import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js'
 import { isUseDue, usedEvery } from '../rows/usage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText } from '../sql/stored-bytes.js'
+import { hashBytes, hashText } from '../sql/values.js'
 import { markUsed } from './grants.js'
-import { type PresentedRefreshToken, refreshRefusal } from './refresh-refusal.js'
 import { auditDelegate } from './requests.js'
 import { isOneTooMany } from './throttle.js'
 import { generateTokenIssue } from './token-issues.js'
@@ -20,7 +21,7 @@ interface FoundToken extends PresentedRefreshToken {
 }
 
 /** What a refresh token gives, and what is to be written of that. */
-export interface JudgedRefresh {
+interface JudgedRefresh {
   outcome: RefreshOutcome
   /** The grant that gives something, and the token where its use, or that of its grant, was not written shortly before. */
   use?: { grantId: number; dueToken: number | undefined; at: number }
@@ -201,4 +202,45 @@ export async function revokeRefreshToken(
   if (!revoked) return false
   await writeEvent(unit, { event: 'refresh.revoked', ...grantParties(kept.row), data: auditDelegate(kept.row) })
   return true
+}
+
+/** A stored refresh token with what it stands for. */
+interface PresentedRefreshToken {
+  /** What of it has not ended. */
+  scope: string
+  expiresAt: number
+  idleSeconds: number
+  idleExpiresAt: number
+  lastUsedAt: number | null
+  revokedAt: number | null
+  agentBlocked: boolean
+  grant: UsedGrant
+  user: User
+}
+
+interface RefreshRefusal {
+  reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
+  /** The audit row this leaves. */
+  event?: string
+}
+
+type Row = readonly [(token: PresentedRefreshToken, by: Refresh, now: number) => boolean, RefreshRefusal]
+
+const refusals: readonly Row[] = [
+  [(token, by) => token.grant.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
+  [
+    (token, by) => token.grant.delegate !== by.delegate,
+    { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' },
+  ], // X11
+  [(token) => token.agentBlocked, { reason: 'agent_blocked' }], // A19
+  [(token) => token.user.status !== 'active', { reason: 'user_disabled' }],
+  [(token, _by, now) => token.scope === '' || grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
+  [(token) => token.revokedAt !== null, { reason: 'revoked' }],
+  [(token, _by, now) => token.expiresAt <= now, { reason: 'expired' }], // X14
+  [(token, _by, now) => token.idleExpiresAt <= now, { reason: 'idle' }], // X14
+]
+
+/** Why a refresh token gives nothing, the first reason that applies; undefined: it does. */
+function refreshRefusal(token: PresentedRefreshToken, refresh: Refresh, now: number): RefreshRefusal | undefined {
+  return refusals.find(([applies]) => applies(token, refresh, now))?.[1]
 }

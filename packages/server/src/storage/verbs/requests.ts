@@ -17,8 +17,8 @@ import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText, idBytes, idText } from '../sql/stored-bytes.js'
 import type { AuthRequestRow, Tables } from '../sql/tables.js'
+import { hashBytes, hashText, idBytes, idText } from '../sql/values.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {

@@ -2,8 +2,8 @@ import { sql } from 'kysely'
 import type { Revocation, RevocationFilter, Revocations } from '../api/grant-storage.js'
 import { usedEvery } from '../rows/usage.js'
 import type { Statement } from '../sql/engine.js'
-import { idText } from '../sql/stored-bytes.js'
 import type { GrantRow } from '../sql/tables.js'
+import { idText } from '../sql/values.js'
 
 export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
   const { limit, perPerson } = filter

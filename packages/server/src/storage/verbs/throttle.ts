@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
-import { foldUsername } from '../api/fold-username.js'
 import type {
   Attempt,
   AttemptCount,
@@ -9,11 +8,11 @@ import type {
   ReachedLimit,
   RequestAttempt,
 } from '../api/throttle-storage.js'
-import { storedKey, storedKeysOf } from '../rows/attempt-keys.js'
+import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes } from '../sql/stored-bytes.js'
 import type { AttemptRow, Tables } from '../sql/tables.js'
+import { hashBytes } from '../sql/values.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, storedKey(attempt), attempt.window)
@@ -241,3 +240,25 @@ const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ bro
     .orderBy('d.last_seen_at', 'desc')
     .limit(sql.lit(100)),
 )
+
+/** Bytes of a stored key that are the same for all attempts on one account. */
+const accountBytes = 16
+
+/** The key an attempt is stored under. */
+function storedKey({ key, account }: Pick<Attempt, 'key' | 'account'>): Buffer {
+  const bytes = hashBytes(key)
+  return account === undefined ? bytes : Buffer.concat([prefixOf(account), bytes.subarray(accountBytes)])
+}
+
+/** The first and the last key that an attempt on this account can be stored under. */
+function storedKeysOf(account: string): { first: Buffer; last: Buffer } {
+  const keyEndingIn = (byte: number) => Buffer.concat([prefixOf(account), Buffer.alloc(accountBytes, byte)])
+  return { first: keyEndingIn(0), last: keyEndingIn(255) }
+}
+
+function prefixOf(account: string): Buffer {
+  return createHash('sha256')
+    .update(`account ${foldUsername(account)}`)
+    .digest()
+    .subarray(0, accountBytes)
+}

@@ -1,6 +1,6 @@
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { copyOf } from '../../../src/storage/sqlite/copy-of.js'
+import { copyOf } from '../../../src/storage/sqlite/checkpoint.js'
 import { temporaryFile } from '../temporary-file.js'
 
 it('copies the log into the file, and fails nobody where it cannot', () => {

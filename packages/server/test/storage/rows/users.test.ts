@@ -1,6 +1,6 @@
 import { usernameProblem } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { usernameSkeletons } from '../../../src/storage/rows/username-skeletons.js'
+import { usernameSkeletons } from '../../../src/storage/rows/users.js'
 
 const lookAlike = (one: string, other: string) => {
   const skeletons = usernameSkeletons(one)

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createLookTimes } from '../../../src/storage/sqlite/look-times.js'
+import { createLookTimes } from '../../../src/storage/sqlite/checkpoint.js'
 
 const most = 16_000
 
