@@ -13,19 +13,19 @@ import { createConnections } from './upstream/connections.js'
 export interface Gateway {
   /** Ready to listen, for plain HTTP/1.1 behind your TLS. */
   readonly server: Server
-  /** Takes other options: what is under way ends by the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
+  /** Applies new options. Requests in progress finish with the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
   readonly use: (options: GatewayOptions) => void
-  /** Ends WebSockets and event streams, which have no end of their own, so that the server can close; the rest goes on. */
+  /** Ends WebSockets and event streams, so that the server can close. Other requests finish. */
   readonly endStreams: () => void
-  /** Ends WebSockets and connections to the API, and removes what uploads left. The server is yours to close first. */
+  /** Ends WebSockets and connections to the API, and removes temporary files. Close the server first. */
   readonly close: () => void
 }
 
 /**
- * A reverse proxy in front of any HTTP API: verifies each request as its route says, tells the API who asks in `X-AAuth-…`
- * headers that no client can write, and passes answers on as they come.
+ * A reverse proxy in front of any HTTP API. It verifies each request as its route requires, identifies the caller to the API in `X-AAuth-…`
+ * headers that no client can set, and streams responses.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid or contradictory options
  * @example
  * ```ts
  * const routes = [{ method: 'GET', path: '/events', require: 'authorization', scope: 'events.read' }] as const
@@ -33,7 +33,7 @@ export interface Gateway {
  * ```
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  // Kept when other options are taken: clients go on with their sessions.
+  // Kept when new options apply: sessions continue.
   const mcpSessions = createMcpSessions()
   const withSessions = (given: GatewayOptions) => ({ ...given, mcpSessions: given.mcpSessions ?? mcpSessions })
   let setup = setUpGateway(withSessions(options))
@@ -49,7 +49,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     maxHeaderSize: 32_768,
     headersTimeout: 15_000,
     connectionsCheckingInterval: 5000,
-    // Bodies have limits of their own.
+    // Bodies have separate limits.
     requestTimeout: 0,
     keepAliveTimeout: 75_000,
     // Node.js would respond to them itself, past the queue.
@@ -76,7 +76,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   server.on('checkContinue', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: true }))
   server.on('checkExpectation', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: false }))
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // The connection belongs to the answers before it, which a change of protocol would run into.
+    // Responses to earlier requests are still to be sent on the connection.
     const outgoing = queue.isBusy(socket) ? undefined : answerOn(incoming, socket)
     if (!outgoing) return void socket.destroy()
     serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
@@ -97,7 +97,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-/** An ordinary answer to a request for an upgrade; the connection ends with it. Undefined where there is an answer on it already. */
+/** A response to an upgrade request, which closes the connection. Undefined if the socket has a response already. */
 function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse | undefined {
   const outgoing = new ServerResponse(incoming)
   outgoing.shouldKeepAlive = false

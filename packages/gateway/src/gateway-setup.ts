@@ -20,15 +20,15 @@ import type { Spool } from './uploads/spool.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream/connections.js'
 import { Deadlines, type UpstreamWaits } from './upstream/send-request.js'
 
-/** A path at which MCP is spoken. */
+/** The path of an MCP server. */
 export interface ProtectedPath {
   mcp: ProtectedMcp
 }
 
-/** The options of a gateway, checked and made ready. */
+/** The options of a gateway, checked and ready for use. */
 export interface GatewaySetup {
   resource: Resource
-  /** Undefined where nobody listens. */
+  /** Emits an event. Undefined if there is no listener. */
   tell: Tell | undefined
   origin: URL
   upstream: Upstream
@@ -36,7 +36,7 @@ export interface GatewaySetup {
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits & { connectionsPerAddress: number }
-  /** Whether a peer is one of the proxies. */
+  /** Whether a peer is one of the trusted proxies. */
   isProxy: (peer: string) => boolean
   waits: UpstreamWaits
   /** MCP servers, by their paths. */
@@ -64,7 +64,7 @@ export interface Exchange {
   upgrade?: TunnelEnd
 }
 
-/** @throws TypeError for options that cannot be meant */
+/** @throws TypeError for invalid or contradictory options */
 export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const { resource, otherwise = 'refuse', cors, trustProxy = [], limits = {}, assertion, mcp = [] } = options
   const routes = options.routes ?? (mcp.length > 0 ? [] : undefined)
@@ -131,7 +131,7 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
 }
 
-/** Ids are of the server that gave them: another one may give the same. */
+/** Sessions of one MCP server: another one may issue the same ids. */
 function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   const named = (id: string) => `${path} ${id}`
   return {
@@ -141,7 +141,7 @@ function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   }
 }
 
-/** What the resource and the MCP servers answer, with all that a program may answer in their place. */
+/** Paths of the resource and of the MCP servers, which no route decides. */
 function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
   const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
   return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
@@ -156,7 +156,7 @@ function requireOrigins(cors: CorsOptions | undefined): void {
   }
 }
 
-/** The table of an MCP server counts for its path and for all below it: nothing else may say what is needed there (G32). */
+/** The table of an MCP server decides its path and all paths below it: no route may do so (G32). */
 function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): void {
   for (const [at, { path }] of mcp.entries()) {
     const problem = pathPatternProblem(path)
@@ -175,13 +175,13 @@ function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): v
   }
 }
 
-/** @throws TypeError for a name that is not known */
+/** @throws TypeError for an unknown name */
 export function requireNames(of: string, given: object, known: object): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
   if (unknown !== undefined) throw new TypeError(`${of} has no option ${unknown}`)
 }
 
-/** What the resource is asked to verify. */
+/** The requirement that the resource verifies. */
 export function requirementOf({
   level,
   scope,

@@ -2,7 +2,7 @@ import type { Server } from 'node:http'
 import { limitConnections } from 'countersign/node'
 import type { GatewaySetup } from './gateway-setup.js'
 
-/** Limits the connections of a gateway's server by its options of the moment. Bodies have limits of their own. */
+/** Limits the connections of a gateway's server by its current options. Bodies have separate limits. */
 export function limitGatewayConnections(server: Server, current: () => GatewaySetup): void {
   limitConnections(server, {
     get total() {

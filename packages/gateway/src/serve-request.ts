@@ -5,7 +5,7 @@ import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import { reportRefusal } from './events/refusals.js'
 import { callerOf, type TrackedRequest, trackRequest } from './events/request-events.js'
 import { type Exchange, type GatewaySetup, type GatewayShared, requirementOf } from './gateway-setup.js'
-import { tellIdentity } from './identity/assertion.js'
+import { identityHeaders } from './identity/assertion.js'
 import { identityOf } from './identity/identity-headers.js'
 import { corsHeaders, withPageHeaders } from './responses/cors.js'
 import { passInterimResponses, passResponse, sendRefusal } from './responses/pass-response.js'
@@ -21,13 +21,13 @@ import { requestUpstream, type UpstreamResponse } from './upstream/send-request.
 interface Admitted {
   /** The caller, as headers. */
   identity: Readonly<Record<string, string>>
-  /** Of the client. */
+  /** The address of the client. */
   remoteAddress: string | undefined
   verified: VerifiedRequest | undefined
   upload: KeptUpload
 }
 
-/** Serves one request: judged, verified, passed on and answered, or refused. */
+/** Serves one request: verifies it by its route and forwards it, or refuses it. */
 export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shared: GatewayShared): Promise<void> {
   const { incoming, outgoing } = exchange
   const { resource, cors, tell } = setup
@@ -83,7 +83,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   }
 }
 
-/** What Node.js would refuse by itself, were it left to it. */
+/** Checks that Node.js would do itself, outside the queue of the connection. */
 function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
   if (httpVersion !== '1.0' && headers.host === undefined)
     throw new AAuthError('request_malformed', 'The request names no host: send Host.')
@@ -98,7 +98,7 @@ function headOf(
   return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
-/** Another protocol would hide what is asked for, and content in front of one is in nobody's hands. */
+/** Another protocol would hide requests from the gateway, and no one reads content of a handshake. */
 function requireWebSocket({ method, headers }: IncomingMessage): void {
   const isPlain = method === 'GET' && headers['transfer-encoding'] === undefined
   if (isPlain && Number(headers['content-length'] ?? 0) === 0 && headers.upgrade?.toLowerCase() === 'websocket') return
@@ -114,10 +114,15 @@ async function admit(
   const { remoteAddress } = received
   if (!judged.verify) {
     await upload.take(undefined)
-    return { identity: await tellIdentity(undefined, received, assertion), remoteAddress, verified: undefined, upload }
+    return {
+      identity: await identityHeaders(undefined, received, assertion),
+      remoteAddress,
+      verified: undefined,
+      upload,
+    }
   }
   const verified = await resource.verify({ upload, ...received }, requirementOf(judged.need))
-  const identity = await tellIdentity(identityOf(verified, judged.need.level), received, assertion)
+  const identity = await identityHeaders(identityOf(verified, judged.need.level), received, assertion)
   return { identity, remoteAddress, verified, upload }
 }
 
@@ -142,7 +147,7 @@ function forward(
     isUpgrade,
     isLast,
   })
-  // What was sent needs no room any more: the answer may go on for hours.
+  // Frees the room once the content is sent: the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
   const onInformation = passInterimResponses(outgoing)
   return requestUpstream(

@@ -1,26 +1,26 @@
 import { issueToken, january, type Signer } from 'countersign'
 import { type RegisteredClaims, registeredNames, type TokenType } from 'countersign/wire'
 import type { Level } from '../routes/route.js'
-import { fieldsOf, type Identity, nobody } from './identity-headers.js'
+import { fieldsOf, type Identity, noIdentity } from './identity-headers.js'
 
-/** What the API is told of a request, signed. Names are those of the tokens where they say the same. */
+/** The claims of an assertion: the verified caller of one request. Claims that tokens have, too, have the same names. */
 export interface AssertionClaims extends RegisteredClaims {
-  /** Where the API listens. */
+  /** The URL of the API. */
   aud: string
   level: Level
   agent?: string
   agent_delegate?: string
   agent_jkt: string
-  /** The auth server that names the person, and what they allowed. */
+  /** The auth server that issued the user's permission. */
   auth_server?: string
   sub?: string
   scope?: string
-  /** The request that it is about: it is worth nothing beside another one. */
+  /** The request that the assertion is for; it is not valid for another one. */
   method: string
   target: string
 }
 
-/** Unlike every token of the protocol by its `typ`, so that none of the resource's key is taken for another. */
+/** Differs from every token of the protocol by its `typ`, so that no token signed by the resource's key can be used as another. */
 export const assertionType: TokenType<AssertionClaims> = {
   typ: 'gateway-assertion+jwt',
   jose: registeredNames,
@@ -49,11 +49,11 @@ export const assertionType: TokenType<AssertionClaims> = {
 export interface AssertionOptions {
   /** The resource's own key, which its documents publish. */
   signer: Signer
-  /** Who it is for. @default the upstream; for subrequests there is none */
+  /** The audience. @default the URL of the upstream; required for subrequests */
   audience?: string | undefined
 }
 
-/** How the assertions of a gateway are made. */
+/** How a gateway issues assertions. */
 export interface AssertionSetup {
   signer: Signer
   /** The resource. */
@@ -61,22 +61,22 @@ export interface AssertionSetup {
   audience: string
 }
 
-/** Seconds that an assertion lives: as long as a request is on its way. */
+/** Lifetime of an assertion, in seconds: long enough for one request. */
 const lifetime = 30
 
 export const assertionField = 'X-AAuth-Assertion'
 
 /**
- * The headers that tell who asks; undefined: nobody. With an assertion there is one header more, which is empty for nobody.
+ * The headers that identify the caller to the API; all are empty if nothing was verified. With an assertion there is one more.
  *
- * @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` where that is the delegate
+ * @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` if that is the delegate
  */
-export async function tellIdentity(
+export async function identityHeaders(
   identity: Identity | undefined,
   request: { method: string; rawTarget: string },
   assertion: AssertionSetup | undefined,
 ): Promise<Readonly<Record<string, string>>> {
-  const fields = identity ? fieldsOf(identity) : nobody
+  const fields = identity ? fieldsOf(identity) : noIdentity
   if (!assertion) return fields
   return { ...fields, [assertionField]: identity ? await issueAssertion(identity, request, assertion) : '' }
 }

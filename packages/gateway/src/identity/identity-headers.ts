@@ -1,7 +1,7 @@
 import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import type { Level } from '../routes/route.js'
 
-/** What the upstream is told of who asks (W29). All of them are always sent; what is not known is empty. */
+/** The headers that identify the caller to the upstream (W29). All of them are always sent; an unknown value is empty. */
 const identityFields = [
   'X-AAuth-Level',
   'X-AAuth-Agent-Server',
@@ -16,12 +16,12 @@ export type IdentityField = (typeof identityFields)[number]
 
 export type IdentityFields = Readonly<Record<IdentityField, string>>
 
-/** Of a request that nothing was verified of. */
-export const nobody: IdentityFields = Object.freeze(
+/** For a request of which nothing was verified. */
+export const noIdentity: IdentityFields = Object.freeze(
   Object.fromEntries(identityFields.map((name) => [name, ''])) as Record<IdentityField, string>,
 )
 
-/** Who asks, and what was verified of it. */
+/** The verified caller. */
 export interface Identity {
   level: Level
   agent: string | undefined
@@ -32,14 +32,14 @@ export interface Identity {
   scope: readonly string[]
 }
 
-/** What was verified, at the level that was asked for: a person and a scope only where `authorization` was. */
+/** The caller at the level that the route requires: a user and a scope only for `authorization`. */
 export function identityOf({ agent, delegate, thumbprint, authorization }: VerifiedRequest, level: Level): Identity {
   const allowed = level === 'authorization' && authorization ? authorization : undefined
   const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
   return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 
-/** @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` where that is the delegate */
+/** @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` if that is the delegate */
 export function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }: Identity): IdentityFields {
   const fields: IdentityFields = {
     'X-AAuth-Level': level,
@@ -50,17 +50,17 @@ export function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }
     'X-AAuth-Subject': sub ?? '',
     'X-AAuth-Scope': scope.join(' '),
   }
-  for (const [name, value] of Object.entries(fields)) if (!isTold(value)) throw refusalOf(name)
+  for (const [name, value] of Object.entries(fields)) if (!isSendable(value)) throw refusalOf(name)
   return fields
 }
 
-/** Printable ASCII without blanks at its ends, which whoever reads a header takes away: ` ann` would be `ann`. */
-function isTold(value: string): boolean {
+/** Printable ASCII without blanks at its ends, which a reader of a header strips: ` ann` would be `ann`. */
+function isSendable(value: string): boolean {
   return /^[\x20-\x7e]*$/.test(value) && value.trim() === value
 }
 
-/** Of what the agent's own server wrote the caller is to blame, and nobody looks for a failure of the API. */
+/** The agent's own server wrote the delegate, so that this is an error of the caller and not of the API. */
 function refusalOf(name: string): AAuthError {
-  const problem = `${name} is not printable ASCII without blanks at its ends, and cannot be told to the API.`
+  const problem = `${name} is not printable ASCII without blanks at its ends, and cannot be sent to the API.`
   return new AAuthError(name === 'X-AAuth-Delegate' ? 'request_malformed' : 'upstream_failed', problem)
 }

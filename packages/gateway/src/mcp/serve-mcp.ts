@@ -6,30 +6,31 @@ import type { McpFetch } from 'countersign/resource/mcp'
 import { errorOf, reportRefusal } from '../events/refusals.js'
 import { callerOf, mcpCallOf, type TrackedRequest } from '../events/request-events.js'
 import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
-import { tellIdentity } from '../identity/assertion.js'
+import { identityHeaders } from '../identity/assertion.js'
 import type { Identity } from '../identity/identity-headers.js'
 import { isEventStream } from '../responses/pass-response.js'
 import type { Connections } from '../upstream/connections.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../upstream/forwarded-headers.js'
 import { requestUpstream } from '../upstream/send-request.js'
 
-/** Largest message of MCP: it is read whole, since its table says what it needs. */
+/** Largest MCP message, in bytes. It is read as a whole, since its content decides the scope. */
 export const longestMessage = 1_048_576
 
-/** Methods by which MCP is spoken. */
+/** The HTTP methods of MCP. */
 export const mcpMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE'])
-/** What serving a path works with. */
+
+/** The state that serving an MCP path needs. */
 export interface McpTools {
   setup: GatewaySetup
   connections: Connections
-  /** What ends event streams, since the gateway stops. */
+  /** Each ends an event stream when the gateway stops. */
   streams: Set<() => void>
   tracked: TrackedRequest
 }
 
 /**
- * Serves a path behind which an MCP server is: each tool, resource and prompt needs the scope of the table, lists show what may be
- * used, and sessions are of who got them, as `protectMcp` does it.
+ * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its scope, lists show what the caller may
+ * use, and a session belongs to the caller that opened it.
  */
 export function serveMcp(incoming: IncomingMessage, { mcp }: ProtectedPath, tools: McpTools): Handler {
   const { resource } = tools.setup
@@ -57,13 +58,13 @@ async function ask(
   const identity = identityOf(given.authInfo)
   tracked.caller = callerOf(identity)
   tracked.mcpCall = mcpCallOf(given.parsedBody)
-  // What was judged, which is not always what was sent: the state of a call is opened.
+  // The body that was checked. It may differ from the one that was sent, since a sealed state is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
     method,
     rawHeaders: askedAs(incoming.rawHeaders, request),
-    identity: await tellIdentity(identity, { method, rawTarget }, assertion),
+    identity: await identityHeaders(identity, { method, rawTarget }, assertion),
     authority: upstream.authority,
     origin,
     remoteAddress: clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders),
@@ -97,7 +98,7 @@ async function ask(
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
-/** The lines for the API: an event by its own id, and an answer that is not packed, since it may have to be changed. */
+/** The header lines for the API: with the server's own event id, and without compression, since the response may be changed. */
 function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] {
   return rawHeaders.map((value, at) => {
     const name = at % 2 === 1 ? rawHeaders[at - 1]?.toLowerCase() : undefined
@@ -106,7 +107,7 @@ function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] 
   })
 }
 
-/** An event stream that ends as one does, when the gateway stops. */
+/** An event stream that ends normally when the gateway stops. */
 function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
   const passed = answer.pipe(new PassThrough())
   const end = () => {
@@ -126,9 +127,9 @@ function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
 }
 
 /**
- * The content of an answer, once some of it is there: events may be far off, and are not waited for.
+ * The content of a response, once its first chunk has arrived. For an event stream, which may pause, at once.
  *
- * @throws AAuthError `upstream_failed` where it breaks off, also to who reads it
+ * @throws AAuthError `upstream_failed` if it breaks off, also to the reader
  */
 async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promise<ReadableStream<Uint8Array>> {
   const isEvents = isEventStream(answer)
@@ -138,7 +139,7 @@ async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promis
     try {
       return await reader.read()
     } catch (cause) {
-      throw new AAuthError('upstream_failed', 'The answer of the API behind this gateway broke off.', { cause })
+      throw new AAuthError('upstream_failed', 'The response of the API behind this gateway broke off.', { cause })
     }
   }
   let first = isEvents ? undefined : await read()

@@ -2,39 +2,39 @@ import { fieldValues } from 'countersign/wire'
 import { plainName } from '../headers/names.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
-/** Web pages that may ask the API from a browser. */
+/** Web pages whose scripts may call the API. */
 export interface CorsOptions {
   /** Origins of the pages, such as `https://app.example`; `*`: any. */
   origins: '*' | readonly string[]
-  /** Seconds that browsers remember it. @default 600 */
+  /** Seconds that browsers cache a preflight response. @default 600 */
   maxAge?: number | undefined
 }
 
-/** What a page of another origin may read, beside what browsers show anyway. */
+/** Headers that pages of other origins may read, besides those that browsers always expose. */
 const exposed = 'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id'
 
 const allowOrigin = 'Access-Control-Allow-Origin'
 
-/** What an answer says for pages of other origins, names and values. */
+/** The CORS headers of a response, as names and values. */
 export type PageHeaders = readonly (readonly [string, string])[]
 
-/** A preflight: a browser asks whether it may ask. It is never signed. */
+/** Whether a request is a preflight. It is never signed. */
 export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
   const has = (name: string) => fieldValues({ rawHeaders }, name).length === 1
   return method === 'OPTIONS' && has('origin') && has('access-control-request-method')
 }
 
-/** The headers of an answer for a page; none that allow anything where its origin is not listed. */
+/** The CORS headers for a page. They allow nothing if its origin is not listed. */
 export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
-  // Who is not listed must not get what a cache keeps for who is.
+  // A cache must not serve the response for a listed origin to another one.
   const vary: PageHeaders = origins === '*' ? [] : [['Vary', 'Origin']]
   if (origin === undefined || another !== undefined || !(origins === '*' || origins.includes(origin))) return vary
   const allowed = [allowOrigin, origins === '*' ? '*' : origin] as const
   return [...vary, allowed, ['Access-Control-Expose-Headers', exposed]]
 }
 
-/** The headers that answer a preflight. @param allows whether a method may be asked with */
+/** The CORS headers of a preflight response. @param allows whether some route has a method */
 export function preflightHeaders(
   { rawHeaders }: RequestHead,
   allows: (method: string) => boolean,
@@ -54,14 +54,14 @@ export function preflightHeaders(
   ]
 }
 
-/** Has an answer say what pages may read, and nothing else of the kind. */
+/** Replaces the CORS headers of a response. */
 export function showToPages(headers: Headers, ours: PageHeaders): void {
   const dropped = [...headers.keys()].filter((name) => isForPages(name, ours))
   for (const name of dropped) headers.delete(name)
   for (const [name, value] of ours) headers.append(name, value)
 }
 
-/** Headers of the upstream and ours: what it says to pages itself is not passed on, since it does not know which pages are listed. */
+/** Headers of the upstream with our CORS headers. Its own are dropped, since it does not know which origins are listed. */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
   const others = headers.flatMap((name, at) =>
     at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] ?? ''],
@@ -69,14 +69,14 @@ export function withPageHeaders(headers: readonly string[], ours: PageHeaders): 
   return [...others, ...ours.flat()]
 }
 
-/** Whether a header of the upstream says something to pages that the gateway says. What it exposes it may add, for a listed page. */
+/** Whether a header of the upstream is a CORS header that the gateway sets. For a listed origin, the upstream may expose more headers. */
 function isForPages(name: string, ours: PageHeaders): boolean {
   if (!plainName(name).startsWith('access-control-')) return false
   const isListed = ours.some(([own]) => own === allowOrigin)
   return !(isListed && name.toLowerCase() === 'access-control-expose-headers')
 }
 
-/** What is wrong with an origin of the setting: browsers compare it as they write it themselves. */
+/** What is wrong with an origin of the setting, which must be in the form that browsers send. */
 export function originProblem(origin: unknown): string | undefined {
   if (typeof origin !== 'string') return 'must be an origin: https://app.example'
   if (origin.includes('*')) return 'must be one origin, without *: name each, or write "*" in place of the list'

@@ -6,22 +6,22 @@ import type { TrackedRequest } from '../events/request-events.js'
 import { announcedTrailers, passedTrailers } from '../headers/hop-by-hop.js'
 
 interface PassedResponse {
-  /** Names and values in turn, without those of the connection. */
+  /** End-to-end headers, as alternating names and values. */
   headers: readonly string[]
   resource: Resource
-  /** Undefined for the answer to nobody. */
+  /** Undefined if nothing was verified. */
   verified: VerifiedRequest | undefined
-  /** Seconds that the upstream may be silent within an answer that is no event stream. */
+  /** Longest pause of the upstream within a response that is no event stream, in seconds. */
   silence: number
   tracked: TrackedRequest
-  /** What ends event streams, since the gateway stops. */
+  /** Each ends an event stream when the gateway stops. */
   streams: Set<() => void>
 }
 
 /**
- * Passes an answer on as it comes, with its trailers. What has no known end ends with what allowed it (G08).
+ * Streams a response to the client, with its trailers. One without a known length ends when the permission does (G08).
  *
- * @throws UpstreamFailure where it broke off before any of it was passed on
+ * @throws UpstreamFailure if the response broke off before any of it was sent
  */
 export async function passResponse(
   answer: IncomingMessage,
@@ -29,7 +29,7 @@ export async function passResponse(
   { headers, resource, verified, silence, tracked, streams }: PassedResponse,
 ): Promise<void> {
   if (answer.destroyed && !answer.complete)
-    throw new UpstreamFailure('upstream_failed', 'broken_off', 'The answer of the API behind this gateway broke off.')
+    throw new UpstreamFailure('upstream_failed', 'broken_off', 'The response of the API behind this gateway broke off.')
   const isEvents = isEventStream(answer)
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
@@ -38,14 +38,14 @@ export async function passResponse(
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   tracked.outcome = 'ok'
-  // What came in one piece with its head goes on in one piece.
+  // A body that arrived with its head is sent in one piece with it.
   if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) sendHead(outgoing)
   const began = performance.now()
   const { socket } = answer
   let isOver = false
   answer.once('close', () => {
-    // Where the client left, that was first.
+    // A client that disconnected did so first.
     if (!answer.complete && !isOver && !tracked.disconnect.hasHappened) tracked.outcome = 'upstream_failed'
   })
   if (!isEvents) answer.setTimeout(silence * 1000, () => answer.destroy())
@@ -63,7 +63,7 @@ export async function passResponse(
     await pump(answer, outgoing, () => endWithTrailers(answer, outgoing))
   } catch {
     if (tracked.outcome === 'upstream_failed') reportBrokenOff(answer, tracked, began)
-    // What was sent of it must not be taken for whole.
+    // The client must not take a partial response for a complete one.
     if (!outgoing.writableEnded) outgoing.destroy()
   } finally {
     stop()
@@ -79,28 +79,28 @@ function reportBrokenOff(
   began: number,
 ): void {
   const duration = (performance.now() - began) / 1000
-  const reason = errored ? 'its connection ended' : 'it was silent for too long'
+  const reason = errored ? 'its connection ended' : 'it sent nothing for too long'
   tell?.({ kind: 'upstream', route, outcome: 'broken_off', status, duration, reason })
 }
 
-/** An answer without content has no length (RFC 9110 §8.6). */
+/** A response without content has no length (RFC 9110 §8.6). */
 function withoutLength(headers: readonly string[]): string[] {
   return pairsOf(headers).flatMap(([name, value]) => (name.toLowerCase() === 'content-length' ? [] : [name, value]))
 }
 
-/** Sends the head alone. `flushHeaders` would encode anew what is not ASCII. */
+/** Sends the head alone. `flushHeaders` would encode a second time what is not ASCII. */
 function sendHead(outgoing: ServerResponse): void {
   if (outgoing.req.method !== 'HEAD' && outgoing.statusCode !== 304) outgoing.write(Buffer.alloc(0))
 }
 
-/** Ends an answer with the trailers that it came with. */
+/** Ends a response with its trailers. */
 function endWithTrailers(answer: IncomingMessage, outgoing: ServerResponse, rest: Buffer | null = null): void {
   if (answer.rawTrailers.length > 0)
     outgoing.addTrailers(pairsOf(passedTrailers(answer.rawTrailers, answer.rawHeaders)))
   outgoing.end(rest ?? undefined)
 }
 
-/** Whether trailers can follow: only behind chunks, which HTTP/1.0 and answers without content do not have. */
+/** Whether trailers can follow: only chunked content has them, so not in HTTP/1.0. */
 function mayTrail({ headers, statusCode = 0 }: IncomingMessage, { req }: ServerResponse): boolean {
   const isChunked = headers['transfer-encoding'] !== undefined && ![204, 304].includes(statusCode)
   return isChunked && req.method !== 'HEAD' && req.httpVersion === '1.1'
@@ -111,10 +111,10 @@ function pairsOf(lines: readonly string[]): [string, string][] {
 }
 
 /**
- * Passes an answer on as fast as the client takes it, has it ended, and resolves when all of it was sent. `pipeline` of Node.js would make an
- * abort signal for each, and abort it at the end.
+ * Pipes a response to the client with backpressure, calls `end` after it, and resolves when all of it is sent. `pipeline` of Node.js would
+ * create an abort signal for each response, and abort it at the end.
  *
- * @throws Error where either side broke off
+ * @throws Error if either connection breaks off
  */
 function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -132,30 +132,29 @@ function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void
   })
 }
 
-/** An answer to nobody is not the one to a signed request: no cache may give it for that. */
+/** A cache must not serve the response to an unsigned request for a signed one. */
 function varyBySigner(headers: readonly string[]): string[] {
   return [...headers, 'Vary', 'Signature-Key']
 }
 
-/** Whether an answer is of events, which may be far from each other. */
+/** Whether a response is an event stream, in which there may be long pauses. */
 export function isEventStream({ headers }: IncomingMessage): boolean {
   return /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
 }
 
-/** Most news of one answer that go on. */
-const most = 8
+/** Most interim responses of one request that are forwarded. */
+const mostInterim = 8
 
-/** A link with parameters, as Node.js sends it; each part ends where only it can, so that no text takes long. */
+/** A link with parameters, as Node.js sends it. The parts cannot overlap, so that matching takes linear time. */
 const link = /^<[^<>\s]{1,2048}>(?:; ?[a-z-]{1,32}=(?:[\w./:-]{1,64}|"[\w./:-]{1,64}")){0,8}$/
 
 /**
- * Passes on what the API says before its answer: that it is at work, and early hints with plain links. Other news of the kind is for
- * the gateway, and to a client that does not read there is none.
+ * Forwards interim responses: 102, and 103 with plain links. Others are for the gateway. A client that does not read gets none.
  */
 export function passInterimResponses(
   outgoing: ServerResponse,
 ): (status: number, rawHeaders: readonly string[]) => void {
-  let left = most
+  let left = mostInterim
   return (status, rawHeaders) => {
     if (
       left === 0 ||
@@ -178,7 +177,7 @@ function linksIn(rawHeaders: readonly string[]): string[] {
   )
 }
 
-/** Sends a refusal; the rest of the request is not waited for. */
+/** Sends a refusal without waiting for the rest of the request. */
 export async function sendRefusal(
   refusal: Response,
   incoming: IncomingMessage,

@@ -5,7 +5,7 @@ import { reportRefusal } from '../events/refusals.js'
 import { callerOf, type TrackedRequest, trackRequest } from '../events/request-events.js'
 import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
-import { type AssertionOptions, assertionField, tellIdentity } from '../identity/assertion.js'
+import { type AssertionOptions, assertionField, identityHeaders } from '../identity/assertion.js'
 import { identityOf } from '../identity/identity-headers.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { sendRefusal } from '../responses/pass-response.js'
@@ -109,7 +109,7 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     tracked.realStatus = refusal.status
-    const nobody = await tellIdentity(undefined, { method: '', rawTarget: '' }, setup.assertion)
+    const nobody = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
     // The agent would look for a mistake in its signature: nginx passes on no words of a refusal.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
     const headers = [...Object.entries({ ...unasserted, ...nobody, ...named }), ...allowHeader(error)]
@@ -129,7 +129,7 @@ async function verify(
   const judged = judgeRequest(asked, rules)
   if (judged.need) tracked.route = routeName(judged.need)
   if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
-  if (!judged.verify) return tellIdentity(undefined, asked, assertion)
+  if (!judged.verify) return identityHeaders(undefined, asked, assertion)
   const { method, rawTarget, rawHeaders } = asked
   const verified = await resource.verify(
     {
@@ -143,7 +143,7 @@ async function verify(
     requirementOf(judged.need),
   )
   tracked.caller = callerOf(verified)
-  return tellIdentity(identityOf(verified, judged.need.level), asked, assertion)
+  return identityHeaders(identityOf(verified, judged.need.level), asked, assertion)
 }
 
 /** A refusal that the proxy understands: with another status, some answer 500. The real one is beside it. */

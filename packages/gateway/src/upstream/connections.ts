@@ -5,37 +5,37 @@ import type { Duplex } from 'node:stream'
 /** The API behind the gateway. */
 export interface Upstream {
   readonly secure: boolean
-  /** As `Host` says it. */
+  /** The value of `Host`. */
   readonly authority: string
   readonly hostname: string
   readonly port: number
 }
 
-/** Where the API listens, and how it finds its routes. */
+/** The address of the API, and how it matches paths. */
 export interface UpstreamOptions {
   /** A scheme, a host and a port, such as `http://127.0.0.1:3000`. */
   url: string
-  /** `raw`: it compares encoded paths, so that `%2F` in an id is no slash. @default it may decode them first */
+  /** `raw`: the API matches encoded paths, so that `%2F` in an id is no slash. @default it may decode them first */
   matches?: 'raw' | undefined
 }
 
-/** An upstream as options, of which its URL alone is the short form. */
+/** The options of an upstream, for which its URL is short. */
 export function upstreamOptions(given: string | UpstreamOptions): UpstreamOptions {
   return typeof given === 'string' ? { url: given } : given
 }
 
-/** Connections to all upstreams that a gateway has while it runs. */
+/** The connection pools of a gateway, for all of its upstreams. */
 export interface Connections {
   /**
-   * @param isLast for a request that is the last one of its connection. Where the upstream may not read all that is sent, or send what
-   *   is not read, the rest would be the next request, or the answer to it.
+   * @param isLast Whether the request is the last one of its connection. If the upstream does not read all content, or sends content that
+   *   is not read, the rest would be taken for the next request or response.
    */
   agent(secure: boolean, isLast: boolean): HttpAgent
   close(): void
 }
 
 export function createConnections(): Connections {
-  // Most servers keep an idle connection for 5 seconds or longer. In use, a connection is not closed by this.
+  // Most servers keep an idle connection for 5 seconds or longer. The timeout does not close a connection in use.
   const kept = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
   const agents = {
     http: { kept: watchIdle(new HttpAgent(kept)), once: new HttpAgent() },
@@ -52,7 +52,7 @@ export function createConnections(): Connections {
   }
 }
 
-/** Ends a connection on which something comes that nobody asked for. */
+/** Closes an idle connection on which the upstream sends data. */
 function watchIdle<Agent extends HttpAgent>(agent: Agent): Agent {
   const keep = agent.keepSocketAlive.bind(agent)
   const reuse = agent.reuseSocket.bind(agent)
@@ -79,7 +79,7 @@ export function upstreamProblem(text: string): string | undefined {
   return isHttp && isBare ? undefined : 'must be a scheme, a host and a port, without a path: http://127.0.0.1:3000'
 }
 
-/** @throws TypeError for what is no origin */
+/** @throws TypeError if the URL is no origin */
 export function parseUpstream(text: string): Upstream {
   const problem = upstreamProblem(text)
   if (problem !== undefined) throw new TypeError(`upstream ${problem}`)

@@ -4,14 +4,14 @@ import { isUntrusted, readsAsIdentity } from '../headers/names.js'
 interface ForwardedHead {
   method: string
   rawHeaders: readonly string[]
-  /** Who asks, as headers. */
+  /** The headers that identify the caller. */
   identity: Readonly<Record<string, string>>
   /** The upstream's own `Host`. */
   authority: string
-  /** Where the client asked: the origin of the resource. */
+  /** The origin of the resource, to which the client sent the request. */
   origin: URL
   remoteAddress: string | undefined
-  /** Bytes of the content; undefined where there is none. */
+  /** Length of the content in bytes; undefined if there is none. */
   length: number | undefined
   isUpgrade: boolean
   /** Whether the connection ends with it. */
@@ -25,8 +25,8 @@ interface ForwardedHead {
 const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
 /**
- * The head that the upstream gets: the client's own lines as they were, without those that are of its connection or that only the
- * gateway writes; then who asks, and from where.
+ * The headers for the upstream: the end-to-end lines of the client, unchanged, without those that only the gateway sets; then the headers
+ * that identify the caller and its address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
@@ -49,14 +49,14 @@ function isWrittenHere(name: string): boolean {
   return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
-/** The head of an answer for the client: without what is of the connection, and without what was told to the upstream. */
+/** The headers of a response for the client: end-to-end, without those that identify the caller. */
 export function responseHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
 }
 
 /**
- * Whether a request is the last one of its connection. An API that leaves content unread would take it for the next request, and one
- * that sends content where there must be none would have it taken for the next answer.
+ * Whether a request is the last one of its connection. An API that does not read content would take it for the next request. Content of a
+ * response to HEAD would be taken for the next response.
  */
 export function endsConnection(method: string, hasContent: boolean): boolean {
   return hasContent || method === 'HEAD'

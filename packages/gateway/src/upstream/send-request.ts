@@ -9,19 +9,19 @@ import type { Connections, Upstream } from './connections.js'
 /** Sends a request to the upstream, and emits an event with the outcome. @throws UpstreamFailure */
 export async function requestUpstream(
   forwarded: UpstreamRequest,
-  way: UpstreamTransport,
+  transport: UpstreamTransport,
   { tell, route }: TrackedRequest,
 ): Promise<UpstreamResponse> {
   const began = performance.now()
   const duration = () => (performance.now() - began) / 1000
   try {
-    const reply = await sendUpstream(forwarded, way)
+    const reply = await sendUpstream(forwarded, transport)
     const status = reply.answer.statusCode
     tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
     return reply
   } catch (error) {
     // A client that disconnected is no failure of the API.
-    if (error instanceof UpstreamFailure && !way.disconnect.hasHappened)
+    if (error instanceof UpstreamFailure && !transport.disconnect.hasHappened)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error
   }
@@ -37,9 +37,9 @@ interface UpstreamRequest {
   method: string
   /** As the client sent it. */
   rawTarget: string
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   headers: readonly string[]
-  /** The content, from its beginning; undefined where there is none. */
+  /** The content, from its start; may be called again. Undefined if there is none. */
   content: (() => Readable) | undefined
   isUpgrade: boolean
   /** Whether its connection ends with it. */
@@ -48,9 +48,9 @@ interface UpstreamRequest {
 
 /** Timeouts of requests to an upstream. */
 export interface UpstreamWaits {
-  /** Until a connection stands. */
+  /** Until the connection is established. */
   connection: Deadlines
-  /** Until the head of the answer. */
+  /** Until the head of the response. */
   answer: Deadlines
 }
 
@@ -60,12 +60,12 @@ export interface UpstreamResponse {
   upgraded?: { socket: Duplex; head: Buffer }
 }
 
-/** How a request gets there. */
+/** How to send a request. */
 interface UpstreamTransport {
   upstream: Upstream
   waits: UpstreamWaits
   connections: Connections
-  /** Of the client: nothing is sent for who is gone. */
+  /** Nothing is sent for a client that has disconnected. */
   disconnect: ClientDisconnect
   onInformation: (status: number, rawHeaders: readonly string[]) => void
 }
@@ -74,27 +74,27 @@ interface UpstreamTransport {
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** @throws UpstreamFailure */
-async function sendUpstream(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<UpstreamResponse> {
+async function sendUpstream(forwarded: UpstreamRequest, transport: UpstreamTransport): Promise<UpstreamResponse> {
   try {
-    return await sendOnce(forwarded, way)
+    return await sendOnce(forwarded, transport)
   } catch (error) {
-    // A kept connection may have been closed by the other side just before.
-    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || way.disconnect.hasHappened)
+    // The upstream may just have closed the kept connection.
+    if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || transport.disconnect.hasHappened)
       throw error
-    return sendOnce(forwarded, way)
+    return sendOnce(forwarded, transport)
   }
 }
 
-/** Most answers of 1xx that a request may have before its answer: it waits for one, and a client may read none. */
+/** Most 1xx responses to one request: it waits for each, and the client may read none. */
 const mostInformation = 32
 
 class StaleConnection extends UpstreamFailure {}
 
 const unreadable = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
 
-function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<UpstreamResponse> {
+function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Promise<UpstreamResponse> {
   const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
-  const { upstream, connections, waits, disconnect } = way
+  const { upstream, connections, waits, disconnect } = transport
   return new Promise((resolve, reject) => {
     const options = {
       method,
@@ -106,7 +106,7 @@ function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<U
       agent: connections.agent(upstream.secure, isLast),
     }
     const request = upstream.secure ? httpsRequest(options) : httpRequest(options)
-    // Node would leave out what is beyond its limit without a word.
+    // Node.js would silently drop headers above its limit.
     request.maxHeadersCount = 0
     let isConnected = false
     let isSettled = false
@@ -141,7 +141,7 @@ function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<U
     let informed = 0
     request.on('information', ({ statusCode, rawHeaders }) => {
       informed++
-      if (informed <= mostInformation) way.onInformation(statusCode, rawHeaders)
+      if (informed <= mostInformation) transport.onInformation(statusCode, rawHeaders)
       else refuse(`more than ${mostInformation} answers of 1xx`)
     })
     const refuse = (problem: string): void => {
@@ -151,11 +151,11 @@ function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<U
     request.once('response', (answer) => {
       const problem = problemOf(answer)
       if (problem !== undefined) return refuse(problem)
-      // Without a length, a connection that breaks off would look like one that ends.
+      // Without a length, a connection that breaks off would look like the end of the response.
       request.once('error', (cause) => answer.complete || answer.destroy(cause))
-      // Content behind an answer that has none would be taken for the next answer.
+      // Content after such a response would be taken for the next response.
       if (answer.statusCode === 204 || answer.statusCode === 304) request.shouldKeepAlive = false
-      // The rest of an upload that was answered before its end is not sent.
+      // The rest of an upload is not sent once its response is complete.
       answer.once('end', () => request.writableFinished || request.destroy())
       settle({ answer })
     })
@@ -172,9 +172,9 @@ function sendOnce(forwarded: UpstreamRequest, way: UpstreamTransport): Promise<U
   })
 }
 
-/** What makes an answer one that cannot be passed on as it is meant. */
+/** Why a response cannot be forwarded faithfully, if it cannot. */
 function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
-  // As of requests. What reads no more would miss those of the gateway.
+  // The limit of requests. A client with this limit would miss the headers that the gateway adds.
   if (rawHeaders.length > 2000) return 'an answer with more than 1000 header lines'
   if (statusCode < 200 || statusCode > 599) return `an answer of the status ${statusCode}`
   const coding = headers['transfer-encoding'] ?? 'chunked'
@@ -189,17 +189,17 @@ function failure(request: ClientRequest, isConnected: boolean, cause?: Error): U
   return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', unreadable, { cause })
 }
 
-/** Something that is waited for. */
+/** A running timeout. */
 interface Wait {
   /** In milliseconds. */
   due: number
   onLate: () => void
 }
 
-/** Waits that are all of one length, most of which end long before: one timer serves them, in place of one for each. */
+/** Timeouts of one length, most of which end early: they share one timer. */
 export class Deadlines {
   readonly #length: number
-  /** Those that began first are due first. */
+  /** In the order in which they are due. */
   readonly #waits = new Set<Wait>()
   #isTimed = false
 
@@ -207,7 +207,7 @@ export class Deadlines {
     this.#length = seconds * 1000
   }
 
-  /** Calls back when the time is over, unless it ends before. */
+  /** Starts a timeout. The callback is not called once it has ended. */
   begin(onLate: () => void): Wait {
     const wait = { due: performance.now() + this.#length, onLate }
     this.#waits.add(wait)
@@ -221,7 +221,7 @@ export class Deadlines {
 
   #lookIn(time: number): void {
     this.#isTimed = true
-    // What is waited for keeps the process, not the timer.
+    // The request keeps the process running, not the timer.
     setTimeout(() => this.#look(), time).unref()
   }
 
