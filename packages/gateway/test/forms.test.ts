@@ -188,6 +188,8 @@ describe('a body that names another method or path is refused if only some read 
     ['text/plain', gzipSync(`${' '.repeat(3_000_000)}{"_method":"DELETE"}`), 'gzip'],
     ['text/plain', Buffer.concat([gzipSync(''), gzipSync('{"_method":"DELETE"}')]), 'gzip'],
     ['text/plain', 'not packed', 'gzip'],
+    ['text/plain', brotliCompressSync(Buffer.alloc(2_000_000, ' ')), 'br'],
+    ['text/plain', deflateSync(`${' '.repeat(5000)}a`), 'deflate'],
     ['text/plain', 'any', 'zstd'],
     ['text/plain', gzipSync('a'), 'gzip, gzip'],
     ['text/plain; charset="ibm037"', 'a', undefined],
@@ -265,6 +267,7 @@ describe('a packed body that is no JSON passes', () => {
   it.each([
     ['text/csv', gzipSync(text), 'gzip'],
     ['text/csv', deflateSync(text), 'deflate'],
+    ['text/csv', brotliCompressSync('a,b\n'.repeat(200_000)), 'br'],
     ['text/csv', deflateRawSync(text), 'deflate'],
     ['text/csv', brotliCompressSync(text.slice(0, 100_000)), 'br'],
     ['application/x-protobuf', gzipSync(`\n\x05${'x'.repeat(5000)}`), 'gzip'],

@@ -39,19 +39,26 @@ const overriding: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE'])
 
 /** Creates the check for the fields of one request, wherever they are: each method is looked up once. */
 export function createMethodCheck({ method }: { method: string }, need: Need, routed: () => RoutedPath): MethodCheck {
-  const permitted = new Set([method])
+  const known = new Map<string, 'unlisted' | 'met' | 'stricter'>([[method, 'met']])
   const isData = need.routes.every((route) => route.mayNameMethod)
+
+  function lookUp(named: string) {
+    if (routed().need(named) === undefined) return 'unlisted'
+    return routed().isMet(named, need) ? 'met' : 'stricter'
+  }
+
   return (name, named, isMember = false) => {
-    if (isData || permitted.has(named)) return
-    const isListed = routed().need(named) !== undefined
+    if (isData) return
+    const found = known.get(named) ?? lookUp(named)
+    known.set(named, found)
+    if (found === 'met') return
     // In JSON-RPC, the member `method` names a procedure, which may be called `delete`.
-    if (!isListed && (!overriding.has(named) || (isMember && lettersOf(name) === 'method'))) return
-    if (!isListed || !routed().isMet(named, need))
+    const isOverride = overriding.has(named) && !(isMember && lettersOf(name) === 'method')
+    if (found === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
         `The field ${name.slice(0, 32)} names ${named}, which needs more here than ${method}: send ${named} as the method of the request. If the API takes the field as data, set mayNameMethod on the route.`,
       )
-    permitted.add(named)
   }
 }
 

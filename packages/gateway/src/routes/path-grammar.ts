@@ -46,7 +46,11 @@ export function parsePath(path: string): ParsedPath | string {
   const segments = path.slice(1).split('/')
   const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
   const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
-  const excess = excessOf({ names: names.length, scripts: names.filter(isScript).length })
+  const excess = excessOf({
+    names: names.length,
+    scripts: names.filter(isScript).length,
+    pages: names.filter(isPageName).length,
+  })
   if (excess !== undefined) return excess
   const last = segments.length - 1
   const parameters = path.indexOf(';')
@@ -68,10 +72,19 @@ export function parsePath(path: string): ParsedPath | string {
   return { segments, decoded, encoded, hasParameters: parameters !== -1 }
 }
 
-/** What of the names of a path is more than is interpreted: each script adds three interpretations. */
-export function excessOf(count: { names: number; scripts: number }): string | undefined {
+/** Why the names of one or more paths have too many interpretations, if so: each script adds three, and each page one. */
+export function excessOf(count: { names: number; scripts: number; pages: number }): string | undefined {
   if (count.names > maxSegments) return `more than ${maxSegments} segments`
-  return count.scripts > 2 ? 'more than two names of scripts' : undefined
+  if (count.scripts > 2) return 'more than two names of scripts'
+  return count.pages > 4 ? 'more than four names of page data' : undefined
+}
+
+/** Names that make a path one of the data of a page; each may add an interpretation. */
+const pageName = /^(?:_next|page-data)$|\.segments$/i
+
+/** Whether a name may make a path one of the data of a page. */
+export function isPageName(name: string): boolean {
+  return pageName.test(name)
 }
 
 /** `/` and `#` of a segment, also in further layers of encoding, and `%` itself. */

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { decodeSegment, isScript } from './fold.js'
-import { excessOf } from './path-grammar.js'
+import { excessOf, isPageName } from './path-grammar.js'
 import { parameterName } from './require-plain-fields.js'
 
 /** A key or value of a query that a front controller may take for the path (G48). */
@@ -39,7 +39,7 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
   if (mark === -1) return []
   const query = rawTarget.slice(mark + 1)
   const found = new Map<string, QueryPath>()
-  const total = { names: 0, scripts: 0 }
+  const total = { names: 0, scripts: 0, pages: 0 }
   const add = (text: string, isRest: boolean, end = /[?#&]/) => {
     const key = `${isRest} ${text}`
     if (found.has(key)) return
@@ -47,6 +47,7 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
     found.set(key, { names, isRest })
     total.names += names.length
     total.scripts += names.filter(isScript).length
+    total.pages += names.filter(isPageName).length
     if (found.size > maxPaths)
       throw new AAuthError('target_ambiguous', `The query has more than ${maxPaths} keys or values that may be paths.`)
     const excess = excessOf(total)

@@ -75,6 +75,9 @@ function coveredFields(message: PlainMessage): (name: string) => boolean {
   }
 }
 
+/** Characters of Content-Type. */
+const longestType = 1024
+
 /** Characters of all Connection headers together. */
 const longestConnection = 1024
 
@@ -158,4 +161,6 @@ function requireOnce(message: { rawHeaders: readonly string[] }): void {
       'header_duplicate',
       'The request has two Content-Type headers: one would read it as one, one as the other.',
     )
+  if ((fieldValues(message, 'content-type')[0] ?? '').length > longestType)
+    throw new AAuthError('headers_too_large', `Content-Type is longer than ${longestType} characters.`)
 }

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createFoldOnce, foldedForms, folds } from './fold.js'
+import { createFoldOnce, type End, foldedForms, folds } from './fold.js'
 import { calledNames, entityPaths, interpretations, requireNamedCalls, spelledReadings } from './interpretations.js'
 import type { ParsedPath } from './path-grammar.js'
 import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
@@ -80,6 +80,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     const fitting = fittingAt(segments)
     const chosen = mostSpecific(fitting)
     requirePermitted(path, chosen)
+    let foldedMatches: FoldedMatch[] | undefined
 
     function need(method: string): Need | undefined {
       if (!chosen.some((group) => routeFor(group, method))) return undefined
@@ -99,6 +100,16 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     /** How some servers read the path so that it needs more than a need; undefined if none does. */
     function stricterReading(method: string, need: Need): string | undefined {
       if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which needs more'
+      foldedMatches ??= findFolded()
+      return foldedMatches.some(
+        ({ other, own, end }) => isStricter(other, method, need, { own, end }) && !isShadowed(need, other),
+      )
+        ? 'Some servers take this path for another one, which needs more'
+        : undefined
+    }
+
+    function findFolded(): FoldedMatch[] {
+      const matches: FoldedMatch[] = []
       const foldOnce = createFoldOnce()
       const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
       for (const { kept, fold } of byFold)
@@ -108,13 +119,12 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
             const formOf = (group: PathRows) => group.formIn(fold, end)
             const read = kept.endings ? undefined : { own: chosen.map(formOf), last }
             const fits = (group: PathRows) => foldedFits(formOf(group), folded, read)
-            const still = chosen.filter(fits)
+            const own = chosen.filter(fits)
             const near = read && folded.length > 0 ? folded.with(-1, last) : folded
             for (const other of index.foldedIn(fold, end).around(near))
-              if (fits(other) && isStricter(other, method, need, { own: still, end }) && !isShadowed(need, other))
-                return 'Some servers take this path for another one, which needs more'
+              if (fits(other)) matches.push({ other, own, end })
           }
-      return undefined
+      return matches
     }
 
     function isWiderRun(method: string, own: Need): boolean {
@@ -146,6 +156,14 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
   }
 
   return { at, requireNoStricterQuery }
+}
+
+/** Rows that some server may run for a path, in one of its folded forms. */
+interface FoldedMatch {
+  other: PathRows
+  /** Those of the chosen rows that match this form, too. */
+  own: readonly PathRows[]
+  end: End
 }
 
 function ambiguous(problem: string): AAuthError {

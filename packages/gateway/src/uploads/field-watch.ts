@@ -1,10 +1,12 @@
 import { AAuthError } from 'countersign/resource'
+import { isScript } from '../routes/fold.js'
 import type { GatewayRules, RequestHead } from '../routes/judge-request.js'
 import { createMethodCheck, methodIn } from '../routes/named-method.js'
-import { requirePath } from '../routes/path-grammar.js'
+import { isPageName, requirePath } from '../routes/path-grammar.js'
 import type { Need } from '../routes/path-rows.js'
 import { beginsAsPath, pathsInQuery } from '../routes/query-paths.js'
 import { requirePlainParameter } from '../routes/require-plain-fields.js'
+import type { RoutedPath } from '../routes/route-table.js'
 
 /** Inspects the fields of a body. Each method throws an AAuthError for a field that the request may not have. */
 export interface FieldWatch {
@@ -25,6 +27,9 @@ export const longestValue = 8192
 /** Distinct values of one form that may be paths: each is compared with all routes. */
 const maxPaths = 100
 
+/** Names in the interpretations of all of these values. A path in a request line has at most 8,960. */
+const maxNames = 20_000
+
 /** A request whose head was judged: it passes with what it needs. */
 export interface JudgedRequest {
   head: RequestHead
@@ -37,7 +42,8 @@ export interface JudgedRequest {
  * for its method (G02), if such a request would need more.
  */
 export function createFieldWatch({ head, need, rules }: JudgedRequest): FieldWatch {
-  const check = createMethodCheck(head, need, () => rules.table.at(requirePath(head.rawTarget)))
+  let routed: RoutedPath | undefined
+  const check = createMethodCheck(head, need, () => (routed ??= rules.table.at(requirePath(head.rawTarget))))
   return {
     value: watchPaths(head.method, need, rules),
     named(name, value, isMember) {
@@ -49,17 +55,29 @@ export function createFieldWatch({ head, need, rules }: JudgedRequest): FieldWat
 
 function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRules): FieldWatch['value'] {
   const seen = new Set<string>()
+  let names = 0
   return (encoded) => {
     if (!beginsAsPath(encoded) || seen.has(encoded)) return
     const paths = pathsInQuery(`?${encoded}`, false)
     if (paths.length === 0) return
     seen.add(encoded)
-    if (seen.size > maxPaths)
-      throw new AAuthError('target_ambiguous', `The form has more than ${maxPaths} values that may be paths.`)
+    names += paths.reduce((sum, path) => sum + interpretedNames(path.names), 0)
+    if (seen.size > maxPaths || names > maxNames)
+      throw new AAuthError(
+        'target_ambiguous',
+        `The form has more than ${maxPaths} values that may be paths, or longer ones.`,
+      )
     if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
       throw new AAuthError('target_ambiguous', 'Some servers take a field of this form for a path that is closed here.')
     table.requireNoStricterQuery(paths, method, need)
   }
+}
+
+/** How many names all interpretations of a path have. */
+function interpretedNames(names: readonly string[]): number {
+  const scripts = names.filter(isScript).length
+  const pages = names.filter(isPageName).length
+  return names.length * (1 + 3 * scripts) * (1 + pages)
 }
 
 /** Looks into a body as it comes in, and throws when it sees what may not pass. */

@@ -72,9 +72,9 @@ export class KeptUpload implements Upload {
     const watch = isMessage ? undefined : createBodyWatch(this.#incoming.headers, judged)
     this.#onTake()
     for await (const chunk of chunksOf(this.#incoming, bodyTime, stallTime)) {
+      requireMethodWithBody(this.#incoming)
       for (const { hash } of hashes) hash.update(chunk)
       watch?.push(chunk)
-      requireMethodWithBody(this.#incoming)
       await this.#keep(chunk)
     }
     if (!this.#incoming.complete) throw incomplete()

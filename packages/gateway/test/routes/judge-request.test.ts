@@ -233,6 +233,24 @@ describe('a path for which routers run another route is refused if that needs mo
   })
 })
 
+// G45
+it('a path with more names of page data than are interpreted is refused', () => {
+  const of: Route[] = [{ method: '*', path: '/events/*', require: 'none' }]
+  for (const name of ['page-data', 'a.segments', '_next/data/x']) {
+    expect(refusalOf(`/events/${`${name}/`.repeat(4)}page-data.json`, { of })).toBe('passed')
+    expect(refusalOf(`/events/${`${name}/`.repeat(5)}page-data.json`, { of })).toBe('target_ambiguous')
+    expect(refusalOf(`/events/x?a=/${`${name}/`.repeat(3)}&b=/x/${`${name}/`.repeat(3)}`, { of })).toBe(
+      'target_ambiguous',
+    )
+  }
+})
+
+it('a Content-Type of more than 1024 characters is refused', () => {
+  const of: Route[] = [{ method: 'GET', path: '/x', require: 'none' }]
+  const ofLength = (length: number) => refusalOf('/x', { of, headers: [['Content-Type', 'a'.repeat(length)]] })
+  expect([ofLength(1024), ofLength(1025)]).toEqual(['passed', 'headers_too_large'])
+})
+
 // G50
 describe('a path by which a framework runs another one is refused if that needs more', () => {
   const of: Route[] = [

@@ -1,5 +1,7 @@
+import { brotliCompressSync } from 'node:zlib'
+import { AAuthError } from 'countersign/resource'
 import { createRouteTable, type Route } from 'countersign-gateway'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createBodyWatch } from '../../src/uploads/body-watch.js'
 
 const form = 'application/x-www-form-urlencoded'
@@ -84,4 +86,57 @@ it.each<[string, string, Buffer]>([
     costs.honest = Math.min(costs.honest, Math.max(...honest.map((each) => slowestTurn(...each))))
   }
   expect(costs.hostile).toBeLessThan(5 * costs.honest)
+})
+
+/** Milliseconds of CPU for a whole body, the least of three runs. */
+function costOf(watched: () => ReturnType<typeof createBodyWatch>, body: Buffer): number {
+  const costs = Array.from({ length: 3 }, () => {
+    const before = process.cpuUsage()
+    try {
+      const watch = watched()
+      watch.push(body)
+      watch.end()
+    } catch (error) {
+      if (!(error instanceof AAuthError)) throw error
+    }
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1000
+  })
+  return Math.min(...costs)
+}
+
+// G45
+describe('a body costs at most 20 ms of CPU', () => {
+  const methods = ['LOCK', 'PUT', 'GET', 'HEAD', 'PATCH', 'OPTIONS', 'MKCOL', 'QUERY']
+  const wide: Route = { method: '*', path: '/x/*', require: 'none' }
+  const wideTable = createRouteTable([wide, { method: 'DELETE', path: '/x/{id}', require: 'none' }])
+  const onLongPath = (type: string) => () => {
+    const rawTarget = `/x/${'%C3%9F%C3%9F%EF%B7%BA/'.repeat(240)}`
+    const judged = { head: { ...head, rawTarget }, need: { ...need, routes: [wide] as const } }
+    return createBodyWatch({ 'content-type': type }, { ...judged, rules: { table: wideTable, otherwise: 'refuse' } })
+  }
+  const fields = (text: (method: string) => string) =>
+    Buffer.from(Array.from({ length: 6500 }, (_, at) => text(methods[at % methods.length] as string)).join(''))
+  const pages = (at: number) => `a=/${at}/x.php/${'page-data/'.repeat(4)}${'a/'.repeat(100)}page-data.json&`
+
+  it.each<[string, () => ReturnType<typeof createBodyWatch>, Buffer]>([
+    ['of fields that name a method, on a long path', onLongPath(form), fields((method) => `verb=${method}&`)],
+    [
+      'of members that name a method',
+      onLongPath(json),
+      Buffer.concat([Buffer.from('{'), fields((method) => `"verb":"${method}",`)]),
+    ],
+    ['of paths to page data', onLongPath(form), Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join(''))],
+    [
+      'of blanks in brotli',
+      () => createBodyWatch({ 'content-type': text, 'content-encoding': 'br' }),
+      brotliCompressSync(Buffer.alloc(2_000_000, ' ')),
+    ],
+  ])('%s', (_name, watched, body) => expect(costOf(watched, body)).toBeLessThanOrEqual(20))
+})
+
+// G45
+it('a long type of charsets costs at most 1 ms of CPU', () => {
+  const type = `text/plain;${'charset'.repeat(2000)}`
+  expect(costOf(() => createBodyWatch({ 'content-type': type }), Buffer.from('a'))).toBeLessThanOrEqual(1)
 })
