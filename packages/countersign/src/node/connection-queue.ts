@@ -1,6 +1,6 @@
 import { AsyncResource } from 'node:async_hooks'
 import type { ServerResponse } from 'node:http'
-import type { Http2Session } from 'node:http2'
+import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
@@ -15,8 +15,10 @@ export interface ConnectionQueue {
   /**
    * Over HTTP/1.1, calls `serve` when every earlier request of the connection was responded to; never if the connection closes first.
    * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the
-   * session are in progress. In a turn of the event loop, 16 requests of all connections begin; if more wait, networks take turns. If the
-   * client reads nothing of a response for 20 seconds, its connection or stream is closed.
+   * session are in progress. In a turn of the event loop, 16 requests of all connections begin; if more wait, networks take turns.
+   * Over HTTP/2, 1,024 requests of a network wait for that and 2,048 of all; a stream of the network that holds most is refused then. A request
+   * whose connection or stream closes before its turn is never served. If the client reads nothing of a response for 20 seconds,
+   * its connection or stream is closed.
    *
    * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
@@ -91,8 +93,29 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
     return clientAddress ? clientAddress(remoteAddress, rawHeaders) : remoteAddress
   }
 
-  function takeTurn(incoming: NodeRequest, begin: () => void): void {
-    turns.take(() => addressOf(incoming), begin)
+  function serveStream(
+    incoming: NodeRequest,
+    stream: ServerHttp2Stream,
+    streams: SessionStreams,
+    serve: () => unknown,
+  ): void {
+    const inTurn = () =>
+      new Promise((resolve) => {
+        const leave = turns.take({
+          address: () => addressOf(incoming),
+          begin: () => resolve(stream.closed ? undefined : serve()),
+          refuse() {
+            stream.close(constants.NGHTTP2_REFUSED_STREAM)
+            resolve(undefined)
+          },
+        })
+        if (!leave) return
+        stream.once('close', () => {
+          if (leave()) streams.countReset()
+          resolve(undefined)
+        })
+      })
+    streams.add(stream, inTurn)
   }
 
   return {
@@ -100,10 +123,8 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
       if ('stream' in outgoing) {
         const { stream } = outgoing
         const { session } = stream
-        const inTurn = () =>
-          new Promise((resolve) => takeTurn(incoming, () => resolve(stream.closed ? undefined : serve())))
         // Without one, the stream is closed.
-        if (session) (sessions.get(session) ?? openSession(session)).add(stream, inTurn)
+        if (session) serveStream(incoming, stream, sessions.get(session) ?? openSession(session), serve)
         return
       }
       const { socket } = incoming
@@ -113,7 +134,8 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
         return
       }
       const connection = connections.get(socket) ?? open(socket)
-      const inTurn = () => takeTurn(incoming, () => socket.destroyed || serve())
+      const inTurn = () =>
+        turns.take({ address: () => addressOf(incoming), begin: () => void (socket.destroyed || serve()) })
       if (connection.isBusy)
         connection.wait({ incoming, outgoing, serve: inTurn, context: new AsyncResource('WaitingRequest') })
       else connection.start(incoming, outgoing, inTurn)
@@ -127,10 +149,13 @@ interface Surplus {
   requests: number
 }
 
+/** Serves a request when its turn comes. Returns what removes it from the turns, if it waits for that. */
+type TakeTurn = () => (() => boolean) | undefined
+
 interface WaitingRequest {
   readonly incoming: NodeRequest
   readonly outgoing: ServerResponse
-  readonly serve: () => unknown
+  readonly serve: TakeTurn
   /** The asynchronous context in which it was received. */
   readonly context: AsyncResource
 }
@@ -143,6 +168,8 @@ class Connection {
   /** Waiting requests; those with many header lines count for more. */
   #weight = 0
   #isPaused = false
+  /** Removes the request in progress from the turns, if it waits for its turn. */
+  #leaveTurns: (() => boolean) | undefined
   isBusy = false
 
   constructor(socket: Socket, surplus: Surplus) {
@@ -157,17 +184,18 @@ class Connection {
     else if (this.#weight >= queueLength && !this.#isPaused) this.#pause()
   }
 
-  start(incoming: NodeRequest, outgoing: ServerResponse, serve: () => unknown): void {
+  start(incoming: NodeRequest, outgoing: ServerResponse, serve: TakeTurn): void {
     this.isBusy = true
     // It is emitted once anyway, and `once` is slower.
     outgoing.on('finish', () => this.#finish(incoming.complete))
-    serve()
+    this.#leaveTurns = serve()
   }
 
   #finish(isComplete: boolean): void {
     // Neither the rest of an incomplete request nor what follows a response that closes the connection is a request.
     if (!isComplete) endGracefully(this.#socket)
     this.isBusy = false
+    this.#leaveTurns = undefined
     if (this.#waiting.length > 0) this.#startNext()
   }
 
@@ -209,6 +237,8 @@ class Connection {
     const abandoned = this.#waiting
     this.#waiting = []
     this.#weight = 0
+    this.#leaveTurns?.()
+    this.#leaveTurns = undefined
     // Node.js emits it only for the response that has the socket.
     for (const { outgoing } of abandoned) if (!outgoing.socket) outgoing.emit('close')
   }

@@ -9,27 +9,74 @@ import { networkOf } from '../lib/network-of.js'
  */
 const together = 16
 
+/** Requests with `refuse` that may wait. The others wait one per connection. */
+const refusable = { total: 2048, perNetwork: 1024 }
+
+/** A request that takes its turn. */
+export interface TurnRequest {
+  /** The client's address. Called only if the request must wait. */
+  readonly address: () => string | undefined
+  readonly begin: () => void
+  /** Called instead of `begin` if too many requests wait and its network holds most of them. @default it waits in any case */
+  readonly refuse?: (() => void) | undefined
+}
+
 /** Begins the requests of one listener, a limited number in each turn of the event loop. */
 export class RequestTurns {
-  /** By network, in the order of their turns. */
-  readonly #waiting = new Map<string, (() => void)[]>()
+  /** In the order of their turns. */
+  readonly #networks = new Map<string, WaitingNetwork>()
+  #refusable = 0
   #begun = 0
   #isScheduled = false
 
-  /** Calls `begin` at once, or in one of the next turns: then networks take turns, IPv4 by /24 and IPv6 by /48. */
-  take(address: () => string | undefined, begin: () => void): void {
-    if (this.#begun < together && this.#waiting.size === 0) {
+  /**
+   * Calls `begin` at once, or in one of the next turns: then networks take turns, IPv4 by /24 and IPv6 by /48.
+   *
+   * @returns removes the request, and returns whether it still waited; undefined if it has begun or was refused
+   */
+  take({ address, begin, refuse }: TurnRequest): (() => boolean) | undefined {
+    if (this.#begun < together && this.#networks.size === 0) {
       this.#begun++
       this.#schedule()
       begin()
-      return
+      return undefined
     }
-    const network = networkOf(address() ?? '', 'site')
-    const requests = this.#waiting.get(network)
+    const name = networkOf(address() ?? '', 'site')
+    if (refuse && !this.#makeRoom(this.#networks.get(name)?.refusable.size ?? 0)) {
+      refuse()
+      return undefined
+    }
+    const network = this.#networks.get(name) ?? { name, requests: new Set(), refusable: new Set() }
+    this.#networks.set(name, network)
     // Keeps the asynchronous context in which the request was received.
-    const inContext = AsyncResource.bind(begin)
-    if (requests) requests.push(inContext)
-    else this.#waiting.set(network, [inContext])
+    const request = { begin: AsyncResource.bind(begin), refuse }
+    network.requests.add(request)
+    if (refuse) {
+      network.refusable.add(request)
+      this.#refusable++
+    }
+    return () => this.#remove(network, request)
+  }
+
+  /** Makes room for a request with `refuse` of a network that holds so many; false if that network holds most. */
+  #makeRoom(held: number): boolean {
+    if (held >= refusable.perNetwork) return false
+    if (this.#refusable < refusable.total) return true
+    let fullest: WaitingNetwork | undefined
+    for (const network of this.#networks.values())
+      if (network.refusable.size > Math.max(held, fullest?.refusable.size ?? 0)) fullest = network
+    const [displaced] = fullest?.refusable ?? []
+    if (!fullest || !displaced) return false
+    this.#remove(fullest, displaced)
+    displaced.refuse?.()
+    return true
+  }
+
+  #remove(network: WaitingNetwork, request: WaitingRequest): boolean {
+    if (!network.requests.delete(request)) return false
+    if (network.refusable.delete(request)) this.#refusable--
+    if (network.requests.size === 0 && this.#networks.get(network.name) === network) this.#networks.delete(network.name)
+    return true
   }
 
   #schedule(): void {
@@ -41,15 +88,27 @@ export class RequestTurns {
   #next(): void {
     this.#isScheduled = false
     this.#begun = 0
-    for (const [network, requests] of this.#waiting) {
+    for (const [name, network] of this.#networks) {
       if (this.#begun >= together) break
-      const begin = requests.shift()
-      this.#waiting.delete(network)
+      const [request] = network.requests
+      if (!request) continue
       // Behind the others: the loop comes back to it.
-      if (requests.length > 0) this.#waiting.set(network, requests)
+      this.#networks.delete(name)
+      this.#networks.set(name, network)
+      this.#remove(network, request)
       this.#begun++
-      begin?.()
+      request.begin()
     }
     if (this.#begun > 0) this.#schedule()
   }
 }
+
+/** The requests of one network that wait, oldest first. */
+interface WaitingNetwork {
+  readonly name: string
+  readonly requests: Set<WaitingRequest>
+  /** Those of them with `refuse`. */
+  readonly refusable: Set<WaitingRequest>
+}
+
+type WaitingRequest = Pick<TurnRequest, 'begin' | 'refuse'>

@@ -20,6 +20,8 @@ export class SessionStreams {
   #secondsUnread = 0
   /** Since the last check. */
   #refused = 0
+  /** Requests that the client reset before their turn, since the last check. */
+  #reset = 0
 
   constructor(session: Http2Session) {
     this.#session = session
@@ -29,7 +31,7 @@ export class SessionStreams {
 
   /** Calls `serve`, or refuses the stream, which the client may then send again (RFC 9113 §8.7). */
   add(stream: ServerHttp2Stream, serve: () => unknown): void {
-    if (this.#requests.size >= streamLimit || this.#unread() > unreadLimit) {
+    if (this.#requests.size + this.#reset >= streamLimit || this.#unread() > unreadLimit) {
       if (++this.#refused > refusalLimit) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
       else stream.close(constants.NGHTTP2_REFUSED_STREAM)
       return
@@ -51,6 +53,11 @@ export class SessionStreams {
     })
   }
 
+  /** Counts a request that the client reset before its turn: as one in progress until the next check. */
+  countReset(): void {
+    this.#reset++
+  }
+
   #unread(): number {
     let unread = 0
     for (const stream of this.#requests.keys()) unread += stream.writableLength
@@ -62,6 +69,7 @@ export class SessionStreams {
    */
   requireProgress(): void {
     this.#refused = 0
+    this.#reset = 0
     const stalled: ServerHttp2Stream[] = []
     for (const [stream, { progress }] of this.#requests) {
       const { writableLength } = stream

@@ -9,12 +9,16 @@ function openTurns() {
   const begun: string[] = []
   const send = (address: string | undefined, count = 1) => {
     for (let sent = 0; sent < count; sent++)
-      turns.take(
-        () => address,
-        () => begun.push(address ?? 'unknown'),
-      )
+      turns.take({ address: () => address, begin: () => begun.push(address ?? 'unknown') })
   }
-  return { turns, begun, send }
+  const refused: string[] = []
+  const stream = (address: string) =>
+    turns.take({
+      address: () => address,
+      begin: () => begun.push(address),
+      refuse: () => refused.push(address),
+    })
+  return { turns, begun, refused, send, stream }
 }
 
 // V01
@@ -56,12 +60,54 @@ it('begins a request in the asynchronous context in which it was received', asyn
   send('203.0.113.9', 30)
   let seen: string | undefined
   context.run('mine', () => {
-    turns.take(
-      () => '198.51.100.1',
-      () => {
+    turns.take({
+      address: () => '198.51.100.1',
+      begin: () => {
         seen = context.getStore()
       },
-    )
+    })
   })
   await expect.poll(() => seen).toBe('mine')
+})
+
+// V17
+it('never begins a request that was removed while it waited, and keeps nothing of it', async () => {
+  const { begun, refused, stream } = openTurns()
+  const waiting = Array.from({ length: 5000 }, (_, count) => {
+    const leave = stream(`203.0.${count % 200}.9`)
+    if (count >= 16) expect(leave).toBeDefined()
+    leave?.()
+    leave?.()
+    return leave
+  })
+  expect(waiting.filter(Boolean)).toHaveLength(4984)
+  stream('198.51.100.1')
+  for (let turns = 0; turns < 3; turns++) await turn()
+  expect(begun).toHaveLength(17)
+  expect(begun.at(-1)).toBe('198.51.100.1')
+  expect(refused).toEqual([])
+})
+
+// V17
+it('refuses streams beyond 1,024 of one network, and beyond 2,048 those of the network that holds most', async () => {
+  const { begun, refused, send, stream } = openTurns()
+  const several = (address: string, count: number) => {
+    for (let sent = 0; sent < count; sent++) stream(address)
+  }
+  send('192.0.2.1', 16)
+  several('203.0.113.1', 1500)
+  expect(refused).toHaveLength(476)
+  several('203.0.114.1', 1000)
+  several('203.0.115.1', 24)
+  expect(refused).toHaveLength(476)
+  several('198.51.100.1', 50)
+  expect(refused.slice(476).every((address) => address !== '198.51.100.1')).toBe(true)
+  expect(refused).toHaveLength(526)
+  // A request without `refuse` is not counted.
+  send('192.0.2.1', 3000)
+  expect(refused).toHaveLength(526)
+  while (begun.length < 16 + 2048 + 3000) await turn()
+  expect(begun.filter((address) => address === '198.51.100.1')).toHaveLength(50)
+  several('203.0.113.1', 1000)
+  expect(refused).toHaveLength(526)
 })
