@@ -87,6 +87,19 @@ export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
   return shorter.segments.every((segment, at) => isSegmentShared(segment, longer.segments[at] as Segment))
 }
 
+/**
+ * Whether a parameter of a pattern can be a name that begins as the last literal name of an open one. Mounts that compare text alone, as
+ * those of h3 1 and of nginx, run `/admin` for `/adminx`.
+ */
+export function mayBeginAs({ segments }: PathPattern, other: PathPattern): boolean {
+  const last = other.segments.length - 1
+  const name = other.segments[last]
+  const own = segments[last]
+  if (!other.open || !name || name.free || name.before === '' || !own?.free) return false
+  if (!own.before.startsWith(name.before) && !name.before.startsWith(own.before)) return false
+  return other.segments.slice(0, last).every((segment, at) => isSegmentShared(segment, segments[at] as Segment))
+}
+
 function isSegmentShared(one: Segment, other: Segment): boolean {
   if (!one.free) return foldedSegmentFits(other, one.before)
   if (!other.free) return foldedSegmentFits(one, other.before)

@@ -6,6 +6,7 @@ import {
   isNarrower,
   isOverlapping,
   isWithin,
+  mayBeginAs,
   parsePathPattern,
   patternInterpretations,
   type Segment,
@@ -55,7 +56,7 @@ export function collisionsAmong(
   const shadowed = [...shadowsIn(groups, index)]
   const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
   const shadowing = new Set([...shadowed, ...widerIn(groups)].map(({ row }) => row.at))
-  const around = [...aroundStricter(groups, index), ...aroundMcp(groups, mcpPaths)]
+  const around = [...aroundStricter(groups, index), ...besideMounts(groups), ...aroundMcp(groups, mcpPaths)]
   const surrounding = new Set(around.map(({ row }) => row.at))
   const needless = groups.flatMap(({ rows }) =>
     rows.flatMap(({ at, route }) => [
@@ -116,11 +117,33 @@ function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generato
       }
 }
 
-/** The row of another path that requires more than a row for one of its methods. */
+/** Routes with a parameter, beside a stricter open route that some servers run for each path that begins with its text. */
+function* besideMounts(groups: readonly PathRows[]): Generator<Surrounding> {
+  const mounts = groups.filter(({ pattern: { open, segments } }) => open && segments.at(-1)?.free === false)
+  for (const group of groups.filter(({ pattern }) => !pattern.open && pattern.segments.some(({ free }) => free)))
+    for (const other of mounts) {
+      const [own, mount] = [group.formIn(other.fold), other.formIn(other.fold)]
+      if (!mayBeginAs(own, mount) || isFoldedWithin(own, mount)) continue
+      for (const row of group.rows) {
+        const strict = stricterRow(row, group, other)
+        if (!strict) continue
+        const { method, path } = strict.route
+        const within = `requires less than ${method} ${path} of routes[${strict.at}], which some servers run for every path that begins so`
+        yield { row, within }
+      }
+    }
+}
+
+/**
+ * The row of another path that requires more than a row for one of its methods. A method that the other path does not list counts as
+ * each that it lists: what a framework mounts at a path handles every method.
+ */
 function stricterRow({ route }: Row, group: PathRows, other: PathRows): Row | undefined {
   const stricter = methodsOf(route, group).flatMap((method) => {
     const need = needOf([route, ...routesFor(group, method)])
-    return routesFor(other, method).filter((each) => isProofStricter(each, need, method))
+    const listed = routesFor(other, method)
+    const handled = listed.length > 0 ? listed : other.rows.map((row) => row.route)
+    return handled.filter((each) => isProofStricter(each, need, method))
   })
   return other.rows.find((row) => stricter.includes(row.route))
 }

@@ -38,8 +38,9 @@ export interface Route {
    */
   mayShadow?: true | undefined
   /**
-   * Serves every path below it that no other route lists, although routes within it require more. Set it only if the API reaches those
-   * routes by no other name. For a path that ends with `*`. @default false
+   * Serves every path that it matches and no other route lists, although routes within it require more. Set it only if the API reaches
+   * those routes by no other name. For a path that ends with `*`, or has a parameter beside a stricter path such as `/admin/*`.
+   * @default false
    */
   fallback?: true | undefined
   /**

@@ -7,7 +7,7 @@ const admin = { require: 'authorization', scope: 'admin' } as const
 const of: Route[] = [
   { method: '*', path: '/', require: 'none' },
   { method: '*', path: '/login', require: 'none' },
-  { method: '*', path: '/{tenant}/{page}', require: 'none' },
+  { method: '*', path: '/{tenant}/{page}', require: 'none', fallback: true },
   { method: 'GET', path: '/docs/*', require: 'none' },
   { method: '*', path: '/admin/*', ...admin },
   { method: '*', path: '/admin/help', require: 'none' },
