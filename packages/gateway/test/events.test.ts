@@ -152,7 +152,7 @@ describe('a gateway tells', () => {
       { outcome: 'answered' },
       { outcome: 'broken_off', status: 200 },
       { outcome: 'answered' },
-      { outcome: 'broken_off', reason: expect.stringMatching(/silent/) as string },
+      { outcome: 'broken_off', reason: expect.stringMatching(/sent nothing/) as string },
       { outcome: 'unreachable', reason: expect.stringMatching(/ECONNREFUSED/) as string },
     ])
     const [ok, late, failed] = ['ok', 'upstream_late', 'upstream_failed']

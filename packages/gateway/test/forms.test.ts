@@ -137,6 +137,11 @@ describe('a body that names another method or path is refused', () => {
     [multipart, `x${part(`Content-Type: text/plain\r\nX: ${'x'.repeat(20_000)}`)}`],
     [multipart, `--b-1\r\nContent-Disposition: form-data; name="a"\r\n\r\n${field('name="_method"')}`],
     [multipart, '--b-1\r\nContent-Disposition: form-data; name="_method"'],
+    ...['\n', '\r', '\r\n\n', '\n\r\n'].map((end): [string, string] => [
+      multipart,
+      field('name="verb"').replaceAll('\r\n', end),
+    ]),
+    [multipart, `${field('name="a"')}x\n\nverb`],
   ])('by its boundary or what is around its parts: %s %.60s', async (type, body) => {
     expect(await send(type, body)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -244,6 +249,7 @@ describe('what names nothing but its own fields passes as it is', () => {
     [json, '{"a":"\\\\","b":"\\"_method\\":"}'],
     [`${json}; charset=utf-8`, '{"größe":"_method"}'],
     [multipart, field('name="method"')],
+    [multipart, `${field('name="a"').trimEnd()}\n`],
     [multipart, field('name="file"; filename="_method.txt"')],
     [multipart, `--b-1\r\nContent-Disposition: form-data; name="a"\r\n\r\nname="_method"\r\n--b-1--\r\n`],
     [

@@ -26,6 +26,11 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
+/** Whether a header is for one connection only, whatever `Connection` lists. */
+export function isHopByHop(name: string): boolean {
+  return hopByHop.has(name.toLowerCase())
+}
+
 /** The end-to-end header lines of a message, unchanged, as alternating names and values. */
 export function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
   const options = connectionOptions(rawHeaders)

@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/wire'
-import { connectionOptions } from '../headers/hop-by-hop.js'
+import { connectionOptions, isHopByHop } from '../headers/hop-by-hop.js'
 import { isUntrusted, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
 
 /**
@@ -44,8 +44,9 @@ export function requirePlainFields(message: PlainMessage): void {
     // A proxy of the operator sets some of these itself, and they are not passed on.
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
       throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)
-    // A signed field is passed on, or the request is refused: dropping it would change what was signed.
-    if (isDropped && !readsAsIdentity(name) && coversField(name.toLowerCase()))
+    // A signed field is forwarded, or the request is refused: the API would get something else than what was signed.
+    const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
+    if (isRemoved && coversField(name.toLowerCase()))
       throw new AAuthError('request_malformed', `${name} is not passed on: leave it out, also of what is signed.`)
   }
   requireOnce(message)

@@ -44,6 +44,7 @@ export function watchParts(boundary: string, fields?: FieldWatch): Watch {
     const end = text.indexOf('\r\n\r\n', looked)
     if ((end === -1 ? text.length : end) > longestHead)
       throw new AAuthError('request_malformed', `The head of a part has at most ${longestHead} bytes.`)
+    requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
     named = requirePlainPart(text.slice(0, end)).filter(mayNameMethod)
@@ -79,13 +80,25 @@ export function watchParts(boundary: string, fields?: FieldWatch): Watch {
       while (isHead ? readHead() : readContent());
     },
     end() {
-      if (isHead) requirePlainPart(text)
-      else if (fields) {
+      if (isHead) {
+        requirePlainPart(text)
+        requireLineEnds(`${text} `)
+      } else if (fields) {
         value += text
         endValue()
       }
     },
   }
+}
+
+/** Half of a line end; at the end of what has arrived, the other half may follow. */
+const bareLineEnd = /(?<!\r)\n|\r(?!\n|$)/g
+
+/** Some servers take a bare CR or LF for a line end, and so for the end of a head. @param from where to start */
+function requireLineEnds(head: string, from = 0): void {
+  bareLineEnd.lastIndex = from
+  if (bareLineEnd.test(head) && !/^--\s*$/.test(head))
+    throw new AAuthError('request_malformed', 'The lines of the head of a part must end with CR and LF.')
 }
 
 /** The names in a head, wherever they are: folded, quoted in any way, twice, or where some do not look for one. */

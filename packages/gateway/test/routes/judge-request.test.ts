@@ -814,6 +814,20 @@ describe('a coding of the content that no signature covers', () => {
   })
 })
 
+it('a hop-by-hop header that a signature covers is refused, since the API would not get it', () => {
+  const covered = (name: string): [string, string][] => [
+    ['Signature-Input', `sig1=("@method" "${name}");created=1`],
+    [name.toUpperCase(), name === 'transfer-encoding' ? 'chunked' : 'trailers'],
+  ]
+  const of: Route[] = [{ method: 'POST', path: '/x', require: 'signature' }]
+  for (const name of ['proxy-authorization', 'trailer', 'expect', 'keep-alive', 'upgrade', 'te', 'transfer-encoding']) {
+    expect([name, refusalOf('/x', { of, method: 'POST', headers: covered(name) })]).toEqual([name, 'request_malformed'])
+    expect(refusalOf('/x', { of, method: 'POST', headers: [...covered('x'), ...covered(name).slice(1)] })).toBe(
+      'passed',
+    )
+  }
+})
+
 describe('what is not listed is refused', () => {
   const of: Route[] = [{ method: 'GET', path: '/events', ...read }]
   it('by its path, its method, and a method that * does not stand for', () => {
