@@ -22,6 +22,10 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
   })
 
   beforeEach(async () => {
+    // One from a test before would be asked for, and its authenticator is gone.
+    const userId = (await alice()) ?? ''
+    for (const { credentialId } of await stage.storage.listPasskeys(userId))
+      await stage.storage.removePasskey({ userId, credentialId, by: 'test' })
     page = await newPage(browser)
     devtools = await page.context().newCDPSession(page)
     await devtools.send('WebAuthn.enable')
@@ -35,6 +39,14 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     } as const
     authenticatorId = (await devtools.send('WebAuthn.addVirtualAuthenticator', { options })).authenticatorId
   })
+
+  /** Presses a button once it has been in sight for long enough: clicks before that are ignored. */
+  async function press(name: string): Promise<void> {
+    const button = page.getByRole('button', { name, exact: true })
+    await button.scrollIntoViewIfNeeded()
+    await page.waitForTimeout(guard)
+    await button.and(page.locator(':not([data-arming])')).click()
+  }
 
   const open = (path: string) => page.goto(stage.authServer + path)
   const problem = () => page.locator('main').getAttribute('data-error-code')
@@ -99,10 +111,21 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
     await page.goto(url)
     expect(await stateOf(page)).toBe('consent-first-time')
     expect(await page.locator('input[type=password]').count()).toBe(0)
-    await page.waitForTimeout(guard)
-    await page.getByRole('button', { name: 'Allow', exact: true }).click()
+    await press('Allow')
     await page.waitForURL(/\/callback\?.*code=/)
     expect(await stage.storage.listGrants({ live: true })).toMatchObject([{ scope: 'data.delete' }])
+  })
+
+  it('asks for it before the password is changed (C24)', async () => {
+    await addPasskey()
+    stage.clock.now += 86_401
+    await open('/account/sign-in?return_to=/account/password')
+    if ((await stateOf(page)) === 'sign-in') await typeIn(page, people.alice)
+    expect(await stateOf(page)).toBe('reauthentication')
+    expect(await page.locator('input[type=password]').count()).toBe(0)
+    await press('Use your passkey')
+    await page.waitForURL('**/account/password')
+    expect(await stateOf(page)).toBe('password')
   })
 
   it('adds the same authenticator once only', async () => {

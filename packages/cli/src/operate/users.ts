@@ -174,7 +174,8 @@ export const usersRemovePasskeys: Run = async (options, terminal, name) => {
     return { id: userId, username, passkeys }
   })
   const { username, passkeys } = removed
-  const text = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} of ${username}.\n`
+  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}.\n`
+  const text = passkeys === 0 ? `The account ${username} has no passkeys.\n` : some
   terminal.write(flags.json ? `${JSON.stringify(removed)}\n` : text)
   return exitStatus.done
 }

@@ -75,7 +75,7 @@ function PasskeyProof({
   return (
     <>
       <p data-without-passkeys>{messages.passkeyNeededHere}</p>
-      <PasskeySignIn passkey={passkey} form={model.form} label={messages.usePasskey} messages={messages} />
+      <PasskeySignIn passkey={passkey} form={model.form} label={messages.usePasskey} primary messages={messages} />
       <LostPasskey frame={model} messages={messages} />
     </>
   )

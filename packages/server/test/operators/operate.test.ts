@@ -64,6 +64,18 @@ describe('countersign users', () => {
     expect(await stage.ask('users list')).toEqual([])
   })
 
+  it('removes the passkeys of a user who lost them', async () => {
+    const [stage, alice] = await createStageWith(addAlice)
+    const by = { userId: alice.id, credentialRevision: 0 }
+    await inDatabase(stage, (storage) =>
+      storage.addPasskey({ ...by, credentialId: 'lost', publicKey: new Uint8Array(32), counter: 0 }),
+    )
+    const remove = () => stage.run('users remove-passkeys alice')
+    expect(await remove()).toMatchObject({ status: 0, stdout: 'Removed 1 passkey from the account Alice.\n' })
+    expect(await remove()).toMatchObject({ status: 0, stdout: 'The account Alice has no passkeys.\n' })
+    expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
+  })
+
   it('disables, enables and gives a new password, and ends sessions', async () => {
     const [stage, alice] = await createStageWith(addAlice)
     expect(await stage.ask('users disable alice')).toMatchObject({ id: alice.id, status: 'disabled' })
