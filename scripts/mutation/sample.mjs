@@ -5,7 +5,8 @@ export const areas = {
   httpsig: [
     'countersign/dist/httpsig/',
     'countersign/dist/lib/',
-    ...ofJanuary('resolve-key', 'signature-key', 'signature-problem', 'signing'),
+    ...ofJanuary('resolve-key', 'resolve-published-key', 'resolve-token'),
+    ...ofJanuary('signature-key', 'signature-problem', 'signing'),
   ],
   tokens: [
     'countersign/dist/tokens/',
@@ -18,7 +19,7 @@ export const areas = {
     'countersign/dist/resource/',
     'countersign/dist/node/',
     'countersign/dist/editions/',
-    ...ofJanuary('challenge', 'describe-scopes', 'january', 'january-resource', 'judge-level', 'refusals'),
+    ...ofJanuary('challenge', 'january', 'january-resource', 'judge-level', 'refusals'),
     ...ofJanuary('resource-protocol'),
   ],
   agent: [
@@ -29,8 +30,8 @@ export const areas = {
     'countersign/dist/node/loopback-consent.js',
     'countersign/dist/node/read-pasted.js',
     'countersign/dist/node/private-files.js',
-    ...ofJanuary('agent-protocol', 'january-agent', 'pending-consents', 'read-answer', 'request-auth-token'),
-    ...ofJanuary('send-again'),
+    ...ofJanuary('agent-protocol', 'january-agent', 'consent-store', 'consent-waiters', 'pending-consents'),
+    ...ofJanuary('request-auth-token', 'token-endpoint'),
   ],
   gateway: ['gateway/dist/'],
   storage: ['server/dist/storage/'],

@@ -1,19 +1,11 @@
 import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
-import type { PublicJwk } from '../../lib/algorithms.js'
 import { serializeBase64url } from '../../lib/base64url.js'
 import { preciseClock } from '../../lib/clock.js'
-import { AAuthError } from '../../lib/errors.js'
-import { jwkThumbprint } from '../../lib/jwk.js'
-import { documentUrl } from '../../protocol/document-type.js'
-import { endpointProblem } from '../../protocol/endpoint-origins.js'
+import { plainLine } from '../../lib/plain-line.js'
 import { parseScope } from '../../protocol/scope.js'
-import { confirmationJwk } from '../../tokens/confirmation-jwk.js'
-import { decodeToken } from '../../tokens/decode-token.js'
 import { requestCode } from '../../tokens/request-code.js'
-import type { AgentTools, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
-import { describeUnknownKey } from '../describe-unknown-key.js'
-import { describeScopes } from './describe-scopes.js'
+import type { AgentTools, AskedPermission, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import {
   type CallbackAnswer,
@@ -23,44 +15,36 @@ import {
   type PendingConsents,
   type WaitLimit,
 } from './pending-consents.js'
-import { readAnswer } from './read-answer.js'
-import { sendAgain } from './send-again.js'
-import { signatureProblem } from './signature-problem.js'
-import { januaryTokens } from './tokens.js'
+import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
 
-/** Who needs a token, and until when. */
+/** A request for a token. */
 export interface Asking {
-  /** Who will hold the token, and whose browser must bring the answer. */
+  /** The holder of the token, whose browser must return from the auth server. */
   owner: string
   signal: AbortSignal
 }
 
-/** Where the time that this process waits began, in Unix seconds. */
+/** With the start of the wait, in Unix seconds. */
 type Waited = Asking & { began: number }
 
 export interface TokenRequester
-  extends Pick<
-    AgentTools,
-    | 'id'
-    | 'discovery'
-    | 'endpointOrigins'
-    | 'consentTimeout'
-    | 'now'
-    | 'canAsk'
-    | 'openConsent'
-    | 'tellElsewhere'
-    | 'keep'
-    | 'forOwner'
-  > {
-  /** Sends a request as the agent. */
-  send: (request: Request) => Promise<Response>
-  /** Thumbprint of the agent's key. */
-  thumbprint: string
+  extends TokenClient,
+    Pick<
+      AgentTools,
+      | 'discovery'
+      | 'endpointOrigins'
+      | 'consentTimeout'
+      | 'canAsk'
+      | 'openConsent'
+      | 'tellElsewhere'
+      | 'keep'
+      | 'forOwner'
+    > {
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
 }
 
-/** Takes a resource token to its auth server and comes back with an auth token, by way of a person where one must decide (S§9.3–9.6). */
+/** Exchanges a resource token for an auth token, with the user's consent if the auth server requires it (S§9.3–9.6). */
 export async function requestAuthToken(
   requester: TokenRequester,
   pending: PendingConsents,
@@ -81,10 +65,10 @@ export async function requestAuthToken(
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
 }
 
-/** How many consents that this process has begun other ones may take the place of, such as those with another clock. */
+/** How many of this request's consents other processes may take over, such as those whose clock differs. */
 const mostTaken = 5
 
-/** Asks the auth server, and then a person where it wants one; undefined: another process asks, or did. */
+/** Requests a token, and prompts the user if the auth server requires it; undefined: another process has or had the consent. */
 async function beginAndWait(
   requester: TokenRequester,
   pending: PendingConsents,
@@ -108,7 +92,7 @@ async function beginAndWait(
   }
 }
 
-/** Asks the auth server: it gives a token, or says where a person must decide. */
+/** Requests a token: the auth server returns one, or the page where the user must decide. */
 async function beginConsent(
   requester: TokenRequester,
   request: TokenNeed,
@@ -151,9 +135,9 @@ async function beginConsent(
 }
 
 /**
- * Waits for what a person decides, who is asked here or by another process.
+ * Waits for the user's decision, prompted here or by another process.
  *
- * @throws AgentError `consent_required` where nobody can be asked
+ * @throws AgentError `consent_required` if this agent cannot prompt
  */
 async function waitFor(
   requester: TokenRequester,
@@ -163,7 +147,7 @@ async function waitFor(
 ): Promise<HeldToken | undefined> {
   const { canAsk } = requester
   const { url, need, askedUntil } = consent
-  // What somebody has decided is only waited for.
+  // A decision that is being exchanged needs no prompt.
   if (!canAsk && consent.exchangedAt === undefined) {
     const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
     throw new AgentError('consent_required', why, { url })
@@ -176,7 +160,7 @@ async function waitFor(
   const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
   const giveUp = async (error: unknown) => {
     const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
-    // Otherwise nobody knows of it, unless somebody has decided it all the same.
+    // Otherwise the user never saw it, unless they decided anyway.
     if (!isNew || isLeftOpen || (await pending.drop(consent, owner))) failed.abort(error)
   }
   const ask = async () => {
@@ -187,7 +171,7 @@ async function waitFor(
   return obtained
 }
 
-/** Waits for what a person decides whom another process asks, and says so. */
+/** Waits for a decision that another process prompted for, and reports that. */
 async function waitElsewhere(
   requester: TokenRequester,
   pending: PendingConsents,
@@ -207,7 +191,7 @@ async function waitElsewhere(
   }
 }
 
-/** What a person is told who must decide. */
+/** The consent, as the user is prompted for it. */
 async function describe(
   { discovery }: TokenRequester,
   { url, code, need, askedUntil }: PendingConsent,
@@ -219,12 +203,34 @@ async function describe(
   return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(askedUntil, until), signal }
 }
 
-/** Seconds that this process waits; by default longer than the agent was told, since the person may keep the request open. */
+/** Longest description, in characters. */
+const longestDescription = 200
+
+/** Scopes about the user: no resource may describe them. */
+const identityScopes = new Set(['openid', 'profile', 'email'])
+
+/** The scopes of a need as its resource's document describes them; undescribed if the document cannot be fetched. */
+async function describeScopes(
+  discovery: AgentTools['discovery'],
+  { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
+): Promise<AskedPermission[]> {
+  const scopes = parseScope(scope) ?? []
+  if (scopes.every((each) => identityScopes.has(each)))
+    return scopes.map((each) => ({ scope: each, description: undefined }))
+  const outcome = await discovery.findMetadata(januaryDocuments.resource, resource).catch(() => undefined)
+  const { scope_descriptions: texts = {} } = outcome && 'found' in outcome ? outcome.found : {}
+  return scopes.map((each) => {
+    const isDescribed = Object.hasOwn(texts, each) && !identityScopes.has(each)
+    return { scope: each, description: (isDescribed && plainLine(texts[each] ?? '', longestDescription)) || undefined }
+  })
+}
+
+/** Seconds that this process waits; by default longer than the server's `expires_in`, since the user can extend it. */
 function patienceOf({ consentTimeout }: TokenRequester, expiresIn: number): number {
   return consentTimeout ?? Math.max(expiresIn, longestConsent)
 }
 
-/** Exchanges what a person brought for the token, and keeps it, whether or not somebody still waits for it. */
+/** Exchanges the code of a callback for the token and stores it, even if no request waits for it any more. */
 export async function redeemConsent(
   requester: TokenRequester,
   { need, redirectUri, requestToken }: PendingConsent,
@@ -247,8 +253,8 @@ export async function redeemConsent(
 }
 
 /**
- * Gets a new auth token for one that has a refresh token (S§9.7); nobody is asked. Undefined when the auth server no
- * longer knows the refresh token: the person may have removed the access.
+ * Refreshes an auth token (S§9.7) without the user. Undefined if the auth server no longer accepts the refresh token: the
+ * user may have revoked the access.
  */
 export async function refreshAuthToken(
   requester: TokenRequester,
@@ -270,131 +276,11 @@ export async function refreshAuthToken(
   }
 }
 
-/** Seconds that a consent is waited for, unless the caller gives up before. */
+/** Longest wait for a consent, in seconds, unless the caller gives up before. */
 const longestConsent = 3 * 3600
-
-/** How much of a token's life passes before a new one is fetched in the background. */
-const refreshShare = 0.8
-
-async function findAuthServer(
-  { discovery, endpointOrigins }: TokenRequester,
-  authServer: string,
-): Promise<IssuerMetadata> {
-  const outcome = await discovery.findMetadata(januaryDocuments.authServer, authServer)
-  if ('failure' in outcome) {
-    const { failure } = outcome
-    const message = `The document of ${authServer} was not found: ${failure.message}.`
-    throw new AgentError('auth_server_unknown', message, { cause: failure })
-  }
-  // Both before anything is sent: where the person would type a password counts as much as where tokens come from.
-  for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
-    const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
-    if (problem !== undefined)
-      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
-  }
-  return outcome.found
-}
-
-async function postForm(
-  requester: TokenRequester,
-  metadata: IssuerMetadata,
-  signal: AbortSignal,
-  form: Record<string, string>,
-): Promise<Record<string, unknown>> {
-  const request = new Request(metadata.agent_token_endpoint, {
-    method: 'POST',
-    headers: { 'content-type': 'application/x-www-form-urlencoded' },
-    body: new URLSearchParams(form).toString(),
-    signal,
-    redirect: 'manual',
-  })
-  const response = await sendAgain(() => requester.send(request.clone()), {
-    // A code that was sent twice takes back what it gave.
-    mayHaveArrived: form.request_type !== 'code',
-    signal,
-  })
-  const body = await readAnswer(response)
-  // Not every fetch heeds the signal.
-  signal.throwIfAborted()
-  if (response.ok && body) return body
-  const error = typeof body?.error === 'string' ? body.error : undefined
-  if (error === 'access_denied') throw refusal(error, body?.error_description)
-  if (signatureProblem(response) === 'key_unknown') {
-    const address = documentUrl(januaryDocuments.agent, requester.id)
-    throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, requester.id, address), { error })
-  }
-  throw new AgentError(
-    'token_request_failed',
-    `The auth server answered ${response.status} ${error ?? ''}${inWords(body?.error_description)}`.trim(),
-    { error, retryAfter: retryAfterOf(response) },
-  )
-}
-
-/** Seconds, where nothing else is wrong than that it is too much: at least one, and at most a day. */
-function retryAfterOf({ status, headers }: Response): number | undefined {
-  if (status !== 429 && status !== 503) return undefined
-  const said = headers.get('retry-after') ?? ''
-  return /^\d+$/.test(said) ? Math.min(Math.max(Number(said), 1), 86_400) : usualPause
-}
-
-/** Seconds before a server is asked again that had too much to do, and did not say how long. */
-const usualPause = 60
-
-function refusal(error: string, description: unknown): AgentError {
-  const why = inWords(description) || '.'
-  if (error === 'access_denied') return new AgentError('access_denied', `Access was not allowed${why}`, { error })
-  return new AgentError('token_request_failed', `The auth server sent the person back with an error${why}`, { error })
-}
-
-/** What the auth server says about its error, to be put behind ours; it may come by a browser. */
-function inWords(description: unknown): string {
-  return typeof description === 'string' && description !== ''
-    ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
-    : ''
-}
 
 function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {
   const url = new URL(metadata.agent_auth_endpoint)
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
   return url.href
-}
-
-/** The thumbprint; undefined for what is no key that is used here, and so not the agent's. */
-async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
-  try {
-    return await jwkThumbprint(jwk)
-  } catch (error) {
-    if (error instanceof AAuthError) return undefined
-    throw error
-  }
-}
-
-async function requireAuthToken(
-  { thumbprint, now }: TokenRequester,
-  { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
-  answer: Record<string, unknown>,
-): Promise<HeldToken> {
-  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
-  const { auth_token: jwt, expires_in: expiresIn } = answer
-  if (typeof jwt !== 'string') throw refuse('there is none in the answer')
-  const token = decodeToken(jwt)
-  const { typ } = januaryTokens.auth
-  if (token?.header.typ !== typ) throw refuse(`it is not an ${typ}`)
-  const { iss, aud, scope, exp } = token.payload
-  if (iss !== authServer) throw refuse('its iss is not the auth server asked')
-  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
-  const jwk = confirmationJwk(token.payload)
-  if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is bound to no key')
-  if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
-  if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
-  const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
-  return {
-    jwt,
-    resource,
-    scope: parseScope(typeof scope === 'string' ? scope : '') ?? [],
-    expiresAt,
-    refreshAt: now() + refreshShare * (expiresAt - now()),
-    authServer,
-    refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
-  }
 }

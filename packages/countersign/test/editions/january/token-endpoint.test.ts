@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { sendAgain } from '../../../src/editions/january/send-again.js'
+import { sendWithRetries } from '../../../src/editions/january/token-endpoint.js'
 
 const lost = (code: string) =>
   new TypeError('fetch failed', { cause: Object.assign(new Error(`connect ${code}`), { code }) })
@@ -23,14 +23,14 @@ describe('what a network failed to carry', () => {
     ['twice', 2],
   ])('is sent again, three times in all: lost %s', async (_often, failures) => {
     const { send, sent } = network(Array.from({ length: failures }, () => lost('ECONNRESET')))
-    expect(await (await sendAgain(send, { mayHaveArrived: true, signal: never })).text()).toBe('carried')
+    expect(await (await sendWithRetries(send, { mayHaveArrived: true, signal: never })).text()).toBe('carried')
     expect(sent).toHaveLength(failures + 1)
     for (const [index, at] of sent.entries()) if (index > 0) expect(at - (sent[index - 1] ?? 0)).toBeGreaterThan(90)
   })
 
   it('three times is lost', async () => {
     const { send, sent } = network([lost('1'), lost('2'), lost('3'), lost('4')])
-    await expect(sendAgain(send, { mayHaveArrived: true, signal: never })).rejects.toMatchObject({
+    await expect(sendWithRetries(send, { mayHaveArrived: true, signal: never })).rejects.toMatchObject({
       cause: { code: '3' },
     })
     expect(sent).toHaveLength(3)
@@ -43,7 +43,7 @@ describe('what a network failed to carry', () => {
     ['UND_ERR_SOCKET', 1],
   ])('is sent again, where twice would do harm, only if it cannot have arrived: %s', async (code, times) => {
     const { send, sent } = network([lost(code)])
-    await sendAgain(send, { mayHaveArrived: false, signal: never }).catch(() => undefined)
+    await sendWithRetries(send, { mayHaveArrived: false, signal: never }).catch(() => undefined)
     expect(sent).toHaveLength(times)
   })
 
@@ -52,14 +52,14 @@ describe('what a network failed to carry', () => {
     ['something else', new Error('a bug')],
   ])('is not what %s is: that is told at once', async (_what, error) => {
     const { send, sent } = network([error])
-    await expect(sendAgain(send, { mayHaveArrived: true, signal: never })).rejects.toBe(error)
+    await expect(sendWithRetries(send, { mayHaveArrived: true, signal: never })).rejects.toBe(error)
     expect(sent).toHaveLength(1)
   })
 
   it('is not sent again by who gave up', async () => {
     const abort = new AbortController()
     const { send, sent } = network([lost('1'), lost('2')])
-    const sending = sendAgain(send, { mayHaveArrived: true, signal: abort.signal })
+    const sending = sendWithRetries(send, { mayHaveArrived: true, signal: abort.signal })
     await new Promise(setImmediate)
     abort.abort(new Error('given up'))
     await expect(sending).rejects.toThrow('given up')

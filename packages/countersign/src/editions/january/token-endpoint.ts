@@ -1,0 +1,204 @@
+import { AgentError } from '../../lib/agent-error.js'
+import type { PublicJwk } from '../../lib/algorithms.js'
+import { pause } from '../../lib/clock.js'
+import { errorReasons } from '../../lib/error-reasons.js'
+import { AAuthError } from '../../lib/errors.js'
+import { parseJsonObject } from '../../lib/json.js'
+import { jwkThumbprint } from '../../lib/jwk.js'
+import { readStream } from '../../lib/read-stream.js'
+import { documentUrl } from '../../protocol/document-type.js'
+import { endpointProblem } from '../../protocol/endpoint-origins.js'
+import { parseScope } from '../../protocol/scope.js'
+import { confirmationJwk } from '../../tokens/confirmation-jwk.js'
+import { decodeToken } from '../../tokens/decode-token.js'
+import type { AgentTools, HeldToken, TokenNeed } from '../agent-protocol.js'
+import { describeUnknownKey } from '../describe-unknown-key.js'
+import { type IssuerMetadata, januaryDocuments } from './documents.js'
+import { signatureProblem } from './signature-problem.js'
+import { januaryTokens } from './tokens.js'
+
+/**
+ * The document of an auth server, with endpoints that may be used.
+ *
+ * @throws AgentError `auth_server_unknown`, `endpoint_refused`
+ */
+export async function findAuthServer(
+  { discovery, endpointOrigins }: Pick<AgentTools, 'discovery' | 'endpointOrigins'>,
+  authServer: string,
+): Promise<IssuerMetadata> {
+  const outcome = await discovery.findMetadata(januaryDocuments.authServer, authServer)
+  if ('failure' in outcome) {
+    const { failure } = outcome
+    const message = `The document of ${authServer} was not found: ${failure.message}.`
+    throw new AgentError('auth_server_unknown', message, { cause: failure })
+  }
+  // Both before the first request: the user types a password at one, and tokens come from the other.
+  for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
+    const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
+    if (problem !== undefined)
+      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
+  }
+  return outcome.found
+}
+
+/** The agent, as it calls token endpoints. */
+export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
+  /** Sends a request signed by the agent. */
+  send: (request: Request) => Promise<Response>
+  /** Thumbprint of the agent's key. */
+  thumbprint: string
+}
+
+/**
+ * Posts a form to the token endpoint, and returns the JSON object of a successful response.
+ *
+ * @throws AgentError `access_denied`, `key_unknown`, `token_request_failed`
+ */
+export async function postForm(
+  client: TokenClient,
+  metadata: IssuerMetadata,
+  signal: AbortSignal,
+  form: Record<string, string>,
+): Promise<Record<string, unknown>> {
+  const request = new Request(metadata.agent_token_endpoint, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    body: new URLSearchParams(form).toString(),
+    signal,
+    redirect: 'manual',
+  })
+  const response = await sendWithRetries(() => client.send(request.clone()), {
+    // A code that arrives twice revokes its tokens.
+    mayHaveArrived: form.request_type !== 'code',
+    signal,
+  })
+  const body = await readBody(response)
+  // Not every fetch observes the signal.
+  signal.throwIfAborted()
+  if (response.ok && body) return body
+  const error = typeof body?.error === 'string' ? body.error : undefined
+  if (error === 'access_denied') throw refusal(error, body?.error_description)
+  if (signatureProblem(response) === 'key_unknown') {
+    const address = documentUrl(januaryDocuments.agent, client.id)
+    throw new AgentError('key_unknown', describeUnknownKey(metadata.issuer, client.id, address), { error })
+  }
+  throw new AgentError(
+    'token_request_failed',
+    `The auth server answered ${response.status} ${error ?? ''}${suffixOf(body?.error_description)}`.trim(),
+    { error, retryAfter: retryAfterOf(response) },
+  )
+}
+
+/** The delay that an overloaded server asks for, in seconds: 1 second to a day. */
+function retryAfterOf({ status, headers }: Response): number | undefined {
+  if (status !== 429 && status !== 503) return undefined
+  const value = headers.get('retry-after') ?? ''
+  return /^\d+$/.test(value) ? Math.min(Math.max(Number(value), 1), 86_400) : defaultRetryAfter
+}
+
+/** Seconds before the next request to an overloaded server that sends no `Retry-After`. */
+const defaultRetryAfter = 60
+
+/** The error for an OAuth error response, from the token endpoint or the browser. */
+export function refusal(error: string, description: unknown): AgentError {
+  const why = suffixOf(description) || '.'
+  if (error === 'access_denied') return new AgentError('access_denied', `Access was not allowed${why}`, { error })
+  return new AgentError('token_request_failed', `The auth server sent the person back with an error${why}`, { error })
+}
+
+/** The description of an error, as a suffix of ours; it may come from a browser. */
+function suffixOf(description: unknown): string {
+  return typeof description === 'string' && description !== ''
+    ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
+    : ''
+}
+
+/** Attempts at one request. */
+const attempts = 3
+
+/**
+ * Retries a request that the network lost, with increasing delays. `send` signs each attempt with a new nonce.
+ *
+ * @param mayHaveArrived whether to retry a request that may have arrived, if only its response was lost
+ */
+export async function sendWithRetries(
+  send: () => Promise<Response>,
+  { mayHaveArrived, signal }: { mayHaveArrived: boolean; signal: AbortSignal },
+): Promise<Response> {
+  for (let left = attempts - 1; ; left -= 1) {
+    try {
+      return await send()
+    } catch (error) {
+      const isNetwork = error instanceof TypeError && error.cause !== undefined
+      if (left === 0 || signal.aborted || !isNetwork || !(mayHaveArrived || wasRefused(error))) throw error
+      await pause((attempts - left) * (100 + Math.random() * 200), signal)
+    }
+  }
+}
+
+/** Whether there was no connection, so that nothing was sent. */
+function wasRefused(error: unknown): boolean {
+  return errorReasons(error).some((reason) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason))
+}
+
+/** Largest response of an auth server, in bytes. */
+const maxResponse = 65_536
+
+/** The JSON object in a response; undefined for anything else. @throws AgentError if it is too large */
+async function readBody(response: Response): Promise<Record<string, unknown> | undefined> {
+  if (response.body === null) return undefined
+  try {
+    return parseJsonObject(new TextDecoder().decode(await readStream(response.body, maxResponse)))
+  } catch (cause) {
+    if (!(cause instanceof AAuthError) || cause.code !== 'body_too_large') throw cause
+    throw new AgentError('token_request_failed', `The auth server answered more than ${maxResponse} bytes.`, { cause })
+  }
+}
+
+/** Share of a token's lifetime after which it is refreshed in the background. */
+const refreshShare = 0.8
+
+/** The thumbprint; undefined for a key type that is not supported, and so cannot be the agent's. */
+async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
+  try {
+    return await jwkThumbprint(jwk)
+  } catch (error) {
+    if (error instanceof AAuthError) return undefined
+    throw error
+  }
+}
+
+/**
+ * Checks the auth token of a response: its issuer, audience, key and expiry. The resource verifies its signature.
+ *
+ * @throws AgentError `auth_token_refused`
+ */
+export async function requireAuthToken(
+  { thumbprint, now }: TokenClient,
+  { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
+  answer: Record<string, unknown>,
+): Promise<HeldToken> {
+  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
+  const { auth_token: jwt, expires_in: expiresIn } = answer
+  if (typeof jwt !== 'string') throw refuse('there is none in the answer')
+  const token = decodeToken(jwt)
+  const { typ } = januaryTokens.auth
+  if (token?.header.typ !== typ) throw refuse(`it is not an ${typ}`)
+  const { iss, aud, scope, exp } = token.payload
+  if (iss !== authServer) throw refuse('its iss is not the auth server asked')
+  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
+  const jwk = confirmationJwk(token.payload)
+  if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is bound to no key')
+  if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
+  if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
+  const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp
+  return {
+    jwt,
+    resource,
+    scope: parseScope(typeof scope === 'string' ? scope : '') ?? [],
+    expiresAt,
+    refreshAt: now() + refreshShare * (expiresAt - now()),
+    authServer,
+    refreshToken: typeof answer.refresh_token === 'string' ? answer.refresh_token : undefined,
+  }
+}
