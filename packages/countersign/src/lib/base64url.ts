@@ -45,62 +45,45 @@ export function serializeBase64(bytes: Uint8Array): string {
 
 // Not `atob` and `btoa`: on processors with wide registers their native code slows down the cryptography that follows.
 function decode(text: string, length: number, { sextets }: Alphabet): Uint8Array | undefined {
+  if (length % 4 === 1) return undefined
   const bytes = new Uint8Array(Math.floor((length * 3) / 4))
-  const rest = length % 4
-  const whole = length - rest
-  // Bits outside of those a character may set: the code itself for ASCII, minus one for what is not in the alphabet.
-  let codes = 0
   let invalid = 0
-  let end = 0
-  for (let i = 0; i < whole; i += 4) {
-    const [a, b] = [text.charCodeAt(i), text.charCodeAt(i + 1)]
-    const [c, d] = [text.charCodeAt(i + 2), text.charCodeAt(i + 3)]
-    codes |= a | b | c | d
-    const high = ((sextets[a & 0x7f] as number) << 18) | ((sextets[b & 0x7f] as number) << 12)
-    const group = high | ((sextets[c & 0x7f] as number) << 6) | (sextets[d & 0x7f] as number)
-    invalid |= group
-    bytes[end] = group >> 16
-    bytes[end + 1] = group >> 8
-    bytes[end + 2] = group
-    end += 3
-  }
   let group = 0
-  for (let i = whole; i < length; i++) {
-    const code = text.charCodeAt(i)
-    codes |= code
-    group = (group << 6) | (sextets[code & 0x7f] as number)
+  let bits = 0
+  let end = 0
+  for (let i = 0; i < length; i++) {
+    const sextet = sextets[text.charCodeAt(i)] ?? -1
+    invalid |= sextet
+    group = (group << 6) | sextet
+    bits += 6
+    if (bits < 8) continue
+    bits -= 8
+    bytes[end++] = group >> bits
   }
-  if (codes > 0x7f || invalid < 0 || group < 0) return undefined
-  // Unused low bits must be zero: else two texts would be one value, and a cache keyed by text could be walked around.
-  if (rest === 0) return bytes
-  if (rest === 2) {
-    bytes[end] = group >> 4
-    return (group & 0b1111) === 0 ? bytes : undefined
-  }
-  if (rest === 3) {
-    bytes[end] = group >> 10
-    bytes[end + 1] = group >> 2
-    return (group & 0b11) === 0 ? bytes : undefined
-  }
-  return undefined
+  // Unused low bits must be zero: else two texts would be one value, and a cache keyed by text could be bypassed.
+  return invalid < 0 || (group & ((1 << bits) - 1)) !== 0 ? undefined : bytes
 }
 
 function encode(bytes: Uint8Array, { codes }: Alphabet): string {
   let text = ''
-  for (let start = 0; start < bytes.length; start += 3072) {
-    text += String.fromCharCode.apply(null, encodeChunk(bytes, start, Math.min(bytes.length, start + 3072), codes))
-  }
+  // In multiples of three bytes, each of which an argument list can hold.
+  for (let start = 0; start < bytes.length; start += 3072)
+    text += String.fromCharCode.apply(null, encodeChunk(bytes.subarray(start, start + 3072), codes))
   return text
 }
 
-function encodeChunk(bytes: Uint8Array, start: number, end: number, codes: Uint8Array): number[] {
+function encodeChunk(bytes: Uint8Array, codes: Uint8Array): number[] {
   const text: number[] = []
-  for (let i = start; i < end; i += 3) {
-    const group = ((bytes[i] as number) << 16) | ((bytes[i + 1] ?? 0) << 8) | (bytes[i + 2] ?? 0)
-    text.push(codes[group >> 18] as number, codes[(group >> 12) & 63] as number)
-    if (i + 1 < end) text.push(codes[(group >> 6) & 63] as number)
-    if (i + 2 < end) text.push(codes[group & 63] as number)
+  let group = 0
+  let bits = 0
+  for (let i = 0; i < bytes.length; i++) {
+    group = (group << 8) | (bytes[i] as number)
+    for (bits += 8; bits >= 6; ) {
+      bits -= 6
+      text.push(codes[(group >> bits) & 63] as number)
+    }
   }
+  if (bits > 0) text.push(codes[(group << (6 - bits)) & 63] as number)
   return text
 }
 
