@@ -60,15 +60,15 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
     add: async (owner, consent) =>
       (await records.add(owner, nameOf(consent.id), consent, consent.until)) as KeptConsent,
     remove: (owner, id) => records.remove(owner, nameOf(id)),
-    beat: (owner, of) =>
+    heartbeat: (owner, of) =>
       records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat, now() + 60),
-    async rest(owner, of) {
+    async stopHeartbeat(owner, of) {
       await records.remove(owner, { kind: 'waiting', id: `${of} ${by}` })
     },
     async claim(owner, taken, state) {
       return (await records.add(owner, { kind: 'waiting', id: taken }, state, now() + 60)) as string
     },
-    async lastBeat(owner, of) {
+    async lastHeartbeat(owner, of) {
       const beats = (await records.list(owner, 'waiting')).map(({ data }) => data as Beat)
       const others = beats.filter((beat) => beat.of === of && beat.by !== by)
       return others.length === 0 ? undefined : Math.max(...others.map(({ at }) => at))

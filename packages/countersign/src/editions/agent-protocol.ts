@@ -139,19 +139,19 @@ export interface KeptConsents {
   /** Whether other processes may use the store at the same time. */
   readonly isShared: boolean
   list(owner: string): Promise<readonly KeptConsent[]>
-  /** Keeps a consent in place of the one of the same id. */
+  /** Stores a consent, and replaces the one of the same id. */
   put(owner: string, consent: KeptConsent): Promise<void>
-  /** Keeps a consent unless there is one of its id; gives the one that is there then. */
+  /** Stores a consent unless there is one of its id; resolves to the one that is stored. */
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
-  /** Whether it was there: of several at once one is told so. */
+  /** Resolves to true if it was there: for one of several concurrent callers. */
   remove(owner: string, id: string): Promise<boolean>
-  /** Says that this process waits for a consent now, which is named by its state. */
-  beat(owner: string, state: string): Promise<void>
-  /** Says that it does not any more. */
-  rest(owner: string, state: string): Promise<void>
-  /** When another process last said that it waits, in Unix seconds. */
-  lastBeat(owner: string, state: string): Promise<number | undefined>
-  /** Says which consent takes the place of one that nobody waits for; gives the one that was first. */
+  /** Records that this process waits for a consent, by its state. */
+  heartbeat(owner: string, state: string): Promise<void>
+  /** Removes the heartbeat of this process. */
+  stopHeartbeat(owner: string, state: string): Promise<void>
+  /** The last heartbeat of another process, in Unix seconds. */
+  lastHeartbeat(owner: string, state: string): Promise<number | undefined>
+  /** Claims the takeover of a consent that no process waits for; resolves to the state whose claim was first. */
   claim(owner: string, taken: string, state: string): Promise<string>
 }
 

@@ -16,13 +16,13 @@ it('finds the last heartbeat of the other processes that wait for the same conse
   const clock = { now: 100 }
   const records = openRecords()
   const [own, other, third] = [1, 2, 3].map(() => keptConsents(records, () => clock.now))
-  await own?.beat('alice', 'state-1')
-  await other?.beat('alice', 'state-2')
-  expect(await own?.lastBeat('alice', 'state-1')).toBeUndefined()
-  await other?.beat('alice', 'state-1')
+  await own?.heartbeat('alice', 'state-1')
+  await other?.heartbeat('alice', 'state-2')
+  expect(await own?.lastHeartbeat('alice', 'state-1')).toBeUndefined()
+  await other?.heartbeat('alice', 'state-1')
   clock.now = 102
-  await third?.beat('alice', 'state-1')
+  await third?.heartbeat('alice', 'state-1')
   clock.now = 105
-  await own?.beat('alice', 'state-1')
-  expect(await own?.lastBeat('alice', 'state-1')).toBe(102)
+  await own?.heartbeat('alice', 'state-1')
+  expect(await own?.lastHeartbeat('alice', 'state-1')).toBe(102)
 })

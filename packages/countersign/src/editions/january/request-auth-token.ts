@@ -6,15 +6,9 @@ import { plainLine } from '../../lib/plain-line.js'
 import { parseScope } from '../../protocol/scope.js'
 import { requestCode } from '../../tokens/request-code.js'
 import type { AgentTools, AskedPermission, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
+import { idOf, type PendingConsent, type WaitLimit } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import {
-  type CallbackAnswer,
-  type FoundConsent,
-  idOf,
-  type PendingConsent,
-  type PendingConsents,
-  type WaitLimit,
-} from './pending-consents.js'
+import type { CallbackAnswer, FoundConsent, PendingConsents } from './pending-consents.js'
 import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
 
 /** A request for a token. */

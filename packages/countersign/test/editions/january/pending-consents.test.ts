@@ -1,12 +1,10 @@
 import { AgentError } from 'countersign/agent'
 import type { KeptConsent, KeptConsents } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import {
-  createPendingConsents,
-  type PendingConsent,
-  type PendingConsents,
-} from '../../../src/editions/january/pending-consents.js'
+import { createPendingConsents, type PendingConsents } from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'
+
+type PendingConsent = Parameters<PendingConsents['begin']>[0]
 
 const token = {
   jwt: 'a token',
@@ -36,9 +34,9 @@ function openConsents(isShared = false): KeptConsents {
       return there
     },
     remove: async (owner, id) => keptFor(owner).delete(id),
-    beat: async () => undefined,
-    rest: async () => undefined,
-    lastBeat: async () => undefined,
+    heartbeat: async () => undefined,
+    stopHeartbeat: async () => undefined,
+    lastHeartbeat: async () => undefined,
     claim: async (_owner, _taken, state) => state,
   }
 }
@@ -185,12 +183,12 @@ it('keeps waiting in a shared store that fails to record a heartbeat', async () 
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   let failures = -1
-  const beat = async () => {
+  const heartbeat = async () => {
     if (failures < 0) return
     failures += 1
     throw new Error('store unavailable')
   }
-  const consents = { ...openConsents(true), beat }
+  const consents = { ...openConsents(true), heartbeat }
   const options = { now: () => 0, canAsk: true, heldSince: async () => undefined, redeem: async () => token }
   const pending = createPendingConsents({ consents, ...options })
   const consent = consentOf('waited for')
