@@ -7,7 +7,7 @@ import { decodeToken } from '../tokens/decode-token.js'
 import type { TokenSummary } from './agent-options.js'
 import type { OwnRecords } from './own-records.js'
 
-/** What a token is shown for. */
+/** The request that a token is shown with. */
 export interface Asked {
   method: string
   url: string
@@ -53,61 +53,40 @@ const maxOwners = 10_000
 const maxTokensPerOwner = 100
 const maxRoutes = 1000
 
-/** Seconds before its end at which a token counts as gone, so that it does not expire on the way. */
+/** Seconds before its expiry at which a token is no longer shown, so that it does not expire in transit. */
 const margin = 5
 
-/** What a record of a consent may say of what it is for. */
+/** The part of a stored consent that has its resource. */
 interface StoredConsent {
   need?: { resource?: unknown }
 }
 
-/** What a record holds besides the token. */
+/** A token, as it is stored. */
 interface StoredToken {
   token: HeldToken
   thumbprint: string
-  /** When it was kept, in Unix seconds of the system: it says which is newer, whatever clock ends tokens. */
+  /** When it was stored, in Unix seconds of the system: it orders tokens, whatever clock expires them. */
   at: number
 }
 
 export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions): HeldTokens {
-  /** What is in a store of this process alone; another one is read each time, since others may have forgotten it. */
+  /** The tokens in a store of this process alone; a shared store is read each time, since another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
   /** The kinds of the tokens that served a route. */
   const served = new LruCache<string>(maxRoutes)
-  /** What is being written for an owner: one after the other, so that what is forgotten stays so. */
-  const writing = new Map<string, Promise<unknown>>()
+  const inTurn = createTurns()
   let lastAt = 0
   const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
   const isUsable = (token: HeldToken) => isLive(token) || token.refreshToken !== undefined
 
-  async function inTurn<T>(owner: string, work: () => Promise<T>): Promise<T> {
-    const done = (writing.get(owner) ?? Promise.resolve()).then(work, work)
-    const end = done.then(
-      () => undefined,
-      () => undefined,
-    )
-    writing.set(owner, end)
-    try {
-      return await done
-    } finally {
-      if (writing.get(owner) === end) writing.delete(owner)
-    }
-  }
-
   async function read(owner: string): Promise<readonly StoredToken[]> {
     const cached = records.isShared ? undefined : known.get(owner)
     if (cached) return cached
-    const stored = (await records.list(owner, 'token')).map(({ data }) => asShown(data as StoredToken))
+    const stored = (await records.list(owner, 'token')).map(({ data }) => asShown(data as StoredToken, thumbprint))
     return remember(
       owner,
       stored.toSorted((one, other) => other.at - one.at),
     )
-  }
-
-  /** One that is bound to another key is as good as expired. */
-  function asShown(stored: StoredToken): StoredToken {
-    if (stored.thumbprint === thumbprint) return stored
-    return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
   }
 
   function remember(owner: string, tokens: readonly StoredToken[]): readonly StoredToken[] {
@@ -119,10 +98,10 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
     return tokens
   }
 
-  /** Nobody else's tokens take the place of an owner's, whoever decides at the auth server. */
+  /** The tokens of another user never replace those of the owner, whoever signed in at the auth server. */
   async function requireSamePerson(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
     const { sub } = decodeToken(jwt)?.payload ?? {}
-    // A rule gave it, and no person.
+    // A rule allowed it, and no user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
     if (typeof sub === 'string' && kept.sub === sub) return
@@ -135,7 +114,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await requireSamePerson(owner, token)
-    // Of those of one second, too, one is the newest.
+    // Distinct, also within one tick of the clock: one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
     const isCovered = ({ resource, scope }: HeldToken) =>
@@ -205,17 +184,41 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   }
 }
 
+/** Runs the writes of an owner one after the other, so that a write does not restore what is being forgotten. */
+function createTurns(): <T>(owner: string, work: () => Promise<T>) => Promise<T> {
+  const last = new Map<string, Promise<unknown>>()
+  return async function inTurn(owner, work) {
+    const done = (last.get(owner) ?? Promise.resolve()).then(work, work)
+    const end = done.then(
+      () => undefined,
+      () => undefined,
+    )
+    last.set(owner, end)
+    try {
+      return await done
+    } finally {
+      if (last.get(owner) === end) last.delete(owner)
+    }
+  }
+}
+
+/** A token that is bound to another key cannot be shown: it counts as expired. */
+function asShown(stored: StoredToken, thumbprint: string): StoredToken {
+  if (stored.thumbprint === thumbprint) return stored
+  return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
+}
+
 function routeOf(owner: string, { method, url }: Asked): string {
   const { origin, pathname } = new URL(url)
   return JSON.stringify([owner, method, origin, pathname])
 }
 
-/** What tokens give the same have in common. */
+/** Equal for tokens that allow the same. */
 function kindOf({ authServer, resource, scope }: HeldToken): string {
   return [authServer, resource, ...scope.toSorted()].join(' ')
 }
 
-/** Of this very token: whoever removes it removes no newer one. */
+/** Unique to a token: removing it removes no newer one. */
 function idOf(token: HeldToken): string {
   return `${kindOf(token)} ${token.jwt.slice(-43)}`
 }

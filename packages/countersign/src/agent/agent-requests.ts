@@ -1,0 +1,154 @@
+import type { AgentProtocol, Credential } from '../editions/agent-protocol.js'
+import { describeUnknownKey } from '../editions/describe-unknown-key.js'
+import type { AgentEdition } from '../editions/edition.js'
+import { signRequest } from '../httpsig/sign-request.js'
+import type { Tell } from '../lib/events.js'
+import { warnOnce } from '../lib/options.js'
+import { isLoopbackIdentifier } from '../protocol/identifier.js'
+import { type Answered, tellAsked } from './agent-handler.js'
+import type { SharedAgentOptions } from './agent-options.js'
+import type { BeforeAsking, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
+import type { createClocks } from './clock-offset.js'
+import type { HeldTokens } from './held-tokens.js'
+
+/** What an agent makes requests with. */
+export interface RequestTools {
+  options: SharedAgentOptions
+  edition: AgentEdition
+  fetch: typeof globalThis.fetch
+  /** The URL of the agent's document. */
+  documentAddress: string
+  clocks: ReturnType<typeof createClocks>
+  protocol: AgentProtocol
+  held: HeldTokens
+  work: ReturnType<typeof createOwnerWork>
+  steps: ReturnType<typeof createChallengeSteps>
+  tell: Tell | undefined
+}
+
+/** The owner of a request. */
+export interface Acting {
+  owner: string
+  beforeAsking: BeforeAsking
+}
+
+/** Steps that one request takes at most, whatever its responses ask for. */
+const maxSteps = 6
+
+/** Sends a request; retries it once if the signature was refused and the server's clock explains that: it did nothing then. */
+export async function sendSigned(
+  tools: RequestTools,
+  request: Request,
+  credential: Credential,
+  signal = request.signal,
+): Promise<Response> {
+  const { options, edition, clocks, protocol } = tools
+  const { origin } = new URL(request.url)
+  const response = await sendOnce(tools, request.clone(), credential, signal)
+  if (protocol.readRefusal(response).problem !== 'signature_refused') return response
+  const learnt = clocks.learn(origin, response, edition.signing.window)
+  if (!learnt) return response
+  warnOnce(options.id, `the clock of this agent, seen from ${origin}`, learnt.problem)
+  if (!learnt.mayHelp || signal.aborted) return response
+  discard(response)
+  return sendOnce(tools, request, credential, signal)
+}
+
+async function sendOnce(
+  { options, edition, fetch, clocks, protocol }: RequestTools,
+  request: Request,
+  credential: Credential,
+  signal: AbortSignal,
+): Promise<Response> {
+  const { signer, interop } = options
+  const signed = await signRequest(request, {
+    profile: edition.signing,
+    signer,
+    signatureKey: await protocol.referenceTo(credential),
+    created: clocks.at(new URL(request.url).origin),
+    encoding: interop?.signatureEncoding ?? 'base64',
+    nonce: interop?.nonce ?? 'automatic',
+  })
+  // Node 20 forgets the signal of a request that only fetch holds.
+  return fetch(signed, { signal })
+}
+
+/**
+ * `fetch`, as the agent and for an owner: it answers the challenges of the response.
+ *
+ * @throws TypeError for a URL that is not `https`
+ */
+export async function fetchAs(
+  tools: RequestTools,
+  acting: Acting,
+  input: Parameters<typeof globalThis.fetch>[0],
+  init?: RequestInit,
+): Promise<Response> {
+  const given = new Request(input, { ...init, redirect: 'manual' })
+  const { url, method } = given
+  requireSecure(url, tools.options.allowInsecureLoopback)
+  const asked = { route: 'fetch', method, host: new URL(url).host }
+  const { signal = given.signal } = input as Partial<Request>
+  const answered = await tellAsked(tools.tell, asked, () => lastAnswer(tools, acting, given, init?.signal ?? signal))
+  return answered.response
+}
+
+async function lastAnswer(
+  tools: RequestTools,
+  { owner, beforeAsking }: Acting,
+  given: Request,
+  callers: AbortSignal,
+): Promise<Answered & { response: Response }> {
+  const { protocol, held, steps, documentAddress } = tools
+  const { id, interop } = tools.options
+  const { url, method } = given
+  return tools.work.run(owner, callers, async (signal) => {
+    // The caller can also abort the response body.
+    const ending = AbortSignal.any([callers, signal])
+    const request = await bufferRequest(given)
+    const mayStream = given.headers.get('accept')?.includes('text/event-stream') === true
+    const token = await steps.tokenFor(owner, { url, method, mayStream }, signal)
+    let credential: Credential = token ? { scheme: 'token', held: token } : { scheme: interop?.introduce ?? 'agent' }
+    const taken = new Set<string>()
+    for (;;) {
+      signal.throwIfAborted()
+      const response = await sendSigned(tools, request.clone(), credential, ending)
+      if (signal.aborted) {
+        discard(response)
+        signal.throwIfAborted()
+      }
+      const { challenge, problem } = protocol.readRefusal(response)
+      const answer = { response, code: problem ?? (challenge && 'challenged') }
+      if (problem === 'key_unknown')
+        warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
+      if (credential.scheme === 'token' && response.ok) held.noteServed(owner, { url, method }, credential.held)
+      const step = challenge && protocol.stepFor(response.status, challenge, credential)
+      if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
+      taken.add(`${step} ${challenge.level}`)
+      const next = await steps.take(step, challenge, { url, credential, owner, signal, beforeAsking })
+      if (!next) return answer
+      discard(response)
+      credential = next
+    }
+  })
+}
+
+// Not awaited: it never resolves if a copy of the response stays unread.
+function discard({ body }: Response): void {
+  body?.cancel().catch(() => undefined)
+}
+
+// Over plain http, anyone on the network path can read a signed request, and replay it for a minute.
+function requireSecure(url: string, allowInsecureLoopback = false): void {
+  const { protocol, origin } = new URL(url)
+  if (protocol === 'https:') return
+  if (/^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(origin))
+    throw new TypeError(`http on loopback needs a port, such as ${origin}:8001, and not 80`)
+  if (!isLoopbackIdentifier(origin)) throw new TypeError(`an agent asks over https only, not ${origin}`)
+  if (!allowInsecureLoopback) throw new TypeError(`set allowInsecureLoopback for http on loopback: ${origin}`)
+}
+
+async function bufferRequest(request: Request): Promise<Request> {
+  if (request.body === null) return request
+  return new Request(request, { method: request.method, body: await request.arrayBuffer() })
+}
