@@ -292,11 +292,9 @@ export type CheckedOptions = z.output<typeof optionsSchema>
 
 /** @throws TypeError naming every wrong or unknown option */
 export function checkOptions(options: AuthServerOptions): CheckedOptions {
-  const written: z.input<typeof optionsSchema> = options
-  const parsed = optionsSchema.safeParse(written, { reportInput: true })
+  const parsed = optionsSchema.safeParse(options satisfies z.input<typeof optionsSchema>, { reportInput: true })
   const problems = parsed.success ? contradictionsOf(parsed.data) : problemsOf(parsed.error.issues, optionsSchema.shape)
   if (parsed.success && problems.length === 0) return parsed.data
-  throw new TypeError(
-    `createAuthServer: ${problems.map(({ setting, problem }) => `${setting}: ${problem}`).join('; ')}`,
-  )
+  const list = problems.map(({ setting, problem }) => `${setting}: ${problem}`)
+  throw new TypeError(`createAuthServer: ${list.join('; ')}`)
 }

@@ -1,12 +1,14 @@
 import { requireNonceLimits } from 'countersign/wire'
 import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
-import { type Session, type Storage, StorageError, type StorageOptions } from './api/storage.js'
+import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { findViolations } from './checks/violations.js'
 import { listEvents, recordEvent } from './rows/audit.js'
 import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './rows/grant-lists.js'
+import { findAuthRequest } from './rows/requests.js'
 import { writeUsage } from './rows/usage.js'
 import { findUser, listFactors } from './rows/users.js'
-import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
+import type { Engine } from './sql/engine.js'
+import { createVerbRunner, type VerbRunner } from './verb-runner.js'
 import { closeAccount, exportUser } from './verbs/account-closing.js'
 import {
   countUsers,
@@ -35,7 +37,7 @@ import {
   revokeRefreshToken,
   useRefreshToken,
 } from './verbs/refreshes.js'
-import { bindRequest, createAuthRequest, extendRequest, findAuthRequest, rememberState } from './verbs/requests.js'
+import { bindRequest, createAuthRequest, extendRequest, rememberState } from './verbs/requests.js'
 import { startRetention, sweep } from './verbs/retention.js'
 import { listRevocations } from './verbs/revocations.js'
 import {
@@ -60,62 +62,12 @@ import {
 import { recordAutonomousIssue } from './verbs/token-issues.js'
 import { createWriteBehind } from './verbs/write-behind.js'
 
-/** How often a transaction is run in all, where it failed because of others. */
-const tries = 5
-
 /** The storage verbs over an engine. */
 export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
-  async function answered<T>(work: () => Promise<T>): Promise<T> {
-    for (let left = tries - 1; ; left -= 1) {
-      try {
-        return await work()
-      } catch (error) {
-        const mayRepeat = engine.mayRepeat(error)
-        if (mayRepeat && left > 0) continue
-        if (!mayRepeat && !engine.isUnavailable(error)) throw error
-        throw new StorageError('unavailable', 'the database did not answer', { cause: error })
-      }
-    }
-  }
-
-  function reading<A extends unknown[], T>(
-    verb: (statement: Statement, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T> {
-    return (...args) => answered(async () => verb(engine.reading(), ...args))
-  }
-
-  /** For a verb that changes one row at most, in one statement. */
-  function alone<A extends unknown[], T>(
-    lasting: Lasting,
-    verb: (statement: Statement, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T> {
-    return (...args) => answered(() => engine.statement(lasting, (statement) => verb(statement, ...args)))
-  }
-
-  function together<A extends unknown[], T>(
-    lasting: Lasting,
-    verb: (unit: Unit, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T> {
-    return (...args) => answered(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
-  }
-
-  function togetherAfter<A extends unknown[], F, T>(
-    lasting: Lasting,
-    first: (statement: Statement, ...args: A) => Promise<F>,
-    verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
-  ): (...args: A) => Promise<T> {
-    return (...args) =>
-      answered(() =>
-        engine.transaction(
-          lasting,
-          (unit, given: F) => verb(unit, given, ...args),
-          (statement) => first(statement, ...args),
-        ),
-      )
-  }
-
+  const runner = createVerbRunner(engine)
+  const { retrying, reading, alone, together } = runner
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming, claimingTogether } = createClaiming(together, togetherAfter, nonceLimits)
+  const { claimNonce, claiming, claimingTogether } = createClaiming(together, runner.togetherAfter, nonceLimits)
 
   /** Nothing where another instance sweeps. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -123,39 +75,15 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     const work = async () => {
       deleted = await sweep(engine, (deletion) => together('process', deletion))
     }
-    await answered(() => engine.ifNobodyElse('retention', work))
+    await retrying(() => engine.ifNobodyElse('retention', work))
     return deleted
   }
   const usage = createWriteBehind(together('process', writeUsage), {
     delay: options.usageDelay ?? 1,
     onError: options.onUsageError ?? warnOfUsage,
   })
-  const find = reading(findSession)
-  const findViewed = reading(findViewedRequest)
-
-  async function noted(found: FoundSession | undefined): Promise<Session | undefined> {
-    if (found?.seen) {
-      const { id, at } = found.seen
-      await usage.note(at, ({ sessions }) => sessions.add(id))
-    }
-    return found?.session
-  }
-
-  const judge = reading(judgeRefreshes)
-  const useTogether = claimingTogether({ read: judgeRefreshes, finish: recordUses })
-  const useAlone = together('nonce', useRefreshToken)
-  const recordRefused = together('disk', recordRefusedRefresh)
-
-  /** Where there is no nonce to claim, and no use to write, it only reads. What it waits for holds up nobody else. */
-  async function refreshGrant(refresh: Refresh): Promise<RefreshOutcome> {
-    const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
-    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useAlone(refresh)
-    if (isRecorded) await recordRefused(refresh)
-    if (use)
-      await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
-    return outcome
-  }
-
+  const { findSession: findNoted, findViewedRequest: findViewedNoted } = createSessionReads(runner, usage)
+  const refreshGrant = createRefreshGrant(runner, claimingTogether, usage)
   const stopRetention = startRetention(sweepUnlessAnother, options)
 
   return {
@@ -176,7 +104,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     listFactors: reading(listFactors),
 
     createSession: together('disk', createSession),
-    findSession: async (idHash) => noted(await find(idHash)),
+    findSession: findNoted,
     endSession: together('disk', endSession),
     listSessions: reading(listSessions),
     endSessionById: together('disk', endSessionById),
@@ -200,10 +128,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
     createAuthRequest: claiming('disk', createAuthRequest),
     findAuthRequest: reading(findAuthRequest),
-    async findViewedRequest(viewing) {
-      const viewed = await findViewed(viewing)
-      return viewed && { request: viewed.request, session: await noted(viewed.found) }
-    },
+    findViewedRequest: findViewedNoted,
     rememberState: alone('process', rememberState),
     bindRequest: together('process', bindRequest),
     extendRequest: together('disk', extendRequest),
@@ -260,4 +185,50 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
 
 function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
+}
+
+/** The verb that a refresh runs: it reads only, if there is no nonce to claim and no use to write. */
+function createRefreshGrant(
+  { reading, together }: VerbRunner,
+  claimingTogether: ReturnType<typeof createClaiming>['claimingTogether'],
+  usage: ReturnType<typeof createWriteBehind>,
+): (refresh: Refresh) => Promise<RefreshOutcome> {
+  const judge = reading(judgeRefreshes)
+  const useTogether = claimingTogether({ read: judgeRefreshes, finish: recordUses })
+  const useAlone = together('nonce', useRefreshToken)
+  const recordRefused = together('disk', recordRefusedRefresh)
+
+  return async (refresh) => {
+    const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
+    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useAlone(refresh)
+    if (isRecorded) await recordRefused(refresh)
+    if (use)
+      await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
+    return outcome
+  }
+}
+
+/** Reads of a session, which note that it was seen. */
+function createSessionReads(
+  { reading }: VerbRunner,
+  usage: ReturnType<typeof createWriteBehind>,
+): Pick<Storage, 'findSession' | 'findViewedRequest'> {
+  const find = reading(findSession)
+  const findViewed = reading(findViewedRequest)
+
+  async function noted(found: FoundSession | undefined): Promise<Session | undefined> {
+    if (found?.seen) {
+      const { id, at } = found.seen
+      await usage.note(at, ({ sessions }) => sessions.add(id))
+    }
+    return found?.session
+  }
+
+  return {
+    findSession: async (idHash) => noted(await find(idHash)),
+    async findViewedRequest(viewing) {
+      const viewed = await findViewed(viewing)
+      return viewed && { request: viewed.request, session: await noted(viewed.found) }
+    },
+  }
 }

@@ -12,16 +12,8 @@ import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { lockGrant } from '../rows/grant-lists.js'
 import { grantEnded, isWithinScope, scopeToGrant } from '../rows/granted-scopes.js'
-import { isUnchanged, lockAsRead } from '../rows/users.js'
-import type { Statement, Unit } from '../sql/engine.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, idBytes } from '../sql/values.js'
-import { createCode } from './codes.js'
-import { createGrant, markUsed } from './grants.js'
 import {
-  activeUser,
   auditDelegate,
-  bind,
   bindingRefusal,
   boundRefusal,
   type FoundRequest,
@@ -30,8 +22,15 @@ import {
   requestParties,
   requests,
   toAuthRequest,
-  type UserAsRead,
-} from './requests.js'
+} from '../rows/requests.js'
+import { isUnchanged, lockAsRead } from '../rows/users.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, idBytes } from '../sql/values.js'
+import { createCode } from './codes.js'
+import { createGrant, markUsed } from './grants.js'
+import { activeUser, bind, type UserAsRead } from './requests.js'
+
 import { type FoundSession, foundSession } from './sessions.js'
 import { waitAfter } from './throttle.js'
 

@@ -1,25 +1,22 @@
-import {
-  type NonceClaim,
-  type NonceLimits,
-  nonceRoom,
-  type ReachedLimit,
-  reachedLimit,
-  widerNetwork,
-} from 'countersign/wire'
+import { type NonceClaim, type NonceLimits, nonceRoom, type ReachedLimit, reachedLimit } from 'countersign/wire'
 import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
+import {
+  addToCounts,
+  allHeld,
+  type Counted,
+  countAll,
+  countedBy,
+  deleteCount,
+  mostOf,
+  type OwnedNonce,
+} from '../rows/nonce-counts.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { keptQuery, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
+import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
 import type { NonceCountRow, NonceRow } from '../sql/tables.js'
 import { hashBytes, hashText } from '../sql/values.js'
 
-type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
-type Counted = Pick<NonceCountRow, 'kind' | 'source'>
-
 const batch = 200
-
-/** How many rows all nonces of a kind are counted in. */
-const parts = 64
 
 /** More than are claimed at once. */
 const nearlyFull = 1000
@@ -237,95 +234,4 @@ async function limitReached(
     },
     limits,
   )
-}
-
-/**
- * Of all nonces there is no single count: every claim would wait for that row. In one order everywhere: two that lock the
- * same rows must not wait for each other.
- */
-function countedBy({ key_hash: [first = 0], kind, holder, network }: OwnedNonce): Counted[] {
-  return [
-    { kind, source: holder },
-    { kind: `${kind}s`, source: network },
-    { kind: `${kind}s-part`, source: String(first % parts) },
-    { kind: `${kind}s-wider`, source: widerNetwork(network) },
-  ]
-}
-
-async function addToCounts(
-  statement: Statement,
-  nonces: readonly OwnedNonce[],
-  each: 1 | -1,
-): Promise<NonceCountRow[]> {
-  const [only, ...more] = nonces
-  if (only && more.length === 0) return countInsertion(statement, rowsOf(only, each))
-  const rows = new Map<string, NonceCountRow>()
-  for (const row of nonces.flatMap((nonce) => rowsOf(nonce, each))) {
-    const id = `${row.kind} ${row.source}`
-    const known = rows.get(id)
-    if (known) known.held += each
-    else rows.set(id, row)
-  }
-  return countInsertion(
-    statement,
-    [...rows].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row),
-  )
-}
-
-function rowsOf(nonce: OwnedNonce, held: number): NonceCountRow[] {
-  return countedBy(nonce).map(({ kind, source }) => ({ kind, source, held }))
-}
-
-/** Of sixteen nonces, each of another agent, network and wider network. */
-const mostCounts = 4 * mostRows
-
-const countInsertion = keptQueryOfRows(
-  ({ db }, rows: readonly Placeholders<NonceCountRow>[]) =>
-    db
-      .insertInto('nonce_count')
-      .values(rows.map(({ kind, source, held }) => ({ kind, source, held })))
-      .onConflict((conflict) =>
-        conflict
-          .columns(['source', 'kind'])
-          .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
-      )
-      .returningAll(),
-  mostCounts,
-)
-
-async function deleteCount({ db }: Unit, { kind, source }: Counted): Promise<void> {
-  await db
-    .deleteFrom('nonce_count')
-    .where('kind', '=', kind)
-    .where('source', '=', source)
-    .where('held', '<=', 0)
-    .execute()
-}
-
-// A kind is written as the indexes say it: a parameter would not be taken for it.
-
-async function countAll({ db }: Unit, kind: NonceRow['kind']): Promise<number> {
-  const { held } = await allHeld(db, kind).executeTakeFirstOrThrow()
-  return Number(held ?? 0)
-}
-
-function allHeld(db: Unit['db'], kind: NonceRow['kind']) {
-  return db
-    .selectFrom('nonce_count')
-    .select((e) => e.fn.sum<number | null>('held').as('held'))
-    .where('kind', '=', sql.lit(`${kind}s-part` as const))
-}
-
-/** What the network that holds most held before one more was counted. */
-async function mostOf({ db }: Unit, kind: Counted['kind'], counted: readonly NonceCountRow[]): Promise<number> {
-  const own = counted.find((count) => count.kind === kind)
-  const other = await db
-    .selectFrom('nonce_count')
-    .select('held')
-    .where('kind', '=', sql.lit(kind))
-    .where('source', '<>', own?.source ?? '')
-    .orderBy('held', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return Math.max((own?.held ?? 1) - 1, other?.held ?? 0)
 }

@@ -8,8 +8,8 @@ import type {
 } from '../api/passkey-storage.js'
 import { doneBy, writeEvent } from '../rows/audit.js'
 import { lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
+import type { PasskeyRow } from '../sql/account-tables.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import type { PasskeyRow } from '../sql/tables.js'
 
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
   const { db, now } = unit

@@ -1,24 +1,31 @@
-import { type ExpressionBuilder, type SqlBool, sql } from 'kysely'
+import { type ExpressionBuilder, sql } from 'kysely'
 import type {
   AuthRequest,
-  AuthRequestStatus,
   BindOutcome,
   ExtendOutcome,
-  InSession,
   NewAuthRequest,
   RequestBinding,
   RequestExtension,
 } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
-import { type Happening, writeEvent } from '../rows/audit.js'
+import { writeEvent } from '../rows/audit.js'
 import { displayHash, internDisplay } from '../rows/displays.js'
 import { internResource } from '../rows/identifiers.js'
+import {
+  auditDelegate,
+  bindingRefusal,
+  boundRefusal,
+  type FoundRequest,
+  lockRequest,
+  requestParties,
+  toAuthRequest,
+} from '../rows/requests.js'
 import { isUnchanged, userIdOf } from '../rows/users.js'
-import type { Parts, Statement, Unit } from '../sql/engine.js'
+import type { Statement, Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
 import type { AuthRequestRow, Tables } from '../sql/tables.js'
-import { hashBytes, hashText, idBytes, idText } from '../sql/values.js'
+import { hashBytes, idBytes, idText } from '../sql/values.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
@@ -149,19 +156,6 @@ const requestInsertion = keptQuery(({ db, clock, locking }, row: Placeholders<Ne
     .returning('resource_id')
 })
 
-export async function findAuthRequest(statement: Statement, tokenHash: string): Promise<AuthRequest | undefined> {
-  const [row] = await request(statement, { tokenHash: hashBytes(tokenHash) })
-  return row && toAuthRequest(row)
-}
-
-const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
-  requests(parts).where('r.token_hash', '=', tokenHash),
-)
-
-const lockedRequest = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
-  parts.locking(requests(parts).where('r.token_hash', '=', tokenHash), { r: 'alone' }),
-)
-
 export async function rememberState({ db, clock }: Statement, tokenHash: string, state: string): Promise<void> {
   await db
     .updateTable('auth_request')
@@ -254,27 +248,6 @@ function requireBound(user: number | null): number {
   return user
 }
 
-/** Why a request may not be bound to a browser; undefined: it may, or is. */
-export function bindingRefusal(
-  request: AuthRequest,
-  { browserHash }: Pick<RequestBinding, 'browserHash'>,
-): 'expired' | 'not_open' | 'other_browser' | undefined {
-  if (request.status === 'expired') return 'expired'
-  if (request.status !== 'open') return 'not_open'
-  return request.browserHash === null || request.browserHash === browserHash ? undefined : 'other_browser'
-}
-
-/** Why a browser and its user may do nothing with a request that is to be bound to them; undefined: they may. */
-export function boundRefusal(
-  request: AuthRequest,
-  by: Pick<InSession, 'browserHash' | 'userId'>,
-): ReturnType<typeof bindingRefusal> | 'other_user' {
-  const refusal = bindingRefusal(request, by)
-  if (refusal) return refusal
-  if (request.browserHash !== by.browserHash) return 'other_browser'
-  return request.userId === by.userId ? undefined : 'other_user'
-}
-
 /** Binds a request that is kept, and that {@link bindingRefusal} says nothing against. */
 export async function bind(
   unit: Unit,
@@ -312,72 +285,4 @@ export async function extendRequest(unit: Unit, extension: RequestExtension): Pr
   const { expires_at: expiresAt, extensions } = extended
   await writeEvent(unit, { event: 'request.extended', ...requestParties(row), data: { expiresAt, extensions } })
   return { outcome: 'extended', expiresAt, extensions }
-}
-
-/** A request that nobody else changes to the end of the transaction. */
-export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
-  const wanted = { tokenHash: hashBytes(tokenHash) }
-  const [row] = await lockedRequest(unit, wanted)
-  if (!row) return undefined
-  // Where this waited for another decision or binding, it has not read the code or the person of that.
-  const isWhole = row.status === 'open' && (row.user_id === null) === (row.user === null)
-  return isWhole ? row : (await request(unit, wanted))[0]
-}
-
-/** Requests with all that they name, how they stand now, and whether their codes are alive, to be narrowed. */
-export function requests({ db, clock }: Parts) {
-  const codeAlive = sql<SqlBool>`exists (
-    select 1 from code as c join consent_grant as g on g.id = c.grant_id
-    where c.request_id = r.id and c.consumed_at is null and c.expires_at > ${clock}
-      and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${clock}))`
-  return db
-    .selectFrom('auth_request as r')
-    .innerJoin('agent as a', 'a.id', 'r.agent_id')
-    .innerJoin('resource as s', 's.id', 'r.resource_id')
-    .innerJoin('display as d', 'd.id', 'r.display_id')
-    .leftJoin('app_user as u', 'u.id', 'r.user_id')
-    .selectAll('r')
-    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display', 'u.public_id as user'])
-    .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
-    .select(codeAlive.as('code_alive'))
-}
-
-export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
-
-export function toAuthRequest(row: FoundRequest): AuthRequest {
-  const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status
-  return {
-    id: idText(row.public_id),
-    agent: row.agent,
-    agentBlocked: row.blocked_at !== null,
-    delegate: row.delegate,
-    agentJkt: hashText(row.agent_jkt),
-    resource: row.resource,
-    scope: row.scope,
-    redirectUri: row.redirect_uri,
-    state: row.state,
-    display: JSON.parse(row.display),
-    status,
-    revision: row.revision,
-    browserHash: row.browser_hash && hashText(row.browser_hash),
-    userId: row.user && idText(row.user),
-    prompt: row.prompt,
-    extensions: row.extensions,
-    createdAt: row.created_at,
-    expiresAt: row.expires_at,
-    decidedAt: row.decided_at,
-    codeAlive: Boolean(row.code_alive),
-  }
-}
-
-/** Whom an event of a request is about. */
-export function requestParties(
-  row: Pick<FoundRequest, 'user_id' | 'agent_id' | 'resource_id' | 'public_id'>,
-): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
-  return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
-}
-
-/** The delegate as the data of an event; nothing where the agent asks for itself. */
-export function auditDelegate({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
-  return { delegate: delegate ?? undefined }
 }

@@ -3,12 +3,12 @@ import type { AutonomousIssue, TokenIssue, UsedGrant } from '../api/grant-storag
 import { writeEvent } from '../rows/audit.js'
 import { firstEnd } from '../rows/granted-scopes.js'
 import { internAgent, internResource } from '../rows/identifiers.js'
+import { auditDelegate } from '../rows/requests.js'
 import type { Unit } from '../sql/engine.js'
 import { randomPart } from '../sql/generate-id.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
 import type { TokenIssueRow } from '../sql/tables.js'
 import { requireUnblocked } from './agents.js'
-import { auditDelegate } from './requests.js'
 
 /** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
 export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
