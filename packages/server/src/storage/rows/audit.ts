@@ -73,6 +73,7 @@ export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
 
 export async function listEvents(statement: Statement, filter: EventFilter = {}): Promise<RecordedEvent[]> {
   const { userId, agent, resource, event, since, until, after, limit = 1000, newest = false } = filter
+  if (event?.length === 0) return []
   let query = events(statement)
   if (userId !== undefined) query = query.where('e.user_id', '=', userIdOf(statement, userId))
   if (agent !== undefined) query = query.where('e.agent_id', '=', agentIdOf(statement, agent))
