@@ -14,7 +14,11 @@ import { decidesAt } from './terminal-person.js'
 const parties = openParties()
 
 const eras: readonly ServerEra[] = ['sessions', 'stateless']
-const pairs = eras.flatMap((client) => eras.map((server) => ({ client, server })))
+const pairs: readonly { client: ServerEra; server: ServerEra }[] = [
+  { client: 'sessions', server: 'sessions' },
+  { client: 'sessions', server: 'stateless' },
+  { client: 'stateless', server: 'stateless' },
+]
 
 const pagesIn = (stderr: string) => [...stderr.matchAll(/Decide here: (\S+)/g)].map(([, page = '']) => page)
 
@@ -64,7 +68,7 @@ describe.each(eras)('a token that ends in the middle, of a client of the era “
     const { folder } = await newAgent([])
     const { d: _private, ...jwk } = keyOf(folder)
     const rules = await openRuleServer({ lifetime: 9, isRefreshed, jwk })
-    const notes = await openNotes('sessions', rules.id)
+    const notes = await openNotes(client, rules.id)
     const bridge = await openClient(client, { url: notes.url, folder, flags: ['--auth-server', rules.id] })
     expect(await bridge.call('count')).toEqual({ text: 'count 1', isError: false })
     if (client === 'stateless' && 'listen' in bridge.client) await bridge.client.listen({ toolsListChanged: true })
@@ -72,7 +76,7 @@ describe.each(eras)('a token that ends in the middle, of a client of the era “
     await setTimeout(10_000)
     expect(await bridge.call('count')).toEqual({ text: 'count 2', isError: false })
     expect(await bridge.call('read')).toEqual({ text: 'read', isError: false })
-    await expect.poll(notes.sessions).toBe(1)
+    await expect.poll(notes.sessions).toBe(client === 'sessions' ? 1 : 0)
     expect(new Set(rules.given)).toEqual(new Set(['notes.read']))
     expect(rules.given.length).toBeGreaterThan(1)
     expect(bridge.stderr()).not.toContain('Decide here')

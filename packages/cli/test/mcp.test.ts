@@ -6,7 +6,7 @@ import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
-import { openClient } from './mcp/clients.js'
+import { type ClientEra, openClient, versionOf } from './mcp/clients.js'
 import { tools } from './mcp/offered.js'
 import { protectServer, type ServerEra } from './mcp/protected-server.js'
 import { newAgent, openParties } from './own-agent.js'
@@ -16,10 +16,15 @@ import { decidesAt } from './terminal-person.js'
 const parties = openParties()
 
 const eras: readonly ServerEra[] = ['sessions', 'stateless']
-const pairs = eras.flatMap((client) => eras.map((server) => ({ client, server })))
+/** A client of 2026-07-28 is served by servers of its own era only. */
+const pairs: readonly { client: ServerEra; server: ServerEra }[] = [
+  { client: 'sessions', server: 'sessions' },
+  { client: 'sessions', server: 'stateless' },
+  { client: 'stateless', server: 'stateless' },
+]
 
 async function open(
-  { client, server }: { client: ServerEra; server: ServerEra },
+  { client, server }: { client: ClientEra; server: ServerEra },
   options: Partial<Parameters<typeof openClient>[1]> & { everything?: boolean; scopes?: Record<string, string> } = {},
 ) {
   const { authServer } = parties
@@ -74,6 +79,55 @@ describe.each(pairs)('a client of the era “$client” on a server of the era �
     expect(bridge.shown).toMatchObject([{ message: `${host} asks: What is your name?` }])
     await bridge.call('page').catch((error: unknown) => error)
     expect(bridge.stderr()).not.toContain('evil.example')
+  })
+})
+
+describe('a client of 2026-07-28 at a server of sessions', () => {
+  const sessions = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+
+  it('receives the supported versions where it speaks no other', async () => {
+    const refused = open({ client: 'stateless', server: 'sessions' })
+    await expect(refused).rejects.toMatchObject({
+      message: expect.stringMatching(/^127\.0\.0\.1:\d+ does not speak MCP 2026-07-28\. Connect again with initialize/),
+      data: { supported: sessions, requested: '2026-07-28' },
+    })
+  })
+
+  it('falls back to initialize where it speaks both eras, and works', async () => {
+    const { bridge, server } = await open(
+      { client: 'both', server: 'sessions' },
+      { shows: 'forms', person: () => ({ action: 'accept', content: { name: 'Ada' } }) },
+    )
+    expect(versionOf(bridge)).toBe('2025-11-25')
+    expect(await bridge.tools()).toEqual(tools.map(({ name }) => name))
+    expect(await bridge.call('ask')).toEqual({ text: 'accept Ada', isError: false })
+    const call = bridge.call('read')
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    expect(await call).toEqual({ text: 'read', isError: false })
+    await expect
+      .poll(() => {
+        server.toolsChanged()
+        return bridge.heard
+      })
+      .toContain('notifications/tools/list_changed')
+  })
+
+  it('does not fall back at a server of its era', async () => {
+    const { bridge } = await open({ client: 'both', server: 'stateless' })
+    expect(versionOf(bridge)).toBe('2026-07-28')
+    expect(await bridge.call('hello')).toEqual({ text: 'hello', isError: false })
+  })
+
+  it('falls back after a restart where the server reveals its versions only after consent', async () => {
+    const { bridge, given } = await open({ client: 'both', server: 'sessions' }, { everything: true })
+    expect(await bridge.tools()).toEqual(['connect'])
+    const connect = bridge.call('connect')
+    decidesAt('grant').decide(await bridge.pageOnStderr())
+    await expect(connect).rejects.toThrow('Connect again with initialize')
+    await bridge.close()
+    const next = await openClient('both', given)
+    expect(versionOf(next)).toBe('2025-11-25')
+    expect(await next.call('hello')).toEqual({ text: 'hello', isError: false })
   })
 })
 

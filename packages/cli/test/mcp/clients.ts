@@ -47,7 +47,6 @@ export interface BridgeClient {
   stderr: () => string
   /** Resolves to the page that a person is told of on standard error. */
   pageOnStderr: () => Promise<string>
-  capabilities: () => unknown
   client: SessionClient | StatelessClient
   pid: () => number | null
   close: () => Promise<void>
@@ -69,7 +68,10 @@ const thought = { role: 'assistant' as const, model: 'thinker', content: { type:
 
 const bin = fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
 
-export async function openClient(era: ServerEra, options: BridgeOptions): Promise<BridgeClient> {
+/** What a client speaks: one era alone, or 2026-07-28 with `initialize` to fall back to. */
+export type ClientEra = ServerEra | 'both'
+
+export async function openClient(era: ClientEra, options: BridgeOptions): Promise<BridgeClient> {
   const { url, folder, flags = [], env = {} } = options
   const parameters = {
     command: process.execPath,
@@ -77,7 +79,7 @@ export async function openClient(era: ServerEra, options: BridgeOptions): Promis
     env: { ...env, COUNTERSIGN_HOME: folder },
     stderr: 'pipe' as const,
   }
-  const opened = era === 'sessions' ? sessionClient(options, parameters) : statelessClient(options, parameters)
+  const opened = era === 'sessions' ? sessionClient(options, parameters) : statelessClient(era, options, parameters)
   let stderr = ''
   opened.transport.stderr?.on('data', (chunk) => {
     stderr += String(chunk)
@@ -135,7 +137,6 @@ function sessionClient(options: BridgeOptions, parameters: Parameters) {
     shown,
     heard,
     connect: () => client.connect(transport),
-    capabilities: () => client.getServerCapabilities(),
     call: async (name: string, args: Record<string, unknown> = {}, given: CallOptions = {}) =>
       readResult(await client.callTool({ name, arguments: args }, undefined, given)),
     tools: async () => (await client.listTools()).tools.map((tool) => tool.name),
@@ -143,13 +144,14 @@ function sessionClient(options: BridgeOptions, parameters: Parameters) {
   }
 }
 
-function statelessClient(options: BridgeOptions, parameters: Parameters) {
+function statelessClient(era: ClientEra, options: BridgeOptions, parameters: Parameters) {
+  const mode = era === 'both' ? 'auto' : { pin: '2026-07-28' }
   const transport = new StatelessStdio(parameters)
   const shown: Shown[] = []
   const heard: string[] = []
   const client = new StatelessClient(
     { name: 'desktop', version: '2' },
-    { capabilities: capabilitiesOf(options), versionNegotiation: { mode: { pin: '2026-07-28' } } },
+    { capabilities: capabilitiesOf(options), versionNegotiation: { mode } },
   )
   const { person } = options
   if (options.shows)
@@ -168,12 +170,16 @@ function statelessClient(options: BridgeOptions, parameters: Parameters) {
     shown,
     heard,
     connect: () => client.connect(transport),
-    capabilities: () => client.getServerCapabilities(),
     call: async (name: string, args: Record<string, unknown> = {}, given: CallOptions = {}) =>
       readResult(await client.callTool({ name, arguments: args, _meta: { [LOG_LEVEL_META_KEY]: 'debug' } }, given)),
     tools: async () => (await client.listTools(undefined, { cacheMode: 'bypass' })).tools.map((tool) => tool.name),
     close: () => client.close(),
   }
+}
+
+/** The version that a client of the second SDK has negotiated. */
+export function versionOf({ client }: BridgeClient): string | undefined {
+  return 'getNegotiatedProtocolVersion' in client ? client.getNegotiatedProtocolVersion() : undefined
 }
 
 function readResult(result: object): Called {

@@ -15,7 +15,7 @@ export interface NotesServer {
   url: string
   /** How many sessions are open. */
   sessions: () => number
-  /** Tells every session that its tools have changed. */
+  /** Notifies every session and stream that the tools have changed. */
   toolsChanged: () => void
   /** The last session that a request named. */
   lastSession: () => string | undefined
@@ -41,6 +41,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
   const opened: SessionServer[] = []
   const transports = new Map<string, StreamableHTTPServerTransport>()
   let lastSession: string | undefined
+  let tellStreams: () => void = () => undefined
   const answer = era === 'sessions' ? withSessions() : withoutSessions()
 
   function withoutSessions() {
@@ -51,6 +52,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
         server.registerTool(name, {}, async () => said(name === 'count' ? `count ${++count}` : name))
       return server
     })
+    tellStreams = () => handler.notify.toolsChanged()
     return createNodeListener(mcp.around(handler.fetch), { origin: id })
   }
 
@@ -95,6 +97,7 @@ export async function openNotes(era: ServerEra, authServer: string): Promise<Not
     sessions: () => transports.size,
     toolsChanged() {
       for (const each of opened) each.sendToolListChanged()
+      tellStreams()
     },
     lastSession: () => lastSession,
   }

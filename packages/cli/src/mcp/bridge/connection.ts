@@ -241,7 +241,8 @@ function describedBy(request: RpcRequest, before: ClientDescription | undefined)
   const source: JsonObject = isComplete
     ? { capabilities: meta[metaKeys.clientCapabilities], clientInfo: meta[metaKeys.clientInfo] }
     : params
-  const protocolVersion = isComplete ? versions.sessions : stringIn(params, 'protocolVersion') || versions.sessions
+  const protocolVersion =
+    (isComplete ? stringIn(meta, metaKeys.version) : stringIn(params, 'protocolVersion')) || versions.sessions
   const clientInfo = isJsonObject(source.clientInfo) ? source.clientInfo : { name: 'unnamed', version: '0' }
   const more = isComplete ? {} : params
   return { ...more, protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }

@@ -1,13 +1,12 @@
-import { listChanges } from '../messages/eras.js'
-import { isJsonObject, notification, type RpcRequest } from '../messages/json-rpc.js'
-import { stamped } from '../relay/listeners.js'
+import { listChanges, metaKeys, metaOf } from '../messages/eras.js'
+import { isJsonObject, notification, type RpcNotification, type RpcRequest } from '../messages/json-rpc.js'
 import type { Client } from '../relay/relay.js'
 
-/** Those who hear that lists hold more since a person has decided. */
+/** Notifies the client that lists have changed once the user has allowed something. */
 export interface ListHolder {
-  /** Tells the client that its stream of changes is held. */
+  /** Acknowledges the client's subscription. */
   acknowledge(request: RpcRequest): void
-  /** Holds it until then. */
+  /** Resolves when the lists have changed; rejects when the request is aborted. */
   hold(request: RpcRequest, signal: AbortSignal): Promise<void>
   changed(): void
 }
@@ -34,4 +33,10 @@ export function createListHolder(client: Client): ListHolder {
       waiting.clear()
     },
   }
+}
+
+/** A notification with the id of its subscription. */
+function stamped(message: RpcNotification, id: RpcRequest['id']): RpcNotification {
+  const _meta = { ...metaOf(message), [metaKeys.subscriptionId]: id }
+  return { ...message, params: { ...message.params, _meta } }
 }

@@ -20,7 +20,7 @@ export const metaKeys = {
 } as const
 
 /** Requests that a server may answer with questions to the person. */
-export const mayAskPerson: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
+const mayAskPerson: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
 
 /** Requests that clients make without anything being wanted at that moment: no page comes up for them. */
 const unasked: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'completion/complete'])
@@ -46,14 +46,6 @@ export const listChanges = [
 
 export function metaOf(message: Message): JsonObject {
   return 'method' in message ? objectIn(message.params, '_meta') : {}
-}
-
-/** A request without what only 2026-07-28 has in `_meta`. */
-export function withoutEnvelope(request: RpcRequest): RpcRequest {
-  const { _meta, ...params } = request.params ?? {}
-  const own = Object.entries(metaOf(request)).filter(([name]) => !Object.values<string>(metaKeys).includes(name))
-  const rest = own.length === 0 ? params : { ...params, _meta: Object.fromEntries(own) }
-  return { ...request, params: rest }
 }
 
 /** A request with more in its `_meta`. */

@@ -1,12 +1,12 @@
-import { metaKeys, metaOf, versions } from '../messages/eras.js'
+import { printable } from '../../terminal/text.js'
+import { metaKeys, metaOf, sessionVersions, versions } from '../messages/eras.js'
 import type { Exchange } from '../messages/exchange.js'
-import { type Answer, type RpcRequest, rpcCodes } from '../messages/json-rpc.js'
+import { type Answer, type RpcRequest, refusal, rpcCodes } from '../messages/json-rpc.js'
 import { ServerProblem } from '../server/server-problem.js'
 import { createStatelessServer } from '../server/stateless-server.js'
 import type { Opened, RelayOptions } from './relay.js'
 import { sessionsOnSessions } from './sessions-on-sessions.js'
 import { sessionsOnStateless } from './sessions-on-stateless.js'
-import { statelessOnSessions } from './stateless-on-sessions.js'
 import { statelessOnStateless } from './stateless-on-stateless.js'
 
 /** Errors that only a server of 2026-07-28 knows. */
@@ -17,8 +17,9 @@ const statelessErrors: readonly number[] = [
 ]
 
 /**
- * Finds out which era a server speaks, that of the client first, and opens what fits between the two. A server that takes a
- * handshake, but keeps no session, can ask a person only as one of 2026-07-28, if it is one as well.
+ * Finds out which era a server speaks, starting with the client's, and opens the relay between the two. A server that accepts
+ * `initialize` without keeping a session can ask the user only in 2026-07-28, so that era is preferred where it has both. A client
+ * of 2026-07-28 at a server of sessions is refused with the versions that it can fall back to.
  *
  * @throws ServerProblem where it speaks neither
  */
@@ -38,7 +39,7 @@ async function openForSessions(options: RelayOptions, exchange: Exchange): Promi
 }
 
 async function openForStateless(options: RelayOptions, exchange: Exchange): Promise<Opened> {
-  const { capabilities, clientInfo } = options.description
+  const { host, onProblem, description } = options
   const discover: RpcRequest = {
     jsonrpc: '2.0',
     id: 'countersign-discover',
@@ -46,17 +47,26 @@ async function openForStateless(options: RelayOptions, exchange: Exchange): Prom
     params: {
       _meta: {
         [metaKeys.version]: versions.stateless,
-        [metaKeys.clientInfo]: clientInfo,
-        [metaKeys.clientCapabilities]: capabilities,
+        [metaKeys.clientInfo]: description.clientInfo,
+        [metaKeys.clientCapabilities]: description.capabilities,
       },
     },
   }
-  const server = createStatelessServer(options.host, options.onProblem)
-  const first = await attempt(async () => ({ refused: await server.request(discover, exchange) }))
-  const answer = 'refused' in first ? first.refused : undefined
-  if (answer && speaksStateless(answer)) return { relay: statelessOnStateless(options), answer }
-  const second = await attempt(() => statelessOnSessions(options, exchange))
-  return 'relay' in second ? second : outcomeOf(answer && 'error' in answer ? first : second)
+  const server = createStatelessServer(host, onProblem)
+  const discovered = await attempt(() => server.request(discover, exchange))
+  if ('problem' in discovered) {
+    const { status = 0 } = discovered.problem
+    if (status < 400) throw discovered.problem
+    return { refused: versionRefused(host, description.protocolVersion) }
+  }
+  if (speaksStateless(discovered)) return { relay: statelessOnStateless(options), answer: discovered }
+  return { refused: versionRefused(host, description.protocolVersion) }
+}
+
+/** Dual-era clients fall back to `initialize` when they receive this in response to `server/discover`. */
+function versionRefused(host: string, requested: string): Answer {
+  const message = `${host} does not speak MCP ${printable(requested).slice(0, 40)}. Connect again with initialize (${versions.sessions}).`
+  return refusal(rpcCodes.unsupportedVersion, message, { supported: sessionVersions, requested })
 }
 
 function speaksStateless(answer: Answer): boolean {
@@ -65,10 +75,10 @@ function speaksStateless(answer: Answer): boolean {
   return Array.isArray(supportedVersions) && supportedVersions.includes(versions.stateless)
 }
 
-type Attempt = Opened | { problem: ServerProblem }
-
-/** What a server says that does not know what it is asked; one that is not there is nobody's to ask again. */
-async function attempt(open: () => Promise<Opened>): Promise<Attempt> {
+/** The result, or the problem of a server that does not understand the request. Any other failure is thrown: a retry would not help. */
+async function attempt<Result extends object>(
+  open: () => Promise<Result>,
+): Promise<Result | { problem: ServerProblem }> {
   try {
     return await open()
   } catch (error) {
@@ -77,7 +87,7 @@ async function attempt(open: () => Promise<Opened>): Promise<Attempt> {
   }
 }
 
-function outcomeOf(attempted: Attempt): Opened {
+function outcomeOf(attempted: Opened | { problem: ServerProblem }): Opened {
   if ('problem' in attempted) throw attempted.problem
   return attempted
 }

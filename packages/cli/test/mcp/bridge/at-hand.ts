@@ -28,6 +28,14 @@ export type Asked = { id?: number | string; method: string; params?: Record<stri
 
 export const json = (id: unknown, result: object) => Response.json({ jsonrpc: '2.0', id, result })
 
+/** The parameters that make a request complete in itself. */
+export const complete = (clientCapabilities: object = {}, version = '2026-07-28') => ({
+  _meta: {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientCapabilities': clientCapabilities,
+  },
+})
+
 /** An answer as a stream of events, of which the last is the answer itself. */
 export function events(...messages: object[]): Response {
   const text = messages.map((message) => `data: ${JSON.stringify({ jsonrpc: '2.0', ...message })}\n\n`)

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
-import { type Asked, events, json, openBridge, opening } from './at-hand.js'
+import { type Asked, complete, events, json, openBridge, opening } from './at-hand.js'
 
 const line = `data: ${JSON.stringify({ jsonrpc: '2.0', method: 'notifications/message', params: { level: 'info', data: 'z'.repeat(60_000) } })}\n\n`
 
@@ -82,7 +82,7 @@ describe('a server that asks on and on for one call', () => {
       let most = 0
       let sent = 0
       const asking = what === 'ping' ? { method: 'ping' } : many
-      const { ask } = openBridge(createBridge, async (asked) => {
+      const { begin, ask } = openBridge(createBridge, async (asked) => {
         if (asked.method === undefined) {
           most = Math.max(most, ++open)
           await new Promise((soon) => setTimeout(soon, 1))
@@ -96,11 +96,8 @@ describe('a server that asks on and on for one call', () => {
         })
         return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
       })
-      const _meta = {
-        'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-        'io.modelcontextprotocol/clientCapabilities': {},
-      }
-      const { result } = await ask('tools/call', { name: 'x', _meta })
+      await begin()
+      const { result } = await ask('tools/call', { name: 'x' })
       expect(result).toMatchObject({
         isError: true,
         content: [{ text: expect.stringContaining('asks on and on: the call was ended.') }],
@@ -156,28 +153,29 @@ describe('a server that asks on and on for one call', () => {
     expect(shown).toBe(20)
   })
 
-  it.each([
-    [
-      'by a result',
-      ({ id }: Asked) =>
-        json(id, { resultType: 'input_required', inputRequests: Object.fromEntries(numbered(21)), requestState: 's' }),
-      opening.stateless,
-    ],
-    [
-      'by an error',
-      ({ id }: Asked) => {
-        const data = { elicitations: numbered(21).map(([, { params }]) => params) }
-        return Response.json({ jsonrpc: '2.0', id, error: { code: -32042, message: 'open', data } })
-      },
-      opening.sessions,
-    ],
-  ])('%s: a client of 2026-07-28 is told so', async (_how, answer, begin) => {
-    const { ask } = openBridge(createBridge, (asked) => (asked.method === 'tools/call' ? answer(asked) : begin(asked)))
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': {},
-    }
-    const { error } = await ask('tools/call', { name: 'x', _meta })
+  it('by a result: a client of 2026-07-28 receives an error', async () => {
+    const { ask } = openBridge(createBridge, (asked) =>
+      asked.method === 'tools/call'
+        ? json(asked.id, {
+            resultType: 'input_required',
+            inputRequests: Object.fromEntries(numbered(21)),
+            requestState: 's',
+          })
+        : opening.stateless(asked),
+    )
+    const { error } = await ask('tools/call', { name: 'x', ...complete() })
+    expect(error).toMatchObject({ message: expect.stringContaining('more than 20 questions') })
+  })
+
+  it('by an error that names pages: the client receives another', async () => {
+    const { begin, ask } = openBridge(createBridge, (asked) => {
+      const data = { elicitations: numbered(21).map(([, { params }]) => params) }
+      return asked.method === 'tools/call'
+        ? Response.json({ jsonrpc: '2.0', id: asked.id, error: { code: -32042, message: 'open', data } })
+        : opening.sessions(asked)
+    })
+    await begin()
+    const { error } = await ask('tools/call', { name: 'x' })
     expect(error).toMatchObject({ message: expect.stringContaining('more than 20 questions') })
   })
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { createBridge } from '../../../src/mcp/bridge/create-bridge.js'
-import { type Asked, events, json, openBridge, opening } from './at-hand.js'
+import { type Asked, complete, events, json, openBridge, opening } from './at-hand.js'
 
 // M14
 it.each(['sessions', 'stateless'] as const)(
@@ -71,18 +71,11 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     await expect.poll(() => told.find(({ method }) => method === 'elicitation/create')?.params).toEqual(named)
   })
 
-  it.each([
-    ['sessions', asksByRequest],
-    ['stateless', asksByResult],
-  ] as const)('questions to a client of 2026-07-28, by a server of the era “%s”', async (era, asks) => {
+  it('questions to a client of 2026-07-28', async () => {
     const { ask } = openBridge(createBridge, (asked) =>
-      asked.method === 'tools/call' ? asks(asked) : opening[era](asked),
+      asked.method === 'tools/call' ? asksByResult(asked) : opening.stateless(asked),
     )
-    const _meta = {
-      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
-      'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } },
-    }
-    const { result } = await ask('tools/call', { name: 'x', _meta })
+    const { result } = await ask('tools/call', { name: 'x', ...complete({ elicitation: { form: {} } }) })
     expect(result).toMatchObject({ inputRequests: { q: { params: named } } })
   })
 
@@ -164,4 +157,42 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
       },
     ])
   })
+})
+
+describe('a client of 2026-07-28 receives the supported versions from a server of sessions', () => {
+  it.each<[string, (asked: Asked) => Response]>([
+    ['that refuses the method', ({ id }) => error(id, 200)],
+    ['that refuses a request without a session', ({ id }) => error(id, 400)],
+    ['that answers 404 without a message', () => new Response('Not found', { status: 404 })],
+  ])('%s', async (_how, answer) => {
+    const methods: string[] = []
+    const { ask } = openBridge(createBridge, (asked) => {
+      methods.push(asked.method)
+      return asked.method === 'server/discover' ? answer(asked) : opening.sessions(asked)
+    })
+    const supported = ['2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05']
+    for (const [method, requested] of [
+      ['server/discover', '2026-07-28'],
+      ['tools/list', '2026-07-28'],
+      ['tools/call', '2027-01-01'],
+    ] as const)
+      expect((await ask(method, { name: 'x', ...complete({}, requested) })).error).toEqual({
+        code: -32022,
+        message: `api.example does not speak MCP ${requested}. Connect again with initialize (2025-11-25).`,
+        data: { supported, requested },
+      })
+    expect(new Set(methods), 'no session is opened').toEqual(new Set(['server/discover']))
+  })
+
+  it('and the reason where the server does not respond with MCP', async () => {
+    const { ask } = openBridge(createBridge, () => new Response('Busy', { status: 503 }))
+    const { error } = await ask('server/discover', complete())
+    expect(error).toMatchObject({ code: -32010, message: expect.stringContaining('answered with status 503') })
+  })
+
+  const error = (id: unknown, status: number) =>
+    Response.json(
+      { jsonrpc: '2.0', id: status === 200 ? id : null, error: { code: -32601, message: 'no' } },
+      { status },
+    )
 })
