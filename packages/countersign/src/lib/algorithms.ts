@@ -115,8 +115,6 @@ const smallOrderPoints = new Set([
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ])
 
-const smallOrderStarts = new Set([...smallOrderPoints].map((hex) => Number.parseInt(hex.slice(0, 2), 16)))
-
 /** The prime of the field and the constant d of the curve (RFC 8032 §5.1). */
 const prime = 2n ** 255n - 19n
 const d = 37_095_705_934_669_439_343_138_083_508_754_565_189_542_113_879_843_219_016_388_785_533_085_940_283_555n
@@ -136,7 +134,7 @@ function isCanonical(bytes: Uint8Array): boolean {
 }
 
 function isSmallOrder(bytes: Uint8Array): boolean {
-  return smallOrderStarts.has(bytes[0] as number) && smallOrderPoints.has(toHex(withoutSign(bytes)))
+  return smallOrderPoints.has(toHex(withoutSign(bytes)))
 }
 
 /** Whether x² = (y² − 1) / (dy² + 1) has a solution: no platform looks before it verifies. */
