@@ -7,11 +7,87 @@ const RealRequest = globalThis.Request
 const plainTarget = /^\/[\w/~!$&()*+,;:@=?.%-]*$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 
+/** The members for which a real request is made. */
+abstract class DelegatingRequest {
+  protected abstract realOne(): Request
+
+  get cache() {
+    return this.realOne().cache
+  }
+
+  get credentials() {
+    return this.realOne().credentials
+  }
+
+  get destination() {
+    return this.realOne().destination
+  }
+
+  get duplex() {
+    return this.realOne().duplex
+  }
+
+  get integrity(): string {
+    return this.realOne().integrity
+  }
+
+  get keepalive(): boolean {
+    return this.realOne().keepalive
+  }
+
+  get mode() {
+    return this.realOne().mode
+  }
+
+  get redirect() {
+    return this.realOne().redirect
+  }
+
+  get referrer(): string {
+    return this.realOne().referrer
+  }
+
+  get referrerPolicy() {
+    return this.realOne().referrerPolicy
+  }
+
+  arrayBuffer(): Promise<ArrayBuffer> {
+    return this.realOne().arrayBuffer()
+  }
+
+  blob() {
+    return this.realOne().blob()
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.arrayBuffer())
+  }
+
+  clone(): Request {
+    return this.realOne().clone()
+  }
+
+  formData() {
+    return this.realOne().formData()
+  }
+
+  json(): Promise<unknown> {
+    return this.realOne().json()
+  }
+
+  text(): Promise<string> {
+    return this.realOne().text()
+  }
+}
+
+// For `instanceof Request`, before and after `replaceGlobals`.
+Object.setPrototypeOf(DelegatingRequest.prototype, RealRequest.prototype)
+
 /**
  * The `Request` that handlers get: method, URL, headers and signal. A real one, which costs as much as a tenth of a
- * signature check, is made where more is asked of it.
+ * signature check, is made for any other member.
  */
-export class LightRequest implements Request {
+export class LightRequest extends DelegatingRequest implements Request {
   readonly method: string
   readonly url: string
   readonly #rawHeaders: readonly string[]
@@ -23,6 +99,7 @@ export class LightRequest implements Request {
 
   /** @param origin what the URL starts with, as URLs write it */
   constructor(origin: string, { method, rawTarget, rawHeaders }: ReceivedMessage, content: Uint8Array) {
+    super()
     this.method = method
     const isPlain = plainTarget.test(rawTarget) && !dotSegment.test(rawTarget)
     this.url = isPlain ? origin + rawTarget : new URL(origin + rawTarget).href
@@ -30,19 +107,19 @@ export class LightRequest implements Request {
     this[receivedBytes] = content
   }
 
-  /** The real request, for what takes no other. */
+  /** The real request, for functions that accept no other. */
   static realOf<T>(request: T): T | Request {
-    return typeof request === 'object' && request !== null && #real in request ? request.#realOne() : request
+    return typeof request === 'object' && request !== null && #real in request ? request.realOne() : request
   }
 
-  #realOne(): Request {
+  protected override realOne(): Request {
     const { method, headers, signal } = this
     const body = this[receivedBytes].length > 0 ? this[receivedBytes] : null
     this.#real ??= new RealRequest(this.url, { method, headers, signal, body })
     return this.#real
   }
 
-  /** Ends the signal: the client went. */
+  /** Aborts the signal: the client disconnected. */
   abort(): void {
     this.#isGone = true
     this.#abort?.abort()
@@ -62,83 +139,13 @@ export class LightRequest implements Request {
   }
 
   get body(): Request['body'] {
-    return this[receivedBytes].length === 0 ? null : this.#realOne().body
+    return this[receivedBytes].length === 0 ? null : this.realOne().body
   }
 
   get bodyUsed(): boolean {
     return this.#real?.bodyUsed ?? false
   }
-
-  get cache() {
-    return this.#realOne().cache
-  }
-
-  get credentials() {
-    return this.#realOne().credentials
-  }
-
-  get destination() {
-    return this.#realOne().destination
-  }
-
-  get duplex() {
-    return this.#realOne().duplex
-  }
-
-  get integrity(): string {
-    return this.#realOne().integrity
-  }
-
-  get keepalive(): boolean {
-    return this.#realOne().keepalive
-  }
-
-  get mode() {
-    return this.#realOne().mode
-  }
-
-  get redirect() {
-    return this.#realOne().redirect
-  }
-
-  get referrer(): string {
-    return this.#realOne().referrer
-  }
-
-  get referrerPolicy() {
-    return this.#realOne().referrerPolicy
-  }
-
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#realOne().arrayBuffer()
-  }
-
-  blob() {
-    return this.#realOne().blob()
-  }
-
-  async bytes(): Promise<Uint8Array> {
-    return new Uint8Array(await this.arrayBuffer())
-  }
-
-  clone(): Request {
-    return this.#realOne().clone()
-  }
-
-  formData() {
-    return this.#realOne().formData()
-  }
-
-  json(): Promise<unknown> {
-    return this.#realOne().json()
-  }
-
-  text(): Promise<string> {
-    return this.#realOne().text()
-  }
 }
-
-Object.setPrototypeOf(LightRequest.prototype, RealRequest.prototype)
 
 /** `Request` for programs that make another of a light one. */
 export class WebRequest extends RealRequest {
