@@ -6,7 +6,7 @@ import type { Route } from './routes/route.js'
 import type { UpstreamOptions } from './upstream/connections.js'
 
 export interface GatewayLimits {
-  /** Connections at once. One more closes the one that is idle longest; where none is, it is answered 503. @default 4096 */
+  /** Connections at once; does not count those from trusted proxies. One more closes one that is idle, or of the network that holds most. @default 4096 */
   connections?: number | undefined
   /**
    * Connections that one address may hold (of IPv6, the first 64 bits). It does not count for those in `trustProxy`, which hold the

@@ -15,9 +15,9 @@ export interface ConnectionShares {
   readonly perNetwork?: number | undefined
   /** When a request makes its connection busy: once its head is there, where bodies have limits of their own. @default 'body' */
   readonly busyFrom?: 'head' | 'body' | undefined
-  /** Called for each connection that was closed because there were too many: one that was idle or not read, or the new one. @default not called */
+  /** Called for each connection that was closed because there were too many: another one, or the new one. @default not called */
   readonly onClosed?: ((outcome: 'displaced' | 'refused') => void) | undefined
-  /** Whether a peer counts in the total only: a proxy holds the connections of everybody. */
+  /** Whether the connections of a peer are neither counted nor closed: a trusted proxy, which limits them itself. */
   readonly isExempt: (peer: string) => boolean
 }
 
@@ -32,13 +32,18 @@ const noRoom = [
   'Too many connections.\n',
 ].join('\r\n')
 
+/** Milliseconds that the response in progress has on a connection that is closed for another network's. */
+const lastResponse = 1000
+
 /** Seconds after which a connection is not read: its client read nothing of what was written to it. */
 const unreadAfter = 2
 
 /**
  * Closes connections that one address or network holds beyond its share, or that are too many in total, so that no client takes the
  * connections of all others. The one that has been idle longest is closed first, then the one whose client has not read its response for longest;
- * if there is neither, the new one gets 503 and is closed. A connection is idle without a request that was received in whole and was
+ * if there is neither, the new one gets 503 and is closed. In total, when few are idle, the network that holds most loses one, also
+ * a busy one: then its oldest is closed when its response is sent, after a second at most. The new one is refused only if no network
+ * holds more than its own. A connection is idle without a request that was received in whole and was
  * not responded to. It is not read if bytes of a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits
  * of an IPv6 address; a network is an IPv4 /24 or an IPv6 /48. Call it when the server has its listeners.
  *
@@ -52,14 +57,16 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
   const networks = new Map<string, Holder>()
   const all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
   const counted = new Map<Socket, Connection>()
+  /** Closed for others, while their last response is sent. */
+  const leaving = new Set<Socket>()
   let checking: NodeJS.Timeout | undefined
 
   function forget(socket: Socket): void {
     const connection = counted.get(socket)
     if (!connection || !counted.delete(socket)) return
     for (const holder of connection.holders) removeFrom(holder, socket)
-    if (connection.address?.open === 0) addresses.delete(connection.address.name)
-    if (connection.network?.open === 0) networks.delete(connection.network.name)
+    if (connection.address.open === 0) addresses.delete(connection.address.name)
+    if (connection.network.open === 0) networks.delete(connection.network.name)
     if (counted.size > 0) return
     clearInterval(checking)
     checking = undefined
@@ -77,24 +84,55 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     }
   }
 
+  /** Closes a connection of an address or a network. */
   function makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
     const [longestIdle] = idle
     // A new connection is idle, too.
     const isOld = longestIdle !== undefined && longestIdle !== newcomer
     const oldest = isOld ? longestIdle : (firstOf(unread) ?? newcomer)
-    if (!oldest) return
+    if (oldest && oldest === newcomer) refuse(oldest)
+    else if (oldest) displace(oldest)
+  }
+
+  /** The connection to close if there are too many in total. */
+  function leastFair(newcomer: Socket, { network }: Connection, total: number): Socket {
+    const [longestIdle] = all.idle
+    // Of a few, it may be one whose request is on its way.
+    if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
+    let fullest = network
+    for (const one of networks.values()) if (one.open > fullest.open) fullest = one
+    for (const socket of [...all.idle, ...all.unread])
+      if (socket !== newcomer && (counted.get(socket)?.network.open ?? 0) >= fullest.open) return socket
+    if (fullest !== network)
+      for (const [socket, connection] of counted) if (connection.network === fullest) return socket
+    return newcomer
+  }
+
+  function refuse(socket: Socket): void {
+    forget(socket)
+    shares.onClosed?.('refused')
+    socket.end(noRoom)
+    socket.destroySoon()
+  }
+
+  function displace(socket: Socket): void {
+    const isBusy = (counted.get(socket)?.whole ?? 0) > 0 && !all.unread.has(socket)
     // Before it is closed: the next one that is too many must be another.
-    forget(oldest)
-    shares.onClosed?.(oldest === newcomer ? 'refused' : 'displaced')
-    if (oldest !== newcomer) oldest.destroy()
-    else {
-      oldest.end(noRoom)
-      oldest.destroySoon()
+    forget(socket)
+    shares.onClosed?.('displaced')
+    if (!isBusy || leaving.size >= (shares.total ?? 0) / 8) {
+      socket.destroy()
+      return
     }
+    leaving.add(socket)
+    const late = setTimeout(() => socket.destroy(), lastResponse)
+    socket.once('close', () => {
+      clearTimeout(late)
+      leaving.delete(socket)
+    })
   }
 
   function becomeIdle(socket: Socket, { address, holders }: Connection): void {
-    if (!address) return
     for (const { idle, unread } of holders) {
       idle.add(socket)
       unread.delete(socket)
@@ -105,11 +143,10 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
 
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket
-    if (remoteAddress === undefined) return
-    const isExempt = shares.isExempt(remoteAddress)
-    const address = isExempt ? undefined : holderOf(addresses, networkOf(remoteAddress))
-    const network = isExempt ? undefined : holderOf(networks, networkOf(remoteAddress, 'site'))
-    const holders = [all, ...(address ? [address] : []), ...(network ? [network] : [])]
+    if (remoteAddress === undefined || shares.isExempt(remoteAddress)) return
+    const address = holderOf(addresses, networkOf(remoteAddress))
+    const network = holderOf(networks, networkOf(remoteAddress, 'site'))
+    const holders = [all, address, network]
     const connection = { address, network, holders, whole: 0, progress: new WriteProgress() }
     counted.set(socket, connection)
     checking ??= setInterval(check, 1000).unref()
@@ -120,9 +157,12 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     for (const [holder, most = Number.POSITIVE_INFINITY] of [
       [address, perAddress],
       [network, perNetwork],
-      [all, total],
     ] as const)
-      if (counted.has(socket) && holder && holder.open > most) makeRoom(holder, socket)
+      if (counted.has(socket) && holder.open > most) makeRoom(holder, socket)
+    if (!counted.has(socket) || total === undefined || all.open <= total) return
+    const closed = leastFair(socket, connection, total)
+    if (closed === socket) refuse(socket)
+    else displace(closed)
   })
 
   function becomeBusy(socket: Socket, connection: Connection): void {
@@ -148,6 +188,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     }
     outgoing.once('close', () => {
       if (isWhole) connection.whole--
+      if (leaving.has(socket)) socket.destroySoon()
       if (isWhole && connection.whole === 0 && counted.has(socket)) becomeIdle(socket, connection)
     })
   }
@@ -163,9 +204,8 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
 }
 
 interface Connection {
-  /** Undefined for who is exempt. */
-  address: Holder | undefined
-  network: Holder | undefined
+  address: Holder
+  network: Holder
   /** These, and that of all. */
   holders: readonly Holder[]
   /** Requests that came in whole and are not answered. */

@@ -174,8 +174,9 @@ it('what was closed is forgotten: an address may come again', async () => {
   expect(openOf(last)).toEqual([true, true])
 })
 
-it('proxies are not counted', async () => {
-  const { open } = await startServer(1, { perNetwork: 3, isExempt: (peer) => peer === '127.0.0.1' })
+// V18
+it('does not count the connections of a trusted proxy, also in total', async () => {
+  const { open } = await startServer(1, { total: 3, perNetwork: 3, isExempt: (peer) => peer === '127.0.0.1' })
   const proxied = await several(5, open)
   const direct = await several(2, () => open('127.0.0.3'))
   await expect.poll(() => openOf(direct)).toEqual([false, true])
@@ -194,19 +195,68 @@ it('in all: what is idle longest is closed for who comes, and what works is not'
   expect(await late.ask()).toContain('200 OK')
 })
 
-it('in all, where every connection works: the new one is answered 503 and closed', async () => {
-  const { open, held, server } = await startServer(undefined, { total: 2, isExempt: (peer) => peer === '127.0.0.2' })
-  const busy = [await open('127.0.0.1'), await open('127.0.0.2')]
+it('in total: if every connection is busy and no network holds more, the new one is answered 503 and closed', async () => {
+  const { open, held, server } = await startServer(undefined, { total: 2 })
+  const busy = [await open('127.0.1.1'), await open('127.0.2.1')]
   for (const client of busy) void client.ask('/held')
   await expect.poll(() => held).toHaveLength(2)
-  const late = await open('127.0.0.3')
+  const late = await open('127.0.3.1')
   const heard = new Promise<string>((resolve) => late.socket.once('data', (data) => resolve(String(data))))
   expect(await heard).toMatch(/^HTTP\/1\.1 503 [\s\S]*Retry-After: 5[\s\S]*\r\n\r\nToo many connections\.\n$/)
   await expect.poll(() => late.isOpen()).toBe(false)
   held[0]?.end('done')
   await settled()
-  expect(await (await open('127.0.0.3')).ask()).toContain('200 OK')
+  expect(await (await open('127.0.3.1')).ask()).toContain('200 OK')
   expect(await connectionsOf(server)).toBe(2)
+})
+
+/** Holds connections of some addresses busy. */
+async function holdBusy({ open, held }: Awaited<ReturnType<typeof startServer>>, addresses: string[]) {
+  const clients: (Client & { answer: Promise<string> })[] = []
+  for (const address of addresses) {
+    const client = await open(address)
+    clients.push({ ...client, answer: client.ask('/held') })
+    await expect.poll(() => held).toHaveLength(clients.length)
+  }
+  return clients
+}
+
+// V18
+it('in total: the network that holds most loses its oldest busy connection to one that holds less', async () => {
+  const outcomes: string[] = []
+  const server = await startServer(undefined, { total: 16, onClosed: (outcome) => void outcomes.push(outcome) })
+  const other = await server.open('127.0.9.1')
+  const busy = await holdBusy(
+    server,
+    [...Array(8).fill(1), ...Array(7).fill(2)].map((network) => `127.0.${network}.1`),
+  )
+  const late = await server.open('127.0.3.1')
+  expect(await late.ask()).toContain('200 OK')
+  // Its response may still be sent.
+  server.held[0]?.end('in time')
+  expect(await busy[0]?.answer).toContain('in time')
+  await expect.poll(() => busy[0]?.isOpen()).toBe(false)
+  expect(openOf([other, late, ...busy.slice(1)])).toEqual(Array(16).fill(true))
+  // The network that holds most displaces none that holds less, idle or not.
+  const refused = await server.open('127.0.1.9')
+  await expect.poll(() => refused.isOpen()).toBe(false)
+  expect(openOf([other, late])).toEqual([true, true])
+  expect(outcomes).toEqual(['displaced', 'refused'])
+})
+
+// V18
+it('in total: a displaced connection has a second for its response, and few of them at once', async () => {
+  const server = await startServer(undefined, { total: 16 })
+  const busy = await holdBusy(server, Array(16).fill('127.0.1.1'))
+  const began = performance.now()
+  for (let network = 2; network < 6; network++) {
+    void (await server.open(`127.0.${network}.1`)).ask('/held')
+    await expect.poll(() => server.held.length).toBe(15 + network)
+  }
+  await expect.poll(() => openOf(busy.slice(0, 4))).toEqual([true, true, false, false])
+  await expect.poll(() => openOf(busy.slice(0, 4))).toEqual([false, false, false, false])
+  expect(performance.now() - began).toBeGreaterThan(900)
+  expect(openOf(busy.slice(4))).toEqual(Array(12).fill(true))
 })
 
 it('of one address, whether it asks for something or not', async () => {

@@ -47,7 +47,7 @@ export interface NonceSettings {
 
 /** How much the program takes at once. */
 export interface ProgramLimits extends LimitOptions {
-  /** Connections at once. @default 1024 */
+  /** Connections at once; does not count those from `trustProxy`. @default 1024 */
   connections?: number | undefined
   /**
    * Connections that one network (IPv4 /24, IPv6 /48) may hold; does not count for those in `trustProxy`.
