@@ -25,3 +25,15 @@ export interface CommandRow {
   needs?: OptionalPackage
   readonly load: () => Promise<Run>
 }
+
+/** What groups of commands are about. */
+export const groups: Readonly<Record<string, string>> = {
+  gateway: 'the reverse proxy for APIs without code',
+  users: 'the people who can sign in',
+  tokens: 'what people allowed the agent of this command line',
+  keys: 'keys to sign with, and those of the auth server',
+  agents: 'the agents that the auth server has seen',
+  grants: 'what people allowed',
+  audit: 'what happened',
+  db: 'the database of the auth server',
+}

@@ -1,6 +1,8 @@
 import { AgentError } from 'countersign/agent'
+import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
-import { exitStatus } from '../command/errors.js'
+import { exitStatus, usageError } from '../command/errors.js'
+import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
@@ -8,12 +10,9 @@ import type { Run, Terminal } from '../terminal/terminal.js'
 import { type Bridge, createBridge } from './bridge/create-bridge.js'
 import { openCallbackPort } from './consent/callback-port.js'
 import { createConsentAsker } from './consent/consent-asker.js'
-import { createConsentDesk } from './consent/consent-desk.js'
-import { heldPermissions } from './consent/held-permissions.js'
-import { type McpFlags, readMcpFlags } from './mcp-flags.js'
-import { type ClientOutput, createClientOutput } from './messages/client-output.js'
-import { readMessages, serializeMessage } from './messages/stdio.js'
-import { ServerProblem } from './server/server-problem.js'
+import { createConsentDesk, heldPermissions } from './consent/consent-desk.js'
+import { ServerProblem } from './messages/server-problem.js'
+import { type ClientOutput, createClientOutput, readMessages, serializeMessage } from './messages/stdio.js'
 
 /** `countersign mcp <url>`: an MCP server on standard input and output, which asks a protected one as the command line's own agent. */
 export const mcpCommand: Run = async (options, terminal, address) => {
@@ -83,4 +82,44 @@ function describe(error: unknown, url: string): string {
     return `${new URL(url).host} needs your consent: ask again, and decide.`
   const failure = agentFailure(error, url)
   return failure instanceof Error ? failure.message : String(failure)
+}
+
+export interface McpFlags extends NetworkFlags {
+  agent?: string
+  authServer?: readonly string[]
+  patience?: string
+  urlInAnswers?: true
+}
+
+export interface McpSettings {
+  url: string
+  folderPath: string
+  authServers: readonly string[]
+  /** Seconds. */
+  patience: number
+  isUrlInAnswers: boolean
+  network: ReturnType<typeof readNetworkFlags>
+}
+
+/** Less than any client waits, of those that are known. */
+const defaultPatience = '20'
+
+/** @throws CommandError for flags that cannot be meant */
+export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
+  const { patience = defaultPatience } = flags
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes seconds, such as 20.')
+  return {
+    url: requireServer(address),
+    folderPath: agentFolderPath(env, flags.agent),
+    authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
+    patience: Number(patience),
+    isUrlInAnswers: flags.urlInAnswers === true,
+    network: readNetworkFlags(flags),
+  }
+}
+
+function requireServer(address: string): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined
+  if (url && ['https:', 'http:'].includes(url.protocol) && url.hash === '' && url.username === '') return url.href
+  throw usageError('Give the address of an MCP server, such as https://api.example/mcp')
 }

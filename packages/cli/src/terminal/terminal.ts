@@ -1,4 +1,5 @@
 import type { LoopbackConsentOptions } from 'countersign/node'
+import { emphasis, printable } from './text.js'
 
 /** What asked a command to end. */
 export interface Stop {
@@ -36,3 +37,19 @@ export interface Terminal {
  * person who typed it. `subject` is empty where there is none.
  */
 export type Run = (options: Readonly<Record<string, unknown>>, terminal: Terminal, subject: string) => Promise<number>
+
+/** The terminal, to which no text comes that it would act on, but for emphasis; bytes are written as they are. */
+export function safeTerminal(terminal: Terminal): Terminal {
+  return {
+    ...terminal,
+    write: (text) => terminal.write(typeof text === 'string' ? safe(text, terminal.colour) : text),
+    notify: (text) => terminal.notify(printable(text)),
+  }
+}
+
+function safe(text: string, colour: boolean): string {
+  if (!colour) return printable(text)
+  const { on, off } = emphasis
+  const between = (part: string) => part.split(off).map(printable).join(off)
+  return text.split(on).map(between).join(on)
+}

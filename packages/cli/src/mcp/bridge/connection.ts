@@ -1,10 +1,7 @@
 import { AgentError } from 'countersign/agent'
-import { AnsweredInstead, ConsentNeeded } from '../consent/answered-instead.js'
 import { unwrap, withServersState } from '../consent/asked-before.js'
-import { answerInWords, type ConsentAsker } from '../consent/consent-asker.js'
-import { connectedText, connectTool, standInList, standInOpening } from '../consent/stand-in.js'
+import { AnsweredInstead, answerInWords, type ConsentAsker, ConsentNeeded } from '../consent/consent-asker.js'
 import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   isJsonObject,
@@ -16,11 +13,12 @@ import {
   type RpcRequest,
   stringIn,
 } from '../messages/json-rpc.js'
+import { ServerProblem } from '../messages/server-problem.js'
 import { openRelay } from '../relay/open-relay.js'
 import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
 import { pacedResponse } from '../server/pace.js'
-import { ServerProblem } from '../server/server-problem.js'
-import { createListHolder } from './list-holder.js'
+import type { Exchange } from '../server/post-message.js'
+import { connectedText, connectTool, createListHolder, standInList, standInOpening } from './stand-in.js'
 
 export interface ConnectionOptions {
   client: Client

@@ -1,24 +1,25 @@
-import { AnsweredInstead } from '../consent/answered-instead.js'
-import { answerInWords } from '../consent/consent-asker.js'
+import { AnsweredInstead, answerInWords } from '../consent/consent-asker.js'
 import type { Era } from '../messages/eras.js'
 import {
   type Answer,
+  answerOf,
   isRequest,
   isResponse,
   type Message,
+  notification,
   type RpcNotification,
   type RpcRequest,
+  type RpcResponse,
   refusal,
   rpcCodes,
 } from '../messages/json-rpc.js'
+import { ServerProblem } from '../messages/server-problem.js'
 import { cleanedAnswer, cleanedMessage, cleanedParams } from '../messages/server-text.js'
 import { isComplete } from '../relay/open-relay.js'
 import type { Client } from '../relay/relay.js'
-import { ServerProblem } from '../server/server-problem.js'
-import { createClientRequests } from './client-requests.js'
 import { type Connection, type ConnectionOptions, createConnection } from './connection.js'
 
-export interface BridgeOptions extends Omit<ConnectionOptions, 'client' | 'ending'> {
+interface BridgeOptions extends Omit<ConnectionOptions, 'client' | 'ending'> {
   /** Writes a message to the client. */
   tell: (message: Message) => void
   /** Why the server gave no answer, in a sentence. */
@@ -123,3 +124,39 @@ const notOpened = refusal(
   rpcCodes.invalidRequest,
   'A request needs _meta with its protocol version (2026-07-28), or initialize before it (2025-11-25).',
 )
+
+/** Requests that the client is asked, by ids of the bridge's own. */
+interface ClientRequests extends Pick<Client, 'ask' | 'withdraw'> {
+  /** Takes an answer of the client; false for one that nobody waits for. */
+  take(response: RpcResponse): boolean
+}
+
+function createClientRequests(tell: (message: Message) => void): ClientRequests {
+  const waiting = new Map<string, { key: string | undefined; resolve: (answer: Answer) => void }>()
+  let asked = 0
+  return {
+    ask(method, params, key) {
+      const id = `countersign-${++asked}`
+      return new Promise((resolve) => {
+        tell({ jsonrpc: '2.0', id, method, ...(params === undefined ? {} : { params }) })
+        waiting.set(id, { key, resolve })
+      })
+    },
+    withdraw(key, params) {
+      for (const [id, each] of waiting) {
+        if (each.key !== key) continue
+        // Its server wants no answer, and gets none.
+        waiting.delete(id)
+        tell(notification('notifications/cancelled', { ...params, requestId: id }))
+      }
+    },
+    take(response) {
+      const { id } = response
+      const found = typeof id === 'string' ? waiting.get(id) : undefined
+      if (!found || typeof id !== 'string') return false
+      waiting.delete(id)
+      found.resolve(answerOf(response))
+      return true
+    },
+  }
+}

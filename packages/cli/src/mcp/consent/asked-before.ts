@@ -1,5 +1,5 @@
 import { type Answer, type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
-import { pageMark } from './page-mark.js'
+import { pageMark } from './consent-desk.js'
 
 /** A request of the client without what the bridge had put into it, and what its person said to the bridge's question. */
 export interface Unwrapped {

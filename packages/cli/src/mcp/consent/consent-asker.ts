@@ -10,13 +10,11 @@ import {
   stringIn,
 } from '../messages/json-rpc.js'
 import type { Client } from '../relay/relay.js'
-import { AnsweredInstead, ConsentNeeded } from './answered-instead.js'
 import { askToOpen } from './asked-before.js'
-import type { ConsentDesk } from './consent-desk.js'
-import { pageMark } from './page-mark.js'
+import { type ConsentDesk, pageMark } from './consent-desk.js'
 
 /** The request of a client that a person must allow first. */
-export interface AskedFor {
+interface AskedFor {
   request: RpcRequest
   client: Client
   /** What the client can. */
@@ -34,7 +32,7 @@ interface ShownFor extends AskedFor {
   next: string
 }
 
-export interface ConsentAskerOptions {
+interface ConsentAskerOptions {
   host: string
   desk: ConsentDesk
   /** Seconds that a call waits for a person. */
@@ -193,4 +191,23 @@ export function answerInWords({ request, client }: AnsweredFor, text: string): A
   if (request.method !== 'tools/call') return refusal(rpcCodes.unanswered, text)
   const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
+}
+
+/** A request that is answered without the server: a person has to decide, or did not. */
+export class AnsweredInstead extends Error {
+  readonly answer: Answer
+
+  constructor(answer: Answer) {
+    super('A person must decide first.')
+    this.name = 'AnsweredInstead'
+    this.answer = answer
+  }
+}
+
+/** A request during which nobody is asked needs a person's consent. */
+export class ConsentNeeded extends Error {
+  constructor() {
+    super('A person must decide first, and is asked when a tool is called.')
+    this.name = 'ConsentNeeded'
+  }
 }

@@ -1,7 +1,18 @@
-import { pageMark, stateMark } from './page-mark.js'
+import { createHash } from 'node:crypto'
+import type { TokenSummary } from 'countersign/agent'
+
+/** What tells one page where a person decides from another, without its address. */
+export function pageMark(page: string): string {
+  return stateMark(new URL(page).searchParams.get('state') ?? page)
+}
+
+/** The same, of the state that comes back with the person (W13). */
+function stateMark(state: string): string {
+  return createHash('sha256').update(state).digest('base64url')
+}
 
 /** What became of a page where a person decides. */
-export type Decision = 'allowed' | 'denied' | 'open'
+type Decision = 'allowed' | 'denied' | 'open'
 
 /** Where calls wait for what people decide on pages elsewhere. */
 export interface ConsentDesk {
@@ -69,4 +80,9 @@ function nextDecision(hearers: Set<() => void>, milliseconds: number, signal: Ab
     hearers.add(done)
     signal.addEventListener('abort', done, { once: true })
   })
+}
+
+/** What an agent may do, each permission as a text: a token that is renewed, or ends, brings none. */
+export function heldPermissions(tokens: readonly TokenSummary[]): string[] {
+  return tokens.map(({ resource, authServer, scope }) => [resource, authServer, ...scope.toSorted()].join(' '))
 }

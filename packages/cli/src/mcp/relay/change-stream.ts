@@ -1,5 +1,4 @@
 import { metaKeys } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   type JsonObject,
@@ -9,6 +8,7 @@ import {
   refusal,
   rpcCodes,
 } from '../messages/json-rpc.js'
+import type { Exchange } from '../server/post-message.js'
 import type { StatelessServer } from '../server/stateless-server.js'
 import type { Client } from './relay.js'
 

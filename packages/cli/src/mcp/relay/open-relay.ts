@@ -1,13 +1,13 @@
 import { printable } from '../../terminal/text.js'
 import { metaKeys, metaOf, sessionVersions, versions } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import { type Answer, type RpcRequest, refusal, rpcCodes } from '../messages/json-rpc.js'
-import { ServerProblem } from '../server/server-problem.js'
+import { ServerProblem } from '../messages/server-problem.js'
+import { questionsNamed } from '../messages/server-questions.js'
+import type { Exchange } from '../server/post-message.js'
 import { createStatelessServer } from '../server/stateless-server.js'
-import type { Opened, RelayOptions } from './relay.js'
+import type { Opened, Relay, RelayOptions } from './relay.js'
 import { sessionsOnSessions } from './sessions-on-sessions.js'
 import { sessionsOnStateless } from './sessions-on-stateless.js'
-import { statelessOnStateless } from './stateless-on-stateless.js'
 
 /** Errors that only a server of 2026-07-28 knows. */
 const statelessErrors: readonly number[] = [
@@ -95,4 +95,18 @@ function outcomeOf(attempted: Opened | { problem: ServerProblem }): Opened {
 /** Whether a request of the client is complete in itself. */
 export function isComplete(request: RpcRequest): boolean {
   return typeof metaOf(request)[metaKeys.version] === 'string'
+}
+
+/** A client of 2026-07-28 on a server of 2026-07-28: each request goes through as it is, with its headers. */
+function statelessOnStateless({ host, onProblem }: Pick<RelayOptions, 'host' | 'onProblem'>): Relay {
+  const server = createStatelessServer(host, onProblem)
+  return {
+    request: async (request: RpcRequest, exchange: Exchange) =>
+      questionsNamed(await server.request(request, exchange), host),
+    async notify(message, exchange) {
+      // The end of its stream cancels a request.
+      if (message.method !== 'notifications/cancelled') await server.notify(message, exchange)
+    },
+    close: async () => undefined,
+  }
 }

@@ -1,6 +1,6 @@
 import type { Era } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import type { Answer, JsonObject, Message, RpcNotification, RpcRequest } from '../messages/json-rpc.js'
+import type { Exchange } from '../server/post-message.js'
 
 /** The client, as what stands between it and the server sees it. */
 export interface Client {

@@ -1,4 +1,3 @@
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   isRequest,
@@ -10,8 +9,14 @@ import {
   refusal,
   rpcCodes,
 } from '../messages/json-rpc.js'
-import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
-import { countQuestions, mostQuestions, tooManyQuestions } from '../messages/question-count.js'
+import {
+  countQuestions,
+  mostQuestions,
+  namedAsServers,
+  questionsNamed,
+  tooManyQuestions,
+} from '../messages/server-questions.js'
+import type { Exchange } from '../server/post-message.js'
 import { createSessionServer } from '../server/session-server.js'
 import type { Opened, RelayOptions } from './relay.js'
 

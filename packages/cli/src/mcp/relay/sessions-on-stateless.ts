@@ -1,6 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
 import { metaKeys, sessionVersions, versions, withMeta } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   isJsonObject,
@@ -11,8 +10,8 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
-import { namedAsServers, questionsNamed } from '../messages/named-as-servers.js'
-import { countQuestions, tooManyQuestions } from '../messages/question-count.js'
+import { countQuestions, namedAsServers, questionsNamed, tooManyQuestions } from '../messages/server-questions.js'
+import type { Exchange } from '../server/post-message.js'
 import { createStatelessServer, type StatelessServer } from '../server/stateless-server.js'
 import { createChangeStream } from './change-stream.js'
 import type { Client, Opened, RelayOptions } from './relay.js'

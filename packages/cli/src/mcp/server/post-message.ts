@@ -1,13 +1,24 @@
 import { printable } from '../../terminal/text.js'
-import { longestMessage, readEvents } from '../messages/event-stream.js'
-import type { Exchange } from '../messages/exchange.js'
+import { longestMessage, readEvents, requireFewValues } from '../messages/framing.js'
 import { type Message, readMessage } from '../messages/json-rpc.js'
-import { noticeNamed } from '../messages/named-as-servers.js'
-import { requireFewValues } from '../messages/require-few-values.js'
-import { ServerProblem } from './server-problem.js'
+import { ServerProblem } from '../messages/server-problem.js'
+import { noticeNamed } from '../messages/server-questions.js'
+
+/** What one request of the client has while it is answered. */
+export interface Exchange {
+  /**
+   * Sends to the server, signed as the agent. Where a person must decide first they are asked, as this client can; rejects with
+   * `AnsweredInstead` where they have not decided in time.
+   */
+  readonly send: (init: RequestInit) => Promise<Response>
+  /** Aborts when the client gives the request up, or goes away. */
+  readonly signal: AbortSignal
+  /** Shows the client what comes before the answer: notifications, and requests of a server with sessions. */
+  readonly toClient: (message: Message) => void
+}
 
 /** What a server sent, with the id that its stream can be taken up after. */
-export interface Received {
+interface Received {
   message: Message | undefined
   eventId: string | undefined
 }

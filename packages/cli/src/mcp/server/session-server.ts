@@ -1,4 +1,3 @@
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   answerOf,
@@ -10,9 +9,9 @@ import {
   type RpcRequest,
   stringIn,
 } from '../messages/json-rpc.js'
+import { brokenOff, ServerProblem } from '../messages/server-problem.js'
 import { createSending } from './pace.js'
-import { messagesIn, postMessage } from './post-message.js'
-import { brokenOff, ServerProblem } from './server-problem.js'
+import { type Exchange, messagesIn, postMessage } from './post-message.js'
 
 /** A server of 2025-11-25 or before, in a session that is opened anew where the server has lost it. */
 export interface SessionServer {

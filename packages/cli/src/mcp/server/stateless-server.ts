@@ -1,5 +1,4 @@
 import { metaKeys, metaOf, versions } from '../messages/eras.js'
-import type { Exchange } from '../messages/exchange.js'
 import {
   type Answer,
   answerOf,
@@ -10,9 +9,9 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
+import { brokenOff, ServerProblem } from '../messages/server-problem.js'
 import { createParamHeaders, headerText } from './param-headers.js'
-import { messagesIn, postMessage } from './post-message.js'
-import { brokenOff, ServerProblem } from './server-problem.js'
+import { type Exchange, messagesIn, postMessage } from './post-message.js'
 
 /** A server of 2026-07-28: each request is complete, and answered on its own. */
 export interface StatelessServer {

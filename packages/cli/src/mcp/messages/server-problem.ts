@@ -1,4 +1,4 @@
-import type { RpcRequest } from '../messages/json-rpc.js'
+import type { RpcRequest } from './json-rpc.js'
 
 /** A server that gave no answer of MCP; the message is a sentence for the person at the client. */
 export class ServerProblem extends Error {

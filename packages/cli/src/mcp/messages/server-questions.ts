@@ -1,5 +1,14 @@
-import { type Answer, isJsonObject, type JsonObject, type Message, objectIn, rpcCodes, stringIn } from './json-rpc.js'
-import { mostQuestions, tooManyQuestions } from './question-count.js'
+import {
+  type Answer,
+  isJsonObject,
+  type JsonObject,
+  type Message,
+  objectIn,
+  refusal,
+  rpcCodes,
+  stringIn,
+} from './json-rpc.js'
+import { ServerProblem } from './server-problem.js'
 import { asLine } from './server-text.js'
 
 /**
@@ -70,4 +79,39 @@ export function noticeNamed(message: Message, host: string): Message {
   }
   if (method !== 'notifications/progress' || params?.message === undefined) return message
   return { ...message, params: { ...params, message: labelOf(stringIn(params, 'message'), host) } }
+}
+
+/** What a server asks during one call: of the person, and of their app. */
+interface QuestionCount {
+  /**
+   * Counts one more by its method; false for a question that is not passed on.
+   *
+   * @throws ServerProblem where a server asks on and on
+   */
+  add(method: string): boolean
+}
+
+/** Most questions that a person is shown for one call. */
+export const mostQuestions = 20
+
+/** Most requests of a server during one call. */
+const mostRequests = 1000
+
+export function countQuestions(host: string): QuestionCount {
+  let shown = 0
+  let all = 0
+  return {
+    add(method) {
+      if (++all > mostRequests) throw new ServerProblem(`${host} asks on and on: the call was ended.`)
+      return method !== 'elicitation/create' || ++shown <= mostQuestions
+    },
+  }
+}
+
+/** What is said to whoever asks, or waits for who does. */
+export function tooManyQuestions(host: string): Answer {
+  return refusal(
+    rpcCodes.unanswered,
+    `${host} asks more than ${mostQuestions} questions for one call: they are not passed on.`,
+  )
 }

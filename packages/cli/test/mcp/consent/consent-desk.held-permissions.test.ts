@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { heldPermissions } from '../../../src/mcp/consent/held-permissions.js'
+import { heldPermissions } from '../../../src/mcp/consent/consent-desk.js'
 
 const token = (scope: string[], expiresAt: number) => ({
   resource: 'https://api.example',

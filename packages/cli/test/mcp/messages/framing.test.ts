@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { readEvents } from '../../../src/mcp/messages/event-stream.js'
+import { readEvents } from '../../../src/mcp/messages/framing.js'
 
 async function eventsIn(...chunks: (string | Uint8Array)[]) {
   const encoder = new TextEncoder()

@@ -1,6 +1,6 @@
 import { Writable } from 'node:stream'
 import { expect, it } from 'vitest'
-import { createClientOutput } from '../../../src/mcp/messages/client-output.js'
+import { createClientOutput } from '../../../src/mcp/messages/stdio.js'
 
 // M13
 it('a client is waited for from the first line that it does not take', async () => {

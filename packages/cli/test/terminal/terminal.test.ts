@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { safeTerminal } from '../../src/terminal/safe-terminal.js'
+import { safeTerminal } from '../../src/terminal/terminal.js'
 
 function recorded(colour: boolean) {
   const written: (string | Uint8Array)[] = []
