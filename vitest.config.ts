@@ -41,12 +41,9 @@ const shared = [
   'packages/server/test/*.test.ts',
   'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
 ]
-/** Faults that take long are tried by `npm run test:faults`, and random kills by their script. */
-const elsewhere =
-  process.env.THOROUGH_FAULTS === undefined
-    ? ['packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
-    : []
-const never = ['**/node_modules/**', '**/dist/**', '.node24/**', ...elsewhere]
+/** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
+const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
+const never = ['**/node_modules/**', '**/dist/**', '.node24/**', ...(process.env.LONG_TESTS === undefined ? long : [])]
 
 export default defineConfig({
   test: {

@@ -13,7 +13,7 @@ if (!(minutes > 0)) {
 }
 const { status } = spawnSync('npx', ['vitest', 'run', 'packages/server/test/faults/random-kills.test.ts'], {
   cwd: fileURLToPath(new URL('..', import.meta.url)),
-  env: { ...process.env, RANDOM_KILLS_MINUTES: String(minutes), THOROUGH_FAULTS: '1' },
+  env: { ...process.env, RANDOM_KILLS_MINUTES: String(minutes), LONG_TESTS: '1' },
   stdio: 'inherit',
 })
 process.exit(status ?? 1)

@@ -4,10 +4,11 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
 import { allow, openRequest, redeem, redemption, signForm, view } from '../attacks/flow.js'
+import { isLong } from '../long.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
-import { isThorough, report, skipUnless } from './report.js'
+import { report, skipUnless } from './report.js'
 
 const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 afterAll(() => server?.close())
 
 /** Seconds that the clock of the server jumps by, while those of the database and of the agent go on. */
-const jumps = isThorough ? [90, -90, 3600, -3600, -Math.floor(Date.now() / 1000) + 1000] : [-3600]
+const jumps = isLong ? [90, -90, 3600, -3600, -Math.floor(Date.now() / 1000) + 1000] : [-3600]
 
 /** The same stage for an agent and a browser whose clock is that of the server. */
 function withClock(stage: FaultStage, ahead: number): FaultStage {

@@ -2,16 +2,17 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
 import { refresh, signForm } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
+import { isLong } from '../long.js'
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
 import { proxyTo } from './proxy.js'
-import { isThorough, itIf, report, skipUnless } from './report.js'
+import { itIf, report, skipUnless } from './report.js'
 import { hasTools, startPair } from './standby.js'
 
 const patience = { timeout: 600_000 }
-const times = isThorough ? 5 : 1
+const times = isLong ? 5 : 1
 
-itIf(isThorough)(
+itIf(isLong)(
   'a primary that is lost under load: its synchronous standby has all that was answered (F12)',
   patience,
   async (test) => {

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, type TestContext } from 'vitest'
+import { isLong } from '../long.js'
 import { startCluster } from '../storage/postgres/postgres-server.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
-import { isThorough, itIf, report, skipUnless } from './report.js'
+import { itIf, report, skipUnless } from './report.js'
 import { canHaveSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.js'
 
 const patience = { timeout: 240_000 }
@@ -51,7 +52,7 @@ async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk)
   report(`F5 on ${engine}`, tried, lost)
 }
 
-itIf(isThorough)(
+itIf(isLong)(
   'the disk of the SQLite file is full: 503, documents go on, and nothing is half written (F5)',
   patience,
   async (test) => {
@@ -62,7 +63,7 @@ itIf(isThorough)(
   },
 )
 
-itIf(isThorough)(
+itIf(isLong)(
   'the disk of the PostgreSQL server is full: 503, documents go on, and nothing is half written (F5)',
   patience,
   async (test) => {

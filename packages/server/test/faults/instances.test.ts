@@ -7,13 +7,14 @@ import { consentRaces } from '../attacks/consent-attacks.js'
 import { openRequest, redeem, view } from '../attacks/flow.js'
 import { signatureRaces } from '../attacks/signature-attacks.js'
 import type { Stage } from '../attacks/stage.js'
+import { isLong } from '../long.js'
 import { createScriptedUser } from '../scripted-user.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { directFetch } from './http-client.js'
 import { grantSome, isServed, slowest, startLoad } from './load.js'
 import { balance } from './proxy.js'
-import { isThorough, report, rounds } from './report.js'
+import { report, rounds } from './report.js'
 
 let server: PostgresServer
 
@@ -39,7 +40,7 @@ async function runRace({ id, when, expected }: Race, stage: Stage): Promise<void
   expect({ id, won }).toEqual({ id, won: winners })
 }
 
-const patience = { timeout: isThorough ? 1_200_000 : 90_000 }
+const patience = { timeout: isLong ? 1_200_000 : 90_000 }
 
 it(
   'two instances behind a proxy that are stopped in turn under load: no request fails, and each ends within 10 s (F9)',

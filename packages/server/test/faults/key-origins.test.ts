@@ -4,9 +4,10 @@ import { january, signRequest } from 'countersign/wire'
 import { expect, onTestFinished } from 'vitest'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'
+import { isLong } from '../long.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, type Load, startLoad } from './load.js'
-import { isThorough, itIf, report, rounds } from './report.js'
+import { itIf, report, rounds } from './report.js'
 
 /** What becomes of a request for the keys of an agent. */
 const faults: Readonly<Record<string, (body: string) => Promise<Response>>> = {
@@ -53,7 +54,7 @@ async function ask(stage: FaultStage, agent: string, signer: Signer): Promise<{ 
 
 const median = ({ answers }: Load) => answers.map(({ took }) => took).sort((a, b) => a - b)[answers.length >> 1] ?? 0
 
-itIf(isThorough)(
+itIf(isLong)(
   'agents whose keys cannot be had are refused within 4 s, and nobody else waits (F8)',
   {
     timeout: 240_000,

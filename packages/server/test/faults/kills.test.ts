@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect } from 'vitest'
 import { type Allowed, allow, type OpenRequest, openRequest, redeem, type Viewer, view } from '../attacks/flow.js'
+import { isLong } from '../long.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { type Fault, type FaultStage, openFaultStage, points } from './fault-stage.js'
-import { isThorough, itIf, report, rounds } from './report.js'
+import { itIf, report, rounds } from './report.js'
 
 let server: PostgresServer
 
@@ -23,8 +24,8 @@ const engines = [
 ]
 
 /** To start a server takes most of the time: at every commit it is killed where the outcome differs. */
-const tried = isThorough ? points : (['before_commit', 'before_write'] as const)
-const patience = { timeout: isThorough ? 3_600_000 : 90_000 }
+const tried = isLong ? points : (['before_commit', 'before_write'] as const)
+const patience = { timeout: isLong ? 3_600_000 : 90_000 }
 
 /** Has requests reach a point where the server ends, and starts it again; says how many were there. */
 async function endAt(stage: FaultStage, fault: Fault, requests: () => Promise<Response | undefined>[]) {
@@ -40,7 +41,7 @@ async function endAt(stage: FaultStage, fault: Fault, requests: () => Promise<Re
 }
 
 describe.each(engines)('a server on $engine that is killed', ({ engine, held, times, database }) => {
-  itIf(isThorough || engine === 'PostgreSQL')(
+  itIf(isLong || engine === 'PostgreSQL')(
     'in an exchange gives one token for a code at most, and the code works until it does (F1)',
     patience,
     async () => {
@@ -83,7 +84,7 @@ describe.each(engines)('a server on $engine that is killed', ({ engine, held, ti
     },
   )
 
-  itIf(isThorough || engine === 'SQLite')(
+  itIf(isLong || engine === 'SQLite')(
     'in a decision never showed one that is lost, and the page goes on where it was (F2)',
     patience,
     async () => {

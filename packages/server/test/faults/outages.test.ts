@@ -1,10 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { isLong } from '../long.js'
 import { type PostgresServer, startCluster } from '../storage/postgres/postgres-server.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { type Answer, grantSome, isServed, type Load, redeemRest, slowest, startLoad } from './load.js'
 import { type Line, proxyTo } from './proxy.js'
-import { isThorough, itIf, report, rounds } from './report.js'
+import { itIf, report, rounds } from './report.js'
 
 let cluster: PostgresServer
 
@@ -15,7 +16,7 @@ afterAll(() => cluster?.close())
 
 const lines: readonly Line[] = ['slow', 'drops', 'half-closed', 'refuses']
 
-const patience = { timeout: isThorough ? 600_000 : 90_000 }
+const patience = { timeout: isLong ? 600_000 : 90_000 }
 
 const statusOf = async (url: string) => (await fetch(url)).status
 
@@ -99,7 +100,7 @@ it(
   },
 )
 
-itIf(isThorough)(
+itIf(isLong)(
   'a database whose line is slow, lost, half closed or refused under load: nobody waits longer than 3 s (F4)',
   patience,
   async () => {

@@ -5,8 +5,9 @@ import { expect, it } from 'vitest'
 import { allow, openRequest, redeem, view } from '../attacks/flow.js'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'
+import { isLong } from '../long.js'
 import { type FaultStage, generous, openFaultStage } from './fault-stage.js'
-import { isThorough, itIf, report, rounds } from './report.js'
+import { itIf, report, rounds } from './report.js'
 
 const patience = { timeout: 600_000 }
 
@@ -83,7 +84,7 @@ function sendLargeHeader(url: string): Promise<number | undefined> {
   })
 }
 
-itIf(isThorough)(
+itIf(isLong)(
   'a server with 128 MB stays up under floods of headers and of agents with large documents (F15)',
   patience,
   async () => {

@@ -1,7 +1,5 @@
 import { expect, it, type TestContext } from 'vitest'
-
-/** Whether loops run as long as they should now and then (`npm run test:faults`), or as short as at every commit. */
-export const isThorough = process.env.THOROUGH_FAULTS !== undefined
+import { isLong } from '../long.js'
 
 /** A test that is there only where this is so: what is not tried at every commit is not skipped, but elsewhere. */
 export function itIf(isThere: boolean): typeof it {
@@ -14,7 +12,7 @@ function nowhere(): void {
 
 /** How often something is tried: at every commit, and now and then. */
 export function rounds(few: number, many: number): number {
-  return isThorough ? many : few
+  return isLong ? many : few
 }
 
 /** Prints what was tried how often, and that nothing was lost, which it requires. */

@@ -7,10 +7,11 @@ import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { allow, redeem, refresh } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
+import { isLong } from '../long.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, slowest, startLoad } from './load.js'
-import { isThorough, itIf, report, rounds, skipUnless } from './report.js'
+import { itIf, report, rounds, skipUnless } from './report.js'
 import { hasTools, tools } from './standby.js'
 
 const nextVersion = fileURLToPath(new URL('next-version.hook.mjs', import.meta.url))
@@ -55,7 +56,7 @@ it(
   },
 )
 
-itIf(isThorough)(
+itIf(isLong)(
   'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
   patience,
   async (test) => {
