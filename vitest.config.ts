@@ -1,6 +1,8 @@
-import { statfsSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, statfsSync } from 'node:fs'
 import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import type { Reporter } from 'vitest/node'
 
 /** Temporary files lie in memory where there is room: a test kills processes, not machines, and waits for no disk. */
 function temporaryFolder(): string {
@@ -13,11 +15,29 @@ function temporaryFolder(): string {
   }
 }
 
+/** Where tests write down which programs they miss; see `test/needs.ts`. */
+const skipped = join(tmpdir(), `countersign-skipped-tests-${process.pid}`)
+
+/** Lists last what was skipped, and how to get what is missing. */
+const listSkipped: Reporter = {
+  onTestRunEnd() {
+    if (!existsSync(skipped)) return
+    const missing = new Set(readFileSync(skipped, 'utf8').trimEnd().split('\n'))
+    rmSync(skipped)
+    process.stdout.write(
+      `\nTests were skipped that need\n${[...missing]
+        .sort()
+        .map((line) => `  ${line}\n`)
+        .join('')}`,
+    )
+  },
+}
+
 const settings = {
   testTimeout: 20_000,
   hookTimeout: 60_000,
   restoreMocks: true,
-  env: { TMPDIR: temporaryFolder() },
+  env: { TMPDIR: temporaryFolder(), SKIPPED_TESTS: skipped },
   expect: { poll: { timeout: 10_000 } },
   // What was built runs as it is: to transform it again would take longer than most files' tests.
   server: { deps: { external: [/\/packages\/[^/]+\/dist\//] } },
@@ -47,6 +67,7 @@ const never = ['**/node_modules/**', '**/dist/**', '.node24/**', ...(process.env
 
 export default defineConfig({
   test: {
+    reporters: ['default', listSkipped],
     // For two cores: some files wait for a browser or a process.
     maxWorkers: 3,
     projects: [

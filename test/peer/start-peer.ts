@@ -1,21 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { has, python } from '../needs.js'
 
 const script = fileURLToPath(new URL('peer.py', import.meta.url))
 
-// The package is Debian's, so the interpreter must be.
-const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
-
-/** Whether there is a Python 3 with `cryptography`; a message says what to install. On CI there must be. */
+/** Whether there is a Python 3 with `cryptography`. */
 export function canRunPeer(): boolean {
-  const { status } = spawnSync(python, ['-c', 'import cryptography.hazmat.primitives.asymmetric.ed25519'])
-  if (status === 0) return true
-  const message = `${python} has no cryptography: apt-get install python3-cryptography`
-  if (process.env.CI) throw new Error(message)
-  process.stderr.write(`SKIPPED: the interoperability tests. ${message}\n`)
-  return false
+  return has('Python with cryptography')
 }
 
 /** A running peer. */

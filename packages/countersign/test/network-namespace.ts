@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, it, onTestFinished } from 'vitest'
+import { has, namespace } from '../../../test/needs.js'
 import { certificateOf } from './discovery/tls-server.js'
 
 /** Set for the process that runs inside, to the folder with the certificate. */
@@ -17,7 +18,7 @@ const vitest = fileURLToPath(new URL('../../../node_modules/vitest/vitest.mjs', 
 /**
  * Runs the tests of a file in a network namespace of its own, with a file of hosts of its own: its addresses are nobody
  * else's, and nothing in it can reach anything outside. The file runs itself again there; outside there is one test, which
- * tells how that went. Where namespaces are not permitted the tests are skipped aloud, and fail in CI.
+ * tells how that went. Where namespaces are not permitted the tests are skipped, and fail in CI.
  *
  * @param hosts addresses by name; one certificate, which the processes inside trust, has all the names
  */
@@ -26,14 +27,7 @@ export function inNetworkNamespace(file: string, hosts: Readonly<Record<string, 
     tests()
     return
   }
-  const lacking = lackingTool()
-  if (lacking !== undefined && process.env.CI !== 'true') {
-    process.emitWarning(`SKIPPED: tests of private networks. ${lacking}`)
-    it.skip('in a network namespace of its own', () => undefined)
-    return
-  }
-  it('in a network namespace of its own', { timeout: 240_000 }, () => {
-    expect(lacking).toBeUndefined()
+  it.skipIf(!has('a network namespace', 'openssl'))('in a network namespace of its own', { timeout: 240_000 }, () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-namespace-'))
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
     const { pem, privateKey } = certificateOf(...Object.keys(hosts))
@@ -101,18 +95,6 @@ export async function startInside(address: string, listener: RequestListener, po
     for (const socket of sockets) socket.destroy()
   })
   return { asked, connections: () => connections }
-}
-
-/** As another user than root, one becomes root of a user namespace. */
-const namespace = [...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--mount', '--fork']
-
-/** What the namespace lacks; undefined where it can be made. */
-function lackingTool(): string | undefined {
-  const { error, status, stderr } = spawnSync('unshare', [...namespace, 'ip', 'link', 'set', 'lo', 'up'], {
-    encoding: 'utf8',
-  })
-  if (error) return `The command unshare (util-linux) cannot be run: ${error.message}.`
-  return status === 0 ? undefined : `unshare and ip (iproute2) cannot make a network namespace here: ${stderr.trim()}`
 }
 
 interface Outcome {

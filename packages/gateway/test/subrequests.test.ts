@@ -11,6 +11,7 @@ import { createSubrequestGateway, type ProxyName, type Route, type SubrequestOpt
 import { createLocalJWKSet, type JWK, jwtVerify } from 'jose'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
+import { need } from '../../../test/needs.js'
 import {
   agent,
   byAgent,
@@ -322,6 +323,7 @@ interface Tls {
 }
 
 function makeCertificate(): Tls {
+  need('openssl')
   const folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')]

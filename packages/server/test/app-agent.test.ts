@@ -6,6 +6,7 @@ import { createAppAgent } from 'countersign/agent/hono'
 import { fileStore } from 'countersign/node'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type AppOptions, mounts, publicFields } from './app-mounts.js'
+import { quickHash } from './quick-hash.js'
 import { createScriptedUser, type ScriptedUser } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
@@ -34,7 +35,8 @@ type Mount = (typeof mounts)['hono']
 
 async function openScene(mount: Mount, options: Partial<AppOptions> = {}): Promise<Scene> {
   const world = await createWorld()
-  for (const [username, password] of Object.entries(people)) await world.server.addUser({ username, password })
+  for (const [username, password] of Object.entries(people))
+    await world.storage.createUser({ username, passwordHash: await quickHash(password) })
   const scene: Scene = {
     world,
     options: {

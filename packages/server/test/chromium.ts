@@ -1,26 +1,15 @@
-import { existsSync } from 'node:fs'
 import { type Browser, chromium } from 'playwright-core'
+import { chromiumPath, has } from '../../../test/needs.js'
 
-/** The headless shell draws the same with half the work; Debian has both. */
-const executablePath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
-
-/**
- * Whether the browser tests can run here. Says so on standard error when they cannot.
- *
- * @throws {Error} In CI, where a browser must be there.
- */
+/** Whether the browser tests can run here. */
 export function hasChromium(): boolean {
-  if (executablePath !== undefined) return true
-  const message = 'browser tests need Chromium'
-  if (process.env.CI) throw new Error(message)
-  process.stderr.write(`\n  SKIPPED: ${message} (apt-get install chromium-headless-shell)\n\n`)
-  return false
+  return has('a browser')
 }
 
 /** Starts Chromium with a new, empty profile, which `close()` removes again. */
 export function launchChromium(): Promise<Browser> {
   return chromium.launch({
-    ...(executablePath !== undefined && { executablePath }),
+    ...(chromiumPath !== undefined && { executablePath: chromiumPath }),
     headless: true,
     args: [
       '--no-sandbox',

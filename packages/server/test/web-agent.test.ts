@@ -1,5 +1,6 @@
 import { createWebAgent, type WebAgent, type WebConsentRequest } from 'countersign/agent'
 import { describe, expect, it } from 'vitest'
+import { quickHash } from './quick-hash.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'
 
@@ -23,7 +24,8 @@ async function openScene({ refreshable = false } = {}): Promise<Scene> {
   const world = await createWorld(
     refreshable ? { server: { lifetimes: { authToken: 600 }, durations: ['until-removed'] } } : {},
   )
-  for (const [username, password] of Object.entries(people)) await world.server.addUser({ username, password })
+  for (const [username, password] of Object.entries(people))
+    await world.storage.createUser({ username, passwordHash: await quickHash(password) })
   const asked: WebConsentRequest[] = []
   const agent = createWebAgent({
     id: ids.agent,

@@ -11,6 +11,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, type PrivateJwk, type Signer } from 'countersign'
+import { need } from '../../../../test/needs.js'
 
 /** A certificate with its key. */
 export interface Issued {
@@ -48,6 +49,7 @@ export const keyKinds = {
 
 /** A key with what Node has no option for; of several primes, so that it is made quickly. */
 function rsaBy(...options: string[]): { publicKey: KeyObject; privateKey: KeyObject } {
+  need('openssl')
   const args = ['genpkey', '-algorithm', 'RSA', ...options.flatMap((option) => ['-pkeyopt', option])]
   const privateKey = createPrivateKey(execFileSync('openssl', args, { stdio: ['ignore', 'pipe', 'ignore'] }))
   return { privateKey, publicKey: createPublicKey(privateKey) }
@@ -62,6 +64,7 @@ export function issueCertificate({
   digest = 'sha256',
   days = 365,
 }: CertificateParts): Issued {
+  need('openssl')
   const folder = mkdtempSync(join(tmpdir(), 'certificates-'))
   const file = (base: string, text: string) => {
     const path = join(folder, base)

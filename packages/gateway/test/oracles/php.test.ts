@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { tmpdir } from 'node:os'
@@ -6,13 +6,11 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { has } from '../../../../test/needs.js'
 import { describeOracle } from './describe-oracle.js'
 import { home, index, open, root, site, suffixed } from './known-tables.js'
 import { type MountedRow, type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import type { Ran, RouterUnderTest, TriedRequest } from './router-under-test.js'
-
-const isThere = spawnSync('php', ['-v']).error === undefined
-if (!isThere) process.stderr.write('SKIPPED: php is not installed, so front controllers are not tried.\n')
 
 let port = 0
 let server: ChildProcess | undefined
@@ -85,7 +83,7 @@ const php: RouterUnderTest = {
   },
 }
 
-describe.skipIf(!isThere && process.env.CI === undefined)('with PHP', () => {
+describe.skipIf(!has('php'))('with PHP', () => {
   beforeAll(startPhp)
   afterAll(() => {
     server?.kill()

@@ -1,14 +1,13 @@
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterAll, describe } from 'vitest'
+import { has, python } from '../../../../test/needs.js'
 import { describeOracle } from './describe-oracle.js'
 import { documents } from './known-tables.js'
 import { type MountedSegment, mountedRows, writtenPath } from './mounted-rows.js'
 import type { RouterUnderTest } from './router-under-test.js'
 
-/** Debian's Python, for which its packages are. */
-const python = '/usr/bin/python3'
 const worker = fileURLToPath(new URL('werkzeug-worker.py', import.meta.url))
 
 let child: ChildProcessWithoutNullStreams | undefined
@@ -43,10 +42,7 @@ function werkzeugRouter(name: string, options: object): RouterUnderTest {
   return { name, decodes: true, mount }
 }
 
-const isThere = spawnSync(python, ['-c', 'import werkzeug']).status === 0
-if (!isThere) process.stderr.write('SKIPPED: python3-werkzeug is not installed, so its router is not tried.\n')
-
-describe.skipIf(!isThere && process.env.CI === undefined)('with python3-werkzeug', () => {
+describe.skipIf(!has('Python with werkzeug'))('with python3-werkzeug', () => {
   // G51
   describeOracle('Werkzeug', {
     routers: [

@@ -1,16 +1,14 @@
 import { createHash } from 'node:crypto'
-import { existsSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest'
+import { fakeTime, need } from '../../../../test/needs.js'
 import { allow, openRequest, redeem, redemption, signForm, view } from '../attacks/flow.js'
 import { isLong } from '../long.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
-import { report, skipUnless } from './report.js'
-
-const library = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`
+import { report } from './report.js'
 
 let server: PostgresServer
 
@@ -34,8 +32,8 @@ function withClock(stage: FaultStage, ahead: number): FaultStage {
 
 it('the clock of the server jumps: nothing that has ended comes back, and it says clock_skew (F7)', {
   timeout: 240_000,
-}, async (test) => {
-  skipUnless(existsSync(library), test, 'F7 needs the Debian package libfaketime')
+}, async () => {
+  need('a clock for one process')
   const { url } = await server.createDatabase()
   const lifetimes = { code: 5 }
   const stage = await openFaultStage({ database: url, settings: { lifetimes } })
@@ -49,7 +47,7 @@ it('the clock of the server jumps: nothing that has ended comes back, and it say
     await wait(lifetimes.code * 1000 + 1100)
     await instance?.end('SIGTERM')
     const sign = ahead < 0 ? '' : '+'
-    await instance?.start({ LD_PRELOAD: library, FAKETIME: `${sign}${ahead}`, DONT_FAKE_MONOTONIC: '1' })
+    await instance?.start({ LD_PRELOAD: fakeTime, FAKETIME: `${sign}${ahead}`, DONT_FAKE_MONOTONIC: '1' })
     expect(await readyz()).toMatch(/^not ready: clock_skew: The clock of this machine is \d+ seconds (ahead of|behind)/)
     // Who has the right time signs at another one than the server has.
     expect((await redeem(stage, ended)).status).toBe(401)

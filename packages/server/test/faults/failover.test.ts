@@ -1,13 +1,14 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect } from 'vitest'
+import { need } from '../../../../test/needs.js'
 import { refresh, signForm } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
 import { isLong } from '../long.js'
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
 import { proxyTo } from './proxy.js'
-import { itIf, report, skipUnless } from './report.js'
-import { hasTools, startPair } from './standby.js'
+import { itIf, report } from './report.js'
+import { startPair } from './standby.js'
 
 const patience = { timeout: 600_000 }
 const times = isLong ? 5 : 1
@@ -15,8 +16,8 @@ const times = isLong ? 5 : 1
 itIf(isLong)(
   'a primary that is lost under load: its synchronous standby has all that was answered (F12)',
   patience,
-  async (test) => {
-    skipUnless(hasTools, test, 'F12 needs the Debian package postgresql-17')
+  async () => {
+    need('pg_basebackup')
     const tried = {
       failovers: 0,
       answers: 0,

@@ -1,19 +1,16 @@
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, type TestContext } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
+import { need } from '../../../../test/needs.js'
 import { isLong } from '../long.js'
 import { startCluster } from '../storage/postgres/postgres-server.js'
 import { type FaultStage, openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, redeemRest, startLoad } from './load.js'
-import { itIf, report, skipUnless } from './report.js'
-import { canHaveSmallDisk, mountSmallDisk, type SmallDisk } from './small-disk.js'
+import { itIf, report } from './report.js'
+import { mountSmallDisk, type SmallDisk } from './small-disk.js'
 
 const patience = { timeout: 240_000 }
 const nobody = 65_534
-
-function requireSmallDisks(test: Pick<TestContext, 'skip'>): void {
-  skipUnless(canHaveSmallDisk(), test, 'F5 needs root, and the right to mount')
-}
 
 /** Fills the disk under load, frees it, and says what became of requests. */
 async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk): Promise<void> {
@@ -55,8 +52,8 @@ async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk)
 itIf(isLong)(
   'the disk of the SQLite file is full: 503, documents go on, and nothing is half written (F5)',
   patience,
-  async (test) => {
-    requireSmallDisks(test)
+  async () => {
+    need('a full disk')
     const disk = mountSmallDisk(8, 0)
     const stage = await openFaultStage({ database: join(disk.folder, 'auth.db') })
     await fillUnderLoad('SQLite', stage, disk)
@@ -66,11 +63,11 @@ itIf(isLong)(
 itIf(isLong)(
   'the disk of the PostgreSQL server is full: 503, documents go on, and nothing is half written (F5)',
   patience,
-  async (test) => {
-    requireSmallDisks(test)
+  async () => {
+    need('a full disk')
     const disk = mountSmallDisk(160, nobody)
     const cluster = await startCluster({ parent: disk.folder })
-    test.onTestFinished(() => cluster.close())
+    onTestFinished(() => cluster.close())
     const { url } = await cluster.createDatabase()
     const stage = await openFaultStage({ database: url })
     await fillUnderLoad('PostgreSQL', stage, disk)

@@ -1,4 +1,4 @@
-import { expect, it, type TestContext } from 'vitest'
+import { expect, it } from 'vitest'
 import { isLong } from '../long.js'
 
 /** A test that is there only where this is so: what is not tried at every commit is not skipped, but elsewhere. */
@@ -20,12 +20,4 @@ export function report(fault: string, tried: Record<string, number>, lost: reado
   const counts = Object.entries(tried).map(([what, count]) => `${count} ${what}`)
   process.stdout.write(`${fault}: ${counts.join(', ')}; lost: ${lost.length === 0 ? 'nothing' : lost.join(', ')}\n`)
   expect(lost).toEqual([])
-}
-
-/** Skips a test where this machine lacks something, and says so where it cannot be overlooked; in CI nothing may be lacking. */
-export function skipUnless(isThere: boolean, test: Pick<TestContext, 'skip'>, needed: string): void {
-  if (isThere) return
-  process.stderr.write(`\n*** SKIPPED: ${needed} ***\n`)
-  if (process.env.CI) throw new Error(needed)
-  test.skip(needed)
 }

@@ -13,17 +13,6 @@ export interface SmallDisk {
   free(): void
 }
 
-/** Whether this process may make one: it is root, and may mount. */
-export function canHaveSmallDisk(): boolean {
-  if (process.getuid?.() !== 0) return false
-  try {
-    execFileSync('unshare', ['-m', 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', '/mnt'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
-
 /**
  * Mounts a `tmpfs` for one test.
  *

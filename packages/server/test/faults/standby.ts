@@ -1,15 +1,12 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { chownSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { expect, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-
-/** The tools of Debian's package, which the binaries from npm leave out. */
-export const tools = '/usr/lib/postgresql/17/bin'
-export const hasTools = existsSync(join(tools, 'pg_basebackup'))
+import { postgresTools } from '../../../../test/needs.js'
 
 /** A PostgreSQL server, and a second one that has all it has committed, before that is answered. */
 export interface Pair {
@@ -28,7 +25,8 @@ export async function startPair(): Promise<Pair> {
   const user = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : undefined
   if (user) chownSync(folder, user.uid, user.gid)
   const as = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder } }
-  const run = (tool: string, ...args: string[]) => execFileSync(join(tools, tool), args, { ...as, stdio: 'pipe' })
+  const run = (tool: string, ...args: string[]) =>
+    execFileSync(join(postgresTools, tool), args, { ...as, stdio: 'pipe' })
   const servers: ChildProcess[] = []
   onTestFinished(async () => {
     for (const server of servers) {
@@ -43,7 +41,7 @@ export async function startPair(): Promise<Pair> {
   async function start(data: string): Promise<{ server: ChildProcess; url: string }> {
     const port = await freePort()
     const args = ['-D', data, '-h', '127.0.0.1', '-p', String(port), '-k', '', '-c', 'max_connections=100']
-    const server = spawn(join(tools, 'postgres'), args, { ...as, stdio: 'ignore' })
+    const server = spawn(join(postgresTools, 'postgres'), args, { ...as, stdio: 'ignore' })
     servers.push(server)
     const url = `postgres://${owner}@127.0.0.1:${port}/postgres`
     await expect.poll(() => query(url, 'select 1').catch(() => []), { timeout: 20_000 }).toHaveLength(1)

@@ -5,14 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { postgresStorage } from 'countersign-server/postgres'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { need, postgresTools } from '../../../../test/needs.js'
 import { allow, redeem, refresh } from '../attacks/flow.js'
 import { identityOf } from '../attacks/party.js'
 import { isLong } from '../long.js'
 import { openPostgres, type PostgresServer } from '../storage/postgres/postgres-server.js'
 import { openFaultStage } from './fault-stage.js'
 import { grantSome, isServed, slowest, startLoad } from './load.js'
-import { itIf, report, rounds, skipUnless } from './report.js'
-import { hasTools, tools } from './standby.js'
+import { itIf, report, rounds } from './report.js'
 
 const nextVersion = fileURLToPath(new URL('next-version.hook.mjs', import.meta.url))
 const patience = { timeout: 240_000 }
@@ -59,8 +59,8 @@ it(
 itIf(isLong)(
   'a dump that is restored: keys and grants go on, what a backup must not bring back has ended (F14)',
   patience,
-  async (test) => {
-    skipUnless(hasTools, test, 'F14 needs the Debian package postgresql-17')
+  async () => {
+    need('pg_basebackup')
     const { url } = await server.createDatabase()
     const stage = await openFaultStage({ database: url })
     const { user, tokens } = await grantSome(stage, 50)
@@ -69,12 +69,12 @@ itIf(isLong)(
     const keys = await keysOf()
     const grants = await stage.storage.listGrants()
     const file = join(stage.operator.folder, 'backup.dump')
-    execFileSync(join(tools, 'pg_dump'), ['--format=custom', `--file=${file}`, url])
+    execFileSync(join(postgresTools, 'pg_dump'), ['--format=custom', `--file=${file}`, url])
     const [instance] = stage.instances
     await instance?.end('SIGKILL')
 
     const { url: restored } = await server.createDatabase()
-    execFileSync(join(tools, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, file])
+    execFileSync(join(postgresTools, 'pg_restore'), ['--exit-on-error', `--dbname=${restored}`, file])
     const env = { COUNTERSIGN_DATABASE: restored }
     const storage = await postgresStorage(restored, { sweepInterval: 0 })
     onTestFinished(() => storage.close())

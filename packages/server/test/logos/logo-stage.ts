@@ -7,6 +7,7 @@ import { reEncodeLogo } from 'countersign-server/logos'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, onTestFinished, vi } from 'vitest'
 import { type ListeningOrigin, listenOnLoopback } from '../listening-origin.js'
+import { quickHash } from '../quick-hash.js'
 import { createScriptedUser, signInToAccount } from '../scripted-user.js'
 import { protectedApi, scopes } from '../world.js'
 
@@ -61,7 +62,7 @@ export async function openLogoStage(
     onError: (error) => failures.push(error),
     ...serverOptions,
   })
-  await server.addUser({ username: 'alice', password: 'correct horse' })
+  await storage.createUser({ username: 'alice', passwordHash: await quickHash('correct horse') })
   const agentSays = { logoUri: `${agentAt.origin}/logo`, answer: () => new Response(null, { status: 404 }), ...says }
   const asked: string[] = []
   const consents = new EventEmitter()

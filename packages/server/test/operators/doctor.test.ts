@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
+import { need } from '../../../../test/needs.js'
 import { drip } from '../../../cli/test/doctor/outside/hostile-server.js'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'
@@ -271,6 +272,7 @@ describe('countersign doctor over TLS', () => {
 
 /** `openssl req` makes none that is over already. */
 function endedCertificate(name: string): Issued {
+  need('openssl')
   const folder = mkdtempSync(join(tmpdir(), 'ended-certificate-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const files = {

@@ -6,6 +6,7 @@ import Database from 'better-sqlite3'
 import type { ListedGrant, RecordedEvent, Storage, User } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
+import { has } from '../../../../test/needs.js'
 import { refreshable, rememberedGrant } from '../storage/fixtures.js'
 import { commandPath, createOperatorStage, type OperatorStage } from './operator-stage.js'
 
@@ -108,8 +109,7 @@ describe('countersign users', () => {
     expect(same).toMatchObject({ status: 0, stdout: 'bob can sign in now.\n' })
   })
 
-  const pty = spawnSync('script', ['--version']).status === 0
-  it.skipIf(!pty)('asks for the password twice at a terminal, and shows neither', async () => {
+  it.skipIf(!has('a terminal'))('asks for the password twice at a terminal, and shows neither', async () => {
     const [stage] = await createStageWith(async () => undefined)
     const command = `${process.execPath} ${commandPath} users add bob --config ${stage.config}`
     const child = spawn('script', ['-qec', command, '/dev/null'])

@@ -5,8 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
-import { skipUnless } from '../faults/report.js'
-import { hasTools, tools } from '../faults/standby.js'
+import { need, postgresTools } from '../../../../test/needs.js'
 import { takeInTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer, startCluster } from '../storage/postgres/postgres-server.js'
 import { startParties } from './loopback-parties.js'
@@ -110,7 +109,7 @@ it('a request that the database is away for is one short line of the log', async
 
 describe('the manual on PostgreSQL, on a whole machine', () => {
   it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
-    skipUnless(hasTools, test, 'backups of PostgreSQL need the Debian package postgresql-17')
+    need('pg_basebackup')
     const cluster = await startCluster()
     test.onTestFinished(() => cluster.close())
     const [{ port } = {}] = await cluster.query("select current_setting('port') as port")
@@ -128,7 +127,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
       runuser: '[ "$1 $3" = "-u --" ]; PGUSER=$2; shift 3; exec env PGUSER="$PGUSER" "$@"',
       countersign: `exec ${process.execPath} ${commandPath} "$@"`,
     }
-    const env = { PATH: tools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
+    const env = { PATH: postgresTools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
     const owner = `owner_${process.pid}`
     const run = (block: string, shell?: string[], commandsHere: Readonly<Record<string, string>> = stubs) => {
       const commands = blockOf('deployment.md', block)
@@ -181,7 +180,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     writeFileSync(join(backups, 'auth-99991231-000000.dump'), whole.subarray(0, whole.length / 3))
     await expect(run('postgres-try', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
     await expect(run('postgres-restore', ['bash'])).rejects.toThrow(/pg_restore: error: could not read/)
-    const { stdout: judged } = await stage.run(`doctor --backups ${backups} --json`, { env: { PATH: tools } })
+    const { stdout: judged } = await stage.run(`doctor --backups ${backups} --json`, { env: { PATH: postgresTools } })
     expect(judged).toContain(
       'auth-99991231-000000.dump is not whole: pg_restore says \\"could not read from input file',
     )

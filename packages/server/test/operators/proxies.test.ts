@@ -9,6 +9,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { january, signRequest } from 'countersign/wire'
 import { expect, it, onTestFinished, vi } from 'vitest'
+import { has } from '../../../../test/needs.js'
 import { certificateFiles, inNetworkNamespace } from '../../../countersign/test/network-namespace.js'
 import { startInsideAgent, startInsideResource } from './inside-parties.js'
 import { blockOf, runBlock } from './manual.js'
@@ -34,7 +35,7 @@ function shown(name: string): string {
 }
 
 interface Proxy {
-  command: string
+  command: 'nginx' | 'caddy'
   /** Its files: for one server, and for two. */
   files: { one: string; two: string }
   /** Writes the file that it starts from, and gives the arguments. */
@@ -278,10 +279,7 @@ async function listen(port: number, listener: RequestListener): Promise<void> {
 inNetworkNamespace(import.meta.url, hosts, () => {
   for (const proxy of proxies) {
     const { command } = proxy
-    const isThere = spawnSync(command, ['version']).error === undefined
-    if (!isThere)
-      process.stderr.write(`SKIPPED: ${command} is not installed, so what the manual shows of it is not tried.\n`)
-    const skips = !isThere && process.env.CI === undefined
+    const skips = !has(command)
 
     it.skipIf(skips)(
       `${command}, by the file of the manual: the whole flow, and what the doctor looks at`,
@@ -364,7 +362,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
     })
   }
 
-  it.skipIf(spawnSync('nginx', ['-v']).error !== undefined && process.env.CI === undefined)(
+  it.skipIf(!has('nginx'))(
     'nginx in front of an API, by the file of the manual: a stream comes as it is sent, with the address of the client',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'countersign-nginx-'))

@@ -3,15 +3,13 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
+import { has } from '../../../../test/needs.js'
 import { blockOf } from './manual.js'
 
 const files = new URL('../../../../docs/deployment/', import.meta.url)
 const names = readdirSync(files).filter((name) => /\.(?:service|timer)$/.test(name))
 
-const isThere = spawnSync('systemd-analyze', ['--version']).status === 0
-if (!isThere)
-  process.stderr.write('SKIPPED: systemd-analyze is not installed, so the units of the manual are not checked.\n')
-const skips = !isThere && process.env.CI === undefined
+const skips = !has('systemd-analyze')
 
 /** The units of the manual in a folder, with the node of this machine. */
 function writeUnits(change = (unit: string) => unit): string {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { migratePostgres, postgresStorage, readSchemaVersion } from 'countersign-server/postgres'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
+import { needInFile } from '../../../../../test/needs.js'
 import { newUser } from '../fixtures.js'
 import { type PostgresServer, startCluster } from './postgres-server.js'
 import { patient } from './template.js'
@@ -15,7 +16,10 @@ let folder: string
 let server: PostgresServer
 let url: URL
 
+const isThere = needInFile('openssl')
+
 beforeAll(async () => {
+  if (!isThere) return
   folder = mkdtempSync(join(tmpdir(), 'countersign-tls-'))
   for (const name of ['server', 'other']) {
     const subject = ['-subj', `/CN=${name}`, '-addext', 'subjectAltName=IP:127.0.0.1', '-days', '2']
@@ -42,6 +46,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  if (!isThere) return
   await server?.close()
   rmSync(folder, { recursive: true, force: true })
 })

@@ -1,0 +1,95 @@
+import { spawnSync } from 'node:child_process'
+import { appendFileSync, existsSync } from 'node:fs'
+import { beforeEach } from 'vitest'
+import { getCurrentTest } from 'vitest/suite'
+
+/** A program that some tests need. */
+interface Need {
+  /** Debian's packages that have it. */
+  package: string
+  isThere: () => boolean
+}
+
+/** Debian's Python, for which its packages are. */
+export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+/** Chromium draws the same without a head with half the work; Debian has both. */
+export const chromiumPath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
+
+/** The programs of PostgreSQL for backups and copies. */
+export const postgresTools = '/usr/lib/postgresql/17/bin'
+
+/** Loaded into a process, it gives that process another clock. */
+export const fakeTime = `/usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/faketime/libfaketime.so.1`
+
+/** As another user than root, one becomes root of a user namespace. */
+export const namespace = [...(process.getuid?.() === 0 ? [] : ['--map-root-user']), '--net', '--mount', '--fork']
+
+const starts = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined
+const succeeds = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
+
+const needs = {
+  'a browser': { package: 'chromium-headless-shell', isThere: () => chromiumPath !== undefined },
+  'a clock for one process': { package: 'libfaketime', isThere: () => existsSync(fakeTime) },
+  'a network namespace': {
+    package: 'util-linux iproute2',
+    isThere: () => succeeds('unshare', ...namespace, 'ip', 'link', 'set', 'lo', 'up'),
+  },
+  'a terminal': { package: 'bsdutils', isThere: () => starts('script', '--version') },
+  'a full disk': {
+    package: 'util-linux (and run as root)',
+    isThere: () =>
+      process.getuid?.() === 0 && succeeds('unshare', '-m', 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', '/mnt'),
+  },
+  caddy: { package: 'caddy', isThere: () => starts('caddy', 'version') },
+  curl: { package: 'curl', isThere: () => starts('curl', '--version') },
+  nginx: { package: 'nginx-light', isThere: () => starts('nginx', '-v') },
+  openssl: { package: 'openssl', isThere: () => starts('openssl', 'version') },
+  php: { package: 'php8.4-cli', isThere: () => starts('php', '-v') },
+  pg_basebackup: { package: 'postgresql-17', isThere: () => existsSync(`${postgresTools}/pg_basebackup`) },
+  'Python with cryptography': {
+    package: 'python3-cryptography',
+    isThere: () => succeeds(python, '-c', 'import cryptography.hazmat.primitives.asymmetric.ed25519'),
+  },
+  'Python with requests': { package: 'python3-requests', isThere: () => succeeds(python, '-c', 'import requests') },
+  'Python with werkzeug': { package: 'python3-werkzeug', isThere: () => succeeds(python, '-c', 'import werkzeug') },
+  'systemd-analyze': { package: 'systemd', isThere: () => starts('systemd-analyze', '--version') },
+  'valkey-server': { package: 'valkey-server', isThere: () => starts('valkey-server', '--version') },
+} satisfies Record<string, Need>
+
+export type NeedName = keyof typeof needs
+
+const found = new Map<NeedName, boolean>()
+
+function isFound(name: NeedName): boolean {
+  const isThere = found.get(name) ?? needs[name].isThere()
+  found.set(name, isThere)
+  return isThere
+}
+
+/**
+ * Whether this machine has everything named. What is missing is listed after the last test, with the package to install.
+ *
+ * @throws {Error} In CI, where no test may be skipped
+ */
+export function has(...names: NeedName[]): boolean {
+  const missing = names.filter((name) => !isFound(name))
+  for (const name of missing) {
+    const line = `${name}: apt-get install ${needs[name].package}`
+    if (process.env.CI) throw new Error(`A test needs ${line}`)
+    if (process.env.SKIPPED_TESTS) appendFileSync(process.env.SKIPPED_TESTS, `${line}\n`)
+  }
+  return missing.length === 0
+}
+
+/** Skips the test that is running if something is missing. */
+export function need(...names: NeedName[]): void {
+  if (!has(...names)) getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
+}
+
+/** Skips all tests of the file if something is missing; then hooks of the file must not use it either. */
+export function needInFile(...names: NeedName[]): boolean {
+  const isThere = has(...names)
+  if (!isThere) beforeEach(({ skip }) => skip(`needs ${names.join(', ')}`))
+  return isThere
+}
