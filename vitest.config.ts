@@ -60,6 +60,17 @@ const shared = [
   'packages/countersign/test/{agent,discovery,editions,httpsig,interop,lib,protocol,resource,tokens,vectors,x509}/**/*.test.ts',
   'packages/server/test/*.test.ts',
   'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
+  'packages/server/test/{account,letters,load}/**/*.test.ts',
+  'packages/server/test/storage/{engines,accounts}/**/*.test.ts',
+  'packages/gateway/test/{identity,openapi,routes}/**/*.test.ts',
+  'packages/cli/test/{agent-folder,demo,terminal,trace}/**/*.test.ts',
+  'packages/cli/test/mcp/{consent,messages,relay,server}/**/*.test.ts',
+]
+/** Files there that start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
+const slow = [
+  'packages/countersign/test/x509/**',
+  '**/{egress-proxy,fetch-budget,head-cost,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
+  'packages/server/test/{refusals,tokens/deny-list}.test.ts',
 ]
 /** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
 const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
@@ -77,7 +88,7 @@ export default defineConfig({
           ...settings,
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
-          exclude: [...timed, ...shared, '**/*.browser.test.ts', ...never],
+          exclude: [...timed, ...shared, ...slow, '**/*.browser.test.ts', ...never],
         },
       },
       {
@@ -86,9 +97,13 @@ export default defineConfig({
           ...settings,
           name: 'shared',
           include: shared,
-          exclude: [...timed, '**/*.browser.test.ts', ...never],
+          exclude: [...timed, ...slow, '**/*.browser.test.ts', ...never],
           isolate: false,
         },
+      },
+      {
+        resolve,
+        test: { ...settings, name: 'slow', include: slow, exclude: never },
       },
       {
         resolve,
@@ -96,6 +111,7 @@ export default defineConfig({
           ...settings,
           testTimeout: 90_000,
           name: 'timed',
+          globalSetup: 'test/chromium-server.ts',
           include: timed,
           exclude: never,
           maxWorkers: 1,
@@ -108,6 +124,7 @@ export default defineConfig({
           ...settings,
           testTimeout: 90_000,
           name: 'browser',
+          globalSetup: 'test/chromium-server.ts',
           include: ['packages/*/test/**/*.browser.test.ts', 'test/**/*.browser.test.ts'],
           exclude: [...timed, ...never],
         },

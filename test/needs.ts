@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { appendFileSync, existsSync } from 'node:fs'
-import { beforeEach } from 'vitest'
-import { getCurrentTest } from 'vitest/suite'
+import { beforeEach, inject, TestRunner } from 'vitest'
 
 /** A program that some tests need. */
 interface Need {
@@ -12,9 +11,6 @@ interface Need {
 
 /** Debian's Python, for which its packages are. */
 export const python = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
-
-/** Chromium draws the same without a head with half the work; Debian has both. */
-export const chromiumPath = ['/usr/bin/chromium-headless-shell', '/usr/bin/chromium'].find((path) => existsSync(path))
 
 /** The programs of PostgreSQL for backups and copies. */
 export const postgresTools = '/usr/lib/postgresql/17/bin'
@@ -29,7 +25,7 @@ const starts = (command: string, ...args: string[]) => spawnSync(command, args, 
 const succeeds = (command: string, ...args: string[]) => spawnSync(command, args, { stdio: 'ignore' }).status === 0
 
 const needs = {
-  'a browser': { package: 'chromium-headless-shell', isThere: () => chromiumPath !== undefined },
+  'a browser': { package: 'chromium-headless-shell', isThere: () => Boolean(inject('chromium')) },
   'a clock for one process': { package: 'libfaketime', isThere: () => existsSync(fakeTime) },
   'a network namespace': {
     package: 'util-linux iproute2',
@@ -84,7 +80,7 @@ export function has(...names: NeedName[]): boolean {
 
 /** Skips the test that is running if something is missing. */
 export function need(...names: NeedName[]): void {
-  if (!has(...names)) getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
+  if (!has(...names)) TestRunner.getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
 }
 
 /** Skips all tests of the file if something is missing; then hooks of the file must not use it either. */

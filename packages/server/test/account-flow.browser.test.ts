@@ -2,7 +2,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
 import { people } from './attacks/stage.js'
-import { hasChromium, launchChromium } from './chromium.js'
+import { hasChromium, openChromium } from './chromium.js'
 import { takeScreenshot } from './screenshot.js'
 import { violations } from './violations.js'
 
@@ -11,7 +11,7 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let stage: BrowserStage
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
     stage = await openBrowserStage()
   })
 

@@ -10,7 +10,7 @@ import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { hasChromium, launchChromium } from './chromium.js'
+import { hasChromium, openChromium } from './chromium.js'
 import { listenOnLoopback } from './listening-origin.js'
 import { takeScreenshot } from './screenshot.js'
 import { protectedApi, scopes } from './world.js'
@@ -127,7 +127,7 @@ describe.skipIf(!hasChromium())('a web app in Chromium, over ports', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
   })
 
   afterAll(() => browser?.close())

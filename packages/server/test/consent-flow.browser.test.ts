@@ -5,7 +5,7 @@ import { createResource } from 'countersign/resource'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { hasChromium, launchChromium } from './chromium.js'
+import { hasChromium, openChromium } from './chromium.js'
 import { takeInTurn } from './in-turn.js'
 import { type ListeningOrigin, listenOnLoopback } from './listening-origin.js'
 import { takeScreenshot } from './screenshot.js'
@@ -106,7 +106,7 @@ describe.skipIf(!hasChromium())('the consent flow in Chromium, over ports', () =
   let browser: Browser
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
   })
 
   afterAll(() => browser?.close())

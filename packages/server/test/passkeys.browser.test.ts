@@ -2,7 +2,7 @@ import type { Browser, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } from './accounts/browser-stage.js'
 import { people } from './attacks/stage.js'
-import { hasChromium, launchChromium } from './chromium.js'
+import { hasChromium, openChromium } from './chromium.js'
 
 describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenticator', () => {
   let browser: Browser
@@ -12,7 +12,7 @@ describe.skipIf(!hasChromium())('passkeys in Chromium, with its virtual authenti
   let authenticatorId: string
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
     stage = await openBrowserStage()
   })
 

@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { hasChromium, launchChromium } from '../../../server/test/chromium.js'
+import { hasChromium, openChromium } from '../../../server/test/chromium.js'
 import { listenOnLoopback } from '../../../server/test/listening-origin.js'
 import { takeScreenshot } from '../../../server/test/screenshot.js'
 import { violations } from '../../../server/test/violations.js'
@@ -23,7 +23,7 @@ describe.skipIf(!hasChromium())('the page after a consent, in Chromium', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
   })
 
   afterAll(() => browser?.close())

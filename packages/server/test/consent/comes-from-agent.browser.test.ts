@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { comesFromAgent } from '../../src/consent/comes-from-agent.js'
-import { hasChromium, launchChromium } from '../chromium.js'
+import { hasChromium, openChromium } from '../chromium.js'
 import { listenOnLoopback } from '../listening-origin.js'
 
 interface Scene {
@@ -63,7 +63,7 @@ describe.skipIf(!hasChromium())('what Chromium says of where a person comes from
   let browser: Browser
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
   })
   afterAll(() => browser?.close())
 

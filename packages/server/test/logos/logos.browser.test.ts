@@ -1,6 +1,6 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { hasChromium, launchChromium } from '../chromium.js'
+import { hasChromium, openChromium } from '../chromium.js'
 import { takeScreenshot } from '../screenshot.js'
 import { pixelsOf, pngSize, readImage } from './images.js'
 import { fetchesEnd, type LogoStage, openLogoStage, picture } from './logo-stage.js'
@@ -12,7 +12,7 @@ describe.skipIf(!hasChromium())('logos in Chromium', () => {
   let browser: Browser
 
   beforeAll(async () => {
-    browser = await launchChromium()
+    browser = await openChromium()
   })
 
   afterAll(() => browser?.close())

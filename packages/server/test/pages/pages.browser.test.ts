@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net'
 import { languages } from 'countersign-server/pages'
 import type { Browser, BrowserContext, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasChromium, launchChromium } from '../chromium.js'
+import { hasChromium, openChromium } from '../chromium.js'
 import { isLong } from '../long.js'
 import { takeScreenshot } from '../screenshot.js'
 import { violations } from '../violations.js'
@@ -31,7 +31,7 @@ describe.skipIf(!hasChromium())('pages in Chromium', () => {
   beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-    browser = await launchChromium()
+    browser = await openChromium()
     page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
     scriptless = await browser.newPage({ javaScriptEnabled: false, viewport: { width: 800, height: 900 } })
     scriptless.on('console', (message) => complaints.push(message.text()))

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { renderActivity, renderConsent, renderSecurity, renderSignIn } from 'countersign-server/pages'
 import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { hasChromium, launchChromium } from '../chromium.js'
+import { hasChromium, openChromium } from '../chromium.js'
 import { accountFrame, activity, securityModel } from './account-models.js'
 import { fullConsent } from './consent-states.js'
 import { createPagesOrigin } from './pages-origin.js'
@@ -31,7 +31,7 @@ describe.skipIf(!hasChromium())('the script in Chromium', () => {
   beforeAll(async () => {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
     origin = `http://localhost:${(server.address() as AddressInfo).port}`
-    browser = await launchChromium()
+    browser = await openChromium()
     context = await browser.newContext({ viewport: { width: 800, height: 2000 }, timezoneId: 'Asia/Tokyo' })
     page = await context.newPage()
   })
