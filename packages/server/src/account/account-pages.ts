@@ -5,10 +5,9 @@ import { renderActivity } from '../pages/account/activity-page.js'
 import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
 import type { CloseAccountPage } from '../pages/account-models.js'
 import { accountPaths } from '../pages/account-paths.js'
+import type { UserExport } from '../storage/api/account-storage.js'
 import { longestTokenLife } from '../storage/api/storage.js'
-import { accountDownload } from './account-download.js'
-import { accountFrame } from './account-frame.js'
-import { type AccountHandler, accountResponse } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegateNames } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
@@ -85,3 +84,29 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.download, download],
   [accountPaths.close, onceProved((context, visit) => closePage(context, visit))],
 ])
+
+/** What somebody takes along of their account: a file with the day in its name, and times that people can read in it. */
+export function accountDownload(exported: UserExport): Response {
+  const day = timeOf(exported.exportedAt).slice(0, 10)
+  const name = exported.user.username.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 60)
+  return new Response(JSON.stringify(exported, readable, 2), {
+    headers: {
+      'content-type': 'application/json',
+      'content-disposition': `attachment; filename="countersign-${name}-${day}.json"`,
+      'cache-control': 'no-store',
+      'x-content-type-options': 'nosniff',
+    },
+  })
+}
+
+const times = /^(?:at|day|authTime|[a-zA-Z]+At)$/
+
+/** Times in the form of ISO 8601, and nothing where there is nothing. */
+function readable(member: string, value: unknown): unknown {
+  if (value === null) return undefined
+  return typeof value === 'number' && times.test(member) ? timeOf(value) : value
+}
+
+function timeOf(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000).toISOString()
+}

@@ -2,7 +2,6 @@ import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models
 import { displayHost } from '../pages/display-host.js'
 import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
-import { deviceOf } from './device-of.js'
 
 /** Undefined: nothing that a person is told. */
 type Entry = (event: RecordedEvent, delegate?: string) => Activity | undefined
@@ -84,4 +83,29 @@ function delegateOfEvent({ grantId, data }: RecordedEvent, delegates: ReadonlyMa
   const named = data?.delegate
   if (typeof named === 'string') return named
   return grantId === undefined ? undefined : delegates.get(grantId)
+}
+
+const browsers: readonly (readonly [RegExp, string])[] = [
+  [/\bEdgA?\//, 'Edge'],
+  [/\bOPR\//, 'Opera'],
+  [/\bFirefox\/|\bFxiOS\//, 'Firefox'],
+  [/\bChrome\/|\bCriOS\/|\bHeadlessChrome\//, 'Chrome'],
+  [/\bSafari\//, 'Safari'],
+]
+
+const systems: readonly (readonly [RegExp, string])[] = [
+  [/\biPhone\b|\biPad\b/, 'iOS'],
+  [/\bAndroid\b/, 'Android'],
+  [/\bWindows\b/, 'Windows'],
+  [/\bMac OS X\b/, 'macOS'],
+  [/\bCrOS\b/, 'ChromeOS'],
+  [/\bLinux\b/, 'Linux'],
+]
+
+/** Browser and system in words, as far as the browser says so; nothing depends on it. */
+export function deviceOf(userAgent: string | null): string | undefined {
+  const nameOf = (table: readonly (readonly [RegExp, string])[]) =>
+    table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1]
+  const words = [nameOf(browsers), nameOf(systems)].filter((word) => word !== undefined)
+  return words.length === 0 ? undefined : words.join(', ')
 }

@@ -1,5 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import type { AllowedAgent } from '../pages/account-models.js'
+import type { AgentPage, AllowedAgent } from '../pages/account-models.js'
 import { displayHost } from '../pages/display-host.js'
 import { permissionsOf } from '../policy/permissions.js'
 import { cleanName, cleanText } from '../policy/plain-text.js'
@@ -111,4 +111,10 @@ export function agentEntry(
     lastUsed: used.length === 0 ? undefined : Math.max(...used),
     ends: Number.isFinite(end) ? end : undefined,
   }
+}
+
+/** When something that a person allowed came to its end, and who saw to that; undefined: it still holds. */
+export function endOf({ userId, revokedAt, revokedBy, expiresAt }: ListedGrant, now: number): AgentPage['ended'] {
+  if (revokedAt !== null) return { at: revokedAt, by: revokedBy === userId ? 'person' : 'server' }
+  return expiresAt !== null && expiresAt <= now ? { at: expiresAt, by: 'time' } : undefined
 }

@@ -8,8 +8,7 @@ import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
 import { accountPaths } from '../pages/account-paths.js'
 import { type ListedGrant, longestTokenLife } from '../storage/api/storage.js'
-import { accountFrame } from './account-frame.js'
-import { type AccountHandler, accountResponse } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { activityOf, shownEvents } from './activity-of.js'
 import {
   agentEntry,
@@ -18,11 +17,10 @@ import {
   byParties,
   delegateNames,
   endedGrants,
+  endOf,
   liveGrants,
   shownParties,
 } from './agent-entries.js'
-import { endOf } from './end-of.js'
-import { readNotice } from './notice.js'
 
 /** From how many agents on the list can be filtered. */
 const filterFrom = 6

@@ -10,11 +10,9 @@ import { accountPaths } from '../pages/account-paths.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 import { cleanText } from '../policy/plain-text.js'
 import type { Passkey } from '../storage/api/passkey-storage.js'
-import { accountFrame } from './account-frame.js'
-import { type AccountHandler, accountResponse } from './account-handler.js'
+import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
+import { deviceOf } from './activity-of.js'
 import { confirmationPath, isProved } from './confirm-person.js'
-import { deviceOf } from './device-of.js'
-import { readNotice } from './notice.js'
 
 /** What the security page tells, once it was done. */
 const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const

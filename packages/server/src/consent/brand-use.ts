@@ -1,5 +1,4 @@
-import { foldLookAlikes } from './look-alike.js'
-import { type ReadName, readName } from './read-name.js'
+import { foldLookAlikes, type ReadName, readName } from './read-name.js'
 
 /** Length from which a brand is found within other letters and with one typing error: a shorter one is part of many words. */
 const longBrand = 6

@@ -2,16 +2,16 @@ import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models.js'
+import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import type { AuthRequest, Grant } from '../storage/api/storage.js'
-import { agentChanges } from './agent-changes.js'
 import { type Holdings, holdingsOf, ownGrants } from './holdings.js'
 
 /** A passkey where there is one, else the password, else a new sign-in. */
-export type ProofKind = 'passkey' | 'password' | 'sign-in'
+type ProofKind = 'passkey' | 'password' | 'sign-in'
 
 /** On what terms a request may be allowed; worked out anew for the page and for the decision. */
 export interface DecisionTerms {
@@ -122,4 +122,41 @@ async function proofFor(
 /** What is dangerous always ends by itself. */
 function shortest(duration: Duration): number {
   return duration === 'until-removed' ? 3600 : duration
+}
+
+/** How far back it is looked. */
+const looked = 20
+
+/**
+ * What about the agent is not as this person saw it when they last allowed it; for somebody who never did, as others saw
+ * it. What nobody looked at, such as a request that an agent made for itself, is no news to anybody.
+ */
+async function agentChanges(
+  { storage }: ServerContext,
+  { agent, display }: AuthRequest,
+  own: readonly Grant[],
+): Promise<AgentChange[]> {
+  const seen = own.length > 0 ? own.slice(0, looked) : await storage.listGrants({ agent, limit: looked })
+  return changesSince(
+    seen.map((grant) => grant.display.agent),
+    display.agent,
+  )
+}
+
+type Traits = AuthRequest['display']['agent']
+
+/** An agent may have several keys and addresses in use, so one that was seen is known; its name is one. Newest first. */
+function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
+  const [last] = seen
+  if (!last) return []
+  const keys = seen.flatMap(({ jkt }) => jkt ?? [])
+  const hosts = seen.flatMap(({ redirectHost }) => redirectHost ?? [])
+  const [lastHost] = hosts
+  const changes: AgentChange[] = []
+  if (now.jkt !== undefined && keys.length > 0 && !keys.includes(now.jkt)) changes.push({ what: 'keys' })
+  if (now.redirectHost !== undefined && lastHost !== undefined && !hosts.includes(now.redirectHost)) {
+    changes.push({ what: 'redirect_host', before: lastHost })
+  }
+  if (last.name !== now.name) changes.push({ what: 'name', before: last.name && cleanName(last.name) })
+  return changes
 }

@@ -19,7 +19,7 @@ export interface Holdings {
 const most = 500
 
 /** What a person ever allowed an agent. */
-export interface OwnGrants {
+interface OwnGrants {
   /** The newest first, live or ended. A delegate without one of them is new. */
   newest: readonly Grant[]
   live: readonly Grant[]
@@ -66,4 +66,12 @@ export async function holdingsOf(
 
 function scopesOf(grants: readonly Grant[]): string[] {
   return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
+}
+
+/** By how much a request is put off, and how often. */
+export const extension = { seconds: 600, times: 12 }
+
+/** Whether the end of a request can be put off once more. */
+export function canExtend({ extensions }: AuthRequest): boolean {
+  return extensions < extension.times
 }

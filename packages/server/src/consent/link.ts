@@ -4,8 +4,9 @@ import type { ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { displayHost } from '../pages/display-host.js'
-import type { Way } from '../sign-in/way.js'
-import type { AuthRequest } from '../storage/api/storage.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
+import type { Way } from '../sign-in/sign-in-page-at.js'
+import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** The link that a query or a form is about; undefined: it is about none. */
 export async function findLink(
@@ -62,4 +63,10 @@ export function linkWay({ path, fields, state, tokenHash }: ConsentLink): Pick<W
 /** The way to a stored request, for who must sign in first. */
 export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
   return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkWay(link) }
+}
+
+/** What an Allow of a request gives out, to be kept as its hash; undefined: the transport needs nothing. */
+export function newHandle({ transport, lifetimes }: ServerContext, requestId: string): NewHandle | undefined {
+  const handle = transport.handleOf(requestId)
+  return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
 }

@@ -2,8 +2,7 @@ import { domainToUnicode } from 'node:url'
 import type { NameCaution } from '../pages/models.js'
 import { type Brands, defaultBrands } from '../policy/default-brands.js'
 import { createFindBrand, foldName } from './brand-use.js'
-import { foldLookAlikes } from './look-alike.js'
-import { beginsIn, type ReadName, readName, standsIn } from './read-name.js'
+import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'
 
 /** What names are compared with. */
 interface Known {

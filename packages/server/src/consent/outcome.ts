@@ -1,3 +1,4 @@
+import type { DecisionEvent } from 'countersign'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
@@ -66,4 +67,13 @@ async function allowedBefore(
 function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
   const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
   return denial?.description ?? 'The person said no.'
+}
+
+/** Tells how a request was decided just now. */
+export function tellDecision(
+  { tell }: ServerContext,
+  { agent, delegate, resource, scope }: AuthRequest,
+  { by, outcome }: Pick<DecisionEvent, 'by' | 'outcome'>,
+): void {
+  tell?.({ kind: 'decision', by, outcome, agent, delegate: delegate ?? undefined, resource, scope })
 }

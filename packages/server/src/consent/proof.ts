@@ -1,11 +1,13 @@
 import type { ServerContext } from '../http/context.js'
-import type { SignedInVisit } from '../http/visit.js'
+import { PageError } from '../http/page-error.js'
+import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { checkPassword } from '../sign-in/check-password.js'
 import { offeredFactors } from '../sign-in/offered-factors.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
 import { type AuthRequest, provingFactors, type Session } from '../storage/api/storage.js'
-import type { DecisionTerms } from './facts.js'
+import { type DecisionTerms, decisionTerms } from './facts.js'
+import { requireLink, requireStored } from './link.js'
 
 /** What a proof is for: it holds for one Allow of one request, in one session, and for nothing wider. */
 interface Allowed {
@@ -25,7 +27,7 @@ export function chosenDuration(
 }
 
 /** The purpose of a passkey challenge that proves who allows this, and nothing else. */
-export function allowPurpose({ request, revision, duration, session }: Allowed): string {
+function allowPurpose({ request, revision, duration, session }: Allowed): string {
   const { id, scope } = request
   return `allow-${hashSecret(JSON.stringify([id, revision, scope, duration, session.id]))}`
 }
@@ -49,4 +51,21 @@ export async function checkProof(
   const check = await checkPassword(context, person, { username, password: form.get('password') ?? '' })
   if (check.outcome === 'throttled') return { problem: 'throttled', retryAfter: check.retryAfter }
   return check.outcome === 'wrong' || check.user.id !== id ? { problem: 'wrong_password' } : undefined
+}
+
+/** The purpose of the passkey challenge for an Allow, as its form states it; undefined: the form is no decision. */
+export async function challengePurpose(context: ServerContext, visit: Visit): Promise<string | undefined> {
+  const { form, session } = visit
+  if (form.get('consent') !== 'grant') return undefined
+  if (!session) throw new PageError('csrf')
+  const request = await requireStored(context, requireLink(await context.transport.readLink(form)))
+  const terms = await decisionTerms(context, { ...visit, session }, request)
+  return allowPurpose({ request, revision: readRevision(form), duration: chosenDuration(terms, form), session })
+}
+
+/** The revision of the page that was submitted; scripted users may leave it out. */
+export function readRevision(form: ReadonlyMap<string, string>): number | undefined {
+  const revision = form.get('revision')
+  if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
+  return revision === undefined ? undefined : Number(revision)
 }

@@ -1,4 +1,4 @@
-import { foldLookAlikes } from './look-alike.js'
+import { shapesOf } from '../storage/api/shapes-of.js'
 
 /** A text as it is compared with names: its letters, digits and symbols by what they look like, without what separates them. */
 export interface ReadName {
@@ -49,4 +49,69 @@ export function standsIn({ letters, boundaries }: ReadName, word: string): boole
 /** Whether a folded word stands at the beginning of a word of a name. */
 export function beginsIn({ letters, boundaries }: ReadName, word: string): boolean {
   return [...boundaries].some((at) => letters.startsWith(word, at))
+}
+
+/**
+ * Letters, digits and symbols that are read as a small Latin letter within a name, though they only resemble it. What
+ * UTS 39 lists is in `shapesOf`; these are digits, symbols, and the letters of other scripts that decorative alphabets use.
+ */
+const resembling: Readonly<Record<string, string>> = {
+  a: '∂ⱥ@4ᗩ卂ɐ∀△▲☆★ค',
+  b: 'ьƅßβ8ᗷ乃฿₿๒',
+  c: 'ςᑕ匚⊂©ⵎ¢',
+  d: 'ᗪđ∆๔',
+  e: 'ꞓєɛε€3ᗴ乇ǝ∃∈ə',
+  f: 'ᖴ千ɟƒ',
+  g: '69ᘜɢƃ',
+  h: 'ᕼ卄ɥ',
+  j: 'ᒍﾌ',
+  k: 'ҡҜʞ',
+  l: 'iⲓ|ᒪㄥ丨∣❘ʅ',
+  m: 'ⲙᗰɯ爪๓',
+  n: 'пπⲛᑎ几∩ภ',
+  o: '⊙ʘ◯○●◎⌾◉⊚⊛⊕⊖⊗⊘⦿⦾⚪⚫⭕◌◍⬤⏺°∘•◦⚬☉ᦞㄖ๏□◻☐■⬭⬯ⵙⴲ',
+  oo: 'ꙮ',
+  p: 'ᑭ卩',
+  q: 'ᑫɊ',
+  r: 'ɾᖇ尺ɹ®',
+  s: '5$ᔕ丂§',
+  t: '7†ⲧㄒʇ✝⊤ⵜ',
+  u: 'цμⲩᑌㄩ⊍⋃ย',
+  v: 'ᐯ√∨',
+  w: 'ωᗯ山ฬ',
+  x: 'χ×᙭乂✕✖',
+  y: 'ㄚʎ¥',
+  z: 'ⲍ2ᘔ乙',
+}
+
+const letters: ReadonlyMap<string, string> = new Map(
+  Object.entries(resembling).flatMap(([letter, others]) => Array.from(others, (other) => [other, letter] as const)),
+)
+
+/** Arabic letters that differ by a sign only, or between the languages that use them. */
+const arabic: Readonly<Record<string, string>> = { ة: 'ه', ى: 'ي', ی: 'ي', ک: 'ك', ٱ: 'ا', ؤ: 'و', ئ: 'ي', ـ: '' }
+
+/**
+ * A text with every letter and sign by the one that it can be taken for, in lower case and without marks on them: two
+ * texts that look alike are one. It is for comparing with another, never for showing.
+ */
+export function foldLookAlikes(text: string): string {
+  const plain = replaced(text.normalize('NFKC'), (sign) => arabic[sign] ?? drawnLetter(sign) ?? sign)
+  const bare = shapesOf(shapesOf(plain).toLowerCase()).normalize('NFKD').replace(/\p{M}/gu, '')
+  return replaced(bare, (sign) => letters.get(sign) ?? sign)
+    .replaceAll('rn', 'm')
+    .replaceAll('vv', 'w')
+}
+
+function replaced(text: string, by: (sign: string) => string): string {
+  return Array.from(text, by).join('')
+}
+
+/** Where the letters from A to Z stand in circles, squares and flags. */
+const drawn = [0x1f1e6, 0x1f130, 0x1f150, 0x1f170]
+
+function drawnLetter(sign: string): string | undefined {
+  const code = sign.codePointAt(0) ?? 0
+  const first = drawn.find((start) => code >= start && code < start + 26)
+  return first === undefined ? undefined : String.fromCharCode(0x61 + code - first)
 }

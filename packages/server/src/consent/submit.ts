@@ -1,14 +1,16 @@
+import { readParameters } from 'countersign/wire'
 import type { Context } from 'hono'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { type Arrival, openFormVisit, type Visit } from '../http/visit.js'
+import { type Arrival, localPath, openFormVisit, type Visit } from '../http/visit.js'
 import { endSession } from '../sign-in/session.js'
-import { signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
+import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
+import { accountWay, type Way } from '../sign-in/sign-in-page-at.js'
 import { allow, deny, extend } from './decide.js'
-import { type ReadLink, requireLink, tokenHashIn } from './link.js'
-import { onTheWay } from './way-of.js'
+import { linkAt, type ReadLink, requestWay, requireLink, requireStored, tokenHashIn } from './link.js'
+import { answerUnlessOpen } from './outcome.js'
 
 type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promise<Response>
 
@@ -42,4 +44,32 @@ export async function submitForm(context: ServerContext, c: Context<Arrival>): P
   if (!action) throw new PageError('bad_form')
   const link = requireLink(read)
   return action(context, { ...visit, path: link.path }, link)
+}
+
+/** The way to the request of a link. It must exist, and be open to this browser; else its page or redirect is the answer. */
+async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
+  const stored = await requireStored(context, link, visit)
+  return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
+}
+
+/** The way to a path of this server, as {@link wayBy} where a request is there. */
+export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
+  const link = await linkAt(context, path)
+  if (link) return wayBy(context, visit, link)
+  const { pathname, searchParams } = new URL(path, context.issuer)
+  return accountWay(
+    pathname === context.transport.path ? localPath(readParameters(searchParams).get('return_to')) : path,
+  )
+}
+
+/** The action of a form, on the way to the request of its link, or where it says. */
+export function onTheWay(action: SignInAction) {
+  return async function actOnTheWay(
+    context: ServerContext,
+    visit: Visit,
+    link: ConsentLink | undefined,
+  ): Promise<Response> {
+    const way = link ? await wayBy(context, visit, link) : accountWay(localPath(visit.form.get('return_to')))
+    return way instanceof Response ? way : action(context, visit, way)
+  }
 }

@@ -2,8 +2,7 @@ import { assetPath } from '../pages/assets.js'
 import { languages } from '../pages/messages/languages.js'
 import type { PageFrame } from '../pages/models.js'
 import type { ServerContext } from './context.js'
-import { csrfOf } from './viewer-of.js'
-import type { Visit } from './visit.js'
+import { csrfOf, type Visit } from './visit.js'
 
 // Nothing of what a browser can do, but passkeys.
 const permissionsPolicy =

@@ -3,10 +3,9 @@ import type { ProblemPage } from '../pages/models.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'
 import { htmlResponse, pageFrame } from './html-response.js'
-import { localPath } from './local-path.js'
 import { PageError } from './page-error.js'
 import { asRefusal, isFailure, withRefusal } from './refusal-response.js'
-import { messagesFor } from './visit.js'
+import { localPath, messagesFor } from './visit.js'
 
 /** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
 export function problemResponse(

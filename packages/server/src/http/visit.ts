@@ -8,7 +8,6 @@ import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
-import { isOfOtherSession, viewerOf } from './viewer-of.js'
 
 /** What comes with a request on its way through the routes. */
 export interface Arrival {
@@ -157,4 +156,31 @@ function isSameOrigin(request: Request, issuer: string): boolean {
   const origin = request.headers.get('origin')
   const site = request.headers.get('sec-fetch-site')
   return (origin === null || origin === new URL(issuer).origin) && (site === null || site === 'same-origin')
+}
+
+/** What a form value names as the page's user and session: nobody, or the person, without telling who. */
+export function viewerOf(session: Session | undefined): string {
+  return session ? `${personOf(session)}~${hashSecret(`page in ${session.id}`).slice(0, 22)}` : 'anonymous'
+}
+
+/** Whether a page was made for the person who is signed in, but in another session of theirs: one that has ended (W23). */
+function isOfOtherSession(viewer: string, session: Session | undefined): boolean {
+  return session !== undefined && viewer !== viewerOf(session) && viewer.startsWith(`${personOf(session)}~`)
+}
+
+/** The form value of a page: for this browser, and whom it is shown to. */
+export function csrfOf(
+  { secrets }: ServerContext,
+  { browser, session }: { browser: string; session: Session | undefined },
+): string {
+  return secrets.csrfFor(browser, viewerOf(session))
+}
+
+function personOf({ user }: Session): string {
+  return hashSecret(`page of ${user.id}`).slice(0, 22)
+}
+
+/** A path of this server; anything else leads to the account. */
+export function localPath(path: string | undefined): string {
+  return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'
 }

@@ -1,12 +1,16 @@
-import type { VerifiedAuthenticationResponse, VerifiedRegistrationResponse } from '@simplewebauthn/server'
-import { nonceSource } from 'countersign/wire'
+import type {
+  AuthenticationResponseJSON,
+  RegistrationResponseJSON,
+  VerifiedAuthenticationResponse,
+  VerifiedRegistrationResponse,
+} from '@simplewebauthn/server'
+import { nonceSource, parseJsonObject } from 'countersign/wire'
 import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { AddedPasskey } from '../storage/api/passkey-storage.js'
 import { StorageError, type User } from '../storage/api/storage.js'
-import { parseCredential } from './parse-credential.js'
 
 /** Seconds that a ceremony may take. */
 const ceremonyTime = 300
@@ -157,4 +161,35 @@ async function orUndefined<T>(verify: () => Promise<T>): Promise<T | undefined> 
     if (error instanceof StorageError) throw error
     return undefined
   }
+}
+
+interface CredentialByCeremony {
+  authentication: AuthenticationResponseJSON
+  registration: RegistrationResponseJSON
+}
+
+/** What each ceremony's answer must hold, as text (WebAuthn Level 3 §5.1.8). */
+const responseMembers: Readonly<Record<keyof CredentialByCeremony, readonly string[]>> = {
+  authentication: ['clientDataJSON', 'authenticatorData', 'signature'],
+  registration: ['clientDataJSON', 'attestationObject'],
+}
+
+/** The browser's answer to a ceremony, as its script posts it; undefined when it is not of the right form. Nothing about it is verified. */
+function parseCredential<C extends keyof CredentialByCeremony>(
+  json: string | undefined,
+  ceremony: C,
+): CredentialByCeremony[C] | undefined {
+  const value = parseJsonObject(json ?? '')
+  return isCredential(value, ceremony) ? value : undefined
+}
+
+function isCredential<C extends keyof CredentialByCeremony>(
+  value: object | undefined,
+  ceremony: C,
+): value is CredentialByCeremony[C] {
+  const { id, rawId, type, response } = { ...value } as Record<string, unknown>
+  if (typeof id !== 'string' || id !== rawId || type !== 'public-key') return false
+  if (typeof response !== 'object' || response === null) return false
+  const members = response as Record<string, unknown>
+  return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
 }

@@ -5,6 +5,7 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Session, User } from '../storage/api/storage.js'
+import { fieldsOf, type Way } from './sign-in-page-at.js'
 
 /**
  * Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Who signs in
@@ -108,4 +109,13 @@ const freshFor = 600
 /** Whether the person showed just now who they are: a session alone may have been left open, or stolen. */
 export function isFresh({ now }: ServerContext, { authTime }: Session): boolean {
   return now() - authTime <= freshFor
+}
+
+/** A form that was made for somebody else in the same browser: go on as who is signed in now, or sign in as another. */
+export function accountChanged(context: ServerContext, visit: Visit, { path, fields }: Omit<Way, 'asker'>): PageError {
+  return new PageError('account_changed', {
+    retry: path,
+    user: visit.session?.user.username,
+    switchAccount: fieldsOf(context, visit, { action: path, fields }),
+  })
 }

@@ -9,8 +9,7 @@ import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
 import { startSession } from './session.js'
-import { signInPageAt, signUpPageAt } from './sign-in-page-at.js'
-import type { Way } from './way.js'
+import { signInPageAt, signUpPageAt, type Way } from './sign-in-page-at.js'
 
 /** What a form does on the way to where the person goes. */
 export type SignInAction = (context: ServerContext, visit: Visit, way: Way) => Promise<Response>

@@ -1,12 +1,11 @@
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame } from '../http/html-response.js'
-import type { Visit } from '../http/visit.js'
-import { accountPaths } from '../pages/account-paths.js'
-import type { SignInPage, SignUpPage } from '../pages/models.js'
+import { csrfOf, type Visit } from '../http/visit.js'
+import { accountPaths, signInPath } from '../pages/account-paths.js'
+import type { FormFields, SignInPage, SignUpPage } from '../pages/models.js'
 import { renderSignIn } from '../pages/sign-in-page.js'
 import { renderSignUp } from '../pages/sign-up-page.js'
 import { passwordMinimum } from '../policy/account-policy.js'
-import { fieldsOf, signInPathOf, type Way } from './way.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
   /** Seconds until the next attempt counts. */
@@ -72,4 +71,40 @@ export function signUpPageAt(
   }
   const status = shown.problem === undefined ? 200 : shown.problem === 'throttled' ? 429 : 400
   return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
+}
+
+/** Where a person goes when they have signed in, and what the forms on the way there carry; whoever sends them knows. */
+export interface Way {
+  /** The path that comes next. */
+  path: string
+  /** Who asks, where an agent does. */
+  asker?: { agentHost: string; resourceHost: string }
+  /** The request that it leads to, by the hash of its token. */
+  tokenHash?: string | undefined
+  fields: Omit<FormFields, 'action' | 'csrf'>
+}
+
+/** The way to a page of the account. */
+export function accountWay(path: string): Way {
+  return { path, fields: { returnTo: path } }
+}
+
+/** The sign-in page on a way: an agent's request shows it in its own place. */
+function signInPathOf({ path, asker }: Way): string {
+  return asker ? path : signInPath(path)
+}
+
+/** The fields of a form that is posted to the page at `action`. */
+export function fieldsOf(
+  context: ServerContext,
+  visit: Pick<Visit, 'browser' | 'session'>,
+  { action, fields }: { action: string; fields: Way['fields'] },
+): FormFields {
+  const { state, ...rest } = fields
+  const csrf = csrfOf(context, visit)
+  return { action: pathnameOf(action), csrf, ...rest, state: visit.session ? undefined : state }
+}
+
+function pathnameOf(path: string): string {
+  return path.split('?', 1)[0] ?? path
 }

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { keepProviderState } from '../../src/sign-in/provider-states.js'
+import { keepProviderState } from '../../src/sign-in/provider-sign-in.js'
 
 type Context = Parameters<typeof keepProviderState>[0]
 type Visit = Parameters<typeof keepProviderState>[1]

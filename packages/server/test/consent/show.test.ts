@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { comesFromAgent } from '../../src/consent/comes-from-agent.js'
+import { comesFromAgent } from '../../src/consent/show.js'
 
 const comes = (agent: string, referer: string) =>
   comesFromAgent(new Request('https://auth.example/agent/auth', { headers: { referer } }), agent)

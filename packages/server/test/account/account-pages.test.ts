@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { accountDownload } from '../../src/account/account-download.js'
+import { accountDownload } from '../../src/account/account-pages.js'
 
 type Exported = Parameters<typeof accountDownload>[0]
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { endOf } from '../../src/account/end-of.js'
+import { endOf } from '../../src/account/agent-entries.js'
 
 type Ended = Parameters<typeof endOf>[0]
 

@@ -1,6 +1,6 @@
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { comesFromAgent } from '../../src/consent/comes-from-agent.js'
+import { comesFromAgent } from '../../src/consent/show.js'
 import { hasChromium, openChromium } from '../chromium.js'
 import { listenOnLoopback } from '../listening-origin.js'
 
