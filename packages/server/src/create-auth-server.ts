@@ -33,7 +33,7 @@ import { problemResponse } from './http/problem-response.js'
 import { createReadiness } from './http/readiness.js'
 import { refusalResponse } from './http/refusal-response.js'
 import { type Arrival, openFormVisit, openVisit, type Visit } from './http/visit.js'
-import { accountPaths } from './pages/account-paths.js'
+import { accountPaths } from './pages/models/account-paths.js'
 import { passwordMinimum, passwordProblem, usernameProblem } from './policy/account-policy.js'
 import type { User } from './storage/api/storage.js'
 

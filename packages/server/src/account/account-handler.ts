@@ -1,8 +1,8 @@
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame } from '../http/html-response.js'
 import { csrfOf, type SignedInVisit, type Visit, viewerOf } from '../http/visit.js'
-import type { AccountFrame } from '../pages/account-models.js'
 import { assetPath } from '../pages/assets.js'
+import type { AccountFrame } from '../pages/models/account-models.js'
 import { cleanText } from '../policy/plain-text.js'
 
 /** A page or a form of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */

@@ -1,5 +1,5 @@
-import type { AccountEvent, Activity, AgentEvent } from '../pages/account-models.js'
-import { displayHost } from '../pages/display-host.js'
+import { displayHost } from '../pages/components/marks.js'
+import type { AccountEvent, Activity, AgentEvent } from '../pages/models/account-models.js'
 import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 

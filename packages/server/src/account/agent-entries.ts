@@ -1,6 +1,6 @@
 import type { ServerContext } from '../http/context.js'
-import type { AgentPage, AllowedAgent } from '../pages/account-models.js'
-import { displayHost } from '../pages/display-host.js'
+import { displayHost } from '../pages/components/marks.js'
+import type { AgentPage, AllowedAgent } from '../pages/models/account-models.js'
 import { permissionsOf } from '../policy/permissions.js'
 import { cleanName, cleanText } from '../policy/plain-text.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'

@@ -1,7 +1,7 @@
 import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
-import type { AgentChange } from '../pages/models.js'
+import type { AgentChange } from '../pages/models/models.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, denialOf } from '../policy/policy.js'
 import { dangersOf } from '../policy/risk.js'

@@ -1,6 +1,13 @@
 import { parseScope } from 'countersign/wire'
-import { displayHost, displayRedirect } from '../pages/display-host.js'
-import type { AgentChange, ConsentPage, FormFields, NameCaution, PageFrame, Permission } from '../pages/models.js'
+import { displayHost, displayRedirect } from '../pages/components/marks.js'
+import type {
+  AgentChange,
+  ConsentPage,
+  FormFields,
+  NameCaution,
+  PageFrame,
+  Permission,
+} from '../pages/models/models.js'
 import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
 import { mayInclude, type RiskPatterns, readPermission } from '../policy/risk.js'

@@ -1,5 +1,5 @@
 import { domainToUnicode } from 'node:url'
-import type { NameCaution } from '../pages/models.js'
+import type { NameCaution } from '../pages/models/models.js'
 import { type Brands, defaultBrands } from '../policy/default-brands.js'
 import { createFindBrand, foldName } from './brand-use.js'
 import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'

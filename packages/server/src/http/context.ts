@@ -22,7 +22,7 @@ import {
   type IdentityProviderClient,
 } from '../outbound/identity-provider.js'
 import { createLogoKeeper, type LogoKeeper } from '../outbound/logo-keeper.js'
-import type { PageFooter } from '../pages/models.js'
+import type { PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
 import { type Duration, type Policy, policyOfRules } from '../policy/policy.js'
 import type { RiskPatterns } from '../policy/risk.js'

@@ -1,6 +1,6 @@
 import { assetPath } from '../pages/assets.js'
-import { languages } from '../pages/messages/languages.js'
-import type { PageFrame } from '../pages/models.js'
+import { languages } from '../pages/messages/choose-messages.js'
+import type { PageFrame } from '../pages/models/models.js'
 import type { ServerContext } from './context.js'
 import { csrfOf, type Visit } from './visit.js'
 

@@ -1,4 +1,4 @@
-import type { ProblemPage } from '../pages/models.js'
+import type { ProblemPage } from '../pages/models/models.js'
 
 type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
 

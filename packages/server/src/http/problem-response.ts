@@ -1,5 +1,5 @@
 import { describeRefusal } from 'countersign/wire'
-import type { ProblemPage } from '../pages/models.js'
+import type { ProblemPage } from '../pages/models/models.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'
 import { htmlResponse, pageFrame } from './html-response.js'

@@ -7,6 +7,12 @@ export { renderRemoveAgent, renderRemoveAll, renderRemovePasskey } from './accou
 export { renderSecurity } from './account/security-page.js'
 export { renderSignedOut } from './account/signed-out-page.js'
 export { renderCloseAccount, renderYours } from './account/yours-page.js'
+export { type Asset, findAsset } from './assets.js'
+export { renderConsent } from './consent-page.js'
+export { ar } from './messages/ar.js'
+export { chooseMessages, languages } from './messages/choose-messages.js'
+export { en } from './messages/en.js'
+export type { Messages } from './messages/messages.js'
 export type {
   AccountFrame,
   Activity,
@@ -24,14 +30,7 @@ export type {
   SessionEntry,
   SignedOutPage,
   YoursPage,
-} from './account-models.js'
-export { type Asset, findAsset } from './assets.js'
-export { renderConsent } from './consent-page.js'
-export { ar } from './messages/ar.js'
-export { chooseMessages } from './messages/choose-messages.js'
-export { en } from './messages/en.js'
-export { languages } from './messages/languages.js'
-export type { Messages } from './messages/messages.js'
+} from './models/account-models.js'
 export type {
   ConsentPage,
   ConsentRedirect,
@@ -43,7 +42,7 @@ export type {
   ReturnToAppPage,
   SignInPage,
   SignUpPage,
-} from './models.js'
+} from './models/models.js'
 export { renderPolicyForbids } from './policy-forbids-page.js'
 export { renderProblem } from './problem-page.js'
 export { renderReauthentication } from './reauthentication-page.js'

@@ -1,13 +1,10 @@
-import { AskedBy } from './asked-by.js'
-import { Contact } from './contact.js'
-import { Hidden, HiddenFields } from './hidden-fields.js'
-import { Host } from './host.js'
-import { Icon } from './icon.js'
-import { renderLayout } from './layout.js'
+import { Hidden, HiddenFields } from './components/forms.js'
+import { renderLayout } from './components/layout.js'
+import { Host, Icon } from './components/marks.js'
+import { AskedBy, Contact, SignedInAs } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { PolicyForbidsPage } from './models.js'
-import { SignedInAs } from './signed-in-as.js'
+import type { PolicyForbidsPage } from './models/models.js'
 
 /**
  * Renders that the operator's policy does not let the person allow a request, `data-state="policy_forbids"`. The only

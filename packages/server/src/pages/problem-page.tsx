@@ -1,10 +1,9 @@
-import { Hidden, HiddenFields } from './hidden-fields.js'
-import { Host } from './host.js'
-import { Icon, type IconName } from './icon.js'
-import { renderLayout } from './layout.js'
+import { Hidden, HiddenFields } from './components/forms.js'
+import { renderLayout } from './components/layout.js'
+import { Host, Icon, type IconName } from './components/marks.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ProblemPage } from './models.js'
+import type { ProblemPage } from './models/models.js'
 
 /** The codes that tell how a request was answered, and are no errors. */
 const outcomes: Partial<Record<ProblemPage['code'], IconName>> = { request_allowed: 'yes', request_denied: 'no' }

@@ -1,13 +1,9 @@
-import { ForgottenPassword, LostPasskey } from './contact.js'
-import { OwnPassword } from './fields.js'
-import { Hidden, HiddenFields } from './hidden-fields.js'
-import { renderLayout } from './layout.js'
+import { Hidden, HiddenFields, OwnPassword, PasskeySignIn, ProblemBox } from './components/forms.js'
+import { renderLayout } from './components/layout.js'
+import { ForgottenPassword, LostPasskey, SignedInAs } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { PasskeyForm, ReauthenticationPage } from './models.js'
-import { PasskeySignIn } from './passkey-sign-in.js'
-import { ProblemBox } from './problem-box.js'
-import { SignedInAs } from './signed-in-as.js'
+import type { PasskeyForm, ReauthenticationPage } from './models/models.js'
 
 /**
  * Renders the form that asks a signed-in user for their passkey, or for the password if they have none, before something that

@@ -1,9 +1,8 @@
-import { Host } from './host.js'
-import { Icon } from './icon.js'
-import { renderLayout } from './layout.js'
+import { renderLayout } from './components/layout.js'
+import { Host, Icon } from './components/marks.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { ReturnToAppPage } from './models.js'
+import type { ReturnToAppPage } from './models/models.js'
 
 /** Schemes that run or show something in the browser instead of opening an app. */
 const NOT_AN_APP = /^(?:javascript|data|vbscript|blob|file|filesystem|about|view-source):/i

@@ -1,14 +1,10 @@
-import { AskedBy } from './asked-by.js'
-import { ForgottenPassword } from './contact.js'
-import { PasswordField, TextField } from './fields.js'
-import { Hidden, HiddenFields } from './hidden-fields.js'
-import { Host } from './host.js'
-import { renderLayout } from './layout.js'
+import { Hidden, HiddenFields, PasskeySignIn, PasswordField, ProblemBox, TextField } from './components/forms.js'
+import { renderLayout } from './components/layout.js'
+import { Host } from './components/marks.js'
+import { AskedBy, ForgottenPassword } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { SignInPage } from './models.js'
-import { PasskeySignIn } from './passkey-sign-in.js'
-import { ProblemBox } from './problem-box.js'
+import type { SignInPage } from './models/models.js'
 
 /**
  * Renders the form that asks for a user name and a password, `data-state="sign-in"`.

@@ -1,11 +1,9 @@
-import { AskedBy } from './asked-by.js'
-import { PasswordField, TextField } from './fields.js'
-import { Hidden, HiddenFields } from './hidden-fields.js'
-import { renderLayout } from './layout.js'
+import { Hidden, HiddenFields, PasswordField, ProblemBox, TextField } from './components/forms.js'
+import { renderLayout } from './components/layout.js'
+import { AskedBy } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
-import type { SignUpPage } from './models.js'
-import { ProblemBox } from './problem-box.js'
+import type { SignUpPage } from './models/models.js'
 
 /**
  * Renders the form that makes an account, `data-state="sign-up"`. After a failed attempt everything but the password is

@@ -1,10 +1,11 @@
 import type { ComponentChildren } from 'preact'
-import type { AccountFrame } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { renderLayout } from '../layout.js'
+import { Hidden, HiddenFields } from '../components/forms.js'
+import { renderLayout } from '../components/layout.js'
+import { SignedInAs } from '../components/notices.js'
 import type { Messages } from '../messages/messages.js'
-import type { FormFields } from '../models.js'
-import { SignedInAs } from '../signed-in-as.js'
+import type { AccountFrame } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
+import type { FormFields } from '../models/models.js'
 
 /** The parts of an account that the navigation leads to. */
 type AccountSection = 'agents' | 'activity' | 'security' | 'yours'
@@ -60,4 +61,39 @@ export function renderAccountLayout(layout: AccountLayout): string {
 /** What every form of an account posts. */
 export function formOf(frame: AccountFrame): FormFields {
   return { action: accountPaths.actions, csrf: frame.csrf }
+}
+
+interface Confirm {
+  frame: AccountFrame
+  action: string
+  /** What it is done to: the name of the field and its value. */
+  subject?: readonly [name: string, value: string]
+  /** The words of the button that does it. */
+  yes: ComponentChildren
+  /** The words of the link that does nothing, and where it leads. */
+  no: ComponentChildren
+  back: string
+  /** Fields above the buttons. */
+  children?: ComponentChildren
+}
+
+/** The last question before something ends; both answers look the same. */
+export function ConfirmForm({ frame, action, subject, yes, no, back, children }: Confirm) {
+  const form = formOf(frame)
+  return (
+    <form class="decision" method="post" action={form.action}>
+      <Hidden name="action" value={action} />
+      {subject && <Hidden name={subject[0]} value={subject[1]} />}
+      <HiddenFields form={form} />
+      {children}
+      <div class="choice">
+        <a class="button" href={back}>
+          {no}
+        </a>
+        <button class="button" type="submit">
+          {yes}
+        </button>
+      </div>
+    </form>
+  )
 }

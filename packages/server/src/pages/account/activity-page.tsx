@@ -1,8 +1,10 @@
-import type { ActivityPage } from '../account-models.js'
+import type { ComponentChildren } from 'preact'
+import { AgentCopy, Host, Icon, type IconName } from '../components/marks.js'
+import { DayAndTime } from '../components/moment.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
+import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models/account-models.js'
 import { renderAccountLayout } from './account-layout.js'
-import { ActivityList } from './activity-list.js'
 
 /**
  * Renders what happened with the account and its agents, `data-state="activity"`.
@@ -46,4 +48,62 @@ export function renderActivity(model: ActivityPage, messages: Messages = en): st
       </>
     ),
   })
+}
+
+const icons: Record<AccountEvent | AgentEvent, IconName> = {
+  allowed: 'yes',
+  denied: 'no',
+  remembered: 'yes',
+  used: 'notice',
+  removed: 'no',
+  removed_by_server: 'no',
+  signed_up: 'notice',
+  signed_in: 'notice',
+  sign_in_failed: 'caution',
+  signed_out: 'notice',
+  session_ended: 'notice',
+  session_displaced: 'notice',
+  signed_out_everywhere: 'notice',
+  password_changed: 'key',
+  passkey_added: 'key',
+  passkey_removed: 'key',
+  passkey_removed_by_server: 'key',
+  downloaded: 'notice',
+}
+
+interface List {
+  activity: readonly Activity[]
+  now: number
+  messages: Messages
+}
+
+/** What happened, in words, newest first. */
+export function ActivityList({ activity, now, messages }: List) {
+  return (
+    <ul class="happened">
+      {activity.map((entry) => (
+        <li>
+          <Icon name={icons[entry.what]} />
+          <div>
+            <p>{sentenceOf(entry, messages)}</p>
+            <p class="small">
+              <DayAndTime at={entry.at} now={now} messages={messages} />
+              {'device' in entry && entry.device !== undefined && [' · ', <bdi>{entry.device}</bdi>]}
+            </p>
+          </div>
+        </li>
+      ))}
+    </ul>
+  )
+}
+
+function sentenceOf(entry: Activity, messages: Messages): ComponentChildren {
+  const { account } = messages
+  if ('agentHost' in entry) {
+    const agent = <AgentCopy host={entry.agentHost} delegate={entry.delegate} messages={messages} />
+    return entry.agentHost === entry.resourceHost
+      ? account.signInEvents[entry.what](agent)
+      : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)
+  }
+  return account.accountEvents[entry.what]
 }

@@ -1,12 +1,10 @@
-import type { AllowedAgent } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { AgentCopy } from '../agent-copy.js'
-import { AgentMark } from '../agent-mark.js'
-import { Unsaid } from '../caution.js'
-import { Host } from '../host.js'
+import { AgentCopy, AgentMark, Host } from '../components/marks.js'
+import { Day, DayAndTime } from '../components/moment.js'
+import { Unsaid } from '../components/notices.js'
+import { RiskWords, Until, Words } from '../components/permission-lists.js'
 import type { Messages } from '../messages/messages.js'
-import { Day, DayAndTime } from '../moment.js'
-import { RiskWords, Until, Words } from '../permission-lists.js'
+import type { AllowedAgent } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
 
 interface Entry {
   agent: AllowedAgent
@@ -80,4 +78,16 @@ export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean 
       )}
     </>
   )
+}
+
+interface Named {
+  of: Pick<AllowedAgent, 'agentHost' | 'delegate' | 'resourceHost'>
+  messages: Messages
+}
+
+/** An agent, and where it has access; one that signs people in has that nowhere else. */
+export function Parties({ of: { agentHost, delegate, resourceHost }, messages }: Named) {
+  const agent = <AgentCopy host={agentHost} delegate={delegate} messages={messages} />
+  if (agentHost === resourceHost) return agent
+  return <>{messages.account.agentHeading(agent, <Host>{resourceHost}</Host>)}</>
 }

@@ -1,11 +1,9 @@
-import type { PasswordPage } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { ForgottenPassword } from '../contact.js'
-import { KnownUser, PasswordField, Reveal } from '../fields.js'
-import { Hidden, HiddenFields } from '../hidden-fields.js'
+import { Hidden, HiddenFields, KnownUser, PasswordField, ProblemBox, Reveal } from '../components/forms.js'
+import { ForgottenPassword } from '../components/notices.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { ProblemBox } from '../problem-box.js'
+import type { PasswordPage } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
 import { formOf, renderAccountLayout } from './account-layout.js'
 
 /**

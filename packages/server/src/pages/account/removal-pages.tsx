@@ -1,12 +1,10 @@
-import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { AgentCopy } from '../agent-copy.js'
-import { Host } from '../host.js'
+import { AgentCopy, Host } from '../components/marks.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { renderAccountLayout } from './account-layout.js'
-import { ConfirmForm } from './confirm-form.js'
-import { Parties } from './parties.js'
+import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
+import { ConfirmForm, renderAccountLayout } from './account-layout.js'
+import { Parties } from './agent-entry.js'
 
 /**
  * Renders the question before an agent loses its access, with the effect, `data-state="remove-agent"`.

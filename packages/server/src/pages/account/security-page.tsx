@@ -1,12 +1,13 @@
-import type { SecurityPage } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { Done } from '../caution.js'
+import { Hidden, HiddenFields, ProblemBox } from '../components/forms.js'
+import { Icon } from '../components/marks.js'
+import { Day, DayAndTime } from '../components/moment.js'
+import { Done } from '../components/notices.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { ProblemBox } from '../problem-box.js'
-import { renderAccountLayout } from './account-layout.js'
-import { Passkeys } from './passkeys.js'
-import { Sessions } from './sessions.js'
+import type { PasskeyEntry, SecurityPage } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
+import type { FormFields } from '../models/models.js'
+import { formOf, renderAccountLayout } from './account-layout.js'
 
 /**
  * Renders how the account is kept safe: password, passkeys and where the person is signed in, `data-state="security"`.
@@ -45,4 +46,131 @@ export function renderSecurity(model: SecurityPage, messages: Messages = en): st
       </>
     ),
   })
+}
+
+interface PasskeyList {
+  model: SecurityPage
+  passkeys: readonly PasskeyEntry[]
+  messages: Messages
+}
+
+/** The passkeys of the account, and the form that adds one where the browser can. */
+function Passkeys({ model, passkeys, messages }: PasskeyList) {
+  const { account } = messages
+  const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
+  return (
+    <section>
+      <h2>{account.passkeys}</h2>
+      <p>{account.passkeysLead}</p>
+      {passkeys.length > 0 && (
+        <ul class="entries rows">
+          {passkeys.map(({ id, name, added, lastUsed }) => (
+            <li>
+              <Icon name="key" />
+              <div>
+                <p>
+                  <bdi>{name}</bdi>
+                </p>
+                <p class="small">
+                  {account.addedOn(day(added))}{' '}
+                  {lastUsed === undefined ? account.notUsedYet : account.lastUsedOn(day(lastUsed))}
+                </p>
+              </div>
+              <a class="quietly" href={accountPaths.removePasskey(id)}>
+                {account.removeIt} <span class="unseen">{<bdi>{name}</bdi>}</span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
+      {model.proveHref === undefined ? (
+        <AddPasskey form={formOf(model)} messages={messages} />
+      ) : (
+        <p class="then">
+          <a class="button quiet" href={model.proveHref}>
+            {account.addPasskey}
+          </a>
+        </p>
+      )}
+      <p class="small" data-without-passkeys="">
+        {account.withoutPasskeys}
+      </p>
+    </section>
+  )
+}
+
+function AddPasskey({ form, messages }: { form: FormFields; messages: Messages }) {
+  const { account } = messages
+  return (
+    <form
+      class="fields"
+      method="post"
+      action={form.action}
+      data-passkey="create"
+      data-options={accountPaths.passkeyOptions}
+      hidden
+    >
+      <Hidden name="action" value="add-passkey" />
+      <HiddenFields form={form} />
+      <Hidden name="credential" value="" />
+      <label for="name">{account.passkeyName}</label>
+      <input id="name" name="name" type="text" maxlength={60} required autocomplete="off" dir="auto" />
+      <button class="button quiet" type="submit">
+        {account.addPasskey}
+      </button>
+      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
+    </form>
+  )
+}
+
+/** Where the person is signed in, and the forms that end it. */
+function Sessions({ model, messages }: { model: SecurityPage; messages: Messages }) {
+  const { account } = messages
+  const form = formOf(model)
+  const moment = (at: number) => <DayAndTime at={at} now={model.now} messages={messages} />
+  return (
+    <section>
+      <h2>{account.sessions}</h2>
+      <p>{account.sessionsLead}</p>
+      <ul class="entries rows">
+        {model.sessions.map(({ id, device, since, lastSeen, current }) => (
+          <li>
+            <Icon name="device" />
+            <div>
+              <p>
+                {device === undefined ? account.unknownDevice : <bdi>{device}</bdi>}{' '}
+                {current && <strong class="new">{account.thisDevice}</strong>}
+              </p>
+              <p class="small">
+                {account.signedInOn(moment(since))} {lastSeen !== undefined && account.lastSeenOn(moment(lastSeen))}
+              </p>
+            </div>
+            {!current && (
+              <form role="none" method="post" action={form.action}>
+                <Hidden name="action" value="end-session" />
+                <Hidden name="session" value={id} />
+                <HiddenFields form={form} />
+                <button class="link" type="submit">
+                  {account.endIt}{' '}
+                  {device !== undefined && (
+                    <span class="unseen">
+                      <bdi>{device}</bdi>
+                    </span>
+                  )}
+                </button>
+              </form>
+            )}
+          </li>
+        ))}
+      </ul>
+      <form class="then" role="none" method="post" action={form.action}>
+        <Hidden name="action" value="sign-out-everywhere" />
+        <HiddenFields form={form} />
+        <button class="button quiet" type="submit">
+          {account.signOutEverywhere}
+        </button>
+        <p class="small">{account.signOutEverywhereEffect}</p>
+      </form>
+    </section>
+  )
 }

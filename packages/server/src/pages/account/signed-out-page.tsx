@@ -1,8 +1,8 @@
-import type { SignedOutPage } from '../account-models.js'
-import { Icon } from '../icon.js'
-import { renderLayout } from '../layout.js'
+import { renderLayout } from '../components/layout.js'
+import { Icon } from '../components/marks.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
+import type { SignedOutPage } from '../models/account-models.js'
 
 /**
  * Renders the page after signing out or closing an account, `data-state="signed-out"` or `"account-closed"`.

@@ -1,14 +1,12 @@
-import type { CloseAccountPage, YoursPage } from '../account-models.js'
-import { accountPaths } from '../account-paths.js'
-import { ForgottenPassword } from '../contact.js'
-import { OwnPassword } from '../fields.js'
-import { Host } from '../host.js'
+import { OwnPassword, ProblemBox } from '../components/forms.js'
+import { Host } from '../components/marks.js'
+import { Day } from '../components/moment.js'
+import { ForgottenPassword } from '../components/notices.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
-import { Day } from '../moment.js'
-import { ProblemBox } from '../problem-box.js'
-import { renderAccountLayout } from './account-layout.js'
-import { ConfirmForm } from './confirm-form.js'
+import type { CloseAccountPage, YoursPage } from '../models/account-models.js'
+import { accountPaths } from '../models/account-paths.js'
+import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 
 /**
  * Renders whose account it is, and how to take it along or close it, `data-state="yours"`.

@@ -1,6 +1,5 @@
-import type { ProblemPage } from '../models.js'
-import { phrase } from './phrase.js'
-import type { Problem } from './problem.js'
+import type { ProblemPage } from '../models/models.js'
+import { type Problem, phrase } from './phrase.js'
 
 /** What the problem pages say in Arabic. */
 export const arProblems: Record<ProblemPage['code'], Problem> = {

@@ -1,6 +1,6 @@
+import { ar } from './ar.js'
 import { en } from './en.js'
-import { enDates } from './en-dates.js'
-import { languages } from './languages.js'
+import { enDates } from './formats.js'
 import type { Messages } from './messages.js'
 
 /**
@@ -59,3 +59,6 @@ function known(subtag: string): Messages | undefined {
   const name = subtag.toLowerCase()
   return Object.hasOwn(languages, name) ? languages[name] : undefined
 }
+
+/** The languages the pages are written in, by their subtag; the first is for everybody else. */
+export const languages: Readonly<Record<string, Messages>> = { en, ar }

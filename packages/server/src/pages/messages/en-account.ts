@@ -6,8 +6,8 @@ import type {
   PasswordPage,
   SecurityPage,
   SignedOutPage,
-} from '../account-models.js'
-import { enDuration } from './en-duration.js'
+} from '../models/account-models.js'
+import { enDuration } from './formats.js'
 import { phrase } from './phrase.js'
 
 const agentsOf = (count: number) => (count === 1 ? '1 agent' : `${count} agents`)

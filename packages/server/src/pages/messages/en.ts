@@ -1,9 +1,8 @@
 import type { ComponentChildren } from 'preact'
 import type { Danger, Risk } from '../../policy/risk-order.js'
 import { enAccount } from './en-account.js'
-import { enDates } from './en-dates.js'
-import { enDuration } from './en-duration.js'
 import { enProblems } from './en-problems.js'
+import { enDates, enDuration } from './formats.js'
 import { phrase } from './phrase.js'
 
 const risks: Record<Risk, string> = {

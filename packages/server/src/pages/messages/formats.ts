@@ -50,3 +50,24 @@ export function wholeUnits(seconds: number): { count: number; unit: 'minute' | '
   if (minutes % 60 === 0) return { count: minutes / 60, unit: 'hour' }
   return { count: minutes, unit: 'minute' }
 }
+
+/** How English writes numbers, days and times in a region; `locale` is for the script. */
+export function enDates(locale: string) {
+  const formats = createFormats(locale)
+  return {
+    locale,
+    number: (count: number) => formats.number(count),
+    timeOfDay: (unixSeconds: number) => `${formats.timeOfDay(unixSeconds)} UTC`,
+    day: (unixSeconds: number, now: number) => formats.day(unixSeconds, now),
+    dayAndTime: (unixSeconds: number, now: number) => `${formats.dayAndTime(unixSeconds, now)} UTC`,
+    ago: formats.ago,
+  }
+}
+
+const units = { minute: ['minute', 'minutes'], hour: ['hour', 'hours'], day: ['day', 'days'] } as const
+
+/** A duration in English words, such as `10 minutes`. */
+export function enDuration(seconds: number): string {
+  const { count, unit } = wholeUnits(seconds)
+  return `${count} ${units[unit][count === 1 ? 0 : 1]}`
+}

@@ -8,3 +8,13 @@ import type { ComponentChildren } from 'preact'
 export function phrase(text: TemplateStringsArray, ...places: ComponentChildren[]): ComponentChildren[] {
   return text.flatMap((piece, index) => [piece, places[index]])
 }
+
+/** What a problem page says; `agent` is the asking host, or the words for "the agent" where it may not be shown. */
+export interface Problem {
+  heading: string
+  explanation: (agent: ComponentChildren) => ComponentChildren[]
+  /** What the person can do. */
+  advice: (agent: ComponentChildren) => ComponentChildren[]
+  /** The words of the link that tries again, where they are not the usual ones. */
+  retry?: string
+}

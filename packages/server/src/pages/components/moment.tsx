@@ -1,4 +1,4 @@
-import type { Messages } from './messages/messages.js'
+import type { Messages } from '../messages/messages.js'
 
 interface Moment {
   /** Unix seconds. */

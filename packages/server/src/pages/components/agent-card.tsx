@@ -1,12 +1,9 @@
 import type { ComponentChildren } from 'preact'
-import { CopyName } from './agent-copy.js'
-import { AgentMark } from './agent-mark.js'
-import { Caution, Unsaid } from './caution.js'
-import { Host } from './host.js'
-import { Icon } from './icon.js'
-import type { Messages } from './messages/messages.js'
-import type { ConsentPage, NameCaution } from './models.js'
+import type { Messages } from '../messages/messages.js'
+import type { ConsentPage, NameCaution } from '../models/models.js'
+import { AgentMark, CopyName, Host, Icon } from './marks.js'
 import { Ago, Day } from './moment.js'
+import { Caution, Unsaid } from './notices.js'
 
 interface Card {
   model: ConsentPage

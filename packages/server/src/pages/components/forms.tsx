@@ -1,6 +1,39 @@
 import type { ComponentChildren } from 'preact'
-import type { Messages } from './messages/messages.js'
-import { PROBLEM_ID } from './problem-box.js'
+import type { Duration } from '../../policy/policy.js'
+import type { Messages } from '../messages/messages.js'
+import type { ConsentPage, FormFields, PasskeyForm } from '../models/models.js'
+import { Icon } from './marks.js'
+
+/** What every form posts besides its own fields. */
+export function HiddenFields({ form }: { form: FormFields }) {
+  return (
+    <>
+      {Object.entries(form.request ?? {}).map(([name, value]) => (
+        <Hidden name={name} value={value} />
+      ))}
+      {form.returnTo !== undefined && <Hidden name="return_to" value={form.returnTo} />}
+      <Hidden name="csrf" value={form.csrf} />
+    </>
+  )
+}
+
+/** A field that the person does not see. */
+export function Hidden(props: { name: string; value: string }) {
+  return <input type="hidden" name={props.name} value={props.value} />
+}
+
+/** Ties the fields to what is wrong with them; there is one problem on a page. */
+const PROBLEM_ID = 'problem'
+
+/** What went wrong with a form; takes the focus when the page opens, without a script. */
+export function ProblemBox(props: { children: ComponentChildren }) {
+  return (
+    <p class="box error" id={PROBLEM_ID} role="status" tabindex={-1} autofocus>
+      <Icon name="caution" />
+      <span>{props.children}</span>
+    </p>
+  )
+}
 
 /** How a problem on the page concerns a field. */
 interface FieldProblem {
@@ -137,4 +170,79 @@ function problemAttributes({ described, invalid }: FieldProblem, hintId: string 
     'aria-describedby': ids === '' ? undefined : ids,
     'aria-invalid': invalid ? ('true' as const) : undefined,
   }
+}
+
+interface PasskeyWay {
+  passkey: PasskeyForm
+  form: FormFields
+  label: string
+  /** It is the one way to go on, not another beside a password. */
+  primary?: boolean
+  messages: Messages
+}
+
+/** A button that the script shows where the browser has passkeys; its form posts `action=passkey` and `credential`. */
+export function PasskeySignIn({ passkey, form, label, primary = false, messages }: PasskeyWay) {
+  return (
+    <form role="none" method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
+      <Hidden name="action" value="passkey" />
+      <HiddenFields form={form} />
+      {form.state !== undefined && <Hidden name="state" value={form.state} />}
+      <Hidden name="credential" value="" />
+      <button class={primary ? 'button' : 'button quiet'} type="submit">
+        <Icon name="key" />
+        {label}
+      </button>
+      <p class="small" role="status" data-stopped={messages.passkeyStopped} />
+    </form>
+  )
+}
+
+/** For how long: a choice where there is one, and how it ends before that. */
+export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
+  const { durations, accountPath } = model
+  const explanation = (
+    <p>
+      {model.agent !== model.resource && messages.whileAway}{' '}
+      {messages.removeIn(<a href={accountPath}>{messages.myAgents}</a>)} {messages.worksOn(model.tokenLifetime)}
+    </p>
+  )
+  if (durations.choices.length === 1) {
+    return (
+      <section>
+        <h2>{messages.howLong}</h2>
+        <p class="settled">{labelOf(durations.preset, messages)}</p>
+        <Hidden name="duration" value={String(durations.preset)} />
+        {explanation}
+      </section>
+    )
+  }
+  return (
+    <section>
+      <fieldset>
+        <legend>
+          <h2>{messages.howLong}</h2>
+        </legend>
+        <div class="options">
+          {durations.choices.map((duration) => (
+            <label>
+              <input
+                type="radio"
+                name="duration"
+                value={String(duration)}
+                checked={duration === durations.preset}
+                required
+              />
+              {labelOf(duration, messages)}
+            </label>
+          ))}
+        </div>
+      </fieldset>
+      {explanation}
+    </section>
+  )
+}
+
+function labelOf(duration: Duration, messages: Messages): string {
+  return duration === 'until-removed' ? messages.untilRemoved : messages.duration(duration)
 }

@@ -1,11 +1,10 @@
 import type { ComponentChildren } from 'preact'
-import { byDanger, type Risk } from '../policy/risk-order.js'
-import { Unsaid } from './caution.js'
-import { Host } from './host.js'
-import { Icon } from './icon.js'
-import type { Messages } from './messages/messages.js'
-import type { ConsentPage, Permission } from './models.js'
+import { byDanger, type Risk } from '../../policy/risk-order.js'
+import type { Messages } from '../messages/messages.js'
+import type { ConsentPage, Permission } from '../models/models.js'
+import { Host, Icon } from './marks.js'
 import { DayAndTime } from './moment.js'
+import { Unsaid } from './notices.js'
 
 /** How much of what was not asked for is shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5

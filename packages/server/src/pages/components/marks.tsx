@@ -1,0 +1,106 @@
+import { cleanName } from '../../policy/plain-text.js'
+import type { Messages } from '../messages/messages.js'
+
+const triangle = 'M12 3.5 22 20.5H2L12 3.5ZM12 10v4.5M12 17.4v.1'
+
+const paths = {
+  read: 'M2 12s3.6-6.5 10-6.5S22 12 22 12s-3.6 6.5-10 6.5S2 12 2 12Zm10 3a3 3 0 1 0 0-6 3 3 0 0 0 0 6Z',
+  change: 'M4 20l.9-4L16 4.9a2.1 2.1 0 0 1 3 0l.1.1a2.1 2.1 0 0 1 0 3L8 19.1 4 20ZM14 7l3 3',
+  delete: 'M4 7h16M9.5 7V4.5h5V7M6 7l1 13h10l1-13M10 11v5.5M14 11v5.5',
+  spend: 'M3 6h18v12.5H3V6ZM3 10h18M7 15h3.5',
+  control: triangle,
+  caution: triangle,
+  shield: 'M12 2.5l7.5 3v6c0 4.7-3 8.2-7.5 10-4.5-1.8-7.5-5.3-7.5-10v-6L12 2.5ZM8.5 12l2.5 2.5 4.7-5',
+  notice: 'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM12 11v5.5M12 7.6v.1',
+  yes: 'M5 12.5l4.7 4.7L19 7.5',
+  no: 'M6 6l12 12M18 6L6 18',
+  device: 'M4 5h16v11H4V5ZM9.5 20h5M12 16v4',
+  address:
+    'M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18ZM3.3 12h17.4M12 3c2.6 2.6 3.9 5.6 3.9 9s-1.3 6.4-3.9 9c-2.6-2.6-3.9-5.6-3.9-9S9.4 5.6 12 3Z',
+  key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
+}
+
+/** Shapes beside words, never instead of them. */
+export type IconName = keyof typeof paths
+
+/** A decorative line drawing in the colour of the text around it. */
+export function Icon(props: { name: IconName }) {
+  return (
+    <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
+      <path d={paths[props.name]} />
+    </svg>
+  )
+}
+
+/** Longest host that is kept on one line where there is room for it. */
+const WHOLE = 28
+
+/** An address to be read letter by letter: isolated, in strong type; a long one breaks at its slashes and dots. */
+export function Host(props: { children: string }) {
+  const address = props.children
+  if (address.length <= WHOLE) return <bdi class="host whole">{address}</bdi>
+  const [host = ''] = address.split('/')
+  const [first, ...rest] = address.split(host.length > WHOLE ? /(?=\/)|(?<=\.)/ : /(?=\/)/)
+  return (
+    <bdi class="host">
+      {first}
+      {rest.map((part) => (
+        <>
+          <wbr />
+          {part}
+        </>
+      ))}
+    </bdi>
+  )
+}
+
+/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). One that is no URL: as it is. */
+export function displayHost(identifier: string): string {
+  return identifier.replace(/^https?:\/\//, '')
+}
+
+/** Host and path of a redirect URI. */
+export function displayRedirect(redirectUri: string): string {
+  const { protocol, host, pathname } = new URL(redirectUri)
+  return (host === '' ? protocol : host) + (pathname === '/' ? '' : pathname)
+}
+
+interface Mark {
+  host: string
+  logo?: string | undefined
+}
+
+/**
+ * The logo as this server serves it, or the first letter of the verified host, never of the name, which nobody checked;
+ * a sign where the host has no letter that says anything: an address of numbers, or one in the spelling of `xn--`.
+ */
+export function AgentMark({ host, logo }: Mark) {
+  return isSameOriginPath(logo) ? (
+    <img class="logo" src={logo} alt="" width="48" height="48" />
+  ) : (
+    <span class="initial" aria-hidden="true">
+      {initialOf(host) ?? <Icon name="address" />}
+    </span>
+  )
+}
+
+function initialOf(host: string): string | undefined {
+  return /^(?!xn--)(?![\d.]+(?:[:/]|$))[a-z\d]/i.exec(host)?.[0].toUpperCase()
+}
+
+/** A browser reads `//host` and `/\\host` as another origin (attacks K31). */
+function isSameOriginPath(address: string | undefined): address is string {
+  return address !== undefined && /^\/(?![/\\])/.test(address)
+}
+
+/** An agent's host and, where a copy of it is meant, the name that the agent gave that, in quotation marks. */
+export function AgentCopy(props: { host: string; delegate: string | undefined; messages: Messages }) {
+  const { host, delegate, messages } = props
+  if (delegate === undefined) return <Host>{host}</Host>
+  return <>{messages.copyOf(<Host>{host}</Host>, <CopyName delegate={delegate} messages={messages} />)}</>
+}
+
+/** What an agent calls a copy of itself, in quotation marks. */
+export function CopyName({ delegate, messages }: { delegate: string; messages: Messages }) {
+  return <span class="copy">{messages.quoted(<bdi>{cleanName(delegate) || '?'}</bdi>)}</span>
+}

@@ -1,0 +1,142 @@
+import type { ComponentChildren } from 'preact'
+import type { Messages } from '../messages/messages.js'
+import type { ConsentPage, FormFields, PageFrame, Contact as Person } from '../models/models.js'
+import { Hidden, HiddenFields } from './forms.js'
+import { Host, Icon } from './marks.js'
+import { TimeOfDay } from './moment.js'
+
+/** A boxed line to read before going on. */
+export function Caution(props: { children: ComponentChildren }) {
+  return (
+    <p class="box caution">
+      <Icon name="caution" />
+      <span>{props.children}</span>
+    </p>
+  )
+}
+
+/** A line that says what agent or resource left out. */
+export function Unsaid(props: { children: ComponentChildren }) {
+  return (
+    <p class="unsaid">
+      <Icon name="caution" />
+      <span>{props.children}</span>
+    </p>
+  )
+}
+
+/** A boxed line that says what was just done. */
+export function Done(props: { children: ComponentChildren }) {
+  return (
+    <p class="box done" role="status">
+      <Icon name="yes" />
+      <span>{props.children}</span>
+    </p>
+  )
+}
+
+/** Whom to ask, as a link where there is one. */
+export function Contact({ contact }: { contact: Person }) {
+  const name = <bdi>{contact.name}</bdi>
+  return contact.href === undefined ? name : <a href={contact.href}>{name}</a>
+}
+
+/** The way back in for who does not know the password any more: whom to ask. */
+export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messages: Messages }) {
+  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
+  return (
+    <details class="forgotten">
+      <summary>{messages.forgotPassword}</summary>
+      <p>{messages.askForPassword(whom)}</p>
+    </details>
+  )
+}
+
+/** The way back in for a user who no longer has their passkey: whom to ask. */
+export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: Messages }) {
+  const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
+  return (
+    <details class="forgotten">
+      <summary>{messages.lostPasskey}</summary>
+      <p>{messages.askAboutPasskey(whom)}</p>
+    </details>
+  )
+}
+
+interface Asked {
+  agentHost?: string | undefined
+  resourceHost?: string | undefined
+  messages: Messages
+  /** What it says outside of a request. @default nothing */
+  otherwise?: string | undefined
+  /** What comes after who asks. @default that nothing is allowed yet */
+  next?: string | undefined
+}
+
+/** The lead text that says which agent asked, above the sign-in form. */
+export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
+  if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
+  return (
+    <p class="lead">
+      {agentHost === resourceHost
+        ? messages.signInForAgent(<Host>{agentHost}</Host>)
+        : messages.signInReason(<Host>{agentHost}</Host>, <Host>{resourceHost}</Host>)}{' '}
+      {next}
+    </p>
+  )
+}
+
+interface SignedIn {
+  user: string
+  form: FormFields
+  messages: Messages
+  /** The words of the button, where they are not "Not you?". */
+  leave?: string
+}
+
+/** Whose account this is, and the way out of it. */
+export function SignedInAs({ user, form, messages, leave = messages.notYou }: SignedIn) {
+  return (
+    <form class="account" role="none" method="post" action={form.action}>
+      <Hidden name="action" value="logout" />
+      <HiddenFields form={form} />
+      <span>{messages.signedInAs(<Host>{user}</Host>)}</span>
+      <button class="link" type="submit">
+        {leave}
+      </button>
+    </form>
+  )
+}
+
+/** Seconds before the end at which the page warns: more than the two minutes of WCAG 2.2.1. */
+const WARN_BEFORE = 180
+
+/** When the request ends, as a time of day, and the form that keeps it open. */
+export function Deadline({ model, messages }: { model: ConsentPage; messages: Messages }) {
+  const { extend } = model
+  const ends = <TimeOfDay at={model.expiresAt} messages={messages} />
+  const line = <p class="small">{messages.endsAt(ends)}</p>
+  if (!extend) return <div class="deadline">{line}</div>
+  const warning = <Caution>{messages.endsSoon(ends)}</Caution>
+  return (
+    <div class="deadline">
+      <div role="status" data-seconds-left={extend.secondsLeft} data-warn-before={WARN_BEFORE}>
+        {extend.secondsLeft <= WARN_BEFORE ? (
+          warning
+        ) : (
+          <>
+            {line}
+            <template>{warning}</template>
+          </>
+        )}
+      </div>
+      <form role="none" method="post" action={model.form.action} data-extend="">
+        <Hidden name="action" value="extend" />
+        <HiddenFields form={model.form} />
+        <button class="link" type="submit">
+          {messages.extend}
+        </button>
+      </form>
+    </div>
+  )
+}
