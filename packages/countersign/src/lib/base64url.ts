@@ -1,19 +1,14 @@
-interface Alphabet {
-  /** The character code of each sextet. */
-  codes: Uint8Array
-  /** The sextet of each character code, or minus one. */
-  sextets: Int8Array
-}
-
 const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const base64 = createAlphabet(`${lettersAndDigits}+/`)
-const base64url = createAlphabet(`${lettersAndDigits}-_`)
+const base64 = `${lettersAndDigits}+/`
+const base64url = `${lettersAndDigits}-_`
+const base64Sextets = sextetsOf(base64)
+const base64urlSextets = sextetsOf(base64url)
 
-function createAlphabet(characters: string): Alphabet {
-  const codes = Uint8Array.from(characters, (character) => character.charCodeAt(0))
+/** The sextet of each character code, or minus one. */
+function sextetsOf(alphabet: string): Int8Array {
   const sextets = new Int8Array(128).fill(-1)
-  for (const [sextet, code] of codes.entries()) sextets[code] = sextet
-  return { codes, sextets }
+  for (let sextet = 0; sextet < 64; sextet++) sextets[alphabet.charCodeAt(sextet)] = sextet
+  return sextets
 }
 
 const encoder = new TextEncoder()
@@ -27,14 +22,14 @@ export function serializeBase64url(bytes: Uint8Array): string {
 
 /** The bytes, or undefined unless the text is base64url in its one canonical form, without padding. */
 export function parseBase64url(text: string): Uint8Array | undefined {
-  return decode(text, text.length, base64url)
+  return decode(text, text.length, base64urlSextets)
 }
 
 /** The bytes, or undefined unless the text is canonical base64, with its padding (RFC 8941 §4.2.7). */
 export function parseBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
-  return decode(text, text.length - padding, base64)
+  return decode(text, text.length - padding, base64Sextets)
 }
 
 /** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
@@ -44,7 +39,7 @@ export function serializeBase64(bytes: Uint8Array): string {
 }
 
 // Not `atob` and `btoa`: on processors with wide registers their native code slows down the cryptography that follows.
-function decode(text: string, length: number, { sextets }: Alphabet): Uint8Array | undefined {
+function decode(text: string, length: number, sextets: Int8Array): Uint8Array | undefined {
   if (length % 4 === 1) return undefined
   const bytes = new Uint8Array(Math.floor((length * 3) / 4))
   let invalid = 0
@@ -64,27 +59,18 @@ function decode(text: string, length: number, { sextets }: Alphabet): Uint8Array
   return invalid < 0 || (group & ((1 << bits) - 1)) !== 0 ? undefined : bytes
 }
 
-function encode(bytes: Uint8Array, { codes }: Alphabet): string {
+function encode(bytes: Uint8Array, alphabet: string): string {
   let text = ''
-  // In multiples of three bytes, each of which an argument list can hold.
-  for (let start = 0; start < bytes.length; start += 3072)
-    text += String.fromCharCode.apply(null, encodeChunk(bytes.subarray(start, start + 3072), codes))
-  return text
-}
-
-function encodeChunk(bytes: Uint8Array, codes: Uint8Array): number[] {
-  const text: number[] = []
   let group = 0
   let bits = 0
   for (let i = 0; i < bytes.length; i++) {
     group = (group << 8) | (bytes[i] as number)
     for (bits += 8; bits >= 6; ) {
       bits -= 6
-      text.push(codes[(group >> bits) & 63] as number)
+      text += alphabet[(group >> bits) & 63]
     }
   }
-  if (bits > 0) text.push(codes[(group << (6 - bits)) & 63] as number)
-  return text
+  return bits > 0 ? text + alphabet[(group << (6 - bits)) & 63] : text
 }
 
 /** UTF-8 bytes of a string. */
