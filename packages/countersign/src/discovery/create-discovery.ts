@@ -1,5 +1,6 @@
 import { systemClock } from '../lib/clock.js'
-import { createDiscoveryBehind, type Discovery, type DiscoveryOptions } from './discovery.js'
+import { createDiscoveryBehind, type Discovery } from './discovery.js'
+import type { DiscoveryOptions } from './document-sources.js'
 import { createFetchBudget } from './fetch-budget.js'
 import { type Delay, LookupQueue } from './lookup-queue.js'
 

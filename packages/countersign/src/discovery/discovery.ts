@@ -1,45 +1,13 @@
-import { createGuardedFetch } from '#guarded-fetch'
 import { systemClock } from '../lib/clock.js'
-import type { LookupEvent } from '../lib/events.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
-import {
-  type DocumentType,
-  documentUrl,
-  isFetchableUrl,
-  type PublishedDocument,
-  parseDocument,
-} from '../protocol/document-type.js'
-import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
-import { type DocumentSource, Documents } from './documents.js'
-import type { DiscoveryLimits } from './fetch-budget.js'
-import { type FetchDocument, type Found, fetchLimits } from './fetch-document.js'
-import { createRefetches, type FoundKey, type KeyFinder, privateKeysIn, readJwks } from './jwks.js'
+import { type DocumentType, documentUrl, isFetchableUrl, type PublishedDocument } from '../protocol/document-type.js'
+import { identifierProblem, isIdentifier } from '../protocol/identifier.js'
+import { createDocumentSources, type DiscoveryOptions, isOfAuthServer } from './document-sources.js'
+import { Documents } from './documents.js'
+import { type Found, fetchLimits } from './fetch-document.js'
+import { createRefetches, type FoundKey, readJwks } from './jwks.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
-import type { NetworkOptions } from './network-options.js'
-
-export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
-  /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
-  fetch?: FetchDocument | undefined
-  /**
-   * Auth servers that you configured: their documents may be at any address, at the auth server's own origin (W28). Never
-   * list one that a stranger named. @default none
-   */
-  configuredIssuers?: readonly string[]
-  /** Fetches the documents of one of them. @default `fetch` where it is given, else a guarded fetch with `configuredOrigin` */
-  fetchConfigured?: (issuer: string) => FetchDocument
-  /** Unix seconds. @default the system clock */
-  now?: () => number
-  /**
-   * Called when a key set publishes a private key, once a day for each: anybody can use that key now (attacks K18).
-   * `remoteAddress` is whose request caused the fetch: limit how much one address can make you record.
-   */
-  onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
-  /** Told of every document and key that is needed, and what came of it. */
-  onLookup?: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
-  /** The public keys of this process's own identifiers, by the URL of their document: it fetches nothing from itself (attacks K28). */
-  local?: ReadonlyMap<string, () => Promise<readonly object[]>>
-}
 
 /**
  * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
@@ -91,12 +59,6 @@ export interface Discovery {
   isStale(type: DocumentType, identifier: string): boolean
 }
 
-/** Whose keys a JWKS holds. */
-interface KeyOwner {
-  type: DocumentType
-  identifier: string
-}
-
 /**
  * Creates a discovery with its own caches, behind a guard.
  *
@@ -104,70 +66,14 @@ interface KeyOwner {
  */
 export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOptions): Discovery {
   const now = options.now ?? systemClock
-  /** Found keys by all that led to them; out of date whenever a document has changed since. */
+  /** Found keys by their document and `kid`; out of date if any document has changed since. */
   const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(
     fetchLimits.cachedDocuments,
   )
-  requireOneWay(options)
-  const { fetch = createGuardedFetch(options), configuredIssuers = [], onLookup } = options
-  const configuredFetches = new Map(configuredIssuers.map((issuer) => [issuer, fetchConfigured(issuer)]))
-  const documents = new Documents(now, guard.budget, options.failureAge ?? 30, onLookup)
-  const { failureTime = 'equal' } = options
+  const { failureTime = 'equal', failureAge = 30, onLookup } = options
+  const documents = new Documents({ now, budget: guard.budget, failureAge, onLookup })
+  const { metadataSource, jwksSource } = createDocumentSources(options, now)
   const { loadKey, loadRenewed } = createRefetches(documents, now, options.renewalInterval)
-  const reported = new LruCache<true>(fetchLimits.cachedDocuments)
-
-  function fetchConfigured(issuer: string): FetchDocument {
-    if (options.fetchConfigured) return options.fetchConfigured(issuer)
-    return options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
-  }
-
-  function fetchFor({ type, identifier }: KeyOwner): FetchDocument {
-    return (isOfAuthServer(type) ? configuredFetches.get(identifier) : undefined) ?? fetch
-  }
-
-  function metadataSource<M extends PublishedDocument>(type: DocumentType<M>, identifier: string): DocumentSource<M> {
-    const url = documentUrl(type, identifier)
-    return {
-      key: `document ${url}`,
-      what: 'document',
-      url,
-      maxBytes: fetchLimits.metadataBytes,
-      read: ({ document }) => {
-        const parsed = parseDocument(type, identifier, document, options)
-        return 'metadata' in parsed ? { value: parsed.metadata } : parsed
-      },
-      fetch: fetchFor({ type, identifier }),
-      configured: isOfAuthServer(type),
-    }
-  }
-
-  // The first one of a document only: a stranger can publish a hundred.
-  function reportPrivateKey(document: unknown, jwksUri: string, remoteAddress: string | undefined): void {
-    const [first] = privateKeysIn(document)
-    if (!first || !options.onPrivateKey) return
-    const name = `${jwksUri} ${first.kid ?? ''}`
-    if (reported.get(name, now())) return
-    reported.set(name, true, now() + fetchLimits.reportedAge)
-    options.onPrivateKey(jwksUri, first.kid, remoteAddress)
-  }
-
-  function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
-    const configured = owner !== undefined && isOfAuthServer(owner.type)
-    return {
-      // Apart: what a stranger who names the same URL gets or does not get must not count for the auth server, nor show.
-      key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
-      what: 'keys',
-      url: jwksUri,
-      maxBytes: fetchLimits.jwksBytes,
-      read: ({ document }) => {
-        const outcome = readJwks(document, new URL(jwksUri).origin, owner?.type.jose)
-        if ('value' in outcome) reportPrivateKey(document, jwksUri, remoteAddress)
-        return outcome
-      },
-      fetch: owner ? fetchFor(owner) : fetch,
-      configured,
-    }
-  }
 
   async function loadMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
@@ -228,7 +134,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
       }
       return guard.run(remoteAddress, isOfAuthServer(type) ? 'shortest' : failureTime, async (lookup) => {
         const outcome = await loadMetadata(type, identifier, lookup)
-        // A document with a jwks_uri of another form was refused when it was read.
+        // The jwks_uri was checked when the document was read.
         if ('failure' in outcome) return outcome
         const { jwks_uri: jwksUri } = outcome.found
         const before = documents.changes
@@ -252,7 +158,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
       const source = metadata && jwksSource(metadata.value.jwks_uri, { type, identifier }, remoteAddress)
       const held = source && documents.find(source)
       if (!held) return undefined
-      // Another request may have had it fetched meanwhile.
+      // Another request may have caused a fetch in the meantime.
       const known = await held.value(kid)
       if ('found' in known && known.found.thumbprint !== current.thumbprint) return known.found
       const renewed = await guard.run(remoteAddress, 'shortest', async (lookup) => {
@@ -269,19 +175,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
   }
 }
 
-function isOfAuthServer({ party }: DocumentType): boolean {
-  return party === 'authServer'
-}
-
-function requireOneWay({ fetch, allowNetworks = [], egressProxy }: DiscoveryOptions): void {
-  const idle = allowNetworks.length > 0 ? 'allowNetworks' : egressProxy === undefined ? undefined : 'egressProxy'
-  if (!fetch || idle === undefined) return
-  throw new TypeError(
-    `${idle} is for the guarded fetch, and documents are fetched by another one: give createGuardedFetch({ ${idle} }) of countersign/node in its place`,
-  )
-}
-
-// Asked with what Signature-Key says, before it is judged: its values can hold blanks, but no quote.
+// From Signature-Key before it is checked: its values can contain spaces, but no quote.
 function nameOf(type: DocumentType, identifier: string, kid: string): string {
   return `${type.name}"${identifier}"${kid}`
 }

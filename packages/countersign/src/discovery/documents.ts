@@ -2,6 +2,7 @@ import { errorReasons } from '../lib/error-reasons.js'
 import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
 import {
+  type DiscoveryFailure,
   type FetchDocument,
   type FetchedDocument,
   type Found,
@@ -11,16 +12,16 @@ import {
 } from './fetch-document.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
-/** A document to be fetched, and what is made of it. */
+/** A document to fetch, and how to read it. */
 export interface DocumentSource<T> {
-  /** Of cache and flights: the URL, and as what it is read. A URL read as two things is two documents. */
+  /** The key of the cache: the URL, and how it is read. A URL that is read in two ways is two documents. */
   key: string
   what: LookupEvent['what']
   url: string
   maxBytes: number
   read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
   fetch: FetchDocument
-  /** Its address was configured, and not named by a stranger: it counts for no budget, and is soon asked for again. */
+  /** Its address was configured, not named by a client: no budget applies, and it is fetched again soon after a failure. */
   configured: boolean
 }
 
@@ -29,7 +30,7 @@ export interface LoadedDocument<T> {
   freshUntil: number
   /** The number of the fetch that brought it. */
   fetched: number
-  /** It is no longer fresh, and its origin could not be asked. */
+  /** It is no longer fresh, and its origin is unreachable. */
   stale?: true
 }
 
@@ -45,53 +46,58 @@ interface RememberedFailure extends FailedFetch {
   failedAt: number
 }
 
-/** Characters that are kept of why a fetch failed. */
+/** Longest cached cause of a failed fetch, in characters. */
 const longestCause = 200
 
-/** Characters that are told of it. */
+/** Longest cause in an event, in characters. */
 const longestReason = 512
 
-/** Seconds for which what was configured is not asked for again after it failed. */
+/** Seconds before a configured document is fetched again after a failure. */
 const configuredFailureAge = 5
 
-/** Documents as they were fetched: bounded, one fetch at a time of each, failures remembered for a moment. */
-export class Documents {
-  /** How often another document than before may have been found: what was made of them before is out of date. */
-  changes = 0
-  readonly #now: () => number
-  readonly #budget: FetchBudget
-  readonly #failureAge: number
-  readonly #onLookup: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
+/** Cached documents, by size, so that clients with large documents neither fill the memory nor evict the small ones of most others. */
+class DocumentCache {
   readonly #small = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedDocuments)
-  // Apart, so that strangers with large documents neither fill the memory nor drive out the small ones that most have.
   readonly #large = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedLargeDocuments)
+
+  get(key: string, now: number): LoadedDocument<unknown> | undefined {
+    return this.#small.get(key, now) ?? this.#large.get(key, now)
+  }
+
+  keep(key: string, size: number, loaded: LoadedDocument<unknown>): void {
+    const [cache, other] = size > fetchLimits.largeDocument ? [this.#large, this.#small] : [this.#small, this.#large]
+    cache.set(key, loaded, loaded.freshUntil + fetchLimits.staleAge)
+    other.delete(key)
+  }
+}
+
+export interface DocumentsOptions {
+  /** Unix seconds. */
+  now: () => number
+  budget: FetchBudget
+  /** Seconds for which a failed fetch is cached. */
+  failureAge: number
+  /** Called for every document that is needed. */
+  onLookup?: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
+}
+
+/** A bounded cache of fetched documents: one fetch at a time for each, failures cached briefly. */
+export class Documents {
+  /** The number of fetches that may have brought another document: values derived before are out of date. */
+  changes = 0
+  readonly #options: DocumentsOptions
+  readonly #documents = new DocumentCache()
   readonly #failures = new LruCache<RememberedFailure>(fetchLimits.failures)
   readonly #flights = new Map<string, Flight>()
   #fetches = 0
 
-  /**
-   * @param failureAge seconds for which a failed fetch is remembered
-   * @param onLookup told of every document that is needed
-   */
-  constructor(
-    now: () => number,
-    budget: FetchBudget,
-    failureAge: number,
-    onLookup?: (lookup: Omit<LookupEvent, 'role'>) => void,
-  ) {
-    this.#now = now
-    this.#budget = budget
-    this.#failureAge = failureAge
-    this.#onLookup = onLookup
+  constructor(options: DocumentsOptions) {
+    this.#options = options
   }
 
-  /**
-   * The document as it is remembered, fresh or not.
-   *
-   * @param laterThan the number of the fetch that the document must be later than
-   */
+  /** The document in the cache, fresh or not, if it is of a later fetch than the one of this number. */
   find<T>({ key }: DocumentSource<T>, laterThan = 0): LoadedDocument<T> | undefined {
-    const cached = this.#small.get(key, this.#now()) ?? this.#large.get(key, this.#now())
+    const cached = this.#documents.get(key, this.#options.now())
     return cached && cached.fetched > laterThan ? (cached as LoadedDocument<T>) : undefined
   }
 
@@ -101,41 +107,29 @@ export class Documents {
 
   /** The document, fetched when it is not fresh; stale while its origin is down. */
   async load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan = 0): Promise<Found<LoadedDocument<T>>> {
-    if (!this.#onLookup) return this.#load(source, lookup, laterThan)
-    const began = performance.now()
+    const { now, onLookup } = this.#options
+    if (!onLookup) return this.#load(source, lookup, laterThan)
+    const start = performance.now()
     const loading = this.#load(source, lookup, laterThan)
     const cached = !this.isLoading(source)
     const outcome = await loading
-    const { what, key, url } = source
-    const isFailed = 'failure' in outcome
-    const failure = isFailed ? outcome.failure : outcome.found.stale && this.#failures.get(key, this.#now())?.failure
-    this.#onLookup({
-      kind: 'lookup',
-      what,
-      host: new URL(url).host,
-      outcome: isFailed ? (outcome.failure.reason as LookupEvent['outcome']) : outcome.found.stale ? 'stale' : 'found',
-      cached,
-      duration: (performance.now() - began) / 1000,
-      reason: failure && [failure.message, ...errorReasons(failure)].join(': ').slice(0, longestReason),
-    })
+    onLookup(lookupEvent(source, outcome, cached, start, this.#failures.get(source.key, now())?.failure))
     return outcome
   }
 
   async #load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan: number): Promise<Found<LoadedDocument<T>>> {
+    const { now } = this.#options
     const cached = this.find(source, laterThan)
-    if (cached && cached.freshUntil > this.#now()) return { found: cached }
+    if (cached && cached.freshUntil > now()) return { found: cached }
     const outcome = await this.#fetchLater(source, lookup, laterThan, cached)
     if ('found' in outcome || !cached) return outcome
     const { reason } = outcome.failure
-    // For a moment only: else one who holds a key that was taken out could keep it alive by keeping us busy.
-    if (reason === 'busy' && cached.freshUntil + fetchLimits.refetchInterval > this.#now()) {
-      cached.stale = true
-      return { found: cached }
-    }
-    if (reason !== 'unreachable') return outcome
+    // Briefly only: else an attacker with a removed key could keep it valid by keeping this server busy.
+    const isBusy = reason === 'busy' && cached.freshUntil + fetchLimits.refetchInterval > now()
+    if (!isBusy && reason !== 'unreachable') return outcome
     cached.stale = true
-    // Not asked again at once: else every request would wait for an origin that is down.
-    cached.freshUntil = Math.max(cached.freshUntil, this.#now() + fetchLimits.refetchInterval)
+    // Not fetched again immediately: else every request would wait for an origin that is down.
+    if (!isBusy) cached.freshUntil = Math.max(cached.freshUntil, now() + fetchLimits.refetchInterval)
     return { found: cached }
   }
 
@@ -158,20 +152,21 @@ export class Documents {
   }
 
   #recentFailure(source: DocumentSource<unknown>, laterThan: number): RememberedFailure | undefined {
-    const remembered = this.#failures.get(source.key, this.#now())
+    const { now, failureAge } = this.#options
+    const remembered = this.#failures.get(source.key, now())
     if (!remembered || remembered.fetching <= laterThan) return undefined
-    const age = source.configured ? Math.min(configuredFailureAge, this.#failureAge) : this.#failureAge
-    return remembered.failedAt + age > this.#now() ? remembered : undefined
+    const age = source.configured ? Math.min(configuredFailureAge, failureAge) : failureAge
+    return remembered.failedAt + age > now() ? remembered : undefined
   }
 
   async #begin<T>(
     source: DocumentSource<T>,
-    asker: string | undefined,
+    caller: string | undefined,
     known: boolean,
   ): Promise<Found<LoadedDocument<T>>> {
-    const spent = source.configured
-      ? undefined
-      : this.#budget.begin({ source: asker, known, host: new URL(source.url).host })
+    const { budget } = this.#options
+    const { configured, url } = source
+    const spent = configured ? undefined : budget.begin({ source: caller, known, host: new URL(url).host })
     if (spent && 'failure' in spent) return spent
     const fetching = ++this.#fetches
     const outcome = this.#fetch(source, fetching).finally(() => {
@@ -184,45 +179,63 @@ export class Documents {
   }
 
   async #fetch<T>(source: DocumentSource<T>, fetching: number): Promise<Found<LoadedDocument<T>>> {
-    const begunAt = this.#now()
-    const fetched = await this.#read(source)
+    const { now, failureAge } = this.#options
+    const begunAt = now()
+    const fetched = await readDocument(source, now)
     if ('failure' in fetched) {
-      const failedAt = this.#now()
-      const { reason, message } = fetched.failure
-      // As a text: the error itself would be kept with its stack for each URL that a stranger names.
-      const cause = errorReasons(fetched.failure).join(': ').slice(0, longestCause)
-      const failure = { reason, message, ...(cause === '' ? {} : { cause }) }
-      this.#failures.set(source.key, { failure, fetching, begunAt, failedAt }, failedAt + this.#failureAge)
+      const failedAt = now()
+      const failure = withCauseAsText(fetched.failure)
+      this.#failures.set(source.key, { failure, fetching, begunAt, failedAt }, failedAt + failureAge)
       return fetched
     }
     const { size, ...found } = fetched.found
     const loaded = { ...found, fetched: fetching }
-    const isLatest = (this.find(source)?.fetched ?? 0) < fetching
-    if (isLatest) {
-      this.#keep(source.key, size, loaded)
+    if ((this.find(source)?.fetched ?? 0) < fetching) {
+      this.#documents.keep(source.key, size, loaded)
       this.#failures.delete(source.key)
     }
     this.changes++
     return { found: loaded }
   }
+}
 
-  #keep(key: string, size: number, loaded: LoadedDocument<unknown>): void {
-    const [cache, other] = size > fetchLimits.largeDocument ? [this.#large, this.#small] : [this.#small, this.#large]
-    cache.set(key, loaded, loaded.freshUntil + fetchLimits.staleAge)
-    other.delete(key)
+/** Without the error itself, which would be cached with its stack for each URL that a client names. */
+function withCauseAsText(failure: DiscoveryFailure): DiscoveryFailure {
+  const { reason, message } = failure
+  const cause = errorReasons(failure).join(': ').slice(0, longestCause)
+  return { reason, message, ...(cause === '' ? {} : { cause }) }
+}
+
+async function readDocument<T>(
+  { url, maxBytes, read, fetch }: DocumentSource<T>,
+  now: () => number,
+): Promise<Found<{ value: T; freshUntil: number; size: number }>> {
+  const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: fetchLimits.timeoutMilliseconds })
+  if ('refusal' in fetched) {
+    const reason = fetched.unreachable ? 'unreachable' : 'refused'
+    return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
   }
+  const outcome = read(fetched)
+  if ('refusal' in outcome) return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
+  return { found: { value: outcome.value, freshUntil: now() + keptSeconds(fetched.maxAge), size: fetched.size } }
+}
 
-  async #read<T>(source: DocumentSource<T>): Promise<Found<{ value: T; freshUntil: number; size: number }>> {
-    const { url, maxBytes, read, fetch } = source
-    const fetched = await fetchDocument(url, { fetch, maxBytes, timeout: fetchLimits.timeoutMilliseconds })
-    if ('refusal' in fetched) {
-      const reason = fetched.unreachable ? 'unreachable' : 'refused'
-      return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
-    }
-    const outcome = read(fetched)
-    if ('refusal' in outcome)
-      return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
-    const age = keptSeconds(fetched.maxAge)
-    return { found: { value: outcome.value, freshUntil: this.#now() + age, size: fetched.size } }
+function lookupEvent(
+  { what, url }: DocumentSource<unknown>,
+  outcome: Found<LoadedDocument<unknown>>,
+  cached: boolean,
+  start: number,
+  lastFailure: DiscoveryFailure | undefined,
+): Omit<LookupEvent, 'role'> {
+  const found = 'found' in outcome ? outcome.found : undefined
+  const failure = 'failure' in outcome ? outcome.failure : found?.stale && lastFailure
+  return {
+    kind: 'lookup',
+    what,
+    host: new URL(url).host,
+    outcome: found ? (found.stale ? 'stale' : 'found') : (failure?.reason as LookupEvent['outcome']),
+    cached,
+    duration: (performance.now() - start) / 1000,
+    reason: failure && [failure.message, ...errorReasons(failure)].join(': ').slice(0, longestReason),
   }
 }

@@ -5,7 +5,8 @@
  */
 
 export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
-export type { Discovery, DiscoveryOptions } from '../discovery/discovery.js'
+export type { Discovery } from '../discovery/discovery.js'
+export type { DiscoveryOptions } from '../discovery/document-sources.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export type { DiscoveryFailure, Found } from '../discovery/fetch-document.js'
 export { fetchLimits, longestKept } from '../discovery/fetch-document.js'

@@ -11,12 +11,12 @@ const lookup: Parameters<Documents['load']>[1] = {
 
 it('reports at most 512 characters of why a document is refused', async () => {
   const events: Omit<LookupEvent, 'role'>[] = []
-  const documents = new Documents(
-    () => 0,
-    { begin: () => ({ end: () => undefined }) },
-    5,
-    (event) => events.push(event),
-  )
+  const documents = new Documents({
+    now: () => 0,
+    budget: { begin: () => ({ end: () => undefined }) },
+    failureAge: 5,
+    onLookup: (event) => events.push(event),
+  })
   const source: DocumentSource<never> = {
     key: 'a',
     what: 'keys',
