@@ -86,7 +86,7 @@ const layers = {
     http: serverBase,
     'sign-in': [...serverBase, 'http'],
     consent: [...serverBase, 'http', 'sign-in'],
-    account: [...serverBase, 'http', 'sign-in', 'consent'],
+    account: [...serverBase, 'http', 'sign-in'],
     // The seam and the editions behind it; they make no pages.
     editions: ['policy', 'storage/api', 'secrets', 'http'],
     'create-auth-server': [...serverBase, 'http', 'sign-in', 'consent', 'account', 'editions'],

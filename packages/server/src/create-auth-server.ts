@@ -4,22 +4,23 @@ import { documentResponse, documentUrl, type OwnDocument, receiveRequest } from 
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,
-  passkeyChallenge,
   showAccountPage,
   showConfirmation,
   showSignedOut,
   submitAccountForm,
 } from './account/account-endpoints.js'
+
 import { accountPages } from './account/account-pages.js'
+import type { AuthServerOptions } from './config/options.js'
+import { showRequest } from './consent/show.js'
 import {
   enterWithProvider,
+  passkeyChallenge,
   returnFromProvider,
   showSignIn,
   showSignUp,
   submitEntranceForm,
-} from './account/entrance-endpoints.js'
-import type { AuthServerOptions } from './config/options.js'
-import { showRequest } from './consent/show.js'
+} from './consent/sign-in-endpoints.js'
 import { submitForm } from './consent/submit.js'
 import type { ProgramEndpoint, ServerEdition } from './editions/edition.js'
 import { januaryServer } from './editions/january/january.js'

@@ -1,12 +1,11 @@
 import { readParameters } from 'countersign/wire'
-import { challengePurpose } from '../consent/proof.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { localPath, type Visit, viewerOf } from '../http/visit.js'
 import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
-import { registrationOptions, signInOptions } from '../sign-in/passkeys.js'
+import { ceremony, registrationOptions } from '../sign-in/passkeys.js'
 import { accountChanged } from '../sign-in/session.js'
 import { accountWay } from '../sign-in/sign-in-page-at.js'
 import { accountActions } from './account-actions.js'
@@ -29,22 +28,11 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   return action(context, { ...visit, session, path: accountPaths.agents })
 }
 
-/** `POST /account/passkeys/challenge`: what a sign-in with a passkey starts with, or an Allow that needs one, as JSON. */
-export async function passkeyChallenge(context: ServerContext, visit: Visit): Promise<Response> {
-  return ceremony(await signInOptions(context, visit, await challengePurpose(context, visit)))
-}
-
 /** `POST /account/passkeys/options`: what adding a passkey starts with, as JSON. */
 export async function newPasskeyOptions(context: ServerContext, visit: Visit): Promise<Response> {
   const { session } = visit
   if (!session || !(await isProved(context, session))) throw new PageError('csrf')
   return ceremony(await registrationOptions(context, { ...visit, session }))
-}
-
-function ceremony(options: object): Response {
-  return new Response(JSON.stringify(options), {
-    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
-  })
 }
 
 /** `GET /account/confirm`: asks a signed-in person to show again who they are, on the way to a page of this server. */

@@ -193,3 +193,9 @@ function isCredential<C extends keyof CredentialByCeremony>(
   const members = response as Record<string, unknown>
   return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
 }
+
+export function ceremony(options: object): Response {
+  return new Response(JSON.stringify(options), {
+    headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },
+  })
+}

@@ -1,6 +1,4 @@
 import { readParameters } from 'countersign/wire'
-import { findLink, linkAt } from '../consent/link.js'
-import { onTheWay, wayTo } from '../consent/submit.js'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { cookieOf, longestCookieLife } from '../http/cookies.js'
@@ -8,9 +6,13 @@ import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import { localPath, type Visit } from '../http/visit.js'
 import { signInPath } from '../pages/models/account-paths.js'
+import { ceremony, signInOptions } from '../sign-in/passkeys.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
+import { findLink, linkAt } from './link.js'
+import { challengePurpose } from './proof.js'
+import { onTheWay, wayTo } from './submit.js'
 
 /** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
@@ -88,4 +90,9 @@ function returnToOf({ url }: Visit): string {
 
 function requireSignUp({ signUp: isOffered }: ServerContext): void {
   if (!isOffered) throw new PageError('not_found')
+}
+
+/** `POST /account/passkeys/challenge`: what a sign-in with a passkey starts with, or an Allow that needs one, as JSON. */
+export async function passkeyChallenge(context: ServerContext, visit: Visit): Promise<Response> {
+  return ceremony(await signInOptions(context, visit, await challengePurpose(context, visit)))
 }
