@@ -15,7 +15,7 @@ export interface ConnectionQueue {
   /**
    * Over HTTP/1.1, calls `serve` when every earlier request of the connection was responded to; never if the connection closes first.
    * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the
-   * session are in progress. In a turn of the event loop, 16 requests of all connections begin; if more wait, networks take turns.
+   * session are in progress. In a turn of the event loop, 16 requests of all connections begin, 2 while connections are accepted; if more wait, networks take turns.
    * Over HTTP/2, 1,024 requests of a network wait for that and 2,048 of all; a stream of the network that holds most is refused then. A request
    * whose connection or stream closes before its turn is never served. If the client reads nothing of a response for 20 seconds,
    * its connection or stream is closed.
@@ -60,10 +60,17 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
     for (const session of sessions.values()) session.requireProgress()
   }
 
+  function startChecking(): void {
+    if (checking) return
+    checking = setInterval(check, 1000).unref()
+    turns.watch()
+  }
+
   function stopChecking(): void {
     if (connections.size + sessions.size > 0) return
     clearInterval(checking)
     checking = undefined
+    turns.unwatch()
   }
 
   function open(socket: Socket): Connection {
@@ -74,7 +81,7 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
       connection.abandon()
       stopChecking()
     })
-    checking ??= setInterval(check, 1000).unref()
+    startChecking()
     return connection
   }
 
@@ -85,7 +92,7 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
       sessions.delete(session)
       stopChecking()
     })
-    checking ??= setInterval(check, 1000).unref()
+    startChecking()
     return streams
   }
 

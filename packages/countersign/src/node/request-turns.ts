@@ -1,16 +1,20 @@
 import { AsyncResource } from 'node:async_hooks'
+import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { setImmediate } from 'node:timers'
 import { networkOf } from '../lib/network-of.js'
 
 /**
- * Requests that begin in one turn of the event loop. A turn accepts one connection, so a new client gets in after as many turns as
- * connections are before it: turns must stay short, also when hundreds of connections send their next request at once. Fewer
- * would leave little but refusals in the turns of a server that is overloaded.
+ * Requests that begin in one turn of the event loop, usually and after a turn that accepted a connection. A turn accepts one, so a
+ * new client gets in after as many turns as connections are before it: those must be short. Fewer requests in the others would leave little
+ * but refusals in the turns of a server that is overloaded, and split the batches of its storage.
  */
-const together = 16
+const together = { usually: 16, whileAccepting: 2 }
 
 /** Requests with `refuse` that may wait. The others wait one per connection. */
 const refusable = { total: 2048, perNetwork: 1024 }
+
+/** Where Node.js reports each connection that it accepts. */
+const accepting = 'net.server.socket'
 
 /** A request that takes its turn. */
 export interface TurnRequest {
@@ -27,7 +31,23 @@ export class RequestTurns {
   readonly #networks = new Map<string, WaitingNetwork>()
   #refusable = 0
   #begun = 0
+  /** How many may begin in this turn. */
+  #most = together.usually
   #isScheduled = false
+  /** Whether this process accepted a connection since the last turn. */
+  #hasAccepted = false
+  readonly #noteAccepted = () => {
+    this.#hasAccepted = true
+  }
+
+  /** Notes from now on that connections are accepted, until `unwatch` is called. */
+  watch(): void {
+    subscribe(accepting, this.#noteAccepted)
+  }
+
+  unwatch(): void {
+    unsubscribe(accepting, this.#noteAccepted)
+  }
 
   /**
    * Calls `begin` at once, or in one of the next turns: then networks take turns, IPv4 by /24 and IPv6 by /48.
@@ -35,7 +55,7 @@ export class RequestTurns {
    * @returns removes the request, and returns whether it still waited; undefined if it has begun or was refused
    */
   take({ address, begin, refuse }: TurnRequest): (() => boolean) | undefined {
-    if (this.#begun < together && this.#networks.size === 0) {
+    if (this.#begun < this.#most && this.#networks.size === 0) {
       this.#begun++
       this.#schedule()
       begin()
@@ -88,8 +108,10 @@ export class RequestTurns {
   #next(): void {
     this.#isScheduled = false
     this.#begun = 0
+    this.#most = this.#hasAccepted ? together.whileAccepting : together.usually
+    this.#hasAccepted = false
     for (const [name, network] of this.#networks) {
-      if (this.#begun >= together) break
+      if (this.#begun >= this.#most) break
       const [request] = network.requests
       if (!request) continue
       // Behind the others: the loop comes back to it.

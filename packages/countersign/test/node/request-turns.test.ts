@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { channel } from 'node:diagnostics_channel'
 import { expect, it } from 'vitest'
 import { RequestTurns } from '../../src/node/request-turns.js'
 
@@ -37,6 +38,28 @@ it('begins 16 requests in a turn of the event loop, and the rest in the next one
   await turn()
   send('203.0.113.9', 1)
   expect(begun.length).toBe(41)
+})
+
+// V19
+it('begins 2 requests in a turn while connections are accepted', async () => {
+  const { turns, begun, send } = openTurns()
+  turns.watch()
+  send('203.0.113.9', 60)
+  while (begun.length < 40) {
+    const before = begun.length
+    channel('net.server.socket').publish({})
+    await turn()
+    expect(begun.length - before).toBeLessThanOrEqual(2)
+  }
+  await turn()
+  await turn()
+  expect(begun.length).toBe(60)
+  channel('net.server.socket').publish({})
+  await turn()
+  send('203.0.113.9', 3)
+  expect(begun.length).toBe(62)
+  turns.unwatch()
+  expect(channel('net.server.socket').hasSubscribers).toBe(false)
 })
 
 // V01
