@@ -22,21 +22,37 @@ export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   [readBody]?: Promise<Uint8Array>
 }
 
+/** A body that is counted while it is read. */
+export interface CountedBody {
+  /** Counts bytes that arrived. */
+  add(bytes: number): void
+  /** The body has arrived, or is no longer read. */
+  close(): void
+}
+
+/** Counts a body, of which it may end the reading. */
+export type CountBody = (stop: (refusal: AAuthError) => void) => CountedBody
+
 /**
  * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The
  * body is read from the stream, or from `rawBody` where a parser read it before; it can be asked for again afterwards. It is
  * read to its end whatever the headers say, since HTTP/2 announces no body.
  *
  * @param remoteAddress the client's address, where it is not the one of the connection
+ * @param countBody called when the body begins to be read
  */
-export function receiveIncoming(incoming: NodeRequest, remoteAddress = incoming.socket.remoteAddress): ReceivedMessage {
+export function receiveIncoming(
+  incoming: NodeRequest,
+  remoteAddress = incoming.socket.remoteAddress,
+  countBody?: CountBody,
+): ReceivedMessage {
   const { method, rawTarget, rawHeaders } = headOf(incoming)
   return {
     method,
     rawTarget,
     rawHeaders,
     remoteAddress,
-    body: (limit) => bodyOf(incoming, limit),
+    body: (limit) => bodyOf(incoming, limit, countBody),
     dropTrailers: () => dropTrailers(incoming),
   }
 }
@@ -82,9 +98,9 @@ function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTar
   }
 }
 
-async function bodyOf(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
+async function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   if (await isWithoutBody(incoming)) return noBytes
-  incoming[readBody] ??= readIncoming(incoming, limit)
+  incoming[readBody] ??= readIncoming(incoming, limit, countBody)
   return withinLimit(incoming[readBody], limit)
 }
 
@@ -95,11 +111,11 @@ async function isWithoutBody(incoming: NodeRequest): Promise<boolean> {
   return incoming.complete && incoming.readableLength === 0 && !isUpgrade(incoming)
 }
 
-async function readIncoming(incoming: NodeRequest, limit: number): Promise<Uint8Array> {
+async function readIncoming(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (isReadBefore(incoming)) return keptBytes(incoming, limit)
   if (Number(announced) > limit) throw tooLarge(limit)
-  const body = await collect(incoming, limit, incoming.httpVersionMajor >= 2 ? bodyTime : undefined)
+  const body = await collect(incoming, limit, incoming.httpVersionMajor >= 2 ? bodyTime : undefined, countBody)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()
@@ -131,16 +147,23 @@ function keptBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array
   return rawBody
 }
 
-function collect(incoming: Readable, limit: number, time: number | undefined): Promise<Uint8Array> {
+function collect(
+  incoming: Readable,
+  limit: number,
+  time: number | undefined,
+  countBody?: CountBody,
+): Promise<Uint8Array> {
   if (incoming.readableEnded) return Promise.resolve(new Uint8Array(0))
   if (incoming.destroyed) return Promise.reject(incomplete())
   return new Promise((resolve, reject) => {
     let bytes: Uint8Array = new Uint8Array(0)
     let length = 0
+    let counted: CountedBody | undefined
     function onData(chunk: Uint8Array): void {
       bytes = appendChunk(bytes, length, chunk)
       length += chunk.length
       if (length > limit) stop(tooLarge(limit))
+      else counted?.add(chunk.length)
     }
     function stop(refusal: AAuthError): void {
       release()
@@ -156,9 +179,11 @@ function collect(incoming: Readable, limit: number, time: number | undefined): P
     const timer = time === undefined ? undefined : setTimeout(onLost, time * 1000)
     function release(): void {
       clearTimeout(timer)
+      counted?.close()
       incoming.off('data', onData).off('end', onEnd).off('error', onLost).off('close', onLost)
     }
     incoming.on('data', onData).on('end', onEnd).on('error', onLost).on('close', onLost).resume()
+    counted = countBody?.(stop)
   })
 }
 

@@ -6,6 +6,7 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { answeredBy } from './keep-private.js'
 import { LightRequest } from './light-request.js'
+import { ReadingBodies } from './reading-bodies.js'
 import { replaceGlobals } from './replace-globals.js'
 import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
@@ -18,7 +19,10 @@ export interface NodeListenerOptions {
   origin: string
   /** The edition of AAuth in which the listener refuses what no handler could be given. @default January 2026 */
   edition?: Pick<ResourceEdition, 'writeRefusal'>
-  /** Largest body in bytes; more is answered 413. @default 1 MiB */
+  /**
+   * Largest body in bytes; more is answered 413. Of bodies that have not arrived in whole, 64 MiB are held in all, 32 MiB of a network and 4 MiB of an
+   * HTTP/2 session, or as much as 4, 2 and 1 of them; more is answered 503, and 408 if nothing arrives for 20 seconds. @default 1 MiB
+   */
   maxBody?: number
   /**
    * Has content taken in when the handler verifies its message, and not before: the handler gets a request without content, and `upload`
@@ -52,7 +56,9 @@ export function createMountedListener(
   if (!URL.canParse(options?.origin))
     throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
   if (options.replaceGlobals !== false) replaceGlobals()
-  const settings = { ...options, origin: new URL(options.origin).href.replace(/\/$/, '') }
+  const { maxBody = 1_048_576 } = options
+  const origin = new URL(options.origin).href.replace(/\/$/, '')
+  const settings = { ...options, maxBody, origin, bodies: new ReadingBodies(maxBody) }
   return function mountedListener(incoming, outgoing) {
     return answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
@@ -64,13 +70,21 @@ export function createMountedListener(
   }
 }
 
+interface ListenerSettings extends NodeListenerOptions {
+  maxBody: number
+  bodies: ReadingBodies
+}
+
 async function answer(
   handler: Handler,
-  { origin, edition = januaryResource, maxBody = 1_048_576, clientAddress, upload: uploadOf }: NodeListenerOptions,
+  { origin, edition = januaryResource, maxBody, bodies, clientAddress, upload: uploadOf }: ListenerSettings,
   incoming: NodeRequest,
   outgoing: NodeResponse,
 ): Promise<void> {
-  const direct = receiveIncoming(incoming)
+  const direct = receiveIncoming(incoming, undefined, (stop) => {
+    const session = 'stream' in outgoing ? outgoing.stream.session : undefined
+    return bodies.open({ session, address: received.remoteAddress, stop })
+  })
   let received = clientAddress
     ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
     : direct

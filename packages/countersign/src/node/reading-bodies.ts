@@ -1,0 +1,128 @@
+import type { CountedBody } from '../httpsig/receive-incoming.js'
+import { AAuthError } from '../lib/errors.js'
+import { networkOf } from '../lib/network-of.js'
+
+const mebibyte = 1_048_576
+
+/** Bytes that a body counts for before any of it has arrived: a request takes memory, too. */
+const leastBytes = 16_384
+
+/** Seconds without a byte of a body after which it is given up. */
+const readTimeout = 20
+
+/** What is read of one request, and whom it counts for. */
+interface OpenBody {
+  /** The session of HTTP/2; over HTTP/1.1, a connection has one request in progress. */
+  readonly session: object | undefined
+  /** The client's address. */
+  readonly address: string | undefined
+  /** Ends the reading, and refuses the request. */
+  readonly stop: (refusal: AAuthError) => void
+}
+
+/**
+ * Bounds what one listener holds of bodies that have not arrived in whole: 64 MiB in all, 32 MiB of a network (IPv4 /24, IPv6 /48) and
+ * 4 MiB of an HTTP/2 session, or as much as one body may have. The largest body of the session or network that has too
+ * much is refused with 503; in all, of the network that holds most. A body of which nothing arrives for 20 seconds is refused with 408.
+ */
+export class ReadingBodies {
+  readonly #most: { readonly all: number; readonly network: number; readonly session: number }
+  readonly #all: Holder = { bytes: 0, bodies: new Set() }
+  readonly #networks = new Map<string, Holder>()
+  readonly #sessions = new Map<object, Holder>()
+  #checking: NodeJS.Timeout | undefined
+
+  /** @param maxBody bytes of the largest body that is taken */
+  constructor(maxBody: number) {
+    this.#most = {
+      all: Math.max(64 * mebibyte, 4 * maxBody),
+      network: Math.max(32 * mebibyte, 2 * maxBody),
+      session: Math.max(4 * mebibyte, maxBody + leastBytes),
+    }
+  }
+
+  /** Counts a body from now on. */
+  open({ session, address, stop }: OpenBody): CountedBody {
+    const network = networkOf(address ?? '', 'site')
+    const body: Body = { bytes: 0, seconds: 0, session, network, stop }
+    const holders = [this.#all, holderOf(this.#networks, network)]
+    if (session) holders.push(holderOf(this.#sessions, session))
+    for (const { bodies } of holders) bodies.add(body)
+    this.#checking ??= setInterval(() => this.#check(), 1000).unref()
+    this.#add(body, leastBytes)
+    return { add: (bytes) => this.#add(body, bytes), close: () => this.#remove(body) }
+  }
+
+  #holdersOf({ network, session }: Body): (readonly [Holder | undefined, number])[] {
+    return [
+      [session && this.#sessions.get(session), this.#most.session],
+      [this.#networks.get(network), this.#most.network],
+    ]
+  }
+
+  #add(body: Body, bytes: number): void {
+    if (!this.#all.bodies.has(body)) return
+    body.seconds = 0
+    body.bytes += bytes
+    this.#all.bytes += bytes
+    const holders = this.#holdersOf(body)
+    for (const [holder] of holders) if (holder) holder.bytes += bytes
+    for (const [holder, most] of holders) if (holder && holder.bytes > most) this.#refuseLargest(holder)
+    if (this.#all.bytes <= this.#most.all) return
+    let fullest: Holder | undefined
+    for (const holder of this.#networks.values()) if (holder.bytes > (fullest?.bytes ?? 0)) fullest = holder
+    if (fullest) this.#refuseLargest(fullest)
+  }
+
+  #refuseLargest({ bodies }: Holder): void {
+    let largest: Body | undefined
+    for (const body of bodies) if (body.bytes > (largest?.bytes ?? 0)) largest = body
+    if (largest)
+      this.#refuse(largest, new AAuthError('unavailable', 'Too many bodies are being sent: try again later.'))
+  }
+
+  #refuse(body: Body, refusal: AAuthError): void {
+    this.#remove(body)
+    body.stop(refusal)
+  }
+
+  #remove(body: Body): void {
+    if (!this.#all.bodies.delete(body)) return
+    this.#all.bytes -= body.bytes
+    for (const [holder] of this.#holdersOf(body)) {
+      if (!holder) continue
+      holder.bodies.delete(body)
+      holder.bytes -= body.bytes
+    }
+    if (this.#networks.get(body.network)?.bodies.size === 0) this.#networks.delete(body.network)
+    if (body.session && this.#sessions.get(body.session)?.bodies.size === 0) this.#sessions.delete(body.session)
+    if (this.#all.bodies.size > 0) return
+    clearInterval(this.#checking)
+    this.#checking = undefined
+  }
+
+  #check(): void {
+    for (const body of this.#all.bodies)
+      if (++body.seconds >= readTimeout)
+        this.#refuse(body, new AAuthError('body_late', `Nothing of the body arrived for ${readTimeout} seconds.`))
+  }
+}
+
+interface Body extends Pick<OpenBody, 'session' | 'stop'> {
+  bytes: number
+  /** Since the last byte. */
+  seconds: number
+  readonly network: string
+}
+
+/** A session, a network, or all. */
+interface Holder {
+  bytes: number
+  readonly bodies: Set<Body>
+}
+
+function holderOf<K>(holders: Map<K, Holder>, key: K): Holder {
+  const holder = holders.get(key) ?? { bytes: 0, bodies: new Set() }
+  holders.set(key, holder)
+  return holder
+}
