@@ -2,9 +2,8 @@ import { readFileSync } from 'node:fs'
 import { Argument, Command, CommanderError, Option } from 'commander'
 import { CommandError, exitStatus } from './command/errors.js'
 import { requirePackage } from './command/require-package.js'
-import { type Flag, groups } from './commands/command-row.js'
-import { operations } from './commands/operations.js'
-import { tools } from './commands/tools.js'
+import type { Flag } from './commands/command-row.js'
+import { commands, groups } from './commands/tools.js'
 import { safeTerminal, type Terminal } from './terminal/terminal.js'
 import { wrapText } from './terminal/text.js'
 
@@ -19,7 +18,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
     .configureHelp({ subcommandTerm: termOf })
     .showHelpAfterError('Add --help for what there is.')
     .exitOverride()
-  for (const { name, about, subject, flags, needs, load } of [...tools, ...operations]) {
+  for (const { name, about, subject, flags, needs, load } of commands) {
     const { group, rest } = groupOf(program, name)
     const command = group.command(rest).description(about)
     for (const word of subject?.name.split(' ') ?? []) command.addArgument(new Argument(word, subject?.description))
@@ -84,7 +83,7 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
 
 /** `db backup` for `backup`, whose help would be that of all commands: the second word of a command that stands alone. */
 function commandElsewhere([first = '']: readonly string[]): string | undefined {
-  const names = [...tools, ...operations].map(({ name }) => name)
+  const names = commands.map(({ name }) => name)
   if (first in groups || names.some((name) => name === first)) return undefined
   const [found, ...others] = names.filter((name) => name.endsWith(` ${first}`))
   return others.length === 0 ? found : undefined

@@ -26,14 +26,18 @@ export interface CommandRow {
   readonly load: () => Promise<Run>
 }
 
-/** What groups of commands are about. */
-export const groups: Readonly<Record<string, string>> = {
-  gateway: 'the reverse proxy for APIs without code',
-  users: 'the people who can sign in',
-  tokens: 'what people allowed the agent of this command line',
-  keys: 'keys to sign with, and those of the auth server',
-  agents: 'the agents that the auth server has seen',
-  grants: 'what people allowed',
-  audit: 'what happened',
-  db: 'the database of the auth server',
+/** For commands with one JSON document as their result. */
+export const json: Flag = { flags: '--json', description: 'print one JSON document' }
+
+/** For commands that fetch from peers. */
+export const allowNetwork: Flag = {
+  flags: '--allow-network <network>',
+  description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+  repeated: true,
+}
+
+/** For commands that may run where only a proxy leads out. */
+export const egressProxy: Flag = {
+  flags: '--egress-proxy <url>',
+  description: 'the HTTP proxy to fetch by, where there is no direct way out',
 }

@@ -65,6 +65,7 @@ export interface Closers {
   close(): Promise<void>
 }
 
+/** Closes in reverse order of addition. */
 export function createClosers(): Closers {
   const closers: (() => void | Promise<void>)[] = []
   return {

@@ -146,6 +146,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   other_person: 403,
 }
 
+/** The response to a program whose request failed: the status, and a body with the error and a sentence about it. */
 export function describeFailure(error: unknown): SidecarFailure {
   if (error instanceof AgentError) {
     const { code, message, url, retryAfter } = error

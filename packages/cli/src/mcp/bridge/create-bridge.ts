@@ -17,9 +17,10 @@ import { ServerProblem } from '../messages/server-problem.js'
 import { cleanedAnswer, cleanedMessage, cleanedParams } from '../messages/server-text.js'
 import { isComplete } from '../relay/open-relay.js'
 import type { Client } from '../relay/relay.js'
-import { type Connection, type ConnectionOptions, createConnection } from './connection.js'
+import { type Connection, createConnection } from './connection.js'
+import type { UpstreamOptions } from './upstream.js'
 
-interface BridgeOptions extends Omit<ConnectionOptions, 'client' | 'ending'> {
+interface BridgeOptions extends Omit<UpstreamOptions, 'client' | 'ending'> {
   /** Writes a message to the client. */
   tell: (message: Message) => void
   /** Why the server gave no answer, in a sentence. */

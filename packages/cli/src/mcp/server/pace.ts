@@ -1,4 +1,4 @@
-/** An answer that is read no faster than somebody else reads: before each piece of it `ready` is waited for. */
+/** A response that waits for `ready` before each chunk, so that it is read no faster than another side reads. */
 export function pacedResponse(response: Response, ready: () => Promise<void>): Response {
   const { body, status, statusText, headers } = response
   if (!body) return response
@@ -11,20 +11,21 @@ export function pacedResponse(response: Response, ready: () => Promise<void>): R
   return new Response((body as ReadableStream<Uint8Array>).pipeThrough(paced), { status, statusText, headers })
 }
 
-/** Sends what a server makes the bridge send: little at once, while what it says is read on. */
+/** Limits concurrent requests that a server causes, without holding up what else it sends. */
 export interface Sending {
-  /** @throws Error where too much waits for its turn already */
+  /** @throws Error where too many wait for their turn */
   inTurn<T>(send: () => Promise<T>): Promise<T>
-  /** Resolves when what waited before has had its turn. */
+  /** Resolves when those that waited before have been sent. */
   room(): Promise<void>
 }
 
-/** Most requests that are on their way at once. */
+/** Most concurrent requests. */
 const mostSending = 20
 
-/** Most that wait for their turn: as many as a server may ask in one call. */
+/** Most that wait for their turn: as many requests as a server may send during one call. */
 const mostWaiting = 1000
 
+/** At most 20 at once; the others wait in order. */
 export function createSending(): Sending {
   let sending = 0
   const waiting: (() => void)[] = []

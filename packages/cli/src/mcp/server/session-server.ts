@@ -1,7 +1,5 @@
 import {
   type Answer,
-  answerOf,
-  isRequest,
   isResponse,
   type JsonObject,
   type Message,
@@ -9,17 +7,18 @@ import {
   type RpcRequest,
   stringIn,
 } from '../messages/json-rpc.js'
-import { brokenOff, ServerProblem } from '../messages/server-problem.js'
+import { ServerProblem } from '../messages/server-problem.js'
 import { createSending } from './pace.js'
-import { type Exchange, messagesIn, postMessage } from './post-message.js'
+import { type Exchange, postMessage } from './post-message.js'
+import { hearServer, pause, readAnswer } from './response-streams.js'
 
-/** A server of 2025-11-25 or before, in a session that is opened anew where the server has lost it. */
+/** A server of 2025-11-25 or before, in a session that is opened again where the server has lost it. */
 export interface SessionServer {
   /** Opens the session; the answer is the server's to `initialize`. */
   open(exchange: Exchange): Promise<Answer>
-  /** Whether the server gave the session an id: one that did not keeps nothing between two requests. */
+  /** Whether the session has an id: without one the server keeps nothing between requests. */
   hasSession(): boolean
-  /** The client is ready: the server is told, and may then send what belongs to no request. */
+  /** Sends `notifications/initialized`, and opens the stream for messages outside of requests. */
   ready(exchange: Exchange): Promise<void>
   /** @throws ServerProblem where it does not answer */
   request(request: RpcRequest, exchange: Exchange): Promise<Answer>
@@ -33,7 +32,7 @@ export interface SessionServerOptions {
   host: string
   /** The parameters of `initialize`. */
   params: JsonObject
-  /** Carries what belongs to no request: sends without asking anybody, until the bridge ends. */
+  /** Carries messages outside of requests, without asking the user, until the bridge ends. */
   standing: Exchange
 }
 
@@ -46,17 +45,27 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   let session: Session | undefined
   let reopening: Promise<void> | undefined
   let isReady = false
-  /** Ends the stream of the session that was. */
+  /** Ends the stream of the previous session. */
   let listening = new AbortController()
-  /** What a new session must be told: requests by what they set. */
+  /** Requests to repeat in a new session, by what they set. */
   const settings = new Map<string, RpcRequest>()
-  /** Answers to what the server asks. */
+  /** Responses to requests of the server. */
   const sending = createSending()
 
   const headers = (): Record<string, string> => ({
     ...(session ? { 'mcp-protocol-version': session.version } : {}),
     ...(session?.id === undefined ? {} : { 'mcp-session-id': session.id }),
   })
+
+  /** The response to a request. A server of sessions keeps working on a request whose stream has ended, so it is cancelled. */
+  async function answerIn(response: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
+    const onBroken = () => {
+      const params = { requestId: request.id, reason: 'The answer broke off.' }
+      if (request.method !== 'initialize')
+        pass(notification('notifications/cancelled', params), standing).catch(() => undefined)
+    }
+    return readAnswer(response, request, { host, exchange, headers, onBroken })
+  }
 
   async function open(exchange: Exchange): Promise<Answer> {
     const request: RpcRequest = { jsonrpc: '2.0', id: 'countersign-initialize', method: 'initialize', params }
@@ -73,8 +82,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     listening.abort()
     listening = new AbortController()
     const signal = AbortSignal.any([listening.signal, standing.signal])
-    // What the server sends before it is heard is lost with many.
-    const heard = new Promise<void>((resolve) => void listen(signal, resolve).finally(resolve))
+    // Many servers drop what they send before the stream is open.
+    const heard = new Promise<void>((resolve) => {
+      void hearServer({ host, standing, headers, signal, sending, onHeard: resolve }).finally(resolve)
+    })
     await Promise.race([heard, pause(longestUnheard, signal)])
   }
 
@@ -84,22 +95,11 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 
   function pass(message: Message, exchange: Exchange): Promise<void> {
-    return isResponse(message) ? sending.inTurn(() => postInTime(message, exchange)) : postInTime(message, exchange)
+    const send = () => inTime(exchange, host, (given) => post(message, given))
+    return isResponse(message) ? sending.inTurn(send) : send()
   }
 
-  /** What nobody waits for does not wait for ever, either. */
-  async function postInTime(message: Message, exchange: Exchange): Promise<void> {
-    const late = new AbortController()
-    const why = new ServerProblem(`${host} did not take a message in time.`)
-    const timer = setTimeout(() => late.abort(why), longestTaking)
-    try {
-      await post(message, { ...exchange, signal: AbortSignal.any([exchange.signal, late.signal]) })
-    } finally {
-      clearTimeout(timer)
-    }
-  }
-
-  /** Whether a server does not know the session: some say 400, which also means other things, but never in answer to a ping. */
+  /** Whether the server has lost the session. Some respond with 400, which has other meanings too, but not for a ping. */
   async function saysLost({ status }: Response, was: Session, exchange: Exchange): Promise<boolean> {
     if (status !== 400) return status === 404
     if (session !== was) return true
@@ -109,7 +109,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     return response.status === 400 || response.status === 404 || session !== was
   }
 
-  /** The session again, with what it had been told. */
+  /** Opens another session, and repeats the settings of the one before. */
   async function reopen(exchange: Exchange): Promise<void> {
     const answer = await open(exchange)
     if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and opens no other.`)
@@ -117,75 +117,6 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     for (const request of settings.values()) {
       const response = await postMessage(request, headers(), exchange)
       await answerIn(response, request, exchange)
-    }
-  }
-
-  /** The answer to a request; a stream that broke is taken up where the server lets it be. */
-  async function answerIn(first: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
-    let response = first
-    let lastId: string | undefined
-    let cause: unknown
-    let inVain = 0
-    for (let tries = 0; tries < mostTries && inVain < mostInVain; tries++) {
-      const before = lastId
-      try {
-        if (tries > 0) {
-          await pause(1000 * 2 ** inVain, exchange.signal)
-          response = await exchange.send({ headers: streamHeaders(lastId), signal: exchange.signal })
-        }
-        for await (const { message, eventId } of messagesIn(response, host)) {
-          lastId = eventId ?? lastId
-          if (message === undefined) continue
-          if (!isResponse(message)) exchange.toClient(message)
-          else if (message.id === request.id || message.id === null) return answerOf(message)
-        }
-      } catch (error) {
-        // What the server says to a stream that is taken up says nothing of the request: it has come before.
-        if (exchange.signal.aborted || (tries === 0 && error instanceof ServerProblem)) throw error
-        cause = error
-        if (tries > 0 && !mayPass(error)) break
-      }
-      if (lastId === undefined) break
-      inVain = lastId === before ? inVain + 1 : 0
-    }
-    // The end of a stream says nothing to a server with sessions, and nobody hears what it finds any more.
-    const { id: requestId, method } = request
-    const cancelled = notification('notifications/cancelled', { requestId, reason: 'The answer broke off.' })
-    if (method !== 'initialize') pass(cancelled, standing).catch(() => undefined)
-    throw brokenOff(host, request, cause)
-  }
-
-  const streamHeaders = (lastId: string | undefined) => ({
-    accept: 'text/event-stream',
-    ...headers(),
-    ...(lastId === undefined ? {} : { 'last-event-id': lastId }),
-  })
-
-  /** Hears what the server sends of its own accord, as long as the session lasts. */
-  async function listen(signal: AbortSignal, onHeard: () => void): Promise<void> {
-    let lastId: string | undefined
-    let wait = 1000
-    while (!signal.aborted) {
-      try {
-        const response = await standing.send({ headers: streamHeaders(lastId), signal })
-        if (!response.ok) {
-          await response.body?.cancel()
-          return
-        }
-        onHeard()
-        for await (const { message, eventId } of messagesIn(response, host)) {
-          wait = 1000
-          lastId = eventId ?? lastId
-          if (message === undefined || isResponse(message)) continue
-          // What a server asks beside all calls, nobody counts.
-          if (isRequest(message)) await sending.room()
-          standing.toClient(message)
-        }
-      } catch (error) {
-        if (error instanceof ServerProblem) return
-      }
-      await pause(wait, signal)
-      wait = Math.min(wait * 2, longestWait)
     }
   }
 
@@ -224,12 +155,19 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 }
 
-/** Whether what kept a stream from being taken up may be over soon: the server cannot be reached, or does not do well. */
-function mayPass(error: unknown): boolean {
-  return error instanceof ServerProblem ? (error.status ?? 0) >= 500 : error instanceof TypeError
+/** Bounds the time that the server may take to accept a message without a response. */
+async function inTime(exchange: Exchange, host: string, send: (exchange: Exchange) => Promise<void>): Promise<void> {
+  const late = new AbortController()
+  const why = new ServerProblem(`${host} did not take a message in time.`)
+  const timer = setTimeout(() => late.abort(why), longestTaking)
+  try {
+    await send({ ...exchange, signal: AbortSignal.any([exchange.signal, late.signal]) })
+  } finally {
+    clearTimeout(timer)
+  }
 }
 
-/** Remembers what a session was told, for the next one. */
+/** Remembers a setting for the next session. */
 function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): void {
   const { method, params = {} } = request
   const of = `resource ${stringIn(params, 'uri')}`
@@ -238,33 +176,10 @@ function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): vo
   if (method === 'resources/unsubscribe') settings.delete(of)
 }
 
-/** Resolves early where the signal aborts. */
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    signal.addEventListener('abort', done, { once: true })
-    if (signal.aborted) done()
-  })
-}
-
-/** How often one stream is taken up again. */
-const mostTries = 20
-
-/** How often in a row that may bring nothing. */
-const mostInVain = 3
-
-/** Milliseconds that a server may take to receive what has no answer. */
+/** Milliseconds. */
 const longestTaking = 30_000
 
-/** Milliseconds between two tries to hear a server. */
-const longestWait = 30_000
-
-/** Milliseconds that a server may take before it is heard. */
+/** Milliseconds to wait for the stream of a new session. */
 const longestUnheard = 500
 
 const mostSettings = 1000

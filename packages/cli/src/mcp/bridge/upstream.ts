@@ -1,0 +1,115 @@
+import { AgentError } from 'countersign/agent'
+import { AnsweredInstead, type ConsentAsker } from '../consent/consent-asker.js'
+import {
+  type JsonObject,
+  type Message,
+  notification,
+  type RpcNotification,
+  type RpcRequest,
+} from '../messages/json-rpc.js'
+import { ServerProblem } from '../messages/server-problem.js'
+import { openRelay } from '../relay/open-relay.js'
+import type { Client, ClientDescription, Opened, Relay } from '../relay/relay.js'
+import { pacedResponse } from '../server/pace.js'
+import type { Exchange } from '../server/post-message.js'
+
+export interface UpstreamOptions {
+  client: Client
+  url: string
+  /** Sends as the agent; rejects with `consent_required` where the user must decide. */
+  fetch: typeof globalThis.fetch
+  /** Resolves when the client has read what was written. */
+  clientReads: () => Promise<void>
+  consent: ConsentAsker
+  /** Aborts when the bridge ends. */
+  ending: AbortSignal
+  /** Receives one line. */
+  onProblem: (text: string) => void
+}
+
+/** A request that is sent again once the user has given consent for it. */
+interface Sent {
+  request: RpcRequest
+  /** The capabilities of the client. */
+  capabilities: JsonObject
+  /** The page that the user has agreed to open, by its mark. */
+  agreedTo: string | undefined
+  signal: AbortSignal
+}
+
+/** The server behind the bridge, as one client sees it. */
+export interface Upstream {
+  /** What carries one request. */
+  exchangeFor(sent: Sent): Exchange
+  /** Opens the server at the first call. @throws AnsweredInstead where it refuses the client */
+  open(described: ClientDescription, exchange: Exchange): Promise<Presented>
+  /** The server, if it is open. */
+  opened(): Presented | undefined
+  notify(message: RpcNotification, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}
+
+/** A server, and its response to `initialize` or `server/discover`. */
+export type Presented = Extract<Opened, { relay: Relay }>
+
+/** How often one request is sent again because of a consent. */
+const mostConsents = 5
+
+export function createUpstream(options: UpstreamOptions): Upstream {
+  const { client, url, consent, ending, onProblem } = options
+  const { host } = new URL(url)
+  const toClient = (message: Message) => client.tell(message)
+  let server: Presented | undefined
+  let isReady = false
+
+  /** Reads from the server no faster than the client reads, so that no buffer grows without limit. */
+  async function send(init: RequestInit): Promise<Response> {
+    return pacedResponse(await options.fetch(url, init), options.clientReads)
+  }
+
+  const standing: Exchange = { signal: ending, toClient, send }
+
+  return {
+    exchangeFor(sent) {
+      let since: number | undefined
+      async function sendWithConsent(init: RequestInit): Promise<Response> {
+        for (let consents = 0; ; consents++) {
+          try {
+            return await send(init)
+          } catch (error) {
+            const page = pageOf(error)
+            if (page === undefined) throw error
+            if (consents === mostConsents) throw new ServerProblem(`${host} asks for consent again and again.`)
+            since ??= performance.now()
+            await consent.ask(page, { ...sent, client, since, toClient })
+          }
+        }
+      }
+      return { signal: sent.signal, toClient, send: sendWithConsent }
+    },
+    async open(description, exchange) {
+      if (server) return server
+      const opened = await openRelay({ host, client, description, standing, onProblem }, exchange)
+      if ('refused' in opened) throw new AnsweredInstead(opened.refused)
+      // A concurrent request has opened it.
+      if (server) {
+        await opened.relay.close()
+        return server
+      }
+      server = opened
+      if (isReady) await opened.relay.notify(notification('notifications/initialized'), exchange)
+      return opened
+    },
+    opened: () => server,
+    async notify(message, signal) {
+      if (message.method === 'notifications/initialized') isReady = true
+      await server?.relay.notify(message, { ...standing, signal: AbortSignal.any([signal, ending]) })
+    },
+    close: async () => server?.relay.close(),
+  }
+}
+
+/** The page where the user decides, if that is why a request was not sent. */
+function pageOf(error: unknown): string | undefined {
+  return error instanceof AgentError && error.code === 'consent_required' ? error.url : undefined
+}
