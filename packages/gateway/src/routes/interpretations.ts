@@ -48,6 +48,24 @@ function optedReadings(
   return read
 }
 
+/** Most paths that the lists in one path stand for. */
+export const mostListed = 16
+
+/**
+ * The paths of the items of lists, which some servers run for a path with lists: batches of tRPC (`/trpc/a,b`), indices of Elasticsearch.
+ * One for each combination of items; undefined if there are more than `most`.
+ */
+export function listedPaths(names: readonly string[], most = mostListed): (readonly string[])[] | undefined {
+  let paths: (readonly string[])[] = [names]
+  for (const [at, name] of names.entries()) {
+    if (!name.includes(',')) continue
+    const items = [...new Set(name.split(','))]
+    if (paths.length * items.length > most) return undefined
+    paths = paths.flatMap((path) => items.map((item) => path.with(at, item)))
+  }
+  return paths[0] === names ? [] : paths
+}
+
 function aroundScripts(names: readonly string[], open: boolean): Names[] {
   const read: Names[] = []
   for (const [at, name] of names.entries()) {

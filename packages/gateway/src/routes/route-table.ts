@@ -1,8 +1,16 @@
 import { AAuthError } from 'countersign/resource'
-import { createFoldOnce, type End, foldedForms, folds } from './fold.js'
-import { calledNames, entityPaths, interpretations, requireNamedCalls, spelledReadings } from './interpretations.js'
+import { createFoldOnce, decodeSegment, type End, foldedForms, foldName, folds, withoutEnding } from './fold.js'
+import {
+  calledNames,
+  entityPaths,
+  interpretations,
+  listedPaths,
+  mostListed,
+  requireNamedCalls,
+  spelledReadings,
+} from './interpretations.js'
 import type { ParsedPath } from './path-grammar.js'
-import { foldedFits, hasLongParameter, isNarrower, leavesFor, patternFits } from './path-pattern.js'
+import { foldedFits, hasLongParameter, isNarrower, leavesFor, type PathPattern, patternFits } from './path-pattern.js'
 import {
   covers,
   indexRows,
@@ -14,6 +22,7 @@ import {
   type PathRows,
   pathRowsOf,
   routeFor,
+  routesFor,
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import { handledAs, lastParameterOf, plainMethods, type Route } from './route.js'
@@ -80,6 +89,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     const fitting = fittingAt(segments)
     const chosen = mostSpecific(fitting)
     requirePermitted(path, chosen)
+    let readings: Readings | undefined
     let foldedMatches: FoldedMatch[] | undefined
 
     function need(method: string): Need | undefined {
@@ -100,7 +110,11 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     /** How some servers read the path so that it needs more than a need; undefined if none does. */
     function stricterReading(method: string, need: Need): string | undefined {
       if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which needs more'
-      foldedMatches ??= findFolded()
+      readings ??= readingsOf(path, called)
+      const { paths, unlisted } = readings
+      if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
+        return `The path has lists of more than ${mostListed} items, of which some may need more`
+      foldedMatches ??= findFolded(paths)
       return foldedMatches.some(
         ({ other, own, end }) => isStricter(other, method, need, { own, end }) && !isShadowed(need, other),
       )
@@ -108,19 +122,18 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
         : undefined
     }
 
-    function findFolded(): FoldedMatch[] {
+    function findFolded(paths: Readings['paths']): FoldedMatch[] {
       const matches: FoldedMatch[] = []
       const foldOnce = createFoldOnce()
-      const readings = interpretations(path).flatMap(({ names }) => [names, ...entityPaths(names, called)])
       for (const { kept, fold } of byFold)
-        for (const names of readings)
+        for (const names of paths)
           for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
             const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
             const formOf = (group: PathRows) => group.formIn(fold, end)
-            const read = kept.endings ? undefined : { own: chosen.map(formOf), last }
-            const fits = (group: PathRows) => foldedFits(formOf(group), folded, read)
+            const compared = kept.endings ? undefined : { own: chosen.map(formOf), last }
+            const fits = (group: PathRows) => foldedFits(formOf(group), folded, compared)
             const own = chosen.filter(fits)
-            const near = read && folded.length > 0 ? folded.with(-1, last) : folded
+            const near = compared && folded.length > 0 ? folded.with(-1, last) : folded
             for (const other of index.foldedIn(fold, end).around(near))
               if (fits(other)) matches.push({ other, own, end })
           }
@@ -156,6 +169,39 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
   }
 
   return { at, requireNoStricterQuery }
+}
+
+/** What some server takes a path for. */
+interface Readings {
+  paths: (readonly string[])[]
+  /** Those with lists of more items than are compared. */
+  unlisted: (readonly string[])[]
+}
+
+function readingsOf(path: ParsedPath, called: ReadonlySet<string>): Readings {
+  const readings: Readings = { paths: [], unlisted: [] }
+  let listed = 0
+  for (const { names } of interpretations(path)) {
+    const items = listedPaths(names, mostListed - listed)
+    if (items) listed += items.length
+    else readings.unlisted.push(names)
+    readings.paths.push(names, ...entityPaths(names, called), ...(items ?? []))
+  }
+  return readings
+}
+
+/** Whether some row needs more than a need, and may fit an item of the lists in a path, whatever that is. */
+function mayNeedMore(groups: readonly PathRows[], names: readonly string[], method: string, need: Need): boolean {
+  const nameOf = (name: string) => withoutEnding(foldName(name))
+  const mayFit = ({ open, segments }: PathPattern) =>
+    (open ? names.length >= segments.length : names.length === segments.length) &&
+    segments.every(({ before, free }, at) => {
+      const name = names[at] as string
+      return free || name.includes(',') || nameOf(decodeSegment(before)) === nameOf(name)
+    })
+  return groups.some(
+    (group) => routesFor(group, method).some((route) => !covers(need, route, method)) && mayFit(group.pattern),
+  )
 }
 
 /** Rows that some server may run for a path, in one of its folded forms. */

@@ -233,6 +233,41 @@ describe('a path for which routers run another route is refused if that needs mo
   })
 })
 
+// G53
+describe('a path with a list is refused if one of its items needs more', () => {
+  const of: Route[] = [
+    { method: 'GET', path: '/trpc/{procedure}', require: 'none' },
+    { method: 'GET', path: '/trpc/secret', ...read },
+    { method: 'GET', path: '/trpc/post.{procedure}', require: 'none' },
+    { method: 'GET', path: '/trpc/admin.{procedure}', ...read },
+    { method: 'GET', path: '/{index}/_search/{type}', require: 'none' },
+    { method: 'GET', path: '/private/_search/{type}', ...read },
+    { method: 'GET', path: '/{index}/_search/secret', ...read },
+    { method: 'GET', path: '/users/{ids}', require: 'none' },
+  ]
+
+  it.each([
+    '/trpc/hello,secret?batch=1',
+    '/trpc/secret,hello',
+    '/trpc/hello%2Csecret',
+    '/trpc/hello,Secret',
+    '/trpc/post.x,admin.wipe',
+    '/public,private/_search/a',
+    '/a,b/_search/c,secret',
+    `/trpc/${'a,'.repeat(20)}secret`,
+    `/trpc/${Array.from({ length: 17 }, (_, at) => at).join(',')}`,
+    `/a,b,c,d,e/_search/a,b,c,d`,
+  ])('%s', (target) => expect(refusalOf(target, { of })).toBe('target_ambiguous'))
+
+  it.each([
+    '/trpc/a,b,c',
+    '/trpc/post.x,post.y',
+    '/a,b/_search/c,d',
+    '/users/1,2,3',
+    `/users/${Array.from({ length: 100 }, (_, at) => at).join(',')}`,
+  ])('and %s passes', (target) => expect(refusalOf(target, { of })).toBe('passed'))
+})
+
 // G45
 it('a path with more names of page data than are interpreted is refused', () => {
   const of: Route[] = [{ method: '*', path: '/events/*', require: 'none' }]
