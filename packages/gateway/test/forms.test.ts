@@ -283,6 +283,31 @@ describe('a packed body that is no JSON passes', () => {
   })
 })
 
+// G54
+describe('a body that may contain another request, which needs more', () => {
+  const of: Route[] = [
+    { method: 'POST', path: '/open/form', require: 'none' },
+    { method: '*', path: '/rpc/secret', require: 'authorization', scope: 'events.read' },
+  ]
+  it.each([
+    [form, 'a=1&_action=wipe'],
+    [form, '%71func=x'],
+    [multipart, field('name="_action"')],
+    [json, '[{"url":"/rpc/secret"}]'],
+    [json, '[{"a":{"b":1},"method":"GET"},{"a":["x"], "\\u0075rl" : "http:\\/\\/a/rpc\\/secret?x"}]'],
+  ])('is refused: %s %.40s', async (type, body) => {
+    expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
+  })
+
+  it.each([
+    [form, 'a=_action&action=x'],
+    [json, '[{"url":"/rpc/other"},{"a":{"url":"/rpc/secret"}},"url",{"url":null,"b":"/rpc/secret"}]'],
+    [json, '{"url":"/rpc/secret"}'],
+  ])('passes if it is data: %s %.60s', async (type, body) => {
+    expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+})
+
 // G48
 describe('a form with a path that a front controller may run', () => {
   const routes: Route[] = [

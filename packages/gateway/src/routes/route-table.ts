@@ -14,6 +14,7 @@ import { foldedFits, hasLongParameter, isNarrower, leavesFor, type PathPattern, 
 import {
   covers,
   indexRows,
+  isProofStricter,
   isStricter,
   isStricterInQuery,
   isWiderAndStricter,
@@ -42,6 +43,8 @@ export interface RouteTable {
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricterQuery(query: readonly QueryPath[], method: string, need: Need | undefined): void
+  /** Whether some route requires a proof that a request which meets a need may lack. */
+  hasStricter(need: Need): boolean
 }
 
 /** A path that was looked up once, for all methods. */
@@ -168,7 +171,8 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
         throw ambiguous('Some servers take a part of this query for the path, which needs more')
   }
 
-  return { at, requireNoStricterQuery }
+  const hasStricter = (need: Need) => routes.some((route) => isProofStricter(route, need, 'GET'))
+  return { at, requireNoStricterQuery, hasStricter }
 }
 
 /** What some server takes a path for. */

@@ -45,7 +45,8 @@ export interface Route {
   fallback?: true | undefined
   /**
    * Permits headers, parameters, form fields and members of JSON that name a method which needs more on this path, such as
-   * `http_method=DELETE`. Set it if the API takes no method from them. @default false
+   * `http_method=DELETE`, or that may be a further request, such as `_action`. Set it if the API takes neither from them.
+   * @default false
    */
   mayNameMethod?: true | undefined
   /**

@@ -2,6 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { isScript } from '../routes/fold.js'
 import type { GatewayRules, RequestHead } from '../routes/judge-request.js'
 import { createMethodCheck, methodIn } from '../routes/named-method.js'
+import { createNestedCheck, type NestedCheck } from '../routes/nested-requests.js'
 import { isPageName, requirePath } from '../routes/path-grammar.js'
 import type { Need } from '../routes/path-rows.js'
 import { beginsAsPath, pathsInQuery } from '../routes/query-paths.js'
@@ -19,6 +20,8 @@ export interface FieldWatch {
    * @param isMember whether it is a member of JSON
    */
   named(name: string, value: string, isMember?: boolean): void
+  /** Fields and URLs that may be requests themselves. */
+  nested: NestedCheck
 }
 
 /** Characters of a value that are looked at: more than servers take for a path. */
@@ -46,6 +49,7 @@ export function createFieldWatch({ head, need, rules }: JudgedRequest): FieldWat
   const check = createMethodCheck(head, need, () => (routed ??= rules.table.at(requirePath(head.rawTarget))))
   return {
     value: watchPaths(head.method, need, rules),
+    nested: createNestedCheck(need, rules.table),
     named(name, value, isMember) {
       const method = methodIn(value)
       if (method !== undefined) check(name, method, isMember)

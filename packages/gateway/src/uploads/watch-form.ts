@@ -40,6 +40,7 @@ export function watchParameters(fields?: FieldWatch): Watch {
     if (name.length > 3) {
       name = parameterName(name)
       requirePlainField(name)
+      fields?.nested.field(name)
       mayBeMethod = mayNameMethod(name)
     }
     isValue = true

@@ -1,6 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { namesAnotherRequest } from '../headers/names.js'
 import { mayNameMethod } from '../routes/named-method.js'
+import { isUrlName } from '../routes/nested-requests.js'
 import { hexAt } from '../routes/require-plain-fields.js'
 import type { FieldWatch, Watch } from './field-watch.js'
 
@@ -32,6 +33,10 @@ const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
  */
 export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watch {
   let depth = 0
+  /** Whether the outermost value is an array; undefined before it. */
+  let isArray: boolean | undefined
+  /** Whether the value of a member comes next that may be the URL of a request in a batch. */
+  let isUrl = false
   let isString = false
   let isEscaped = false
   let isName = true
@@ -65,6 +70,8 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
 
   function endString(): void {
     isString = false
+    if (isUrl && text !== undefined) fields?.nested.url(unescaped(text))
+    if (isUrl) isUrl = false
     if (isName || named === undefined || text === undefined) return
     fields?.named(named, unescaped(text), true)
     named = undefined
@@ -72,6 +79,10 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
 
   function endName(): void {
     isName = false
+    if (isArray && depth === 2 && text !== undefined) {
+      isUrl = isUrlName(unescaped(text))
+      text = undefined
+    }
     if (depth !== 1) return
     if (text === undefined) onOddity()
     else {
@@ -85,10 +96,14 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
   function readMark(mark: number): void {
     if (mark === quote) {
       isString = true
-      text = depth === 1 && (isName || named !== undefined) ? '' : undefined
+      const isRead =
+        isArray && fields ? depth === 2 && (isName || isUrl) : depth === 1 && (isName || named !== undefined)
+      text = isRead ? '' : undefined
     } else if (mark === colon) {
       if (isName) endName()
     } else {
+      isArray ??= mark === bracket
+      isUrl = false
       if (mark === brace || mark === bracket) depth += 1
       else if (mark !== comma) depth = Math.max(0, depth - 1)
       isName = true

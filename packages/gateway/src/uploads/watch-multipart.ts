@@ -47,7 +47,9 @@ export function watchParts(boundary: string, fields?: FieldWatch): Watch {
     requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
-    named = requirePlainPart(text.slice(0, end)).filter(mayNameMethod)
+    const names = requirePlainPart(text.slice(0, end))
+    for (const name of names) fields?.nested.field(name)
+    named = names.filter(mayNameMethod)
     text = text.slice(end + 4)
     isHead = false
     return true

@@ -268,6 +268,44 @@ describe('a path with a list is refused if one of its items needs more', () => {
   ])('and %s passes', (target) => expect(refusalOf(target, { of })).toBe('passed'))
 })
 
+// G54
+describe('a request that may contain another one, which needs more, is refused', () => {
+  const of: Route[] = [
+    { method: '*', path: '/about', require: 'none' },
+    { method: 'GET', path: '/rpc/hello', require: 'none' },
+    { method: '*', path: '/rpc/secret', ...read },
+  ]
+  const batch = (...items: unknown[]) => encodeURIComponent(JSON.stringify(items))
+
+  it.each<[string, [string, string][]?]>([
+    ['/about?_action=admin.wipe'],
+    ['/about?x=1&%5Faction=admin.wipe'],
+    ['/about?qfunc=abc'],
+    ['/about', [['Next-Action', 'abc']]],
+    ['/rpc/hello', [['x-orpc-batch', 'buffered']]],
+    [`/rpc/hello?batch=${batch({ url: 'http://a/rpc/secret' })}`],
+    [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { uri: '/rpc/Secret' })}`],
+    [`/rpc/hello?batch=${batch({ path: 'rpc/secret?x' })}`],
+    [`/rpc/hello?batch=${batch({ url: '/rpc/secret' }).replace('url', '%5Cu0075rl')}`],
+    [`/rpc/hello?${'b=[{"url":"/x"}]&'.repeat(17)}`],
+  ])('%s %j', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('target_ambiguous'))
+
+  it.each<[string, [string, string][]?]>([
+    ['/about?action=x'],
+    ['/about', [['X-Batch-Size', '10']]],
+    [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { url: 'https://other.example/x' })}`],
+    [`/rpc/hello?filter=${batch('url', 'path')}`],
+  ])('and %s %j passes', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('passed'))
+
+  it('unless no route requires more, or the route has mayNameMethod', () => {
+    const alike = of.map(({ method, path }): Route => ({ method, path, ...read }))
+    expect(refusalOf('/about?_action=x', { of: alike })).toBe('passed')
+    const named = of.map((route): Route => (route.path === '/about' ? { ...route, mayNameMethod: true } : route))
+    expect(refusalOf(`/about?_action=x&b=${batch({ url: '/rpc/secret' })}`, { of: named })).toBe('passed')
+    expect(refusalOf('/about', { of: named, headers: [['Next-Action', 'x']] })).toBe('passed')
+  })
+})
+
 // G45
 it('a path with more names of page data than are interpreted is refused', () => {
   const of: Route[] = [{ method: '*', path: '/events/*', require: 'none' }]

@@ -126,6 +126,11 @@ describe('a body costs at most 20 ms of CPU', () => {
       onLongPath(json),
       Buffer.concat([Buffer.from('{'), fields((method) => `"verb":"${method}",`)]),
     ],
+    [
+      'of an array of URLs',
+      onLongPath(json),
+      Buffer.from(`[${Array.from({ length: 2000 }, (_, at) => `{"url":"/${at}/a/b/c"}`).join()}]`),
+    ],
     ['of paths to page data', onLongPath(form), Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join(''))],
     [
       'of blanks in brotli',
