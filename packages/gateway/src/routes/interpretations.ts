@@ -153,18 +153,41 @@ function setOf(name: string): string {
   return foldName(name.split('(', 1)[0] as string)
 }
 
-/** `Users(1)` is an entity or a function of OData, and `$batch` holds other requests: only a route that names them counts. */
-export function requireNamedCalls({ segments, decoded }: ParsedPath, chosen: readonly LiteralParts[]): void {
+/** The literal names in patterns, in folded form. */
+export function literalNames(
+  patterns: readonly { segments: readonly { before: string; free: boolean }[] }[],
+): ReadonlySet<string> {
+  const literal = patterns.flatMap(({ segments }) => segments).filter(({ free }) => !free)
+  return new Set(literal.map(({ before }) => foldName(decodeSegment(before))))
+}
+
+/**
+ * Refuses a call that no chosen route names: `Users(1)` is an entity or a function of OData, and `$batch` contains other requests.
+ *
+ * @param sets Names that may be called. @default any
+ * @throws AAuthError `target_ambiguous`
+ */
+export function requireNamedCalls(
+  { segments, decoded }: ParsedPath,
+  chosen: readonly LiteralParts[],
+  sets?: ReadonlySet<string>,
+): void {
   for (const [at, segment] of segments.entries()) {
-    const name = callOf(segment, decoded[at] as string)
+    const name = callOf(segment, decoded[at] as string, sets)
     if (name === undefined || chosen.every((pattern) => pattern.segments[at]?.before.startsWith(name))) continue
     throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may stand for another resource.`)
   }
 }
 
 /** The raw segment up to its first parenthesis, if it is one of a call. ASP.NET drops a leading `(S(…))`, a session, from a path. */
-function callOf(segment: string, decoded: string): string | undefined {
+function callOf(segment: string, decoded: string, sets: ReadonlySet<string> | undefined): string | undefined {
   if (/^\$batch\b/i.test(decoded)) return segment
-  const isCall = decoded.endsWith(')') && decoded.includes('(')
+  const isCall = decoded.endsWith(')') && decoded.includes('(') && (!sets || isSet(decoded, sets))
   return isCall || /^\([a-z]\(/i.test(decoded) ? /^.*?(?:\(|%28)/i.exec(segment)?.[0] : undefined
+}
+
+/** Whether a call is that of one of the sets, with or without a namespace. */
+function isSet(call: string, sets: ReadonlySet<string>): boolean {
+  const name = setOf(call)
+  return sets.has(name) || sets.has(name.slice(name.lastIndexOf('.') + 1))
 }

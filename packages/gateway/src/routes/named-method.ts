@@ -5,8 +5,12 @@ import type { Need } from './path-rows.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
 import type { RoutedPath } from './route-table.js'
 
-/** Words of a name by which some framework may look up the method of a request. Plural forms are lists, which are data. */
-const words = /method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|(?:http|rest|request)(?:action|operation|type)/
+/**
+ * Words of a name by which some framework may look up the method of a request. Plural forms are lists, and a method of delivery or payment
+ * is none of HTTP: both are data.
+ */
+const words =
+  /(?<!delivery|contact|shipping|payment)method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|(?:http|rest|request)(?:action|operation|type)/
 
 /** Cheap test for names that may have one of the words. */
 const mayHaveWord = /method|verb|over|tunnel|action|operation|type/i
@@ -37,6 +41,9 @@ export type MethodCheck = (name: string, method: string, isMember?: boolean) => 
 /** Methods that are refused in a field if no route lists them: those that frameworks override POST with. */
 const overriding: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE'])
 
+/** Methods that frameworks may take from a field of a GET or POST request only. */
+const weak: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST'])
+
 /** Creates the check for the fields of one request, wherever they are: each method is looked up once. */
 export function createMethodCheck({ method }: { method: string }, need: Need, routed: () => RoutedPath): MethodCheck {
   const known = new Map<string, 'unlisted' | 'met' | 'stricter'>([[method, 'met']])
@@ -48,7 +55,7 @@ export function createMethodCheck({ method }: { method: string }, need: Need, ro
   }
 
   return (name, named, isMember = false) => {
-    if (isData) return
+    if (isData || (weak.has(named) && method !== 'GET' && method !== 'POST')) return
     const found = known.get(named) ?? lookUp(named)
     known.set(named, found)
     if (found === 'met') return
@@ -57,7 +64,7 @@ export function createMethodCheck({ method }: { method: string }, need: Need, ro
     if (found === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
-        `The field ${name.slice(0, 32)} names ${named}, which needs more here than ${method}: send ${named} as the method of the request. If the API takes the field as data, set mayNameMethod on the route.`,
+        `The field ${name.slice(0, 32)} names ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the method of the request. If the API takes the field as data, set mayNameMethod on the route.`,
       )
   }
 }

@@ -5,6 +5,7 @@ import {
   entityPaths,
   interpretations,
   listedPaths,
+  literalNames,
   mostListed,
   requireNamedCalls,
   spelledReadings,
@@ -78,6 +79,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
   const shadows = shadowsOf(groups, index)
   const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
   const called = calledNames(groups.map(({ pattern }) => pattern))
+  const literals = literalNames(groups.map(({ pattern }) => pattern))
   const byFold = folds.flatMap((kept, fold) => {
     const compared = groups.filter((group) => group.fold === fold)
     return compared.length === 0 ? [] : [{ kept, fold, compared }]
@@ -102,10 +104,8 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     }
 
     function requireNoStricter(method: string, need: Need): void {
-      requireNamedCalls(
-        path,
-        chosen.map(({ pattern }) => pattern),
-      )
+      const patterns = chosen.map(({ pattern }) => pattern)
+      requireNamedCalls(path, patterns, called.size > 0 ? undefined : literals)
       const problem = stricterReading(method, need)
       if (problem !== undefined) throw ambiguous(problem)
     }
@@ -118,11 +118,12 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
       if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
         return `The path has lists of more than ${mostListed} items, of which some may need more`
       foldedMatches ??= findFolded(paths)
-      return foldedMatches.some(
+      const found = foldedMatches.find(
         ({ other, own, end }) => isStricter(other, method, need, { own, end }) && !isShadowed(need, other),
       )
-        ? 'Some servers take this path for another one, which needs more'
-        : undefined
+      if (!found) return undefined
+      const isListed = routesFor(found.other, method).length > 0
+      return `Some servers take this path for another one, ${isListed ? 'which needs more' : `of which no route lists ${method}`}`
     }
 
     function findFolded(paths: Readings['paths']): FoldedMatch[] {

@@ -93,6 +93,15 @@ describe('a parameter or header that names a method which needs more on its path
       expect(refusalOf(`/notes/7?verb=${method}`, [], { of })).toBe('passed')
   })
 
+  it('passes as GET, HEAD or POST in a request of another method, and as a method of delivery or payment', () => {
+    const of: Route[] = [...notes, { method: 'PATCH', path: '/notes/{id}', require: 'none' }]
+    for (const query of ['delivery_method=get', 'verb=GET', 'http_method=post'])
+      expect([query, refusalOf(`/notes/7?${query}`, [], { of, method: 'PATCH' })]).toEqual([query, 'passed'])
+    expect(refusalOf('/notes/7?verb=DELETE', [], { of, method: 'PATCH' })).toBe('request_malformed')
+    for (const name of ['payment_method', 'shippingMethod', 'preferred_contact_method'])
+      expect([name, refusalOf(`/notes/7?${name}=get`, [], { of })]).toEqual([name, 'passed'])
+  })
+
   it('passes with mayNameMethod, and if the method needs no more', () => {
     const of = notes.map((route) => (route.method === 'POST' ? { ...route, mayNameMethod: true as const } : route))
     expect(refusalOf('/notes/7?verb=DELETE', [['X-Acme-Method', 'DELETE']], { of })).toBe('passed')

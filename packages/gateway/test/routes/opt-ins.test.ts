@@ -181,6 +181,16 @@ describe('calls and batches of OData', () => {
     for (const target of ['/report%20(1).pdf', '/$count', '/a(b)c']) expect(needed(of, target)).toBe('none')
   })
 
+  it('are names like others if no route names them or has a parenthesis', () => {
+    const plain: Route[] = [
+      { ...none, path: '/*', fallback: true },
+      { ...strict, path: '/Users/{id}' },
+    ]
+    for (const target of ['/wiki/Mercury_(planet)', '/report(1)']) expect(needed(plain, target)).toBe('none')
+    for (const target of ['/Users(1)', '/users(1)', '/Service.Users(1)', '/Users%281%29', '/$batch', '/(S(x))/Users/1'])
+      expect([target, needed(plain, target)]).toEqual([target, 'target_ambiguous'])
+  })
+
   it('are refused as multipart/mixed, if something is verified', () => {
     const batch = (type: string) => ['Content-Type', type]
     for (const type of ['multipart/mixed;boundary=a', 'Multipart/Mixed', 'text/plain, multipart / mixed'])
