@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import type { Need } from './path-rows.js'
-import { pathsInQuery } from './query-paths.js'
+import { interpretedNames, mostInterpreted, pathsInQuery } from './query-paths.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
 import type { RouteTable } from './route-table.js'
 
@@ -12,7 +12,7 @@ export interface NestedCheck {
   field(name: string): void
   /** The `url`, `uri` or `path` of an object in an array. @throws AAuthError `target_ambiguous` */
   url(text: string): void
-  /** More arrays than are looked into. @throws AAuthError `target_ambiguous` */
+  /** More arrays or URLs than are looked into. @throws AAuthError `target_ambiguous` */
   excess(): void
 }
 
@@ -22,8 +22,8 @@ const actionName = /^(?:_action|qfunc)$/i
 /** Headers of batches, and of server actions in Next.js. */
 const batchHeader = /^next-action$|-batch$/i
 
-/** Values of one query that may be batches. */
-const mostBatches = 16
+/** URLs in one query that are compared, and arrays that are looked into. */
+const mostInQuery = 16
 
 /** URLs of one request that are compared. */
 const mostUrls = 100
@@ -34,6 +34,7 @@ const anyMethod = ''
 /** Creates the check for one request. Nothing is refused if no route requires more, or its own routes have `mayNameMethod`. */
 export function createNestedCheck(need: Need, table: RouteTable): NestedCheck {
   const seen = new Set<string>()
+  let names = 0
   let isChecked: boolean | undefined
   const mayNeedMore = () =>
     (isChecked ??= !need.routes.every(({ mayNameMethod }) => mayNameMethod) && table.hasStricter(need))
@@ -53,13 +54,19 @@ export function createNestedCheck(need: Need, table: RouteTable): NestedCheck {
     field(name) {
       if (actionName.test(name)) refuse(`The field ${name}`)
     },
-    excess: () => refuse('More arrays than are looked into'),
+    excess: () => refuse('A query with more arrays or URLs than are looked into'),
     url(text) {
       if (seen.has(text) || !mayNeedMore()) return
       seen.add(text)
-      if (seen.size > mostUrls) refuse(`An array with more than ${mostUrls} URLs`)
-      const path = text.trim().replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
-      table.requireNoStricterQuery(pathsInQuery(`?${encodeURIComponent(`/${path}`)}`, false), anyMethod, need)
+      const path = text
+        .trim()
+        .replaceAll(/\p{Surrogate}/gu, '\ufffd')
+        .replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
+      const paths = pathsInQuery(`?${encodeURIComponent(`/${path}`)}`, false)
+      names += interpretedNames(paths)
+      if (seen.size > mostUrls || names > mostInterpreted)
+        refuse(`An array with more than ${mostUrls} URLs, or longer ones,`)
+      table.requireNoStricterQuery(paths, anyMethod, need)
     },
   }
 }
@@ -73,14 +80,19 @@ export function requireNoNestedRequest({ rawHeaders, rawTarget }: PlainMessage, 
   for (let at = 0; at < rawHeaders.length; at += 2) check.header(rawHeaders[at] as string)
   const mark = rawTarget.indexOf('?')
   if (mark === -1) return
-  let batches = 0
-  for (const [, key = '', value = ''] of rawTarget.slice(mark + 1).matchAll(/(?<=^|[&;])([^&;=]*)=?([^&;]*)/g)) {
-    if (/action|qfunc|%/i.test(key)) check.field(parameterName(key))
-    if (!/^(?:[\s+[]|%)/.test(value) || value.length < 12) continue
+  const query = rawTarget.slice(mark + 1)
+  for (const [key] of query.matchAll(/(?<=^|[&;])[^&;=]{5,}/g))
+    if (/action|qfunc|%(?:25)*[4-7]/i.test(key)) check.field(parameterName(key))
+  let arrays = 0
+  let urls = 0
+  for (const [, value = ''] of query.matchAll(/=([\s+[%][^&;]{11,})/g)) {
     const text = parameterName(value)
     if (!/^\s*\[/.test(text) || !/url|uri|path|\\u/i.test(text)) continue
-    if (++batches > mostBatches) check.excess()
-    else for (const url of urlsIn(text)) check.url(url)
+    if (++arrays > mostInQuery) check.excess()
+    for (const url of arrays > mostInQuery ? [] : urlsIn(text)) {
+      if (++urls > mostInQuery) check.excess()
+      else check.url(url)
+    }
   }
 }
 

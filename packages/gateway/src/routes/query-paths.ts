@@ -71,3 +71,15 @@ function namesIn(encoded: string, end: RegExp): string[] {
     else if (name !== '' && name !== '.') names.push(name)
   return names
 }
+
+/** Most names in the interpretations of all paths in one body. Those of one path are at most 8,960. */
+export const mostInterpreted = 20_000
+
+/** How many names all interpretations of some paths have. */
+export function interpretedNames(paths: readonly QueryPath[]): number {
+  return paths.reduce((sum, { names }) => {
+    const scripts = names.filter(isScript).length
+    const pages = names.filter(isPageName).length
+    return sum + names.length * (1 + 3 * scripts) * (1 + pages)
+  }, 0)
+}

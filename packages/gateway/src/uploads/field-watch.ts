@@ -1,11 +1,10 @@
 import { AAuthError } from 'countersign/resource'
-import { isScript } from '../routes/fold.js'
 import type { GatewayRules, RequestHead } from '../routes/judge-request.js'
 import { createMethodCheck, methodIn } from '../routes/named-method.js'
 import { createNestedCheck, type NestedCheck } from '../routes/nested-requests.js'
-import { isPageName, requirePath } from '../routes/path-grammar.js'
+import { requirePath } from '../routes/path-grammar.js'
 import type { Need } from '../routes/path-rows.js'
-import { beginsAsPath, pathsInQuery } from '../routes/query-paths.js'
+import { beginsAsPath, interpretedNames, mostInterpreted, pathsInQuery } from '../routes/query-paths.js'
 import { requirePlainParameter } from '../routes/require-plain-fields.js'
 import type { RoutedPath } from '../routes/route-table.js'
 
@@ -29,9 +28,6 @@ export const longestValue = 8192
 
 /** Distinct values of one form that may be paths: each is compared with all routes. */
 const maxPaths = 100
-
-/** Names in the interpretations of all of these values. A path in a request line has at most 8,960. */
-const maxNames = 20_000
 
 /** A request whose head was judged: it passes with what it needs. */
 export interface JudgedRequest {
@@ -65,8 +61,8 @@ function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRule
     const paths = pathsInQuery(`?${encoded}`, false)
     if (paths.length === 0) return
     seen.add(encoded)
-    names += paths.reduce((sum, path) => sum + interpretedNames(path.names), 0)
-    if (seen.size > maxPaths || names > maxNames)
+    names += interpretedNames(paths)
+    if (seen.size > maxPaths || names > mostInterpreted)
       throw new AAuthError(
         'target_ambiguous',
         `The form has more than ${maxPaths} values that may be paths, or longer ones.`,
@@ -75,13 +71,6 @@ function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRule
       throw new AAuthError('target_ambiguous', 'Some servers take a field of this form for a path that is closed here.')
     table.requireNoStricterQuery(paths, method, need)
   }
-}
-
-/** How many names all interpretations of a path have. */
-function interpretedNames(names: readonly string[]): number {
-  const scripts = names.filter(isScript).length
-  const pages = names.filter(isPageName).length
-  return names.length * (1 + 3 * scripts) * (1 + pages)
 }
 
 /** Looks into a body as it comes in, and throws when it sees what may not pass. */

@@ -288,6 +288,7 @@ describe('a request that may contain another one, which needs more, is refused',
     [`/rpc/hello?batch=${batch({ path: 'rpc/secret?x' })}`],
     [`/rpc/hello?batch=${batch({ url: '/rpc/secret' }).replace('url', '%5Cu0075rl')}`],
     [`/rpc/hello?${'b=[{"url":"/x"}]&'.repeat(17)}`],
+    [`/rpc/hello?b=${batch(...Array.from({ length: 17 }, (_, at) => ({ url: `/${at}` })))}`],
   ])('%s %j', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('target_ambiguous'))
 
   it.each<[string, [string, string][]?]>([
@@ -295,6 +296,7 @@ describe('a request that may contain another one, which needs more, is refused',
     ['/about', [['X-Batch-Size', '10']]],
     [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { url: 'https://other.example/x' })}`],
     [`/rpc/hello?filter=${batch('url', 'path')}`],
+    [`/rpc/hello?batch=${batch({ url: '\ud800' })}`],
   ])('and %s %j passes', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('passed'))
 
   it('unless no route requires more, or the route has mayNameMethod', () => {

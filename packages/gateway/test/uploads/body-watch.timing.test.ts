@@ -131,6 +131,13 @@ describe('a body costs at most 20 ms of CPU', () => {
       onLongPath(json),
       Buffer.from(`[${Array.from({ length: 2000 }, (_, at) => `{"url":"/${at}/a/b/c"}`).join()}]`),
     ],
+    [
+      'of an array of long URLs',
+      onLongPath(json),
+      Buffer.from(
+        `[${Array.from({ length: 90 }, (_, at) => `{"url":"/${at}/x.php${'/page-data'.repeat(3)}${'/a'.repeat(200)}"}`).join()}]`,
+      ),
+    ],
     ['of paths to page data', onLongPath(form), Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join(''))],
     [
       'of blanks in brotli',
