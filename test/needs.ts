@@ -78,9 +78,11 @@ export function has(...names: NeedName[]): boolean {
   return missing.length === 0
 }
 
-/** Skips the test that is running if something is missing. */
-export function need(...names: NeedName[]): void {
-  if (!has(...names)) TestRunner.getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
+/** Skips the test that is running if something is missing; outside of a test it only says whether all is there. */
+export function need(...names: NeedName[]): boolean {
+  const isThere = has(...names)
+  if (!isThere) TestRunner.getCurrentTest()?.context.skip(`needs ${names.join(', ')}`)
+  return isThere
 }
 
 /** Skips all tests of the file if something is missing; then hooks of the file must not use it either. */

@@ -14,12 +14,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createSigner, type PrivateJwk } from 'countersign'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { needInFile } from '../../../test/needs.js'
 import { simulatePublicNetwork } from '../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../countersign/test/discovery/tls-server.js'
 import type { Finished } from './run-command.js'
 import { startProgram } from './run-program.js'
 
 const id = 'https://me.example'
+needInFile('openssl')
 const certificate = certificateOf('me.example')
 
 let scratch: string

@@ -286,7 +286,7 @@ describe('GET /verify', () => {
 })
 
 interface Proxy {
-  command: string
+  command: ProxyName
   file: string
   configure: (folder: string, site: string) => string[]
 }
@@ -384,6 +384,7 @@ async function openProxy(
   const site = siteOf(file, port, tls)
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
     .replaceAll('127.0.0.1:3000', `127.0.0.1:${behind}`)
+  need(command)
   const folder = mkdtempSync(join(tmpdir(), 'countersign-proxy-'))
   const env = { ...process.env, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder }
   const child: ChildProcess = spawn(command, configure(folder, site), {

@@ -4,6 +4,7 @@ import { createResource, type ResourceOptions } from 'countersign/resource'
 import { january, type KeyReference, signRequest } from 'countersign/wire'
 import { type CertificateFinderOptions, createCertificateFinder } from 'countersign/x509'
 import { describe, expect, it } from 'vitest'
+import { needInFile } from '../../../../test/needs.js'
 import { refusal, refusalCode } from '../refusal.js'
 import {
   type CertificateParts,
@@ -19,6 +20,7 @@ const ca = ['basicConstraints=critical,CA:TRUE', 'keyUsage=critical,keyCertSign'
 const agentName = ['subjectAltName=DNS:agent.example', 'keyUsage=critical,digitalSignature']
 const x5u = 'https://agent.example/chain.pem'
 
+needInFile('openssl')
 const root = issueCertificate({ name: 'root', extensions: ca, days: 4000 })
 const otherRoot = issueCertificate({ name: 'root', extensions: ca })
 const intermediate = issueCertificate({ name: 'intermediate', issuer: root, extensions: ca })

@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { ConfigurationError } from 'countersign/wire'
 import { loadConfig, readCertificates, requireSafeStart } from 'countersign-server'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { needInFile } from '../../../../test/needs.js'
 import { type Issued, issueCertificate as issue } from '../../../countersign/test/x509/certificates.js'
 import { configurationFolder } from './configuration-folder.js'
 
+needInFile('openssl')
 let root: Issued
 let agent: Issued
 
