@@ -70,7 +70,7 @@ const shared = [
 const slow = [
   'packages/countersign/test/x509/**',
   '**/{egress-proxy,fetch-budget,head-cost,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
-  'packages/server/test/{refusals,tokens/deny-list}.test.ts',
+  'packages/server/test/{app-agent,create-auth-server.error-bodies,refusals,tokens/deny-list}.test.ts',
 ]
 /** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
 const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
