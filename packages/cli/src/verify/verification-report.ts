@@ -7,6 +7,7 @@ import {
   type ParsedKeyReference,
   type ResolvedKey,
   type SignatureInput,
+  type SignatureStep,
   wireErrorOf,
 } from 'countersign/wire'
 import { addressHint } from '../network/fetch-problems.js'
@@ -52,7 +53,8 @@ export interface VerificationReport {
 
 interface ReportSource {
   refusal: AAuthError | undefined
-  mark: Mark
+  /** The last step that began. */
+  reached: VerificationStep
   /** Absent where the request could not be read. */
   facts?: Facts
   base?: string | { missing: string[] } | undefined
@@ -60,13 +62,13 @@ interface ReportSource {
 }
 
 /** What there is to tell about a verification. */
-export function reportOf({ refusal, mark, facts, base, notes }: ReportSource): VerificationReport {
-  const failed = refusal ? stepOf(refusal.code, mark) : verificationSteps.length
+export function reportOf({ refusal, reached, facts, base, notes }: ReportSource): VerificationReport {
+  const failed = refusal ? steps.findIndex(({ name }) => name === reached) : steps.length
   const verified = refusal === undefined
   return {
     verdict: verified ? 'verified' : isUndecided(refusal) ? 'undecided' : 'refused',
-    failure: refusal ? describeFailure(refusal, failed, facts) : null,
-    steps: verificationSteps.map(({ name, found }, index) => {
+    failure: refusal ? describeFailure(refusal, reached, facts) : null,
+    steps: steps.map(({ name, found }, index) => {
       if (index > failed) return { step: name, outcome: 'not reached' }
       if (index === failed && refusal) return { step: name, outcome: 'failed', text: refusal.message }
       return { step: name, outcome: 'passed', text: facts && found(facts) }
@@ -79,11 +81,15 @@ export function reportOf({ refusal, mark, facts, base, notes }: ReportSource): V
   }
 }
 
-function describeFailure(refusal: AAuthError, failed: number, facts: Facts | undefined): VerificationReport['failure'] {
+function describeFailure(
+  refusal: AAuthError,
+  step: VerificationStep,
+  facts: Facts | undefined,
+): VerificationReport['failure'] {
   const { code, status, message } = refusal
   const { error, signatureError } = wireErrorOf(code)
   return {
-    step: verificationSteps[failed]?.name ?? '',
+    step,
     code,
     status,
     error,
@@ -129,79 +135,45 @@ interface Facts {
   mistake: string | undefined
 }
 
-/** How far a verification came, as seen from outside: the step that this names has begun, or one after it. */
-export type Mark = 'request' | 'target' | 'body' | 'coverage' | 'key' | 'algorithm' | 'token'
+/** A step of the command: it reads the request, verifies its signature, and checks the token that was sent along. */
+export type VerificationStep = 'request' | SignatureStep | 'token'
 
-interface VerificationStep {
-  name: string
-  /** The codes that say it failed. */
-  codes: readonly ErrorCode[]
-  /** What was found, in a few words; asked only where the step passed. */
+interface StepFinding {
+  name: VerificationStep
+  /** What was found, in a few words; called only where the step passed. */
   found: (facts: Facts) => string
 }
 
-const tokenCodes = ['agent_token_invalid', 'agent_token_expired', 'auth_token_invalid', 'auth_token_expired'] as const
-
-/** The steps of a verification, in the order in which they are taken. */
-const verificationSteps: readonly VerificationStep[] = [
+/** The steps of a verification, in the order in which they run. */
+const steps: readonly StepFinding[] = [
   {
     name: 'request',
-    codes: ['request_malformed', 'headers_too_large'],
     found: ({ message, body }) =>
       `${message.method}, ${message.rawHeaders.length / 2} header lines, ${body.length} bytes of body`,
   },
-  { name: 'target', codes: ['target_ambiguous'], found: ({ message }) => message.rawTarget },
-  { name: 'authority', codes: ['header_duplicate', 'host_malformed'], found: ({ authority }) => authority },
-  {
-    name: 'headers',
-    codes: [
-      'signature_missing',
-      'signature_malformed',
-      'signature_label_mismatch',
-      'signature_created_missing',
-      'component_unsupported',
-      'key_invalid',
-    ],
-    found: ({ parsedKey }) => `label ${parsedKey?.label}, scheme=${parsedKey?.key.scheme}`,
-  },
+  { name: 'target', found: ({ message }) => message.rawTarget },
+  { name: 'authority', found: ({ authority }) => authority },
+  { name: 'headers', found: ({ parsedKey }) => `label ${parsedKey?.label}, scheme=${parsedKey?.key.scheme}` },
   {
     name: 'time',
-    codes: ['signature_created_outside_window', 'signature_expired'],
     found: ({ input, now }) => `created=${input?.created}, ${describeAge(now - (input?.created ?? 0))}`,
   },
-  { name: 'nonce', codes: ['nonce_malformed', 'nonce_missing'], found: ({ message }) => describeNonce(message) },
-  { name: 'body', codes: ['body_too_large'], found: ({ body }) => (body.length > 0 ? `${body.length} bytes` : 'none') },
-  {
-    name: 'coverage',
-    codes: ['component_missing', 'component_forbidden', 'component_unsupported'],
-    found: ({ input }) => input?.components.join(' ') ?? '',
-  },
+  { name: 'nonce', found: ({ message }) => describeNonce(message) },
+  { name: 'body', found: ({ body }) => (body.length > 0 ? `${body.length} bytes` : 'none') },
+  { name: 'coverage', found: ({ input }) => input?.components.join(' ') ?? '' },
   {
     name: 'key',
-    codes: ['key_unknown', 'key_invalid', 'unavailable', 'too_many_requests', ...tokenCodes],
     found: ({ resolved }) => `${resolved?.key.thumbprint}${resolved?.agent ? ` of ${resolved.agent}` : ''}`,
   },
-  {
-    name: 'algorithm',
-    codes: ['algorithm_unsupported', 'algorithm_mismatch'],
-    found: ({ resolved }) => resolved?.key.algorithm ?? '',
-  },
-  { name: 'signature', codes: ['signature_mismatch'], found: () => 'it is the key’s over the base' },
+  { name: 'algorithm', found: ({ resolved }) => resolved?.key.algorithm ?? '' },
+  { name: 'signature', found: () => 'it is the key’s over the base' },
   {
     name: 'digest',
-    codes: ['digest_malformed', 'digest_mismatch'],
     found: ({ input }) =>
       input?.components.includes('content-digest') ? 'it is the body’s' : 'none is signed, and there is no body',
   },
-  { name: 'token', codes: [...tokenCodes], found: ({ resolved, now }) => describeToken(resolved, now) },
+  { name: 'token', found: ({ resolved, now }) => describeToken(resolved, now) },
 ]
-
-/** The step in which a code was raised, by how far the verification had come. */
-function stepOf(code: ErrorCode, mark: Mark): number {
-  const open = verificationSteps.findIndex(({ name }) => name === mark)
-  const failed = verificationSteps.findIndex(({ codes }, index) => index >= open && codes.includes(code))
-  return failed === -1 ? open : failed
-}
 
 function describeAge(seconds: number): string {
   return seconds < 0 ? `${-seconds} s ahead of this clock` : `${seconds} s ago`

@@ -1,4 +1,4 @@
-import { AAuthError, type FetchDocument, january, type ReceivedMessage } from 'countersign'
+import { AAuthError, type FetchDocument, january } from 'countersign'
 import {
   fieldValues,
   parseSignatureInput,
@@ -11,7 +11,7 @@ import {
 import { knownMistake, signatureBaseOf } from '../mistakes/known-mistake.js'
 import { createKeySource } from './key-source.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
-import { type Mark, reportOf, type VerificationReport } from './verification-report.js'
+import { reportOf, type VerificationReport, type VerificationStep } from './verification-report.js'
 
 export interface VerifyRequestOptions {
   /** The canonical authority. @default that of `resource` or `authServer`, else the request's own `Host` */
@@ -33,7 +33,7 @@ export async function verifyRequest(input: Uint8Array, options: VerifyRequestOpt
     const parsed = await parseHttpRequest(input)
     return await judge(parsed, chooseAuthority(parsed, options), options)
   } catch (error) {
-    return reportOf({ refusal: requireRefusal(error), mark: 'request', notes: [] })
+    return reportOf({ refusal: requireRefusal(error), reached: 'request', notes: [] })
   }
 }
 
@@ -46,43 +46,36 @@ async function judge(
   const at = options.now()
   const now = () => at
   const resolveKey = createKeySource({ ...options, authority, now }, (text) => notes.add(text))
-  const seen: { mark: Mark; resolved: ResolvedKey | undefined } = { mark: 'target', resolved: undefined }
-  const observed: ReceivedMessage = {
-    ...message,
-    body: async (limit) => {
-      seen.mark = 'body'
-      const content = await message.body(limit)
-      seen.mark = 'coverage'
-      return content
-    },
-  }
+  let reached: VerificationStep = 'request'
+  let resolved: ResolvedKey | undefined
   let refusal: AAuthError | undefined
   try {
-    await verifySignature(observed, {
+    await verifySignature(message, {
       profile: january.signing,
       authorities: [authority],
       now,
-      // One request that was written down: whether it is a copy, nobody asks here.
+      // Whether the request is a copy cannot be judged from a file.
       claimNonce: 'later',
       resolveKey: async (signatureKey) => {
-        seen.mark = 'key'
-        seen.resolved = await resolveKey(signatureKey)
-        seen.mark = 'algorithm'
-        return seen.resolved
+        resolved = await resolveKey(signatureKey)
+        return resolved
+      },
+      onStep: (step) => {
+        reached = step
       },
     })
-    seen.mark = 'token'
-    // The signature is good, but a server would answer with a fresh challenge.
-    if (seen.resolved?.authorization?.expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.')
+    reached = 'token'
+    // The signature is valid, but a server would respond with a fresh challenge.
+    if (resolved?.authorization?.expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.')
   } catch (error) {
     refusal = requireRefusal(error)
   }
   const input = attempt(() => parseSignatureInput(fieldValues(message, 'signature-input')[0] ?? ''))
   const parsedKey = attempt(() => parseSignatureKey(fieldValues(message, 'signature-key')[0] ?? ''))
-  const key = refusal?.code === 'signature_mismatch' ? seen.resolved?.key : undefined
+  const key = refusal?.code === 'signature_mismatch' ? resolved?.key : undefined
   return reportOf({
     refusal,
-    mark: seen.mark,
+    reached,
     facts: {
       message,
       body,
@@ -91,7 +84,7 @@ async function judge(
       allowInsecureLoopback: options.allowInsecureLoopback,
       input,
       parsedKey,
-      resolved: seen.resolved,
+      resolved,
       mistake: input && key && (await knownMistake({ message, authority, input }, key)),
     },
     base: input && signatureBaseOf({ message, authority, input }),

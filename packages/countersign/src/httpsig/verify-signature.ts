@@ -25,6 +25,20 @@ export interface SigningKey extends UploadSigner {
   key: VerificationKey
 }
 
+/** A step of {@link verifySignature}, in the order in which they run. */
+export type SignatureStep =
+  | 'target'
+  | 'authority'
+  | 'headers'
+  | 'time'
+  | 'nonce'
+  | 'body'
+  | 'coverage'
+  | 'key'
+  | 'algorithm'
+  | 'signature'
+  | 'digest'
+
 export interface VerifySignatureOptions<R extends SigningKey> {
   /** The signing profile of the edition: `january.signing`. */
   profile: SigningProfile
@@ -62,6 +76,8 @@ export interface VerifySignatureOptions<R extends SigningKey> {
    * accepted as long as its signature is fresh.
    */
   claimNonce: ClaimNonce | 'later'
+  /** Called when a step begins; where the request is refused, the last step that began is the one that failed. */
+  onStep?: ((step: SignatureStep) => void) | undefined
 }
 
 /** A request whose signature verified. */
@@ -101,24 +117,34 @@ export async function verifySignature<R extends SigningKey>(
   message: ReceivedMessage,
   options: VerifySignatureOptions<R>,
 ): Promise<VerifiedSignature<R>> {
-  const { profile, now = systemClock } = options
+  const { profile, now = systemClock, onStep } = options
   const fields = readMessageFields(message) //                                   headers_too_large
+  onStep?.('target')
   const target = requireTarget(message.rawTarget) //                             target_ambiguous
+  onStep?.('authority')
   const authority = requireAuthority(fields, options.authorities) //             host_malformed
+  onStep?.('headers')
   const { input, signature, parsedKey } = requireSignature(fields, profile) //   signature_missing, signature_malformed, …
+  onStep?.('time')
   requireFresh(input, profile, now()) //                                         signature_created_outside_window, signature_expired
+  onStep?.('nonce')
   const nonce = requireNonce(message.method, fields, profile, options) //        nonce_missing, nonce_malformed
+  onStep?.('body')
   const { upload } = message
   const body = upload ? noContent : await message.body(options.maxBody ?? 1_048_576) // body_too_large
+  onStep?.('coverage')
   const hasBody = upload ? upload.isAnnounced : body.length > 0
   const present = { query: target.query !== undefined, body: hasBody, nonce: nonce !== undefined }
   const coverage = options.body ?? 'required'
   requireCoverage(input, profile, present, typeof coverage === 'function' ? 'if-covered' : coverage) // component_missing
   const values = componentValues(input.components, message, fields, target, authority) // component_unsupported, component_missing
   const base = serializeSignatureBase(input.components, values, input.parameters)
+  onStep?.('key')
   let resolved = await options.resolveKey(parsedKey.key, message.remoteAddress) // key_unknown, key_invalid
+  onStep?.('algorithm')
   requireAlgorithm(input, resolved.key, options.algorithms) //                   algorithm_unsupported, algorithm_mismatch
   if (typeof coverage === 'function') requireCoverage(input, profile, present, coverage(resolved))
+  onStep?.('signature')
   if (!(await verifyBytes(resolved.key, signature, base))) {
     const renewed = await options.renewKey?.(parsedKey.key, resolved, message.remoteAddress)
     if (renewed) requireAlgorithm(input, renewed.key, options.algorithms)
@@ -130,6 +156,7 @@ export async function verifySignature<R extends SigningKey>(
     }
     resolved = renewed
   }
+  onStep?.('digest')
   const coversBody = input.components.includes('content-digest')
   const [digest] = body.length > 0 ? fieldValues(message, 'content-digest') : []
   if (!upload && (digest !== undefined || coversBody)) {

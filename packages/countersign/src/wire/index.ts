@@ -90,6 +90,7 @@ export type { KeyReference, ParsedKeyReference } from '../httpsig/signing-profil
 export { coverageOf, type SigningForm, type SigningProfile } from '../httpsig/signing-profile.js'
 export { plainHost, requireTarget, type Target } from '../httpsig/target.js'
 export {
+  type SignatureStep,
   type SigningKey,
   type VerifiedSignature,
   type VerifySignatureOptions,

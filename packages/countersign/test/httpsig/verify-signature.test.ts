@@ -53,6 +53,22 @@ const post = await craftMessage({ signer, method: 'POST', body })
 const nonce = 'Y3VyaW91c2x5Y3VyaW91cw'
 const postWithNonce = await craftMessage({ signer, method: 'POST', body, fields: { nonce } })
 
+it.each<[string, CraftedMessage, number]>([
+  ['a valid request: all steps begin', postWithNonce, 11],
+  ['a changed body: the digest fails', { ...postWithNonce, body: '{}' }, 11],
+  ['a changed method: the signature fails', { ...postWithNonce, method: 'PUT' }, 10],
+  [
+    'a short nonce: the nonce fails',
+    await craftMessage({ signer, method: 'POST', body, fields: { nonce: 'AAAA' } }),
+    5,
+  ],
+])('reports each step when it begins, of %s', async (_what, message, count) => {
+  const seen: string[] = []
+  await verify(message, { onStep: (step) => void seen.push(step) }).catch(() => undefined)
+  const first = ['target', 'authority', 'headers', 'time', 'nonce', 'body', 'coverage']
+  expect(seen).toEqual([...first, 'key', 'algorithm', 'signature', 'digest'].slice(0, count))
+})
+
 it.each<[string, string | undefined, boolean]>([
   ['of another name of this machine', 'localhost:8002', true],
   ['of another port', '127.0.0.1:8003', true],
