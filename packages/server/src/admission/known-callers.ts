@@ -53,7 +53,8 @@ interface Seal {
 /**
  * Recognizes browsers by a sealed cookie, and agents by their network and the identifier that they claim, which is verified
  * only later. Both count against the network that the request comes from, so neither cookies nor claims add to its share; they
- * only choose the half. Any number of cookies of one user are known in at most 16 networks an hour.
+ * only choose the half. Any number of cookies of one user are known in at most 16 networks an hour,
+ * unless 10,000 other users are seen in between.
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
   const agents = new LruCache<LruCache<true>>(most.callers)
