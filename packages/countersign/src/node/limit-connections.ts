@@ -1,6 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
+import type { IncomingMessage } from 'node:http'
+import type { Server, Socket } from 'node:net'
+import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { networkOf } from '../lib/network-of.js'
+import type { NodeResponse } from './send-response.js'
 import { WriteProgress } from './write-progress.js'
 
 /** How many connections a server takes. The members are read for each, so that they may change while it runs. */
@@ -45,7 +47,8 @@ const unreadAfter = 2
  * a busy one: then its oldest is closed when its response is sent, after a second at most. The new one is refused only if no network
  * holds more than its own. A connection is idle without a request that was received in whole and was
  * not responded to. It is not read if bytes of a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits
- * of an IPv6 address; a network is an IPv4 /24 or an IPv6 /48. Call it when the server has its listeners.
+ * of an IPv6 address; a network is an IPv4 /24 or an IPv6 /48. Call it when the server, of `node:http`, `node:https` or `node:http2`, has its listeners. A refused client of another
+ * protocol than plain HTTP/1.1 sees a broken connection.
  *
  * @example
  * ```ts
@@ -57,6 +60,8 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
   const networks = new Map<string, Holder>()
   const all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
   const counted = new Map<Socket, Connection>()
+  /** By the peer's address and port: requests over TLS or HTTP/2 have other sockets. */
+  const byPeer = new Map<string, Socket>()
   /** Closed for others, while their last response is sent. */
   const leaving = new Set<Socket>()
   let checking: NodeJS.Timeout | undefined
@@ -64,6 +69,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
   function forget(socket: Socket): void {
     const connection = counted.get(socket)
     if (!connection || !counted.delete(socket)) return
+    byPeer.delete(connection.peer)
     for (const holder of connection.holders) removeFrom(holder, socket)
     if (connection.address.open === 0) addresses.delete(connection.address.name)
     if (connection.network.open === 0) networks.delete(connection.network.name)
@@ -147,8 +153,10 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const address = holderOf(addresses, networkOf(remoteAddress))
     const network = holderOf(networks, networkOf(remoteAddress, 'site'))
     const holders = [all, address, network]
-    const connection = { address, network, holders, whole: 0, progress: new WriteProgress() }
+    const peer = peerOf(socket)
+    const connection = { peer, address, network, holders, whole: 0, progress: new WriteProgress() }
     counted.set(socket, connection)
+    byPeer.set(peer, socket)
     checking ??= setInterval(check, 1000).unref()
     for (const holder of holders) holder.open++
     socket.once('close', () => forget(socket))
@@ -170,13 +178,17 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     for (const holder of connection.holders) holder.idle.delete(socket)
   }
 
-  function follow(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const { socket } = incoming
-    const connection = counted.get(socket)
+  function countedOf(socket: Socket): Socket | undefined {
+    return counted.has(socket) || leaving.has(socket) ? socket : byPeer.get(peerOf(socket))
+  }
+
+  function follow(incoming: NodeRequest, outgoing: NodeResponse): void {
+    const socket = countedOf(incoming.socket)
+    const connection = socket && counted.get(socket)
     if (!connection) return
     let isWhole = false
     const cameIn = () => {
-      if (isWhole || outgoing.closed) return
+      if (isWhole || ('closed' in outgoing && outgoing.closed)) return
       isWhole = true
       becomeBusy(socket, connection)
     }
@@ -184,7 +196,8 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     else {
       incoming.once('end', cameIn)
       // A request without a body, or with one that came with its head, is whole when the parser has gone on.
-      setImmediate(() => incoming.complete && cameIn())
+      const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
+      setImmediate(() => (isHead || incoming.complete) && cameIn())
     }
     outgoing.once('close', () => {
       if (isWhole) connection.whole--
@@ -197,13 +210,15 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
   // Without a listener for these, Node itself does what is to be done.
   if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', follow)
   if (server.listenerCount('upgrade') > 0)
-    server.on('upgrade', ({ socket }: IncomingMessage) => {
-      const connection = counted.get(socket)
+    server.on('upgrade', (incoming: IncomingMessage) => {
+      const socket = countedOf(incoming.socket)
+      const connection = socket && counted.get(socket)
       if (connection) becomeBusy(socket, connection)
     })
 }
 
 interface Connection {
+  readonly peer: string
   address: Holder
   network: Holder
   /** These, and that of all. */
@@ -221,6 +236,10 @@ interface Holder {
   readonly idle: Set<Socket>
   /** In the order in which their clients stopped reading. */
   readonly unread: Set<Socket>
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
 }
 
 function holderOf(holders: Map<string, Holder>, name: string): Holder {

@@ -1,4 +1,5 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer as createHttp2Server, connect as openSession } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { expect, it, onTestFinished } from 'vitest'
 import { type ConnectionShares, limitConnections } from '../../src/node/limit-connections.js'
@@ -376,4 +377,31 @@ it('of one network, the connections that are not read make room for others of it
   await pass(3)
   expect(await (await open('127.0.1.3')).ask()).toContain('200 OK')
   expect(ends.map(({ destroyed }) => destroyed)).toEqual([true, false, false])
+})
+
+// V18
+it('counts a session of HTTP/2 as busy while a request of it is in progress', async () => {
+  const held: { end: (text: string) => unknown }[] = []
+  const server = createHttp2Server((incoming, outgoing) => {
+    if (incoming.url === '/held') held.push(outgoing)
+    else outgoing.end('answer')
+  })
+  limitConnections(server, { total: 10, idlePerAddress: 1, isExempt: () => false })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  onTestFinished(() => void server.close())
+  const open = () => {
+    const session = openSession(`http://127.0.0.1:${port}`).on('error', () => undefined)
+    onTestFinished(() => session.destroy())
+    return session
+  }
+  const busy = open()
+  const stream = busy.request({ ':path': '/held' }).on('error', () => undefined)
+  await expect.poll(() => held).toHaveLength(1)
+  const idle = [open(), open()]
+  await expect.poll(() => [busy, ...idle].map(({ closed }) => closed)).toEqual([false, true, false])
+  const response = new Promise<unknown>((resolve) => stream.once('response', (head) => resolve(head[':status'])))
+  held[0]?.end('done')
+  expect(await response).toBe(200)
+  await expect.poll(() => idle[1]?.closed).toBe(true)
 })
