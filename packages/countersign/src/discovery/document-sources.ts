@@ -101,6 +101,7 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
   return { metadataSource, jwksSource }
 }
 
+/** Whether a document is of an auth server, which the operator configured. */
 export function isOfAuthServer({ party }: DocumentType): boolean {
   return party === 'authServer'
 }

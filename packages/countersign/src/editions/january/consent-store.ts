@@ -42,6 +42,7 @@ interface Failure {
 /** How long a process waits for a decision. */
 export type WaitLimit = Pick<PendingConsent, 'until' | 'patience'>
 
+/** The id of the consent for a need: an owner has one at a time. */
 export function idOf({ authServer, resource, scope = '' }: PendingConsent['need']): string {
   return `${authServer} ${resource} ${scope}`
 }
@@ -79,10 +80,12 @@ export interface ConsentStore extends Pick<AgentTools, 'consents' | 'now' | 'hel
   readonly exchanging: Set<string>
 }
 
+/** The consents of an owner. */
 export async function listConsents({ consents }: ConsentStore, owner: string): Promise<readonly PendingConsent[]> {
   return (await consents.list(owner)) as readonly PendingConsent[]
 }
 
+/** The consent of this id. */
 export async function findConsent(store: ConsentStore, owner: string, id: string): Promise<PendingConsent | undefined> {
   return (await listConsents(store, owner)).find((each) => each.id === id)
 }
@@ -117,6 +120,7 @@ export async function isUnderway(store: ConsentStore, consent: PendingConsent, o
   return isExchanged(consent, store.now()) && isWaitedFor(store, consent, owner)
 }
 
+/** Removes the heartbeat of this process; a failure only delays the takeover by others. */
 export async function stopHeartbeat({ consents }: ConsentStore, owner: string, state: string): Promise<void> {
   await consents.stopHeartbeat(owner, state).catch(() => undefined)
 }
@@ -247,6 +251,7 @@ function failureOf(thrown: unknown): Failure {
   return { code, message, error }
 }
 
+/** The error for a consent that was not decided in time. */
 export function tooLate(patience: number): AgentError {
   return new AgentError('consent_expired', `Nobody decided within ${patience} s.`)
 }

@@ -98,12 +98,14 @@ export function lookupError(failure: DiscoveryFailure): AAuthError {
   return busyError(failure) ?? unknownKey(failure.message, failure)
 }
 
+/** The error for a lookup that a limit refused; undefined for any other failure. */
 export function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
   const { retryAfter = 3 } = failure
   return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter })
 }
 
+/** The error for a key that does not exist, or whose reference is not accepted. */
 export function unknownKey(message: string, cause?: DiscoveryFailure): AAuthError {
   return new AAuthError('key_unknown', `The key was not found: ${message}.`, { cause })
 }
