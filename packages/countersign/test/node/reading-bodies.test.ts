@@ -46,9 +46,9 @@ it('refuses bodies of a network beyond 32 MiB, and beyond 64 MiB those of the ne
   expect(refusedOf(first)).toBe(8)
   const second = bodiesOf('198.51.100', 31)
   const third = bodiesOf('203.0.113', 10)
-  expect([refusedOf(second), refusedOf(third)]).toEqual([refusedOf(second), 0])
+  expect(refusedOf(third)).toBe(0)
   expect(refusedOf(first) + refusedOf(second)).toBe(8 + 9)
-  for (const { close } of [...first, ...second, ...third]) close()
+  for (const body of [...first, ...second, ...third]) body.close()
   expect(refusedOf(bodiesOf('192.0.2', 32))).toBe(0)
 })
 
