@@ -98,7 +98,7 @@ export async function startParties(
       port.serve(trace.receiver('resource', resource), ids.resource)
     },
     'auth-server': async (port) => {
-      const { createDemoAuthServer } = await import('./demo-parties.js')
+      const { createDemoAuthServer } = await import('./demo-auth-server.js')
       const server = await createDemoAuthServer(
         world,
         {

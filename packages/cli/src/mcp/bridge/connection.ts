@@ -132,9 +132,9 @@ export function createConnection(options: UpstreamOptions): Connection {
 
   return {
     answer,
-    notify: upstream.notify,
+    notify: (message, signal) => upstream.notify(message, signal),
     allowed: changed,
-    close: upstream.close,
+    close: () => upstream.close(),
   }
 }
 

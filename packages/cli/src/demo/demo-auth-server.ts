@@ -1,0 +1,56 @@
+import { randomBytes } from 'node:crypto'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/wire'
+import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
+import { openStorage } from '../database/open-storage.js'
+import { type Closers, type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
+
+interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
+  /** Seconds that a person has to decide. @default 600 */
+  requestTokenLifetime: number | undefined
+  /** SQLite file. @default one in a temporary directory, removed at the end */
+  database: string | undefined
+}
+
+/** The demo's auth server, with its person; `closers` gets what ends it. */
+export async function createDemoAuthServer(
+  { ids, interop, isPeer }: DemoWorld,
+  { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
+  closers: Closers,
+): Promise<AuthServer> {
+  const storage = await openStorage(database ?? join(await temporaryDirectory(closers), 'auth.db'))
+  closers.add(() => storage.close())
+  const server = createAuthServer({
+    ...options,
+    storage,
+    issuer: ids['auth-server'],
+    name: 'Countersign demo',
+    keys: fixedKeys({
+      signer: await createSigner(await generatePrivateJwk({ kid: 'auth-key-1' })),
+      secret: randomBytes(32),
+    }),
+    discovery: demoDiscovery,
+    lifetimes: { authToken: 3600, requestToken: requestTokenLifetime },
+    durations: [30 * 86_400, 'until-removed'],
+    allowInsecureLoopback: isLoopbackIdentifier(ids['auth-server']),
+    interop: interop ? { redirectUrisOptional: isPeer, unsignedBodies: isPeer } : {},
+  })
+  closers.add(() => server.close())
+  await server.ready()
+  try {
+    await server.addUser(demoPerson)
+  } catch (error) {
+    // A file that an earlier demo left behind has the person already.
+    if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
+  }
+  return server
+}
+
+async function temporaryDirectory(closers: Closers): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'countersign-demo-'))
+  closers.add(() => rm(directory, { recursive: true, force: true }))
+  return directory
+}
