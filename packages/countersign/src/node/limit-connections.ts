@@ -56,141 +56,21 @@ const unreadAfter = 2
  * ```
  */
 export function limitConnections(server: Server, shares: ConnectionShares): void {
-  const addresses = new Map<string, Holder>()
-  const networks = new Map<string, Holder>()
-  const all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
-  const counted = new Map<Socket, Connection>()
-  /** By the peer's address and port: requests over TLS or HTTP/2 have other sockets. */
-  const byPeer = new Map<string, Socket>()
-  /** Closed for others, while their last response is sent. */
-  const leaving = new Set<Socket>()
-  let checking: NodeJS.Timeout | undefined
-
-  function forget(socket: Socket): void {
-    const connection = counted.get(socket)
-    if (!connection || !counted.delete(socket)) return
-    byPeer.delete(connection.peer)
-    for (const holder of connection.holders) removeFrom(holder, socket)
-    if (connection.address.open === 0) addresses.delete(connection.address.name)
-    if (connection.network.open === 0) networks.delete(connection.network.name)
-    if (counted.size > 0) return
-    clearInterval(checking)
-    checking = undefined
-  }
-
-  /** Once a second: finds the connections that are not read. */
-  function check(): void {
-    for (const [socket, { holders, progress, whole }] of counted) {
-      const { bytesWritten, writableLength } = socket
-      const isUnread =
-        progress.secondsWithout(writableLength, bytesWritten - writableLength) >= unreadAfter && whole > 0
-      for (const { unread } of holders)
-        if (isUnread) unread.add(socket)
-        else unread.delete(socket)
-    }
-  }
-
-  /** Closes a connection of an address or a network. */
-  function makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
-    const [longestIdle] = idle
-    // A new connection is idle, too.
-    const isOld = longestIdle !== undefined && longestIdle !== newcomer
-    const oldest = isOld ? longestIdle : (firstOf(unread) ?? newcomer)
-    if (oldest && oldest === newcomer) refuse(oldest)
-    else if (oldest) displace(oldest)
-  }
-
-  /** The connection to close if there are too many in total. */
-  function leastFair(newcomer: Socket, { network }: Connection, total: number): Socket {
-    const [longestIdle] = all.idle
-    // Of a few, it may be one whose request is on its way.
-    if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
-    let fullest = network
-    for (const one of networks.values()) if (one.open > fullest.open) fullest = one
-    for (const socket of [...all.idle, ...all.unread])
-      if (socket !== newcomer && (counted.get(socket)?.network.open ?? 0) >= fullest.open) return socket
-    if (fullest !== network)
-      for (const [socket, connection] of counted) if (connection.network === fullest) return socket
-    return newcomer
-  }
-
-  function refuse(socket: Socket): void {
-    forget(socket)
-    shares.onClosed?.('refused')
-    socket.end(noRoom)
-    socket.destroySoon()
-  }
-
-  function displace(socket: Socket): void {
-    const isBusy = (counted.get(socket)?.whole ?? 0) > 0 && !all.unread.has(socket)
-    // Before it is closed: the next one that is too many must be another.
-    forget(socket)
-    shares.onClosed?.('displaced')
-    if (!isBusy || leaving.size >= (shares.total ?? 0) / 8) {
-      socket.destroy()
-      return
-    }
-    leaving.add(socket)
-    const late = setTimeout(() => socket.destroy(), lastResponse)
-    socket.once('close', () => {
-      clearTimeout(late)
-      leaving.delete(socket)
-    })
-  }
-
-  function becomeIdle(socket: Socket, { address, holders }: Connection): void {
-    for (const { idle, unread } of holders) {
-      idle.add(socket)
-      unread.delete(socket)
-    }
-    const { idlePerAddress = Number.POSITIVE_INFINITY } = shares
-    if (address.idle.size > idlePerAddress) makeRoom(address)
-  }
-
+  const connections = new CountedConnections(shares)
   server.on('connection', (socket: Socket) => {
     const { remoteAddress } = socket
-    if (remoteAddress === undefined || shares.isExempt(remoteAddress)) return
-    const address = holderOf(addresses, networkOf(remoteAddress))
-    const network = holderOf(networks, networkOf(remoteAddress, 'site'))
-    const holders = [all, address, network]
-    const peer = peerOf(socket)
-    const connection = { peer, address, network, holders, whole: 0, progress: new WriteProgress() }
-    counted.set(socket, connection)
-    byPeer.set(peer, socket)
-    checking ??= setInterval(check, 1000).unref()
-    for (const holder of holders) holder.open++
-    socket.once('close', () => forget(socket))
-    becomeIdle(socket, connection)
-    const { total, perAddress, perNetwork } = shares
-    for (const [holder, most = Number.POSITIVE_INFINITY] of [
-      [address, perAddress],
-      [network, perNetwork],
-    ] as const)
-      if (counted.has(socket) && holder.open > most) makeRoom(holder, socket)
-    if (!counted.has(socket) || total === undefined || all.open <= total) return
-    const closed = leastFair(socket, connection, total)
-    if (closed === socket) refuse(socket)
-    else displace(closed)
+    if (remoteAddress !== undefined && !shares.isExempt(remoteAddress)) connections.add(socket, remoteAddress)
   })
 
-  function becomeBusy(socket: Socket, connection: Connection): void {
-    connection.whole++
-    for (const holder of connection.holders) holder.idle.delete(socket)
-  }
-
-  function countedOf(socket: Socket): Socket | undefined {
-    return counted.has(socket) || leaving.has(socket) ? socket : byPeer.get(peerOf(socket))
-  }
-
   function follow(incoming: NodeRequest, outgoing: NodeResponse): void {
-    const socket = countedOf(incoming.socket)
-    const connection = socket && counted.get(socket)
+    const socket = connections.socketOf(incoming.socket)
+    const connection = socket && connections.get(socket)
     if (!connection) return
     let isWhole = false
     const cameIn = () => {
       if (isWhole || ('closed' in outgoing && outgoing.closed)) return
       isWhole = true
-      becomeBusy(socket, connection)
+      connections.becomeBusy(socket, connection)
     }
     if (shares.busyFrom === 'head') cameIn()
     else {
@@ -199,22 +79,172 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
       const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
       setImmediate(() => (isHead || incoming.complete) && cameIn())
     }
-    outgoing.once('close', () => {
-      if (isWhole) connection.whole--
-      if (leaving.has(socket)) socket.destroySoon()
-      if (isWhole && connection.whole === 0 && counted.has(socket)) becomeIdle(socket, connection)
-    })
+    outgoing.once('close', () => connections.responded(socket, connection, isWhole))
   }
 
   server.on('request', follow)
-  // Without a listener for these, Node itself does what is to be done.
+  // Without listeners for these events, Node handles them itself.
   if (server.listenerCount('checkContinue') > 0) server.on('checkContinue', follow)
   if (server.listenerCount('upgrade') > 0)
     server.on('upgrade', (incoming: IncomingMessage) => {
-      const socket = countedOf(incoming.socket)
-      const connection = socket && counted.get(socket)
-      if (connection) becomeBusy(socket, connection)
+      const socket = connections.socketOf(incoming.socket)
+      const connection = socket && connections.get(socket)
+      if (connection) connections.becomeBusy(socket, connection)
     })
+}
+
+/** The open connections of a server, by address and by network. */
+class CountedConnections {
+  readonly #shares: ConnectionShares
+  readonly #addresses = new Map<string, Holder>()
+  readonly #networks = new Map<string, Holder>()
+  readonly #all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
+  readonly #counted = new Map<Socket, Connection>()
+  /** By the peer's address and port: requests over TLS or HTTP/2 have other sockets. */
+  readonly #byPeer = new Map<string, Socket>()
+  /** Displaced, while their last response is sent. */
+  readonly #leaving = new Set<Socket>()
+  #checking: NodeJS.Timeout | undefined
+
+  constructor(shares: ConnectionShares) {
+    this.#shares = shares
+  }
+
+  get(socket: Socket): Connection | undefined {
+    return this.#counted.get(socket)
+  }
+
+  /** The TCP socket under the socket of a request. */
+  socketOf(socket: Socket): Socket | undefined {
+    return this.#counted.has(socket) || this.#leaving.has(socket) ? socket : this.#byPeer.get(peerOf(socket))
+  }
+
+  /** Counts a new connection, and closes one if its address, its network or all have too many. */
+  add(socket: Socket, remoteAddress: string): void {
+    const address = holderOf(this.#addresses, networkOf(remoteAddress))
+    const network = holderOf(this.#networks, networkOf(remoteAddress, 'site'))
+    const holders = [this.#all, address, network]
+    const peer = peerOf(socket)
+    const connection = { peer, address, network, holders, whole: 0, progress: new WriteProgress() }
+    this.#counted.set(socket, connection)
+    this.#byPeer.set(peer, socket)
+    this.#checking ??= setInterval(() => markUnread(this.#counted), 1000).unref()
+    for (const holder of holders) holder.open++
+    socket.once('close', () => this.#forget(socket))
+    this.#becomeIdle(socket, connection)
+    const { total, perAddress = Number.POSITIVE_INFINITY, perNetwork = Number.POSITIVE_INFINITY } = this.#shares
+    if (this.#counted.has(socket) && address.open > perAddress) this.#makeRoom(address, socket)
+    if (this.#counted.has(socket) && network.open > perNetwork) this.#makeRoom(network, socket)
+    if (!this.#counted.has(socket) || total === undefined || this.#all.open <= total) return
+    const closed = leastFair(socket, connection, { ...this.#holders(), total })
+    if (closed === socket) this.#refuse(socket)
+    else this.#displace(closed)
+  }
+
+  becomeBusy(socket: Socket, connection: Connection): void {
+    connection.whole++
+    for (const holder of connection.holders) holder.idle.delete(socket)
+  }
+
+  /** @param wasBusy whether its request was received in whole */
+  responded(socket: Socket, connection: Connection, wasBusy: boolean): void {
+    if (wasBusy) connection.whole--
+    if (this.#leaving.has(socket)) socket.destroySoon()
+    if (wasBusy && connection.whole === 0 && this.#counted.has(socket)) this.#becomeIdle(socket, connection)
+  }
+
+  #holders(): Holders {
+    return { all: this.#all, networks: this.#networks, counted: this.#counted }
+  }
+
+  #becomeIdle(socket: Socket, { address, holders }: Connection): void {
+    for (const { idle, unread } of holders) {
+      idle.add(socket)
+      unread.delete(socket)
+    }
+    const { idlePerAddress = Number.POSITIVE_INFINITY } = this.#shares
+    if (address.idle.size > idlePerAddress) this.#makeRoom(address)
+  }
+
+  /** Closes a connection of an address or a network. */
+  #makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
+    const [longestIdle] = idle
+    // A new connection is idle, too.
+    const isOld = longestIdle !== undefined && longestIdle !== newcomer
+    const oldest = isOld ? longestIdle : (firstOf(unread) ?? newcomer)
+    if (oldest && oldest === newcomer) this.#refuse(oldest)
+    else if (oldest) this.#displace(oldest)
+  }
+
+  #refuse(socket: Socket): void {
+    this.#forget(socket)
+    this.#shares.onClosed?.('refused')
+    socket.end(noRoom)
+    socket.destroySoon()
+  }
+
+  #displace(socket: Socket): void {
+    const isBusy = (this.#counted.get(socket)?.whole ?? 0) > 0 && !this.#all.unread.has(socket)
+    // Forgotten before it is closed: the next connection that is too many must displace another.
+    this.#forget(socket)
+    this.#shares.onClosed?.('displaced')
+    if (!isBusy || this.#leaving.size >= (this.#shares.total ?? 0) / 8) {
+      socket.destroy()
+      return
+    }
+    this.#leaving.add(socket)
+    const late = setTimeout(() => socket.destroy(), lastResponse)
+    socket.once('close', () => {
+      clearTimeout(late)
+      this.#leaving.delete(socket)
+    })
+  }
+
+  #forget(socket: Socket): void {
+    const connection = this.#counted.get(socket)
+    if (!connection || !this.#counted.delete(socket)) return
+    this.#byPeer.delete(connection.peer)
+    for (const holder of connection.holders) removeFrom(holder, socket)
+    if (connection.address.open === 0) this.#addresses.delete(connection.address.name)
+    if (connection.network.open === 0) this.#networks.delete(connection.network.name)
+    if (this.#counted.size > 0) return
+    clearInterval(this.#checking)
+    this.#checking = undefined
+  }
+}
+
+interface Holders {
+  all: Holder
+  networks: ReadonlyMap<string, Holder>
+  counted: ReadonlyMap<Socket, Connection>
+}
+
+/** Finds the connections whose client reads nothing of its response; runs once a second. */
+function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
+  for (const [socket, { holders, progress, whole }] of counted) {
+    const { bytesWritten, writableLength } = socket
+    const isUnread = progress.secondsWithout(writableLength, bytesWritten - writableLength) >= unreadAfter && whole > 0
+    for (const { unread } of holders)
+      if (isUnread) unread.add(socket)
+      else unread.delete(socket)
+  }
+}
+
+/** The connection to close if there are too many in total. */
+function leastFair(
+  newcomer: Socket,
+  { network }: Connection,
+  { all, networks, counted, total }: Holders & { total: number },
+): Socket {
+  const [longestIdle] = all.idle
+  // Of a few, it may be one whose request is on its way.
+  if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
+  let fullest = network
+  for (const one of networks.values()) if (one.open > fullest.open) fullest = one
+  for (const socket of [...all.idle, ...all.unread])
+    if (socket !== newcomer && (counted.get(socket)?.network.open ?? 0) >= fullest.open) return socket
+  if (fullest !== network) for (const [socket, connection] of counted) if (connection.network === fullest) return socket
+  return newcomer
 }
 
 interface Connection {
