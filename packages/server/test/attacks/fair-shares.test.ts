@@ -82,17 +82,6 @@ it.each([
   expect(statuses.get(503), 'the flood is refused').toBeGreaterThan(0)
 })
 
-it('V03: a refusal waits, so that clients that retry at once do not keep the event loop busy', async () => {
-  const { send } = await openServer()
-  const stop = flood(send, ['203.0.113.5'], { each: 100, request: () => new Request(signIn) })
-  const began = performance.now()
-  await new Promise((resolve) => setTimeout(resolve, 1000))
-  const statuses = await stop()
-  const rounds = (performance.now() - began) / 250
-  expect(statuses.get(503)).toBeGreaterThan(100)
-  expect(statuses.get(503)).toBeLessThanOrEqual(100 * (rounds + 1))
-})
-
 it('V03: one address has the whole server while no one else sends anything', async () => {
   const { send } = await openServer([], 200)
   const statuses = await Promise.all(
@@ -155,14 +144,14 @@ it('V04: while 200 networks flood, the signed-in users of one address are served
   expect((await stop()).get(503)).toBeGreaterThan(0)
 })
 
-it('V04: a stolen cookie, sent from many networks, takes the share of one user', async () => {
-  const { send, signedIn } = await openServer(['thief', 'alice'])
+it('V04: a stolen cookie, sent from many networks, takes no more than their share', async () => {
+  const { send, signedIn } = await openServer(['thief', 'alice'], 200)
   const stolen = await signedIn('thief', '198.51.100.1')
   const alice = await signedIn('alice', '192.0.2.1')
   const cookie = [...stolen.cookies].map(([name, value]) => `${name}=${value}`).join('; ')
   const networks = Array.from({ length: 100 }, (_, index) => `${20 + index}.${index}.7.9`)
   const request = () => new Request(signIn, { headers: { cookie } })
-  const stop = flood(send, networks, { each: 1, request })
+  const stop = flood(send, networks, { each: 4, request })
   expect(await statusesOf(10, () => alice.open(`${issuer}/account`))).toEqual(allServed(10))
   expect(await statusesOf(10, () => send(new Request(signIn), '192.0.2.200'))).toEqual(allServed(10))
   expect((await stop()).get(503)).toBeGreaterThan(0)
@@ -182,5 +171,7 @@ it('V05: while one /48 tries passwords, a user elsewhere signs in', { timeout: 6
   const addresses = Array.from({ length: 150 }, (_, index) => `2001:db8:1:${index.toString(16)}::1`)
   const stop = flood(send, addresses, { each: 1, request })
   for (let index = 0; index < 3; index++) await signedIn('alice', `198.51.100.${index}`)
-  expect((await stop()).get(503), 'the flood is refused').toBeGreaterThan(0)
+  const statuses = await stop()
+  // 503 if it does not fit into the queue of passwords, 429 if it waited there until the network reached its limit.
+  expect((statuses.get(503) ?? 0) + (statuses.get(429) ?? 0), 'the flood is refused').toBeGreaterThan(0)
 })
