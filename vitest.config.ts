@@ -60,15 +60,15 @@ const shared = [
   'packages/countersign/test/{agent,discovery,editions,httpsig,interop,lib,protocol,resource,tokens,vectors,x509}/**/*.test.ts',
   'packages/server/test/*.test.ts',
   'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
-  'packages/server/test/{account,letters,load}/**/*.test.ts',
-  'packages/server/test/storage/{engines,accounts}/**/*.test.ts',
+  'packages/server/test/{account,admission}/**/*.test.ts',
+  'packages/server/test/storage/{sql,rows}/**/*.test.ts',
   'packages/gateway/test/{identity,openapi,routes}/**/*.test.ts',
   'packages/cli/test/{agent-folder,demo,terminal,trace}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,relay,server}/**/*.test.ts',
 ]
 /** Files there that start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
 const slow = [
-  'packages/countersign/test/x509/**',
+  'packages/countersign/test/x509/**/*.test.ts',
   '**/{egress-proxy,fetch-budget,head-cost,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
   'packages/server/test/{app-agent,create-auth-server.error-bodies,refusals,tokens/deny-list}.test.ts',
 ]
