@@ -93,12 +93,13 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
       return confirmPage(context, visit, { returnTo, problem: 'passkey_failed' })
     proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
   } else {
+    // Where it proves nothing, it is not compared either: a right one would clear the count of wrong ones.
+    if (!ways.password || ways.passkey) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {
       return confirmPage(context, visit, { returnTo, problem: 'throttled', retryAfter: check.retryAfter })
     }
-    if (check.outcome === 'wrong' || !ways.password || ways.passkey)
-      return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
+    if (check.outcome === 'wrong') return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
     proof = { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] }
   }
   const cookies = await renewSession(context, visit, proof)
