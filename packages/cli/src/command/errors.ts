@@ -23,9 +23,9 @@ export const exitStatus = {
   refused: 1,
   /** The command line says nothing it knows. */
   usage: 2,
-  /** It could not find out, because somebody did not answer. */
+  /** Undecided, because another party did not respond. */
   network: 3,
-  /** A person must decide, and nobody was asked. */
+  /** A user must decide, and was not asked. */
   consentNeeded: 4,
   /** The person, or a rule, said no. */
   denied: 5,

@@ -49,7 +49,10 @@ export const agentCommands: readonly CommandRow[] = [
     name: 'init',
     about: 'make an agent of your own: its key, and two documents that any host of static files can serve',
     flags: [
-      { flags: '--id <id>', description: 'a URL of yours, such as https://me.example; later that of the folder' },
+      {
+        flags: '--id <id>',
+        description: 'the agent’s URL, such as https://me.example; later defaults to that of the folder',
+      },
       { flags: '--name <text>', description: 'what people see beside the URL, such as “My scripts”' },
       {
         flags: '--auth-server <id>',
@@ -101,11 +104,11 @@ export const agentCommands: readonly CommandRow[] = [
       { flags: '-S, --show-error', description: 'with --silent: say something about errors' },
       { flags: '-v, --verbose', description: 'show each message on standard error, its tokens decoded' },
       authServer,
-      { flags: '--no-consent', description: 'ask nobody: end with status 4 where a person must decide' },
+      { flags: '--no-consent', description: 'do not ask for consent: exit with status 4 if a user must decide' },
       {
         flags: '--paste',
         description:
-          'also take the address that the browser ended at, pasted here; after three that do not fit it gives up',
+          'also accept the address that the browser ended at, pasted here; stops after three that do not match',
       },
       {
         flags: '--consent-timeout <seconds>',
@@ -128,7 +131,10 @@ export const agentCommands: readonly CommandRow[] = [
     name: 'tokens forget',
     about: 'forget the tokens for a resource, so that a person is asked again',
     subject: { name: '[resource]', description: 'as tokens list shows it: https://api.example' },
-    flags: [{ flags: '--all', description: 'everything, also who allowed it, so that somebody else can' }, agent],
+    flags: [
+      { flags: '--all', description: 'everything, including the user who allowed it, so that another user can' },
+      agent,
+    ],
     load: async () => (await import('../tokens/tokens-commands.js')).tokensForget,
   },
   {
@@ -149,12 +155,12 @@ export const agentCommands: readonly CommandRow[] = [
       },
       { flags: '--port <number>', description: 'the port of 127.0.0.1; 0 chooses a free one; default: 8007' },
       { flags: '--secret-file <file>', description: 'the secret that programs give; default: in the agent’s folder' },
-      { flags: '--socket <path>', description: 'a Unix socket in place of the port, for your own programs alone' },
+      { flags: '--socket <path>', description: 'a Unix socket instead of the port, for your own programs only' },
       {
         flags: '--on-consent <command>',
         description: 'a command that asks the person; COUNTERSIGN_CONSENT_URL has the page',
       },
-      { flags: '--no-consent', description: 'ask nobody: programs get status 401 and the page' },
+      { flags: '--no-consent', description: 'do not ask for consent: programs get status 401 and the page' },
       authServer,
       agent,
       allowNetwork,
@@ -170,9 +176,9 @@ export const agentCommands: readonly CommandRow[] = [
       authServer,
       {
         flags: '--patience <seconds>',
-        description: 'how long a call waits for the person who must decide; default: 20',
+        description: 'how long a call waits for the user’s decision; default: 20',
       },
-      { flags: '--url-in-answers', description: 'also tell the model where the person decides' },
+      { flags: '--url-in-answers', description: 'also give the model the address of the consent page' },
       agent,
       allowNetwork,
     ],

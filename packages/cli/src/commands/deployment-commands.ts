@@ -8,7 +8,7 @@ export const deploymentCommands: readonly CommandRow[] = [
     about: 'protect an API without code in it: a reverse proxy that verifies each request by a table of routes',
     flags: [
       { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
-      { flags: '--upstream <url>', description: 'the API behind it, in place of upstream of the configuration' },
+      { flags: '--upstream <url>', description: 'the API behind it, instead of upstream in the configuration' },
       {
         flags: '--verify-only',
         description: 'pass nothing on: answer the subrequests of nginx or Caddy',
@@ -100,7 +100,7 @@ export const deploymentCommands: readonly CommandRow[] = [
   },
   {
     name: 'doctor',
-    about: 'check an auth server as it is deployed, from outside and on its machine, and say what to mend',
+    about: 'check a deployed auth server, from outside and on its machine, and report what to fix',
     subject: { name: '[url]', description: 'its issuer, to check from outside: https://auth.example' },
     flags: [
       { flags: '--config <file>', description: 'its configuration, to check on its machine' },

@@ -21,7 +21,7 @@ const limit: Flag = { flags: '--limit <n>', description: 'at most so many; defau
 /** There is no flag that takes the password itself: others would see it. */
 const passwordStdin: Flag = {
   flags: '--password-stdin',
-  description: 'read the password from standard input, in place of asking for it',
+  description: 'read the password from standard input instead of prompting for it',
 }
 
 /** What narrows down grants. */
@@ -31,7 +31,7 @@ const ofGrants: readonly Flag[] = [
   { flags: '--resource <id>', description: 'only those at this resource' },
 ]
 
-/** For whoever runs an auth server. */
+/** Commands for operators of an auth server. */
 export const operations: readonly CommandRow[] = [
   {
     name: 'serve',

@@ -7,9 +7,7 @@ import {
   inStorage,
   type OperationOptions,
   operatorName,
-  parseLimit,
-  renderTable,
-  withinLimit,
+  printList,
 } from './operation.js'
 
 interface Options extends OperationOptions {
@@ -21,21 +19,17 @@ interface Options extends OperationOptions {
 /** `countersign agents list`: the agents that have asked for something, or are blocked. */
 export const agentsList: Run = async (options, terminal) => {
   const { query, blocked, ...flags }: Options = options
-  const limit = parseLimit(flags.limit)
-  const found = await inStorage(flags, terminal, ({ storage }) =>
-    storage.listAgents({ query, blocked, limit: limit + 1 }),
-  )
-  const agents = withinLimit(found, limit, terminal)
-  const rows = agents.map((agent) => [
-    agent.agent,
-    agent.name ?? '-',
-    formatTime(agent.firstSeenAt),
-    formatTime(agent.lastSeenAt),
-    agent.blockedAt === null ? '-' : `${formatTime(agent.blockedAt)} by ${agent.blockedBy}`,
-  ])
-  const table = () => renderTable(['AGENT', 'SAYS IT IS', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'], rows)
-  terminal.write(flags.json ? `${JSON.stringify(agents, null, 2)}\n` : table())
-  return exitStatus.done
+  return printList(flags, terminal, {
+    find: ({ storage }, limit) => storage.listAgents({ query, blocked, limit }),
+    headings: ['AGENT', 'SAYS IT IS', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'],
+    cells: (agent) => [
+      agent.agent,
+      agent.name ?? '-',
+      formatTime(agent.firstSeenAt),
+      formatTime(agent.lastSeenAt),
+      agent.blockedAt === null ? '-' : `${formatTime(agent.blockedAt)} by ${agent.blockedBy}`,
+    ],
+  })
 }
 
 /** `countersign agents block`. */

@@ -8,9 +8,7 @@ import {
   inStorage,
   type OperationOptions,
   operatorName,
-  parseLimit,
-  renderTable,
-  withinLimit,
+  printList,
 } from './operation.js'
 
 interface ListOptions extends OperationOptions, GrantOptions {
@@ -23,25 +21,22 @@ interface ListOptions extends OperationOptions, GrantOptions {
 /** `countersign grants list`: what people allowed, newest first. */
 export const grantsList: Run = async (options, terminal) => {
   const flags: ListOptions = options
-  const limit = parseLimit(flags.limit)
   const live = flags.live ? true : flags.ended ? false : undefined
-  const found = await inStorage(flags, terminal, async ({ storage }) =>
-    storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit: limit + 1 }),
-  )
-  const grants = withinLimit(found, limit, terminal)
-  const rows = grants.map((grant) => [
-    grant.id,
-    grant.username,
-    grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
-    grant.resource,
-    grant.scope,
-    formatTime(grant.createdAt),
-    ending(grant),
-    formatTime(grant.lastUsedAt),
-  ])
-  const headings = ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED']
-  terminal.write(flags.json ? `${JSON.stringify(grants, null, 2)}\n` : renderTable(headings, rows))
-  return exitStatus.done
+  return printList(flags, terminal, {
+    find: async ({ storage }, limit) =>
+      storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit }),
+    headings: ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED'],
+    cells: (grant) => [
+      grant.id,
+      grant.username,
+      grant.delegate === null ? grant.agent : `${grant.agent} (${grant.delegate})`,
+      grant.resource,
+      grant.scope,
+      formatTime(grant.createdAt),
+      ending(grant),
+      formatTime(grant.lastUsedAt),
+    ],
+  })
 }
 
 function ending({ expiresAt, revokedAt }: ListedGrant): string {

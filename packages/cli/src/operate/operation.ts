@@ -9,7 +9,7 @@ import {
   type Storage,
   type User,
 } from 'countersign-server'
-import { CommandError, usageError } from '../command/errors.js'
+import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { databaseProblem, type OpenOptions, openStorage } from '../database/open-storage.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { printable } from '../terminal/text.js'
@@ -43,17 +43,33 @@ export function operatorName({ by }: ChangeOptions): string {
 
 const most = 100_000
 
-/** How many a list shows at most. */
-export function parseLimit(text: string | undefined): number {
+/** How many rows a list shows at most. */
+function parseLimit(text: string | undefined): number {
   const limit = Number(text ?? 1000)
   if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit
   throw usageError(`--limit takes a whole number from 1 to ${most}.`)
 }
 
-/** The rows to show of one more than the limit; says where some were left out. */
-export function withinLimit<T>(rows: readonly T[], limit: number, terminal: Terminal): readonly T[] {
-  if (rows.length > limit) terminal.notify(`There are more than ${limit}: narrow the list, or raise --limit.`)
-  return rows.slice(0, limit)
+/** What a list command reads, and how a row of it is shown. */
+interface List<T> {
+  /** Reads at most so many rows. */
+  find: (operation: Operation, limit: number) => Promise<readonly T[]>
+  headings: readonly string[]
+  cells: (row: T) => readonly string[]
+}
+
+/** Prints the rows of a list command, as a table or as JSON, up to its `--limit`; says if there are more. */
+export async function printList<T>(
+  flags: OperationOptions & { limit?: string },
+  terminal: Terminal,
+  { find, headings, cells }: List<T>,
+): Promise<number> {
+  const limit = parseLimit(flags.limit)
+  const found = await inStorage(flags, terminal, (operation) => find(operation, limit + 1))
+  if (found.length > limit) terminal.notify(`There are more than ${limit}: narrow the list, or raise --limit.`)
+  const rows = found.slice(0, limit)
+  terminal.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : renderTable(headings, rows.map(cells)))
+  return exitStatus.done
 }
 
 /** What an operator's command works on. */

@@ -8,9 +8,7 @@ import {
   inStorage,
   type OperationOptions,
   operatorName,
-  parseLimit,
-  renderTable,
-  withinLimit,
+  printList,
 } from './operation.js'
 
 interface AddOptions extends ChangeOptions {
@@ -61,21 +59,17 @@ interface ListOptions extends OperationOptions {
 /** `countersign users list`: who can sign in. */
 export const usersList: Run = async (options, terminal) => {
   const { query, status, ...flags }: ListOptions = options
-  const limit = parseLimit(flags.limit)
-  const found = await inStorage(flags, terminal, ({ storage }) =>
-    storage.listUsers({ query, status, limit: limit + 1 }),
-  )
-  const people = withinLimit(found, limit, terminal)
-  const rows = people.map((user) => [
-    user.username,
-    user.displayName ?? '-',
-    user.email ?? '-',
-    user.status,
-    formatTime(user.createdAt),
-  ])
-  const table = () => renderTable(['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'], rows)
-  terminal.write(flags.json ? `${JSON.stringify(people, null, 2)}\n` : table())
-  return exitStatus.done
+  return printList(flags, terminal, {
+    find: ({ storage }, limit) => storage.listUsers({ query, status, limit }),
+    headings: ['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'],
+    cells: (user) => [
+      user.username,
+      user.displayName ?? '-',
+      user.email ?? '-',
+      user.status,
+      formatTime(user.createdAt),
+    ],
+  })
 }
 
 interface PasswdOptions extends ChangeOptions {
