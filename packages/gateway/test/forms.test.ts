@@ -295,6 +295,19 @@ describe('a body that may contain another request, which needs more', () => {
     [multipart, field('name="_action"')],
     [json, '[{"url":"/rpc/secret"}]'],
     [json, '[{"a":{"b":1},"method":"GET"},{"a":["x"], "\\u0075rl" : "http:\\/\\/a/rpc\\/secret?x"}]'],
+    [json, '{"requests":[{"id":"1","method":"GET","url":"/rpc/other"},{"method":"GET","url":"/rpc/secret"}]}'],
+    [json, '{"batch":{"items":[[{"relative_url":"rpc/secret"}]]}}'],
+    [json, `{"a":${'['.repeat(80)}{"uri":"/rpc/secret"}`],
+    ['text/plain', '[{"url":"/rpc/secret"}]'],
+    ['text/plain', ' {"requests":[{"path":"/rpc/secret"}]}'],
+    ['application/octet-stream', "[{url:'http://a/rpc/secret'}]"],
+    ['text/plain', '[/*x*/{path:/rpc/secret}]'],
+    ['text/plain', '{requests:[{"ur\\u006c":`/rpc/secret`}]}'],
+    ['', '[{"url":"/rpc/secret"}]'],
+    [form, 'batch=[{"relative_url":"rpc/secret"}]'],
+    [form, `a=1&batch=${encodeURIComponent('{"requests":[{"path":"/rpc/secret"}]}')}`],
+    [form, "batch=[{url:'/rpc/other'}]"],
+    [multipart, field('name="batch"').replace('DELETE', '[{"url":"/rpc/secret"}]')],
   ])('is refused: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -303,6 +316,11 @@ describe('a body that may contain another request, which needs more', () => {
     [form, 'a=_action&action=x'],
     [json, '[{"url":"/rpc/other"},{"a":{"url":"/rpc/secret"}},"url",{"url":null,"b":"/rpc/secret"}]'],
     [json, '{"url":"/rpc/secret"}'],
+    [json, '{"images":[{"file":{"url":"/rpc/secret"}}],"links":{"path":"/rpc/secret"}}'],
+    ['text/plain', '[section]\npath=/rpc/secret\n'],
+    ['text/plain', '["url","/rpc/secret",{"url":["/rpc/secret"]}]'],
+    ['text/plain', "[{verb:'DELETE',_method:1}]"],
+    [form, 'q=[path] x&a=[1,2]&b={"url":"/rpc/secret"}&c=[{"url":"/rpc/other"}]'],
   ])('passes if it is data: %s %.60s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
   })
@@ -336,6 +354,8 @@ describe('a form with a path that a front controller may run', () => {
     [form, 'r=/admin/users?a=b'],
     [form, 'r=\\\\admin'],
     [form, 'r=/mcp'],
+    [form, 'a=[{"url":"/mcp"}]'],
+    [json, '[{"url":"/mcp/x"}]'],
     ['', 'r=/admin/users'],
     [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', '/admin/users')],
     [multipart, part('Content-Disposition: form-data; name="r"').replace('DELETE', ' %2Fadmin')],

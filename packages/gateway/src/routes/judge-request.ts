@@ -2,7 +2,7 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/wire'
 import type { IsClosed } from './closed-paths.js'
 import { createMethodCheck, requireNoNamedMethod } from './named-method.js'
-import { createNestedCheck, requireNoNestedRequest } from './nested-requests.js'
+import { createNestedCheck, mostUrls, requireNoNestedRequest } from './nested-requests.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'
 import { pathsInQuery } from './query-paths.js'
@@ -64,7 +64,7 @@ export function judgeRequest(
     head,
     createMethodCheck(head, need, () => routed),
   )
-  requireNoNestedRequest(head, createNestedCheck(need, table))
+  requireNoNestedRequest(head, createNestedCheck(need, { table, isClosed }, mostUrls.head))
   if (need.level === 'none') return { verify: false, need }
   requireSignedCoding(head)
   requireNoBatch(head)

@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign/resource'
+import type { IsClosed } from './closed-paths.js'
 import type { Need } from './path-rows.js'
 import { interpretedNames, mostInterpreted, pathsInQuery } from './query-paths.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
@@ -10,10 +11,10 @@ export interface NestedCheck {
   header(name: string): void
   /** A parameter or form field, by its name without encoding. @throws AAuthError `target_ambiguous` */
   field(name: string): void
-  /** The `url`, `uri` or `path` of an object in an array. @throws AAuthError `target_ambiguous` */
+  /** The URL of an object in an array: see {@link isUrlName}. @throws AAuthError `target_ambiguous` */
   url(text: string): void
-  /** More arrays or URLs than are looked into. @throws AAuthError `target_ambiguous` */
-  excess(): void
+  /** A parameter or form field, by its value without encoding, which may be a batch in JSON. @throws AAuthError `target_ambiguous` */
+  value(text: string): void
 }
 
 /** Parameters by which Astro and Qwik run an action or function of the server at any path. */
@@ -22,19 +23,29 @@ const actionName = /^(?:_action|qfunc)$/i
 /** Headers of batches, and of server actions in Next.js. */
 const batchHeader = /^next-action$|-batch$/i
 
-/** URLs in one query that are compared, and arrays that are looked into. */
-const mostInQuery = 16
+/** URLs that are compared in one head, of which each costs time before a signature is verified, and in one body. */
+export const mostUrls = { head: 16, body: 100 } as const
 
-/** URLs of one request that are compared. */
-const mostUrls = 100
+/** Values of one request that are parsed as JSON. */
+const mostValues = 16
 
 /** A method that no route lists, so that the strictest route of a path counts. */
 const anyMethod = ''
 
-/** Creates the check for one request. Nothing is refused if no route requires more, or its own routes have `mayNameMethod`. */
-export function createNestedCheck(need: Need, table: RouteTable): NestedCheck {
+/**
+ * Creates the check for the head or the body of one request. Nothing is refused if no route requires more, or its own routes have
+ * `mayNameMethod`.
+ *
+ * @param most URLs that are compared
+ */
+export function createNestedCheck(
+  need: Need,
+  { table, isClosed }: { table: RouteTable; isClosed?: IsClosed | undefined },
+  most: number,
+): NestedCheck {
   const seen = new Set<string>()
   let names = 0
+  let values = 0
   let isChecked: boolean | undefined
   const mayNeedMore = () =>
     (isChecked ??= !need.routes.every(({ mayNameMethod }) => mayNameMethod) && table.hasStricter(need))
@@ -47,26 +58,36 @@ export function createNestedCheck(need: Need, table: RouteTable): NestedCheck {
     )
   }
 
+  function compare(text: string): void {
+    if (seen.has(text) || !mayNeedMore()) return
+    seen.add(text)
+    const path = text
+      .trim()
+      .replaceAll(/\p{Surrogate}/gu, '\ufffd')
+      .replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
+    const paths = pathsInQuery(`?${encodeURIComponent(`/${path}`)}`, false)
+    names += interpretedNames(paths)
+    if (seen.size > most || names > mostInterpreted) refuse(`A batch with more than ${most} URLs, or longer ones,`)
+    if (isClosed && paths.some((each) => each.names.length > 0 && isClosed({ decoded: each.names })))
+      refuse('A URL in an array')
+    table.requireNoStricterQuery(paths, anyMethod, need)
+  }
+
   return {
+    url: compare,
+    value(text) {
+      if (!/^\s*[[{]/.test(text) || !/url|uri|path|\\u/i.test(text) || !mayNeedMore()) return
+      if (++values > mostValues) refuse(`More than ${mostValues} parameters in JSON`)
+      const urls = urlsIn(text)
+      // Lenient parsers read what strict ones refuse, such as `[{url:'/admin'}]`.
+      if (!urls && text.includes('{')) refuse('A parameter that is not JSON but may be a batch')
+      for (const url of urls ?? []) compare(url)
+    },
     header(name) {
       if (batchHeader.test(name)) refuse(`The header ${name.slice(0, 32)}`)
     },
     field(name) {
       if (actionName.test(name)) refuse(`The field ${name}`)
-    },
-    excess: () => refuse('A query with more arrays or URLs than are looked into'),
-    url(text) {
-      if (seen.has(text) || !mayNeedMore()) return
-      seen.add(text)
-      const path = text
-        .trim()
-        .replaceAll(/\p{Surrogate}/gu, '\ufffd')
-        .replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
-      const paths = pathsInQuery(`?${encodeURIComponent(`/${path}`)}`, false)
-      names += interpretedNames(paths)
-      if (seen.size > mostUrls || names > mostInterpreted)
-        refuse(`An array with more than ${mostUrls} URLs, or longer ones,`)
-      table.requireNoStricterQuery(paths, anyMethod, need)
     },
   }
 }
@@ -83,36 +104,28 @@ export function requireNoNestedRequest({ rawHeaders, rawTarget }: PlainMessage, 
   const query = rawTarget.slice(mark + 1)
   for (const [key] of query.matchAll(/(?<=^|[&;])[^&;=]{5,}/g))
     if (/action|qfunc|%(?:25)*[4-7]/i.test(key)) check.field(parameterName(key))
-  let arrays = 0
-  let urls = 0
-  for (const [, value = ''] of query.matchAll(/=([\s+[%][^&;]{11,})/g)) {
-    const text = parameterName(value)
-    if (!/^\s*\[/.test(text) || !/url|uri|path|\\u/i.test(text)) continue
-    if (++arrays > mostInQuery) check.excess()
-    for (const url of arrays > mostInQuery ? [] : urlsIn(text)) {
-      if (++urls > mostInQuery) check.excess()
-      else check.url(url)
-    }
-  }
+  for (const [, value = ''] of query.matchAll(/=([\s+[{%][^&;]{11,})/g)) check.value(parameterName(value))
 }
 
-/** The URLs of the objects in an array. */
-function urlsIn(text: string): string[] {
-  let value: unknown
+/** The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON. */
+function urlsIn(text: string): string[] | undefined {
+  const urls: string[] = []
+  const values: [value: unknown, isItem: boolean][] = []
   try {
-    value = JSON.parse(text)
+    values.push([JSON.parse(text), false])
   } catch {
-    return []
+    return undefined
   }
-  const items: unknown[] = Array.isArray(value) ? value : []
-  return items.flatMap((item) =>
-    Object.entries(Object(item) as object).flatMap(([name, url]: [string, unknown]) =>
-      isUrlName(name) && typeof url === 'string' ? [url] : [],
-    ),
-  )
+  for (let next = values.pop(); next; next = values.pop()) {
+    const [value, isItem] = next
+    for (const [name, member] of Object.entries(Object(value) as object))
+      if (typeof member !== 'string') values.push([member, Array.isArray(value)])
+      else if (isItem && isUrlName(name)) urls.push(member)
+  }
+  return urls
 }
 
-/** Whether a member of an object may be the URL of a request. */
+/** Whether a member of an object may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
 export function isUrlName(name: string): boolean {
-  return /^(?:url|uri|path)$/i.test(name)
+  return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
 }

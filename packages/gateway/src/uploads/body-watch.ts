@@ -5,7 +5,7 @@ import { createFieldWatch, type JudgedRequest, type Watch } from './field-watch.
 import { watchParameters } from './watch-form.js'
 import { watchMembers } from './watch-json.js'
 import { requireBoundary, watchParts } from './watch-multipart.js'
-import { isObjectStart, watchPossibleMembers } from './watch-possible-json.js'
+import { isJsonStart, watchPossibleMembers } from './watch-possible-json.js'
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks take for the method or the path (G02). Its type decides
@@ -26,7 +26,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedReq
   requireAsciiLetters(type)
   if (watches.length > 0 || mayBeRead) requireReadable(type, coding)
   if (coding !== 'identity') watches.push(watchPackedStart(coding))
-  else watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{/#' : '{', fields))
+  else watches.push(isStrict ? watchMembers(fields) : watchPossibleMembers(mayBeRead ? '{[/#' : '{[', fields))
   return {
     push(chunk) {
       for (const watch of watches) watch.push(chunk)
@@ -105,7 +105,7 @@ function watchPackedStart(coding: string): Watch {
     const packed = start
     start = undefined
     if (!packed || packed.length === 0) return
-    const starts = unpack?.map((each) => startsAsObject(each, packed)) ?? []
+    const starts = unpack?.map((each) => startsAsJson(each, packed)) ?? []
     if (!starts.includes(false) || starts.some((start) => start === true || start === 'unknown'))
       throw new AAuthError('media_type_unsupported', 'Send JSON without Content-Encoding.')
   }
@@ -121,13 +121,10 @@ function watchPackedStart(coding: string): Watch {
 }
 
 /**
- * Whether a compressed body starts as an object. If all of it yields too much, a shorter prefix decides: the first character needs few
+ * Whether a compressed body starts as an object or array. If all of it yields too much, a shorter prefix decides: the first character needs few
  * bytes of an honest body.
  */
-function startsAsObject(
-  unpack: (packed: Uint8Array) => Buffer,
-  packed: Uint8Array,
-): boolean | 'unknown' | 'unreadable' {
+function startsAsJson(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
   const whole = unpackedStart(unpack, packed)
   if (whole !== 'too long') return whole
   let [short, long] = [0, packed.length]
@@ -146,7 +143,7 @@ function unpackedStart(
   packed: Uint8Array,
 ): boolean | 'unknown' | 'unreadable' | 'too long' {
   try {
-    return isObjectStart(unpack(packed)) ?? 'unknown'
+    return isJsonStart(unpack(packed)) ?? 'unknown'
   } catch (error) {
     return error instanceof Error && 'code' in error && error.code === 'ERR_BUFFER_TOO_LARGE'
       ? 'too long'

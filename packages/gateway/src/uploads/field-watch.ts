@@ -1,16 +1,16 @@
 import { AAuthError } from 'countersign/resource'
 import type { GatewayRules, RequestHead } from '../routes/judge-request.js'
 import { createMethodCheck, methodIn } from '../routes/named-method.js'
-import { createNestedCheck, type NestedCheck } from '../routes/nested-requests.js'
+import { createNestedCheck, mostUrls, type NestedCheck } from '../routes/nested-requests.js'
 import { requirePath } from '../routes/path-grammar.js'
 import type { Need } from '../routes/path-rows.js'
 import { beginsAsPath, interpretedNames, mostInterpreted, pathsInQuery } from '../routes/query-paths.js'
-import { requirePlainParameter } from '../routes/require-plain-fields.js'
+import { parameterName, requirePlainParameter } from '../routes/require-plain-fields.js'
 import type { RoutedPath } from '../routes/route-table.js'
 
 /** Inspects the fields of a body. Each method throws an AAuthError for a field that the request may not have. */
 export interface FieldWatch {
-  /** The value of a form field, percent-encoded; its start if it is long. */
+  /** The value of a form field, percent-encoded; its start if it is long. It may be a path, or a batch in JSON. */
   value(encoded: string): void
   /**
    * A field that may name the method of the request by its name, which is without encoding.
@@ -43,9 +43,14 @@ export interface JudgedRequest {
 export function createFieldWatch({ head, need, rules }: JudgedRequest): FieldWatch {
   let routed: RoutedPath | undefined
   const check = createMethodCheck(head, need, () => (routed ??= rules.table.at(requirePath(head.rawTarget))))
+  const nested = createNestedCheck(need, rules, mostUrls.body)
+  const comparePath = watchPaths(head.method, need, rules)
   return {
-    value: watchPaths(head.method, need, rules),
-    nested: createNestedCheck(need, rules.table),
+    nested,
+    value(encoded) {
+      if (beginsAsPath(encoded)) comparePath(encoded)
+      else if (/^(?:[\s+[{]|%(?:25)*[0257])/.test(encoded)) nested.value(parameterName(encoded))
+    },
     named(name, value, isMember) {
       const method = methodIn(value)
       if (method !== undefined) check(name, method, isMember)
@@ -57,7 +62,7 @@ function watchPaths(method: string, need: Need, { table, isClosed }: GatewayRule
   const seen = new Set<string>()
   let names = 0
   return (encoded) => {
-    if (!beginsAsPath(encoded) || seen.has(encoded)) return
+    if (seen.has(encoded)) return
     const paths = pathsInQuery(`?${encoded}`, false)
     if (paths.length === 0) return
     seen.add(encoded)

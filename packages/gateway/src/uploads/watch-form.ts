@@ -8,8 +8,8 @@ const longestName = 1024
 /** What PHP drops in front of a name. */
 const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
 
-/** The first bytes of a value that may be a path, which may follow blanks or be encoded. */
-const pathStarts = Buffer.from('/\\%+ \t\n\v\f\r\u00a0', 'latin1')
+/** The first bytes of a value that may be a path or JSON, which may follow blanks or be encoded. */
+const wantedStarts = Buffer.from('/\\[{%+ \t\n\v\f\r\u00a0', 'latin1')
 
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
@@ -31,7 +31,7 @@ export function watchParameters(fields?: FieldWatch): Watch {
 
   function readValue(text: Buffer, from: number, end: number): void {
     if (!fields || from === end) return
-    isWanted ??= mayBeMethod || pathStarts.includes(text[from] as number)
+    isWanted ??= mayBeMethod || wantedStarts.includes(text[from] as number)
     if (isWanted && value.length < longestValue)
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
   }

@@ -8,6 +8,9 @@ import type { FieldWatch, Watch } from './field-watch.js'
 /** Characters of a name or value that are looked at, with its escapes: none that names a method or path is longer. */
 const longestText = 1024
 
+/** Depth from which every object counts as an item of an array. */
+const deepest = 64
+
 const refuseOddity = (): void => {
   throw new AAuthError('request_malformed', 'This is no JSON: no comments, and names and texts in double quotes.')
 }
@@ -33,8 +36,10 @@ const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
  */
 export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watch {
   let depth = 0
-  /** Whether the outermost value is an array; undefined before it. */
-  let isArray: boolean | undefined
+  /** Whether the container at each depth is an array. Deeper ones are not looked at. */
+  const arrays: boolean[] = []
+  /** Whether the container is an object that is an item of an array, as requests in a batch are. */
+  let isItem = false
   /** Whether the value of a member comes next that may be the URL of a request in a batch. */
   let isUrl = false
   let isString = false
@@ -79,7 +84,7 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
 
   function endName(): void {
     isName = false
-    if (isArray && depth === 2 && text !== undefined) {
+    if (isItem && text !== undefined) {
       isUrl = isUrlName(unescaped(text))
       text = undefined
     }
@@ -96,16 +101,17 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
   function readMark(mark: number): void {
     if (mark === quote) {
       isString = true
-      const isRead =
-        isArray && fields ? depth === 2 && (isName || isUrl) : depth === 1 && (isName || named !== undefined)
+      const isRead = isItem ? isName || isUrl : depth === 1 && (isName || named !== undefined)
       text = isRead ? '' : undefined
     } else if (mark === colon) {
       if (isName) endName()
     } else {
-      isArray ??= mark === bracket
       isUrl = false
-      if (mark === brace || mark === bracket) depth += 1
-      else if (mark !== comma) depth = Math.max(0, depth - 1)
+      if (mark === brace || mark === bracket) {
+        depth += 1
+        if (depth < deepest) arrays[depth] = mark === bracket
+      } else if (mark !== comma) depth = Math.max(0, depth - 1)
+      isItem = fields !== undefined && (depth >= deepest || (arrays[depth] === false && arrays[depth - 1] === true))
       isName = true
       named = undefined
       text = undefined

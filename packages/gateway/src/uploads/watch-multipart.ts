@@ -68,7 +68,7 @@ export function watchParts(boundary: string, fields?: FieldWatch): Watch {
   function endValue(): void {
     const sent = value.trimEnd()
     value = ''
-    if (/^\s*[%/\\]/.test(sent))
+    if (/^\s*[%/\\[{]/.test(sent))
       fields?.value(
         encodeURIComponent(Buffer.from(sent, 'latin1').toString()).replaceAll('%25', '%').slice(0, longestValue),
       )

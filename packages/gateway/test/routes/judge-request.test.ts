@@ -287,6 +287,9 @@ describe('a request that may contain another one, which needs more, is refused',
     [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { uri: '/rpc/Secret' })}`],
     [`/rpc/hello?batch=${batch({ path: 'rpc/secret?x' })}`],
     [`/rpc/hello?batch=${batch({ url: '/rpc/secret' }).replace('url', '%5Cu0075rl')}`],
+    [`/rpc/hello?batch=${encodeURIComponent("[{url:'/rpc/secret'}]")}`],
+    [`/rpc/hello?batch=${encodeURIComponent('{"requests":[{"relativeUrl":"rpc/secret"}]}')}`],
+    [`/rpc/hello?b=${encodeURIComponent(`${'['.repeat(9000)}{"url":"/rpc/secret"}${']'.repeat(9000)}`)}`],
     [`/rpc/hello?${'b=[{"url":"/x"}]&'.repeat(17)}`],
     [`/rpc/hello?b=${batch(...Array.from({ length: 17 }, (_, at) => ({ url: `/${at}` })))}`],
   ])('%s %j', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('target_ambiguous'))
@@ -296,6 +299,8 @@ describe('a request that may contain another one, which needs more, is refused',
     ['/about', [['X-Batch-Size', '10']]],
     [`/rpc/hello?batch=${batch({ url: '/rpc/hello' }, { url: 'https://other.example/x' })}`],
     [`/rpc/hello?filter=${batch('url', 'path')}`],
+    ['/rpc/hello?q=[path]+and+[url]'],
+    [`/rpc/hello?q=${encodeURIComponent('{"url":"/rpc/secret"}')}`],
     [`/rpc/hello?batch=${batch({ url: '\ud800' })}`],
   ])('and %s %j passes', (target, headers = []) => expect(refusalOf(target, { of, headers })).toBe('passed'))
 
