@@ -31,8 +31,8 @@ const layers = {
     x509: ['lib', 'protocol', 'discovery'],
     otel: ['lib'],
     observability: ['lib'],
-    wire: ['lib', 'settings', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
-    index: ['lib', 'httpsig', 'tokens', 'discovery', 'editions'],
+    'entry-points': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
+    index: ['lib', 'httpsig', 'discovery'],
     // What it knows of Node is the shape of a response, so that it is loaded anywhere.
     'node/keep-private': ['protocol'],
     node: [
@@ -57,7 +57,7 @@ const layers = {
     'resource/koa': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     'resource/fastify': ['httpsig', 'editions', 'node', 'resource', 'resource/request-gate'],
     // Made of entries alone, as anybody could make it: it has no way past a check.
-    testing: ['index', 'agent', 'resource', 'wire'],
+    testing: ['index', 'agent', 'resource', 'entry-points'],
   },
   server: {
     policy: [],
@@ -264,14 +264,14 @@ function checkImport({ name, root, manifest, file, shown, inside }, { specifier,
   return []
 }
 
-/** An edition is seen as the values in files named after it; `wire` alone shows its parts, to other implementations. */
+/** Other code sees an edition as the values in files named after it; only an entry point exports its parts. */
 function isInsideEdition(inside, reached) {
   const [, edition, part] = /^editions\/(\w+)\/(.+)$/.exec(reached) ?? []
   return (
     part !== undefined &&
     !(part === edition || part.startsWith(`${edition}-`)) &&
     !inside.startsWith(`editions/${edition}/`) &&
-    !inside.startsWith('wire/')
+    !inside.startsWith('entry-points/')
   )
 }
 

@@ -1,15 +1,11 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
-import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { createDiscovery } from 'countersign/discovery'
+import { january, parseSignatureKey } from 'countersign/editions'
 import { receiveIncoming } from 'countersign/node'
-import {
-  createDiscovery,
-  parseSignature,
-  parseSignatureInput,
-  parseSignatureKey,
-  signMessage,
-  verifySignature,
-} from 'countersign/wire'
+import { parseSignature, parseSignatureInput, signMessage, verifySignature } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { headerLines, request, withWrongSignature } from '../signed-get.mjs'
 import { headerJwk } from './raw.mjs'
 

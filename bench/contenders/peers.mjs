@@ -1,7 +1,7 @@
 import { sign, verify } from 'node:crypto'
 import * as hellocoop from '@hellocoop/httpsig'
 import { createSigner } from 'countersign'
-import { serializeSignatureKey } from 'countersign/wire'
+import { serializeSignatureKey } from 'countersign/editions'
 import * as messageSig from 'http-message-sig'
 import { createSigner as createMessageSigner, createVerifier, httpbis } from 'http-message-signatures'
 import * as webBotAuth from 'web-bot-auth'

@@ -1,6 +1,7 @@
 import { sign, verify } from 'node:crypto'
-import { createSigner, january } from 'countersign'
-import { serializeSignatureBase, signMessage } from 'countersign/wire'
+import { createSigner } from 'countersign'
+import { january } from 'countersign/editions'
+import { serializeSignatureBase, signMessage } from 'countersign/signatures'
 import { components, request } from '../signed-get.mjs'
 
 /** The limit: `node:crypto` over the finished signature base, with an imported key and nothing else. */

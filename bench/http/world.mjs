@@ -1,5 +1,7 @@
-import { createSigner, generatePrivateJwk, issueToken, january } from 'countersign'
-import { serializeSignatureBase, signMessage } from 'countersign/wire'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
+import { serializeSignatureBase, signMessage } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { headerJwk } from '../contenders/raw.mjs'
 
 /** The authority that requests are signed for; they are sent to loopback, since `Host` never decides it. */

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, issueToken, january } from 'countersign'
-import { contentDigest, signMessage } from 'countersign/wire'
+import { createSigner } from 'countersign'
+import { january } from 'countersign/editions'
+import { contentDigest, signMessage } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { callbackOf, issuer, password, resourceId, scope } from './world.mjs'
 
 /** The people of the benchmark. */

@@ -1,13 +1,8 @@
-import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { type AuthTokenClaims, january, type ResourceTokenClaims } from 'countersign/editions'
 import type { Handler } from 'countersign/node'
-import {
-  type AuthTokenClaims,
-  january,
-  type KeyReference,
-  type ResourceTokenClaims,
-  type SignRequestOptions,
-  signRequest,
-} from 'countersign/wire'
+import { type KeyReference, type SignRequestOptions, signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { afterAll, describe, expect, it } from 'vitest'
 import { createLoopback } from './loopback.js'
 import { canRunPeer, type Peer } from './start-peer.js'

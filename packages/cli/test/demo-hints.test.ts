@@ -1,7 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { january, type KeyReference, parseSignatureInput, serializeSignatureBase, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { type KeyReference, parseSignatureInput, serializeSignatureBase, signRequest } from 'countersign/signatures'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { runInProcess, startProgram } from './run-program.js'
 

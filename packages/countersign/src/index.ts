@@ -1,4 +1,6 @@
 /**
+ * What every program needs: signers and keys, `AAuthError` with its codes, and the types of events and messages.
+ *
  * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
@@ -6,11 +8,11 @@
 
 export type { FetchDocument } from './discovery/fetch-document.js'
 export type { AllowedNetwork } from './discovery/network-options.js'
-export { january } from './editions/january/january.js'
 export type { ClaimNonce } from './httpsig/nonces.js'
 export type { ContentDigests, ReceivedMessage, Upload, UploadSigner } from './httpsig/received-message.js'
 export type { Algorithm, PrivateJwk, PublicJwk } from './lib/algorithms.js'
-export { AAuthError, type ErrorCode } from './lib/errors.js'
+export { systemClock } from './lib/clock.js'
+export { AAuthError, type AAuthErrorOptions, type ErrorCode, errorCases } from './lib/errors.js'
 export type {
   ConnectionEvent,
   CountersignEvent,
@@ -27,5 +29,4 @@ export type {
   UpstreamEvent,
 } from './lib/events.js'
 export { createRemoteSigner, type RemoteSignerOptions } from './lib/remote-signer.js'
-export { createSigner, generatePrivateJwk, type Signer } from './lib/signer.js'
-export { issueToken } from './tokens/issue-token.js'
+export { createSigner, type GeneratePrivateJwkOptions, generatePrivateJwk, type Signer } from './lib/signer.js'

@@ -1,21 +1,16 @@
 import { AAuthError } from 'countersign'
+import { isFetchableUrl, isIdentifier, parseDocument } from 'countersign/discovery'
+import { january, parseChallenge, parseScope, parseSignatureKey } from 'countersign/editions'
 import {
   contentDigest,
-  decodeToken,
-  isFetchableUrl,
-  isIdentifier,
-  january,
   parseBase64,
   parseBase64url,
-  parseChallenge,
-  parseDocument,
-  parseScope,
   parseSignature,
   parseSignatureInput,
-  parseSignatureKey,
   requireContentDigest,
   requireTarget,
-} from 'countersign/wire'
+} from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 
 const budget = 5

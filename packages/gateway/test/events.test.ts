@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { CountersignEvent } from 'countersign'
 import { createMetrics } from 'countersign/observability'
 import type { Resource } from 'countersign/resource'
-import type { KeyReference } from 'countersign/wire'
+import type { KeyReference } from 'countersign/signatures'
 import { createSubrequestGateway, type GatewayOptions } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import {

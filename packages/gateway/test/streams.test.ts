@@ -1,8 +1,9 @@
 import { createServer } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { issueToken } from 'countersign'
-import { january, type KeyReference } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import type { KeyReference } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { createGateway, type GatewayOptions } from 'countersign-gateway'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {

@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
 import { connect } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { type FetchDocument, issueToken } from 'countersign'
+import type { FetchDocument } from 'countersign'
+import { january, revocationEntry } from 'countersign/editions'
 import { createResource } from 'countersign/resource'
-import { january, type KeyReference, revocationEntry } from 'countersign/wire'
+import type { KeyReference } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { documentFetch, issuerDocuments } from '../../countersign/test/origins.js'
 import {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { documentResponse, documentUrl, type OwnDocument, receiveRequest } from 'countersign/wire'
+import { documentResponse, documentUrl, type OwnDocument } from 'countersign/discovery'
+import { receiveRequest } from 'countersign/signatures'
 import { type Context, Hono } from 'hono'
 import {
   newPasskeyOptions,

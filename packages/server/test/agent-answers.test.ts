@@ -1,6 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'

@@ -1,5 +1,6 @@
-import { issueToken } from 'countersign'
-import { importVerificationKey, january, receiveRequest, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { importVerificationKey, receiveRequest, signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'

@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import type { PolicyDecision } from 'countersign-server'
 import { expect, it, onTestFinished } from 'vitest'
 import { type Allowed, allow, authRequest, openRequest, ownRequest, redeem, signForm, view } from './attacks/flow.js'

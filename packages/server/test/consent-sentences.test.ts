@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { requestCode } from 'countersign/wire'
+import { requestCode } from 'countersign/tokens'
 import { languages, type Messages } from 'countersign-server/pages'
 import type { ComponentChildren } from 'preact'
 import { describe, expect, it, onTestFinished } from 'vitest'

@@ -1,4 +1,5 @@
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { createScriptedUser, hiddenFields } from './scripted-user.js'
 import { createWorld, ids, type World } from './world.js'

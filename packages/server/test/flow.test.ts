@@ -1,5 +1,5 @@
 import { AgentError } from 'countersign/agent'
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { words } from './pages/reading.js'
 import { createScriptedUser, decideAs } from './scripted-user.js'

@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from './scripted-user.js'
 import { createWorld, ids } from './world.js'

@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { january, type KeyReference, signMessage, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { type KeyReference, signMessage, signRequest } from 'countersign/signatures'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 

@@ -1,5 +1,6 @@
 import type { CountersignEvent, Signer } from 'countersign'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'

@@ -1,4 +1,4 @@
-import { maxFormBytes, readForm, requireParameter } from 'countersign/wire'
+import { maxFormBytes, readForm, requireParameter } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
 
 const type = 'application/x-www-form-urlencoded'

@@ -1,4 +1,5 @@
-import { january, type KeyReference, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { type KeyReference, signRequest } from 'countersign/signatures'
 import { type AuthServerOptions, createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'

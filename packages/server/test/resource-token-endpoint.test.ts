@@ -1,4 +1,6 @@
-import { decodeToken, january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { createWorld, ids, type World } from './world.js'
 

@@ -1,4 +1,5 @@
-import { isIdentifier, nearestName } from 'countersign/wire'
+import { isIdentifier } from 'countersign/discovery'
+import { nearestName } from 'countersign/node'
 
 /** What is in `agent.json`: everything about the agent but its keys, which lie beside it. */
 export interface AgentFile {

@@ -1,7 +1,8 @@
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { createSigner, january, type PrivateJwk } from 'countersign'
-import { documentUrl } from 'countersign/wire'
+import { createSigner, type PrivateJwk } from 'countersign'
+import { documentUrl } from 'countersign/discovery'
+import { january } from 'countersign/editions'
 
 /** A private key with the name that it is published by. */
 export type AgentKey = PrivateJwk & { kid: string }

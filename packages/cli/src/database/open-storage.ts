@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { errorReasons } from 'countersign/wire'
+import { errorReasons } from 'countersign/discovery'
 import {
   isPostgresUrl,
   type PooledStorage,

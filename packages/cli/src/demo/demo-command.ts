@@ -1,5 +1,5 @@
 import { AgentError, type ConsentRequest } from 'countersign/agent'
-import { isLoopbackIdentifier } from 'countersign/wire'
+import { isLoopbackIdentifier } from 'countersign/discovery'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
 import { catchInterruption } from '../terminal/interruption.js'

@@ -1,4 +1,4 @@
-import { isLoopbackIdentifier } from 'countersign/wire'
+import { isLoopbackIdentifier } from 'countersign/discovery'
 import type { Party } from '../trace/trace-event.js'
 
 export const demoHost = '127.0.0.1'

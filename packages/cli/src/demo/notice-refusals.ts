@@ -1,18 +1,15 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { AgentError } from 'countersign/agent'
+import { errorReasons } from 'countersign/discovery'
+import { january, parseSignatureKey } from 'countersign/editions'
 import {
-  confirmationJwk,
-  decodeToken,
-  errorReasons,
   fieldValues,
   importVerificationKey,
-  january,
   type KeyReference,
-  parseJsonObject,
   parseSignatureInput,
-  parseSignatureKey,
   type VerificationKey,
-} from 'countersign/wire'
+} from 'countersign/signatures'
+import { confirmationJwk, decodeToken, parseJsonObject } from 'countersign/tokens'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { knownMistake } from '../mistakes/known-mistake.js'
 import { addressHint } from '../network/fetch-problems.js'

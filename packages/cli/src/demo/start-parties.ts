@@ -1,6 +1,6 @@
 import type { Agent, ConsentRequest } from 'countersign/agent'
+import { errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
-import { errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { listen, type OpenPort } from '../network/listen.js'

@@ -1,5 +1,3 @@
-import { january } from 'countersign'
-import type { GuardedFetchOptions } from 'countersign/node'
 import {
   createDiscovery,
   type Discovery,
@@ -9,8 +7,10 @@ import {
   fetchLimits,
   isLoopbackIdentifier,
   type NetworkOptions,
-  parseJsonObject,
-} from 'countersign/wire'
+} from 'countersign/discovery'
+import { january } from 'countersign/editions'
+import type { GuardedFetchOptions } from 'countersign/node'
+import { parseJsonObject } from 'countersign/tokens'
 import { toldFetch } from '../network/fetch-problems.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
 import { explainRefusal, type Finding, type Observation, type ObservedFetch, observedFetch } from './findings.js'

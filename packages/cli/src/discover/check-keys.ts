@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import type { Discovery } from 'countersign/wire'
-import { fetchLimits, longestKept, parseJsonObject, showsSecret } from 'countersign/wire'
+import { type Discovery, fetchLimits, longestKept } from 'countersign/discovery'
+import { showsSecret } from 'countersign/signatures'
+import { parseJsonObject } from 'countersign/tokens'
 import { explainRefusal, type Finding, type ObservedFetch } from './findings.js'
 
 export interface KeyReport {

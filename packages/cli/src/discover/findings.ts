@@ -1,5 +1,6 @@
 import type { FetchDocument } from 'countersign'
-import { type DiscoveryFailure, errorReasons, parseJsonObject } from 'countersign/wire'
+import { type DiscoveryFailure, errorReasons } from 'countersign/discovery'
+import { parseJsonObject } from 'countersign/tokens'
 import { addressHint } from '../network/fetch-problems.js'
 
 /** Something about a document or a key that should be otherwise. */

@@ -1,5 +1,5 @@
-import { january } from 'countersign'
-import { documentUrl, type NetworkOptions } from 'countersign/wire'
+import { documentUrl, type NetworkOptions } from 'countersign/discovery'
+import { january } from 'countersign/editions'
 import { errorCode, errorReason } from '../command/errors.js'
 import { checkIdentifier, documentKinds } from '../discover/check-identifier.js'
 import type { Finding as Advice } from '../discover/findings.js'

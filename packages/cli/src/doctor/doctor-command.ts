@@ -1,4 +1,4 @@
-import type { NetworkOptions } from 'countersign/wire'
+import type { NetworkOptions } from 'countersign/discovery'
 import { errorReason, exitStatus, usageError } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'

@@ -1,5 +1,5 @@
-import { createTrustedPeers } from 'countersign/node'
-import { ConfigurationError, isLoopbackIdentifier } from 'countersign/wire'
+import { isLoopbackIdentifier } from 'countersign/discovery'
+import { ConfigurationError, createTrustedPeers } from 'countersign/node'
 import {
   isPostgresUrl,
   type LoadedConfig,

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { AllowedNetwork } from 'countersign'
+import { identifierRepair, isIdentifier, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { allowedNetworkProblems, egressProxyProblem } from 'countersign/node'
-import { identifierRepair, isIdentifier, isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { usageError } from '../command/errors.js'
 
 /** The flags that say where documents may be fetched besides the public internet. */

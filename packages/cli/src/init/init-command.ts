@@ -1,5 +1,5 @@
-import { generatePrivateJwk } from 'countersign'
-import { isLoopbackIdentifier, systemClock } from 'countersign/wire'
+import { generatePrivateJwk, systemClock } from 'countersign'
+import { isLoopbackIdentifier } from 'countersign/discovery'
 import { isAgentName } from '../agent-folder/agent-file.js'
 import { type AgentFolder, agentFolderPath, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { findAgentFolder, removeKey, writeAgentFolder } from '../agent-folder/folder-files.js'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path'
-import { parseJsonObject } from 'countersign/wire'
+import { parseJsonObject } from 'countersign/tokens'
 import { agentDocuments, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
 

@@ -1,17 +1,13 @@
-import { AAuthError, january, type PublicJwk } from 'countersign'
+import { AAuthError, type PublicJwk } from 'countersign'
+import { january, parseChallenge, parseSignatureKey } from 'countersign/editions'
 import {
   algorithmNames,
-  confirmationJwk,
-  decodeToken,
   jwkThumbprint,
-  maxTokenLength,
-  parseChallenge,
-  parseJsonObject,
   parseSignature,
   parseSignatureInput,
-  parseSignatureKey,
   requireContentDigest,
-} from 'countersign/wire'
+} from 'countersign/signatures'
+import { confirmationJwk, decodeToken, maxTokenLength, parseJsonObject } from 'countersign/tokens'
 
 /** More than this is no header value that anybody accepts. */
 export const maxValue = 65_536

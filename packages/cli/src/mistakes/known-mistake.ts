@@ -7,7 +7,7 @@ import {
   serializeSignatureBase,
   type VerificationKey,
   verifyBytes,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 
 /** Wrong bases that signers are known to make, and what to tell them. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [

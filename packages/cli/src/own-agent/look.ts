@@ -1,5 +1,5 @@
 import { createSigner } from 'countersign'
-import { fetchLimits, type NetworkOptions } from 'countersign/wire'
+import { fetchLimits, type NetworkOptions } from 'countersign/discovery'
 import { type AgentKey, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { checkIdentifier, type DocumentReport, documentKinds } from '../discover/check-identifier.js'
 import type { Finding } from '../discover/findings.js'

@@ -1,7 +1,7 @@
 import { createSigner, type FetchDocument } from 'countersign'
 import { type Agent, AgentError, type ConsentWay, createAgent } from 'countersign/agent'
+import { documentResponse, errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch, fileStore } from 'countersign/node'
-import { documentResponse, errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/wire'
 import { type AgentDocument, type AgentFolder, agentDocuments, portableRedirect } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, exitStatus } from '../command/errors.js'
 import { addressHint } from '../network/fetch-problems.js'

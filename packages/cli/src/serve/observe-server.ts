@@ -2,9 +2,9 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import type { CountersignEvent } from 'countersign'
+import { errorReasons } from 'countersign/discovery'
 import { createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { Log, LogFields } from 'countersign/observability'
-import { errorReasons } from 'countersign/wire'
 import { StorageError } from 'countersign-server'
 
 /** Gives requests their ids, and tells of those that never came to the server's handler. */

@@ -1,5 +1,8 @@
 import { createServer, type RequestListener } from 'node:http'
+import { type CertificateFinder, isLoopbackIdentifier } from 'countersign/discovery'
+import { maxFormBytes } from 'countersign/editions'
 import {
+  ConfigurationError,
   createClientAddress,
   createConnectionQueue,
   createMountedListener,
@@ -7,7 +10,6 @@ import {
   limitConnections,
 } from 'countersign/node'
 import { createMetrics, type Log, type Metrics } from 'countersign/observability'
-import { type CertificateFinder, ConfigurationError, isLoopbackIdentifier, maxFormBytes } from 'countersign/wire'
 import {
   createAuthServer,
   KeyError,

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AgentError } from 'countersign/agent'
+import { errorReasons } from 'countersign/discovery'
 import { createConnectionQueue } from 'countersign/node'
-import { errorReasons } from 'countersign/wire'
 import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.js'
 import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
 

@@ -1,5 +1,7 @@
-import { AAuthError, january, type PublicJwk, type Signer } from 'countersign'
-import { confirmationJwk, decodeToken, jwkThumbprint, type KeyReference } from 'countersign/wire'
+import { AAuthError, type PublicJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
+import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
+import { confirmationJwk, decodeToken } from 'countersign/tokens'
 import { usageError } from '../command/errors.js'
 
 export interface KeyReferenceFlags {

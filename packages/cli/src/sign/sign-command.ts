@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { january } from 'countersign'
-import { signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { errorCode, exitStatus, usageError } from '../command/errors.js'
 import { readSigningKey } from '../flags/key-flags.js'
 import { parseSeconds } from '../flags/network-flags.js'

@@ -1,6 +1,6 @@
 import type { ReceivedMessage } from 'countersign'
 import type { Handler } from 'countersign/node'
-import { receiveRequest } from 'countersign/wire'
+import { receiveRequest } from 'countersign/signatures'
 import {
   type HeaderLines,
   isDiscovery,

@@ -1,4 +1,4 @@
-import { type DecodedToken, decodeToken, parseJsonObject } from 'countersign/wire'
+import { type DecodedToken, decodeToken, parseJsonObject } from 'countersign/tokens'
 import type { TracedRequest, TracedResponse } from './trace-event.js'
 
 /** A token that travels in a message, decoded and not verified. */

@@ -1,14 +1,8 @@
-import { type FetchDocument, january } from 'countersign'
-import {
-  createDiscovery,
-  type Discovery,
-  decodeToken,
-  type IdentifierOptions,
-  isLoopbackIdentifier,
-  type KeyReference,
-  type ResolvedKey,
-  type VerificationKey,
-} from 'countersign/wire'
+import type { FetchDocument } from 'countersign'
+import { createDiscovery, type Discovery, type IdentifierOptions, isLoopbackIdentifier } from 'countersign/discovery'
+import { january, type ResolvedKey } from 'countersign/editions'
+import type { KeyReference, VerificationKey } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 
 interface KeySourceOptions {
   /** The signer's key, whatever `Signature-Key` says. */

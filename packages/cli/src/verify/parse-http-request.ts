@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage } from 'node:http'
 import { Duplex } from 'node:stream'
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 
 const maxBody = 1_048_576
 

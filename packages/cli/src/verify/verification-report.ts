@@ -1,15 +1,8 @@
 import type { AAuthError, ErrorCode, ReceivedMessage } from 'countersign'
-import {
-  decodeToken,
-  errorReasons,
-  isLoopbackIdentifier,
-  type KeyReference,
-  type ParsedKeyReference,
-  type ResolvedKey,
-  type SignatureInput,
-  type SignatureStep,
-  wireErrorOf,
-} from 'countersign/wire'
+import { errorReasons, isLoopbackIdentifier } from 'countersign/discovery'
+import { type ResolvedKey, wireErrorOf } from 'countersign/editions'
+import type { KeyReference, ParsedKeyReference, SignatureInput, SignatureStep } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { addressHint } from '../network/fetch-problems.js'
 
 interface StepReport {

@@ -1,6 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { createSigner, type ErrorCode, type PrivateJwk } from 'countersign'
-import { importVerificationKey, isIdentifier, type VerificationKey } from 'countersign/wire'
+import { isIdentifier } from 'countersign/discovery'
+import { importVerificationKey, type VerificationKey } from 'countersign/signatures'
 import { exitStatus, usageError } from '../command/errors.js'
 import { readJsonFile, requireUsableKey } from '../flags/key-flags.js'
 import { type NetworkFlags, parseSeconds, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'

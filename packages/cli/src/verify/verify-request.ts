@@ -1,13 +1,12 @@
-import { AAuthError, type FetchDocument, january } from 'countersign'
+import { AAuthError, type FetchDocument } from 'countersign'
+import { january, parseSignatureKey, type ResolvedKey } from 'countersign/editions'
 import {
   fieldValues,
   parseSignatureInput,
-  parseSignatureKey,
   plainHost,
-  type ResolvedKey,
   type VerificationKey,
   verifySignature,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 import { knownMistake, signatureBaseOf } from '../mistakes/known-mistake.js'
 import { createKeySource } from './key-source.js'
 import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'

@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 import { createDemoAgent } from '../../src/demo/demo-parties.js'

@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { createMistakeFinder, type MistakeFinder } from '../../src/demo/notice-refusals.js'
 

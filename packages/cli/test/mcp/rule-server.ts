@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
-import { createSigner, generatePrivateJwk, issueToken, type PublicJwk } from 'countersign'
-import { decodeToken, january } from 'countersign/wire'
+import { createSigner, generatePrivateJwk, type PublicJwk } from 'countersign'
+import { january } from 'countersign/editions'
+import { decodeToken, issueToken } from 'countersign/tokens'
 import { onTestFinished } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 

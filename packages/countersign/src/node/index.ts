@@ -1,4 +1,7 @@
 /**
+ * For programs on Node: a listener for its servers, limits of connections, clients behind proxies, the guarded fetch, private
+ * files, and settings from a file and the environment.
+ *
  * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
@@ -18,7 +21,15 @@ export type { GuardedFetch, GuardedFetchOptions, GuardedInit } from '../discover
 export { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 export type { AllowedNetwork, NetworkOptions } from '../discovery/network-options.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
+export { createTell, type Tell } from '../lib/events.js'
 export { importOptional, MissingPackageError } from '../lib/import-optional.js'
+export { LruCache } from '../lib/lru-cache.js'
+export { networkOf } from '../lib/network-of.js'
+export { nearestName } from '../lib/options.js'
+export { appendChunk } from '../lib/read-stream.js'
+export { environmentSettings, variableOf } from '../settings/environment-settings.js'
+export { ConfigurationError, type ConfigurationProblem, problemsOf } from '../settings/problems.js'
+export { type SettingRow, settingRows, withOverrides } from '../settings/setting-rows.js'
 export { type ConnectionQueue, createConnectionQueue, endGracefully } from './connection-queue.js'
 export { fileStore } from './file-store.js'
 export { keepPrivate } from './keep-private.js'

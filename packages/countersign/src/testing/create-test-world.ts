@@ -1,7 +1,6 @@
 import type { SharedAgentOptions } from '../agent/index.js'
-import { createSigner, generatePrivateJwk } from '../index.js'
+import { createSigner, generatePrivateJwk, systemClock } from '../index.js'
 import type { ResourceOptions } from '../resource/index.js'
-import { systemClock } from '../wire/index.js'
 import { createTestAgent, type TestAgent, type TestAgentOptions } from './test-agent.js'
 import { createTestAuthServer } from './test-auth-server.js'
 import { createTestClock } from './test-clock.js'

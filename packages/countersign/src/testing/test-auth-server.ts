@@ -1,13 +1,7 @@
-import { AAuthError, january } from '../index.js'
+import { createDiscovery, documentResponse, documentUrl } from '../entry-points/discovery.js'
+import { type IssuerMetadata, january, readParameters, requireParameter } from '../entry-points/editions.js'
+import { AAuthError } from '../index.js'
 import { createMemoryNonces } from '../resource/index.js'
-import {
-  createDiscovery,
-  documentResponse,
-  documentUrl,
-  type IssuerMetadata,
-  readParameters,
-  requireParameter,
-} from '../wire/index.js'
 import type { TestClock } from './test-clock.js'
 import type { TestGrants } from './test-grants.js'
 import type { OriginHandler } from './test-origins.js'

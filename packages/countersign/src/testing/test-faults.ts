@@ -1,5 +1,7 @@
-import { createSigner, generatePrivateJwk, january, type Signer } from '../index.js'
-import { decodeToken, type KeyReference, parseChallenge, parseJsonObject, signRequest } from '../wire/index.js'
+import { january, parseChallenge } from '../entry-points/editions.js'
+import { type KeyReference, signRequest } from '../entry-points/signatures.js'
+import { decodeToken, parseJsonObject } from '../entry-points/tokens.js'
+import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
 import type { TestClock } from './test-clock.js'
 import { lifetimes, type TestGrant, type TestGrants, type TokenChanges } from './test-grants.js'
 

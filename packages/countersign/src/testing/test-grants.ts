@@ -1,5 +1,6 @@
-import { issueToken, january, type Signer } from '../index.js'
-import { type AuthTokenClaims, type RevocationClaims, revocationEntry } from '../wire/index.js'
+import { type AuthTokenClaims, january, type RevocationClaims, revocationEntry } from '../entry-points/editions.js'
+import { issueToken } from '../entry-points/tokens.js'
+import type { Signer } from '../index.js'
 
 /** Who may do what, as an auth server keeps it. */
 export interface TestGrant {

@@ -1,4 +1,4 @@
-import { isIdentifier } from '../wire/index.js'
+import { isIdentifier } from '../entry-points/discovery.js'
 
 /** What answers at an origin. */
 export type OriginHandler = (request: Request) => Promise<Response> | Response

@@ -1,19 +1,15 @@
-import { AAuthError, type ClaimNonce, january } from '../index.js'
+import { type Discovery, type Found, tokenKeys } from '../entry-points/discovery.js'
 import {
-  type Discovery,
-  type Found,
+  january,
   type KeyResolver,
   maxFormBytes,
   parseScope,
   readForm,
-  receiveRequest,
   requireParameter,
-  requireUnusedNonce,
-  serializeBase64url,
-  tokenKeys,
-  verifySignature,
-  verifyToken,
-} from '../wire/index.js'
+} from '../entry-points/editions.js'
+import { receiveRequest, requireUnusedNonce, serializeBase64url, verifySignature } from '../entry-points/signatures.js'
+import { verifyToken } from '../entry-points/tokens.js'
+import { AAuthError, type ClaimNonce } from '../index.js'
 import { lifetimes, type TestGrant, type TestGrants } from './test-grants.js'
 
 /** What a person is asked to allow. */

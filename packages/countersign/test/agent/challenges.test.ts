@@ -1,5 +1,5 @@
 import { createAgent } from 'countersign/agent'
-import { type AgentEdition, january } from 'countersign/wire'
+import { type AgentEdition, january } from 'countersign/editions'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { agentSigner, ended, ids, openStage, type Stage, settled } from './stage.js'
 

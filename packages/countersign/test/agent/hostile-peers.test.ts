@@ -1,15 +1,14 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { type AgentError, createAgent } from 'countersign/agent'
+import { documentUrl, type EndpointOrigins } from 'countersign/discovery'
 import {
   type AuthTokenClaims,
-  documentUrl,
-  type EndpointOrigins,
   type IssuerMetadata,
   january,
   type ResourceTokenClaims,
   serializeChallenge,
-  type TokenType,
-} from 'countersign/wire'
+} from 'countersign/editions'
+import { issueToken, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 

@@ -1,6 +1,7 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from 'countersign/agent'
-import { type AuthTokenClaims, january, type ResourceTokenClaims, serializeChallenge } from 'countersign/wire'
+import { type AuthTokenClaims, january, type ResourceTokenClaims, serializeChallenge } from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import { issuerDocuments } from '../origins.js'
 
 export const ids = {

@@ -1,5 +1,7 @@
 import { AAuthError } from 'countersign'
-import { importVerificationKey, january, type TokenType, type VerifyTokenOptions, verifyToken } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { importVerificationKey } from 'countersign/signatures'
+import { type TokenType, type VerifyTokenOptions, verifyToken } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type Case, play, playRace, playValid } from './attack.js'
 import { listedIds, rows } from './rows.js'

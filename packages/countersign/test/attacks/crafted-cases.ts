@@ -1,4 +1,4 @@
-import type { KeyReference } from 'countersign/wire'
+import type { KeyReference } from 'countersign/signatures'
 import { type CraftedParts, craftMessage, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome } from './attack.js'
 import { agentReference, ids, signers } from './parties.js'

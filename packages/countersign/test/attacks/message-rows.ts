@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { expect, vi } from 'vitest'
 import { digestOf, plusHeader, requiredComponents, withHeader } from '../httpsig/crafted-message.js'
 import type { Case, Message, Outcome, Row } from './attack.js'

@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
-import type { KeyReference } from 'countersign/wire'
+import type { KeyReference } from 'countersign/signatures'
 
 /** The identifiers of every stage. */
 export const ids = {

@@ -2,6 +2,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo, Server, Socket } from 'node:net'
 import type { FetchDocument, ReceivedMessage, Signer } from 'countersign'
+import type { CertificateFinder } from 'countersign/discovery'
 import { createClientAddress, createNodeListener } from 'countersign/node'
 import {
   createMemoryNonces,
@@ -13,7 +14,6 @@ import {
   type VerifyRequestOptions,
 } from 'countersign/resource'
 import { aauth } from 'countersign/resource/hono'
-import type { CertificateFinder } from 'countersign/wire'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { Hono } from 'hono'

@@ -1,5 +1,7 @@
-import { type FetchDocument, issueToken } from 'countersign'
-import { type Delay, type Discovery, january } from 'countersign/wire'
+import type { FetchDocument } from 'countersign'
+import type { Delay, Discovery } from 'countersign/discovery'
+import { january } from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 

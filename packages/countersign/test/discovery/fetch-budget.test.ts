@@ -1,5 +1,5 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { january } from 'countersign/wire'
+import { january } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal } from '../refusal.js'

@@ -1,4 +1,4 @@
-import { january } from 'countersign/wire'
+import { january } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
 import { discoveryAmong, hosts, signer } from './parties.js'
 

@@ -1,5 +1,6 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { createDiscovery, type Discovery, type GuardedDiscoveryOptions, january } from 'countersign/wire'
+import { createDiscovery, type Discovery, type GuardedDiscoveryOptions } from 'countersign/discovery'
+import { january } from 'countersign/editions'
 import { agentDocuments } from '../origins.js'
 
 export const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))

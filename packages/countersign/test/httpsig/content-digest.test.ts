@@ -1,4 +1,4 @@
-import { contentDigest, parseContentDigest } from 'countersign/wire'
+import { contentDigest, parseContentDigest } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'
 

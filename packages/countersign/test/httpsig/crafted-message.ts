@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Signer } from 'countersign'
-import { type KeyReference, serializeSignatureKey } from 'countersign/wire'
+import { serializeSignatureKey } from 'countersign/editions'
+import type { KeyReference } from 'countersign/signatures'
 import type { MessageParts } from '../received-message.js'
 
 export interface CraftedParts {

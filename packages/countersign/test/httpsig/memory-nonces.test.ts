@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { createMemoryNonces, type MemoryNoncesOptions } from 'countersign/resource'
-import type { NonceSource } from 'countersign/wire'
+import type { NonceSource } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
 

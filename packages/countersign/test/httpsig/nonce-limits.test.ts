@@ -1,4 +1,4 @@
-import { type NonceCounts, reachedLimit, requireNonceLimits } from 'countersign/wire'
+import { type NonceCounts, reachedLimit, requireNonceLimits } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 
 const limits = requireNonceLimits({ total: 400 }, 400)

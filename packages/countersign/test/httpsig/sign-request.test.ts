@@ -1,14 +1,14 @@
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
 import {
   importVerificationKey,
-  january,
   type KeyReference,
   receiveRequest,
   requireContentDigest,
   signMessage,
   signRequest,
   verifySignature,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 import { describe, expect, it, vi } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'
 

@@ -4,7 +4,7 @@ import {
   parseSignatureInput,
   serializeBase64,
   serializeBase64url,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { serializeSignatureParameters } from '../../src/httpsig/signature-input.js'

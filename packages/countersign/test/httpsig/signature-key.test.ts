@@ -1,4 +1,4 @@
-import { parseSignatureKey, serializeSignatureKey } from 'countersign/wire'
+import { parseSignatureKey, serializeSignatureKey } from 'countersign/editions'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'

@@ -1,4 +1,4 @@
-import { receiveRequest } from 'countersign/wire'
+import { receiveRequest } from 'countersign/signatures'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { requireTarget } from '../../src/httpsig/target.js'

@@ -1,9 +1,9 @@
 import { gzipSync } from 'node:zlib'
 import { createSigner, generatePrivateJwk } from 'countersign'
+import { january, wireErrorOf } from 'countersign/editions'
 import { createMemoryNonces } from 'countersign/resource'
 import {
   importVerificationKey,
-  january,
   type KeyReference,
   type NonceClaim,
   nonceSource,
@@ -11,8 +11,7 @@ import {
   type VerificationKey,
   type VerifySignatureOptions,
   verifySignature,
-  wireErrorOf,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import { receivedMessage } from '../received-message.js'
 import { refusal, refusalCode } from '../refusal.js'

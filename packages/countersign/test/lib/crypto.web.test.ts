@@ -1,5 +1,5 @@
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
-import { algorithmNames, parseBase64 } from 'countersign/wire'
+import { algorithmNames, parseBase64 } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import * as node from '../../src/lib/crypto.node.js'
 import * as web from '../../src/lib/crypto.web.js'

@@ -1,4 +1,4 @@
-import { errorReasons } from 'countersign/wire'
+import { errorReasons } from 'countersign/discovery'
 import { expect, it } from 'vitest'
 
 it('gives the messages of the causes from the outside in, each once, or their codes where they say nothing', () => {

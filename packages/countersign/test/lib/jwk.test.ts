@@ -1,6 +1,6 @@
 import { createPublicKey, verify as nodeVerify } from 'node:crypto'
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { algorithmNames, importVerificationKey, jwkThumbprint, verifyBytes } from 'countersign/wire'
+import { algorithmNames, importVerificationKey, jwkThumbprint, verifyBytes } from 'countersign/signatures'
 import { calculateJwkThumbprint } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { refusalCode } from '../refusal.js'

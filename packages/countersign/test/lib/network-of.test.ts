@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign/wire'
+import { networkOf } from 'countersign/node'
 import { expect, it } from 'vitest'
 
 it.each([

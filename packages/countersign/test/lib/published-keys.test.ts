@@ -1,7 +1,10 @@
-import { createSigner, generatePrivateJwk, issueToken, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
+import { createSigner, generatePrivateJwk, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
 import { createAgent } from 'countersign/agent'
+import { createDiscovery } from 'countersign/discovery'
+import { january } from 'countersign/editions'
 import { createResource } from 'countersign/resource'
-import { createDiscovery, january, jwkThumbprint, type KeyReference } from 'countersign/wire'
+import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { publishedKeyProblem } from '../../src/lib/published-keys.js'
 import jose from '../../vectors/jose.json' with { type: 'json' }

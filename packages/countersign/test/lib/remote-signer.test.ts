@@ -1,6 +1,6 @@
 import { sign as nodeSign } from 'node:crypto'
 import { createRemoteSigner, createSigner, generatePrivateJwk, type PrivateJwk } from 'countersign'
-import { importVerificationKey, verifyBytes } from 'countersign/wire'
+import { importVerificationKey, verifyBytes } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 
 const publicHalf = ({ d: _d, p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, ...jwk }: PrivateJwk & Record<string, unknown>) =>

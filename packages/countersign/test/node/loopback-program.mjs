@@ -1,7 +1,8 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { createAgent } from 'countersign/agent'
+import { january, serializeChallenge } from 'countersign/editions'
 import { fileStore, loopbackConsent } from 'countersign/node'
-import { january, serializeChallenge } from 'countersign/wire'
+import { issueToken } from 'countersign/tokens'
 
 // A program at a terminal, in a process of its own, which ends by itself: it prints where a person decides, then the answer.
 const id = 'https://agent.example'

@@ -7,9 +7,10 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-base'
 import { type CountersignEvent, createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
 import { createSpanListener } from 'countersign/otel'
 import { createResource } from 'countersign/resource'
-import { january, signRequest } from 'countersign/wire'
+import { signRequest } from 'countersign/signatures'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
 import { runWithout } from '../run-without.js'
@@ -90,7 +91,7 @@ it('where no span is active, or none is recorded, nothing is made of an event', 
 describe('without @opentelemetry/api', () => {
   const run = (program: string) => runWithout('@opentelemetry/api', program, import.meta.dirname)
 
-  it.each(['countersign', 'countersign/agent', 'countersign/resource', 'countersign/node', 'countersign/wire'])(
+  it.each(['countersign', 'countersign/agent', 'countersign/resource', 'countersign/node', 'countersign/editions'])(
     '%s is imported all the same',
     async (entry) => {
       expect(await run(`console.log(Object.keys(await import('${entry}')).length > 0)`)).toBe('true')

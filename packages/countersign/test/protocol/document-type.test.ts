@@ -1,4 +1,5 @@
-import { documentUrl, january, parseDocument, parseScope } from 'countersign/wire'
+import { documentUrl, parseDocument } from 'countersign/discovery'
+import { january, parseScope } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
 
 const id = 'https://agent.example'

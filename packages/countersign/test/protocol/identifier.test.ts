@@ -1,4 +1,4 @@
-import { isFetchableUrl, isIdentifier, isLoopbackIdentifier } from 'countersign/wire'
+import { isFetchableUrl, isIdentifier, isLoopbackIdentifier } from 'countersign/discovery'
 import { describe, expect, it } from 'vitest'
 import { requireIdentifier } from '../../src/protocol/identifier.js'
 

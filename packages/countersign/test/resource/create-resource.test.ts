@@ -1,6 +1,8 @@
 import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january, parseChallenge } from 'countersign/editions'
 import { createResource, type Requirement, type ResourceOptions } from 'countersign/resource'
-import { decodeToken, january, type KeyReference, parseChallenge, signRequest } from 'countersign/wire'
+import { type KeyReference, signRequest } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
 

@@ -1,5 +1,4 @@
-import { createSigner, type FetchDocument, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
+import { createSigner, type FetchDocument, generatePrivateJwk, type Signer } from 'countersign'
 import {
   type AuthTokenClaims,
   january,
@@ -7,9 +6,10 @@ import {
   type RevokedKind,
   revocationEntry,
   revocationListLimits,
-  signRequest,
-  type TokenType,
-} from 'countersign/wire'
+} from 'countersign/editions'
+import { createResource, type DenyListOptions, type ResourceOptions } from 'countersign/resource'
+import { signRequest } from 'countersign/signatures'
+import { issueToken, type TokenType } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { issuerDocuments } from '../origins.js'
 import { refusal, refusalCode } from '../refusal.js'

@@ -1,8 +1,10 @@
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
-import { january, type KeyReference, signRequest } from 'countersign/wire'
+import { type KeyReference, signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { onTestFinished } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

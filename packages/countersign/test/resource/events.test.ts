@@ -1,6 +1,7 @@
 import { type CountersignEvent, createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
 import { createResource, type ResourceOptions } from 'countersign/resource'
-import { january, type KeyReference, signRequest } from 'countersign/wire'
+import { type KeyReference, signRequest } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { agentDocuments, documentFetch } from '../origins.js'
 

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import * as forExpress from 'countersign/resource/express'
-import { receiveRequest } from 'countersign/wire'
+import { receiveRequest } from 'countersign/signatures'
 import express, { type RequestHandler } from 'express'
 import { describe, expect, it } from 'vitest'
 import { exchange } from '../attacks/raw-http.js'

@@ -1,6 +1,7 @@
 import { bodyParser } from '@koa/bodyparser'
+import { january } from 'countersign/editions'
 import { aauth, aauthDocuments } from 'countersign/resource/koa'
-import { january, signRequest } from 'countersign/wire'
+import { signRequest } from 'countersign/signatures'
 import Koa from 'koa'
 import mount from 'koa-mount'
 import { describe, expect, it } from 'vitest'

@@ -1,6 +1,8 @@
-import { AAuthError, createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { AAuthError, createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
 import { createRateLimit, createResource, type ResourceOptions, type VerifyRequestOptions } from 'countersign/resource'
-import { january, type KeyReference, type NonceClaim, receiveRequest, signRequest } from 'countersign/wire'
+import { type KeyReference, type NonceClaim, receiveRequest, signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

@@ -1,4 +1,5 @@
-import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
 import {
   type CountedRequest,
   createRateLimit,
@@ -6,7 +7,8 @@ import {
   type RateLimit,
   type Requirement,
 } from 'countersign/resource'
-import { january, type KeyReference, receiveRequest, signRequest } from 'countersign/wire'
+import { type KeyReference, receiveRequest, signRequest } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 import { describe, expect, it, vi } from 'vitest'
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'
 

@@ -1,5 +1,5 @@
+import type { VerifiedRequest } from 'countersign/editions'
 import type { Resource } from 'countersign/resource'
-import type { VerifiedRequest } from 'countersign/wire'
 import { expect, it } from 'vitest'
 import { whenEnded } from '../../src/resource/until-ended.js'
 

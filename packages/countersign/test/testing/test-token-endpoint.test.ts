@@ -1,5 +1,5 @@
+import { january, parseChallenge } from 'countersign/editions'
 import { createTestWorld, type TestAgent, type TestWorld } from 'countersign/testing'
-import { january, parseChallenge } from 'countersign/wire'
 import { describe, expect, it } from 'vitest'
 import { api, openApi } from './world-api.js'
 

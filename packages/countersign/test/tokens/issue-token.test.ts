@@ -1,5 +1,6 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
-import { decodeToken, january } from 'countersign/wire'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { january } from 'countersign/editions'
+import { decodeToken, issueToken } from 'countersign/tokens'
 import { expect, it } from 'vitest'
 
 const signer = await createSigner(await generatePrivateJwk({ kid: 'key-1' }))

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { type RevokedKind, revocationEntry } from 'countersign/wire'
+import { type RevokedKind, revocationEntry } from 'countersign/editions'
 import { expect, it } from 'vitest'
 
 /** Resources of other versions know an entry by nothing else: it never changes. */

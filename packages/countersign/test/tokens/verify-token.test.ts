@@ -1,13 +1,14 @@
 import { createHmac } from 'node:crypto'
-import { AAuthError, createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
+import { AAuthError, createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
+import { importVerificationKey } from 'countersign/signatures'
 import {
   decodeToken,
-  importVerificationKey,
-  january,
+  issueToken,
   type RegisteredClaims,
   type VerifyTokenOptions,
   verifyToken,
-} from 'countersign/wire'
+} from 'countersign/tokens'
 import { compactVerify, importJWK } from 'jose'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../refusal.js'

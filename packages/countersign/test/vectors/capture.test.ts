@@ -1,5 +1,8 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { type KeyReference, contentDigest, createDiscovery, decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest, serializeChallenge, serializeSignatureBase, serializeSignatureKey, signMessage, verifyBytes, verifySignature, january } from 'countersign/wire'
+import { createDiscovery } from 'countersign/discovery'
+import { parseChallenge, parseSignatureKey, serializeChallenge, serializeSignatureKey, january } from 'countersign/editions'
+import { type KeyReference, contentDigest, importVerificationKey, jwkThumbprint, parseBase64url, parseSignature, parseSignatureInput, requireContentDigest, serializeSignatureBase, signMessage, verifyBytes, verifySignature } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import capture from '../../vectors/capture-2026-01.json' with { type: 'json' }
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'

@@ -1,4 +1,4 @@
-import { contentDigest, requireContentDigest } from 'countersign/wire'
+import { contentDigest, requireContentDigest } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import vectors from '../../vectors/rfc9530-content-digest.json' with { type: 'json' }
 import { refusalCode } from '../refusal.js'

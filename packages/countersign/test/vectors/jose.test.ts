@@ -1,5 +1,7 @@
 import { createSigner } from 'countersign'
-import { decodeToken, importVerificationKey, jwkThumbprint, parseBase64url, serializeBase64url, verifyBytes, verifyToken, january } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { importVerificationKey, jwkThumbprint, parseBase64url, serializeBase64url, verifyBytes } from 'countersign/signatures'
+import { decodeToken, verifyToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import vectors from '../../vectors/jose.json' with { type: 'json' }
 import { refusalCode } from '../refusal.js'

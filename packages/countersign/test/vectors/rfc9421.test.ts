@@ -1,5 +1,6 @@
 import { createSigner } from 'countersign'
-import { importVerificationKey, jwkThumbprint, parseSignature, parseSignatureInput, requireContentDigest, serializeBase64, serializeSignatureBase, verifyBytes, verifySignature, january } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { importVerificationKey, jwkThumbprint, parseSignature, parseSignatureInput, requireContentDigest, serializeBase64, serializeSignatureBase, verifyBytes, verifySignature } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import vectors from '../../vectors/rfc9421-appendix-b.json' with { type: 'json' }
 import { receivedMessage } from '../received-message.js'

@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign'
-import { parseBase64, parseChallenge, parseSignature, parseSignatureInput, parseSignatureKey, requireContentDigest, serializeBase64 } from 'countersign/wire'
+import { parseChallenge, parseSignatureKey } from 'countersign/editions'
+import { parseBase64, parseSignature, parseSignatureInput, requireContentDigest, serializeBase64 } from 'countersign/signatures'
 import { describe, expect, it } from 'vitest'
 import suite from '../../vectors/structured-fields.json' with { type: 'json' }
 

@@ -4,7 +4,7 @@ import { runWithout } from '../run-without.js'
 const run = (program: string) => runWithout('@peculiar/asn1-x509', program, import.meta.dirname)
 
 describe('without @peculiar/asn1-x509', () => {
-  it.each(['countersign', 'countersign/agent', 'countersign/resource', 'countersign/node', 'countersign/wire'])(
+  it.each(['countersign', 'countersign/agent', 'countersign/resource', 'countersign/node', 'countersign/editions'])(
     '%s is imported all the same',
     async (entry) => {
       expect(await run(`console.log(Object.keys(await import('${entry}')).length > 0)`)).toBe('true')

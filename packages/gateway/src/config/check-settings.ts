@@ -1,4 +1,5 @@
-import { type ConfigurationProblem, isIdentifier } from 'countersign/wire'
+import { isIdentifier } from 'countersign/discovery'
+import type { ConfigurationProblem } from 'countersign/node'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'

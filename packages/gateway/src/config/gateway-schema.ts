@@ -2,10 +2,11 @@ import type { AllowedNetwork } from 'countersign'
 import {
   allowedNetworkProblems,
   egressProxyProblem,
+  type SettingRow,
+  settingRows,
   trustedNetworkProblem,
   trustedNetworksProblem,
 } from 'countersign/node'
-import { type SettingRow, settingRows } from 'countersign/wire'
 import * as z from 'zod'
 import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-options.js'
 import { originProblem } from '../responses/cors.js'

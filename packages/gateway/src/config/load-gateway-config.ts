@@ -1,15 +1,15 @@
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { createSigner, type PrivateJwk, type Signer } from 'countersign'
-import { readConfigurationFile } from 'countersign/node'
 import {
   ConfigurationError,
   type ConfigurationProblem,
   environmentSettings,
   problemsOf,
+  readConfigurationFile,
   variableOf,
   withOverrides,
-} from 'countersign/wire'
+} from 'countersign/node'
 import { collisionsIn, contradictionsIn, readableSettings, warningsOf } from './check-settings.js'
 import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
 

@@ -1,6 +1,6 @@
 import type { UpstreamEvent } from 'countersign'
+import { describeRefusal } from 'countersign/editions'
 import { AAuthError, type OnEvent, type Resource, type VerifiedRequest } from 'countersign/resource'
-import { describeRefusal } from 'countersign/wire'
 import type { TrackedRequest } from './request-events.js'
 
 /**

@@ -1,7 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RequestEvent } from 'countersign'
-import { asPlainText, type Tell } from 'countersign/wire'
+import { asPlainText } from 'countersign/editions'
+import type { Tell } from 'countersign/node'
 
 /** A request, with what its `request` event will contain. */
 export interface TrackedRequest {

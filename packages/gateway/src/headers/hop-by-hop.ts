@@ -1,4 +1,4 @@
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 import { plainName, readsAsIdentity } from './names.js'
 
 const none: ReadonlySet<string> = new Set()

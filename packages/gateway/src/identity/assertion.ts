@@ -1,5 +1,6 @@
-import { issueToken, january, type Signer } from 'countersign'
-import { type RegisteredClaims, registeredNames, type TokenType } from 'countersign/wire'
+import type { Signer } from 'countersign'
+import { january } from 'countersign/editions'
+import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
 import type { Level } from '../routes/route.js'
 import { fieldsOf, type Identity, noIdentity } from './identity-headers.js'
 

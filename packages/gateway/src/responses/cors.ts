@@ -1,4 +1,4 @@
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 import { plainName } from '../headers/names.js'
 import type { RequestHead } from '../routes/judge-request.js'
 

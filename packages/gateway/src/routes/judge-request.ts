@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues, isSignedMessage } from 'countersign/wire'
+import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import type { IsClosed } from './closed-paths.js'
 import { createMethodCheck, requireNoNamedMethod } from './named-method.js'
 import { createNestedCheck, mostUrls, requireNoNestedRequest } from './nested-requests.js'

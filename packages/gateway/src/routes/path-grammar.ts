@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { requireTarget } from 'countersign/wire'
+import { requireTarget } from 'countersign/signatures'
 import { decodeSegment, foldName, isScript } from './fold.js'
 
 /** Octets that only `encoded` of a route permits, in upper case. */

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 import { connectionOptions, isHopByHop } from '../headers/hop-by-hop.js'
 import { isUntrusted, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
 

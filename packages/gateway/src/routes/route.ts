@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
+import { nearestName } from 'countersign/node'
 import type { Requirement } from 'countersign/resource'
-import { nearestName } from 'countersign/wire'
 import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 import { isPlainName } from '../headers/names.js'
 import type { RequestHead } from '../routes/judge-request.js'
 

@@ -1,6 +1,6 @@
 import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
-import { fieldValues } from 'countersign/wire'
+import { fieldValues } from 'countersign/signatures'
 import type { Need } from '../routes/path-rows.js'
 import { namesForm } from '../uploads/body-watch.js'
 import type { AskedRequest } from './dialects.js'

@@ -1,7 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
-import { joinReasons } from 'countersign/wire'
+import { joinReasons } from 'countersign/editions'
 import { UpstreamFailure, type UpstreamOutcome } from '../events/refusals.js'
 import type { ClientDisconnect, TrackedRequest } from '../events/request-events.js'
 import type { Connections, Upstream } from './connections.js'

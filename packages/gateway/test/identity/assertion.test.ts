@@ -1,5 +1,6 @@
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
-import { importVerificationKey, verifyToken } from 'countersign/wire'
+import { createSigner, generatePrivateJwk } from 'countersign'
+import { importVerificationKey } from 'countersign/signatures'
+import { issueToken, verifyToken } from 'countersign/tokens'
 import { type AssertionClaims, assertionType } from 'countersign-gateway'
 import { expect, it } from 'vitest'
 

@@ -1,4 +1,4 @@
-import { readParameters } from 'countersign/wire'
+import { readParameters } from 'countersign/editions'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'

@@ -1,4 +1,6 @@
-import { claimedAgent, LruCache, networkOf, type SigningProfile } from 'countersign/wire'
+import { claimedAgent } from 'countersign/editions'
+import { LruCache, networkOf } from 'countersign/node'
+import type { SigningProfile } from 'countersign/signatures'
 
 interface KnownCallersOptions {
   secrets: {

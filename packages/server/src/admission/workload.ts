@@ -1,5 +1,4 @@
 import { setImmediate } from 'node:timers'
-import type { MaybePromise } from 'countersign/wire'
 import { FairQueue, type FairQueueEntry } from './fair-queue.js'
 
 /** What a request takes: `light` for what needs neither the database nor a key, which is served even when those are slow. */
@@ -8,7 +7,7 @@ export type Weight = 'light' | 'heavy'
 export interface Work<T> {
   weight: Weight
   /** Describes where the request waits. Called only when it must. */
-  entry: () => MaybePromise<FairQueueEntry>
+  entry: () => FairQueueEntry | Promise<FairQueueEntry>
   run: () => Promise<T>
 }
 
@@ -89,7 +88,7 @@ class Lane {
     this.#setAside = setAside
   }
 
-  async admit<T>(entry: () => MaybePromise<FairQueueEntry>, run: () => Promise<T>): Promise<T | undefined> {
+  async admit<T>(entry: () => FairQueueEntry | Promise<FairQueueEntry>, run: () => Promise<T>): Promise<T | undefined> {
     if (!this.#begin() && !(await this.#wait(entry))) return undefined
     try {
       return await run()
@@ -124,7 +123,7 @@ class Lane {
   }
 
   /** Waits for a slot, and takes it; false if the request lost its place. */
-  async #wait(describe: () => MaybePromise<FairQueueEntry>): Promise<boolean> {
+  async #wait(describe: () => FairQueueEntry | Promise<FairQueueEntry>): Promise<boolean> {
     const described = describe()
     const entry = described instanceof Promise ? await described : described
     // The slots may have changed while the entry was read.

@@ -1,4 +1,4 @@
-import { type SettingRow, settingRows } from 'countersign/wire'
+import { type SettingRow, settingRows } from 'countersign/node'
 import * as z from 'zod'
 import { networks, text, whole } from './fields.js'
 import {

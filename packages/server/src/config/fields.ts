@@ -1,11 +1,13 @@
 import type { AllowedNetwork } from 'countersign'
+import { identifierRepair, isIdentifier } from 'countersign/discovery'
+import type { AgentSelection } from 'countersign/editions'
 import {
   allowedNetworkProblems,
+  type ConfigurationProblem,
   egressProxyProblem,
   trustedNetworkProblem,
   trustedNetworksProblem,
 } from 'countersign/node'
-import { type AgentSelection, type ConfigurationProblem, identifierRepair, isIdentifier } from 'countersign/wire'
 import * as z from 'zod'
 import { isRiskPattern } from '../policy/risk.js'
 import { risksByStrength } from '../policy/risk-order.js'

@@ -1,14 +1,15 @@
 import { dirname, resolve } from 'node:path'
-import { MissingPackageError, readConfigurationFile } from 'countersign/node'
+import { isLoopbackIdentifier } from 'countersign/discovery'
 import {
   ConfigurationError,
   type ConfigurationProblem,
   environmentSettings,
-  isLoopbackIdentifier,
+  MissingPackageError,
   problemsOf,
+  readConfigurationFile,
   variableOf,
   withOverrides,
-} from 'countersign/wire'
+} from 'countersign/node'
 import type * as z from 'zod'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'
 import {

@@ -1,11 +1,8 @@
 import type { Algorithm, AllowedNetwork, FetchDocument, OnEvent } from 'countersign'
-import {
-  type AgentSelection,
-  algorithmNames,
-  type CertificateFinder,
-  type DiscoveryLimits,
-  problemsOf,
-} from 'countersign/wire'
+import type { CertificateFinder, DiscoveryLimits } from 'countersign/discovery'
+import type { AgentSelection } from 'countersign/editions'
+import { problemsOf } from 'countersign/node'
+import { algorithmNames } from 'countersign/signatures'
 import * as z from 'zod'
 import type { IdentityProvider } from '../outbound/identity-provider.js'
 import type { LogoReEncoder } from '../outbound/logo-re-encoder.js'

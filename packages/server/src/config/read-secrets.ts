@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { MissingPackageError } from 'countersign/node'
-import { type CertificateFinder, ConfigurationError, type ConfigurationProblem } from 'countersign/wire'
+import type { CertificateFinder } from 'countersign/discovery'
+import { ConfigurationError, type ConfigurationProblem, MissingPackageError } from 'countersign/node'
 import { masterKeyLength } from '../secrets/sealed-private-key.js'
 import type { LoadedConfig } from './load-config.js'
 

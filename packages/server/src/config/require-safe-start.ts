@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { ConfigurationError, type ConfigurationProblem } from 'countersign/wire'
+import { ConfigurationError, type ConfigurationProblem } from 'countersign/node'
 import { holdsPassword, isPostgresUrl, type Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
 

@@ -1,4 +1,4 @@
-import { readParameters } from 'countersign/wire'
+import { readParameters } from 'countersign/editions'
 import type { ConsentLink, LinkProblem } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'

@@ -1,4 +1,4 @@
-import { parseScope } from 'countersign/wire'
+import { parseScope } from 'countersign/editions'
 import { displayHost, displayRedirect } from '../pages/components/marks.js'
 import type {
   AgentChange,

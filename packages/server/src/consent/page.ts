@@ -1,4 +1,4 @@
-import { describeRefusal } from 'countersign/wire'
+import { describeRefusal } from 'countersign/editions'
 import { logoPaths } from '../http/assets.js'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'

@@ -1,4 +1,4 @@
-import { readParameters } from 'countersign/wire'
+import { readParameters } from 'countersign/editions'
 import type { Context } from 'hono'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'

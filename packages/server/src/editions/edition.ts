@@ -1,4 +1,5 @@
-import type { Edition, OwnDocument } from 'countersign/wire'
+import type { OwnDocument } from 'countersign/discovery'
+import type { Edition } from 'countersign/editions'
 import type { CreateTransport } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import type { ProgramRequest } from './signed-request.js'

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { networkOf } from 'countersign/wire'
+import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
 import { agentBlocked } from '../policy/policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'

@@ -1,20 +1,21 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
+import type { DiscoveryFailure } from 'countersign/discovery'
 import {
   bodyCoverage,
   claimedAgent,
-  type DiscoveryFailure,
-  type MaybePromise,
   maxFormBytes,
-  type NonceClaim,
-  nonceReplayed,
-  nonceSource,
   type Refused,
   type ResolvedKey,
   readForm,
+} from 'countersign/editions'
+import {
+  type NonceClaim,
+  nonceReplayed,
+  nonceSource,
   type VerifiedNonce,
   type VerifiedSignature,
   verifySignature,
-} from 'countersign/wire'
+} from 'countersign/signatures'
 import type { ServerContext } from '../http/context.js'
 import { refusalResponse } from '../http/refusal-response.js'
 
@@ -39,10 +40,10 @@ export interface SigningAgent {
 export type RequestJudge = (
   agent: SigningAgent,
   verified: VerifiedSignature<ResolvedKey>,
-) => MaybePromise<Answer<Response>>
+) => Answer<Response> | Promise<Answer<Response>>
 
 /** What does what is asked, and answers, once the nonce is claimed; or what claims it by itself. */
-export type Answer<T> = (() => MaybePromise<T>) | ClaimingAnswer<T>
+export type Answer<T> = (() => T | Promise<T>) | ClaimingAnswer<T>
 
 /** Changes something with one verb of the storage, which claims the nonce as well: both with one wait for the disk. */
 export interface ClaimingAnswer<T> {
@@ -135,7 +136,7 @@ export type FormEndpoint = (
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-) => MaybePromise<Answer<object>>
+) => Answer<object> | Promise<Answer<object>>
 
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
 export function signedForm(context: ServerContext, signed: ProgramRequest, judge: FormEndpoint): Promise<Response> {

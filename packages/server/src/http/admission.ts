@@ -1,5 +1,5 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import { maxFormBytes } from 'countersign/wire'
+import { maxFormBytes } from 'countersign/editions'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'

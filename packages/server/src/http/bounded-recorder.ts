@@ -1,4 +1,5 @@
-import { networkOf, type Refusal } from 'countersign/wire'
+import type { Refusal } from 'countersign/editions'
+import { networkOf } from 'countersign/node'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { foldUsername, type NewEvent, type Storage } from '../storage/api/storage.js'
 

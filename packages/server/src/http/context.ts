@@ -1,18 +1,14 @@
-import type { Algorithm } from 'countersign'
-import { createGuardedFetch } from 'countersign/node'
+import { type Algorithm, systemClock } from 'countersign'
 import {
   createDiscovery,
-  createTell,
   type Discovery,
   documentUrl,
-  type Edition,
   type IdentifierOptions,
   isLoopbackIdentifier,
-  type KeyResolver,
   type NetworkOptions,
-  systemClock,
-  type Tell,
-} from 'countersign/wire'
+} from 'countersign/discovery'
+import type { Edition, KeyResolver } from 'countersign/editions'
+import { createGuardedFetch, createTell, type Tell } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'

@@ -1,4 +1,4 @@
-import { describeRefusal } from 'countersign/wire'
+import { describeRefusal } from 'countersign/editions'
 import type { ProblemPage } from '../pages/models/models.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'

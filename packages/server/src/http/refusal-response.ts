@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign'
-import { describeRefusal, nonceReplayed, type Refusal, type Refused } from 'countersign/wire'
+import { describeRefusal, type Refusal, type Refused } from 'countersign/editions'
+import { nonceReplayed } from 'countersign/signatures'
 import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'

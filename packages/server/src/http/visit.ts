@@ -1,5 +1,5 @@
 import type { ReceivedMessage } from 'countersign'
-import { maxFormBytes, readForm } from 'countersign/wire'
+import { maxFormBytes, readForm } from 'countersign/editions'
 import type { Context } from 'hono'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'

@@ -1,5 +1,5 @@
+import type { NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
-import type { NetworkOptions } from 'countersign/wire'
 import * as oidc from 'openid-client'
 import { usernameProblem } from '../policy/account-policy.js'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
-import type { Tell } from 'countersign/wire'
+import type { Tell } from 'countersign/node'
 import { FairQueue } from '../admission/fair-queue.js'
 
 /** argon2id, 19 MiB and two passes (OWASP); computed off the event loop. */

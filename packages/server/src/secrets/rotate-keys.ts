@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { createSigner, generatePrivateJwk } from 'countersign'
-import { systemClock } from 'countersign/wire'
+import { createSigner, generatePrivateJwk, systemClock } from 'countersign'
 import type { KeyMove, KeyStorage, NewKey, StoredKey } from '../storage/api/key-storage.js'
 import { StorageError } from '../storage/api/storage-error.js'
 import { openPrivateKey, requireMasterKey, sealPrivateKey } from './sealed-private-key.js'

@@ -1,11 +1,11 @@
 import type { PublicJwk, Signer } from 'countersign'
-import { type JoseRules, type MaybePromise, publishedJwk, requireOwnSigner } from 'countersign/wire'
+import { type JoseRules, publishedJwk, requireOwnSigner } from 'countersign/tokens'
 import type { BackgroundWork } from '../storage/api/background-work.js'
 
 /** The server's own keys; they may change while it runs. */
 export interface ServerKeys {
   /** The key that signs now. */
-  signer(): MaybePromise<Signer>
+  signer(): Signer | Promise<Signer>
   /** What `/jwks.json` shows: keys before their use, in use, and as long as tokens signed by them live. */
   publicKeys(): Promise<readonly PublicJwk[]>
   /** At least 32 random bytes, durable and the same on every instance: codes and form values are derived from it. */

@@ -1,5 +1,4 @@
-import { createSigner, type PrivateJwk, type PublicJwk, type Signer } from 'countersign'
-import { systemClock } from 'countersign/wire'
+import { createSigner, type PrivateJwk, type PublicJwk, type Signer, systemClock } from 'countersign'
 import type { KeyStorage, StoredKey } from '../storage/api/key-storage.js'
 import { StorageError } from '../storage/api/storage-error.js'
 import { generateFirstKeys, reloadInterval } from './rotate-keys.js'

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { networkOf } from 'countersign/wire'
+import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
 import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'

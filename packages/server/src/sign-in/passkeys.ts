@@ -4,7 +4,8 @@ import type {
   VerifiedAuthenticationResponse,
   VerifiedRegistrationResponse,
 } from '@simplewebauthn/server'
-import { nonceSource, parseJsonObject } from 'countersign/wire'
+import { nonceSource } from 'countersign/signatures'
+import { parseJsonObject } from 'countersign/tokens'
 import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'

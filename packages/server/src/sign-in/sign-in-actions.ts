@@ -1,4 +1,4 @@
-import { networkOf } from 'countersign/wire'
+import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { shareOf } from '../http/share-of.js'

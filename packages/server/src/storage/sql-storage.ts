@@ -1,4 +1,4 @@
-import { requireNonceLimits } from 'countersign/wire'
+import { requireNonceLimits } from 'countersign/signatures'
 import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { findViolations } from './checks/violations.js'

@@ -1,4 +1,4 @@
-import { january } from 'countersign/wire'
+import { january } from 'countersign/editions'
 import { expect, it } from 'vitest'
 import { createKnownCallers } from '../../src/admission/known-callers.js'
 

@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { expect } from 'vitest'
 import type { Attack, Outcome, Race } from './attack.js'
 import { type Allowed, allow, openRequest, redeem, redemption, signForm, type TokenRequest, view } from './flow.js'

@@ -1,5 +1,6 @@
-import { issueToken, type Signer } from 'countersign'
-import { january } from 'countersign/wire'
+import type { Signer } from 'countersign'
+import { january } from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import type { Stage } from './stage.js'
 
 /** A compact JWT with any header and claims. */

@@ -1,6 +1,7 @@
 import Database from 'better-sqlite3'
 import type { Signer } from 'countersign'
-import { january, receiveRequest, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { receiveRequest, signRequest } from 'countersign/signatures'
 import { type AuthServerOptions, createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { onTestFinished } from 'vitest'

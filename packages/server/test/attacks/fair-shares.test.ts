@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createClientAddress, createNodeListener } from 'countersign/node'
-import { receiveRequest } from 'countersign/wire'
+import { receiveRequest } from 'countersign/signatures'
 import { createAuthServer, fixedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'

@@ -1,4 +1,5 @@
-import { contentDigest, january, signMessage, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { contentDigest, signMessage, signRequest } from 'countersign/signatures'
 import { expect } from 'vitest'
 import { createScriptedUser, type ScriptedUser } from '../scripted-user.js'
 import { resourceToken } from './crafted-token.js'

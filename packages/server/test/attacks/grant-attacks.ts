@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { expect } from 'vitest'
 import type { Attack, Outcome } from './attack.js'
 import { type Allowed, allow, ownRequest, redeem, refresh, refreshTokenOf, signForm } from './flow.js'

@@ -1,6 +1,7 @@
-import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import type { KeyReference } from 'countersign/wire'
-import { january } from 'countersign/wire'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { january } from 'countersign/editions'
+import type { KeyReference } from 'countersign/signatures'
+import { issueToken } from 'countersign/tokens'
 
 /** An agent or a resource, reduced to what others see of it: a document and keys, both free to change. */
 export interface Party {

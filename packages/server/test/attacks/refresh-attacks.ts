@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { expect } from 'vitest'
 import type { Attack, Outcome, Race } from './attack.js'
 import { allow, redeem, signForm, type TokenRequest, refreshTokenOf as tokenOf } from './flow.js'

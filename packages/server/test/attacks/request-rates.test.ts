@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { receiveRequest } from 'countersign/wire'
+import { receiveRequest } from 'countersign/signatures'
 import { createAuthServer, fixedKeys, type Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'

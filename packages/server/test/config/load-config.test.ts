@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { ConfigurationError } from 'countersign/wire'
+import { ConfigurationError } from 'countersign/node'
 import { type Configuration, environmentName, loadConfig, settingTable } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { configurationFolder } from './configuration-folder.js'

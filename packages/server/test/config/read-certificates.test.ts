@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
-import { ConfigurationError } from 'countersign/wire'
+import { ConfigurationError } from 'countersign/node'
 import { loadConfig, readCertificates, requireSafeStart } from 'countersign-server'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { needInFile } from '../../../../test/needs.js'

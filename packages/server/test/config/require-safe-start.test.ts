@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { ConfigurationError } from 'countersign/wire'
+import { ConfigurationError } from 'countersign/node'
 import { loadConfig, parseMasterKey, readMasterKey, requireSafeStart } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import { configurationFolder } from './configuration-folder.js'

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Signer } from 'countersign'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { expect, onTestFinished } from 'vitest'
 import { newSigner } from '../attacks/party.js'
 import { listenOnLoopback } from '../listening-origin.js'

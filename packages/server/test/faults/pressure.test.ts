@@ -1,6 +1,7 @@
 import { request } from 'node:http'
 import type { Signer } from 'countersign'
-import { january, signRequest } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { allow, openRequest, redeem, view } from '../attacks/flow.js'
 import { newSigner } from '../attacks/party.js'

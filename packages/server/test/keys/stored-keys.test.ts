@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { KeyError, rotateKeys, StorageError, storedKeys } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'

@@ -1,4 +1,4 @@
-import type { NetworkOptions } from 'countersign/wire'
+import type { NetworkOptions } from 'countersign/discovery'
 import { describe, expect, it } from 'vitest'
 import { simulatePublicNetwork } from '../../../countersign/test/discovery/public-network.js'
 import { certificateOf, startTlsServer, trust } from '../../../countersign/test/discovery/tls-server.js'

@@ -1,4 +1,4 @@
-import { parseScope } from 'countersign/wire'
+import { parseScope } from 'countersign/editions'
 import { defaultRisks } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
 import {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { NonceClaim, NonceSource } from 'countersign/wire'
+import type { NonceClaim, NonceSource } from 'countersign/signatures'
 import type { Storage, User } from 'countersign-server'
 
 type Given<V extends keyof Storage> = Parameters<Storage[V]>[0]

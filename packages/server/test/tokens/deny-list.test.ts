@@ -1,5 +1,7 @@
 import { createSigner, generatePrivateJwk } from 'countersign'
-import { decodeToken, january, revocationEntry, revocationListLimits, signRequest } from 'countersign/wire'
+import { january, revocationEntry, revocationListLimits } from 'countersign/editions'
+import { signRequest } from 'countersign/signatures'
+import { decodeToken } from 'countersign/tokens'
 import { createAuthServer, fixedKeys, type Storage, StorageError } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'

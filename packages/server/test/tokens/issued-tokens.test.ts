@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import {
   type Asked,

@@ -1,4 +1,4 @@
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs, type ScriptedUser } from '../scripted-user.js'
 import { createWorld, ids, type World } from '../world.js'

@@ -1,4 +1,4 @@
-import { type JanuaryChallenge, parseChallenge, serializeChallenge } from 'countersign/wire'
+import { type JanuaryChallenge, parseChallenge, serializeChallenge } from 'countersign/editions'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { refusal, refusalCode } from '../../refusal.js'

@@ -1,5 +1,5 @@
 import { AgentError } from 'countersign/agent'
-import type { KeptConsent, KeptConsents } from 'countersign/wire'
+import type { KeptConsent, KeptConsents } from 'countersign/editions'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { createPendingConsents, type PendingConsents } from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'

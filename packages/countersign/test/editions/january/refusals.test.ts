@@ -1,5 +1,5 @@
-import { AAuthError, type ErrorCode } from 'countersign'
-import { errorCases, january, wireErrorOf } from 'countersign/wire'
+import { AAuthError, type ErrorCode, errorCases } from 'countersign'
+import { january, wireErrorOf } from 'countersign/editions'
 import { describe, expect, it } from 'vitest'
 
 const codes = Object.keys(errorCases) as ErrorCode[]

@@ -1,4 +1,5 @@
-import { january, type KeyReference } from 'countersign/wire'
+import { january } from 'countersign/editions'
+import type { KeyReference } from 'countersign/signatures'
 import { expect, it } from 'vitest'
 import { discoveryAmong, signer } from '../../discovery/parties.js'
 

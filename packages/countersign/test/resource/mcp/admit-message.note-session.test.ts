@@ -1,5 +1,5 @@
+import type { VerifiedRequest } from 'countersign/editions'
 import { createMcpSessions } from 'countersign/resource/mcp'
-import type { VerifiedRequest } from 'countersign/wire'
 import { expect, it } from 'vitest'
 import { noteSession } from '../../../src/resource/mcp/admit-message.js'
 

@@ -1,10 +1,11 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { createSigner, generatePrivateJwk, issueToken } from 'countersign'
+import { createSigner, generatePrivateJwk } from 'countersign'
 import { type Agent, createAgent } from 'countersign/agent'
+import { january, type RevocationClaims, revocationEntry } from 'countersign/editions'
 import { createResource, type Resource, type ResourceOptions } from 'countersign/resource'
-import { decodeToken, january, type RevocationClaims, revocationEntry } from 'countersign/wire'
+import { decodeToken, issueToken } from 'countersign/tokens'
 import { onTestFinished } from 'vitest'
 import { issuerDocuments } from '../../origins.js'
 

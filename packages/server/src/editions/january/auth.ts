@@ -1,5 +1,6 @@
-import { AAuthError, january } from 'countersign'
-import { type AgentMetadata, type NonceClaim, requireParameter } from 'countersign/wire'
+import { AAuthError } from 'countersign'
+import { type AgentMetadata, january, requireParameter } from 'countersign/editions'
+import type { NonceClaim } from 'countersign/signatures'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'

@@ -1,5 +1,6 @@
-import { AAuthError, type ErrorCode, issueToken, january } from 'countersign'
-import { type AuthTokenClaims, requireParameter } from 'countersign/wire'
+import { AAuthError, type ErrorCode } from 'countersign'
+import { type AuthTokenClaims, january, requireParameter } from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RedeemOutcome } from '../../storage/api/storage.js'

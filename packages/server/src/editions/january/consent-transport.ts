@@ -1,4 +1,4 @@
-import { requestCode } from 'countersign/wire'
+import { requestCode } from 'countersign/tokens'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
 import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
 import type { AuthRequest } from '../../storage/api/storage.js'

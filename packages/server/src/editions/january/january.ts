@@ -1,5 +1,5 @@
-import { AAuthError, january } from 'countersign'
-import { type IssuerMetadata, requireParameter } from 'countersign/wire'
+import { AAuthError } from 'countersign'
+import { type IssuerMetadata, january, requireParameter } from 'countersign/editions'
 import type { ProgramEndpoint, ServerEdition } from '../edition.js'
 import { type FormEndpoint, type ProgramRequest, signedForm } from '../signed-request.js'
 import { requestAuthorization } from './auth.js'

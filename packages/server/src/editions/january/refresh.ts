@@ -1,5 +1,5 @@
 import { AAuthError, type ErrorCode } from 'countersign'
-import { parseScope, requireParameter } from 'countersign/wire'
+import { parseScope, requireParameter } from 'countersign/editions'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import type { ReasonOf, RefreshOutcome } from '../../storage/api/storage.js'

@@ -1,17 +1,16 @@
-import { AAuthError, january } from 'countersign'
+import { AAuthError } from 'countersign'
+import { type DiscoveryFailure, type Found, tokenKeys } from 'countersign/discovery'
 import {
   type AgentMetadata,
   type AgentSelection,
-  type DiscoveryFailure,
-  type Found,
   isSelected,
+  january,
   ownAnswerParameter,
   parseScope,
   redirectKind,
-  tokenKeys,
-  type VerificationKey,
-  verifyToken,
-} from 'countersign/wire'
+} from 'countersign/editions'
+import type { VerificationKey } from 'countersign/signatures'
+import { verifyToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import type { AccessAsked } from '../require-admitted.js'
 import type { SigningAgent } from '../signed-request.js'

@@ -1,5 +1,11 @@
-import { issueToken, january } from 'countersign'
-import { type RevocationClaims, requireParameter, revocationEntry, revocationListLimits } from 'countersign/wire'
+import {
+  january,
+  type RevocationClaims,
+  requireParameter,
+  revocationEntry,
+  revocationListLimits,
+} from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/minted-secrets.js'
 import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'

@@ -1,4 +1,4 @@
-import type { NonceClaim } from 'countersign/wire'
+import type { NonceClaim } from 'countersign/signatures'
 import type { AuthRequestStatus } from '../sql/tables.js'
 import type { AgentSighting } from './agent-storage.js'
 import type { Session } from './session-storage.js'

@@ -1,4 +1,5 @@
-import type { NonceLimits, Tell } from 'countersign/wire'
+import type { Tell } from 'countersign/node'
+import type { NonceLimits } from 'countersign/signatures'
 import type { ConnectionCounts } from '../sql/engine.js'
 import type { AccountStorage } from './account-storage.js'
 import type { AgentStorage } from './agent-storage.js'

@@ -1,4 +1,4 @@
-import type { NonceClaim } from 'countersign/wire'
+import type { NonceClaim } from 'countersign/signatures'
 import type { AgentStanding } from './agent-storage.js'
 
 export interface ThrottleStorage {

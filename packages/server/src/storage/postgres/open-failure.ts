@@ -1,4 +1,4 @@
-import { isUntrustedCertificate } from 'countersign/wire'
+import { isUntrustedCertificate } from 'countersign/discovery'
 import { StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
 

@@ -1,4 +1,4 @@
-import { widerNetwork } from 'countersign/wire'
+import { widerNetwork } from 'countersign/signatures'
 import { sql } from 'kysely'
 import type { Statement, Unit } from '../sql/engine.js'
 import { keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3'
-import { systemClock } from 'countersign/wire'
+import { systemClock } from 'countersign'
 import {
   type CompiledQuery,
   type Driver,

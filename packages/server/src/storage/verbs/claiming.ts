@@ -1,4 +1,4 @@
-import type { NonceClaim, NonceLimits } from 'countersign/wire'
+import type { NonceClaim, NonceLimits } from 'countersign/signatures'
 import type { OfSignedRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'

@@ -1,4 +1,4 @@
-import { type NonceClaim, type NonceLimits, nonceRoom, type ReachedLimit, reachedLimit } from 'countersign/wire'
+import { type NonceClaim, type NonceLimits, nonceRoom, type ReachedLimit, reachedLimit } from 'countersign/signatures'
 import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import {

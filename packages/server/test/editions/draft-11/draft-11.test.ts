@@ -1,5 +1,5 @@
 import { createAgent, createWebAgent } from 'countersign/agent'
-import { decodeToken } from 'countersign/wire'
+import { decodeToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
 import { quickHash } from '../../quick-hash.js'
 import { createScriptedUser } from '../../scripted-user.js'

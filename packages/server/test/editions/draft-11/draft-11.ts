@@ -1,4 +1,4 @@
-import type { Edition } from 'countersign/wire'
+import type { Edition } from 'countersign/editions'
 import { createAgentProtocol } from './library/agent-protocol.js'
 import { documents } from './library/documents.js'
 import { headers } from './library/headers.js'

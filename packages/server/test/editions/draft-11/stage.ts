@@ -1,5 +1,6 @@
-import { createSigner, generatePrivateJwk, issueToken, type Signer } from 'countersign'
-import { decodeToken, publishedJwk, signRequest } from 'countersign/wire'
+import { createSigner, generatePrivateJwk, type Signer } from 'countersign'
+import { signRequest } from 'countersign/signatures'
+import { decodeToken, issueToken, publishedJwk } from 'countersign/tokens'
 import { createScriptedUser, decideAs } from '../../scripted-user.js'
 import { createWorld, ids, type World, type WorldOptions } from '../../world.js'
 import { draft11 } from './draft-11.js'

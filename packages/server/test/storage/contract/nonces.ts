@@ -1,4 +1,4 @@
-import type { NonceClaim, NonceLimits, NonceSource } from 'countersign/wire'
+import type { NonceClaim, NonceLimits, NonceSource } from 'countersign/signatures'
 import type { Storage } from 'countersign-server'
 import { describe, expect, test } from 'vitest'
 import { hashOf, nonceClaim, refreshable, times } from '../fixtures.js'

@@ -1,4 +1,4 @@
-import type { NonceClaim } from 'countersign/wire'
+import type { NonceClaim } from 'countersign/signatures'
 import type { Storage } from 'countersign-server'
 import { expect, test } from 'vitest'
 import {

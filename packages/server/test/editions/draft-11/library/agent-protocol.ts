@@ -1,15 +1,15 @@
 import { AgentError } from 'countersign/agent'
-import {
-  type AgentProtocol,
-  type AgentTools,
-  type AuthClaims,
-  type Challenge,
-  type Credential,
-  publishedJwk,
-  type ReadRefusal,
-  type Step,
-  type TokenNeed,
-} from 'countersign/wire'
+import type {
+  AgentProtocol,
+  AgentTools,
+  AuthClaims,
+  Challenge,
+  Credential,
+  ReadRefusal,
+  Step,
+  TokenNeed,
+} from 'countersign/editions'
+import { publishedJwk } from 'countersign/tokens'
 import { createAgentTokens } from './agent-tokens.js'
 import type { AgentDocument } from './documents.js'
 import { headers } from './headers.js'

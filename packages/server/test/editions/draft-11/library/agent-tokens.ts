@@ -1,5 +1,5 @@
-import { issueToken } from 'countersign'
-import { type AgentTools, publishedJwk } from 'countersign/wire'
+import type { AgentTools } from 'countersign/editions'
+import { issueToken, publishedJwk } from 'countersign/tokens'
 import { ownAgentId } from './agent-id.js'
 import { documents } from './documents.js'
 import { joseNames } from './jose-names.js'

@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { AgentError, type AgentErrorCode } from 'countersign/agent'
-import { type AgentTools, parseJsonObject, type TokenNeed } from 'countersign/wire'
+import type { AgentTools, TokenNeed } from 'countersign/editions'
+import { parseJsonObject } from 'countersign/tokens'
 import { headers } from './headers.js'
 import { parseRequirement } from './requirement.js'
 

@@ -1,4 +1,4 @@
-import type { DocumentType } from 'countersign/wire'
+import type { DocumentType } from 'countersign/discovery'
 import { joseNames } from './jose-names.js'
 
 /** `/.well-known/aauth-agent.json`, of whoever issues agent tokens: here the agent itself. */

@@ -1,4 +1,4 @@
-import type { JoseRules } from 'countersign/wire'
+import type { JoseRules } from 'countersign/tokens'
 
 /** One fully specified name for each algorithm (RFC 9864), which every key must have; there is no `EdDSA`. */
 export const joseNames: JoseRules = {

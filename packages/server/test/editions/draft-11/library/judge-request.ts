@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign'
-import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest, VerifiedSignature } from 'countersign/wire'
+import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest } from 'countersign/editions'
+import type { VerifiedSignature } from 'countersign/signatures'
 import type { Level } from './requirement.js'
 import { tokens } from './tokens.js'
 

@@ -1,12 +1,7 @@
 import { AgentError } from 'countersign/agent'
-import {
-  type AgentTools,
-  decodeToken,
-  endpointProblem,
-  type HeldToken,
-  parseScope,
-  type TokenNeed,
-} from 'countersign/wire'
+import { endpointProblem } from 'countersign/discovery'
+import { type AgentTools, type HeldToken, parseScope, type TokenNeed } from 'countersign/editions'
+import { decodeToken } from 'countersign/tokens'
 import { type Asking, awaitDecision } from './await-decision.js'
 import { documents, type PersonDocument } from './documents.js'
 import { type AuthTokenClaims, type PersonTokenClaims, tokens } from './tokens.js'

@@ -1,6 +1,7 @@
 import type { Signer } from 'countersign'
 import { AgentError } from 'countersign/agent'
-import { decodeToken, type HeldToken, parseScope, type TokenNeed } from 'countersign/wire'
+import { type HeldToken, parseScope, type TokenNeed } from 'countersign/editions'
+import { decodeToken } from 'countersign/tokens'
 import { type PersonTokenClaims, type ResourceTokenClaims, tokens } from './tokens.js'
 
 interface AskedWith {

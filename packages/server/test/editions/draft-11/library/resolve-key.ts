@@ -1,17 +1,8 @@
 import { AAuthError } from 'countersign'
-import {
-  decodeToken,
-  type Found,
-  type KeyResolver,
-  type KeyResolverOptions,
-  parseScope,
-  type ResolvedKey,
-  type TokenType,
-  tokenKeys,
-  type VerificationKey,
-  type VerifiedToken,
-  verifyToken,
-} from 'countersign/wire'
+import { type Found, tokenKeys } from 'countersign/discovery'
+import { type KeyResolver, type KeyResolverOptions, parseScope, type ResolvedKey } from 'countersign/editions'
+import type { VerificationKey } from 'countersign/signatures'
+import { decodeToken, type TokenType, type VerifiedToken, verifyToken } from 'countersign/tokens'
 import { type AgentTokenClaims, type AuthTokenClaims, tokens } from './tokens.js'
 
 /** Which tokens a request may be signed with. */

@@ -1,5 +1,5 @@
-import { issueToken } from 'countersign'
-import type { ResourceProtocol, ResourceTools } from 'countersign/wire'
+import type { ResourceProtocol, ResourceTools } from 'countersign/editions'
+import { issueToken } from 'countersign/tokens'
 import { documents, type ResourceDocument } from './documents.js'
 import { judgeRequest } from './judge-request.js'
 import { type AuthTokenClaims, type PersonTokenClaims, tokens } from './tokens.js'

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import type { KeyReference, ParsedKeyReference } from 'countersign/wire'
+import type { KeyReference, ParsedKeyReference } from 'countersign/signatures'
 import { type Dictionary, parseDictionary, serializeDictionary, Token } from 'structured-headers'
 
 const maxLength = 16_384

@@ -1,4 +1,4 @@
-import type { SigningProfile } from 'countersign/wire'
+import type { SigningProfile } from 'countersign/signatures'
 import { parseSignatureKey, serializeSignatureKey } from './signature-key.js'
 
 /** How requests are signed: without a nonce, and with the query where there is one. */

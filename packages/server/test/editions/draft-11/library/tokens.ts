@@ -1,4 +1,4 @@
-import type { ClaimRule, RegisteredClaims, TokenType } from 'countersign/wire'
+import type { ClaimRule, RegisteredClaims, TokenType } from 'countersign/tokens'
 import { agentIdProblem } from './agent-id.js'
 import { documents } from './documents.js'
 import { joseNames } from './jose-names.js'

@@ -1,15 +1,9 @@
 import { AAuthError } from 'countersign'
 import { AgentError } from 'countersign/agent'
-import {
-  type AgentTools,
-  type Found,
-  type TokenNeed,
-  type TokenType,
-  tokenKeys,
-  type VerificationKey,
-  type VerifiedToken,
-  verifyToken,
-} from 'countersign/wire'
+import { type Found, tokenKeys } from 'countersign/discovery'
+import type { AgentTools, TokenNeed } from 'countersign/editions'
+import type { VerificationKey } from 'countersign/signatures'
+import { type TokenType, type VerifiedToken, verifyToken } from 'countersign/tokens'
 import type { AuthTokenClaims, PersonTokenClaims } from './tokens.js'
 
 /**

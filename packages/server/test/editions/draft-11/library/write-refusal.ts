@@ -1,5 +1,5 @@
 import type { AAuthError, ErrorCode } from 'countersign'
-import type { Challenge, WrittenRefusal } from 'countersign/wire'
+import type { Challenge, WrittenRefusal } from 'countersign/editions'
 import { headers } from './headers.js'
 import { joseNames } from './jose-names.js'
 import { type Level, serializeRequirement } from './requirement.js'

@@ -1,5 +1,5 @@
-import { AAuthError, type ErrorCode, issueToken } from 'countersign'
-import { publishedJwk } from 'countersign/wire'
+import { AAuthError, type ErrorCode } from 'countersign'
+import { issueToken, publishedJwk } from 'countersign/tokens'
 import {
   type AuthRequest,
   contentOf,

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { isIdentifier } from 'countersign/wire'
+import { isIdentifier } from 'countersign/discovery'
 import { requireText } from './read-json.js'
 import type { AccessReader } from './token-endpoint.js'
 

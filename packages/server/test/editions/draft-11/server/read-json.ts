@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { parseJsonObject } from 'countersign/wire'
+import { parseJsonObject } from 'countersign/tokens'
 
 /** Members that ask for what is not done here, and so are never passed over. */
 const unsupported = ['mission_s256', 'subagent_token', 'upstream_token']

@@ -1,0 +1,37 @@
+/**
+ * Documents and keys of other parties: identifiers and the URLs of their documents, fetching them within limits, caching them,
+ * and finding a key there. `createGuardedFetch` of `countersign/node` is the fetch to use for URLs that a stranger chose.
+ *
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
+export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
+export type { Discovery } from '../discovery/discovery.js'
+export type { DiscoveryOptions } from '../discovery/document-sources.js'
+export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
+export { type DiscoveryFailure, type Found, fetchLimits, longestKept } from '../discovery/fetch-document.js'
+export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
+export type { FoundKey } from '../discovery/jwks.js'
+export type { Delay } from '../discovery/lookup-queue.js'
+export type { NetworkOptions } from '../discovery/network-options.js'
+export { tokenKeys } from '../discovery/token-keys.js'
+export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
+export {
+  type DocumentType,
+  documentResponse,
+  documentUrl,
+  isFetchableUrl,
+  type OwnDocument,
+  type PublishedDocument,
+  parseDocument,
+} from '../protocol/document-type.js'
+export { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
+export {
+  type IdentifierOptions,
+  identifierRepair,
+  isIdentifier,
+  isLoopbackIdentifier,
+  requireIdentifier,
+} from '../protocol/identifier.js'

@@ -1,0 +1,53 @@
+/**
+ * The editions of the protocol: `january`, the parts that it is made of, and the types that another edition implements
+ * (`docs/editions.md`).
+ *
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
+export type {
+  AgentProtocol,
+  AgentTools,
+  CallbackMatch,
+  ConsentEnd,
+  Credential,
+  HeldToken,
+  KeptConsent,
+  KeptConsents,
+  ReadRefusal,
+  Step,
+  TokenNeed,
+} from '../editions/agent-protocol.js'
+export { bodyCoverage } from '../editions/body-coverage.js'
+export type { AgentEdition, Edition, ResourceEdition, WrittenRefusal } from '../editions/edition.js'
+export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
+export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
+export { january } from '../editions/january/january.js'
+export { wireErrorOf } from '../editions/january/refusals.js'
+export { type RevokedKind, revocationEntry, revocationListLimits } from '../editions/january/revocation-list.js'
+export { parseSignatureKey, serializeSignatureKey } from '../editions/january/signature-key.js'
+export type {
+  AgentTokenClaims,
+  AuthTokenClaims,
+  ResourceTokenClaims,
+  RevocationClaims,
+} from '../editions/january/tokens.js'
+export type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../editions/key-resolver.js'
+export type {
+  ResourceEndpoint,
+  ResourceProtocol,
+  ResourceTools,
+  RevocationList,
+  RevocationListOptions,
+} from '../editions/resource-protocol.js'
+export type { AuthClaims, Authorization, Requirement, VerifiedRequest } from '../editions/verified-request.js'
+export { claimedAgent } from '../editions/verified-request.js'
+export type { ChallengeContext, ResourceTokenBinding } from '../lib/errors.js'
+export { asPlainText, describeRefusal, joinReasons, type Refusal, type Refused } from '../lib/refusal.js'
+export { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
+export type { Challenge } from '../protocol/challenge.js'
+export { maxFormBytes, readForm, readParameters, requireParameter } from '../protocol/form.js'
+export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
+export { parseScope } from '../protocol/scope.js'

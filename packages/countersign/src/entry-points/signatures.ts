@@ -1,0 +1,55 @@
+/**
+ * HTTP message signatures (RFC 9421) as AAuth uses them: signing a message, verifying one, content digests, nonces and their
+ * limits, and the keys behind them. It knows no edition: a signing profile says what is covered and how `Signature-Key` reads.
+ *
+ * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ *
+ * @packageDocumentation
+ */
+
+export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
+export type { BodyCoverage } from '../httpsig/covered-components.js'
+export {
+  type NonceClaim,
+  type NonceCounts,
+  type NonceLimits,
+  type NonceOwner,
+  type NonceSource,
+  nonceReplayed,
+  nonceRoom,
+  nonceSource,
+  type ReachedLimit,
+  reachedLimit,
+  requireNonceLimits,
+  requireUnusedNonce,
+  type VerifiedNonce,
+  widerNetwork,
+} from '../httpsig/nonces.js'
+export { receiveRequest } from '../httpsig/receive-request.js'
+export { fieldValues, isSignedMessage } from '../httpsig/received-message.js'
+export {
+  type SignableMessage,
+  type SignatureHeaders,
+  type SignMessageOptions,
+  type SignRequestOptions,
+  signMessage,
+  signRequest,
+} from '../httpsig/sign-request.js'
+export {
+  parseSignature,
+  parseSignatureInput,
+  type SignatureInput,
+  serializeSignatureBase,
+} from '../httpsig/signature-input.js'
+export type { KeyReference, ParsedKeyReference, SigningForm, SigningProfile } from '../httpsig/signing-profile.js'
+export { plainHost, requireTarget, type Target } from '../httpsig/target.js'
+export {
+  type SignatureStep,
+  type SigningKey,
+  type VerifiedSignature,
+  type VerifySignatureOptions,
+  verifySignature,
+} from '../httpsig/verify-signature.js'
+export { algorithmNames } from '../lib/algorithms.js'
+export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
+export { importVerificationKey, jwkThumbprint, showsSecret, type VerificationKey, verifyBytes } from '../lib/jwk.js'
