@@ -4,7 +4,7 @@ import { type BrowserStage, guard, newPage, openBrowserStage, stateOf, typeIn } 
 import { people } from './attacks/stage.js'
 import { hasChromium, openChromium } from './chromium.js'
 import { takeScreenshot } from './screenshot.js'
-import { violations } from './violations.js'
+import { loadAxe, violations } from './violations.js'
 
 describe.skipIf(!hasChromium())('accounts in Chromium', () => {
   let browser: Browser
@@ -238,7 +238,9 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     }
 
     /** Takes a person through the pages. */
-    async function walk(page: Page, suffix: string): Promise<string[]> {
+    async function walk(options: BrowserContextOptions, suffix: string): Promise<string[]> {
+      const page = await newPage(browser, { bypassCSP: true, reducedMotion: 'reduce', ...options })
+      await loadAxe(page)
       const found: string[] = []
       const see = async (name: string) => void found.push(...(await look(page, name + suffix)))
       await open(page, '/account/sign-in')
@@ -275,12 +277,11 @@ describe.skipIf(!hasChromium())('accounts in Chromium', () => {
     }
 
     it('have nothing for axe-core to report in light and dark, and fit 320 px', async () => {
-      expect(await walk(await newPage(browser, { bypassCSP: true, reducedMotion: 'reduce' }), '')).toEqual([])
+      expect(await walk({}, '')).toEqual([])
     })
 
     it('have nothing for axe-core to report from right to left', async () => {
-      const options = { bypassCSP: true, reducedMotion: 'reduce', locale: 'ar' } as const
-      expect(await walk(await newPage(browser, options), '.rtl')).toEqual([])
+      expect(await walk({ locale: 'ar' }, '.rtl')).toEqual([])
     })
   })
 })

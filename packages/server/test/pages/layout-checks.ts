@@ -1,0 +1,148 @@
+import type { AddressInfo } from 'node:net'
+import type { Messages } from 'countersign-server/pages'
+import type { Browser, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { hasChromium, openChromium } from '../chromium.js'
+import { isLong } from '../long.js'
+import { takeScreenshot, wantsScreenshots } from '../screenshot.js'
+import { loadAxe, violations } from '../violations.js'
+import { createPagesOrigin } from './pages-origin.js'
+import { statesIn } from './states.js'
+
+/** Pages whose sentences end with an address, in states that are checked at every width. */
+const endWithAddress = ['consent-full', 'agents', 'remove-agent', 'return-to-app-allowed', 'sign-in', 'policy-forbids']
+
+const wideSpacing =
+  '* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }'
+const largeText = 'html { font-size: 200% !important }'
+
+/** Defines the tests of what every state of a page looks like in one language. */
+export function checkLayoutIn(messages: Messages): void {
+  const documents = statesIn(messages)
+  const isRightToLeft = messages.dir === 'rtl'
+  const suffix = isRightToLeft ? '.rtl' : ''
+  const server = createPagesOrigin((path) => documents.get(path))
+
+  describe.skipIf(!hasChromium())(`pages from ${isRightToLeft ? 'right to left' : 'left to right'} in Chromium`, () => {
+    let origin: string
+    let browser: Browser
+    /** One page, which every state passes through. */
+    let page: Page
+
+    beforeAll(async () => {
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+      origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+      browser = await openChromium()
+      page = await browser.newPage({ reducedMotion: 'reduce', bypassCSP: true })
+      await loadAxe(page)
+    })
+
+    afterAll(async () => {
+      await browser?.close()
+      await new Promise((resolve) => server.close(resolve))
+    })
+
+    it.each(wantsScreenshots ? [...documents.keys()] : [])('%s: screenshots', async (name) => {
+      await page.setViewportSize({ width: 800, height: 900 })
+      await page.goto(`${origin}/${name}`)
+      for (const colorScheme of ['dark', 'light'] as const) {
+        await page.emulateMedia({ colorScheme })
+        await takeScreenshot(page, `${name}${suffix}.${colorScheme}`)
+      }
+      await page.setViewportSize({ width: 320, height: 640 })
+      await takeScreenshot(page, `${name}${suffix}.320`)
+    })
+
+    it.each([...documents.keys()])(
+      '%s has nothing for axe-core to report in light and dark, fits 320 px and wide spacing, and grows as a whole with large text',
+      async (name) => {
+        await page.setViewportSize({ width: 800, height: 900 })
+        await page.emulateMedia({ colorScheme: 'light' })
+        await page.goto(`${origin}/${name}`)
+        await openDetails(page)
+        expect(await violations(page, 'all')).toEqual([])
+        expect(await smallTargets(page)).toEqual([])
+        // Colours do not depend on the direction.
+        if (isLong || !isRightToLeft) {
+          await page.emulateMedia({ colorScheme: 'dark' })
+          expect(await violations(page, 'colours')).toEqual([])
+        }
+        await page.setViewportSize({ width: 320, height: 640 })
+        expect(await layoutOf(page)).toMatchObject({ overflow: 0, orphans: [] })
+        expect(await layoutOf(page, wideSpacing)).toMatchObject({ overflow: 0 })
+        await page.setViewportSize({ width: 640, height: 900 })
+        const { icons } = await layoutOf(page)
+        expect(await layoutOf(page, largeText)).toEqual({
+          overflow: 0,
+          orphans: [],
+          icons: icons.map(({ width, height }) => ({ width: width * 2, height: height * 2 })),
+        })
+      },
+    )
+
+    it.each(isRightToLeft ? [] : endWithAddress)(
+      '%s begins no line with a full stop, however wide it is',
+      async (name) => {
+        await page.goto(`${origin}/${name}`)
+        for (let width = 280; width <= 620; width += isLong ? 4 : 20) {
+          await page.setViewportSize({ width, height: 640 })
+          expect((await layoutOf(page)).orphans, `${width}px`).toEqual([])
+        }
+      },
+    )
+  })
+}
+
+async function openDetails(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    for (const details of document.querySelectorAll('details')) details.open = true
+  })
+}
+
+/** Links and fields smaller than a finger. A box to tick is as large as its label. */
+function smallTargets(page: Page): Promise<string[]> {
+  return page.$$eval('a, button, summary, input:not([type=hidden])', (all) =>
+    all
+      .map((element) => (element.matches('[type=radio], [type=checkbox]') ? element.closest('label') : element))
+      .filter((element) => element?.checkVisibility())
+      // Links within a sentence are as high as its lines (WCAG 2.5.8).
+      .filter((element) => !(element?.matches('a') && getComputedStyle(element).display === 'inline'))
+      .map((element) => ({ box: element?.getBoundingClientRect(), text: element?.outerHTML }))
+      .filter(({ box }) => box && (box.width < 44 || box.height < 44))
+      .map(({ box, text }) => `${box?.width} × ${box?.height} ${text}`),
+  )
+}
+
+interface Layout {
+  /** Pixels by which the page is wider than the window. */
+  overflow: number
+  /** Lines that begin with a punctuation mark that belongs to the address before it. */
+  orphans: string[]
+  icons: { width: number; height: number }[]
+}
+
+/** The layout of a page at the width of its window, with an additional style. */
+function layoutOf(page: Page, style = ''): Promise<Layout> {
+  return page.evaluate((content) => {
+    const added = document.head.appendChild(Object.assign(document.createElement('style'), { textContent: content }))
+    const orphans = [...document.querySelectorAll('.host')].flatMap((host) => {
+      const next = host.nextSibling
+      if (next?.nodeType !== Node.TEXT_NODE || !/^[.,;:?!)”؟،؛]/.test(next.textContent ?? '')) return []
+      const sign = document.createRange()
+      sign.setStart(next, 0)
+      sign.setEnd(next, 1)
+      const last = [...host.getClientRects()].at(-1)
+      const at = sign.getBoundingClientRect()
+      return !last || at.top < last.bottom ? [] : [`${host.textContent} | ${next.textContent}`]
+    })
+    const icons = [...document.querySelectorAll('.icon')]
+      .filter((icon) => icon.checkVisibility())
+      .map((icon) => {
+        const { width, height } = icon.getBoundingClientRect()
+        return { width, height }
+      })
+    const overflow = Math.max(0, document.documentElement.scrollWidth - window.innerWidth)
+    added.remove()
+    return { overflow, orphans, icons }
+  }, style)
+}
