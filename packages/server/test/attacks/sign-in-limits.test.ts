@@ -89,6 +89,38 @@ describe('C16: wrong passwords for one account', () => {
     },
   )
 
+  it.each([
+    ['from one address', () => '203.0.113.1', 5],
+    ['from one network', (at: number) => `203.0.113.${at}`, 20],
+  ] as const)('are not let through twice around any moment %s', async (_of, addressOf, most) => {
+    const stage = await open()
+    const guess = (at: number) => signIn(stage, addressOf(at))
+    expect(await guess(0)).toBe(401)
+    stage.clock.now += 899
+    for (let at = 1; at < most; at++) expect(await guess(at)).toBe(401)
+    expect(await guess(most)).toBe(429)
+    // The first leaves the window, and only the first.
+    stage.clock.now += 1
+    expect(await guess(most)).toBe(401)
+    expect(await guess(most + 1)).toBe(429)
+    stage.clock.now += 897
+    expect(await guess(most + 1)).toBe(429)
+  })
+
+  it('are not let through twice around any moment in a known browser', async () => {
+    const stage = await open()
+    const own = newBrowser(stage, '203.0.113.1')
+    expect((await signInToAccount(own, stage.authServer, alice)).status).toBe(303)
+    own.cookies.delete('__Host-countersign-session')
+    const guess = async () => (await signInToAccount(own, stage.authServer, { ...alice, password: 'wrong' })).status
+    expect(await guess()).toBe(401)
+    stage.clock.now += 899
+    for (let time = 1; time < 10; time++) expect(await guess()).toBe(401)
+    stage.clock.now += 1
+    expect(await guess()).toBe(401)
+    expect(await guess()).toBe(429)
+  })
+
   it('get the same page whether or not the account exists', async () => {
     const stage = await open()
     const pages = await Promise.all(
@@ -176,8 +208,8 @@ describe('V05: one password tried on many accounts', () => {
     ['a /48', '2001:db8:1', '2001:db8:1:9::1', '2001:db8:2::1'],
   ])('is refused from the 146th account on from %s', async (_of, network, address, other) => {
     const stage = await open()
-    for (let at = 0; at < 144; at++)
-      await stage.storage.countAttempt({ key: secretHash(`sign-in network ${network}`), window: 900 })
+    const limit = { key: secretHash(`sign-in network ${network}`), window: 900, most: 145 }
+    for (let at = 0; at < 144; at++) await stage.storage.countWithinLimits([limit])
     expect(await guess(stage, address, 144)).toBe(401)
     expect(await guess(stage, address, 145)).toBe(429)
     expect(await guess(stage, other, 145)).toBe(401)

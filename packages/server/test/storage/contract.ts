@@ -750,7 +750,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           forgiveAttempts: () => storage.forgiveAttempts([hashOf('key')]),
           findReachedLimit: () => storage.findReachedLimit([limit]),
           countWithinLimits: () => storage.countWithinLimits([limit]),
-          clearAttempts: () => storage.clearAttempts({ key: hashOf('key') }),
+          clearAttempts: () => storage.clearAttempts(limit),
           isKnownDevice: () => storage.isKnownDevice({ username: 'alice', browserHash: binding.browserHash }),
           createAuthRequest: () => storage.createAuthRequest(newRequest()),
           findAuthRequest: () => storage.findAuthRequest(tokenHash),

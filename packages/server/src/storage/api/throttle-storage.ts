@@ -8,31 +8,29 @@ export interface ThrottleStorage {
    */
   claimNonce(claim: NonceClaim): Promise<boolean>
   /**
-   * Counts an attempt in the window of `window` seconds that the first attempt opened. The caller makes the key, a
+   * Counts an attempt in the fixed window of `window` seconds that the first attempt opened. The caller makes the key, a
    * hash of what is limited.
    */
   countAttempt(attempt: Attempt): Promise<AttemptCount>
   /** Counts a request of an agent, each attempt with a key of its own; nothing where the agent is blocked. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
-  /** The limit whose next attempt would be refused, if any; of several, the one that resets last. Counts nothing. */
+  /** The limit whose next attempt would be refused, if any; of several, the one that is reached longest. Counts nothing. */
   findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /**
    * Counts one attempt towards each limit, or none of them if one of them would be exceeded, which is then returned. On any
-   * number of instances, no more attempts than a limit allows are counted in its window.
+   * number of instances, a limit counts no more attempts than it allows in any period as long as its window.
    */
   countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
-  /** Takes one attempt of each key back. */
+  /** Takes back one attempt of each key that `countRequest` counted. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
-  /** Forgets the attempts, after one that succeeded. */
-  clearAttempts(attempt: Pick<Attempt, 'key' | 'account'>): Promise<void>
+  /** Forgets the attempts that {@link countWithinLimits} counted towards a limit, after one that succeeded. */
+  clearAttempts(limit: Pick<LimitedAttempt, 'key' | 'account'>): Promise<void>
   /** Whether a user with this username signed in in this browser. The cost does not depend on the username (attacks C17). */
   isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>
 }
 
 export interface Attempt {
   key: string
-  /** The username it is an attempt on, for which `unlockUser` and `setPasswordHash` clear the attempts. */
-  account?: string | undefined
   /** Seconds. */
   window: number
 }
@@ -48,13 +46,15 @@ export interface CountedRequest extends AgentStanding {
 }
 
 export interface LimitedAttempt extends Attempt {
+  /** The username it is an attempt on, for which `unlockUser` and `setPasswordHash` clear the attempts. */
+  account?: string | undefined
   /** How many attempts the window allows. */
   most: number
 }
 
 export interface ReachedLimit {
   limit: LimitedAttempt
-  /** When the window ends. */
+  /** When the oldest attempt leaves its window, so that another is allowed. */
   resetAt: number
 }
 

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { type InsertQueryBuilder, type InsertResult, type SqlBool, sql } from 'kysely'
 import type {
   Attempt,
@@ -15,7 +15,7 @@ import type { AttemptRow, Tables } from '../sql/tables.js'
 import { hashBytes } from '../sql/values.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
-  return count(statement, storedKey(attempt), attempt.window)
+  return count(statement, hashBytes(attempt.key), attempt.window)
 }
 
 async function count(statement: Statement, keyHash: Uint8Array, window: number): Promise<AttemptCount> {
@@ -117,66 +117,58 @@ export async function findReachedLimit(
   limits: readonly LimitedAttempt[],
 ): Promise<ReachedLimit | undefined> {
   if (limits.length === 0) return undefined
-  const keyed = limits.map((limit) => ({ limit, keyHash: storedKey(limit) }))
-  const keys = keyed.map(({ keyHash }) => ({ keyHash }))
-  return reachedAmong(keyed, await countsOf(statement, keys), (count, most) => count >= most)
+  const counts = await countsOf(statement, limits.map(rangeOf))
+  const reached = counts.flatMap(({ place, held, frees_at }) => {
+    const limit = limits[place]
+    return limit && Number(held) >= limit.most ? [{ limit, resetAt: frees_at }] : []
+  })
+  return reached.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
-const countsOf = keptQueryOfRows(({ db, clock }, keys: readonly Placeholders<{ keyHash: Uint8Array }>[]) =>
-  db
-    .selectFrom('attempt')
-    .select(['key_hash', 'count', 'reset_at'])
-    .where((e) =>
-      e(
-        'key_hash',
-        'in',
-        keys.map(({ keyHash }) => keyHash),
-      ),
-    )
-    .where('reset_at', '>', clock),
-)
+/** How many attempts of each range are in their windows, and when the oldest leaves its window. */
+const countsOf = keptQueryOfRows((parts, ranges: readonly Placeholders<KeyRange>[]) => {
+  const [first, ...others] = ranges.map((range, place) => countOf(parts, range, place))
+  if (!first) throw new TypeError('no limits')
+  return others.reduce((counts, each) => counts.unionAll(each), first)
+})
 
+function countOf({ db, clock }: Parts, { first, last }: Placeholders<KeyRange>, place: number) {
+  return db
+    .selectFrom('attempt')
+    .select((e) => [sql.lit(place).as('place'), e.fn.countAll().as('held'), e.fn.min('reset_at').as('frees_at')])
+    .where('key_hash', '>=', first)
+    .where('key_hash', '<=', last)
+    .where('reset_at', '>', clock)
+}
+
+/**
+ * A limit has a row for each attempt that is in its window, so that the window slides: what counts is the time between
+ * the attempts, not when a window began.
+ */
 export async function countWithinLimits(
   unit: Unit,
   limits: readonly LimitedAttempt[],
 ): Promise<ReachedLimit | undefined> {
-  const keyed = limits.map((limit) => ({ limit, keyHash: storedKey(limit) }))
-  const attempts = keyed.map(({ limit: { window }, keyHash }) => ({ keyHash, window }))
-  // Every transaction locks counters in key order.
-  const rows = await countEach(
-    unit,
-    attempts.toSorted((a, b) => Buffer.compare(a.keyHash, b.keyHash)),
-  )
-  const reached = reachedAmong(keyed, rows, (count, most) => count > most)
-  if (reached) {
-    const keyHashes = attempts.map(({ keyHash }) => keyHash)
-    await takeBack(unit, keyHashes)
-  }
-  return reached
+  const attempts = limits.map((limit) => ({ window: limit.window, ...rangeOf(limit) }))
+  // Every transaction locks limits in key order.
+  const locks = attempts.map(({ first }) => `attempts ${first.toString('hex')}`).toSorted()
+  for (const lock of locks) await unit.exclusive(lock)
+  const reached = await findReachedLimit(unit, limits)
+  if (reached) return reached
+  const rows = attempts.map(({ first, window }) => ({ keyHash: keyOf(first, randomBytes(attemptBytes)), window }))
+  await insertAttempts(unit, rows)
+  return undefined
 }
 
-const countEach = keptQueryOfRows((parts, attempts: readonly Placeholders<NewAttempt>[]) => {
-  const { db, clock } = parts
-  const rows = attempts.map(({ keyHash, window }) => ({
-    key_hash: keyHash,
-    count: 1,
-    reset_at: sql<number>`${clock} + ${window}`,
-  }))
-  return counting(parts, db.insertInto('attempt').values(rows))
-})
-
-/** Of the limits that are reached, the one that resets last. */
-function reachedAmong(
-  limits: readonly { limit: LimitedAttempt; keyHash: Buffer }[],
-  rows: readonly Pick<AttemptRow, 'key_hash' | 'count' | 'reset_at'>[],
-  isReached: (count: number, most: number) => boolean,
-): ReachedLimit | undefined {
-  const reached = limits.flatMap(({ limit, keyHash }) => {
-    const row = rows.find(({ key_hash }) => Buffer.compare(key_hash, keyHash) === 0)
-    return row && isReached(row.count, limit.most) ? [{ limit, resetAt: row.reset_at }] : []
-  })
-  return reached.toSorted((a, b) => b.resetAt - a.resetAt)[0]
-}
+const insertAttempts = keptQueryOfRows(({ db, clock }, attempts: readonly Placeholders<NewAttempt>[]) =>
+  db.insertInto('attempt').values(
+    attempts.map(({ keyHash, window }) => ({
+      key_hash: keyHash,
+      count: 1,
+      reset_at: sql<number>`${clock} + ${window}`,
+    })),
+  ),
+)
 
 export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
   const { db } = unit
@@ -202,13 +194,19 @@ async function takeBack({ db }: Unit, hashes: readonly Buffer[]): Promise<void> 
     .execute()
 }
 
-export async function clearAttempts({ db }: Statement, attempt: Pick<Attempt, 'key' | 'account'>): Promise<void> {
-  await db.deleteFrom('attempt').where('key_hash', '=', storedKey(attempt)).execute()
+export async function clearAttempts(
+  statement: Statement,
+  limit: Pick<LimitedAttempt, 'key' | 'account'>,
+): Promise<void> {
+  await removeRange(statement, rangeOf(limit))
 }
 
 /** Forgets all attempts on an account. */
-export async function clearAccountAttempts({ db }: Statement, account: string): Promise<void> {
-  const { first, last } = storedKeysOf(account)
+export async function clearAccountAttempts(statement: Statement, account: string): Promise<void> {
+  await removeRange(statement, rangeFrom(prefixOf(account)))
+}
+
+async function removeRange({ db }: Statement, { first, last }: KeyRange): Promise<void> {
   await db.deleteFrom('attempt').where('key_hash', '>=', first).where('key_hash', '<=', last).execute()
 }
 
@@ -241,19 +239,30 @@ const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ bro
     .limit(sql.lit(100)),
 )
 
-/** Bytes of a stored key that are the same for all attempts on one account. */
+const keyBytes = 32
+/** Bytes of a stored key that are the same for all limits of one account. */
 const accountBytes = 16
+/** Bytes at the end of a stored key that are different for each attempt within one limit. */
+const attemptBytes = 8
 
-/** The key an attempt is stored under. */
-function storedKey({ key, account }: Pick<Attempt, 'key' | 'account'>): Buffer {
-  const bytes = hashBytes(key)
-  return account === undefined ? bytes : Buffer.concat([prefixOf(account), bytes.subarray(accountBytes)])
+/** The first and the last key of some attempts. */
+interface KeyRange {
+  first: Buffer
+  last: Buffer
 }
 
-/** The first and the last key that an attempt on this account can be stored under. */
-function storedKeysOf(account: string): { first: Buffer; last: Buffer } {
-  const keyEndingIn = (byte: number) => Buffer.concat([prefixOf(account), Buffer.alloc(accountBytes, byte)])
-  return { first: keyEndingIn(0), last: keyEndingIn(255) }
+/** Where the attempts within a limit are stored. */
+function rangeOf({ key, account }: Pick<LimitedAttempt, 'key' | 'account'>): KeyRange {
+  const ofLimit = hashBytes(key).subarray(0, keyBytes - attemptBytes)
+  return rangeFrom(account === undefined ? ofLimit : Buffer.concat([prefixOf(account), ofLimit.subarray(accountBytes)]))
+}
+
+function rangeFrom(prefix: Buffer): KeyRange {
+  return { first: Buffer.concat([prefix], keyBytes), last: keyOf(prefix, Buffer.alloc(keyBytes - prefix.length, 255)) }
+}
+
+function keyOf(prefix: Buffer, end: Buffer): Buffer {
+  return Buffer.concat([prefix.subarray(0, keyBytes - end.length), end])
 }
 
 function prefixOf(account: string): Buffer {

@@ -166,21 +166,23 @@ export function accountContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const [alice, bob] = [await newUser(storage), await newUser(storage)]
       const [address, network] = [freshHash(), freshHash()]
-      const counters = [alice, bob].flatMap(({ username: account }) => [
-        { key: address, account },
-        { key: network, account: account.toUpperCase() },
+      const limit = { window: 900, most: 1 }
+      const limits = [alice, bob].flatMap(({ username: account }) => [
+        { ...limit, key: address, account },
+        { ...limit, key: network, account: account.toUpperCase() },
       ])
-      const countAll = async () => {
-        const attempts = [...counters, { key: network }]
-        return Promise.all(
-          attempts.map(async (attempt) => (await storage.countAttempt({ ...attempt, window: 900 })).count),
+      const reached = () =>
+        Promise.all(
+          [...limits, { ...limit, key: network }].map(
+            async (each) => (await storage.countWithinLimits([each])) !== undefined,
+          ),
         )
-      }
-      expect(await countAll()).toEqual([1, 1, 1, 1, 1])
+      expect(await reached()).toEqual([false, false, false, false, false])
+      expect(await reached()).toEqual([true, true, true, true, true])
       expect(await storage.unlockUser({ userId: alice.id, by: 'operator:carol' })).toBe(true)
-      expect(await countAll()).toEqual([1, 1, 2, 2, 2])
+      expect(await reached()).toEqual([false, false, true, true, true])
       await storage.setPasswordHash({ userId: bob.id, passwordHash: 'new', by: 'operator:carol' })
-      expect(await countAll()).toEqual([2, 2, 1, 1, 3])
+      expect(await reached()).toEqual([true, true, false, false, true])
       expect(await storage.listEvents({ event: 'user.unlocked' })).toMatchObject([
         { userId: alice.id, data: { by: 'operator:carol' } },
       ])

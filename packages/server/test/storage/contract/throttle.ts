@@ -82,16 +82,6 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       })
     })
 
-    test('keys are counted apart, and cleared one by one', async () => {
-      const { storage } = world
-      const [first, second] = [freshHash(), freshHash()]
-      for (const key of [first, first, second]) await storage.countAttempt({ key, window: 900 })
-      await storage.clearAttempts({ key: first })
-      await storage.clearAttempts({ key: hashOf('unknown') })
-      expect(await storage.countAttempt({ key: first, window: 900 })).toMatchObject({ count: 1 })
-      expect(await storage.countAttempt({ key: second, window: 900 })).toMatchObject({ count: 2 })
-    })
-
     test('of several one is taken back each, also where they are counted and taken back at once', async () => {
       const { storage } = world
       const attempts = times(4, () => ({ key: freshHash(), window: 900 }))
@@ -121,10 +111,40 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       expect(
         outcomes.filter((reached) => reached?.limit.key === narrow && reached.resetAt === start + 900),
       ).toHaveLength(35)
-      expect(await storage.countAttempt({ key: wide, window: 86_400 })).toMatchObject({ count: 6 })
+      const countedOf = (key: string, most: number) => storage.findReachedLimit([{ key, window: 900, most }])
+      expect(await countedOf(wide, 5)).toMatchObject({ resetAt: start + 86_400 })
+      expect(await countedOf(wide, 6)).toBeUndefined()
       world.now = start + 900
       expect(await storage.countWithinLimits(limits)).toBeUndefined()
-      expect(await storage.countAttempt({ key: narrow, window: 900 })).toEqual({ count: 2, resetAt: start + 1800 })
+      expect(await countedOf(narrow, 1)).toMatchObject({ resetAt: start + 1800 })
+      expect(await countedOf(narrow, 2)).toBeUndefined()
+    })
+
+    test('no period as long as the window has more attempts than the limit allows (C16)', async () => {
+      const { storage } = world
+      const limit = { key: freshHash(), window: 900, most: 5 }
+      const counted: number[] = []
+      // An attempt every half minute, and many at the end of each quarter of an hour.
+      for (world.now = start; world.now < start + 5400; world.now += world.now % 900 > 890 ? 1 : 30) {
+        const reached = await storage.countWithinLimits([limit])
+        if (reached) expect(reached).toEqual({ limit, resetAt: (counted.at(-5) ?? 0) + 900 })
+        else counted.push(world.now)
+      }
+      expect(counted).toHaveLength(30)
+      for (const [at, time] of counted.entries()) expect(time - (counted[at - 5] ?? 0)).toBeGreaterThanOrEqual(900)
+    })
+
+    test('an attempt that succeeded clears one limit, and no other', async () => {
+      const { storage } = world
+      const [alice, bob] = ['alice', 'bob'].map((account) => ({ key: freshHash(), account, window: 900, most: 2 }))
+      if (!alice || !bob) throw new Error('two limits')
+      const limits = [alice, { ...alice, account: bob.account }, { ...bob, account: alice.account }]
+      for (const limit of limits) for (let time = 0; time < 2; time++) await storage.countWithinLimits([limit])
+      await storage.clearAttempts(alice)
+      expect(await Promise.all(limits.map((limit) => storage.findReachedLimit([limit])))).toEqual([
+        undefined,
+        ...limits.slice(1).map((limit) => ({ limit, resetAt: start + 900 })),
+      ])
     })
 
     test('a reached limit is found without counting; of several, the one that resets last', async () => {
