@@ -1,7 +1,8 @@
 import { createHmac } from 'node:crypto'
+import type { Storage } from 'countersign-server'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { openRequest } from '../attacks/flow.js'
-import { openMapStage, type Stage, type StageOptions } from '../attacks/stage.js'
+import { openMapStage, openSharedPostgresStage, type Stage, type StageOptions } from '../attacks/stage.js'
 import { callsBefore, interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
 import { listenOnLoopback } from '../listening-origin.js'
 import { createScriptedUser } from '../scripted-user.js'
@@ -34,10 +35,14 @@ describe('signing in with an identity provider', () => {
 
   afterAll(() => provider.close())
 
-  async function opened(issuer = provider.issuer, wrapped: Pick<StageOptions, 'wrap'> = {}): Promise<Stage> {
+  async function opened(
+    issuer = provider.issuer,
+    wrapped: Pick<StageOptions, 'wrap'> = {},
+    openStage = openMapStage,
+  ): Promise<Stage> {
     const { id: clientId, secret: clientSecret } = provider.client
     const settings = { id: 'test', name: 'Test Provider', issuer, clientId, clientSecret, allowInsecureLoopback: true }
-    const stage = await openMapStage({ ...wrapped, accounts: { identityProviders: [settings] } })
+    const stage = await openStage({ ...wrapped, accounts: { identityProviders: [settings] } })
     onTestFinished(() => stage.close())
     onTestFinished(() => provider.say(undefined))
     // The provider has no clock to set.
@@ -167,13 +172,22 @@ describe('signing in with an identity provider', () => {
       },
     ],
   ]
-  it.each(verbs)('J01: starts no session if %s commits after its user was read', async (_verb, run) => {
+  const interleavings = [
+    ['SQLite', openMapStage] as const,
+    ['two instances on PostgreSQL', openSharedPostgresStage] as const,
+  ].flatMap(([name, openStage]) => verbs.map(([verb, run]) => [verb, name, run, openStage] as const))
+  it.each(interleavings)('J01: starts no session if %s commits after its user was read, on %s', async (...row) => {
+    const [, , run, openStage] = row
     const interleaving = noInterleaving()
-    const stage = await opened(provider.issuer, { wrap: (storage) => interleavedStorage(storage, interleaving) })
-    const first = createPerson(stage)
-    const callback = await callbackOf(first)
-    plan(interleaving)
-    await arrive(first, callback)
+    const wrap = (storage: Storage) => interleavedStorage(storage, interleaving)
+    const stage = await opened(provider.issuer, { wrap }, openStage)
+    // Once on each of two instances, which fetch the documents of the provider and of their keys once.
+    for (let instance = 0; instance < 2; instance++) {
+      const first = createPerson(stage)
+      const callback = await callbackOf(first)
+      plan(interleaving)
+      await arrive(first, callback)
+    }
     const created = callsBefore(interleaving, 'createSession')
     const userId = (await user(stage, 'carol')) ?? ''
     await stage.storage.endSessions({ userId })

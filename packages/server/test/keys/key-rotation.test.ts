@@ -3,18 +3,24 @@ import { KeyError, rotateKeysWhenDue, type Storage, storedKeys } from 'countersi
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { interleavedStorage, noInterleaving, plan } from '../interleaving/interleave.js'
+import { openTwoStorages } from '../storage/postgres/in-postgres.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 
 const masterKey = randomBytes(32)
 const days = 86_400
 
+function twoOnSqlite(now: () => number): Storage[] {
+  const file = temporaryFile()
+  return [1, 2].map(() => sqliteStorage(file, { now, sweepInterval: 0 }))
+}
+
 /** Two instances on one database, with one clock to set. */
-async function twoInstances() {
+async function twoInstances(open: (now: () => number) => Storage[] | Promise<Storage[]> = twoOnSqlite) {
   const clock = { now: 1_800_000_000 }
   const now = () => clock.now
-  const file = temporaryFile()
-  const storage = sqliteStorage(file, { now, sweepInterval: 0 })
-  const storages = [storage, sqliteStorage(file, { now, sweepInterval: 0 })]
+  const storages = await open(now)
+  const [storage] = storages
+  if (!storage) throw new TypeError('there are two storages')
   onTestFinished(async () => {
     await Promise.all(storages.map((each) => each.close()))
   })
@@ -64,19 +70,25 @@ describe('keys that rotate by themselves', () => {
     }
   })
 
-  it('J05: rotate once if another instance rotates before any storage call of a rotation', async () => {
-    for (let after = 0; ; after += 1) {
-      const interleaving = noInterleaving()
-      const { clock, storage, options, states } = await twoInstances()
-      clock.now += 90 * days
-      plan(interleaving, after, () => rotateKeysWhenDue(storage, options))
-      await rotateKeysWhenDue(interleavedStorage(storage, interleaving), options)
-      expect((await states()).sort(), `before call ${after}`).toEqual(['active', 'next', 'retiring'])
-      expect(await storage.listEvents({ event: 'keys.rotated' })).toHaveLength(1)
-      if (interleaving.ranAfter === undefined) break
-      expect(after).toBeLessThan(20)
-    }
-  })
+  it.each([
+    ['SQLite', twoOnSqlite],
+    ['PostgreSQL', openTwoStorages],
+  ])(
+    'J05: rotate once if another instance rotates before any storage call of a rotation, on %s',
+    async (_name, open) => {
+      for (let after = 0; ; after += 1) {
+        const interleaving = noInterleaving()
+        const { clock, storage, options, states } = await twoInstances(open)
+        clock.now += 90 * days
+        plan(interleaving, after, () => rotateKeysWhenDue(storage, options))
+        await rotateKeysWhenDue(interleavedStorage(storage, interleaving), options)
+        expect((await states()).sort(), `before call ${after}`).toEqual(['active', 'next', 'retiring'])
+        expect(await storage.listEvents({ event: 'keys.rotated' })).toHaveLength(1)
+        if (interleaving.ranAfter === undefined) break
+        expect(after).toBeLessThan(20)
+      }
+    },
+  )
 
   it('are counted from the last rotation, also one before its time', async () => {
     const server = await twoInstances()
