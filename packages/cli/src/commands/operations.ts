@@ -98,7 +98,7 @@ export const operations: readonly CommandRow[] = [
   },
   {
     name: 'users remove-passkeys',
-    about: 'remove all passkeys of a user who lost them',
+    about: 'remove all passkeys of a user who lost them, and sign them out everywhere',
     subject: { name: '<username>', description: 'their user name or id' },
     flags: changing,
     needs: 'countersign-server',

@@ -168,7 +168,7 @@ export const usersRemovePasskeys: Run = async (options, terminal, name) => {
     return { id: userId, username, passkeys }
   })
   const { username, passkeys } = removed
-  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}.\n`
+  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}, and signed it out everywhere.\n`
   const text = passkeys === 0 ? `The account ${username} has no passkeys.\n` : some
   terminal.write(flags.json ? `${JSON.stringify(removed)}\n` : text)
   return exitStatus.done

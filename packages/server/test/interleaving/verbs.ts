@@ -32,6 +32,15 @@ export const verbs: Readonly<Record<string, Concurrent>> = {
     forbids: ['session', 'grant'],
     run: ({ stage: { storage }, userId }) => storage.setPasswordHash({ userId, passwordHash: another, by: 'operator' }),
   },
+  'users remove-passkeys': {
+    forbids: ['session', 'grant'],
+    run: async ({ stage: { storage }, userId }) => {
+      const passkeys = await storage.listPasskeys(userId)
+      if (passkeys.length === 0) return 'nothing'
+      for (const { credentialId } of passkeys) await storage.removePasskey({ userId, credentialId, by: 'operator' })
+      return 'removed'
+    },
+  },
   'users disable': {
     forbids: ['session', 'grant', 'token'],
     run: ({ stage: { storage }, userId }) => storage.setUserStatus(userId, 'disabled', 'operator'),

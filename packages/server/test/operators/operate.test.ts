@@ -72,7 +72,10 @@ describe('countersign users', () => {
       storage.addPasskey({ ...by, credentialId: 'lost', publicKey: new Uint8Array(32), counter: 0 }),
     )
     const remove = () => stage.run('users remove-passkeys alice')
-    expect(await remove()).toMatchObject({ status: 0, stdout: 'Removed 1 passkey from the account Alice.\n' })
+    expect(await remove()).toMatchObject({
+      status: 0,
+      stdout: 'Removed 1 passkey from the account Alice, and signed it out everywhere.\n',
+    })
     expect(await remove()).toMatchObject({ status: 0, stdout: 'The account Alice has no passkeys.\n' })
     expect(await inDatabase(stage, (storage) => storage.listPasskeys(alice.id))).toEqual([])
   })

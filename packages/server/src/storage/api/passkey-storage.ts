@@ -12,6 +12,7 @@ export interface PasskeyStorage {
    * somebody may have copied the key (WebAuthn §6.1.1). False for an unknown credential.
    */
   usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
+  /** Removes a passkey; a removal by an operator ends all sessions of the user. */
   removePasskey(passkey: PasskeyRemoval): Promise<RemovedPasskey>
 }
 

@@ -4,13 +4,13 @@ import type { ListedSession } from '../api/session-storage.js'
 import { type AsRead, foldUsername } from '../api/user.js'
 import { listEvents, writeEvent } from '../rows/audit.js'
 import { listGrants, listGrantUsage } from '../rows/grant-lists.js'
-import { lockUser, raiseCredentialRevision, toUser } from '../rows/users.js'
+import { lockUser, toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { closedUsername } from './accounts.js'
 import { listFederated } from './federated.js'
 import { revokeGrants } from './grants.js'
 import { listPasskeys } from './passkeys.js'
-import { listSessions, removeSessions } from './sessions.js'
+import { listSessions, recordCredentialChange } from './sessions.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
@@ -32,9 +32,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
     })
     .where('id', '=', user.id)
     .execute()
-  await raiseCredentialRevision(unit, user.id)
   await revokeGrants(unit, { userId, by: 'account.closed' })
-  await removeSessions(unit, user.id)
   for (const table of belongings) await db.deleteFrom(table).where('user_id', '=', user.id).execute()
   await db
     .updateTable('auth_request')
@@ -42,7 +40,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
     .where('user_id', '=', user.id)
     .where('status', '=', sql.lit('open')) // as the index says it
     .execute()
-  await writeEvent(unit, { event: 'account.closed', userId: user.id })
+  await recordCredentialChange(unit, user.id, { event: 'account.closed', ends: { exceptIdHash: undefined } })
   return true
 }
 

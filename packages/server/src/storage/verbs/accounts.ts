@@ -3,20 +3,11 @@ import type { NewUser, PasswordChange, StoredPassword, UserFilter } from '../api
 import { StorageError } from '../api/storage-error.js'
 import { foldUsername, type User } from '../api/user.js'
 import { doneBy, writeEvent } from '../rows/audit.js'
-import {
-  type FoundUser,
-  lockAsRead,
-  lockUser,
-  raiseCredentialRevision,
-  toUser,
-  userIdOf,
-  usernameSkeletons,
-  users,
-} from '../rows/users.js'
+import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
 import { contains, idBytes } from '../sql/values.js'
-import { removeSessions } from './sessions.js'
+import { recordCredentialChange } from './sessions.js'
 import { clearAccountAttempts, rememberDevice } from './throttle.js'
 
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
@@ -148,13 +139,8 @@ export async function setUserStatus(
   if (user.status === status) return true
   const disabledAt = status === 'disabled' ? unit.now : null
   await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
-  await raiseCredentialRevision(unit, user.id)
-  if (status === 'disabled') await removeSessions(unit, user.id)
-  await writeEvent(unit, {
-    event: status === 'disabled' ? 'user.disabled' : 'user.enabled',
-    userId: user.id,
-    data: doneBy(by),
-  })
+  const event = status === 'disabled' ? 'user.disabled' : 'user.enabled'
+  await recordCredentialChange(unit, user.id, { event, by, ends: { exceptIdHash: undefined } })
   return true
 }
 
@@ -163,17 +149,10 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return undefined
   await setPassword(unit, user.id, { passwordHash, isAdded: by !== undefined })
-  const revision = await raiseCredentialRevision(unit, user.id)
   await unit.db.deleteFrom('known_device').where('user_id', '=', user.id).execute()
   if (keepBrowser !== undefined) await rememberDevice(unit, user.id, keepBrowser)
   await clearAccountAttempts(unit, user.username)
-  const ended = await removeSessions(unit, user.id, keepSession)
-  await writeEvent(unit, {
-    event: 'password.changed',
-    userId: user.id,
-    data: { sessionsEnded: ended, ...doneBy(by) },
-  })
-  return revision
+  return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
 }
 
 export async function unlockUser(

@@ -2,9 +2,10 @@ import { randomBytes } from 'node:crypto'
 import type { FederatedIdentity, LinkedIdentity, NewFederatedUser } from '../api/account-storage.js'
 import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
+import { lockUser, toUser, userIdOf, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { addUser } from './accounts.js'
+import { recordCredentialChange } from './sessions.js'
 
 export async function findFederatedUser(statement: Statement, identity: FederatedIdentity): Promise<User | undefined> {
   const row = await findRow(statement, identity)
@@ -55,8 +56,7 @@ export async function linkFederated(
   const user = await lockUser(unit, link.userId, 'alone')
   if (!user || user.closed_at !== null) return 'unknown_user'
   await insertIdentity(unit, link, user.id)
-  await raiseCredentialRevision(unit, user.id)
-  await writeEvent(unit, { event: 'identity.linked', userId: user.id, data: { issuer: link.issuer } })
+  await recordCredentialChange(unit, user.id, { event: 'identity.linked', data: { issuer: link.issuer } })
   return 'linked'
 }
 

@@ -6,10 +6,11 @@ import type {
   PasskeyRemoval,
   RemovedPasskey,
 } from '../api/passkey-storage.js'
-import { doneBy, writeEvent } from '../rows/audit.js'
-import { lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
+import { writeEvent } from '../rows/audit.js'
+import { lockAsRead, lockUser, toUser, userIdOf, users } from '../rows/users.js'
 import type { PasskeyRow } from '../sql/account-tables.js'
 import type { Statement, Unit } from '../sql/engine.js'
+import { recordCredentialChange } from './sessions.js'
 
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
   const { db, now } = unit
@@ -32,8 +33,7 @@ export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<Added
     .returning('credential_id')
     .executeTakeFirst()
   if (!added) return 'taken'
-  await raiseCredentialRevision(unit, user.id)
-  await writeEvent(unit, { event: 'passkey.added', userId: user.id, data: { credentialId } })
+  await recordCredentialChange(unit, user.id, { event: 'passkey.added', data: { credentialId } })
   return 'added'
 }
 
@@ -93,8 +93,7 @@ export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promis
     .returning('user_id')
     .executeTakeFirst()
   if (!removed) return 'unknown'
-  await raiseCredentialRevision(unit, user.id)
-  await writeEvent(unit, { event: 'passkey.removed', userId: user.id, data: { credentialId, ...doneBy(by) } })
+  await recordCredentialChange(unit, user.id, { event: 'passkey.removed', by, data: { credentialId } })
   return 'removed'
 }
 

@@ -6,7 +6,7 @@ import type {
   Reauthentication,
   Session,
 } from '../api/session-storage.js'
-import { writeEvent } from '../rows/audit.js'
+import { doneBy, type Happening, writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/usage.js'
 import { factorProves, lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
@@ -204,8 +204,33 @@ export async function endSessions(
   return ended
 }
 
-/** Ends a person's sessions, without an audit row: for verbs that write their own. */
-export async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: string): Promise<number> {
+/** A change of how a user signs in, as it is recorded. */
+interface CredentialChange {
+  event: Happening['event']
+  /** The operator who made it; undefined: the user. */
+  by?: string | undefined
+  data?: Record<string, unknown>
+  /** Sessions that the user's own change ends: none, or all but the one with this hash of its id. An operator's change ends all. */
+  ends?: { exceptIdHash: string | undefined }
+}
+
+/**
+ * Completes every change of how a user signs in, in the transaction of the change: no verb accepts what was read of the
+ * user before, an operator's change signs the user out everywhere, and the audit log says so. Returns the new revision.
+ */
+export async function recordCredentialChange(
+  unit: Unit,
+  userId: number,
+  { event, by, data, ends }: CredentialChange,
+): Promise<number | undefined> {
+  const revision = await raiseCredentialRevision(unit, userId)
+  const except = by === undefined ? ends : { exceptIdHash: undefined }
+  const sessionsEnded = except && (await removeSessions(unit, userId, except.exceptIdHash))
+  await writeEvent(unit, { event, userId, data: { ...data, ...(except && { sessionsEnded }), ...doneBy(by) } })
+  return revision
+}
+
+async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: string): Promise<number> {
   let removal = db.deleteFrom('session').where('user_id', '=', userId)
   if (exceptIdHash !== undefined) removal = removal.where('id_hash', '!=', hashBytes(exceptIdHash))
   const { numDeletedRows } = await removal.executeTakeFirst()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { asRead, freshHash, newUser, readNow, times } from '../fixtures.js'
+import { asRead, freshHash, newUser, readNow, signInWith, times } from '../fixtures.js'
 import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 const publicKey = new Uint8Array([0, 1, 2, 255])
@@ -76,6 +76,20 @@ export function passkeyContract(name: string, makeStorage: MakeStorage): void {
       expect(await storage.removePasskey({ userId: user.id, credentialId, by })).toBe('removed')
       expect(await storage.removePasskey({ userId: user.id, credentialId, by })).toBe('unknown')
       expect(await storage.listEvents({ event: 'passkey.removed' })).toMatchObject([{ data: { credentialId, by } }])
+    })
+
+    test('a removal by an operator ends the sessions of the user, and one by the user ends none', async () => {
+      const { storage } = world
+      const [own, lost] = [await added(), await added()]
+      for (const { user } of [own, lost]) await signInWith(storage, { userId: user.id, browserHash: freshHash() })
+      await storage.removePasskey({ ...(await readNow(storage, own.user.id)), credentialId: own.credentialId })
+      await storage.removePasskey({ userId: lost.user.id, credentialId: lost.credentialId, by: 'operator:carol' })
+      expect(await storage.listSessions({ userId: own.user.id })).toHaveLength(1)
+      expect(await storage.listSessions({ userId: lost.user.id })).toEqual([])
+      expect(await storage.listEvents({ event: 'passkey.removed' })).toMatchObject([
+        { data: { credentialId: own.credentialId } },
+        { data: { credentialId: lost.credentialId, by: 'operator:carol', sessionsEnded: 1 } },
+      ])
     })
 
     test('a passkey is removed by its person only', async () => {
