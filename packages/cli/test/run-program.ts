@@ -15,6 +15,8 @@ export interface ProgramOptions {
   screen?: boolean
   /** What they type, where a terminal is at standard input. */
   keyboard?: PassThrough & { isTTY?: boolean }
+  /** Called with what it writes to standard output. */
+  onOutput?: (text: string) => void
   /** Variables beside those of this process. */
   env?: NodeJS.ProcessEnv
 }
@@ -35,7 +37,7 @@ const exitCodes: Readonly<Record<Stop['by'], number>> = { SIGHUP: 129, SIGINT: 1
 /** Starts a command line in this process, without a screen. */
 export function startProgram(
   args: readonly string[],
-  { input = '', hidden, person, screen = false, keyboard = new PassThrough(), env = {} }: ProgramOptions = {},
+  { input = '', hidden, person, screen = false, keyboard = new PassThrough(), onOutput, env = {} }: ProgramOptions = {},
 ): RunningProgram {
   const { DISPLAY: _display, WAYLAND_DISPLAY: _wayland, ...inherited } = process.env
   const typed = [...(hidden ?? [])]
@@ -46,6 +48,7 @@ export function startProgram(
   const said = () => ({ stdout: Buffer.concat(stdout).toString('utf8'), stderr })
   const write = (text: string | Uint8Array) => {
     stdout.push(Buffer.from(text))
+    onOutput?.(Buffer.from(text).toString('utf8'))
     for (const look of looks) look()
   }
   const tell = (text: string) => {

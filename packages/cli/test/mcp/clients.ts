@@ -13,6 +13,7 @@ import {
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js'
 import { expect, onTestFinished } from 'vitest'
+import { type ProgramTransport, programTransport } from './program-transport.js'
 import type { ServerEra } from './protected-server.js'
 
 /** What a client is asked to show its person. */
@@ -34,9 +35,11 @@ export interface BridgeOptions {
   /** What its person does. */
   person?: (shown: Shown) => Said | Promise<Said>
   env?: Record<string, string>
+  /** Runs the bridge as a process, which the test can kill. @default in this process */
+  isProcess?: boolean
 }
 
-/** A client of one SDK whose server is the bridge, in a process of its own. */
+/** A client of one SDK whose server is the bridge. */
 export interface BridgeClient {
   call: (name: string, args?: Record<string, unknown>, options?: CallOptions) => Promise<Called>
   tools: () => Promise<string[]>
@@ -72,37 +75,47 @@ const bin = fileURLToPath(new URL('../../bin/countersign.js', import.meta.url))
 export type ClientEra = ServerEra | 'both'
 
 export async function openClient(era: ClientEra, options: BridgeOptions): Promise<BridgeClient> {
-  const { url, folder, flags = [], env = {} } = options
-  const parameters = {
-    command: process.execPath,
-    args: [bin, 'mcp', url, ...flags],
-    env: { ...env, COUNTERSIGN_HOME: folder },
-    stderr: 'pipe' as const,
-  }
-  const opened = era === 'sessions' ? sessionClient(options, parameters) : statelessClient(era, options, parameters)
-  let stderr = ''
-  opened.transport.stderr?.on('data', (chunk) => {
-    stderr += String(chunk)
-  })
+  const bridge = openBridge(era, options)
+  const opened = era === 'sessions' ? sessionClient(options, bridge) : statelessClient(era, options, bridge)
   onTestFinished(() => opened.close())
   await opened.connect()
-  const readPage = () => /Decide here: (\S+)/.exec(stderr)?.[1] ?? ''
+  const { stderr, pid } = bridge
+  const readPage = () => /Decide here: (\S+)/.exec(stderr())?.[1] ?? ''
   return {
     ...opened,
-    stderr: () => stderr,
+    stderr,
     async pageOnStderr() {
       await expect.poll(readPage).not.toBe('')
       return readPage()
     },
-    pid: () => opened.transport.pid,
+    pid,
   }
 }
 
-interface Parameters {
-  command: string
-  args: string[]
-  env: Record<string, string>
-  stderr: 'pipe'
+/** The bridge, as a client reaches it. */
+interface OpenBridge {
+  transport: ProgramTransport | SessionStdio | StatelessStdio
+  stderr: () => string
+  pid: () => number | null
+}
+
+function openBridge(
+  era: ClientEra,
+  { url, folder, flags = [], env = {}, isProcess = false }: BridgeOptions,
+): OpenBridge {
+  const args = ['mcp', url, ...flags]
+  const variables = { ...env, COUNTERSIGN_HOME: folder }
+  if (!isProcess) {
+    const transport = programTransport(args, variables)
+    return { transport, stderr: transport.stderr, pid: () => null }
+  }
+  const Stdio = era === 'sessions' ? SessionStdio : StatelessStdio
+  const transport = new Stdio({ command: process.execPath, args: [bin, ...args], env: variables, stderr: 'pipe' })
+  let stderr = ''
+  transport.stderr?.on('data', (chunk) => {
+    stderr += String(chunk)
+  })
+  return { transport, stderr: () => stderr, pid: () => transport.pid }
 }
 
 function capabilitiesOf({ shows }: BridgeOptions) {
@@ -111,8 +124,7 @@ function capabilitiesOf({ shows }: BridgeOptions) {
   return { ...shared, elicitation: { form: {}, ...(shows === 'forms' ? {} : { url: {} }) } }
 }
 
-function sessionClient(options: BridgeOptions, parameters: Parameters) {
-  const transport = new SessionStdio(parameters)
+function sessionClient(options: BridgeOptions, { transport }: OpenBridge) {
   const shown: Shown[] = []
   const heard: string[] = []
   const client = new SessionClient({ name: 'desktop', version: '1' }, { capabilities: capabilitiesOf(options) })
@@ -133,7 +145,6 @@ function sessionClient(options: BridgeOptions, parameters: Parameters) {
   client.setNotificationHandler(LoggingMessageNotificationSchema, ({ params }) => void heard.push(String(params.data)))
   return {
     client,
-    transport,
     shown,
     heard,
     connect: () => client.connect(transport),
@@ -144,9 +155,8 @@ function sessionClient(options: BridgeOptions, parameters: Parameters) {
   }
 }
 
-function statelessClient(era: ClientEra, options: BridgeOptions, parameters: Parameters) {
+function statelessClient(era: ClientEra, options: BridgeOptions, { transport }: OpenBridge) {
   const mode = era === 'both' ? 'auto' : { pin: '2026-07-28' }
-  const transport = new StatelessStdio(parameters)
   const shown: Shown[] = []
   const heard: string[] = []
   const client = new StatelessClient(
@@ -166,7 +176,6 @@ function statelessClient(era: ClientEra, options: BridgeOptions, parameters: Par
     client.setNotificationHandler(method, () => void heard.push(method))
   return {
     client,
-    transport,
     shown,
     heard,
     connect: () => client.connect(transport),
