@@ -1,6 +1,5 @@
 import * as platform from '#crypto'
 import type { AgentDescription, CallbackProblem } from '../editions/agent-protocol.js'
-import { serializeBase64url } from '../lib/base64url.js'
 import { plainLine } from '../lib/plain-line.js'
 
 export interface CallbackPageOptions {
@@ -79,7 +78,7 @@ export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOpti
 /** A page of an agent, which names it, and loads nothing. */
 export function agentPage(page: AgentPage, { id, about, back }: CallbackPageOptions): Response {
   const { lang, dir, state, status, drawing, title, texts, next } = page
-  const nonce = serializeBase64url(platform.randomBytes(16))
+  const nonce = platform.serializeBase64url(platform.randomBytes(16))
   const host = escapeHtml(id.replace(/^https?:\/\//, ''))
   const name = escapeHtml(plainLine(String(about?.name ?? ''), 60))
   const way =

@@ -1,6 +1,5 @@
 import * as platform from '#crypto'
 import type { KeptConsent, KeptConsents } from '../editions/agent-protocol.js'
-import { serializeBase64url } from '../lib/base64url.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
 /** The records of one agent and edition in a store that others may use, too. */
@@ -51,7 +50,7 @@ interface Beat {
 /** The consents of one edition in the store of an agent. */
 export function keptConsents(records: OwnRecords, now: () => number): KeptConsents {
   /** This agent, among others that use the store. */
-  const by = serializeBase64url(platform.randomBytes(12))
+  const by = platform.serializeBase64url(platform.randomBytes(12))
   const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
     isShared: records.isShared,

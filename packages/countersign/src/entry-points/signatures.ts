@@ -7,6 +7,7 @@
  * @packageDocumentation
  */
 
+export { serializeBase64, serializeBase64url } from '#crypto'
 export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
 export type { BodyCoverage } from '../httpsig/covered-components.js'
 export {
@@ -51,5 +52,5 @@ export {
   verifySignature,
 } from '../httpsig/verify-signature.js'
 export { algorithmNames } from '../lib/algorithms.js'
-export { parseBase64, parseBase64url, serializeBase64, serializeBase64url } from '../lib/base64url.js'
+export { parseBase64, parseBase64url } from '../lib/base64url.js'
 export { importVerificationKey, jwkThumbprint, showsSecret, type VerificationKey, verifyBytes } from '../lib/jwk.js'

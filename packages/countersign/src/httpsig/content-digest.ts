@@ -1,6 +1,5 @@
 import { parseDictionary } from 'structured-headers'
 import * as platform from '#crypto'
-import { serializeBase64 } from '../lib/base64url.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { ContentDigests } from './received-message.js'
@@ -14,7 +13,7 @@ const digests: Readonly<Record<'sha-256' | 'sha-512', (body: Uint8Array) => Mayb
 
 /** The `Content-Digest` value for a body (RFC 9530), with SHA-256. */
 export async function contentDigest(body: Uint8Array): Promise<string> {
-  return `sha-256=:${serializeBase64(await platform.sha256(body))}:`
+  return `sha-256=:${platform.serializeBase64(await platform.sha256(body))}:`
 }
 
 /**
@@ -30,7 +29,7 @@ export async function requireContentDigest(header: string, body: Uint8Array): Pr
 export async function requireDigests(expectedDigests: ContentDigests, body: Uint8Array): Promise<void> {
   for (const [algorithm, expected] of expectedDigests) {
     const actual = await digests[algorithm](body)
-    if (expected !== serializeBase64(actual)) throw digestMismatch(algorithm)
+    if (expected !== platform.serializeBase64(actual)) throw digestMismatch(algorithm)
   }
 }
 
@@ -72,7 +71,7 @@ function* parseDigests(header: string): Generator<[string, string]> {
   for (const [algorithm, [value]] of members) {
     if (!(value instanceof ArrayBuffer))
       throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not bytes.')
-    const digest = serializeBase64(new Uint8Array(value))
+    const digest = platform.serializeBase64(new Uint8Array(value))
     // Other spellings of the same bytes, which the parser passes over, are refused as in the common form.
     if (!header.includes(`:${digest}:`))
       throw new AAuthError('digest_malformed', 'Content-Digest has bytes that are not canonical base64.')

@@ -1,5 +1,4 @@
 import * as platform from '#crypto'
-import { serializeBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/options.js'
@@ -78,7 +77,7 @@ function signatureHeaders(
   bytes: Uint8Array,
   encoding: SignMessageOptions['encoding'],
 ): SignatureHeaders {
-  const text = encoding === 'base64url' ? serializeBase64url(bytes) : platform.serializeBase64(bytes)
+  const text = encoding === 'base64url' ? platform.serializeBase64url(bytes) : platform.serializeBase64(bytes)
   return { 'signature-key': key, 'signature-input': input, signature: `${label}=:${text}:` }
 }
 
@@ -145,7 +144,7 @@ export async function signRequest(request: Request, options: SignRequestOptions)
   }
   const { nonceBytes } = options.profile
   if (nonceBytes !== undefined && options.nonce !== 'never' && !['GET', 'HEAD', 'OPTIONS'].includes(request.method)) {
-    fields.nonce = serializeBase64url(platform.randomBytes(Math.max(16, nonceBytes)))
+    fields.nonce = platform.serializeBase64url(platform.randomBytes(Math.max(16, nonceBytes)))
   }
   const url = encodeCarets(options.emptyQuery === 'keep' ? request.url : dropEmptyQuery(request.url))
   const { host } = new URL(url)

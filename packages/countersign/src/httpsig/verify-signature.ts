@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
 import { type Algorithm, algorithmNames } from '../lib/algorithms.js'
-import { parseBase64url, serializeBase64url, utf8 } from '../lib/base64url.js'
+import { parseBase64url, utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
@@ -230,7 +230,7 @@ function requireNonce(
 }
 
 async function nonceKey(authority: string, thumbprint: string, nonce: string): Promise<string> {
-  return serializeBase64url(await platform.sha256(utf8(`${authority}\n${thumbprint}\n${nonce}`)))
+  return platform.serializeBase64url(await platform.sha256(utf8(`${authority}\n${thumbprint}\n${nonce}`)))
 }
 
 function requireAlgorithm(

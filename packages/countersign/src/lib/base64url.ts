@@ -1,8 +1,6 @@
 const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
-const base64 = `${lettersAndDigits}+/`
-const base64url = `${lettersAndDigits}-_`
-const base64Sextets = sextetsOf(base64)
-const base64urlSextets = sextetsOf(base64url)
+const base64Sextets = sextetsOf(`${lettersAndDigits}+/`)
+const base64urlSextets = sextetsOf(`${lettersAndDigits}-_`)
 
 /** The sextet of each character code, or minus one. */
 function sextetsOf(alphabet: string): Int8Array {
@@ -14,11 +12,6 @@ function sextetsOf(alphabet: string): Int8Array {
 const encoder = new TextEncoder()
 // A byte-order mark stays where it is, so that JSON with one is no JSON (RFC 8259 §8.1).
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-/** Base64url without padding (RFC 7515 §2). */
-export function serializeBase64url(bytes: Uint8Array): string {
-  return encode(bytes, base64url)
-}
 
 /** The bytes, or undefined unless the text is base64url in its one canonical form, without padding. */
 export function parseBase64url(text: string): Uint8Array | undefined {
@@ -32,13 +25,7 @@ export function parseBase64(text: string): Uint8Array | undefined {
   return decode(text, text.length - padding, base64Sextets)
 }
 
-/** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
-export function serializeBase64(bytes: Uint8Array): string {
-  const text = encode(bytes, base64)
-  return text.padEnd(Math.ceil(text.length / 4) * 4, '=')
-}
-
-// Not `atob` and `btoa`: on processors with wide registers their native code slows down the cryptography that follows.
+// Not `atob`: on processors with wide registers its native code slows down the cryptography that follows.
 function decode(text: string, length: number, sextets: Int8Array): Uint8Array | undefined {
   if (length % 4 === 1) return undefined
   const bytes = new Uint8Array(Math.floor((length * 3) / 4))
@@ -57,20 +44,6 @@ function decode(text: string, length: number, sextets: Int8Array): Uint8Array | 
   }
   // Unused low bits must be zero: else two texts would be one value, and a cache keyed by text could be bypassed.
   return invalid < 0 || (group & ((1 << bits) - 1)) !== 0 ? undefined : bytes
-}
-
-function encode(bytes: Uint8Array, alphabet: string): string {
-  let text = ''
-  let group = 0
-  let bits = 0
-  for (let i = 0; i < bytes.length; i++) {
-    group = (group << 8) | (bytes[i] as number)
-    for (bits += 8; bits >= 6; ) {
-      bits -= 6
-      text += alphabet[(group >> bits) & 63]
-    }
-  }
-  return bits > 0 ? text + alphabet[(group << (6 - bits)) & 63] : text
 }
 
 /** UTF-8 bytes of a string. */

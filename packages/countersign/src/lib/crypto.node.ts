@@ -88,6 +88,14 @@ export function randomBytes(length: number): Uint8Array {
 
 /** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
 export function serializeBase64(bytes: Uint8Array): string {
-  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  return buffer.toString('base64')
+  return bufferOf(bytes).toString('base64')
+}
+
+/** Base64url without padding (RFC 7515 §2). */
+export function serializeBase64url(bytes: Uint8Array): string {
+  return bufferOf(bytes).toString('base64url')
+}
+
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -71,6 +71,16 @@ export function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length))
 }
 
+/** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
+export function serializeBase64(bytes: Uint8Array): string {
+  return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
+}
+
+/** Base64url without padding (RFC 7515 §2). */
+export function serializeBase64url(bytes: Uint8Array): string {
+  return serializeBase64(bytes).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '')
+}
+
 function bytesOf(data: string | Uint8Array): Uint8Array {
   if (typeof data !== 'string') return data
   return Uint8Array.from(data, (character) => character.charCodeAt(0))
@@ -80,5 +90,3 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
 function keyMembers({ alg: _alg, use: _use, kid: _kid, ...members }: PublicJwk): PublicJwk {
   return members
 }
-
-export { serializeBase64 } from './base64url.js'

@@ -8,7 +8,7 @@ import {
   type PublicJwk,
   registeredNames,
 } from './algorithms.js'
-import { serializeBase64url, utf8 } from './base64url.js'
+import { utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
@@ -26,7 +26,7 @@ export interface VerificationKey {
 /** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for a type we do not use. */
 export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
   const members = keyMembers(jwk, requireAlgorithm(jwk))
-  return serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
+  return platform.serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
 }
 
 /**
@@ -95,7 +95,7 @@ async function importMembers(members: PublicJwk, algorithm: Algorithm): Promise<
   const refusal = algorithmTable[algorithm].refuse(members)
   if (refusal !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: ${refusal}.`)
   const handle = await importHandle(members, algorithm)
-  const thumbprint = serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
+  const thumbprint = platform.serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
   return { algorithm, jwk: members, thumbprint, handle }
 }
 

@@ -1,5 +1,5 @@
 import * as platform from '#crypto'
-import { serializeBase64url, utf8 } from '../lib/base64url.js'
+import { utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
 import type { Signer } from '../lib/signer.js'
 import type { RegisteredClaims, TokenType } from './token-type.js'
@@ -23,10 +23,10 @@ export async function issueToken<C extends RegisteredClaims>(
   const payload = Object.assign({}, claims, {
     exp: wholeSeconds(claims.exp),
     iat: wholeSeconds(claims.iat ?? now()),
-    jti: claims.jti ?? serializeBase64url(platform.randomBytes(16)),
+    jti: claims.jti ?? platform.serializeBase64url(platform.randomBytes(16)),
   })
   const signingInput = `${encode(header)}.${encode(payload)}`
-  return `${signingInput}.${serializeBase64url(await signer.sign(signingInput))}`
+  return `${signingInput}.${platform.serializeBase64url(await signer.sign(signingInput))}`
 }
 
 // Not every verifier takes times with a fraction, and a token must not begin after it was made.
@@ -35,5 +35,5 @@ function wholeSeconds(time: number): number {
 }
 
 function encode(value: object): string {
-  return serializeBase64url(utf8(JSON.stringify(value)))
+  return platform.serializeBase64url(utf8(JSON.stringify(value)))
 }

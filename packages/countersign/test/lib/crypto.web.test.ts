@@ -1,5 +1,6 @@
 import { type Algorithm, createSigner, generatePrivateJwk } from 'countersign'
 import { algorithmNames, parseBase64 } from 'countersign/signatures'
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as node from '../../src/lib/crypto.node.js'
 import * as web from '../../src/lib/crypto.web.js'
@@ -12,6 +13,15 @@ const algorithmsOfKeys: Readonly<Record<string, Algorithm>> = {
 }
 
 describe('WebCrypto in place of node:crypto', () => {
+  it('writes the same base64', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => {
+        expect(web.serializeBase64(bytes)).toBe(node.serializeBase64(bytes))
+        expect(web.serializeBase64url(bytes)).toBe(node.serializeBase64url(bytes))
+      }),
+    )
+  })
+
   it.each(algorithmNames)('%s: each verifies what the other signs', async (algorithm) => {
     const privateJwk = await generatePrivateJwk({ algorithm })
     const ofWeb = await web.generatePrivateKey(algorithm)

@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
-import { serializeBase64url, utf8 } from '../../lib/base64url.js'
+import { utf8 } from '../../lib/base64url.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentStore } from '../agent-store.js'
 import type { OwnRecords } from '../own-records.js'
@@ -182,11 +182,11 @@ export function createBrowserSessions({
 }
 
 function randomText(bytes: number): string {
-  return serializeBase64url(platform.randomBytes(bytes))
+  return platform.serializeBase64url(platform.randomBytes(bytes))
 }
 
 async function hashOf(secret: string): Promise<string> {
-  return serializeBase64url(await platform.sha256(utf8(secret)))
+  return platform.serializeBase64url(await platform.sha256(utf8(secret)))
 }
 
 interface SessionStoreOptions {

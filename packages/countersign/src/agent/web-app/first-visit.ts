@@ -1,5 +1,4 @@
 import * as platform from '#crypto'
-import { serializeBase64url } from '../../lib/base64url.js'
 import { firstVisits } from './browser-sessions.js'
 import { type OwnCookies, readCookie } from './own-cookies.js'
 import { isNavigation, isRead, type Visit } from './visit.js'
@@ -43,7 +42,7 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
       url.searchParams.set(parameter, wayBack.pageOf(visit))
       return {
         url: url.href,
-        cookie: cookies.write(cookies.visit, serializeBase64url(platform.randomBytes(16)), firstVisits),
+        cookie: cookies.write(cookies.visit, platform.serializeBase64url(platform.randomBytes(16)), firstVisits),
       }
     },
     isSent(url) {

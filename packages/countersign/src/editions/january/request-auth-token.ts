@@ -1,6 +1,5 @@
 import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
-import { serializeBase64url } from '../../lib/base64url.js'
 import { preciseClock } from '../../lib/clock.js'
 import { plainLine } from '../../lib/plain-line.js'
 import { parseScope } from '../../protocol/scope.js'
@@ -108,7 +107,7 @@ async function beginConsent(
     )
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
-  const state = serializeBase64url(platform.randomBytes(24))
+  const state = platform.serializeBase64url(platform.randomBytes(24))
   const patience = patienceOf(requester, expiresIn)
   const need = { resource, authServer, scope }
   return {

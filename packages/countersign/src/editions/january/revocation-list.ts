@@ -2,7 +2,7 @@ import * as platform from '#crypto'
 import { createGuardedFetch } from '#guarded-fetch'
 import { type Found, fetchText } from '../../discovery/fetch-document.js'
 import { tokenKeys } from '../../discovery/token-keys.js'
-import { serializeBase64url, utf8 } from '../../lib/base64url.js'
+import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import { endpointProblem } from '../../protocol/endpoint-origins.js'
 import { decodeToken } from '../../tokens/decode-token.js'
@@ -157,5 +157,5 @@ export const revocationListLimits = { entries: 10_000, characters: 524_288 } as 
  */
 export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
   const digest = await platform.sha256(utf8(`${kind} ${value}`))
-  return serializeBase64url(digest.subarray(0, length))
+  return platform.serializeBase64url(digest.subarray(0, length))
 }

@@ -1,4 +1,5 @@
-import { parseBase64url, serializeBase64url, utf8 } from '../../lib/base64url.js'
+import * as platform from '#crypto'
+import { parseBase64url, utf8 } from '../../lib/base64url.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpCaller } from './mcp-sessions.js'
 
@@ -39,7 +40,7 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
       const content = utf8(JSON.stringify(sealedContent))
       const additionalData = utf8(await boundTo(message, agent))
       const sealed = await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, await imported, content)
-      return serializeBase64url(Uint8Array.from([...iv, ...new Uint8Array(sealed)]))
+      return platform.serializeBase64url(Uint8Array.from([...iv, ...new Uint8Array(sealed)]))
     },
     async open(sealed, message, agent) {
       const bytes = parseBase64url(sealed)
@@ -60,7 +61,7 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
 async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
-  return JSON.stringify([agent, method, serializeBase64url(new Uint8Array(digest))])
+  return JSON.stringify([agent, method, platform.serializeBase64url(new Uint8Array(digest))])
 }
 
 /** The order of members says nothing. */

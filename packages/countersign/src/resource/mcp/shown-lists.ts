@@ -1,4 +1,5 @@
-import { parseBase64url, serializeBase64url, utf8 } from '../../lib/base64url.js'
+import * as platform from '#crypto'
+import { parseBase64url, utf8 } from '../../lib/base64url.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import { isUriListed, type McpTable, scopeFor, scopeForTemplate } from './mcp-table.js'
 
@@ -88,7 +89,7 @@ function withoutUnlisted(answer: unknown, rule: ListRule, table: McpTable, isMod
  */
 export async function shownEventId(id: string, secret: string): Promise<string> {
   const mac = await crypto.subtle.sign('HMAC', await keyOf(secret), utf8(id))
-  return `${id}.${serializeBase64url(new Uint8Array(mac))}`
+  return `${id}.${platform.serializeBase64url(new Uint8Array(mac))}`
 }
 
 /** The server's own id; undefined for one that the session did not get. */
