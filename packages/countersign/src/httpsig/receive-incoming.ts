@@ -98,28 +98,34 @@ function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTar
   }
 }
 
-async function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
-  if (await isWithoutBody(incoming)) return noBytes
+function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   incoming[readBody] ??= readIncoming(incoming, limit, countBody)
   return withinLimit(incoming[readBody], limit)
 }
 
-async function isWithoutBody(incoming: NodeRequest): Promise<boolean> {
-  if (incoming.httpVersionMajor >= 2 || isReadBefore(incoming)) return false
-  // The parser says that the message has come to its end when it is through with what came in one piece.
-  await Promise.resolve()
-  return incoming.complete && incoming.readableLength === 0 && !isUpgrade(incoming)
-}
-
 async function readIncoming(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
+  const isHttp2 = incoming.httpVersionMajor >= 2
+  // If head and body came in one piece, the parser has read both by then.
+  if (!isHttp2) await Promise.resolve()
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (isReadBefore(incoming)) return keptBytes(incoming, limit)
   if (Number(announced) > limit) throw tooLarge(limit)
-  const body = await collect(incoming, limit, incoming.httpVersionMajor >= 2 ? bodyTime : undefined, countBody)
+  if (!isHttp2 && incoming.complete && !isUpgrade(incoming)) {
+    if (incoming.readableLength === 0) return noBytes
+    if (incoming.readableFlowing === null) return arrivedBody(incoming, limit)
+  }
+  const body = await collect(incoming, limit, isHttp2 ? bodyTime : undefined, countBody)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()
   return body
+}
+
+/** The body of a stream that holds all of it and has no other reader. */
+function arrivedBody(incoming: Readable, limit: number): Uint8Array {
+  if (incoming.readableLength > limit) throw tooLarge(limit)
+  // A copy: the chunk may be a part of a larger buffer.
+  return new Uint8Array(incoming.read() as Uint8Array)
 }
 
 function isReadBefore(incoming: NodeRequest): boolean {

@@ -81,13 +81,12 @@ async function answer(
   incoming: NodeRequest,
   outgoing: NodeResponse,
 ): Promise<void> {
-  const direct = receiveIncoming(incoming, undefined, (stop) => {
+  const peer = incoming.socket.remoteAddress
+  const address = clientAddress ? clientAddress(peer, incoming.rawHeaders) : peer
+  let received = receiveIncoming(incoming, address, (stop) => {
     const session = 'stream' in outgoing ? outgoing.stream.session : undefined
-    return bodies.open({ session, address: received.remoteAddress, stop })
+    return bodies.open({ session, address, stop })
   })
-  let received = clientAddress
-    ? { ...direct, remoteAddress: clientAddress(direct.remoteAddress, direct.rawHeaders) }
-    : direct
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
     if (outgoing.headersSent) return breakOff(outgoing)

@@ -31,6 +31,43 @@ it('leaves the time limit of a body over HTTP/1.1 to requestTimeout of the serve
   expect(await body).toEqual(new Uint8Array([97]))
 })
 
+it('reads a body that came with its head, in several chunks', async () => {
+  const { incoming, body } = openRequest(1)
+  incoming.push('bc')
+  incoming.complete = true
+  incoming.push(null)
+  expect(await body).toEqual(new Uint8Array([97, 98, 99]))
+  const read = receiveIncoming(incoming)
+  expect(await read.body(3)).toEqual(new Uint8Array([97, 98, 99]))
+  expect(await refusalCode(() => read.body(2))).toBe('body_too_large')
+})
+
+it('refuses a body that came with its head and is larger than the limit', async () => {
+  const { incoming, body } = openRequest(1)
+  incoming.push(Buffer.alloc(100))
+  incoming.complete = true
+  incoming.push(null)
+  expect(await refusalCode(() => body)).toBe('body_too_large')
+})
+
+it('reads all of a body that another listener reads at the same time', async () => {
+  const { incoming, body } = openRequest(1)
+  incoming.push('bc')
+  incoming.complete = true
+  incoming.push(null)
+  const chunks: Buffer[] = []
+  incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+  expect(await body).toEqual(new Uint8Array([97, 98, 99]))
+  expect(Buffer.concat(chunks).toString()).toBe('abc')
+})
+
+it('refuses a body that another listener read before', async () => {
+  const { incoming, body } = openRequest(1)
+  incoming.complete = true
+  incoming.read()
+  expect(await refusalCode(() => body)).toBe('body_read_before')
+})
+
 it('refuses an upgrade with Transfer-Encoding, whose body is not in the stream', async () => {
   const upgrade = (headers: IncomingMessage['headers']) => {
     const { incoming, body } = openRequest(1, { upgrade: true, headers } as Partial<IncomingMessage>)
