@@ -11,10 +11,19 @@ const sizes = {
  * many subscribers' addresses is still one. `provider`: the first 16 or 32 bits. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
  */
 export function networkOf(address: string, size: keyof typeof sizes = 'subscriber'): string {
-  const { octets, groups } = sizes[size]
-  const ipv4 = address.includes(':') ? mappedOf(groupsOf(address)) : address
-  if (ipv4 !== undefined) return ipv4.split('.').slice(0, octets).join('.')
-  return groupsOf(address).slice(0, groups).join(':')
+  const { octets, groups: count } = sizes[size]
+  // Node.js gives IPv4 addresses in this form if it listens on both.
+  const short = address.replace(/^::ffff:(?=[\d.]+$)/, '')
+  if (!short.includes(':')) return firstOctets(short, octets)
+  const groups = groupsOf(address)
+  const ipv4 = mappedOf(groups)
+  return ipv4 === undefined ? groups.slice(0, count).join(':') : firstOctets(ipv4, octets)
+}
+
+function firstOctets(ipv4: string, count: number): string {
+  let end = ipv4.length
+  for (let octets = 4; octets > count; octets--) end = ipv4.lastIndexOf('.', end - 1)
+  return ipv4.slice(0, end)
 }
 
 /** The eight groups of an IPv6 address, without leading zeros. */

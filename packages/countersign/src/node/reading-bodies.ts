@@ -96,12 +96,14 @@ export class ReadingBodies {
     }
     if (this.#networks.get(body.network)?.bodies.size === 0) this.#networks.delete(body.network)
     if (body.session && this.#sessions.get(body.session)?.bodies.size === 0) this.#sessions.delete(body.session)
-    if (this.#all.bodies.size > 0) return
-    clearInterval(this.#checking)
-    this.#checking = undefined
   }
 
   #check(): void {
+    // Not when the last body is removed: on a busy server, that would be a timer for each body.
+    if (this.#all.bodies.size === 0) {
+      clearInterval(this.#checking)
+      this.#checking = undefined
+    }
     for (const body of this.#all.bodies)
       if (++body.seconds >= readTimeout)
         this.#refuse(body, new AAuthError('body_late', `Nothing of the body arrived for ${readTimeout} seconds.`))
