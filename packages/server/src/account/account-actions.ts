@@ -1,7 +1,7 @@
+import { shareOf } from '../http/admission.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { shareOf } from '../http/share-of.js'
 import { localPath, type SignedInVisit } from '../http/visit.js'
 import type { SecurityPage, SignedOutPage } from '../pages/models/account-models.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'

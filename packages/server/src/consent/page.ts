@@ -1,10 +1,8 @@
-import { describeRefusal } from 'countersign/editions'
 import { logoPaths } from '../http/assets.js'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { htmlResponse, pageFrame } from '../http/html-response.js'
-import { problemStatus } from '../http/page-error.js'
-import { withRefusal } from '../http/refusal-response.js'
+import { PageError, problemStatus } from '../http/page-error.js'
 import type { SignedInVisit } from '../http/visit.js'
 import { displayRedirect } from '../pages/components/marks.js'
 import { renderConsent } from '../pages/consent-page.js'
@@ -52,8 +50,8 @@ export async function consentPageAt(
       messages,
     )
     const code = 'policy_forbids'
-    const refusal = describeRefusal(facts.forbidden, { status: problemStatus[code], code }, { agent: request.agent })
-    return withRefusal(htmlResponse(html, { ...options, status: problemStatus[code] }), refusal)
+    const response = htmlResponse(html, { ...options, status: problemStatus[code] })
+    throw new PageError(code, { agent: request.agent, cause: facts.forbidden, response })
   }
   const model = consentModel({
     frame,

@@ -1,10 +1,10 @@
 import { readParameters } from 'countersign/editions'
-import type { Context } from 'hono'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { withCookies } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { type Arrival, inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
+import type { Arrival } from '../http/route.js'
+import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/visit.js'
 import { signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest } from '../storage/api/storage.js'
@@ -15,14 +15,14 @@ import { answerUnlessOpen, outcomeResponse, tellDecision } from './outcome.js'
 import { consentPageAt } from './page.js'
 
 /** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */
-export async function showRequest(context: ServerContext, c: Context<Arrival>): Promise<Response> {
-  const { method, url } = c.req.raw
+export async function showRequest(context: ServerContext, arrival: Arrival): Promise<Response> {
+  const { method, url } = arrival.request
   // Programs that look at links ask for the head.
   if (method === 'HEAD') throw new PageError('method_not_allowed')
   const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
   const link = requireLink(await context.transport.readLink(parameters))
-  const visit = await openVisit(context, c, link.tokenHash)
+  const visit = await openVisit(context, arrival, link.tokenHash)
   return showTo(context, visit, link)
 }
 

@@ -1,10 +1,10 @@
 import { readParameters } from 'countersign/editions'
-import type { Context } from 'hono'
 import type { ConsentLink } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
-import { type Arrival, localPath, openFormVisit, type Visit } from '../http/visit.js'
+import type { Arrival } from '../http/route.js'
+import { localPath, openFormVisit, type Visit } from '../http/visit.js'
 import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/sign-in-page-at.js'
@@ -32,9 +32,9 @@ const decisions: ReadonlyMap<string, Action> = new Map<string, Action>([
 ])
 
 /** A form of a request's pages: signs in, signs out, or decides (S§9.5). */
-export async function submitForm(context: ServerContext, c: Context<Arrival>): Promise<Response> {
+export async function submitForm(context: ServerContext, arrival: Arrival): Promise<Response> {
   let read: ReadLink
-  const visit = await openFormVisit(context, c, async (form) => {
+  const visit = await openFormVisit(context, arrival, async (form) => {
     read = await context.transport.readLink(form)
     return tokenHashIn(read)
   })

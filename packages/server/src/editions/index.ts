@@ -14,16 +14,16 @@ export type {
   LinkProblem,
 } from '../http/consent-transport.js'
 export type { ServerContext } from '../http/context.js'
+export type { Arrival, Endpoint } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
-export type { ProgramEndpoint, ServerEdition } from './edition.js'
+export type { AgentRoute, ServerEdition } from './edition.js'
 export { orGiveBack } from './rates.js'
 export { type AccessAsked, type Admission, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,
   type ClaimingAnswer,
   type FormEndpoint,
-  type ProgramRequest,
   type RequestJudge,
   requireFreshKeys,
   type SigningAgent,

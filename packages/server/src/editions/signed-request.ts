@@ -1,4 +1,4 @@
-import { AAuthError, type ReceivedMessage } from 'countersign'
+import { AAuthError } from 'countersign'
 import type { DiscoveryFailure } from 'countersign/discovery'
 import {
   bodyCoverage,
@@ -17,7 +17,8 @@ import {
   verifySignature,
 } from 'countersign/signatures'
 import type { ServerContext } from '../http/context.js'
-import { refusalResponse } from '../http/refusal-response.js'
+import { RefusedAgent } from '../http/refusal-response.js'
+import type { Arrival } from '../http/route.js'
 
 /** An agent whose signature and identity verified. */
 export interface SigningAgent {
@@ -51,18 +52,10 @@ export interface ClaimingAnswer<T> {
   claiming(nonce: NonceClaim | undefined): Promise<T>
 }
 
-/** A request of a program. */
-export interface ProgramRequest {
-  request: Request
-  /** The message as it was on the wire. */
-  received: ReceivedMessage
-  requestId: string
-}
-
-/** Answers a signed request of an agent; what is thrown on the way becomes the refusal that the edition writes. */
+/** Serves a signed request of an agent. What is thrown becomes the refusal that the edition writes. */
 export async function signedRequest(
   context: ServerContext,
-  { request, received, requestId }: ProgramRequest,
+  { request, received }: Arrival,
   judge: RequestJudge,
 ): Promise<Response> {
   let agent: SigningAgent | undefined
@@ -87,7 +80,7 @@ export async function signedRequest(
     if (nonce && !(await context.storage.claimNonce(nonce))) throw nonceReplayed()
     return await answer()
   } catch (error) {
-    return refusalResponse(context, error, requestId, agent ? refused(agent) : claimed())
+    throw new RefusedAgent(error, agent ? refused(agent) : claimed())
   }
 }
 
@@ -139,9 +132,9 @@ export type FormEndpoint = (
 ) => Answer<object> | Promise<Answer<object>>
 
 /** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
-export function signedForm(context: ServerContext, signed: ProgramRequest, judge: FormEndpoint): Promise<Response> {
-  return signedRequest(context, signed, async (agent, { body }) => {
-    const form = readForm(signed.request.headers.get('content-type'), body)
+export function signedForm(context: ServerContext, arrival: Arrival, judge: FormEndpoint): Promise<Response> {
+  return signedRequest(context, arrival, async (agent, { body }) => {
+    const form = readForm(arrival.request.headers.get('content-type'), body)
     const answer = await judge(context, agent, form)
     if (typeof answer === 'function') return async () => jsonResponse(await answer())
     return { claiming: async (nonce) => jsonResponse(await answer.claiming(nonce)) }

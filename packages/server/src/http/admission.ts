@@ -2,77 +2,66 @@ import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes } from 'countersign/editions'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import type { ServerContext } from './context.js'
-import { PageError } from './page-error.js'
-import { problemResponse } from './problem-response.js'
-import { refusalResponse, takeRefusal } from './refusal-response.js'
-import { shareOf } from './share-of.js'
-import type { Arrival } from './visit.js'
+import { readCookie } from './cookies.js'
+import type { Arrival, Route } from './route.js'
 
-/** The routes of a server, for admission control. */
-interface AdmittedRoutes {
-  /** The paths that programs call. */
-  programs: Iterable<string>
-  /** The paths that users open. */
-  people: Iterable<string>
-  /** Whether a path needs neither the database nor a key. */
-  isLight: (path: string) => boolean
-  /** Whether a program's request starts something new, by its body. */
-  startsNew: (path: string, body: string) => boolean
+/** What becomes of a request: it is served, or shed with the error that says so. */
+interface Ways {
+  serve: () => Promise<Response>
+  shed: (error: AAuthError) => Promise<Response>
 }
 
-/** Returns the response of the handler, or 503 if the server is overloaded and the caller has its share of what waits. */
-type Admit = (request: Request, arrival: Arrival['Bindings'], answer: () => Promise<Response>) => Promise<Response>
+/** Serves a request, or sheds it if the server is overloaded and the caller has its share of what waits. */
+type Admit = (arrival: Arrival, route: Route | undefined, ways: Ways) => Promise<Response>
 
 /**
  * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
  * requests are refused. Half of the slots are for known callers while they have requests; the others are served in turn by
  * network. Within an address, what starts something new yields to the rest.
  */
-export function createAdmission(
-  context: ServerContext,
-  { programs, people, isLight, startsNew }: AdmittedRoutes,
-): Admit {
-  const { workload } = context
-  const programRoutes = new Set(programs)
-  const routeOf = createPathFinder([...programRoutes, ...people])
-
-  async function entryOfPost(
-    path: readonly string[],
-    { received }: Arrival['Bindings'],
-    route: string,
-  ): Promise<FairQueueEntry> {
-    const body = await readBody(received)
-    return { path, yields: body !== undefined && startsNew(route, new TextDecoder().decode(body)) }
-  }
-
-  async function refuse(request: Request, arrival: Arrival['Bindings'], route = 'none'): Promise<Response> {
-    const { requestId } = arrival
-    const index = Math.floor(Math.random() * longest)
-    const response = programRoutes.has(route)
-      ? refusalResponse(context, reasons.programs[index], requestId)
-      : problemResponse(context, { request, requestId }, reasons.people[index])
-    await tellAnswer(context, arrival, response, route)
-    const { status, headers } = response
-    return request.method === 'HEAD' ? new Response(null, { status, headers }) : response
-  }
-
-  return async function admit(request, arrival, answer) {
-    const { rawTarget, method } = arrival.received
-    const route = routeOf(rawTarget.split('?', 1)[0] ?? '')
-    const response = await workload.admit({
-      weight: route === undefined || isLight(route) ? 'light' : 'heavy',
+export function createAdmission(context: ServerContext): Admit {
+  return async function admit(arrival, route, { serve, shed }) {
+    const { startsNew } = route ?? {}
+    const response = await context.workload.admit({
+      weight: route === undefined || route.isLight ? 'light' : 'heavy',
       entry() {
-        const path = shareOf(context, request, arrival.received.remoteAddress)
-        const mayBeNew = method === 'POST' && route !== undefined && programRoutes.has(route)
-        return mayBeNew ? entryOfPost(path, arrival, route) : { path }
+        const path = shareOf(context, arrival.request, arrival.received.remoteAddress)
+        return startsNew && arrival.received.method === 'POST'
+          ? entryOfPost(path, arrival.received, startsNew)
+          : { path }
       },
-      run: answer,
+      run: serve,
     })
-    return response ?? refuse(request, arrival, route)
+    return response ?? shed(overloaded[Math.floor(Math.random() * overloaded.length)] as AAuthError)
   }
 }
 
-/** Undefined: it is refused where it is read for good. */
+/** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */
+export function shareOf(
+  context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
+  request: Request,
+  remoteAddress: string | undefined,
+): readonly string[] {
+  return context.knownCallers.shareOf({
+    remoteAddress,
+    signatureKey: request.headers.get('signature-key'),
+    cookies: () => ({
+      known: readCookie(context, request, 'known'),
+      browser: readCookie(context, request, 'browser'),
+    }),
+  })
+}
+
+async function entryOfPost(
+  path: readonly string[],
+  received: ReceivedMessage,
+  startsNew: (body: string) => boolean,
+): Promise<FairQueueEntry> {
+  const body = await readBody(received)
+  return { path, yields: body !== undefined && startsNew(new TextDecoder().decode(body)) }
+}
+
+/** Undefined for a body that cannot be read: the endpoint that reads it refuses the request. */
 async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefined> {
   try {
     return await received.body(maxFormBytes)
@@ -81,63 +70,7 @@ async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefin
   }
 }
 
-/** Seconds after which those that are refused come again, at most: not all at once, else they would be too many again. */
-const longest = 3
-
-const programReasons = Array.from(
-  { length: longest },
-  (_, index) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter: 1 + index }),
+/** One for each number of seconds, so that callers do not return all at once. Made once: an error costs as much as a response. */
+const overloaded = [1, 2, 3].map(
+  (retryAfter) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter }),
 )
-
-/** One for each number of seconds. They are made once: an error takes as long as the rest of the answer. */
-const reasons = {
-  programs: programReasons,
-  people: programReasons.map((cause) => {
-    const { retryAfter } = cause
-    return new PageError('temporarily_unavailable', { cause, retryAfter })
-  }),
-}
-
-/** What finds the path of a table of routes that a path is: parts that begin with `:` are any. */
-function createPathFinder(paths: readonly string[]): (path: string) => string | undefined {
-  const whole = new Set(paths.filter((path) => !path.includes(':')))
-  const patterns = paths
-    .filter((path) => path.includes(':'))
-    .map((path) => ({
-      path,
-      pattern: new RegExp(`^${path.replace(/[.*+?$()[\]{}|\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`),
-    }))
-  return (path) => (whole.has(path) ? path : patterns.find(({ pattern }) => pattern.test(path))?.path)
-}
-
-/**
- * Tells who listens about an answer, and records it where it refuses what an operator looks for.
- *
- * @param route the path as the table of routes has it
- */
-export async function tellAnswer(
-  context: ServerContext,
-  arrival: Arrival['Bindings'],
-  response: Response,
-  route: string,
-): Promise<void> {
-  const { received, requestId, began } = arrival
-  const refusal = takeRefusal(response)
-  if (refusal) {
-    context.tell?.({ kind: 'refusal', ...refusal, requestId })
-    await context.recorder
-      .recordRefusal(refusal, received.remoteAddress)
-      .catch((error: unknown) => context.onError(error, requestId))
-  }
-  const { status } = response
-  context.tell?.({
-    kind: 'request',
-    route,
-    outcome: refusal?.code ?? (status < 400 ? 'ok' : 'refused'),
-    status,
-    duration: (performance.now() - began) / 1000,
-    method: received.method,
-    path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
-    requestId,
-  })
-}

@@ -2,7 +2,6 @@ import { randomInt } from 'node:crypto'
 import { constants, gzipSync } from 'node:zlib'
 import { findAsset } from '../pages/assets.js'
 import type { ServerContext } from './context.js'
-import { pageIn } from './html-response.js'
 import { PageError } from './page-error.js'
 
 /**
@@ -69,34 +68,40 @@ function takesGzip(request: Request): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:[,;]|$))/i.test(request.headers.get('accept-encoding') ?? '')
 }
 
+/** Compresses a page for a client that takes gzip; returns any other response as it is. */
+export type Compress = (request: Request, response: Response) => Promise<Response>
+
 /**
- * A page as it is sent to a client that takes gzip; any other response as it is. The file name in the head of the gzip
- * stream has a random length: what a link brings into a page must not tell by the length what else is on it (BREACH).
+ * Creates the compression of pages. The file name in the head of the gzip stream has a random length: what a link brings into
+ * a page must not tell by the length what else is on it (BREACH). Pages of an overloaded server are the same for many, and are
+ * compressed once.
  */
-export function compressed(request: Request, response: Response): Response {
-  const html = pageIn(response)
-  if (html === undefined) return response
-  const { status, headers } = response
-  headers.append('vary', 'accept-encoding')
-  if (html.length < least || !takesGzip(request)) return response
-  headers.set('content-encoding', 'gzip')
-  return new Response(padded(status === busy ? packedOnce(html) : packed(html)), { status, headers })
+export function createCompression(): Compress {
+  const overloadPages = new Map<string, Buffer>()
+
+  function packedOnce(html: string): Buffer {
+    const known = overloadPages.get(html)
+    if (known) return known
+    if (overloadPages.size >= mostKept) overloadPages.clear()
+    const made = packed(html)
+    overloadPages.set(html, made)
+    return made
+  }
+
+  return async function compress(request, response) {
+    const { status, headers } = response
+    if (!headers.get('content-type')?.startsWith('text/html')) return response
+    headers.append('vary', 'accept-encoding')
+    if (!takesGzip(request)) return response
+    const html = await response.text()
+    if (html.length < least) return new Response(html, { status, headers })
+    headers.set('content-encoding', 'gzip')
+    return new Response(padded(status === overloaded ? packedOnce(html) : packed(html)), { status, headers })
+  }
 }
 
-const busy = 503
-
-/** Pages that say that there is too much to do: they are the same for many, and most are sent when there is least time. */
-const busyPages = new Map<string, Buffer>()
-const mostBusyPages = 32
-
-function packedOnce(html: string): Buffer {
-  const known = busyPages.get(html)
-  if (known) return known
-  if (busyPages.size >= mostBusyPages) busyPages.clear()
-  const made = packed(html)
-  busyPages.set(html, made)
-  return made
-}
+const overloaded = 503
+const mostKept = 32
 
 function packed(html: string): Buffer {
   return gzipSync(html, { level: constants.Z_BEST_SPEED })

@@ -43,16 +43,7 @@ export function htmlResponse(
     'permissions-policy': permissionsPolicy,
   }
   if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter)
-  const response = withCookies(new Response(html, { status, headers }), cookies)
-  pages.set(response, html)
-  return response
-}
-
-const pages = new WeakMap<Response, string>()
-
-/** The page in a response of {@link htmlResponse}, which need not be read from it; undefined: it is another one. */
-export function pageIn(response: Response): string | undefined {
-  return pages.get(response)
+  return withCookies(new Response(html, { status, headers }), cookies)
 }
 
 /** A redirect after a form: 303, so that the form is never posted again (attacks C25). */

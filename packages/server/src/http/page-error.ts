@@ -11,6 +11,8 @@ export class PageError extends Error {
   readonly agent: string | undefined
   readonly retryAfter: number | undefined
   readonly status: number
+  /** A page that is shown instead of the problem page. */
+  readonly response: Response | undefined
 
   constructor(
     code: ProblemPage['code'],
@@ -19,10 +21,12 @@ export class PageError extends Error {
       retryAfter?: number | undefined
       /** @default the one of the code's page */
       status?: number
+      /** What is shown instead of the problem page: a page with this status. */
+      response?: Response
       cause?: unknown
     } = {},
   ) {
-    const { agent, cause, status = problemStatus[code], retryAfter, ...shown } = options
+    const { agent, cause, status = problemStatus[code], retryAfter, response, ...shown } = options
     super(code, cause === undefined ? undefined : { cause })
     this.name = 'PageError'
     this.code = code
@@ -30,6 +34,7 @@ export class PageError extends Error {
     this.retryAfter = retryAfter
     this.status = status
     this.agent = agent
+    this.response = response
   }
 }
 

@@ -1,37 +1,38 @@
 import { describeRefusal } from 'countersign/editions'
+import type { Messages } from '../pages/messages/messages.js'
 import type { ProblemPage } from '../pages/models/models.js'
 import { renderProblem } from '../pages/problem-page.js'
 import type { ServerContext } from './context.js'
 import { htmlResponse, pageFrame } from './html-response.js'
 import { PageError } from './page-error.js'
-import { asRefusal, isFailure, withRefusal } from './refusal-response.js'
+import { asRefusal, isFailure, type Outcome } from './refusal-response.js'
+import type { Arrival } from './route.js'
 import { localPath, messagesFor } from './visit.js'
 
-/** Anything that was thrown on the way to a page, as the page that says so; what is not the caller's fault is reported. */
-export function problemResponse(
-  context: ServerContext,
-  { request, requestId }: { request: Request; requestId: string },
-  error: unknown,
-): Response {
-  const messages = messagesFor(context, request)
-  const problem = error instanceof PageError ? error : asPageError(error)
-  if (isFailure(error, problem.status)) context.onError(error, requestId)
-  const isBusy = problem.status >= 500 && !isFailure(error, problem.status)
-  const made = busyPages.get(context) ?? new WeakMap<object, string>()
-  const html = (isBusy ? made.get(messages) : undefined) ?? render()
-  if (isBusy) busyPages.set(context, made.set(messages, html))
-  const { status, retryAfter, agent } = problem
-  return withRefusal(htmlResponse(html, { status, retryAfter }), describeRefusal(problem, problem, { agent }))
+/** Turns anything that was thrown while a browser was served into a page, and reports what is not the caller's fault. */
+export type RespondWithProblem = (arrival: Pick<Arrival, 'request' | 'requestId'>, error: unknown) => Outcome
 
-  function render(): string {
-    const retry = isBusy ? undefined : (problem.shown.retry ?? retryPath(problem.code, request, context))
-    const shown = { code: problem.code, requestId: isBusy ? undefined : requestId, ...problem.shown, retry }
-    return renderProblem({ ...pageFrame(context), ...shown }, messages)
+/** Creates the responses with problem pages. Pages of an overloaded server are rendered once per language. */
+export function createProblemResponses(context: ServerContext): RespondWithProblem {
+  const overloadPages = new Map<Messages, string>()
+
+  return function problemResponse({ request, requestId }, error) {
+    const messages = messagesFor(context, request)
+    const problem = error instanceof PageError ? error : asPageError(error)
+    const { status, retryAfter, agent, code, shown } = problem
+    const refusal = describeRefusal(problem, problem, { agent })
+    if (problem.response) return { response: problem.response, refusal }
+    const isOverload = status >= 500 && !isFailure(error, status)
+    if (status >= 500 && !isOverload) context.onError(error, requestId)
+    const render = () => {
+      const own = isOverload ? {} : { requestId, retry: shown.retry ?? retryPath(code, request, context) }
+      return renderProblem({ ...pageFrame(context), code, requestId: undefined, ...shown, ...own }, messages)
+    }
+    const html = (isOverload ? overloadPages.get(messages) : undefined) ?? render()
+    if (isOverload) overloadPages.set(messages, html)
+    return { response: htmlResponse(html, { status, retryAfter }), refusal }
   }
 }
-
-/** Pages of a server with too much to do, by language: making one takes as long as some requests that it refuses. */
-const busyPages = new WeakMap<ServerContext, WeakMap<object, string>>()
 
 function asPageError(error: unknown): PageError {
   const { code, status, retryAfter } = asRefusal(error)

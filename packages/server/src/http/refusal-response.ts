@@ -5,20 +5,38 @@ import { agentBlocked } from '../policy/policy.js'
 import { StorageError } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
+import type { Arrival } from './route.js'
 
-/** Anything that was thrown on the way to an answer for a program, as the JSON that says so; what is not the caller's fault is reported. */
+/** A response, and why it refuses, for events and the audit log. */
+export interface Outcome {
+  response: Response
+  refusal?: Refusal | undefined
+}
+
+/** Thrown instead of what ended a request of an agent, which is the cause: it adds whom the request came from. */
+export class RefusedAgent extends Error {
+  readonly refused: Refused
+
+  constructor(cause: unknown, refused: Refused) {
+    super('the request of an agent was refused', { cause })
+    this.name = 'RefusedAgent'
+    this.refused = refused
+  }
+}
+
+/** Turns anything that was thrown while an agent was served into JSON, and reports what is not the caller's fault. */
 export function refusalResponse(
   context: ServerContext,
-  error: unknown,
-  requestId: string,
-  refused: Refused = {},
-): Response {
+  { requestId }: Pick<Arrival, 'requestId'>,
+  thrown: unknown,
+): Required<Outcome> {
+  const [error, refused] = thrown instanceof RefusedAgent ? [thrown.cause, thrown.refused] : [thrown, {}]
   const refusal = asRefusal(error)
   if (isFailure(error, refusal.status)) context.onError(error, requestId)
   const { challenge } = refusal
   const { status, headers, body } = context.edition.writeRefusal(refusal, challenge && { level: challenge.level })
   headers['x-request-id'] = requestId
-  return withRefusal(new Response(body, { status, headers }), describeRefusal(refusal, refusal, refused))
+  return { response: new Response(body, { status, headers }), refusal: describeRefusal(refusal, refusal, refused) }
 }
 
 /** Whether it is to be reported: nothing is wrong where there is too much to do, which events tell. */
@@ -55,19 +73,4 @@ export function asRefusal(error: unknown): AAuthError {
     return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
   }
   return new AAuthError('bug', 'Unexpected error.', { cause: error })
-}
-
-const refusals = new WeakMap<Response, Refusal>()
-
-/** Says why an answer refuses; the handler that gives the answer tells it, see {@link takeRefusal}. */
-export function withRefusal(response: Response, refusal: Refusal): Response {
-  refusals.set(response, refusal)
-  return response
-}
-
-/** Takes why an answer refuses, so that it is told once; undefined: it does not refuse, or was told. */
-export function takeRefusal(response: Response): Refusal | undefined {
-  const refusal = refusals.get(response)
-  refusals.delete(response)
-  return refusal
 }

@@ -1,6 +1,4 @@
-import type { ReceivedMessage } from 'countersign'
 import { maxFormBytes, readForm } from 'countersign/editions'
-import type { Context } from 'hono'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
@@ -8,27 +6,7 @@ import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
 import { PageError } from './page-error.js'
-
-/** What comes with a request on its way through the routes. */
-export interface Arrival {
-  Bindings: {
-    /** The message as it was on the wire. */
-    received: ReceivedMessage
-    requestId: string
-    /** When it came, in milliseconds of the process. */
-    began: number
-  }
-  Variables: {
-    /** The methods of the path, for `Allow`. */
-    allow: string
-    /** The path as the table of routes has it. */
-    route?: string
-    /** The request was told to who listens. */
-    told?: true
-    /** Programs call the path, and not people: what is wrong is then said as the edition says it. */
-    forPrograms?: true
-  }
-}
+import type { Arrival } from './route.js'
 
 /** A request of a browser: who is there, where, and what they sent. */
 export interface Visit {
@@ -77,9 +55,8 @@ const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
  *
  * @param tokenHash of the request that the page is about, which is then read with the session
  */
-export async function openVisit(context: ServerContext, c: Context<Arrival>, tokenHash?: string): Promise<Visit> {
-  const request = c.req.raw
-  const { received, requestId } = c.env
+export async function openVisit(context: ServerContext, arrival: Arrival, tokenHash?: string): Promise<Visit> {
+  const { request, received, requestId, id } = arrival
   const url = new URL(request.url)
   const presented = readCookie(context, request, 'browser')
   const sessionCookie = readCookie(context, request, 'session')
@@ -91,7 +68,7 @@ export async function openVisit(context: ServerContext, c: Context<Arrival>, tok
     request,
     requestId,
     url,
-    id: c.req.param('id') ?? '',
+    id,
     path: url.pathname + url.search,
     browser,
     browserHash: hashSecret(browser),
@@ -128,11 +105,11 @@ async function readSession(
  */
 export async function openFormVisit(
   context: ServerContext,
-  c: Context<Arrival>,
+  arrival: Arrival,
   tokenHashOf?: (form: ReadonlyMap<string, string>) => Promise<string | undefined>,
 ): Promise<Visit> {
-  const form = readForm(c.req.header('content-type') ?? null, await c.env.received.body(maxFormBytes))
-  const visit = await openVisit(context, c, await tokenHashOf?.(form))
+  const form = readForm(arrival.request.headers.get('content-type'), await arrival.received.body(maxFormBytes))
+  const visit = await openVisit(context, arrival, await tokenHashOf?.(form))
   const { request, browser, session, ip } = visit
   const page = isSameOrigin(request, context.issuer)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)

@@ -1,7 +1,7 @@
 import { networkOf } from 'countersign/node'
+import { shareOf } from '../http/admission.js'
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
-import { shareOf } from '../http/share-of.js'
 import type { Visit } from '../http/visit.js'
 import { isEmail, passwordProblem, usernameMaximum, usernameProblem } from '../policy/account-policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'

@@ -1,14 +1,15 @@
 import { AAuthError } from 'countersign'
 import { type IssuerMetadata, january, requireParameter } from 'countersign/editions'
-import type { ProgramEndpoint, ServerEdition } from '../edition.js'
-import { type FormEndpoint, type ProgramRequest, signedForm } from '../signed-request.js'
+import type { Arrival } from '../../http/route.js'
+import type { ServerEdition } from '../edition.js'
+import { type FormEndpoint, signedForm } from '../signed-request.js'
 import { requestAuthorization } from './auth.js'
 import { exchangeCode } from './code.js'
 import { consentPath, createConsentTransport } from './consent-transport.js'
 import { refreshToken } from './refresh.js'
 import { createRevocationListEndpoint, revocationListPath, revokeToken } from './revocation-list.js'
 
-const tokenPath = '/agent/token'
+const paths = { keys: '/jwks.json', token: '/agent/token', revoke: '/agent/revoke' }
 const requestTypeOfConsent = 'auth'
 
 /** What `POST /agent/token` does, by the form's `request_type` (S§9.3–9.7); the metadata lists the same names. */
@@ -18,11 +19,15 @@ const requestTypes: ReadonlyMap<string, FormEndpoint> = new Map<string, FormEndp
   ['refresh', refreshToken],
 ])
 
-const answerByType: FormEndpoint = (context, agent, form) => {
+const byRequestType: FormEndpoint = (context, agent, form) => {
   const answer = requestTypes.get(requireParameter(form, 'request_type'))
   if (answer) return answer(context, agent, form)
   const known = [...requestTypes.keys()].join(', ')
   throw new AAuthError('request_type_unsupported', `request_type must be one of: ${known}.`)
+}
+
+function startsNewFlow(body: string): boolean {
+  return new URLSearchParams(body).get('request_type') === requestTypeOfConsent
 }
 
 /** The auth server of AAuth as of January 2026 (S§8.2, 9.3–9.7). */
@@ -32,10 +37,10 @@ export const januaryServer: ServerEdition = {
   describe({ issuer, algorithms }) {
     const metadata: IssuerMetadata = {
       issuer,
-      jwks_uri: `${issuer}/jwks.json`,
-      agent_token_endpoint: issuer + tokenPath,
+      jwks_uri: issuer + paths.keys,
+      agent_token_endpoint: issuer + paths.token,
       agent_auth_endpoint: issuer + consentPath,
-      agent_revocation_endpoint: `${issuer}/agent/revoke`,
+      agent_revocation_endpoint: issuer + paths.revoke,
       revocation_list_uri: issuer + revocationListPath,
       agent_signing_algs_supported: [...algorithms],
       request_types_supported: [...requestTypes.keys()],
@@ -43,14 +48,12 @@ export const januaryServer: ServerEdition = {
     }
     return { ...metadata }
   },
-  startsNew: (path, body) =>
-    path === tokenPath && new URLSearchParams(body).get('request_type') === requestTypeOfConsent,
   endpoints(context) {
-    const form = (judge: FormEndpoint) => ({ POST: (request: ProgramRequest) => signedForm(context, request, judge) })
-    return new Map<string, Readonly<Record<string, ProgramEndpoint>>>([
-      [revocationListPath, { GET: createRevocationListEndpoint(context) }],
-      [tokenPath, form(answerByType)],
-      ['/agent/revoke', form(revokeToken)],
-    ])
+    const form = (judge: FormEndpoint) => ({ POST: (arrival: Arrival) => signedForm(context, arrival, judge) })
+    return [
+      { path: revocationListPath, isLight: true, methods: { GET: createRevocationListEndpoint(context) } },
+      { path: paths.token, methods: form(byRequestType), startsNew: startsNewFlow },
+      { path: paths.revoke, methods: form(revokeToken) },
+    ]
   },
 }

@@ -23,10 +23,10 @@ export const draft11Server: ServerEdition = {
     return { ...document }
   },
   endpoints(context) {
-    return new Map([
-      [paths.personToken, { POST: tokenEndpoint(context, readPersonAccess) }],
-      [paths.authToken, { POST: tokenEndpoint(context, readAuthAccess) }],
-      [`${paths.pending}/:ticket`, { GET: createPendingEndpoint(context) }],
-    ])
+    return [
+      { path: paths.personToken, methods: { POST: tokenEndpoint(context, readPersonAccess) } },
+      { path: paths.authToken, methods: { POST: tokenEndpoint(context, readAuthAccess) } },
+      { path: `${paths.pending}/:id`, methods: { GET: createPendingEndpoint(context) } },
+    ]
   },
 }

@@ -1,12 +1,17 @@
 import { expect, it } from 'vitest'
 import { januaryServer } from '../../../src/editions/january/january.js'
 
+const endpoints = januaryServer.endpoints({} as never)
+
 it.each([
   ['/agent/token', 'resource_token=a&request_type=auth', true],
   ['/agent/token', 'request_type=code&code=a', false],
   ['/agent/token', 'type=auth', false],
   ['/agent/token', '', false],
-  ['/agent/revoke', 'request_type=auth', false],
 ])('a POST of %s with %s starts a new consent: %s', (path, body, expected) => {
-  expect(januaryServer.startsNew?.(path, body)).toBe(expected)
+  expect(endpoints.find((endpoint) => endpoint.path === path)?.startsNew?.(body)).toBe(expected)
+})
+
+it('starts nothing new at another endpoint', () => {
+  expect(endpoints.filter(({ startsNew }) => startsNew).map(({ path }) => path)).toEqual(['/agent/token'])
 })

@@ -2,20 +2,19 @@ import { setTimeout } from 'node:timers/promises'
 import { AAuthError } from 'countersign'
 import {
   type AuthRequest,
-  type ProgramEndpoint,
+  type Endpoint,
   type ServerContext,
   type SigningAgent,
   signedRequest,
 } from 'countersign-server/edition'
 import { deliverToken } from './deliver-token.js'
-import { paths } from './paths.js'
 import { pendingResponse } from './pending-response.js'
 import { type Asked, readTicket, ticketHash } from './ticket.js'
 
 const limits = { held: 20, heldAtOnce: 1000, lookEvery: 100 }
 
 /** `GET /person/pending/{ticket}`: what became of a request, for the agent and key that made it; to anybody else there is none. */
-export function createPendingEndpoint(context: ServerContext): ProgramEndpoint {
+export function createPendingEndpoint(context: ServerContext): Endpoint {
   let held = 0
 
   /** Looks again until somebody decided, or the time is over for which the agent wants to wait. */
@@ -35,11 +34,11 @@ export function createPendingEndpoint(context: ServerContext): ProgramEndpoint {
     }
   }
 
-  return (signed) =>
-    signedRequest(context, signed, async (agent) => {
-      const ticket = new URL(signed.request.url).pathname.slice(paths.pending.length + 1)
+  return (arrival) =>
+    signedRequest(context, arrival, async (agent) => {
+      const { id: ticket } = arrival
       const { asked, stored } = await requireOwn(context, agent, ticket)
-      const wait = preferredWait(signed.request)
+      const wait = preferredWait(arrival.request)
       return async () => {
         const latest = await hold(ticket, stored, wait)
         if (latest.status === 'allowed') return deliverToken(context, agent, { request: latest, asked })

@@ -1,6 +1,6 @@
 import {
   type AccessAsked,
-  type ProgramEndpoint,
+  type Endpoint,
   requireAdmitted,
   requireFreshKeys,
   requireRoom,
@@ -22,11 +22,11 @@ export type AccessReader = (
 const longestToken = 3600
 
 /** An endpoint at which an agent asks for a token with JSON; a person will decide. */
-export function tokenEndpoint(context: ServerContext, readAccess: AccessReader): ProgramEndpoint {
-  return (signed) =>
-    signedRequest(context, signed, async (agent, { body, resolved }) => {
+export function tokenEndpoint(context: ServerContext, readAccess: AccessReader): Endpoint {
+  return (arrival) =>
+    signedRequest(context, arrival, async (agent, { body, resolved }) => {
       requireFreshKeys(agent)
-      const members = readJson(signed.request.headers.get('content-type'), body)
+      const members = readJson(arrival.request.headers.get('content-type'), body)
       const { access, asked } = await readAccess(context, agent, members)
       const admission = await requireAdmitted(context, agent, access)
       const maxOpen = await requireRoom(context, agent, admission)
