@@ -1,6 +1,6 @@
 import type { OnEvent, Resource } from 'countersign/resource'
 import type { McpSessions, McpTable } from 'countersign/resource/mcp'
-import type { AssertionOptions } from './identity/assertion.js'
+import type { AssertionOptions } from './identity.js'
 import type { CorsOptions } from './responses/cors.js'
 import type { Route } from './routes/route.js'
 import type { UpstreamOptions } from './upstream/connections.js'

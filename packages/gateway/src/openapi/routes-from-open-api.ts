@@ -9,8 +9,16 @@ import {
 } from '../routes/path-pattern.js'
 import { type Level, methodDistance, type Route, routeProblems, strengthOf } from '../routes/route.js'
 import { routeCollisions } from '../routes/route-collisions.js'
-import { isObject, membersOf, resolved, resolvedItem, serverPath, writtenPath } from './description.js'
-import { type Secured, securityOf } from './security-of.js'
+import {
+  isObject,
+  membersOf,
+  resolved,
+  resolvedItem,
+  type Secured,
+  securityOf,
+  serverPath,
+  writtenPath,
+} from './description.js'
 
 /** What a gateway needs to know of an API that is described by OpenAPI. */
 export interface DescribedRoutes {

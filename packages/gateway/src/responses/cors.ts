@@ -1,5 +1,5 @@
 import { fieldValues } from 'countersign/signatures'
-import { plainName } from '../headers/names.js'
+import { plainName } from '../headers.js'
 import type { RequestHead } from '../routes/judge-request.js'
 
 /** Web pages whose scripts may call the API. */

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
-import { UpstreamFailure } from '../events/refusals.js'
-import type { TrackedRequest } from '../events/request-events.js'
-import { announcedTrailers, passedTrailers } from '../headers/hop-by-hop.js'
+import { type TrackedRequest, UpstreamFailure } from '../events.js'
+import { announcedTrailers, passedTrailers } from '../headers.js'
 
 interface PassedResponse {
   /** End-to-end headers, as alternating names and values. */

@@ -3,8 +3,8 @@ import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SocketEvent } from 'countersign'
 import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
-import type { TrackedRequest } from '../events/request-events.js'
-import { responseHeaders } from '../upstream/forwarded-headers.js'
+import type { TrackedRequest } from '../events.js'
+import { responseHeaders } from '../headers.js'
 
 /** One end of a connection that was upgraded, with the bytes that followed its head. */
 export interface TunnelEnd {

@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
-import { isUntrusted, lettersOf } from '../headers/names.js'
+import { isUntrusted, lettersOf } from '../headers.js'
 import type { Need } from './path-rows.js'
 import { type PlainMessage, parameterName } from './require-plain-fields.js'
 import type { RoutedPath } from './route-table.js'

@@ -1,7 +1,14 @@
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
-import { connectionOptions, isHopByHop } from '../headers/hop-by-hop.js'
-import { isUntrusted, lettersOf, namesAnotherRequest, readsAsIdentity, readsAsOverride } from '../headers/names.js'
+import {
+  connectionOptions,
+  isHopByHop,
+  isUntrusted,
+  lettersOf,
+  namesAnotherRequest,
+  readsAsIdentity,
+  readsAsOverride,
+} from '../headers.js'
 
 /**
  * Options of `Connection` that a client may send. Any other names a header, which the gateway would have to remove before it forwards the

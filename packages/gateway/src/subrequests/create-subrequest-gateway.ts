@@ -1,20 +1,25 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createConnectionQueue, createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import { reportRefusal } from '../events/refusals.js'
-import { callerOf, type TrackedRequest, trackRequest } from '../events/request-events.js'
+import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../events.js'
 import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
-import { type AssertionOptions, assertionField, identityHeaders } from '../identity/assertion.js'
-import { identityOf } from '../identity/identity-headers.js'
+import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { sendRefusal } from '../responses/pass-response.js'
 import { allowHeader, judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/path-rows.js'
 import type { Route } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream/connections.js'
-import { type Dialect, dialects, type ProxyName, requireAsked } from './dialects.js'
-import { requireNothingUnseen, UnseenBody, unseenUpload } from './unseen-body.js'
+import {
+  type Dialect,
+  dialects,
+  type ProxyName,
+  requireAsked,
+  requireNothingUnseen,
+  UnseenBody,
+  unseenUpload,
+} from './asked-request.js'
 
 export interface SubrequestGateway {
   /** Ready to listen. */

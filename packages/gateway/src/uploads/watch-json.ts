@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { namesAnotherRequest } from '../headers/names.js'
+import { namesAnotherRequest } from '../headers.js'
 import { mayNameMethod } from '../routes/named-method.js'
 import { isUrlName } from '../routes/nested-requests.js'
 import { hexAt } from '../routes/require-plain-fields.js'

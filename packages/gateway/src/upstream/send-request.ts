@@ -2,8 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https'
 import type { Duplex, Readable } from 'node:stream'
 import { joinReasons } from 'countersign/editions'
-import { UpstreamFailure, type UpstreamOutcome } from '../events/refusals.js'
-import type { ClientDisconnect, TrackedRequest } from '../events/request-events.js'
+import { type ClientDisconnect, type TrackedRequest, UpstreamFailure, type UpstreamOutcome } from '../events.js'
 import type { Connections, Upstream } from './connections.js'
 
 /** Sends a request to the upstream, and emits an event with the outcome. @throws UpstreamFailure */

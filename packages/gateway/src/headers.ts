@@ -1,0 +1,212 @@
+import { fieldValues } from 'countersign/signatures'
+
+/**
+ * The name of a header as the most lenient server reads it. CGI and WSGI ignore the case of letters and do not distinguish `-` and `_`;
+ * some servers treat every other character like those.
+ */
+export function plainName(name: string): string {
+  const lower = name.toLowerCase()
+  return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
+}
+
+/** Whether all servers read the name of a header alike: letters, digits and `-`. */
+export function isPlainName(name: string): boolean {
+  return /^[A-Za-z0-9-]+$/.test(name)
+}
+
+/** The letters of a name alone, in lower case. */
+export function lettersOf(name: string): string {
+  return (/[^A-Za-z]/.test(name) ? name.replaceAll(/[^A-Za-z]+/g, '') : name).toLowerCase()
+}
+
+/** Whether a server may read a header as one that only the gateway sets (G01): some read any character but letters and digits as `-`. */
+export function readsAsIdentity(name: string): boolean {
+  return /^[^a-z0-9]*x[^a-z0-9]+aauth(?![a-z0-9])/i.test(name)
+}
+
+const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|socket|peer|external|pseudo)'
+
+/** The origin of a request, which only the gateway knows: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`, as letters. */
+const origin = new RegExp(
+  `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
+)
+
+/**
+ * Whether a header must not reach the API from a client: one with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy); and
+ * any name that some servers read as another one, such as `SCRIPT_NAME`.
+ *
+ * @param letters of the name, if the caller has them
+ */
+export function isUntrusted(name: string, letters = lettersOf(name)): boolean {
+  if (!isPlainName(name)) return true
+  return letters === 'proxy' || origin.test(letters)
+}
+
+const target = '(?:method|verb|ur[il]|path|pathinfo|prefix|query|scriptname)'
+const instead =
+  '(?:original|tunnell?ed|rest|rewrit(?:e|ten)|over+ide|forwarded|invoke|matched|unencoded|destination|request|proxy|real)'
+
+/** `X-Original-URL`, `X-HTTP-Method-Override` and similar headers, as letters. */
+const named = new RegExp(
+  [
+    `^x(?:http|envoy|ms|waws|appengine)*${instead}+${target}$`,
+    `^x(?:http|gdata)?${target}over+ide$|^(?:http)?methodover+ide$`,
+    '^x(?:http)?(?:method|verb)$',
+    '^x(?:invoke(?:output|status)|nowroutematches|middleware(?:subrequest|rewrite|invoke|next))$',
+  ].join('|'),
+)
+
+/** Variables by which CGI and WSGI servers pass the request line to a program, as letters. */
+const variables =
+  /^(?:http)?x?(?:scriptname|scriptfilename|pathinfo|pathtranslated|querystring|requestmethod|requesturi|documentroot)$/
+
+/** Whether some framework reads the method or path from a header instead of the request line (G02), by the letters of its name. */
+export function readsAsOverride(letters: string): boolean {
+  return named.test(letters) || variables.test(letters)
+}
+
+/**
+ * Whether some framework reads the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
+ * such a header. `method` alone or after another word is data of the API.
+ */
+export function namesAnotherRequest(name: string): boolean {
+  return underscored.test(name) || named.test(lettersOf(name))
+}
+
+/** PHP converts a dot, a blank and `[` to `_` and truncates a name at NUL; others drop brackets, or nest at a dot. */
+const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[|\.)/i
+
+const none: ReadonlySet<string> = new Set()
+
+/** The names of headers that `Connection` lists as hop-by-hop, in lower case (RFC 9110 §7.6.1). */
+export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> {
+  const values = fieldValues({ rawHeaders }, 'connection')
+  if (values.length === 0) return none
+  const options = values.flatMap((value) => value.split(',').map((option) => option.trim().toLowerCase()))
+  return new Set(options.filter((option) => option !== ''))
+}
+
+/** Hop-by-hop fields (RFC 9110 §7.6.1). */
+const hopByHop: ReadonlySet<string> = new Set([
+  'connection',
+  'expect',
+  'http2-settings',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
+/** Whether a header is for one connection only, whatever `Connection` lists. */
+export function isHopByHop(name: string): boolean {
+  return hopByHop.has(name.toLowerCase())
+}
+
+/** The end-to-end header lines of a message, unchanged, as alternating names and values. */
+function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) => boolean): string[] {
+  const options = connectionOptions(rawHeaders)
+  const kept: string[] = []
+  for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at] as string
+    const lower = name.toLowerCase()
+    if (!hopByHop.has(lower) && !options.has(lower) && !isDropped(name)) kept.push(name, rawHeaders[at + 1] as string)
+  }
+  return kept
+}
+
+/**
+ * Fields for framing, routing, authentication, caching and content. In trailers they come too late, and a recipient that merges trailers
+ * into the headers would trust them (RFC 9110 §6.5.1).
+ */
+const ofHead =
+  /^(?:access-control-.+|(?:.+-)?cache-control|age|agent-auth|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|edge-control|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|signature-error|strict-transport-security|surrogate-control|vary|www-authenticate|x-accel-.+|x-litespeed-.+|x-reverse-proxy-ttl)$/
+
+/** The trailers of a response that the gateway forwards, as alternating names and values. */
+export function passedTrailers(rawTrailers: readonly string[], rawHeaders: readonly string[]): string[] {
+  const options = connectionOptions(rawHeaders)
+  return endToEndLines(
+    rawTrailers,
+    (name) => options.has(name.toLowerCase()) || readsAsIdentity(name) || ofHead.test(plainName(name)),
+  )
+}
+
+/** The names of trailers that a response announces and the gateway forwards. */
+export function announcedTrailers(rawHeaders: readonly string[]): string[] {
+  const names = fieldValues({ rawHeaders }, 'trailer').flatMap((value) => value.split(','))
+  const tokens = names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))
+  return passedTrailers(
+    tokens.flatMap((name) => [name, '']),
+    rawHeaders,
+  ).filter((_, at) => at % 2 === 0)
+}
+
+/** Whether the client accepts trailers (RFC 9110 §10.1.4). */
+function takesTrailers(rawHeaders: readonly string[]): boolean {
+  const codings = fieldValues({ rawHeaders }, 'te').flatMap((value) => value.split(','))
+  return codings.some((coding) => coding.trim().toLowerCase() === 'trailers')
+}
+
+interface ForwardedHead {
+  method: string
+  rawHeaders: readonly string[]
+  /** The headers that identify the caller. */
+  identity: Readonly<Record<string, string>>
+  /** The upstream's own `Host`. */
+  authority: string
+  /** The origin of the resource, to which the client sent the request. */
+  origin: URL
+  remoteAddress: string | undefined
+  /** Length of the content in bytes; undefined if there is none. */
+  length: number | undefined
+  isUpgrade: boolean
+  /** Whether the connection ends with it. */
+  isLast: boolean
+}
+
+/**
+ * Methods that are sent without any framing if there is no content. For every other one Node.js would add `Transfer-Encoding: chunked` and
+ * an empty last chunk, which a server that reads no content takes for the start of the next request (G19).
+ */
+const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
+
+/**
+ * The headers for the upstream: the end-to-end lines of the client, unchanged, without those that only the gateway sets; then the headers
+ * that identify the caller and its address.
+ */
+export function forwardedHeaders(head: ForwardedHead): string[] {
+  const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
+  const lines = ['Host', authority, ...endToEndLines(rawHeaders, isWrittenHere)]
+  if (length !== undefined || !unframed.has(method)) lines.push('Content-Length', String(length ?? 0))
+  if (isUpgrade) lines.push('Connection', 'Upgrade', 'Upgrade', 'websocket')
+  else {
+    const hasTrailers = takesTrailers(rawHeaders)
+    if (hasTrailers) lines.push('TE', 'trailers')
+    const options = [...(isLast ? ['close'] : []), ...(hasTrailers ? ['TE'] : [])]
+    if (options.length > 0) lines.push('Connection', options.join(', '))
+  }
+  for (const [name, value] of Object.entries(identity)) lines.push(name, value)
+  if (remoteAddress !== undefined) lines.push('X-Forwarded-For', remoteAddress)
+  lines.push('X-Forwarded-Host', origin.host, 'X-Forwarded-Proto', origin.protocol.slice(0, -1))
+  return lines
+}
+
+function isWrittenHere(name: string): boolean {
+  return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
+}
+
+/** The headers of a response for the client: end-to-end, without those that identify the caller. */
+export function responseHeaders(rawHeaders: readonly string[]): string[] {
+  return endToEndLines(rawHeaders, readsAsIdentity)
+}
+
+/**
+ * Whether a request is the last one of its connection. An API that does not read content would take it for the next request. Content of a
+ * response to HEAD would be taken for the next response.
+ */
+export function endsConnection(method: string, hasContent: boolean): boolean {
+  return hasContent || method === 'HEAD'
+}
