@@ -17,7 +17,6 @@ import { passAroundMcp } from './routes/route-collisions.js'
 import { createRouteTable } from './routes/route-table.js'
 import type { Spool } from './uploads/spool.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream/connections.js'
-import { Deadlines, type UpstreamWaits } from './upstream/send-request.js'
 
 /** The path of an MCP server. */
 export interface ProtectedPath {
@@ -37,7 +36,6 @@ export interface GatewaySetup {
   limits: typeof defaultLimits & { connectionsPerAddress: number }
   /** Whether a peer is one of the trusted proxies. */
   isProxy: (peer: string) => boolean
-  waits: UpstreamWaits
   /** MCP servers, by their paths. */
   mcp: ReadonlyMap<string, ProtectedPath>
   assertion: AssertionSetup | undefined
@@ -120,7 +118,6 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     },
     limits: allLimits,
     isProxy: createTrustedPeers(trustProxy),
-    waits: { connection: new Deadlines(allLimits.connectTime), answer: new Deadlines(allLimits.answerTime) },
   }
 }
 

@@ -7,7 +7,7 @@ import { type Exchange, type GatewaySetup, type GatewayShared, requirementOf } f
 import { endsConnection, forwardedHeaders, responseHeaders } from './headers.js'
 import { identityHeaders, identityOf } from './identity.js'
 import { corsHeaders, withPageHeaders } from './responses/cors.js'
-import { passInterimResponses, passResponse, sendRefusal } from './responses/pass-response.js'
+import { passResponse, sendRefusal } from './responses/pass-response.js'
 import { openWebSocket } from './responses/tunnel.js'
 import { allowHeader, type Judgement, judgeRequest, type RequestHead } from './routes/judge-request.js'
 import { routeName } from './routes/path-rows.js'
@@ -125,10 +125,10 @@ async function admit(
 }
 
 function forward(
-  { incoming, outgoing, upgrade }: Exchange,
+  { incoming, upgrade }: Exchange,
   { identity, remoteAddress, upload }: Admitted,
   tracked: TrackedRequest,
-  { upstream, origin, waits }: GatewaySetup,
+  { upstream, origin, limits }: GatewaySetup,
   { connections }: GatewayShared,
 ): Promise<UpstreamResponse> {
   const { method = 'GET', url: rawTarget = '/', rawHeaders } = incoming
@@ -147,10 +147,9 @@ function forward(
   })
   // Frees the room once the content is sent: the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
-  const onInformation = passInterimResponses(outgoing)
   return requestUpstream(
     { method, rawTarget, headers, content, isUpgrade, isLast },
-    { upstream, connections, waits, disconnect: tracked.disconnect, onInformation },
+    { upstream, connections, waits: limits, disconnect: tracked.disconnect },
     tracked,
   )
 }

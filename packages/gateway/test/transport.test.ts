@@ -344,36 +344,23 @@ describe('a connection', () => {
   })
 })
 
-describe('G21: news before an answer', () => {
-  const hints = async (lines: string, count = 1) => {
-    const { port } = await openRaw((socket) => {
-      socket.once('data', () => {
-        for (let at = 0; at < count; at++) socket.write(`HTTP/1.1 103 Early Hints\r\n${lines}\r\n\r\n`)
-        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      })
-    })
-    return exchange(port, message(['GET / HTTP/1.1', 'Host: x']))
-  }
-
+describe('G21: 1xx responses of the API', () => {
   it.each([
-    ['a text with a blank', 'Link: </a.css>; rel=preload; title="My style"'],
-    ['two relations', 'Link: </a.css>; rel="preload stylesheet"'],
-    ['two links in a line', 'Link: </a.css>; rel=preload, </b.css>; rel=preload'],
+    ['a plain link', 'Link: </a.css>; rel=preload; as="style"'],
     ['no link', 'Link: nothing'],
     ['parameters without end', `Link: <x>${';a=b'.repeat(2000)}"!"`],
     ['a long address', `Link: <${'a'.repeat(5000)}>`],
-  ])('that Node.js does not send are left out: %s', async (_, line) => {
+  ])('are not forwarded: %s', async (_, line) => {
+    const { port } = await openRaw((socket) => {
+      socket.once('data', () => {
+        for (let at = 0; at < 20; at++) socket.write(`HTTP/1.1 103 Early Hints\r\n${line}\r\n\r\n`)
+        socket.end('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+      })
+    })
     const began = performance.now()
-    expect(await hints(line)).toMatch(/^HTTP\/1\.1 200/)
+    const response = await exchange(port, message(['GET / HTTP/1.1', 'Host: x']))
+    expect(response).toMatch(/^HTTP\/1\.1 200[\s\S]*ok$/)
     expect(performance.now() - began).toBeLessThan(2000)
-  })
-
-  it('pass where they are plain, and at most eight', async () => {
-    const answer = await hints('Link: </a.css>; rel=preload; as="style"', 20)
-    expect(
-      answer.match(/HTTP\/1\.1 103 Early Hints\r\nLink: <\/a\.css>; rel=preload; as="style"/g)?.length,
-    ).toBeLessThan(9)
-    expect(answer).toMatch(/^HTTP\/1\.1 103[\s\S]*HTTP\/1\.1 200/)
   })
 })
 

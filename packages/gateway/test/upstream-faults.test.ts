@@ -86,7 +86,7 @@ describe('an API that', () => {
     await expect.poll(left).toBe(0)
   })
 
-  it('sends 1xx without end is 502, and few of them go on', async () => {
+  it('sends 1xx without end is 502, and none of them is forwarded', async () => {
     const { port, left } = await openRaw((socket) => {
       const flood = () => {
         while (socket.writable && socket.write('HTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n'));
@@ -96,7 +96,7 @@ describe('an API that', () => {
     })
     const answer = await ask(port)
     expectClear(answer, 502)
-    expect(answer.match(/ 103 /g)?.length ?? 0).toBeLessThanOrEqual(32)
+    expect(answer).not.toContain(' 103 ')
     await expect.poll(left).toBe(0)
   })
 

@@ -50,7 +50,7 @@ async function ask(
   incoming: IncomingMessage,
   { request, given, setup, connections, streams, tracked }: Admitted,
 ): Promise<Response> {
-  const { upstream, origin, clientAddress, waits, assertion } = setup
+  const { upstream, origin, clientAddress, limits, assertion } = setup
   const { method } = request
   const rawTarget = incoming.url ?? '/'
   const identity = identityOf(given.authInfo)
@@ -79,7 +79,7 @@ async function ask(
       isUpgrade: false,
       isLast,
     },
-    { upstream, connections, waits, disconnect: tracked.disconnect, onInformation: () => undefined },
+    { upstream, connections, waits: limits, disconnect: tracked.disconnect },
     tracked,
   )
   tracked.outcome = 'ok'
@@ -92,7 +92,7 @@ async function ask(
     answer.resume()
     return new Response(null, { status, headers: shown })
   }
-  if (!isEventStream(answer)) answer.setTimeout(setup.limits.silence * 1000, () => answer.destroy())
+  if (!isEventStream(answer)) answer.setTimeout(limits.silence * 1000, () => answer.destroy())
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 

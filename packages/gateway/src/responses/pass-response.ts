@@ -141,41 +141,6 @@ export function isEventStream({ headers }: IncomingMessage): boolean {
   return /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
 }
 
-/** Most interim responses of one request that are forwarded. */
-const mostInterim = 8
-
-/** A link with parameters, as Node.js sends it. The parts cannot overlap, so that matching takes linear time. */
-const link = /^<[^<>\s]{1,2048}>(?:; ?[a-z-]{1,32}=(?:[\w./:-]{1,64}|"[\w./:-]{1,64}")){0,8}$/
-
-/**
- * Forwards interim responses: 102, and 103 with plain links. Others are for the gateway. A client that does not read gets none.
- */
-export function passInterimResponses(
-  outgoing: ServerResponse,
-): (status: number, rawHeaders: readonly string[]) => void {
-  let left = mostInterim
-  return (status, rawHeaders) => {
-    if (
-      left === 0 ||
-      outgoing.headersSent ||
-      outgoing.req.httpVersion !== '1.1' ||
-      (outgoing.socket?.writableLength ?? 0) > 0
-    )
-      return
-    const links = status === 103 ? linksIn(rawHeaders) : []
-    if (status === 102) outgoing.writeProcessing()
-    else if (links.length > 0) outgoing.writeEarlyHints({ link: links })
-    else return
-    left--
-  }
-}
-
-function linksIn(rawHeaders: readonly string[]): string[] {
-  return rawHeaders.filter(
-    (value, at) => at % 2 === 1 && rawHeaders[at - 1]?.toLowerCase() === 'link' && link.test(value),
-  )
-}
-
 /** Sends a refusal without waiting for the rest of the request. */
 export async function sendRefusal(
   refusal: Response,

@@ -188,44 +188,31 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   }
 }
 
-/** What comes, in pieces as large as there is to read: many small chunks are one. */
+/** The chunks of a body, each as large as what has arrived. */
 async function* chunksOf(incoming: IncomingMessage, bodyTime: number, stallTime: number): AsyncGenerator<Uint8Array> {
   const end = performance.now() + bodyTime * 1000
-  const news = createNews(incoming)
-  try {
-    for (;;) {
-      const chunk = incoming.read() as Uint8Array | null
-      if (chunk) {
-        yield chunk
-        if (performance.now() > end) throw late()
-      } else if (incoming.readableEnded) return
-      else if (incoming.destroyed) throw incomplete(incoming.errored)
-      else await news.next(Math.min(stallTime * 1000, end - performance.now()))
-    }
-  } finally {
-    news.stop()
+  const chunks = incoming.iterator({ destroyOnReturn: false })
+  for (;;) {
+    const next = chunks.next() as Promise<IteratorResult<Uint8Array, undefined>>
+    const { done, value } = await within(Math.min(stallTime * 1000, end - performance.now()), next)
+    if (done) return
+    yield value
+    if (performance.now() > end) throw late()
   }
 }
 
-/** Waits until there is something to read, or nothing more. */
-function createNews(incoming: IncomingMessage): { next(time: number): Promise<void>; stop(): void } {
-  let tell: () => void = () => undefined
-  const hear = (): void => tell()
-  const events = ['readable', 'end', 'error', 'close'] as const
-  for (const event of events) incoming.on(event, hear)
-  return {
-    next: (time) =>
-      new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(late()), Math.max(0, time))
-        tell = () => {
-          clearTimeout(timer)
-          resolve()
-        }
-      }),
-    stop() {
-      tell = () => undefined
-      for (const event of events) incoming.off(event, hear)
-    },
+/** Waits some milliseconds for a chunk. */
+async function within<Chunk>(time: number, chunk: Promise<Chunk>): Promise<Chunk> {
+  let timer: NodeJS.Timeout | undefined
+  const timeout = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(late()), Math.max(0, time))
+  })
+  try {
+    return await Promise.race([chunk, timeout])
+  } catch (cause) {
+    throw cause instanceof AAuthError ? cause : incomplete(cause)
+  } finally {
+    clearTimeout(timer)
   }
 }
 

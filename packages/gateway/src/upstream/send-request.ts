@@ -45,12 +45,12 @@ interface UpstreamRequest {
   isLast: boolean
 }
 
-/** Timeouts of requests to an upstream. */
+/** Timeouts of requests to an upstream, in seconds. */
 export interface UpstreamWaits {
   /** Until the connection is established. */
-  connection: Deadlines
+  connectTime: number
   /** Until the head of the response. */
-  answer: Deadlines
+  answerTime: number
 }
 
 /** A response of the upstream, with the connection if it was upgraded. */
@@ -66,7 +66,6 @@ interface UpstreamTransport {
   connections: Connections
   /** Nothing is sent for a client that has disconnected. */
   disconnect: ClientDisconnect
-  onInformation: (status: number, rawHeaders: readonly string[]) => void
 }
 
 /** Methods that may be sent twice (RFC 9110 §9.2.2). */
@@ -84,12 +83,12 @@ async function sendUpstream(forwarded: UpstreamRequest, transport: UpstreamTrans
   }
 }
 
-/** Most 1xx responses to one request: it waits for each, and the client may read none. */
+/** Most 1xx responses to one request. None is forwarded. */
 const mostInformation = 32
 
 class StaleConnection extends UpstreamFailure {}
 
-const unreadable = 'The API behind this gateway cannot be reached, or gave no answer that can be read.'
+const unreadable = 'The API behind this gateway cannot be reached, or its response cannot be read.'
 
 function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Promise<UpstreamResponse> {
   const { method, rawTarget, headers, content, isUpgrade, isLast } = forwarded
@@ -109,44 +108,38 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
     request.maxHeadersCount = 0
     let isConnected = false
     let isSettled = false
-    let stopWaiting: () => void = () => undefined
-    const allow = (deadlines: Deadlines, outcome: UpstreamOutcome, text: string): void => {
-      stopWaiting()
-      const wait = deadlines.begin(() => {
-        fail(new UpstreamFailure('upstream_late', outcome, text))
-        request.destroy()
-      })
-      stopWaiting = () => deadlines.end(wait)
-    }
+    let timer: NodeJS.Timeout | undefined
     const settle = (reply: UpstreamResponse): void => {
       isSettled = true
-      stopWaiting()
+      clearTimeout(timer)
       resolve(reply)
     }
     const fail = (error: UpstreamFailure): void => {
       isSettled = true
-      stopWaiting()
+      clearTimeout(timer)
       reject(error)
+      request.destroy()
+    }
+    const refuse = (problem: string) =>
+      fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable, { cause: new Error(problem) }))
+    const allow = (seconds: number, outcome: UpstreamOutcome, message: string): void => {
+      clearTimeout(timer)
+      // The request keeps the process running, not the timer.
+      timer = setTimeout(() => fail(new UpstreamFailure('upstream_late', outcome, message)), seconds * 1000).unref()
     }
     const waitForAnswer = () => {
       isConnected = true
-      allow(waits.answer, 'late', 'The API behind this gateway did not answer in time.')
+      allow(waits.answerTime, 'late', 'The API behind this gateway did not respond in time.')
     }
     request.once('socket', (socket) => {
       if (request.reusedSocket) return waitForAnswer()
-      allow(waits.connection, 'unreachable', 'The API behind this gateway could not be reached in time.')
+      allow(waits.connectTime, 'unreachable', 'The API behind this gateway could not be reached in time.')
       socket.once(upstream.secure ? 'secureConnect' : 'connect', waitForAnswer)
     })
     let informed = 0
-    request.on('information', ({ statusCode, rawHeaders }) => {
-      informed++
-      if (informed <= mostInformation) transport.onInformation(statusCode, rawHeaders)
-      else refuse(`more than ${mostInformation} answers of 1xx`)
+    request.on('information', () => {
+      if (++informed > mostInformation) refuse(`more than ${mostInformation} responses of 1xx`)
     })
-    const refuse = (problem: string): void => {
-      fail(new UpstreamFailure('upstream_failed', 'unreadable', unreadable, { cause: new Error(problem) }))
-      request.destroy()
-    }
     request.once('response', (answer) => {
       const problem = problemOf(answer)
       if (problem !== undefined) return refuse(problem)
@@ -174,10 +167,10 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
 /** Why a response cannot be forwarded faithfully, if it cannot. */
 function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
   // The limit of requests. A client with this limit would miss the headers that the gateway adds.
-  if (rawHeaders.length > 2000) return 'an answer with more than 1000 header lines'
-  if (statusCode < 200 || statusCode > 599) return `an answer of the status ${statusCode}`
+  if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
+  if (statusCode < 200 || statusCode > 599) return `a response with the status ${statusCode}`
   const coding = headers['transfer-encoding'] ?? 'chunked'
-  return coding.toLowerCase() === 'chunked' ? undefined : `an answer in the coding ${coding}`
+  return coding.toLowerCase() === 'chunked' ? undefined : `a response in the coding ${coding}`
 }
 
 function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {
@@ -186,54 +179,4 @@ function failure(request: ClientRequest, isConnected: boolean, cause?: Error): U
   if (isReset && request.reusedSocket) return new StaleConnection('upstream_failed', 'reset', unreadable, { cause })
   const answered = code.startsWith('HPE_') ? 'unreadable' : 'reset'
   return new UpstreamFailure('upstream_failed', isConnected ? answered : 'unreachable', unreadable, { cause })
-}
-
-/** A running timeout. */
-interface Wait {
-  /** In milliseconds. */
-  due: number
-  onLate: () => void
-}
-
-/** Timeouts of one length, most of which end early: they share one timer. */
-export class Deadlines {
-  readonly #length: number
-  /** In the order in which they are due. */
-  readonly #waits = new Set<Wait>()
-  #isTimed = false
-
-  constructor(seconds: number) {
-    this.#length = seconds * 1000
-  }
-
-  /** Starts a timeout. The callback is not called once it has ended. */
-  begin(onLate: () => void): Wait {
-    const wait = { due: performance.now() + this.#length, onLate }
-    this.#waits.add(wait)
-    if (!this.#isTimed) this.#lookIn(this.#length)
-    return wait
-  }
-
-  end(wait: Wait): void {
-    this.#waits.delete(wait)
-  }
-
-  #lookIn(time: number): void {
-    this.#isTimed = true
-    // The request keeps the process running, not the timer.
-    setTimeout(() => this.#look(), time).unref()
-  }
-
-  #look(): void {
-    this.#isTimed = false
-    const now = performance.now()
-    for (const wait of this.#waits) {
-      if (wait.due > now) {
-        this.#lookIn(wait.due - now)
-        return
-      }
-      this.#waits.delete(wait)
-      wait.onLate()
-    }
-  }
 }
