@@ -5,10 +5,9 @@ import { errorOf, type TrackedRequest } from './events.js'
 import type { Exchange, GatewaySetup, GatewayShared } from './gateway-setup.js'
 import { longestMessage, mcpMethods, serveMcp } from './mcp/serve-mcp.js'
 import { isPreflight, type PageHeaders, preflightHeaders, showToPages } from './responses/cors.js'
-import type { RequestHead } from './routes/judge-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
-import { requirePlainFields } from './routes/require-plain-fields.js'
+import { queryOf, type RequestHead, requirePlainFields } from './routes/require-plain-fields.js'
 import { discardInBackground, KeptUpload, requireFitting } from './uploads/kept-upload.js'
 import type { Spool } from './uploads/spool.js'
 
@@ -43,7 +42,7 @@ export function serveOwnPath(
   tracked.route = path
   if (mcp) {
     requirePlainFields(head)
-    const query = pathsInQuery(head.rawTarget, rules.frontController ?? false)
+    const query = pathsInQuery(queryOf(head.rawTarget), rules.frontController ?? false)
     rules.table.requireNoStricterQuery(query, head.method, undefined)
   }
   const publish: Handler = (request, received) => resource.handler(request, received)

@@ -1,6 +1,6 @@
 import { fieldValues } from 'countersign/signatures'
 import { plainName } from '../headers.js'
-import type { RequestHead } from '../routes/judge-request.js'
+import type { RequestHead } from '../routes/require-plain-fields.js'
 
 /** Web pages whose scripts may call the API. */
 export interface CorsOptions {

@@ -1,28 +1,11 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues, isSignedMessage } from 'countersign/signatures'
-import type { IsClosed } from './closed-paths.js'
-import { createMethodCheck, requireNoNamedMethod } from './named-method.js'
-import { createNestedCheck, mostUrls, requireNoNestedRequest } from './nested-requests.js'
+import { fieldValues, isSignedMessage } from 'countersign/wire'
+import { requireNotClosed, requirePlainHead } from './field-check.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'
 import { pathsInQuery } from './query-paths.js'
-import { type PlainMessage, requirePlainFields } from './require-plain-fields.js'
-import type { RouteTable } from './route-table.js'
-
-/** The head of a request, as it was on the wire. */
-export interface RequestHead extends PlainMessage {
-  method: string
-}
-
-export interface GatewayRules {
-  table: RouteTable
-  /** Paths that are not judged here: another spelling of one must not get there by another route. @default none */
-  isClosed?: IsClosed | undefined
-  /** What becomes of a request without signature headers: refused, or left to the upstream's own authentication. */
-  otherwise: 'refuse' | 'pass'
-  /** Whether the API may take any key or value of the query for the path. @default only `rest_route`, and what begins with a slash */
-  frontController?: boolean | undefined
-}
+import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
+import type { GatewayRules } from './route-table.js'
 
 /** What is to be done with a request. */
 export type Judgement =
@@ -37,34 +20,27 @@ export type Judgement =
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
  */
-export function judgeRequest(
-  head: RequestHead,
-  { table, isClosed, otherwise, frontController = false }: GatewayRules,
-): Judgement {
+export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement {
+  const { table, isClosed, otherwise, frontController = false } = rules
   const path = requirePath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
-    throw new MethodNotAllowed(`${head.method} is not passed on.`, isClosed?.(path) ? [] : table.at(path).methods())
+    throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head)
-  const query = pathsInQuery(head.rawTarget, frontController)
-  if (isClosed && query.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
-    throw new AAuthError('target_ambiguous', 'Some servers take a part of this query for a path that is closed here.')
-  if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing by this name.')
+  const query = pathsInQuery(queryOf(head.rawTarget), frontController)
+  requireNotClosed(query, isClosed)
+  if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
   const routed = table.at(path)
   const need = routed.need(head.method)
   if (otherwise === 'pass' && !isSignedMessage(head)) return { verify: false, need }
   if (!need) {
     const methods = routed.methods()
     throw methods.length > 0
-      ? new MethodNotAllowed(`Ask for it with ${methods.join(', ')}.`, methods)
-      : new AAuthError('not_found', 'There is nothing here that agents may ask for.')
+      ? new MethodNotAllowed(`The methods of this path are ${methods.join(', ')}.`, methods)
+      : new AAuthError('not_found', 'There is nothing at this path for agents.')
   }
   routed.requireNoStricter(head.method, need)
   table.requireNoStricterQuery(query, head.method, need)
-  requireNoNamedMethod(
-    head,
-    createMethodCheck(head, need, () => routed),
-  )
-  requireNoNestedRequest(head, createNestedCheck(need, { table, isClosed }, mostUrls.head))
+  requirePlainHead({ head, need, rules, routed })
   if (need.level === 'none') return { verify: false, need }
   requireSignedCoding(head)
   requireNoBatch(head)

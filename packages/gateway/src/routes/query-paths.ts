@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign/resource'
 import { decodeSegment, isScript } from './fold.js'
 import { excessOf, isPageName } from './path-grammar.js'
-import { parameterName } from './require-plain-fields.js'
+import { isRestRoute, parameterName } from './require-plain-fields.js'
 
 /** A key or value of a query that a front controller may take for the path (G48). */
 export interface QueryPath {
@@ -11,9 +11,6 @@ export interface QueryPath {
 }
 
 const maxPaths = 100
-
-/** PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
-const restRoute = /^\s*rest[ _.[]route(?:$|[\0[])/i
 
 /** A slash, behind blanks and in any layer of encoding. */
 const slash = /(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
@@ -29,15 +26,12 @@ export function beginsAsPath(encoded: string): boolean {
 }
 
 /**
- * The paths in the query of a raw target: keys and values that begin with a slash, those of `rest_route`, and for a front controller
+ * The paths in a raw query: keys and values that begin with a slash, those of `rest_route`, and for a front controller
  * all others.
  *
  * @throws AAuthError `target_ambiguous` for more than 100 of them, or more names in them than a path may have
  */
-export function pathsInQuery(rawTarget: string, isFrontController: boolean): QueryPath[] {
-  const mark = rawTarget.indexOf('?')
-  if (mark === -1) return []
-  const query = rawTarget.slice(mark + 1)
+export function pathsInQuery(query: string, isFrontController: boolean): QueryPath[] {
   const found = new Map<string, QueryPath>()
   const total = { names: 0, scripts: 0, pages: 0 }
   const add = (text: string, isRest: boolean, end = /[?#&]/) => {
@@ -58,8 +52,17 @@ export function pathsInQuery(rawTarget: string, isFrontController: boolean): Que
   if (/[&;=]/.test(query) && (isFrontController || query.search(slashed) === 0)) add(query, false, /[?#]/)
   if (/rest|%/i.test(query))
     for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))
-      if (restRoute.test(parameterName(key))) add(value, true)
+      if (isRestRoute(parameterName(key))) add(value, true)
   return [...found.values()]
+}
+
+/** The path of a URL, or of a reference relative to the origin. */
+export function pathOfUrl(url: string): QueryPath {
+  const path = url
+    .trim()
+    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
+    .replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
+  return { names: namesIn(path, /[?#&]/), isRest: false }
 }
 
 /** The names of an encoded path, without empty ones, and with dot segments resolved. */

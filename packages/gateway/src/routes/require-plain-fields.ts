@@ -25,12 +25,19 @@ const permittedOptions: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** What is looked at of a request. */
-export interface PlainMessage {
+/** The head of a request, as it was on the wire. */
+export interface RequestHead {
+  method: string
   rawTarget: string
   rawHeaders: readonly string[]
   /** Whether one of the operator's proxies sent it on. @default false */
   isFromProxy?: boolean
+}
+
+/** The query of a raw target; empty if there is none. */
+export function queryOf(rawTarget: string): string {
+  const mark = rawTarget.indexOf('?')
+  return mark === -1 ? '' : rawTarget.slice(mark + 1)
 }
 
 /**
@@ -38,7 +45,7 @@ export interface PlainMessage {
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`
  */
-export function requirePlainFields(message: PlainMessage): void {
+export function requirePlainFields(message: RequestHead): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
   // Node drops what is beyond 2,000 lines without a word.
   if (rawHeaders.length > 2000)
@@ -67,15 +74,14 @@ export function requirePlainFields(message: PlainMessage): void {
   const coding = fieldValues(message, 'transfer-encoding')
   if (coding.length > 1 || (coding[0] ?? 'chunked').toLowerCase() !== 'chunked')
     throw new AAuthError('request_malformed', 'Transfer-Encoding can only be chunked here.')
-  const mark = rawTarget.indexOf('?')
-  if (mark !== -1) requirePlainParameters(rawTarget.slice(mark + 1))
+  requirePlainParameters(queryOf(rawTarget))
 }
 
 /**
  * Whether a signature of the message covers a field, by its name in lower case. `Signature-Input` is split once, when the first name
  * is looked up: a search for each header would cost the product of both lengths (G45).
  */
-function coveredFields(message: PlainMessage): (name: string) => boolean {
+function coveredFields(message: RequestHead): (name: string) => boolean {
   let names: ReadonlySet<string> | undefined
   return (name) => {
     names ??= new Set(fieldValues(message, 'signature-input').join().split('"'))
@@ -89,7 +95,7 @@ const longestType = 1024
 /** Characters of all Connection headers together. */
 const longestConnection = 1024
 
-function requireShortConnection(message: PlainMessage): void {
+function requireShortConnection(message: RequestHead): void {
   let length = 0
   for (const value of fieldValues(message, 'connection')) length += value.length
   if (length > longestConnection)
@@ -97,24 +103,49 @@ function requireShortConnection(message: PlainMessage): void {
 }
 
 /**
- * Refuses parameters that frameworks take for the method or the path, in a query or a form. None of these names is shorter than
- * `_method`.
+ * Refuses parameters of a query that frameworks take for the method or the path. None of these names is shorter than `_method`.
  *
  * @throws AAuthError `request_malformed`
  */
-export function requirePlainParameters(encoded: string): void {
-  for (const [part] of encoded.matchAll(/[^&;]{7,}/g))
-    requirePlainParameter(parameterName(part.split('=', 1)[0] as string))
+function requirePlainParameters(query: string): void {
+  for (const [part] of query.matchAll(/[^&;]{7,}/g)) requirePlainName(parameterName(part.split('=', 1)[0] as string))
 }
 
 /**
- * Refuses a parameter that frameworks take for the method or the path, by its name without encoding.
+ * Refuses a parameter, form field or member that frameworks take for the method or the path, by its name without encoding (G02).
  *
  * @throws AAuthError `request_malformed`
  */
-export function requirePlainParameter(name: string): void {
-  if (/method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name))
-    throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 32)} is not taken here.`)
+export function requirePlainName(name: string): void {
+  if (namesRequest(name))
+    throw new AAuthError(
+      'request_malformed',
+      `The field ${name.slice(0, 32)} is not accepted: send the request that is meant.`,
+    )
+}
+
+/** Whether frameworks take a parameter, form field or member for the method or the path, by its name without encoding. */
+export function namesRequest(name: string): boolean {
+  return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
+}
+
+/**
+ * Refuses a form field as {@link requirePlainName} does, and the one by which WordPress takes a path.
+ *
+ * @throws AAuthError `request_malformed`
+ */
+export function requirePlainFormField(name: string): void {
+  requirePlainName(name)
+  if (isRestRoute(name))
+    throw new AAuthError(
+      'request_malformed',
+      'The field rest_route is not accepted: send the path in the request line.',
+    )
+}
+
+/** Whether WordPress takes the path of its REST API from a field. PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
+export function isRestRoute(name: string): boolean {
+  return /^[^a-z0-9]*rest[^a-z0-9]route(?:$|[\0[])/i.test(name)
 }
 
 /** The name of a parameter without up to three layers of encoding. */

@@ -1,4 +1,5 @@
 import { AAuthError } from 'countersign/resource'
+import type { IsClosed } from './closed-paths.js'
 import { createFoldOnce, decodeSegment, type End, foldedForms, foldName, folds, withoutEnding } from './fold.js'
 import {
   calledNames,
@@ -29,6 +30,17 @@ import {
 import type { QueryPath } from './query-paths.js'
 import { handledAs, lastParameterOf, plainMethods, type Route } from './route.js'
 import { collisionsAmong, shadowsOf } from './route-collisions.js'
+
+/** How requests are judged. */
+export interface GatewayRules {
+  table: RouteTable
+  /** Paths that are not judged here: another spelling of one must not get there by another route. @default none */
+  isClosed?: IsClosed | undefined
+  /** Whether a request without signature headers is refused, or left to the upstream's own authentication. */
+  otherwise: 'refuse' | 'pass'
+  /** Whether the API may take any key or value of the query for the path. @default only `rest_route`, and what begins with a slash */
+  frontController?: boolean | undefined
+}
 
 export interface RouteTable {
   /**

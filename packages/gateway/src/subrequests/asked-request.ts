@@ -2,8 +2,8 @@ import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import { isPlainName } from '../headers.js'
-import type { RequestHead } from '../routes/judge-request.js'
 import type { Need } from '../routes/path-rows.js'
+import type { RequestHead } from '../routes/require-plain-fields.js'
 import { namesForm } from '../uploads/body-watch.js'
 
 /** How a proxy says what it asks about (W30). */

@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
-import { createFieldWatch, type JudgedRequest, type Watch } from './field-watch.js'
-import { watchParameters } from './watch-form.js'
+import { createFieldCheck, type JudgedRequest } from '../routes/field-check.js'
+import { type Watch, watchParameters } from './watch-form.js'
 import { watchMembers } from './watch-json.js'
 import { requireBoundary, watchParts } from './watch-multipart.js'
 import { isJsonStart, watchPossibleMembers } from './watch-possible-json.js'
@@ -15,7 +15,7 @@ import { isJsonStart, watchPossibleMembers } from './watch-possible-json.js'
  * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be looked into
  */
 export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedRequest): Watch {
-  const fields = judged && createFieldWatch(judged)
+  const fields = judged && createFieldCheck(judged)
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []
   if (type === '' || namesParameters(type)) watches.push(watchParameters(fields))

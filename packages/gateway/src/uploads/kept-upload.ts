@@ -5,9 +5,9 @@ import { Readable } from 'node:stream'
 import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { appendChunk } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import { digestMismatch } from 'countersign/signatures'
+import { appendChunk, digestMismatch } from 'countersign/wire'
+import type { JudgedRequest } from '../routes/field-check.js'
 import { createBodyWatch } from './body-watch.js'
-import type { JudgedRequest } from './field-watch.js'
 import { type Share, type Spool, shares } from './spool.js'
 
 /** Most that is kept in memory of one upload. */

@@ -1,6 +1,14 @@
-import { mayNameMethod } from '../routes/named-method.js'
-import { parameterName } from '../routes/require-plain-fields.js'
-import { type FieldWatch, longestValue, requirePlainField, type Watch } from './field-watch.js'
+import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
+import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
+
+/** Inspects a body as it arrives. Both methods throw an AAuthError if it must not be forwarded. */
+export interface Watch {
+  push(chunk: Uint8Array): void
+  end(): void
+}
+
+/** Characters of a value that are looked at: more than servers take for a path. */
+export const longestValue = 8192
 
 /** Characters of a name that are looked at, encoded: no name that names a method or path is longer. */
 const longestName = 1024
@@ -14,7 +22,7 @@ const wantedStarts = Buffer.from('/\\[{%+ \t\n\v\f\r\u00a0', 'latin1')
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
 /** Names and values as in a query. */
-export function watchParameters(fields?: FieldWatch): Watch {
+export function watchParameters(fields?: FieldCheck): Watch {
   let name = ''
   let value = ''
   let isValue = false
@@ -39,8 +47,8 @@ export function watchParameters(fields?: FieldWatch): Watch {
   function endName(): void {
     if (name.length > 3) {
       name = parameterName(name)
-      requirePlainField(name)
-      fields?.nested.field(name)
+      requirePlainFormField(name)
+      fields?.name(name)
       mayBeMethod = mayNameMethod(name)
     }
     isValue = true

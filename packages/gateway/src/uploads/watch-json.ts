@@ -1,9 +1,7 @@
 import { AAuthError } from 'countersign/resource'
-import { namesAnotherRequest } from '../headers.js'
-import { mayNameMethod } from '../routes/named-method.js'
-import { isUrlName } from '../routes/nested-requests.js'
-import { hexAt } from '../routes/require-plain-fields.js'
-import type { FieldWatch, Watch } from './field-watch.js'
+import { type FieldCheck, isUrlName, mayNameMethod } from '../routes/field-check.js'
+import { hexAt, requirePlainName } from '../routes/require-plain-fields.js'
+import type { Watch } from './watch-form.js'
 
 /** Characters of a name or value that are looked at, with its escapes: none that names a method or path is longer. */
 const longestText = 1024
@@ -34,7 +32,7 @@ const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
  *
  * @param onOddity called for what strict parsers refuse and lenient ones read
  */
-export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watch {
+export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watch {
   let depth = 0
   /** Whether the container at each depth is an array. Deeper ones are not looked at. */
   const arrays: boolean[] = []
@@ -75,7 +73,7 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
 
   function endString(): void {
     isString = false
-    if (isUrl && text !== undefined) fields?.nested.url(unescaped(text))
+    if (isUrl && text !== undefined) fields?.url(unescaped(text))
     if (isUrl) isUrl = false
     if (isName || named === undefined || text === undefined) return
     fields?.named(named, unescaped(text), true)
@@ -92,7 +90,7 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
     if (text === undefined) onOddity()
     else {
       const name = unescaped(text)
-      requirePlainMember(name)
+      requirePlainName(name)
       if (fields && mayNameMethod(name)) named = name
       text = undefined
     }
@@ -134,16 +132,6 @@ export function watchMembers(fields?: FieldWatch, onOddity = refuseOddity): Watc
     },
     end: () => undefined,
   }
-}
-
-function requirePlainMember(name: string): void {
-  if (namesAnother(name))
-    throw new AAuthError('request_malformed', `The member ${name.slice(0, 32)} is not taken here.`)
-}
-
-/** Whether a name, without its escapes, names another method or path. */
-export function namesAnother(name: string): boolean {
-  return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
 }
 
 /** A text as it is written in JSON, without its escapes. */

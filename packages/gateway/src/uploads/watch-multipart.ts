@@ -1,7 +1,7 @@
 import { AAuthError } from 'countersign/resource'
-import { mayNameMethod } from '../routes/named-method.js'
-import { parameterName } from '../routes/require-plain-fields.js'
-import { type FieldWatch, longestValue, requirePlainField, type Watch } from './field-watch.js'
+import { type FieldCheck, mayNameMethod } from '../routes/field-check.js'
+import { parameterName, requirePlainFormField } from '../routes/require-plain-fields.js'
+import { longestValue, type Watch } from './watch-form.js'
 
 /** Longest head of a part. */
 const longestHead = 8192
@@ -28,7 +28,7 @@ export function requireBoundary(type: string): string {
 }
 
 /** The heads of the parts of a multipart body, as the one reads them who takes most for a head. */
-export function watchParts(boundary: string, fields?: FieldWatch): Watch {
+export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   const delimiter = `--${boundary}`
   /** What was not looked at yet. */
   let text = ''
@@ -48,7 +48,7 @@ export function watchParts(boundary: string, fields?: FieldWatch): Watch {
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
     const names = requirePlainPart(text.slice(0, end))
-    for (const name of names) fields?.nested.field(name)
+    for (const name of names) fields?.name(name)
     named = names.filter(mayNameMethod)
     text = text.slice(end + 4)
     isHead = false
@@ -120,8 +120,8 @@ function requirePlainPart(head: string): string[] {
       throw new AAuthError('request_malformed', 'Send the names of fields in UTF-8, without an encoding of their own.')
     const one = parameterName(quoted.replaceAll('\\', ''))
     const other = parameterName(whole.replaceAll(/["'\\]/g, '').trimEnd())
-    requirePlainField(one)
-    if (one !== other) requirePlainField(other)
+    requirePlainFormField(one)
+    if (one !== other) requirePlainFormField(other)
     fields.push(one, other)
   }
   return fields

@@ -1,8 +1,8 @@
 import { AAuthError } from 'countersign/resource'
-import { mayNameMethod, methodIn } from '../routes/named-method.js'
-import { isUrlName, mostUrls } from '../routes/nested-requests.js'
-import type { FieldWatch, Watch } from './field-watch.js'
-import { namesAnother, tableOf, unescaped, watchMembers } from './watch-json.js'
+import { type FieldCheck, isUrlName, mayNameMethod, methodIn, mostInBody } from '../routes/field-check.js'
+import { namesRequest } from '../routes/require-plain-fields.js'
+import type { Watch } from './watch-form.js'
+import { tableOf, unescaped, watchMembers } from './watch-json.js'
 
 /** Blanks and byte order marks, which may precede JSON. */
 const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))
@@ -20,7 +20,7 @@ export function isJsonStart(start: Uint8Array): boolean | undefined {
  *
  * @param starts The characters that JSON may begin with: `{`, `[`, and those of comments
  */
-export function watchPossibleMembers(starts: string, fields?: FieldWatch): Watch {
+export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch {
   /** Whether an object or array comes, perhaps after a comment; undefined until that is known. */
   let mayBeJson: boolean | undefined
   let hasZeroBefore = false
@@ -80,7 +80,7 @@ const longestText = 4096
 const separators = /["'*/#\n]+/
 
 /** Collects names and values of JSON from the text between its marks, as the most lenient parsers would read them. */
-function watchOddNames(isArray: boolean, fields?: FieldWatch) {
+function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   /** What was read since the last mark. */
   let text = ''
   let isNamed = false
@@ -97,13 +97,13 @@ function watchOddNames(isArray: boolean, fields?: FieldWatch) {
       const name = unescaped(word).trim()
       isUrl ||= isUrlName(name)
       if (isArray || word.length < 4) continue
-      isNamed ||= namesAnother(name)
+      isNamed ||= namesRequest(name)
       if (mayNameMethod(name)) named = name
     }
   }
 
   function readValue(): void {
-    if (isUrl && urls.size <= mostUrls.body) urls.add(unescaped(text).replaceAll(/["'`\s]|\/\*.*?\*\//gs, ''))
+    if (isUrl && urls.size <= mostInBody) urls.add(unescaped(text).replaceAll(/["'`\s]|\/\*.*?\*\//gs, ''))
     for (const word of named === undefined ? [] : text.split(separators)) {
       const method = methodIn(unescaped(word))
       if (method !== undefined) methods.set(method, named as string)
@@ -134,7 +134,7 @@ function watchOddNames(isArray: boolean, fields?: FieldWatch) {
     requireNone(): void {
       if (isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
       for (const [method, name] of methods) fields?.named(name, method, true)
-      for (const url of urls) fields?.nested.url(url)
+      for (const url of urls) fields?.url(url)
       methods.clear()
       urls.clear()
     },
