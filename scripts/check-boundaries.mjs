@@ -101,7 +101,7 @@ const layers = {
     ['gateway-options'],
     ['gateway-setup'],
     ['mcp'],
-    ['serve-own-path', 'limit-gateway-connections'],
+    ['serve-own-path', 'gateway-server'],
     ['serve-request'],
     ['create-gateway', 'subrequests'],
     ['config'],

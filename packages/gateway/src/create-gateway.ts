@@ -1,25 +1,14 @@
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
+import { type IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { createConnectionQueue, endGracefully } from 'countersign/node'
+import { endGracefully } from 'countersign/node'
 import { createMcpSessions } from 'countersign/resource/mcp'
-import type { GatewayOptions } from './gateway-options.js'
-import { type Exchange, type GatewayShared, setUpGateway } from './gateway-setup.js'
-import { limitGatewayConnections } from './limit-gateway-connections.js'
+import type { Gateway, GatewayOptions } from './gateway-options.js'
+import { createGatewayServer } from './gateway-server.js'
+import { type GatewayShared, setUpGateway } from './gateway-setup.js'
 import { serveRequest } from './serve-request.js'
 import { createSpool } from './uploads/spool.js'
 import { createConnections } from './upstream/connections.js'
-
-export interface Gateway {
-  /** Ready to listen, for plain HTTP/1.1 behind your TLS. */
-  readonly server: Server
-  /** Applies new options. Requests in progress finish with the old ones, and no connection is closed. @throws TypeError as {@link createGateway} */
-  readonly use: (options: GatewayOptions) => void
-  /** Ends WebSockets and event streams, so that the server can close. Other requests finish. */
-  readonly endStreams: () => void
-  /** Ends WebSockets and connections to the API, and removes temporary files. Close the server first. */
-  readonly close: () => void
-}
 
 /**
  * A reverse proxy in front of any HTTP API. It verifies each request as its route requires, identifies the caller to the API in `X-AAuth-…`
@@ -44,44 +33,23 @@ export function createGateway(options: GatewayOptions): Gateway {
     tunnels: new Map(),
     streams: new Set(),
   }
-  const queue = createConnectionQueue()
-  const server = createServer({
-    maxHeaderSize: 32_768,
-    headersTimeout: 15_000,
-    connectionsCheckingInterval: 5000,
-    // Bodies have separate limits.
-    requestTimeout: 0,
-    keepAliveTimeout: 75_000,
-    // Node.js would respond to them itself, past the queue.
-    requireHostHeader: false,
+  // Bodies have separate limits.
+  const timeouts = { connectionsCheckingInterval: 5000, requestTimeout: 0 }
+  const { server, serveNow, isBusy } = createGatewayServer(
+    { maxHeaderSize: 32_768, ...timeouts },
+    () => setup,
+    (exchange) => serveRequest(exchange, setup, shared),
+  )
+  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
+    // Responses to earlier requests are still to be sent on the connection.
+    const outgoing = isBusy(socket) ? undefined : responseOn(incoming, socket)
+    if (!outgoing) return void socket.destroy()
+    serveNow({ incoming, outgoing, waits: false, upgrade: { socket, head } })
   })
-
-  function serve(exchange: Exchange): void {
-    serveRequest(exchange, setup, shared).catch((error: unknown) => {
-      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
-      exchange.outgoing.destroy()
-      exchange.upgrade?.socket.destroy()
-    })
-  }
 
   function endStreams(): void {
     for (const end of [...shared.tunnels.values(), ...shared.streams]) end()
   }
-
-  function enqueue(exchange: Exchange): void {
-    queue.run(exchange.incoming, exchange.outgoing, () => serve(exchange))
-  }
-
-  server.on('request', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: false }))
-  server.on('checkContinue', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: true }))
-  server.on('checkExpectation', (incoming, outgoing) => enqueue({ incoming, outgoing, waits: false }))
-  server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Responses to earlier requests are still to be sent on the connection.
-    const outgoing = queue.isBusy(socket) ? undefined : answerOn(incoming, socket)
-    if (!outgoing) return void socket.destroy()
-    serve({ incoming, outgoing, waits: false, upgrade: { socket, head } })
-  })
-  limitGatewayConnections(server, () => setup)
 
   return {
     server,
@@ -98,7 +66,7 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 /** A response to an upgrade request, which closes the connection. Undefined if the socket has a response already. */
-function answerOn(incoming: IncomingMessage, socket: Duplex): ServerResponse | undefined {
+function responseOn(incoming: IncomingMessage, socket: Duplex): ServerResponse | undefined {
   const outgoing = new ServerResponse(incoming)
   outgoing.shouldKeepAlive = false
   try {

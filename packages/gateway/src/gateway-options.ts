@@ -1,3 +1,4 @@
+import type { Server } from 'node:http'
 import type { OnEvent, Resource } from 'countersign/resource'
 import type { McpSessions, McpTable } from 'countersign/resource/mcp'
 import type { AssertionOptions } from './identity.js'
@@ -73,6 +74,18 @@ export interface GatewayOptions {
    * function to `createResource`, which knows who was refused, and tells lookups. @default that of the resource
    */
   onEvent?: OnEvent | undefined
+}
+
+/** A gateway that is ready to listen. */
+export interface Gateway<Options = GatewayOptions> {
+  /** Ready to listen, for plain HTTP/1.1 behind your TLS. */
+  readonly server: Server
+  /** Applies new options. Requests in progress finish with the old ones, and no connection is closed. @throws TypeError if they are invalid */
+  readonly use: (options: Options) => void
+  /** Ends WebSockets and event streams, so that the server can close. Other requests finish. */
+  readonly endStreams: () => void
+  /** Ends WebSockets and connections to the API, and removes temporary files. Close the server first. */
+  readonly close: () => void
 }
 
 /** An MCP server behind the gateway, with the scopes of its tools, resources and prompts. */

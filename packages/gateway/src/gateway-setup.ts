@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ClientAddress, createClientAddress, createTell, createTell, createTrustedPeers, type Tell, type Tell } from 'countersign/node'
+import { type ClientAddress, createClientAddress, createTell, createTrustedPeers, type Tell } from 'countersign/node'
 import type { Resource, VerifyRequestOptions } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'

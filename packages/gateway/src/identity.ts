@@ -1,6 +1,7 @@
-import { issueToken, january, type Signer } from 'countersign'
+import type { Signer } from 'countersign'
+import { january } from 'countersign/editions'
 import { AAuthError, type VerifiedRequest } from 'countersign/resource'
-import { type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
+import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
 import type { Level } from './routes/route.js'
 
 /** The headers that identify the caller to the upstream (W29). All of them are always sent; an unknown value is empty. */

@@ -5,7 +5,6 @@
  */
 
 export {
-  type ConfiguredGateway,
   type ConfiguredGatewayOptions,
   createConfiguredGateway,
   type SharedMemory,
@@ -18,8 +17,8 @@ export {
   readGatewaySettings,
   readProbedSettings,
 } from './config/load-gateway-config.js'
-export { createGateway, type Gateway } from './create-gateway.js'
-export type { GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
+export { createGateway } from './create-gateway.js'
+export type { Gateway, GatewayLimits, GatewayOptions, McpPath } from './gateway-options.js'
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity.js'
 export { readDescription } from './openapi/description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'
@@ -36,5 +35,5 @@ export { createRouteTable, type GatewayRules, type RoutedPath, type RouteTable }
 export type { AskedRequest, ProxyName } from './subrequests/asked-request.js'
 export { requireNothingUnseen } from './subrequests/asked-request.js'
 export type { SubrequestOptions } from './subrequests/create-subrequest-gateway.js'
-export { createSubrequestGateway, type SubrequestGateway } from './subrequests/create-subrequest-gateway.js'
+export { createSubrequestGateway } from './subrequests/create-subrequest-gateway.js'
 export type { UpstreamOptions } from './upstream/connections.js'

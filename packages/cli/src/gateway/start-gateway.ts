@@ -1,6 +1,6 @@
 import type { CountersignEvent } from 'countersign'
 import { type ConfigState, createMetrics, type Log } from 'countersign/observability'
-import { type ConfiguredGateway, createConfiguredGateway, type LoadedGatewayConfig } from 'countersign-gateway'
+import { createConfiguredGateway, type Gateway, type LoadedGatewayConfig } from 'countersign-gateway'
 import { createReadinessView, createStoppableServer, listenWithAdmin } from '../network/listen-with-admin.js'
 import { ownAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
@@ -9,7 +9,7 @@ import type { OpenMemory } from './open-shared-memory.js'
 const streamGrace = 4000
 
 /** A gateway that runs. */
-export interface RunningGateway extends Pick<ConfiguredGateway, 'use'> {
+export interface RunningGateway extends Pick<Gateway<LoadedGatewayConfig>, 'use'> {
   /** Answers what has begun, ends streams, and closes everything: within 10 s. */
   readonly stop: () => Promise<void>
 }

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { fieldValues, isSignedMessage } from 'countersign/wire'
+import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed, requirePlainHead } from './field-check.js'
 import { requirePath } from './path-grammar.js'
 import type { Need } from './path-rows.js'

@@ -1,11 +1,11 @@
-import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
-import { createConnectionQueue, createMountedListener } from 'countersign/node'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../events.js'
-import type { GatewayLimits, GatewayOptions } from '../gateway-options.js'
+import type { Gateway, GatewayLimits, GatewayOptions } from '../gateway-options.js'
+import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
-import { limitGatewayConnections } from '../limit-gateway-connections.js'
 import { sendRefusal } from '../responses/pass-response.js'
 import { allowHeader, judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/path-rows.js'
@@ -21,75 +21,73 @@ import {
   unseenUpload,
 } from './asked-request.js'
 
-export interface SubrequestGateway {
-  /** Ready to listen. */
-  readonly server: Server
-  /** Takes other options, without a dropped connection. */
-  readonly use: (options: SubrequestOptions) => void
+/** The options of a gateway for the subrequests of a proxy. */
+export interface SubrequestOptions
+  extends Pick<GatewayOptions, 'resource' | 'otherwise' | 'frontController' | 'onEvent'> {
+  routes: readonly Route[]
+  /** The proxy, which decides whose headers are read. */
+  proxy: ProxyName
+  /** Addresses or networks of the proxies. Other callers get 404. */
+  trustProxy: readonly string[]
+  /** How the API matches paths. @default it may decode them first */
+  upstream?: Pick<UpstreamOptions, 'matches'> | undefined
+  limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
+  /** Adds `X-AAuth-Assertion`, as {@link GatewayOptions} describes. `audience` is the API's own name for itself. @default none */
+  assertion?: (AssertionOptions & { audience: string }) | undefined
 }
 
-/** The options of one moment. */
+/** The options that are in effect. */
 interface SubrequestSetup {
   setup: GatewaySetup
   dialect: Dialect
 }
 
 /**
- * Answers the subrequests of a proxy that people already run: `GET /verify` says 200 with the `X-AAuth-…` headers, or refuses with
- * the challenge. It also serves the documents of the resource. Only the proxies in `trustProxy` are answered.
+ * Responds to the subrequests of a proxy: `GET /verify` returns 200 with the `X-AAuth-…` headers, or refuses with the challenge. It also
+ * serves the documents of the resource. Only proxies in `trustProxy` get a verdict.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid or contradictory options
  */
-export function createSubrequestGateway(options: SubrequestOptions): SubrequestGateway {
+export function createSubrequestGateway(options: SubrequestOptions): Gateway<SubrequestOptions> {
   let current = setUp(options)
-  const server = createServer({
-    maxHeaderSize: 65_536,
-    headersTimeout: 15_000,
-    keepAliveTimeout: 75_000,
-    // Node.js would respond to them itself, past the queue.
-    requireHostHeader: false,
-  })
-  const queue = createConnectionQueue()
-  function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    answer(incoming, outgoing, current).catch((error: unknown) => {
-      process.emitWarning(error instanceof Error ? error : new Error(String(error)))
-      outgoing.destroy()
-    })
-  }
-  const enqueue: RequestListener = (incoming, outgoing) =>
-    queue.run(incoming, outgoing, () => serve(incoming, outgoing))
-  server.on('request', enqueue).on('checkExpectation', enqueue)
-  limitGatewayConnections(server, () => current.setup)
+  const { server } = createGatewayServer(
+    { maxHeaderSize: 65_536 },
+    () => current.setup,
+    async ({ incoming, outgoing, waits }) => {
+      if (waits) outgoing.writeContinue()
+      await respond(incoming, outgoing, current)
+    },
+  )
   return {
     server,
-    use: (next) => {
+    use(next) {
       current = setUp(next)
     },
+    endStreams: () => undefined,
+    close: () => undefined,
   }
 }
 
 function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   requireNames('createSubrequestGateway', options, subrequestOptions)
-  requireNames('limits of createSubrequestGateway', options.limits ?? {}, {
-    connections: true,
-    connectionsPerAddress: true,
-  })
+  const known = { connections: true, connectionsPerAddress: true }
+  requireNames('limits of createSubrequestGateway', options.limits ?? {}, known)
   if (!Object.hasOwn(dialects, proxy ?? ''))
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
-  const { trustProxy } = options
+  const { trustProxy, upstream, assertion } = options
   if (!Array.isArray(trustProxy) || trustProxy.length === 0)
-    throw new TypeError('trustProxy must name the proxy: nobody else is believed')
-  if (options.assertion && typeof options.assertion.audience !== 'string')
-    throw new TypeError('assertion.audience must say which API the assertion is for')
-  // Nothing is sent there.
-  const setup = setUpGateway({ ...options, upstream: { ...options.upstream, url: 'http://127.0.0.1:1' } })
+    throw new TypeError('trustProxy must name the proxy: no other one is trusted')
+  if (assertion && typeof assertion.audience !== 'string')
+    throw new TypeError('assertion.audience must be the API that the assertion is for')
+  // No request is sent there.
+  const setup = setUpGateway({ ...options, upstream: { matches: upstream?.matches, url: 'http://127.0.0.1:1' } })
   return { setup, dialect: dialects[proxy] }
 }
 
-/** What proxies copy is always answered (W30). */
+/** Proxies copy this header even if no assertion is issued (W30). */
 const unasserted = { [assertionField]: '' }
 
-async function answer(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
+async function respond(incoming: IncomingMessage, outgoing: ServerResponse, current: SubrequestSetup): Promise<void> {
   const { setup, dialect } = current
   const { resource, origin, clientAddress, tell } = setup
   const tracked = trackRequest(tell, incoming, outgoing)
@@ -115,14 +113,14 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, curre
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     tracked.realStatus = refusal.status
     const nobody = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
-    // The agent would look for a mistake in its signature: nginx passes on no words of a refusal.
+    // nginx drops the body of a refusal, so the agent would look for a mistake in its signature.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
     const headers = [...Object.entries({ ...unasserted, ...nobody, ...named }), ...allowHeader(error)]
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
   }
 }
 
-/** Who asks, as headers. */
+/** Verifies the request that a proxy describes, and returns the headers that identify the caller. */
 async function verify(
   incoming: IncomingMessage,
   { setup, dialect }: SubrequestSetup,
@@ -151,28 +149,13 @@ async function verify(
   return identityHeaders(identityOf(verified, judged.need.level), asked, assertion)
 }
 
-/** A refusal that the proxy understands: with another status, some answer 500. The real one is beside it. */
+/** A refusal that the proxy understands, with its status in a header: for other statuses than these, some proxies return 500. */
 function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
   const { status, body } = refusal
   const headers = new Headers(refusal.headers)
   headers.set('x-aauth-status', String(status))
   headers.set('cache-control', 'no-store')
   return new Response(body, { status: takesAnyStatus || status === 401 ? status : 403, headers })
-}
-
-export interface SubrequestOptions
-  extends Pick<GatewayOptions, 'resource' | 'otherwise' | 'frontController' | 'onEvent'> {
-  routes: readonly Route[]
-  /** Which proxy asks: whose headers are read, and no others. */
-  proxy: ProxyName
-  /** The addresses or networks of the proxies: nobody else is answered. */
-  trustProxy: readonly string[]
-  /** How the API matches paths; the proxy knows where it listens. @default it may decode them first */
-  upstream?: Pick<UpstreamOptions, 'matches'> | undefined
-  /** Of the gateway's, those that hold for subrequests. */
-  limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
-  /** As of the gateway: who asks, also as `X-AAuth-Assertion`. `audience` is the API's own name for itself. @default none */
-  assertion?: (AssertionOptions & { audience: string }) | undefined
 }
 
 const subrequestOptions = {
