@@ -9,40 +9,42 @@ import { type CallbackOutcome, callbackPage, chooseCallbackMessages, type Refuse
 interface AnsweredPaths {
   /** What is published, by its URL. */
   documents: Readonly<Record<string, object>>
-  /** Where a person comes back to; undefined: nobody does. */
-  callback: { url: string; answer: (request: Request) => Promise<Response> } | undefined
+  /** The redirect URI; undefined if the edition has none. */
+  callback: { url: string; answer: AgentHandler } | undefined
   tell: Tell | undefined
 }
 
+/** The owner whose browser sent a request, if it has one. */
+export type OwnerOf = () => MaybePromise<string | undefined>
+
+/** @param ownerOf called only for a request to the callback */
+export type AgentHandler = (request: Request, ownerOf: OwnerOf) => Promise<Response>
+
 interface Route {
   methods: string
-  answer: (request: Request) => MaybePromise<Response>
+  answer: (request: Request, ownerOf: OwnerOf) => MaybePromise<Response>
 }
 
 /** Serves an agent's documents and its callback; anything else is 404. */
-export function createAgentHandler({
-  documents,
-  callback,
-  tell,
-}: AnsweredPaths): (request: Request) => Promise<Response> {
+export function createAgentHandler({ documents, callback, tell }: AnsweredPaths): AgentHandler {
   const routes = new Map<string, Route>()
   for (const [url, document] of Object.entries(documents))
     routes.set(new URL(url).pathname, { methods: 'GET, HEAD', answer: () => documentResponse(document) })
   // HEAD comes from what looks at links, never from a person.
   if (callback) routes.set(new URL(callback.url).pathname, { methods: 'GET', answer: callback.answer })
-  async function answerAt(route: Route | undefined, request: Request): Promise<Response> {
+  async function answerAt(route: Route | undefined, request: Request, ownerOf: OwnerOf): Promise<Response> {
     if (!route) return new Response('No such document.\n', { status: 404 })
     const { methods: allow, answer } = route
-    if (allow.split(', ').includes(request.method)) return answer(request)
+    if (allow.split(', ').includes(request.method)) return answer(request, ownerOf)
     return new Response(`Ask for it with ${allow}.\n`, { status: 405, headers: { allow } })
   }
 
-  return async function agentHandler(request) {
+  return async function agentHandler(request, ownerOf) {
     const { pathname } = new URL(request.url)
     const route = routes.get(pathname)
     const asked = { route: route ? pathname : 'none', method: request.method }
     const { response } = await tellAsked(tell, asked, async () => {
-      const response = await answerAt(route, request)
+      const response = await answerAt(route, request, ownerOf)
       return { response, code: response.ok ? undefined : 'refused' }
     })
     return response
@@ -51,8 +53,7 @@ export function createAgentHandler({
 
 interface CallbackTools extends Pick<SharedAgentOptions, 'id' | 'about'> {
   complete: NonNullable<AgentProtocol['complete']>
-  /** Whose browser sent a request. */
-  ownerOf: (request: Request) => MaybePromise<string | undefined>
+  ownerOf: OwnerOf
   page: SharedAgentOptions['callbackResponse']
 }
 
@@ -70,7 +71,7 @@ export async function answerCallback(
   // Only the person's own visit counts: a browser that looks ahead would use up the code.
   if (looksAhead((name) => request.headers.get(name)))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
-  const found = await complete(new URL(request.url).searchParams, await ownerOf(request))
+  const found = await complete(new URL(request.url).searchParams, await ownerOf())
   if (!found.matched) return show('refused', found.problem)
   const end = await found.finished
   if (found.decision !== 'allowed') return show(found.decision)

@@ -65,8 +65,8 @@ export function createAgent(options: AgentOptions): Agent {
     throw new TypeError('sessionOf is for people in browsers: use createWebAgent, which keeps them apart')
   requireKnownOptions('createAgent', options, agentOptions)
   const { onePerson } = options
-  const created = createOwnedAgent(options, { way: wayTo(options), ownerOf: () => onlyOwner })
-  const { id, metadata, redirect, handler } = created
+  const created = createOwnedAgent(options, wayTo(options))
+  const { id, metadata, redirect } = created
   if ((redirect === undefined || redirect.kind === 'web') && onePerson !== true) {
     const where = redirect === undefined ? '' : ` at ${redirect.uri}`
     throw new TypeError(
@@ -77,7 +77,7 @@ export function createAgent(options: AgentOptions): Agent {
   return {
     id,
     metadata,
-    handler,
+    handler: (request) => created.handle(request, () => onlyOwner),
     forget: (only) => created.forget(onlyOwner, only?.resource),
     ...created.actionsFor(onlyOwner),
   }

@@ -73,9 +73,11 @@ export function createWebAgent(options: WebAgentOptions): WebAgent {
   return createVisitedAgent(options).agent
 }
 
-/** A web agent that judges each visit of a browser for itself. */
+/** A web agent as its framework adapters use it. */
 export interface VisitedAgent {
   agent: WebAgent
+  /** {@link WebAgent.handler} with the session of the callback's browser. */
+  handle: (request: Request, session: () => MaybePromise<string | null | undefined>) => Promise<Response>
   /** {@link WebAgent.for}, for one visit. */
   actionsFor: (session: string, beforeAsking: BeforeAsking) => AgentActions
 }
@@ -88,11 +90,10 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it says which browser session a callback came in')
-  const created = createOwnedAgent(options, {
-    way: askBy(withSession(onConsent), redirectUri),
-    ownerOf: async (request) => readSession(await sessionOf(request)),
-  })
-  const { id, metadata, redirect, handler } = created
+  const created = createOwnedAgent(options, askBy(withSession(onConsent), redirectUri))
+  const { id, metadata, redirect } = created
+  const handle: VisitedAgent['handle'] = (request, session) =>
+    created.handle(request, async () => readSession(await session()))
   if (redirect === undefined)
     throw new TypeError(
       `edition: ${options.edition?.name} sends nobody back to the agent, so the people of a web agent cannot be told apart`,
@@ -102,12 +103,13 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   const agent: WebAgent = {
     id,
     metadata,
-    handler,
+    handler: (request) => handle(request, () => sessionOf(request)),
     for: (session) => created.actionsFor(requireSession(session)),
     forget: (session) => created.forget(requireSession(session)),
   }
   return {
     agent,
+    handle,
     actionsFor: (session, beforeAsking) => created.actionsFor(requireSession(session), beforeAsking),
   }
 }

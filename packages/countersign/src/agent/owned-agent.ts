@@ -5,12 +5,11 @@ import type { AuthClaims } from '../editions/verified-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import { createTell } from '../lib/events.js'
-import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/options.js'
 import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
 import { isIdentifier } from '../protocol/identifier.js'
 import type { RedirectKind } from '../protocol/redirect-uri.js'
-import { type Answered, answerCallback, createAgentHandler, tellAsked } from './agent-handler.js'
+import { type AgentHandler, type Answered, answerCallback, createAgentHandler, tellAsked } from './agent-handler.js'
 import {
   type AgentActions,
   requireAgentOptions,
@@ -26,14 +25,6 @@ import { memoryStore } from './memory-store.js'
 import { keptConsents, ownRecords } from './own-records.js'
 import type { WayToOwners } from './way-to-owners.js'
 
-/** What the two kinds of agents do differently. */
-export interface OwnerHooks {
-  /** The way to the person behind an owner. */
-  way: WayToOwners
-  /** Whose browser sent a request. */
-  ownerOf: (request: Request) => MaybePromise<string | undefined>
-}
-
 /** An agent whose tokens and consents belong to owners, each kept from the others. */
 export interface OwnedAgent {
   id: string
@@ -45,11 +36,14 @@ export interface OwnedAgent {
   /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only those of that. */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
-  handler: (request: Request) => Promise<Response>
+  handle: AgentHandler
 }
 
-/** @throws TypeError for options that cannot work */
-export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks): OwnedAgent {
+/**
+ * @param way how the user behind an owner is prompted
+ * @throws TypeError for options that cannot work
+ */
+export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners): OwnedAgent {
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
@@ -60,7 +54,6 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
       'any program on this machine can pretend to be this agent. Use it for trying only.',
     )
   requireAgentOptions(options, identifiers)
-  const { ownerOf, way } = owners
   const { redirectUri, canAsk } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const documentAddress = documentUrl(edition.documents.agent, id)
@@ -90,7 +83,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
     discovery,
     send: (request, credential) => sendSigned(tools, request, credential),
     canAsk,
-    openConsent: (owner, before) => way.open(owner, takeAnswer, before),
+    openConsent: (owner, before) => way.open(owner, (request) => takeAnswer(request, () => owner), before),
     tellElsewhere: (consent) => way.tellElsewhere?.(consent),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
@@ -136,12 +129,12 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
   }
 
   const { metadata, keys, complete } = protocol
-  async function takeAnswer(request: Request): Promise<Response> {
+  const takeAnswer: AgentHandler = async (request, ownerOf) => {
     if (!complete) throw new TypeError(`In the edition ${edition.name} nobody brings an answer back.`)
     return answerCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
   }
 
-  const handler = createAgentHandler({
+  const handle = createAgentHandler({
     tell,
     documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
     callback: complete && { url: redirectUri, answer: takeAnswer },
@@ -161,7 +154,7 @@ export function createOwnedAgent(options: SharedAgentOptions, owners: OwnerHooks
         work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
       await held.forget(owner, resource)
     },
-    handler,
+    handle,
   }
 }
 

@@ -75,18 +75,16 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
   const { id, redirectUri = `${id}/callback`, edition = januaryAgent, store = memoryStore(), now = systemClock } = given
   if (sessionOf !== undefined && typeof sessionOf !== 'function')
     throw new TypeError('sessionOf must be a function: it says which session of the app a request is in')
-  /** What the framework has of the visits to the callback. */
-  const visits = new WeakMap<Request, R>()
   const { origin, protocol, pathname: callbackPath } = new URL(redirectUri)
   const cookies = createOwnCookies(id, protocol === 'https:')
   const records = ownRecords(store, { agent: id, edition: edition.name })
   const forget = (session: string) => agent.forget(session)
   const sessions = createBrowserSessions({ store, records, cookies, lifetime: sessionTime, forget, now })
-  const { agent, actionsFor } = createVisitedAgent({
+  const { agent, actionsFor, handle } = createVisitedAgent({
     ...given,
     store: sessionOf ? store : sessions.store,
-    sessionOf: (request) =>
-      sessionOf ? sessionOf(visits.get(request) as R) : sessions.findForAnswer(cookiesOf(request)),
+    // For a request that comes to the agent itself, without the framework's.
+    sessionOf: (request) => (sessionOf ? undefined : sessions.findForAnswer(cookiesOf(request))),
     callbackResponse: (...answer) => answerCallback(ways, ...answer),
   })
   const wayBack = createWayBack({ cookies, origin, home, callbackPath })
@@ -145,9 +143,9 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     isOwnCookie: cookies.isOwn,
     isOwn: (target) => ownPaths.has(target.split('?', 1)[0] as string),
     async serve(request, own) {
-      visits.set(request, own)
-      if (!firstVisits.isSent(request.url)) return agent.handler(request)
       const cookieHeader = cookiesOf(request)
+      const session = () => (sessionOf ? sessionOf(own) : sessions.findForAnswer(cookieHeader))
+      if (!firstVisits.isSent(request.url)) return handle(request, session)
       const brought = firstVisits.find(cookieHeader) ?? (await sessionIn(own, cookieHeader))
       if (brought) return redirect(firstVisits.pageOf(request.url), [], isRead(request) ? 303 : 307)
       return refuseWithoutCookies(ways, request)
