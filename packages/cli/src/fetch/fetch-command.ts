@@ -172,8 +172,8 @@ export function createDeadline(seconds: number | undefined): Deadline {
     pausedBy: (way) => ({
       canAsk: way.canAsk,
       redirectUri: way.redirectUri,
-      async open(answer, before) {
-        const opened = await way.open(answer, before)
+      async open(answer, callback) {
+        const opened = await way.open(answer, callback)
         let isAsked = false
         return {
           redirectUri: opened.redirectUri,
@@ -187,11 +187,6 @@ export function createDeadline(seconds: number | undefined): Deadline {
             if (isAsked) endAsking()
           },
         }
-      },
-      tellElsewhere(consent) {
-        beginAsking()
-        consent.signal.addEventListener('abort', endAsking, { once: true })
-        return way.tellElsewhere?.(consent)
       },
     }),
   }

@@ -64,8 +64,8 @@ export function createEndableWay(way: ConsentWay): EndableWay {
   return {
     canAsk: way.canAsk,
     redirectUri: way.redirectUri,
-    async open(answer, before) {
-      const opened = await way.open(answer, before)
+    async open(answer, callback) {
+      const opened = await way.open(answer, callback)
       const closed = new AbortController()
       return {
         redirectUri: opened.redirectUri,
@@ -76,7 +76,6 @@ export function createEndableWay(way: ConsentWay): EndableWay {
         },
       }
     },
-    tellElsewhere: (consent) => askUntilEnded((told) => way.tellElsewhere?.(told), consent, consent.signal),
     end: () => ended.abort(),
   }
 }

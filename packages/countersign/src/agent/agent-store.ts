@@ -6,10 +6,10 @@ export interface AgentRecord {
   agent: string
   edition: string
   /**
-   * `token`: what a person, or a rule, gave. `consent`: what a person is to decide. `waiting`: when a process last waited for
-   * that. `person`: whose the tokens of an auth server are. `session`: that a browser has this owner's cookie.
+   * `token`: what a user, or a rule, allowed. `consent`: what a user has to decide. `lease`: which process exchanges the code of a
+   * consent. `person`: whose the tokens of an auth server are. `session`: that a browser has this owner's cookie.
    */
-  kind: 'token' | 'consent' | 'waiting' | 'person' | 'session'
+  kind: 'token' | 'consent' | 'lease' | 'person' | 'session'
   /** Its name among those of its kind and owner; any text. */
   id: string
   data: unknown

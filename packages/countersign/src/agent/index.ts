@@ -8,6 +8,7 @@ export type {
   AgentDescription,
   AgentInterop,
   AskedPermission,
+  ConsentCallback,
   ConsentRequest,
   OpenConsent,
 } from '../editions/agent-protocol.js'

@@ -40,17 +40,8 @@ export function ownRecords(store: AgentStore, { agent, edition }: { agent: strin
   }
 }
 
-interface Beat {
-  /** The consent's state. */
-  of: string
-  at: number
-  by: string
-}
-
 /** The consents of one edition in the store of an agent. */
 export function keptConsents(records: OwnRecords, now: () => number): KeptConsents {
-  /** This agent, among others that use the store. */
-  const by = platform.serializeBase64url(platform.randomBytes(12))
   const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
     isShared: records.isShared,
@@ -59,18 +50,15 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
     add: async (owner, consent) =>
       (await records.add(owner, nameOf(consent.id), consent, consent.until)) as KeptConsent,
     remove: (owner, id) => records.remove(owner, nameOf(id)),
-    heartbeat: (owner, of) =>
-      records.put(owner, { kind: 'waiting', id: `${of} ${by}` }, { of, at: now(), by } satisfies Beat, now() + 60),
-    async stopHeartbeat(owner, of) {
-      await records.remove(owner, { kind: 'waiting', id: `${of} ${by}` })
-    },
-    async claim(owner, taken, state) {
-      return (await records.add(owner, { kind: 'waiting', id: taken }, state, now() + 60)) as string
-    },
-    async lastHeartbeat(owner, of) {
-      const beats = (await records.list(owner, 'waiting')).map(({ data }) => data as Beat)
-      const others = beats.filter((beat) => beat.of === of && beat.by !== by)
-      return others.length === 0 ? undefined : Math.max(...others.map(({ at }) => at))
+    async lease(owner, state, until) {
+      const by = platform.serializeBase64url(platform.randomBytes(12))
+      // An expired lease is never removed by others, who could remove the next one by mistake: they go on to the next name.
+      for (let turn = 0; ; turn += 1) {
+        const name = { kind: 'lease' as const, id: `${state} ${turn}` }
+        const there = (await records.add(owner, name, { by, until }, until)) as { by: string; until: number }
+        if (there.by === by) return async () => void (until > now() && (await records.remove(owner, name)))
+        if (there.until > now()) return undefined
+      }
     },
   }
 }

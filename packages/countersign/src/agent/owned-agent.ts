@@ -83,8 +83,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     discovery,
     send: (request, credential) => sendSigned(tools, request, credential),
     canAsk,
-    openConsent: (owner, before) => way.open(owner, (request) => takeAnswer(request, () => owner), before),
-    tellElsewhere: (consent) => way.tellElsewhere?.(consent),
+    openConsent: (owner, callback) => way.open(owner, (request) => takeAnswer(request, () => owner), callback),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
     heldSince: ({ resource, scope = '' }, owner, since) =>
@@ -158,5 +157,5 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
   }
 }
 
-/** Milliseconds that the exchange of a code may take. */
-const exchangeTimeout = 30_000
+/** Milliseconds that the exchange of a code may take: less than its lease. */
+const exchangeTimeout = 15_000

@@ -1,13 +1,13 @@
-import type { ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
+import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { ConsentWay } from './consent-way.js'
 
 /** How people are asked, by owner, and where they come back to. */
-export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri' | 'tellElsewhere'> {
+export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
   open(
     owner: string,
     answer: (request: Request) => Promise<Response>,
-    before: string | undefined,
+    callback: ConsentCallback,
   ): MaybePromise<OpenConsent>
 }
 
@@ -21,7 +21,12 @@ export function askBy(
   return {
     canAsk: onConsent !== undefined,
     redirectUri,
-    open: (owner) => ({ redirectUri, ask: (consent) => onConsent?.(consent, owner), close: () => undefined }),
+    // Also where another process of the agent listens: it completes the consent through the store.
+    open: (owner, _answer, { redirectUri: at = redirectUri }) => ({
+      redirectUri: at,
+      ask: (consent) => onConsent?.(consent, owner),
+      close: () => undefined,
+    }),
   }
 }
 
@@ -33,7 +38,6 @@ export function askThrough(way: ConsentWay): WayToOwners {
   return {
     canAsk,
     redirectUri,
-    open: (_owner, answer, before) => way.open(answer, before),
-    tellElsewhere: (consent) => way.tellElsewhere?.(consent),
+    open: (_owner, answer, callback) => way.open(answer, callback),
   }
 }

@@ -145,14 +145,22 @@ export interface KeptConsents {
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
   /** Resolves to true if it was there: for one of several concurrent callers. */
   remove(owner: string, id: string): Promise<boolean>
-  /** Records that this process waits for a consent, by its state. */
-  heartbeat(owner: string, state: string): Promise<void>
-  /** Removes the heartbeat of this process. */
-  stopHeartbeat(owner: string, state: string): Promise<void>
-  /** The last heartbeat of another process, in Unix seconds. */
-  lastHeartbeat(owner: string, state: string): Promise<number | undefined>
-  /** Claims the takeover of a consent that no process waits for; resolves to the state whose claim was first. */
-  claim(owner: string, taken: string, state: string): Promise<string>
+  /**
+   * Takes the lease on a consent, by its state, until a time in Unix seconds. Resolves to the function that releases it; undefined
+   * while another holder's lease has not expired.
+   */
+  lease(owner: string, state: string, until: number): Promise<(() => Promise<void>) | undefined>
+}
+
+/** The callback of a consent. */
+export interface ConsentCallback {
+  /** The `state` that it will carry. */
+  state: string
+  /**
+   * Where it will arrive, for a consent that is pending already, perhaps of a process that has ended: take it there if you can.
+   * Absent for a new consent.
+   */
+  redirectUri?: string | undefined
 }
 
 /** Why a callback fits nothing. */
@@ -186,10 +194,8 @@ export interface AgentTools extends IdentifierOptions {
   send: (request: Request, credential: Credential) => Promise<Response>
   /** Whether a person can be asked here at all. */
   canAsk: boolean
-  /** Opens the way to the person behind an owner, before an auth server is asked; `before`: where one came back to that was left behind. */
-  openConsent: (owner: string, before?: string) => MaybePromise<OpenConsent>
-  /** Says that another process asks the person, and where, until the signal aborts. */
-  tellElsewhere: (consent: ConsentRequest) => void | Promise<void>
+  /** Opens the way to the user behind an owner. */
+  openConsent: (owner: string, callback: ConsentCallback) => MaybePromise<OpenConsent>
   /** Where consents are kept until a person has decided. */
   consents: KeptConsents
   /**

@@ -1,7 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { constants } from 'node:fs'
 import { copyFile, link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
-import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
 import { parseJson } from '../lib/json.js'
@@ -53,20 +52,20 @@ export function fileStore(folder: string): AgentStore {
       const others = paths.filter((path) => !files.includes(path) && !path.endsWith(damaged))
       await Promise.all(others.map(removeAbandoned))
       const records = await Promise.all(files.map(readRecord))
-      return records.flatMap((record) => (record === undefined || isOfTheDead(record) ? [] : [plain(record)]))
+      return records.filter((record) => record !== undefined)
     },
 
     put: (owner, record) =>
       whileForgotten(async () => {
         await checkPrivateFolder(folderOf(owner))
-        await writePrivateFile(fileOf(owner, record), textOf(record))
+        await writePrivateFile(fileOf(owner, record), JSON.stringify(record))
       }),
 
     add: (owner, record) =>
       whileForgotten(async () => {
         const path = fileOf(owner, record)
         await checkPrivateFolder(folderOf(owner))
-        const written = await writeBeside(path, textOf(record))
+        const written = await writeBeside(path, JSON.stringify(record))
         try {
           for (let tries = 0; tries < 100; tries += 1) {
             if (await linked(written, path)) {
@@ -74,7 +73,7 @@ export function fileStore(folder: string): AgentStore {
               return record
             }
             const there = await readRecord(path)
-            if (there) return plain(there)
+            if (there) return there
           }
           throw new FileStoreError(`${path} comes and goes: another program writes there, too.`)
         } finally {
@@ -118,39 +117,6 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
 }
 
 const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
-
-/** A record as it is written: who waits for something is told from one who ended since. */
-interface StoredRecord extends AgentRecord {
-  by?: { host: string; pid: number; instance: string }
-}
-
-/** This process, among those that had its number before. */
-const instance = randomUUID()
-
-function textOf(record: AgentRecord): string {
-  const written: StoredRecord =
-    record.kind === 'waiting' ? { ...record, by: { host: hostname(), pid: process.pid, instance } } : record
-  return JSON.stringify(written)
-}
-
-function plain({ by: _by, ...record }: StoredRecord): AgentRecord {
-  return record
-}
-
-/** Whether a process of this machine wrote it, to say that it waits, which has ended. */
-function isOfTheDead({ by }: StoredRecord): boolean {
-  if (by?.host !== hostname()) return false
-  return by.pid === process.pid ? by.instance !== instance : !isRunning(by.pid)
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return systemErrorCode(error) === 'EPERM'
-  }
-}
 
 /** A name for a file, of a text that may have any characters and length. */
 function nameOf(text: string): string {
@@ -201,7 +167,7 @@ const ofOwner = /^(person|session)-/
  * @throws FileStoreError for a file that this did not write, or that others could read; and for one that a disk lost in part and
  * that says whose the others are, which would else be anybody's (attacks L01)
  */
-async function readRecord(path: string): Promise<StoredRecord | undefined> {
+async function readRecord(path: string): Promise<AgentRecord | undefined> {
   const text = await readPrivateFile(path)
   if (text === undefined) return undefined
   const record = parseJson(text)
@@ -216,7 +182,7 @@ async function readRecord(path: string): Promise<StoredRecord | undefined> {
   }
   if (typeof record !== 'object' || record === null || !('kind' in record))
     throw new FileStoreError(`${path} is not what was written there: move it away.`)
-  return record as StoredRecord
+  return record as AgentRecord
 }
 
 /** Seconds that a record stays after its end: clocks differ, and an answer may be on its way. */

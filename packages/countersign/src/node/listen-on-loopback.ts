@@ -1,22 +1,24 @@
-import { randomBytes } from 'node:crypto'
+import { createHmac, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
+import type { ConsentCallback } from '../editions/agent-protocol.js'
 import { createConnectionQueue } from './connection-queue.js'
 import { limitConnections } from './limit-connections.js'
 import { createMountedListener } from './mounted-listener.js'
 
-/** A port of this machine that takes the answer of one consent. */
+/** A port of this machine that takes the callback of one consent. */
 export interface LoopbackListener {
-  /** Where the browser comes back to. */
   redirectUri: string
   port: number
+  /** Whether another program of the agent has the port: it completes the consent through the store. */
+  isElsewhere: boolean
   /**
-   * An address that leads to a page, once: what a program is started with other users of this machine can read, and whoever
-   * has the address of a consent can answer it.
+   * An address that leads to a page, once: other users of this machine can read the arguments of a program, and whoever has
+   * the address of a consent can answer it.
    */
   leadTo(url: string): string
-  /** Takes no more; a page that is being sent still arrives. */
+  /** Accepts no more connections; a page that is being sent still arrives. */
   close(): void
 }
 
@@ -26,23 +28,31 @@ export const listedRedirectUri = 'http://127.0.0.1/callback'
 /** Milliseconds that a page may take to be sent. */
 const grace = 2000
 
+/** Milliseconds between two tries to bind the port of another program that may end. */
+const bindInterval = 1000
+
 /**
- * Listens at a free port of 127.0.0.1, which keeps no program alive but while it sends a page.
+ * Listens at a free port of 127.0.0.1, which keeps no program alive except while it sends a page. For a pending consent it is the
+ * port of its callback: if another program of the agent has that, it is bound as soon as that program ends; if a stranger
+ * has it, another port is opened.
  *
- * @param answer takes the callback, and gives the page that the browser is shown
- * @param before a redirect URI whose port is taken again if it is free
+ * @param answer takes the callback, and returns the page that the browser is shown
  */
 export async function listenOnLoopback(
   answer: (request: Request) => Promise<Response>,
-  before?: string,
+  { state, redirectUri }: ConsentCallback,
 ): Promise<LoopbackListener> {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
-  // Whoever holds connections without asking keeps no browser out.
+  // Connections that send no request keep no browser out.
   limitConnections(server, { total: 500, isExempt: () => false })
   server.on('connection', (socket: Socket) => socket.unref())
-  await listenAt(server, before === undefined ? 0 : Number(new URL(before).port))
+  const wanted = redirectUri === undefined ? 0 : Number(new URL(redirectUri).port)
+  const isBound = await bind(server, wanted)
+  const isElsewhere = !isBound && (await isOfAgent(wanted, state))
+  if (!isBound && !isElsewhere) await bind(server, 0)
+  const binding = isElsewhere ? setInterval(() => void bind(server, wanted), bindInterval).unref() : undefined
   server.unref()
-  const { port } = server.address() as AddressInfo
+  const port = isElsewhere ? wanted : (server.address() as AddressInfo).port
   const origin = `http://127.0.0.1:${port}`
   const links = new Map<string, string | undefined>()
   const queue = createConnectionQueue()
@@ -63,6 +73,7 @@ export async function listenOnLoopback(
     if (request.headers.get('host') !== new URL(origin).host || request.headers.has('origin'))
       return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
     const { pathname } = new URL(request.url)
+    if (pathname.startsWith(proofPath)) return new Response(proofOf(state, request.url))
     const isLink = links.has(pathname)
     if (!isLink && pathname !== new URL(listedRedirectUri).pathname)
       return new Response('There is nothing here.\n', { status: 404 })
@@ -81,23 +92,53 @@ export async function listenOnLoopback(
   return {
     redirectUri: `${origin}/callback`,
     port,
+    isElsewhere,
     leadTo(url) {
       const pathname = `/open/${randomBytes(24).toString('base64url')}`
       links.set(pathname, url)
       return origin + pathname
     },
-    close: () => closeQuietly(server),
+    close() {
+      clearInterval(binding)
+      closeQuietly(server)
+    },
   }
 }
 
-async function listenAt(server: Server, port: number): Promise<void> {
+/** Resolves to false if the port cannot be bound, or is bound already. */
+async function bind(server: Server, port: number): Promise<boolean> {
+  if (server.listening) return false
   server.listen(port, '127.0.0.1')
+  return once(server, 'listening').then(
+    () => true,
+    (error: unknown) => {
+      if (port === 0) throw error
+      return false
+    },
+  )
+}
+
+/** Where a program proves that it serves a consent of the agent. */
+const proofPath = '/proof/'
+
+/** Milliseconds that the proof may take. */
+const longestProof = 1000
+
+/** Whether a program of the agent has a port: it knows the state of the consent. */
+async function isOfAgent(port: number, state: string): Promise<boolean> {
+  const url = `http://127.0.0.1:${port}${proofPath}${randomBytes(24).toString('base64url')}`
   try {
-    await once(server, 'listening')
-  } catch (error) {
-    if (port === 0) throw error
-    await listenAt(server, 0)
+    const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(longestProof) })
+    const { value } = (await response.body?.getReader().read()) ?? {}
+    return value !== undefined && new TextDecoder().decode(value) === proofOf(state, url)
+  } catch {
+    return false
   }
+}
+
+/** Covers the port, so that a program at another port cannot pass the request on. */
+function proofOf(state: string, url: string): string {
+  return createHmac('sha256', `countersign callback\n${state}`).update(url).digest('base64url')
 }
 
 const openedBefore =

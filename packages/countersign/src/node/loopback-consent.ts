@@ -55,11 +55,14 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
   return {
     canAsk,
     redirectUri: listedRedirectUri,
-    async open(answer, before) {
+    async open(answer, callback) {
       // The answer comes to nobody here: whoever opens the page pastes it elsewhere.
-      if (!canAsk) return { redirectUri: listedRedirectUri, ask: () => undefined, close: () => undefined }
-      const listener = await listenOnLoopback(answer, before)
-      const { redirectUri, port } = listener
+      if (!canAsk) {
+        const { redirectUri = listedRedirectUri } = callback
+        return { redirectUri, ask: () => undefined, close: () => undefined }
+      }
+      const listener = await listenOnLoopback(answer, callback)
+      const { redirectUri, port, isElsewhere } = listener
       const ended = new AbortController()
       const tooLate = setTimeout(() => listener.close(), longestConsent).unref()
       let asked: ConsentRequest | undefined
@@ -77,12 +80,11 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
         async ask(consent) {
           if (onConsent) return onConsent(consent)
           asked = consent
-          display.begin(
-            consent,
-            consentLines(consent, { port, env, page: isOpened ? 'opens' : 'is here', isPasted: paste }),
-          )
-          if (isOpened) openBrowser(listener.leadTo(consent.url))
-          if (!paste) return undefined
+          const page = isElsewhere ? 'elsewhere' : isOpened ? 'opens' : 'is here'
+          const isPasted = paste && !isElsewhere
+          display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
+          if (page === 'opens') openBrowser(listener.leadTo(consent.url))
+          if (!isPasted) return undefined
           // One after the other: there is one keyboard.
           const pasted = pasting.then(() => takePasted(consent))
           pasting = pasted.catch(() => undefined)
@@ -96,15 +98,10 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
         },
       }
     },
-    tellElsewhere(consent) {
-      if (onConsent || !isThere) return
-      const { port } = new URL(new URL(consent.url).searchParams.get('redirect_uri') ?? '')
-      display.begin(consent, consentLines(consent, { port: Number(port), env, page: 'elsewhere', isPasted: false }))
-    },
   }
 }
 
-/** Milliseconds after which an answer is taken no more, also of a consent that was given up. */
+/** Milliseconds after which the port is closed, also for a consent that was given up. */
 const longestConsent = 3 * 3_600_000
 
 const optionNames = {

@@ -360,8 +360,25 @@ describe('nobody decides', () => {
     await untilAsked(stage)
     expect(await within(end, milliseconds - 1)).toBe('waits')
     expect(await within(end, 1)).toBe('consent_expired')
+    expect(stage.asked[0]?.signal.aborted).toBe(true)
+  })
+
+  it('a decision after the wait is stored for the next request, as long as the user can still decide (W26)', async () => {
+    holdTimers()
+    const stage = openStage({ consentTimeout: 5 })
+    const end = ended(stage.agent.for('s1').fetch(data))
+    await untilAsked(stage)
+    expect(await within(end, 5000)).toBe('consent_expired')
     const [consent] = stage.asked
-    expect(consent && (await stage.answer(consent))).toContain('Nothing here waits')
+    const other = openStage({ consentTimeout: 5 })
+    const late = ended(other.agent.for('s1').fetch(data))
+    await untilAsked(other)
+    expect(await within(late, 5000)).toBe('consent_expired')
+    other.clock.now += 3 * 3600
+    expect(other.asked[0] && (await other.answer(other.asked[0]))).toContain('Nothing here waits')
+    expect(consent && (await stage.answer(consent))).toContain('data-state="allowed"')
+    expect(await ended(stage.agent.for('s1').fetch(data))).toBe('data')
+    expect(stage.asked).toHaveLength(1)
   })
 
   it('for longer than a timer can wait: it waits as long as one can', async () => {

@@ -3,8 +3,8 @@ import { createSigner } from 'countersign'
 import { createAgent } from 'countersign/agent'
 import { createNodeListener, fileStore } from 'countersign/node'
 
-// An agent in a process of its own, which the test kills: it asks the API, tells where a person decides, and ends.
-const { port, folder, jwk, api, authServer } = JSON.parse(process.argv[2])
+// An agent in its own process, which the test kills: it calls the API, reports where the user decides, and the response.
+const { port, folder, jwk, api, authServer, ahead } = JSON.parse(process.argv[2])
 const origin = `http://127.0.0.1:${port}`
 const agent = createAgent({
   id: origin,
@@ -14,6 +14,8 @@ const agent = createAgent({
   store: fileStore(folder),
   allowInsecureLoopback: true,
   onConsent: ({ url }) => process.send({ url }),
+  // The lease of a process that was killed has expired.
+  now: () => Math.floor(Date.now() / 1000) + ahead,
 })
 const server = createServer(createNodeListener((request) => agent.handler(request), { origin }))
 await new Promise((resolve) => server.listen(port, '127.0.0.1', resolve))

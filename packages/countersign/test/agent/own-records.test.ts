@@ -1,28 +1,31 @@
+import { memoryStore } from 'countersign/agent'
 import { expect, it } from 'vitest'
-import { keptConsents } from '../../src/agent/own-records.js'
+import { keptConsents, ownRecords } from '../../src/agent/own-records.js'
 
-type Records = Parameters<typeof keptConsents>[0]
+const records = ownRecords(memoryStore(), { agent: 'https://agent.example', edition: 'january' })
 
-/** The records of one owner, as several agents see them. */
-function openRecords(): Records {
-  const kept = new Map<string, unknown>()
-  const list: Records['list'] = async () => Array.from(kept, ([id, data]) => ({ id, data }))
-  const put: Records['put'] = async (_owner, { id }, data) => void kept.set(id, data)
-  const records: Pick<Records, 'isShared' | 'list' | 'put'> = { isShared: true, list, put }
-  return records as Records
-}
-
-it('finds the last heartbeat of the other processes that wait for the same consent', async () => {
+it('grants the lease on a consent to one process until it is released or expires', async () => {
   const clock = { now: 100 }
-  const records = openRecords()
-  const [own, other, third] = [1, 2, 3].map(() => keptConsents(records, () => clock.now))
-  await own?.heartbeat('alice', 'state-1')
-  await other?.heartbeat('alice', 'state-2')
-  expect(await own?.lastHeartbeat('alice', 'state-1')).toBeUndefined()
-  await other?.heartbeat('alice', 'state-1')
-  clock.now = 102
-  await third?.heartbeat('alice', 'state-1')
-  clock.now = 105
-  await own?.heartbeat('alice', 'state-1')
-  expect(await own?.lastHeartbeat('alice', 'state-1')).toBe(102)
+  const [own, other] = [1, 2].map(() => keptConsents(records, () => clock.now))
+  const release = await own?.lease('alice', 'state-1', 120)
+  expect(release).toBeDefined()
+  expect(await other?.lease('alice', 'state-1', 120)).toBeUndefined()
+  expect(await other?.lease('alice', 'state-2', 120), 'of another consent').toBeDefined()
+  expect(await other?.lease('bob', 'state-1', 120), 'of another owner').toBeDefined()
+  await release?.()
+  expect(await other?.lease('alice', 'state-1', 120)).toBeDefined()
+  clock.now = 120
+  const next = await own?.lease('alice', 'state-1', 140)
+  expect(next, 'expired').toBeDefined()
+  expect(await other?.lease('alice', 'state-1', 140)).toBeUndefined()
+})
+
+it('keeps the lease of the next holder when an expired one is released late', async () => {
+  const clock = { now: 100 }
+  const [slow, next, third] = [1, 2, 3].map(() => keptConsents(records, () => clock.now))
+  const release = await slow?.lease('carol', 'state-1', 120)
+  clock.now = 121
+  expect(await next?.lease('carol', 'state-1', 141)).toBeDefined()
+  await release?.()
+  expect(await third?.lease('carol', 'state-1', 141)).toBeUndefined()
 })

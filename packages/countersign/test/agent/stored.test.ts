@@ -99,19 +99,20 @@ describe('after a restart', () => {
     expect(stage.forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('the next request asks anew, since nobody knows what became of the page before; that one ends the wait, too', async () => {
+  it('the next request shows the same page, although its process has ended', async () => {
     const store = newStore()
     const first = openStage({ store })
     void fetchIn(first)
     await untilAsked(first)
     const stage = restarted(first, store)
-    stage.token.auth = () => ({ request_token: 'another request' })
     const end = fetchIn(stage)
     await untilAsked(stage)
-    expect(stage.asked[0]?.url).not.toBe(first.asked[0]?.url)
-    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
-    expect(await end, 'it has what it needs').toBe('data')
-    expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('Nothing here waits')
+    expect(stage.asked[0]?.url).toBe(first.asked[0]?.url)
+    expect(stage.asked[0]?.code).toBe(first.asked[0]?.code)
+    expect(stage.forms()).toEqual([])
+    expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await end).toBe('data')
+    expect(await stage.answer(first.asked[0] ?? expect.fail())).toContain('Nothing here waits')
   })
 
   it.each<[string, () => AgentStore]>([
@@ -186,41 +187,36 @@ function slowed(store: AgentStore, delay: number): AgentStore {
   }
 }
 
-/** One in which a process says only once that it waits, as if it had been killed then. */
-function severed(store: AgentStore): AgentStore {
-  let beats = 0
-  return {
-    ...store,
-    put: (owner, record) => (record.kind === 'waiting' && beats++ > 0 ? undefined : store.put(owner, record)),
-  }
-}
-
-/** Both wait for the person, whom the first one asks. */
+/** Both wait for the user, on the page of the first. */
 async function waitingBoth(stages: readonly [Stage, Stage]): Promise<[Promise<string>, Promise<string>]> {
   const first = fetchIn(stages[0])
   await untilAsked(stages[0])
   const second = fetchIn(stages[1])
-  await new Promise((soon) => setTimeout(soon, 100))
-  expect(stages[1].asked).toEqual([])
+  await untilAsked(stages[1])
+  expect(stages[1].asked[0]?.url).toBe(stages[0].asked[0]?.url)
   return [first, second]
 }
 
 describe('two processes on one store', () => {
-  it('show the person one page, and both get their answer (L05)', async () => {
-    const store = newStore()
-    const stages = [openStage({ store }), openStage({ store })] as const
-    const ends = stages.map((stage) => fetchIn(stage))
-    await Promise.race(stages.map((stage) => untilAsked(stage)))
-    await new Promise((soon) => setTimeout(soon, 700))
-    const asked = stages.filter((stage) => stage.asked.length > 0)
-    expect(asked).toHaveLength(1)
-    const [asking] = asked
-    await asking?.answer(asking.asked[0] ?? expect.fail())
-    expect(await Promise.all(ends)).toEqual(['data', 'data'])
-    expect(stages.flatMap((stage) => stage.forms()).filter(({ request_type }) => request_type === 'code')).toHaveLength(
-      1,
-    )
-  })
+  it.each([
+    ['two', 2, 0],
+    ['eight', 8, 0],
+    ['two with a slow store', 2, 100],
+  ])(
+    'that start at once show the user one page, and all get their response (L05): %s',
+    async (_how, number, delay) => {
+      const store = newStore()
+      const stages = Array.from({ length: number }, () => openStage({ store: slowed(store, delay) }))
+      const ends = stages.map((stage) => fetchIn(stage))
+      for (const stage of stages) await untilAsked(stage)
+      expect(new Set(stages.map(({ asked }) => asked[0]?.url)).size).toBe(1)
+      await stages[0]?.answer(stages[0].asked[0] ?? expect.fail())
+      expect(new Set(await Promise.all(ends))).toEqual(new Set(['data']))
+      const codes = stages.flatMap((stage) => stage.forms()).filter(({ request_type }) => request_type === 'code')
+      expect(codes).toHaveLength(1)
+    },
+    15_000,
+  )
 
   it('share a token that was requested without a scope', async () => {
     const store = newStore()
@@ -229,7 +225,6 @@ describe('two processes on one store', () => {
     const ends = await waitingBoth(stages)
     await stages[0].answer(stages[0].asked[0] ?? expect.fail())
     expect(await Promise.all(ends)).toEqual(['data', 'data'])
-    expect(stages[1].asked).toEqual([])
   })
 
   it('both hear that the person said no', async () => {
@@ -238,7 +233,6 @@ describe('two processes on one store', () => {
     const [first, second] = await waitingBoth(stages)
     await stages[0].answer(stages[0].asked[0] ?? expect.fail(), { error: 'access_denied' })
     expect(await Promise.all([first, second])).toEqual(['access_denied', 'access_denied'])
-    expect(stages[1].asked).toEqual([])
   })
 
   it('the answer may come to either', async () => {
@@ -277,88 +271,67 @@ describe('two processes on one store', () => {
     expect(await end).toBe('data')
   })
 
-  it('one that gives up leaves the asking to the other, which waits as long as it is told to itself', async () => {
+  it('one whose wait ends leaves the page to the other, which waits within its own limit', async () => {
     const store = newStore()
     const stages = [openStage({ store, consentTimeout: 5 }), openStage({ store, consentTimeout: 1800 })] as const
-    stages[1].token.auth = () => ({ request_token: 'another request', expires_in: 600 })
     const [first, second] = await waitingBoth(stages)
     for (const { clock } of stages) clock.now += 6
     expect(await first).toBe('consent_expired')
-    await untilAsked(stages[1])
-    expect(stages[1].asked[0]?.url).not.toBe(stages[0].asked[0]?.url)
-    expect(await stages[1].answer(stages[1].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await second).toBe('data')
+    expect(stages[1].forms().map(({ request_type }) => request_type)).toEqual(['code'])
   })
 
-  it('the one that waits for the other’s page gives up by its own limit, and says so; the page is still good', async () => {
+  it('one that shows the page of the other reports its own limit when its wait ends', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store, consentTimeout: 3 })] as const
     const first = fetchIn(stages[0])
     await untilAsked(stages[0])
-    const second = stages[1].agent.for('s1').fetch(data)
-    const end = second.catch(({ message }: Error) => message)
-    await new Promise((soon) => setTimeout(soon, 100))
+    const end = stages[1].agent
+      .for('s1')
+      .fetch(data)
+      .catch(({ message }: Error) => message)
+    await untilAsked(stages[1])
     for (const { clock } of stages) clock.now += 4
     expect(await end).toBe('Nobody decided within 3 s.')
-    expect(stages[1].asked).toEqual([])
     expect(await stages[0].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await first).toBe('data')
   })
 
-  it.each([
-    ['eight at once', 8, 0],
-    ['two with a slow store', 2, 100],
-  ])(
-    'of those that wait one takes over from one that was killed, and the others wait for it: %s',
-    async (_how, number, delay) => {
-      const store = newStore()
-      const killed = openStage({ store: severed(store) })
-      void fetchIn(killed)
-      await untilAsked(killed)
-      const stages = Array.from({ length: number }, () => openStage({ store: slowed(store, delay) }))
-      const ends = stages.map((stage) => fetchIn(stage))
-      await new Promise((soon) => setTimeout(soon, 1000 + 5 * delay))
-      for (const { clock } of stages) clock.now += 10
-      await Promise.race(stages.map((stage) => untilAsked(stage)))
-      await new Promise((soon) => setTimeout(soon, 3000))
-      const asking = stages.filter(({ asked }) => asked.length > 0)
-      expect(asking).toHaveLength(1)
-      expect(asking[0]?.asked).toHaveLength(1)
-      await asking[0]?.answer(asking[0].asked[0] ?? expect.fail())
-      expect(new Set(await Promise.all(ends))).toEqual(new Set(['data']))
-    },
-    15_000,
-  )
-
-  it('one that is killed while it takes over leaves that to the next', async () => {
+  it('one that was killed while it exchanged a code leaves that to the next, which asks no one', async () => {
     const store = newStore()
-    const killed = openStage({ store: severed(store) })
+    const killed = openStage({ store })
     void fetchIn(killed)
     await untilAsked(killed)
-    let isTaking = false
-    const never = new Promise<void>(() => undefined)
-    const second = openStage({
-      store: {
-        ...severed(store),
-        put(owner, record) {
-          if (record.kind === 'waiting') return store.put(owner, record)
-          isTaking = true
-          return never
-        },
-      },
-    })
-    const third = openStage({ store })
-    for (const { clock } of [second, third]) clock.now += 10
-    void fetchIn(second)
-    await expect.poll(() => isTaking).toBe(true)
-    third.clock.now += 10
-    const end = fetchIn(third)
-    await untilAsked(third)
-    await third.answer(third.asked[0] ?? expect.fail())
+    let isExchanging = false
+    killed.token.code = () => {
+      isExchanging = true
+      return new Promise<never>(() => undefined)
+    }
+    void killed.answer(killed.asked[0] ?? expect.fail())
+    await expect.poll(() => isExchanging).toBe(true)
+    const stage = openStage({ store })
+    const end = fetchIn(stage)
+    await new Promise((soon) => setTimeout(soon, 700))
+    expect(stage.forms(), 'the lease has not expired').toEqual([])
+    stage.clock.now += 21
     expect(await end).toBe('data')
+    expect(stage.asked).toEqual([])
+    expect(stage.forms()).toMatchObject([{ request_type: 'code', code: 'the-code' }])
   })
 
-  it('nobody is asked while a code is exchanged', async () => {
+  it('two callbacks of one consent are exchanged one after the other, and the second shows the result', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    const ends = await waitingBoth(stages)
+    const pages = stages.map((stage) => stage.answer(stages[0].asked[0] ?? expect.fail()))
+    for (const page of await Promise.all(pages)) expect(page).toContain('data-state="allowed"')
+    expect(await Promise.all(ends)).toEqual(['data', 'data'])
+    const codes = stages.flatMap((stage) => stage.forms()).filter(({ request_type }) => request_type === 'code')
+    expect(codes).toHaveLength(1)
+  })
+
+  it('no one is prompted while a code is exchanged', async () => {
     const store = newStore()
     const stage = openStage({ store })
     const abort = new AbortController()
@@ -366,12 +339,14 @@ describe('two processes on one store', () => {
     await untilAsked(stage)
     abort.abort(new Error('given up'))
     await given
+    let isExchanging = false
     stage.token.code = async () => {
+      isExchanging = true
       await new Promise((soon) => setTimeout(soon, 500))
       return { auth_token: await stage.authToken() }
     }
     const page = stage.answer(stage.asked[0] ?? expect.fail())
-    await new Promise((soon) => setTimeout(soon, 100))
+    await expect.poll(() => isExchanging).toBe(true)
     expect(await fetchIn(stage)).toBe('data')
     expect(await page).toContain('data-state="allowed"')
     expect(stage.asked).toHaveLength(1)
@@ -530,17 +505,17 @@ it('where a code gave nothing, both processes that waited are told, and both ask
   const first = fetchIn(stages[0])
   await untilAsked(stages[0])
   const second = fetchIn(stages[1])
-  await new Promise((soon) => setTimeout(soon, 100))
+  await untilAsked(stages[1])
   stages[0].token.code = () => Response.json({ error: 'invalid_grant' }, { status: 400 })
   await stages[0].answer(stages[0].asked[0] ?? expect.fail())
   expect(await Promise.all([first, second])).toEqual(['token_request_failed', 'token_request_failed'])
   stages[1].token.auth = () => ({ request_token: 'another request' })
   const next = fetchIn(stages[1])
-  await untilAsked(stages[1])
+  await untilAsked(stages[1], 2)
   expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail()), 'the page before').toContain(
     'data-state="allowed"',
   )
-  expect(await stages[1].answer(stages[1].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
+  expect(await stages[1].answer(stages[1].asked[1] ?? expect.fail())).toContain('data-state="allowed"')
   expect(await next).toBe('data')
 })
 

@@ -11,7 +11,7 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs'
-import { hostname, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { type AgentRecord, type AgentStore, memoryStore } from 'countersign/agent'
 import { FileStoreError, fileStore } from 'countersign/node'
@@ -227,25 +227,6 @@ describe('the folder of a fileStore', () => {
     expect(await store.list('bob')).toEqual([record('b')])
     await store.forget('alice')
     expect(await store.list('alice'), 'forgotten, with whatever it was').toEqual([])
-  })
-
-  it('tells at once that a process which waited has ended, and keeps what one on another machine says', async () => {
-    const folder = newFolder()
-    const store = fileStore(folder)
-    const waiting: AgentRecord = { ...record('a consent'), kind: 'waiting' }
-    await store.put('alice', waiting)
-    expect(await store.list('alice')).toEqual([waiting])
-    const file = filesOf(folder).find((path) => path.endsWith('.json')) ?? ''
-    const ended = spawnSync(process.execPath, ['-e', '']).pid
-    const here = { host: hostname(), pid: process.pid, instance: 'before' }
-    const by = async (who: object) => {
-      writeFileSync(file, JSON.stringify({ ...waiting, by: who }))
-      return (await store.list('alice')).length
-    }
-    expect(await by({ ...here, pid: ended }), 'it has ended').toBe(0)
-    expect(await by(here), 'it had the number of this one').toBe(0)
-    expect(await by({ ...here, pid: process.ppid }), 'it runs').toBe(1)
-    expect(await by({ ...here, host: 'another', pid: ended }), 'it may run').toBe(1)
   })
 
   it('holds files alone: a link, a pipe or another thing is refused, and changed by nobody', async () => {

@@ -1,24 +1,17 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
-import type { AgentTools, CallbackProblem, ConsentEnd, HeldToken, OpenConsent, TokenNeed } from '../agent-protocol.js'
+import { pause } from '../../lib/clock.js'
+import type { CallbackProblem, ConsentEnd, HeldToken, OpenConsent, TokenNeed } from '../agent-protocol.js'
 import {
   addConsent,
   type ConsentStore,
-  endConsent,
+  failureOf,
   findConsent,
-  idOf,
-  isAlive,
-  isOpen,
+  findOpenConsent,
   isPending,
-  isUnderway,
   listConsents,
   type PendingConsent,
-  reopenConsent,
-  startExchange,
-  stopHeartbeat,
-  type WaitLimit,
-  watchConsent,
+  updateConsent,
 } from './consent-store.js'
-import { type ConsentWaiters, holdConsent, joinWaiters, maxPending, settleConsent } from './consent-waiters.js'
 
 /** The parameters of a callback. */
 export type CallbackAnswer = { code: string } | { error: string; description: string | null }
@@ -27,42 +20,35 @@ export type ConsentMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
-export interface PendingConsentsOptions extends Pick<AgentTools, 'consents' | 'now' | 'heldSince' | 'canAsk'> {
+export interface PendingConsentsOptions extends ConsentStore {
   /** Exchanges an answer for its token, and stores that. */
   redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
 }
 
-/** A consent that is pending; `way`: to the user, if this process created it and it is undecided. */
-export interface FoundConsent {
-  consent: PendingConsent
-  way: OpenConsent | undefined
+/** How long a request waits for a decision. */
+export interface WaitLimit {
+  signal: AbortSignal
+  /** Unix seconds. */
+  until: number
+  /** The whole wait, in seconds. */
+  patience: number
 }
 
+/** The consents that any process of the agent started, and the way to the user that this process opened for them. */
 export interface PendingConsents {
+  /** The consent for a need whose page is open, or whose code is being exchanged, whichever process started it. */
+  find(need: TokenNeed, owner: string): Promise<PendingConsent | undefined>
+  /** Stores a new consent; false if another process was first. */
+  begin(consent: PendingConsent, owner: string): Promise<boolean>
+  /** The way that this process opened for a consent. */
+  wayFor(consent: PendingConsent): OpenConsent | undefined
+  /** Keeps the way for a consent open until that has ended. */
+  keepOpen(consent: PendingConsent, owner: string, way: OpenConsent): void
   /**
-   * The consent for a need that this process created and that is still open; or, without a way, one that another process
-   * waits for, or whose code is being exchanged. If this agent cannot prompt, any that is open: its page is the same.
+   * Waits for the token; undefined: the consent was removed. The consent stays pending if the wait ends before, and
+   * rejects with the reason of the signal or `consent_expired`.
    */
-  find(need: TokenNeed, owner: string): Promise<FoundConsent | undefined>
-  /** The redirect URI of a page for a need that no process waits for any more, and that can still be decided. */
-  leftBehind(need: TokenNeed, owner: string): Promise<string | undefined>
-  /** Stores a new consent, and closes its way when it has ended; false if another process was first. */
-  begin(consent: PendingConsent, owner: string, way: OpenConsent): Promise<boolean>
-  /**
-   * Waits for the token; undefined: another consent replaced this one. Rejects if the signal aborts, and the consent is
-   * then still pending; or when its time is up.
-   */
-  wait(consent: PendingConsent, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
-  /**
-   * Waits, within a limit of its own, for a consent that another process waits for; undefined: that process stopped
-   * waiting without a decision.
-   */
-  waitElsewhere(
-    consent: PendingConsent,
-    owner: string,
-    signal: AbortSignal,
-    limit: WaitLimit,
-  ): Promise<HeldToken | undefined>
+  wait(consent: PendingConsent, owner: string, limit: WaitLimit): Promise<HeldToken | undefined>
   /** Removes a consent that the user was not prompted for; false if they decided it anyway. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
@@ -74,53 +60,48 @@ export interface PendingConsents {
   complete(parameters: URLSearchParams, owner: string | undefined): Promise<ConsentMatch>
 }
 
-interface PendingState extends PendingConsentsOptions, ConsentStore, ConsentWaiters {
-  /** The ways of the consents that this process created, by state: it takes their callbacks. */
+interface PendingState extends PendingConsentsOptions {
+  /** The ways that this process opened, by state: it takes their callbacks. */
   readonly ways: Map<string, { owner: string; way: OpenConsent }>
+  /** What ends the pause of each request that waits, by state. */
+  readonly waiting: Map<string, Set<AbortController>>
 }
+
+/** Consents that requests of this process wait for at once, at most: more are refused, and none is evicted. */
+const maxPending = 10_000
+
+/** Seconds between two reads of a store that other processes use. */
+const poll = 0.5
+
+/** Longest pause in seconds: what a timer can count. */
+const longestPause = (2 ** 31 - 1) / 1000
+
+/** Seconds that a process has for the exchange of a code before another one may try. */
+const leaseTime = 20
 
 /** Creates the consents that wait for their callback. */
 export function createPendingConsents(options: PendingConsentsOptions): PendingConsents {
-  const pending: PendingState = { ...options, exchanging: new Set(), waiting: new Map(), ways: new Map() }
-  const { canAsk, consents, now, waiting, ways } = pending
+  const pending: PendingState = { ...options, ways: new Map(), waiting: new Map() }
+  const { consents, now, ways } = pending
 
   return {
-    async find(need, owner) {
-      const consent = await findConsent(pending, owner, idOf(need))
-      if (!consent) return undefined
-      if (await isUnderway(pending, consent, owner)) return { consent, way: undefined }
-      if (!isOpen(consent, now())) return undefined
-      // Agents that cannot prompt keep no heartbeat: each of several processes would begin another.
-      if (!canAsk) return { consent, way: undefined }
-      // A consent of a process that has ended may have been decided since.
-      const way = ways.get(consent.state)?.way
-      return way || (await isAlive(pending, owner, consent.state)) ? { consent, way } : undefined
-    },
+    find: (need, owner) => findOpenConsent(pending, owner, need),
+    begin: (consent, owner) => addConsent(pending, owner, consent),
+    wayFor: ({ state }) => ways.get(state)?.way,
 
-    async leftBehind(need, owner) {
-      const consent = await findConsent(pending, owner, idOf(need))
-      return consent && isPending(consent, now()) ? consent.redirectUri : undefined
-    },
-
-    async begin(consent, owner, way) {
-      if (!(await addConsent(pending, consent, owner))) return false
-      ways.set(consent.state, { owner, way })
+    keepOpen({ state }, owner, way) {
+      ways.set(state, { owner, way })
       const [oldest] = ways.keys()
       if (ways.size > maxPending && oldest !== undefined) closeWay(pending, oldest)
-      return true
     },
 
-    wait: (consent, owner, signal) => waitHere(pending, consent, owner, signal),
+    wait: (consent, owner, limit) => waitFor(pending, consent, owner, limit),
 
-    waitElsewhere: (consent, owner, signal, limit) =>
-      watchConsent(pending, consent, owner, { ...limit, signal, isElsewhere: true }),
-
-    async drop({ id, state }, owner) {
-      const held = waiting.get(state)
-      if (!held || held.isDecided) return false
-      settleConsent(pending, state, () => undefined)
+    async drop({ state }, owner) {
+      const there = await findConsent(pending, owner, state)
+      if (!there || there.receivedCode !== undefined) return false
       closeWay(pending, state)
-      return consents.remove(owner, id)
+      return consents.remove(owner, there.id)
     },
 
     async complete(parameters, owner) {
@@ -135,9 +116,6 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
         return refuse(creator !== undefined && creator !== owner ? 'other_owner' : match)
       }
       const { consent, answer } = match
-      if (!(await startExchange(pending, consent, owner))) return refuse('unknown')
-      const held = waiting.get(consent.state)
-      if (held) held.isDecided = true
       return { matched: true, answer, finished: finish(pending, consent, answer, owner) }
     },
   }
@@ -149,71 +127,112 @@ function closeWay({ ways }: PendingState, state: string): void {
   opened?.way.close()
 }
 
-async function end(pending: PendingState, consent: PendingConsent, owner: string, error?: unknown): Promise<void> {
-  closeWay(pending, consent.state)
-  await endConsent(pending, consent, owner, error)
+/** The reason that ends a pause when there is something new to read. */
+const changed = new Error('the consent has changed')
+
+/** Ends the pause of those who wait for a consent. */
+function wake({ waiting }: PendingState, state: string, reason: unknown = changed): void {
+  for (const waiter of waiting.get(state) ?? []) waiter.abort(reason)
 }
 
-async function waitHere(
+async function waitFor(
   pending: PendingState,
   consent: PendingConsent,
   owner: string,
-  signal: AbortSignal,
+  { signal, until, patience }: WaitLimit,
 ): Promise<HeldToken | undefined> {
-  signal.throwIfAborted()
+  const { consents, now, waiting } = pending
   const { state } = consent
-  const held = holdConsent(pending, consent, owner)
-  const ended = new AbortController()
-  const [local, waiter] = joinWaiters(held, signal, ended.signal)
-  try {
-    if (!pending.consents.isShared) return await local
-    const limit = { ...consent, signal: AbortSignal.any([signal, ended.signal]), isElsewhere: false }
-    const token = await Promise.race([local, watchConsent(pending, consent, owner, limit)])
-    if (token) await end(pending, consent, owner)
-    return token
-  } catch (error) {
-    if (error instanceof AgentError && error.code === 'consent_expired') await end(pending, consent, owner)
-    throw error
-  } finally {
-    ended.abort()
-    // If the request gave up, or a code failed, it is still pending: the user may decide it for the next request.
-    if (!signal.aborted && (await isClosed(pending, state, owner).catch(() => true))) closeWay(pending, state)
-    held.waiters.delete(waiter)
-    if (held.waiters.size === 0 && !held.isDecided) {
-      settleConsent(pending, state, () => undefined)
-      await stopHeartbeat(pending, owner, state)
+  const waiters = waiting.get(state) ?? new Set()
+  if (!waiting.has(state) && waiting.size >= maxPending)
+    throw new AgentError('token_request_failed', 'Too many consents are pending.')
+  waiting.set(state, waiters)
+  let isTakenOver = false
+  let isOver = false
+  for (;;) {
+    const woken = new AbortController()
+    waiters.add(woken)
+    try {
+      signal.throwIfAborted()
+      const there = await findConsent(pending, owner, state)
+      const token = await tokenOf(pending, consent, there, owner)
+      if (token || !there || there.ended) closeWay(pending, state)
+      if (token) return token
+      const failure = there?.ended && 'failure' in there.ended ? there.ended.failure : there?.failed
+      if (failure) throw new AgentError(failure.code, failure.message, failure)
+      if (!there || !isPending(there, now())) return undefined
+      if (there.receivedCode !== undefined && !isTakenOver) {
+        isTakenOver = true
+        void finish(pending, there, { code: there.receivedCode }, owner)
+      }
+      const left = until - now()
+      if (isOver || left <= 0) throw new AgentError('consent_expired', `Nobody decided within ${patience} s.`)
+      isOver = !consents.isShared || left <= poll
+      const seconds = Math.min(left, consents.isShared ? poll : longestPause)
+      await pause(seconds * 1000, AbortSignal.any([signal, woken.signal])).catch((reason: unknown) => {
+        if (reason !== changed) throw reason
+        isOver = false
+      })
+    } finally {
+      waiters.delete(woken)
+      if (waiters.size === 0) waiting.delete(state)
     }
   }
 }
 
-/** Whether the user can no longer decide a consent. */
-async function isClosed(pending: PendingState, state: string, owner: string): Promise<boolean> {
-  const consents = await listConsents(pending, owner)
-  return !consents.some((each) => each.state === state && isPending(each, pending.now()))
+/** The token that a consent gave, or that another page for the same need did. */
+async function tokenOf(
+  { heldSince }: PendingState,
+  { need, begunAt }: PendingConsent,
+  there: PendingConsent | undefined,
+  owner: string,
+): Promise<HeldToken | undefined> {
+  return there?.ended && 'token' in there.ended ? there.ended.token : heldSince(need, owner, begunAt)
 }
 
-/** Exchanges the code of a callback, and settles those who wait for its consent. */
+/** Exchanges the code of a callback, in one process at a time, and wakes those who wait for its consent. */
 async function finish(
   pending: PendingState,
   consent: PendingConsent,
   answer: CallbackAnswer,
   owner: string,
 ): Promise<ConsentEnd> {
+  const { now } = pending
   const { state } = consent
+  let release: (() => Promise<void>) | undefined
   try {
-    const token = await pending.redeem(consent, answer, owner)
-    await end(pending, consent, owner)
-    settleConsent(pending, state, ({ resolve }) => resolve(token))
+    release = await takeLease(pending, owner, state)
+    const there = await findConsent(pending, owner, state)
+    // Another callback of it was first.
+    if (!there || !isPending(there, now())) return (await tokenOf(pending, consent, there, owner)) ? 'done' : 'failed'
+    await updateConsent(pending, owner, there, { receivedCode: 'code' in answer ? answer.code : undefined })
+    const token = await pending.redeem(there, answer, owner)
+    await updateConsent(pending, owner, there, { ended: { token: { ...token, refreshToken: undefined } } })
+    closeWay(pending, state)
+    wake(pending, state)
     return 'done'
   } catch (error) {
     const code = error instanceof AgentError ? error.code : 'token_request_failed'
-    const store = 'error' in answer || finalCodes.has(code) ? end : reopenConsent
-    await store(pending, consent, owner, error).catch(() => undefined)
-    settleConsent(pending, state, ({ reject }) => reject(error))
+    const isFinal = 'error' in answer || finalCodes.has(code)
+    if (isFinal) closeWay(pending, state)
+    const failure = failureOf(error)
+    const change = isFinal ? { ended: { failure } } : { failed: failure }
+    await updateConsent(pending, owner, consent, change).catch(() => undefined)
+    wake(pending, state, error)
     return code === 'other_person' ? 'other_person' : 'failed'
   } finally {
-    pending.exchanging.delete(state)
-    await stopHeartbeat(pending, owner, state)
+    // If that fails, the lease expires.
+    await release?.().catch(() => undefined)
+  }
+}
+
+/** Waits until no other callback of a consent is being exchanged. */
+async function takeLease({ consents, now }: PendingState, owner: string, state: string): Promise<() => Promise<void>> {
+  const late = AbortSignal.timeout(2 * leaseTime * 1000)
+  for (;;) {
+    const release = await consents.lease(owner, state, now() + leaseTime)
+    if (release) return release
+    await pause(poll * 1000, late)
   }
 }
 

@@ -4,10 +4,17 @@ import { preciseClock } from '../../lib/clock.js'
 import { plainLine } from '../../lib/plain-line.js'
 import { parseScope } from '../../protocol/scope.js'
 import { requestCode } from '../../tokens/request-code.js'
-import type { AgentTools, AskedPermission, ConsentRequest, HeldToken, TokenNeed } from '../agent-protocol.js'
-import { idOf, type PendingConsent, type WaitLimit } from './consent-store.js'
+import type {
+  AgentTools,
+  AskedPermission,
+  ConsentRequest,
+  HeldToken,
+  OpenConsent,
+  TokenNeed,
+} from '../agent-protocol.js'
+import type { PendingConsent } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import type { CallbackAnswer, FoundConsent, PendingConsents } from './pending-consents.js'
+import type { CallbackAnswer, PendingConsents, WaitLimit } from './pending-consents.js'
 import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
 
 /** A request for a token. */
@@ -24,14 +31,7 @@ export interface TokenRequester
   extends TokenClient,
     Pick<
       AgentTools,
-      | 'discovery'
-      | 'endpointOrigins'
-      | 'consentTimeout'
-      | 'canAsk'
-      | 'openConsent'
-      | 'tellElsewhere'
-      | 'keep'
-      | 'forOwner'
+      'discovery' | 'endpointOrigins' | 'consentTimeout' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
     > {
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
@@ -44,44 +44,54 @@ export async function requestAuthToken(
   request: TokenNeed,
   asking: Asking,
 ): Promise<HeldToken> {
-  const { owner, signal } = asking
   const waited = { ...asking, began: requester.now() }
-  for (let taken = 0; taken < mostTaken; ) {
-    const found = await pending.find(request, owner)
-    const token = found
-      ? await waitFor(requester, pending, found, { ...waited, isNew: false })
-      : await beginAndWait(requester, pending, request, waited)
-    if (typeof token === 'object') return token
-    if (token === 'taken') taken += 1
-    signal.throwIfAborted()
+  for (let turn = 0; turn < mostTurns; turn += 1) {
+    const token = await obtainOnce(requester, pending, request, waited)
+    if (token) return token
+    asking.signal.throwIfAborted()
   }
   throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
 }
 
-/** How many of this request's consents other processes may take over, such as those whose clock differs. */
-const mostTaken = 5
+/** How many consents of one request may be removed, or started by another process first. */
+const mostTurns = 10
 
-/** Requests a token, and prompts the user if the auth server requires it; undefined: another process has or had the consent. */
-async function beginAndWait(
+/** Waits for the consent that is open, or starts one; undefined: it was removed, or another process was first. */
+async function obtainOnce(
   requester: TokenRequester,
   pending: PendingConsents,
   request: TokenNeed,
   waited: Waited,
-): Promise<HeldToken | 'taken' | undefined> {
-  const { owner, signal, began } = waited
-  const way = await requester.openConsent(owner, await pending.leftBehind(request, owner))
-  let isPending = false
+): Promise<HeldToken | undefined> {
+  const { owner, signal } = waited
+  const found = await pending.find(request, owner)
+  // A decision that is being exchanged needs no prompt.
+  if (found?.receivedCode !== undefined)
+    return pending.wait(found, owner, { ...waited, ...limitOf(requester, found, waited) })
+  if (found) {
+    const way = pending.wayFor(found) ?? (await requester.openConsent(owner, found))
+    if (way.redirectUri === found.redirectUri) {
+      pending.keepOpen(found, owner, way)
+      return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
+    }
+    // Its callback would reach another program.
+    way.close()
+  }
+  const state = platform.serializeBase64url(platform.randomBytes(24))
+  const way = await requester.openConsent(owner, { state })
+  let isKept = false
   try {
-    const consent = await beginConsent(requester, request, { signal, began, redirectUri: way.redirectUri })
+    const consent = await beginConsent(requester, request, { signal, state, redirectUri: way.redirectUri })
     if ('jwt' in consent) {
       await requester.keep(consent, owner, signal)
       return consent
     }
-    isPending = await pending.begin(consent, owner, way)
-    if (!isPending) return await pending.waitElsewhere(consent, owner, signal, consent)
-    return (await waitFor(requester, pending, { consent, way }, { ...waited, isNew: true })) ?? 'taken'
+    isKept = await pending.begin(consent, owner)
+    if (!isKept) return undefined
+    pending.keepOpen(consent, owner, way)
+    return await promptAndWait(requester, pending, consent, { ...waited, way, isNew: true })
   } finally {
-    if (!isPending) way.close()
+    if (!isKept) way.close()
   }
 }
 
@@ -89,7 +99,7 @@ async function beginAndWait(
 async function beginConsent(
   requester: TokenRequester,
   request: TokenNeed,
-  { signal, began, redirectUri }: Omit<Waited, 'owner'> & { redirectUri: string },
+  { signal, state, redirectUri }: { signal: AbortSignal; state: string; redirectUri: string },
 ): Promise<PendingConsent | HeldToken> {
   const metadata = await findAuthServer(requester, request.authServer)
   const { resource, authServer, resourceToken, scope } = request
@@ -107,81 +117,66 @@ async function beginConsent(
     )
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
-  const state = platform.serializeBase64url(platform.randomBytes(24))
-  const patience = patienceOf(requester, expiresIn)
-  const need = { resource, authServer, scope }
+  const now = requester.now()
   return {
-    id: idOf(need),
-    need,
+    id: '',
+    need: { resource, authServer, scope },
     requestToken,
     state,
     redirectUri,
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: redirectUri, state }),
     code: await requestCode(requestToken),
     begunAt: preciseClock(),
-    askedUntil: Math.floor(requester.now()) + expiresIn,
-    until: began + patience,
-    patience,
+    askedUntil: Math.floor(now) + expiresIn,
+    until: now + Math.max(expiresIn, longestConsent),
     issRequired: metadata.authorization_response_iss_parameter_supported === true,
     stateOptional: requester.stateOptional.includes(authServer),
   }
 }
 
 /**
- * Waits for the user's decision, prompted here or by another process.
+ * Prompts the user, and waits for their decision.
  *
  * @throws AgentError `consent_required` if this agent cannot prompt
  */
-async function waitFor(
-  requester: TokenRequester,
-  pending: PendingConsents,
-  { consent, way }: FoundConsent,
-  { owner, signal, began, isNew }: Waited & { isNew: boolean },
-): Promise<HeldToken | undefined> {
-  const { canAsk } = requester
-  const { url, need, askedUntil } = consent
-  // A decision that is being exchanged needs no prompt.
-  if (!canAsk && consent.exchangedAt === undefined) {
-    const why = `A person must decide at ${need.authServer}, and nobody can be asked.`
-    throw new AgentError('consent_required', why, { url })
-  }
-  if (!way) {
-    const patience = patienceOf(requester, askedUntil - began)
-    return waitElsewhere(requester, pending, consent, { owner, signal, limit: { until: began + patience, patience } })
-  }
-  const failed = new AbortController()
-  const obtained = pending.wait(consent, owner, AbortSignal.any([signal, failed.signal]))
-  const giveUp = async (error: unknown) => {
-    const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
-    // Otherwise the user never saw it, unless they decided anyway.
-    if (!isNew || isLeftOpen || (await pending.drop(consent, owner))) failed.abort(error)
-  }
-  const ask = async () => {
-    const asked = await describe(requester, consent, consent.until, signal)
-    if (!signal.aborted) await way.ask(asked)
-  }
-  ask().catch((error: unknown) => giveUp(error).catch(() => failed.abort(error)))
-  return obtained
-}
-
-/** Waits for a decision that another process prompted for, and reports that. */
-async function waitElsewhere(
+async function promptAndWait(
   requester: TokenRequester,
   pending: PendingConsents,
   consent: PendingConsent,
-  { owner, signal, limit }: Asking & { limit: WaitLimit },
+  { way, isNew, ...waited }: Waited & { way: OpenConsent; isNew: boolean },
 ): Promise<HeldToken | undefined> {
-  const ended = new AbortController()
-  const stop = AbortSignal.any([signal, ended.signal])
-  try {
-    if (consent.exchangedAt === undefined) {
-      const told = await describe(requester, consent, limit.until, stop)
-      if (!signal.aborted) requester.tellElsewhere(told)?.catch((error: unknown) => ended.abort(error))
-    }
-    return await pending.waitElsewhere(consent, owner, stop, limit)
-  } finally {
-    ended.abort()
+  const { owner } = waited
+  if (!requester.canAsk) {
+    const why = `A person must decide at ${consent.need.authServer}, and nobody can be asked.`
+    throw new AgentError('consent_required', why, { url: consent.url })
   }
+  const over = new AbortController()
+  const signal = AbortSignal.any([waited.signal, over.signal])
+  const limit = limitOf(requester, consent, waited)
+  const ask = async () => {
+    const asked = await describe(requester, consent, limit.until, signal)
+    if (!signal.aborted) await way.ask(asked)
+  }
+  const giveUp = async (error: unknown) => {
+    const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
+    // Otherwise the user never saw it, unless they decided anyway.
+    if (!isNew || isLeftOpen || (await pending.drop(consent, owner))) over.abort(error)
+  }
+  ask().catch((error: unknown) => giveUp(error).catch(() => over.abort(error)))
+  return pending.wait(consent, owner, { signal, ...limit }).catch((error: unknown) => {
+    over.abort(error)
+    throw error
+  })
+}
+
+/** How long a request waits; by default longer than the server's `expires_in`, since the user can extend it. */
+function limitOf(
+  { consentTimeout }: TokenRequester,
+  { askedUntil }: PendingConsent,
+  { began }: Waited,
+): Omit<WaitLimit, 'signal'> {
+  const patience = consentTimeout ?? Math.max(askedUntil - began, longestConsent)
+  return { until: began + patience, patience }
 }
 
 /** The consent, as the user is prompted for it. */
@@ -216,11 +211,6 @@ async function describeScopes(
     const isDescribed = Object.hasOwn(texts, each) && !identityScopes.has(each)
     return { scope: each, description: (isDescribed && plainLine(texts[each] ?? '', longestDescription)) || undefined }
   })
-}
-
-/** Seconds that this process waits; by default longer than the server's `expires_in`, since the user can extend it. */
-function patienceOf({ consentTimeout }: TokenRequester, expiresIn: number): number {
-  return consentTimeout ?? Math.max(expiresIn, longestConsent)
 }
 
 /** Exchanges the code of a callback for the token and stores it, even if no request waits for it any more. */

@@ -1,6 +1,6 @@
 import { AgentError } from 'countersign/agent'
 import type { KeptConsent, KeptConsents } from 'countersign/editions'
-import { expect, it, onTestFinished, vi } from 'vitest'
+import { expect, it } from 'vitest'
 import { createPendingConsents, type PendingConsents } from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'
 
@@ -34,27 +34,26 @@ function openConsents(isShared = false): KeptConsents {
       return there
     },
     remove: async (owner, id) => keptFor(owner).delete(id),
-    heartbeat: async () => undefined,
-    stopHeartbeat: async () => undefined,
-    lastHeartbeat: async () => undefined,
-    claim: async (_owner, _taken, state) => state,
+    lease: async () => async () => undefined,
   }
 }
 
-function openPending(): PendingConsents {
+type Options = Parameters<typeof createPendingConsents>[0]
+
+function openPending(options: Partial<Options> = {}): PendingConsents {
   return createPendingConsents({
     consents: openConsents(),
     now: () => 0,
-    canAsk: true,
     heldSince: async () => undefined,
     redeem: async () => token,
+    ...options,
   })
 }
 
 function consentOf(state: string): PendingConsent {
   return {
     id: state,
-    need: { resource: ids.api, authServer: ids.authServer, scope: undefined },
+    need: { resource: ids.api, authServer: ids.authServer, scope: state },
     requestToken: 'a request token',
     state,
     redirectUri: `${ids.agent}/callback`,
@@ -63,7 +62,6 @@ function consentOf(state: string): PendingConsent {
     begunAt: 0,
     askedUntil: 600,
     until: 600,
-    patience: 600,
     issRequired: false,
     stateOptional: false,
   }
@@ -72,134 +70,142 @@ function consentOf(state: string): PendingConsent {
 /** A way that nothing has to be closed for. */
 const way = { redirectUri: 'https://agent.example/callback', ask: () => undefined, close: () => undefined }
 
-const completes = async (pending: PendingConsents, state: string, owner = 's1') =>
-  (await pending.complete(new URLSearchParams({ state, code: 'a' }), owner)).matched
+async function begin(pending: PendingConsents, state: string, { owner = 's1', closed = [] as string[] } = {}) {
+  const consent = consentOf(state)
+  await pending.begin(consent, owner)
+  pending.keepOpen(consent, owner, { ...way, close: () => void closed.push(state) })
+  return consent
+}
 
-it('a consent that was given up before it is waited for is not waited for, and may still be decided', async () => {
+const limit = { signal: new AbortController().signal, until: 600, patience: 600 }
+
+/** Brings a code, and reports what came of it once it was exchanged. */
+async function complete(pending: PendingConsents, state: string, owner = 's1') {
+  const match = await pending.complete(new URLSearchParams({ state, code: 'a' }), owner)
+  return match.matched ? match.finished : match.problem
+}
+
+it('a consent that was given up before it is waited for may still be decided', async () => {
   const pending = openPending()
-  const consent = consentOf('early')
-  await pending.begin(consent, 's1', way)
-  await expect(pending.wait(consent, 's1', AbortSignal.abort(new Error('given up')))).rejects.toThrow('given up')
-  expect(await completes(pending, 'early')).toBe(true)
-  expect(await completes(pending, 'early'), 'once').toBe(false)
+  const consent = await begin(pending, 'early')
+  const signal = AbortSignal.abort(new Error('given up'))
+  await expect(pending.wait(consent, 's1', { ...limit, signal })).rejects.toThrow('given up')
+  expect(await complete(pending, 'early')).toBe('done')
+  expect(await complete(pending, 'early'), 'once').toBe('unknown')
 })
 
-it('at most 10,000 consents wait; the next is refused, and the others go on', async () => {
+it('at most 10,000 consents are waited for; the next wait is refused, and the others continue', async () => {
   const pending = openPending()
   const aborts = new Map<string, AbortController>()
   const wait = async (state: string) => {
     const abort = new AbortController()
     aborts.set(state, abort)
-    await pending.begin(consentOf(state), state, way)
-    return pending.wait(consentOf(state), state, abort.signal).then(
+    const consent = await begin(pending, state, { owner: state })
+    return pending.wait(consent, state, { ...limit, signal: abort.signal }).then(
       (held) => held?.jwt,
       (error: AgentError) => error.message,
     )
   }
   const waits = Array.from({ length: 10_000 }, (_, state) => wait(String(state)))
+  await new Promise(setImmediate)
   expect(await wait('late')).toBe('Too many consents are pending.')
   aborts.get('7')?.abort(new Error('given up'))
   expect(await waits[7]).toBe('given up')
   const late = wait('in time')
   await new Promise(setImmediate)
-  expect(await completes(pending, 'in time', 'in time')).toBe(true)
-  expect(await completes(pending, '0', '0')).toBe(true)
+  expect(await complete(pending, 'in time', 'in time')).toBe('done')
+  expect(await complete(pending, '0', '0')).toBe('done')
   expect([await late, await waits[0]]).toEqual(['a token', 'a token'])
   for (const abort of aborts.values()) abort.abort(new Error('given up'))
   expect(new Set(await Promise.all(waits))).toEqual(new Set(['a token', 'given up']))
 })
 
-it('closes the way of a consent only when 10,000 newer ones have begun', async () => {
+it('closes the way of a consent only when 10,000 newer ones have started', async () => {
   const pending = openPending()
   const closed: string[] = []
-  const begin = (state: string) =>
-    pending.begin(consentOf(state), state, { ...way, close: () => void closed.push(state) })
-  for (let index = 0; index < 10_000; index++) await begin(String(index))
+  for (let index = 0; index < 10_000; index++) await begin(pending, String(index), { owner: String(index), closed })
   expect(closed).toEqual([])
-  await begin('one more')
+  await begin(pending, 'one more', { closed })
   expect(closed).toEqual(['0'])
 })
 
 it('resolves every wait for one consent in this process', async () => {
   const pending = openPending()
-  const consent = consentOf('shared')
-  await pending.begin(consent, 's1', way)
-  const signal = AbortSignal.timeout(2000)
-  const waits = [pending.wait(consent, 's1', signal), pending.wait(consent, 's1', signal)]
-  expect(await completes(pending, 'shared')).toBe(true)
-  expect(await Promise.all(waits)).toEqual([token, token])
+  const consent = await begin(pending, 'shared')
+  const waits = [pending.wait(consent, 's1', limit), pending.wait(consent, 's1', limit)]
+  expect(await complete(pending, 'shared')).toBe('done')
+  expect(await Promise.all(waits)).toMatchObject([{ jwt: 'a token' }, { jwt: 'a token' }])
 })
 
-it.each([
-  ['in a store of this process', false, new AgentError('access_denied', 'Denied.')],
-  ['after the session was forgotten', true, new AgentError('session_forgotten', 'The session had ended.')],
-])('removes a denied consent %s', async (_where, isShared, error) => {
-  const consents = openConsents(isShared)
-  const redeem = () => Promise.reject(error)
-  const pending = createPendingConsents({
-    consents,
-    now: () => 0,
-    canAsk: true,
-    heldSince: async () => undefined,
-    redeem,
-  })
-  await pending.begin(consentOf('denied'), 's1', way)
-  const match = await pending.complete(new URLSearchParams({ state: 'denied', error: 'access_denied' }), 's1')
-  await (match.matched ? match.finished : undefined)
-  expect(await consents.list('s1')).toEqual([])
-})
-
-it('drops a consent only while it is waited for and undecided', async () => {
-  const pending = openPending()
-  const consent = consentOf('dropped')
-  await pending.begin(consent, 's1', way)
-  expect(await pending.drop(consent, 's1')).toBe(false)
-  const { signal } = new AbortController()
-  const wait = pending.wait(consent, 's1', signal)
+it('rejects with the error of the exchange, its cause included', async () => {
+  const cause = new Error('connection reset')
+  const redeem = () => Promise.reject(new AgentError('token_request_failed', 'No response.', { cause }))
+  const pending = openPending({ redeem })
+  const consent = await begin(pending, 'failed')
+  const wait = pending.wait(consent, 's1', limit)
+  const failed = expect(wait).rejects.toMatchObject({ code: 'token_request_failed', cause })
   await new Promise(setImmediate)
-  expect(await completes(pending, 'dropped')).toBe(true)
-  expect(await pending.drop(consent, 's1')).toBe(false)
-  expect(await wait).toEqual(token)
+  expect(await complete(pending, 'failed')).toBe('failed')
+  await failed
 })
 
-it('keeps a denied consent for 60 seconds in a shared store, so that other processes learn the outcome', async () => {
+it('drops a consent only while it is undecided', async () => {
+  const pending = openPending({ redeem: () => new Promise(() => undefined) })
+  const undecided = await begin(pending, 'undecided')
+  expect(await pending.drop(undecided, 's1')).toBe(true)
+  expect(await complete(pending, 'undecided')).toBe('unknown')
+  const decided = await begin(pending, 'decided')
+  await pending.complete(new URLSearchParams({ state: 'decided', code: 'a' }), 's1')
+  await new Promise(setImmediate)
+  expect(await pending.drop(decided, 's1')).toBe(false)
+})
+
+it('stores the result of a consent for 60 seconds, without the refresh token', async () => {
   const consents = openConsents(true)
-  const pending = createPendingConsents({
-    consents,
-    now: () => 100,
-    canAsk: true,
-    heldSince: async () => undefined,
-    redeem: async () => {
-      throw new AgentError('access_denied', 'Denied.')
-    },
-  })
-  await pending.begin(consentOf('denied'), 's1', way)
-  const match = await pending.complete(new URLSearchParams({ state: 'denied', error: 'access_denied' }), 's1')
-  expect(await (match.matched ? match.finished : undefined)).toBe('failed')
-  expect(await consents.list('s1')).toMatchObject([{ id: 'denied', until: 160, ended: { code: 'access_denied' } }])
+  const pending = openPending({ consents, now: () => 100, redeem: async () => ({ ...token, refreshToken: 'secret' }) })
+  await begin(pending, 'allowed')
+  expect(await complete(pending, 'allowed')).toBe('done')
+  const [stored] = await consents.list('s1')
+  expect(stored).toMatchObject({ until: 160, ended: { token: { jwt: 'a token' } } })
+  expect(JSON.stringify(stored)).not.toContain('secret')
 })
 
-it('keeps waiting in a shared store that fails to record a heartbeat', async () => {
-  vi.useFakeTimers()
-  onTestFinished(() => void vi.useRealTimers())
-  let failures = -1
-  const heartbeat = async () => {
-    if (failures < 0) return
-    failures += 1
-    throw new Error('store unavailable')
+it('stores that the user denied for other processes, and starts the next consent as its successor', async () => {
+  const consents = openConsents(true)
+  const redeem = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
+  const pending = openPending({ consents, now: () => 100, redeem })
+  const denied = await begin(pending, 'denied')
+  expect(await complete(pending, 'denied')).toBe('failed')
+  expect(await consents.list('s1')).toMatchObject([{ until: 160, ended: { failure: { code: 'access_denied' } } }])
+  await expect(openPending({ consents, now: () => 100 }).wait(denied, 's1', limit)).rejects.toThrow('Denied.')
+  expect(await pending.find(denied.need, 's1')).toBeUndefined()
+  const next = { ...consentOf('next'), need: denied.need, begunAt: 1 }
+  expect(await pending.begin(next, 's1')).toBe(true)
+  expect(await pending.find(denied.need, 's1')).toMatchObject({ state: 'next' })
+})
+
+it('starts one consent of several that succeed the same one', async () => {
+  const consents = openConsents(true)
+  const pending = openPending({ consents, now: () => 100 })
+  const states = ['a', 'b', 'c']
+  // All of them have read the store before the first one writes.
+  const before = await consents.list('s1')
+  const same = states.map((state) => ({ ...consentOf(state), need: consentOf('x').need }))
+  const stale = openPending({ consents: { ...consents, list: async () => before }, now: () => 100 })
+  expect(await Promise.all(same.map((consent) => stale.begin(consent, 's1')))).toEqual([true, false, false])
+  expect(await pending.find(same[2]?.need ?? expect.fail(), 's1')).toMatchObject({ state: 'a' })
+})
+
+it('stores nothing after the session was forgotten', async () => {
+  const consents = openConsents(true)
+  const redeem = async () => {
+    for (const { id } of await consents.list('s1')) await consents.remove('s1', id)
+    throw new AgentError('session_forgotten', 'The session had ended.')
   }
-  const consents = { ...openConsents(true), heartbeat }
-  const options = { now: () => 0, canAsk: true, heldSince: async () => undefined, redeem: async () => token }
-  const pending = createPendingConsents({ consents, ...options })
-  const consent = consentOf('waited for')
-  await pending.begin(consent, 's1', way)
-  failures = 0
-  const abort = new AbortController()
-  const wait = pending.wait(consent, 's1', abort.signal).catch((error: Error) => error.message)
-  await vi.advanceTimersByTimeAsync(7000)
-  expect(failures).toBeGreaterThanOrEqual(2)
-  abort.abort(new Error('given up'))
-  expect(await wait).toBe('given up')
+  const pending = openPending({ consents, redeem })
+  await begin(pending, 'forgotten')
+  expect(await complete(pending, 'forgotten')).toBe('failed')
+  expect(await consents.list('s1')).toEqual([])
 })
 
 it('keeps the way of a consent open after a code that the auth server failed to exchange', async () => {
@@ -209,14 +215,12 @@ it('keeps the way of a consent open after a code that the auth server failed to 
     if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server answered 500.')
     return token
   }
-  const options = { consents: openConsents(), now: () => 0, canAsk: true, heldSince: async () => undefined, redeem }
-  const pending = createPendingConsents(options)
-  const consent = consentOf('again')
-  await pending.begin(consent, 's1', { ...way, close: () => void closed.push('closed') })
-  const wait = pending.wait(consent, 's1', AbortSignal.timeout(2000))
-  expect(await completes(pending, 'again')).toBe(true)
-  await expect(wait).rejects.toThrow('500')
+  const pending = openPending({ redeem })
+  const consent = await begin(pending, 'again', { closed })
+  const failed = expect(pending.wait(consent, 's1', limit)).rejects.toThrow('500')
+  expect(await complete(pending, 'again')).toBe('failed')
+  await failed
   expect(closed).toEqual([])
-  expect(await completes(pending, 'again')).toBe(true)
-  await expect.poll(() => closed).toEqual(['closed'])
+  expect(await complete(pending, 'again')).toBe('done')
+  expect(closed).toEqual(['again'])
 })

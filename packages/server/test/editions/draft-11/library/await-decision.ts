@@ -95,7 +95,7 @@ async function askPerson(
     .split(' ')
     .filter(Boolean)
     .map((each) => ({ scope: each, description: undefined }))
-  const way = await tools.openConsent(owner)
+  const way = await tools.openConsent(owner, { state: '' })
   try {
     await way.ask({ url: link.href, code, authServer, resource, scope, permissions, expiresAt, signal })
   } finally {
