@@ -20,7 +20,7 @@ const claims: AssertionClaims = {
 
 async function verify(given: object) {
   const token = await issueToken(assertionType, given as AssertionClaims, { signer })
-  return verifyToken(assertionType, token, { audience: upstream, findKey: () => key })
+  return verifyToken(assertionType, token, { audience: upstream, findKey: () => ({ key }) })
 }
 
 it('assertionType verifies an assertion with all of its claims', async () => {

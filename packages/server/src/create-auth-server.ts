@@ -11,6 +11,7 @@ import {
 } from './account/account-endpoints.js'
 import { accountPages } from './account/account-pages.js'
 import type { AuthServerOptions } from './config/options.js'
+import { createJudgeName } from './consent/name-caution.js'
 import { showRequest } from './consent/show.js'
 import {
   enterWithProvider,
@@ -72,7 +73,7 @@ export interface AuthServer {
  * ```
  */
 export function createAuthServer(options: AuthServerOptions, edition: ServerEdition = januaryServer): AuthServer {
-  const context = createContext(options, edition)
+  const context = createContext(options, edition, createJudgeName)
   const { issuer } = context
   const metadata = edition.describe(context)
   const handle = createRequestHandler(context, createRoutes(context, edition, metadata))

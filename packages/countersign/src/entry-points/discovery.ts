@@ -16,7 +16,7 @@ export type { CertificateFinder, FoundCertificate } from '../discovery/found-cer
 export type { FoundKey } from '../discovery/jwks.js'
 export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
-export { tokenKeys } from '../discovery/token-keys.js'
+export { findTokenKey } from '../discovery/token-keys.js'
 export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {
   type DocumentType,

@@ -18,9 +18,6 @@ export interface FastifyGate<R extends Requirement> {
   verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 
-/** Streams of bytes that were verified. */
-const provided = new WeakSet<Readable>()
-
 /**
  * A `preParsing` hook for Fastify: the handler runs only for verified requests; everything else is answered with the
  * challenge. Parsers after it get the bytes whose digest was checked.
@@ -41,7 +38,7 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     }
     // A hook that gives a stream of its own reads the same bytes, unless it is another of these.
     const isPreParsing = payload instanceof Readable
-    const isUnread = payload === raw || provided.has(payload)
+    const isUnread = payload === raw || payload instanceof VerifiedBody
     const refusal = isUnread
       ? await gate.refuse(raw, reply.raw, { address, accept })
       : await resource.toResponse(
@@ -57,20 +54,27 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     }
     const { body } = gate.verified(raw)
     if (body.length === 0 && !raw.readableDidRead) return undefined
-    const stream = Object.assign(streamOf(body), { receivedEncodedLength: body.length })
-    provided.add(stream)
-    return stream
+    return new VerifiedBody(body)
   }
   return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
 }
 
-function streamOf(bytes: Uint8Array): Readable {
-  return new Readable({
-    read() {
-      this.push(bytes)
-      this.push(null)
-    },
-  })
+/** A stream of bytes that were verified, for Fastify's parsers. */
+class VerifiedBody extends Readable {
+  /** Fastify compares it with `Content-Length`. */
+  readonly receivedEncodedLength: number
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    super()
+    this.#bytes = bytes
+    this.receivedEncodedLength = bytes.length
+  }
+
+  override _read(): void {
+    this.push(this.#bytes)
+    this.push(null)
+  }
 }
 
 /** An `onRequest` hook for Fastify that serves `resource.handler` at the resource's own paths: `app.addHook('onRequest', …)`. */

@@ -1,4 +1,4 @@
-import { type Discovery, type Found, tokenKeys } from '../entry-points/discovery.js'
+import { type Discovery, type Found, findTokenKey } from '../entry-points/discovery.js'
 import {
   january,
   type KeyResolver,
@@ -114,7 +114,9 @@ async function requireAccess(
   const { claims } = await verifyToken(january.tokens.resource, requireParameter(form, 'resource_token'), {
     audience: grants.issuer,
     now,
-    ...tokenKeys(discovery, january.documents.resource, (found) => requireFound(found, 'resource_token_invalid')),
+    findKey: findTokenKey(discovery, january.documents.resource, (found) =>
+      requireFound(found, 'resource_token_invalid'),
+    ),
   })
   if (claims.agent !== agent || claims.agent_jkt !== thumbprint)
     throw new AAuthError('resource_token_invalid', 'The resource token is for another agent or key.')

@@ -12,9 +12,7 @@ export interface VerifyTokenOptions extends IdentifierOptions {
   /**
    * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
    */
-  findKey: (issuer: string, kid: string) => MaybePromise<VerificationKey>
-  /** Looks for another key of the issuer under the same `kid`, where the token is not signed by `key`. @default none is looked for */
-  renewKey?: (issuer: string, kid: string, key: VerificationKey) => Promise<VerificationKey | undefined>
+  findKey: (issuer: string, kid: string) => MaybePromise<IssuerKey>
   /** Imports the key in `cnf`. @default {@link importVerificationKey} */
   importKey?: ImportKey
   /** Who is asked to accept the token: must be in `aud`, as the same string. */
@@ -25,6 +23,13 @@ export interface VerifyTokenOptions extends IdentifierOptions {
   now?: () => number
   /** Returns an expired token marked as such, instead of throwing, when nothing else is wrong with it. @default false */
   allowExpired?: boolean
+}
+
+/** A key of a token's issuer. */
+export interface IssuerKey {
+  key: VerificationKey
+  /** Looks for a newer key under the same `kid`. Called if the token is not signed by `key`. @default there is none */
+  renew?: () => Promise<VerificationKey | undefined>
 }
 
 /** A token whose signature and claims were verified. */
@@ -83,11 +88,11 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw expiry(type)
 
-  const key = await options.findKey(claims.iss, kid)
+  const { key, renew } = await options.findKey(claims.iss, kid)
   if (!jose.names[key.algorithm].includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
   const { signature, signingInput } = token
   if (!(await verifyBytes(key, signature, signingInput))) {
-    const renewed = await options.renewKey?.(claims.iss, kid, key)
+    const renewed = await renew?.()
     const isAlike = renewed && jose.names[renewed.algorithm].includes(alg)
     if (!isAlike || !(await verifyBytes(renewed, signature, signingInput)))
       throw refuse('its signature is not the issuer’s')

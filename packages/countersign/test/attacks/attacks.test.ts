@@ -141,7 +141,7 @@ async function verdictOf(slot: Slot, token: string, stage: Stage, local: boolean
       const published = stage.documents.get(`${issuer}/jwks.json`) as { keys?: { kid: string }[] } | undefined
       const jwk = published?.keys?.find((key) => key.kid === kid)
       if (!jwk) throw new AAuthError('key_unknown', 'No such key.')
-      return importVerificationKey(jwk)
+      return { key: await importVerificationKey(jwk) }
     },
   }
   try {

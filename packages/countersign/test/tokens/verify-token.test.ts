@@ -77,7 +77,7 @@ const verify = (kind: TokenKind, token: string, options: Partial<VerifyTokenOpti
   verifyToken<RegisteredClaims>(types[kind], token, {
     audience,
     now: () => now,
-    findKey: async () => issuerKey,
+    findKey: async () => ({ key: issuerKey }),
     ...options,
   })
 
@@ -110,7 +110,7 @@ describe.each(kinds)('%s', (kind) => {
     const asked: string[][] = []
     const findKey = async (...reference: string[]) => {
       asked.push(reference)
-      return issuerKey
+      return { key: issuerKey }
     }
     const verified = await verify(kind, token, { findKey })
     expect(verified).toMatchObject({ type: types[kind], claims: { ...claims[kind], iat: now }, expired: false })
@@ -172,9 +172,11 @@ describe.each(kinds)('%s', (kind) => {
     expect(await refusalCode(async () => verify(kind, await craft(kind, {}, { alg: 'ES256' })))).toBe(invalid)
     const ecdsaKey = await importVerificationKey(ecdsaSigner.jwk)
     const byEcdsa = await craftToken({ ...headerOf(kind), alg: 'EdDSA' }, claims[kind], ecdsaSigner)
-    expect(await refusalCode(() => verify(kind, byEcdsa, { findKey: async () => ecdsaKey }))).toBe(invalid)
+    expect(await refusalCode(() => verify(kind, byEcdsa, { findKey: async () => ({ key: ecdsaKey }) }))).toBe(invalid)
     const control = await craftToken({ ...headerOf(kind), alg: 'ES256' }, claims[kind], ecdsaSigner)
-    expect(await verify(kind, control, { findKey: async () => ecdsaKey })).toMatchObject({ type: types[kind] })
+    expect(await verify(kind, control, { findKey: async () => ({ key: ecdsaKey }) })).toMatchObject({
+      type: types[kind],
+    })
   })
 
   it('W16: reads Ed25519 as a name of EdDSA', async () => {
@@ -291,7 +293,7 @@ describe.each(kinds)('%s', (kind) => {
       const asked: string[] = []
       const findKey = async (_issuer: string, name: string) => {
         asked.push(name)
-        return issuerKey
+        return { key: issuerKey }
       }
       expect(await verify(kind, await craft(kind, {}, { kid }), { findKey })).toMatchObject({ type: types[kind] })
       expect(asked).toEqual([kid])

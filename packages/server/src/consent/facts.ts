@@ -2,9 +2,9 @@ import type { AAuthError } from 'countersign'
 import type { ServerContext } from '../http/context.js'
 import type { SignedInVisit } from '../http/visit.js'
 import type { AgentChange } from '../pages/models/models.js'
+import { dangersOf } from '../policy/permissions.js'
 import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, denialOf } from '../policy/policy.js'
-import { dangersOf } from '../policy/risk.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import type { AuthRequest, Grant } from '../storage/api/storage.js'
@@ -50,7 +50,7 @@ export async function decisionTerms(
   visit: SignedInVisit,
   request: AuthRequest,
 ): Promise<DecisionTerms> {
-  const dangers = dangersOf(request.scope.split(' '), context.risks)
+  const dangers = dangersOf(request.scope.split(' '), context.readRisk)
   const sensitive = dangers.length > 0
   const durations = sensitive ? ([shortest(context.durations[0])] as const) : context.durations
   return {

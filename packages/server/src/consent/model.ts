@@ -1,4 +1,5 @@
 import { parseScope } from 'countersign/editions'
+import type { JudgeName } from '../http/context.js'
 import { displayHost, displayRedirect } from '../pages/components/marks.js'
 import type {
   AgentChange,
@@ -8,12 +9,11 @@ import type {
   PageFrame,
   Permission,
 } from '../pages/models/models.js'
-import { grantable, isIdentityScope, permissionsOf } from '../policy/permissions.js'
+import { grantable, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/permissions.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
-import { mayInclude, type RiskPatterns, readPermission } from '../policy/risk.js'
+import { mayInclude } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './holdings.js'
-import type { JudgeName } from './name-caution.js'
 
 /** What the consent page needs besides the stored request. */
 interface ConsentModelInput {
@@ -25,7 +25,7 @@ interface ConsentModelInput {
   firstTime: boolean
   askedBefore: boolean
   now: number
-  risks: RiskPatterns
+  readRisk: ReadPermission
   judgeName: JudgeName
   /** Seconds. */
   tokenLifetime: number
@@ -57,7 +57,7 @@ const maxOffered = { scopes: 150, characters: 4000 }
 
 /** Makes the consent page's model from verified facts and the stored request; a pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
-  const { frame, form, request, user, risks, logo, holdings, changes } = input
+  const { frame, form, request, user, readRisk, logo, holdings, changes } = input
   const { agent, resource, display, redirectUri } = request
   const asked = request.scope.split(' ')
   const agentName = cleanName(display.agent.name ?? '')
@@ -85,7 +85,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     askedBefore: input.askedBefore,
     changes: changes.length === 0 ? undefined : changes,
     lookAlike: lookAlikeHost(displayHost(agent)),
-    ...permissionLists(asked, display.resource, { user, risks, holdings }),
+    ...permissionLists(asked, display.resource, { user, readRisk, holdings }),
     signsInAlready: holdings.elsewhere.includes(agent),
     elsewhere: holdings.elsewhere.filter((other) => other !== agent).map(displayHost),
     nothingElse: holdings.nothingElse,
@@ -111,18 +111,18 @@ function imitationOnly(caution: NameCaution | undefined): NameCaution | undefine
 function permissionLists(
   asked: readonly string[],
   { scopeDescriptions = {}, supportedScopes = [] }: AuthRequest['display']['resource'],
-  { user, risks, holdings }: Pick<ConsentModelInput, 'user' | 'risks' | 'holdings'>,
+  { user, readRisk, holdings }: Pick<ConsentModelInput, 'user' | 'readRisk' | 'holdings'>,
 ): Pick<ConsentPage, 'able' | 'kept' | 'notAsked'> {
-  const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, risks)
+  const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, readRisk)
   const { same, here, fading } = holdings
   const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
   const kept = here.filter((name) => !asked.includes(name))
   const usable = [...new Set([...asked, ...here, ...fading])]
-  const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readPermission(name, risks))
+  const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readRisk(name))
   // What somebody learns about the person, they may learn from other data too.
   const isOutOfReach = (name: string) => {
     if (usable.includes(name) || isIdentityScope(name)) return false
-    const part = readPermission(name, risks)
+    const part = readRisk(name)
     return !access.some((whole) => mayInclude(whole, part))
   }
   return {

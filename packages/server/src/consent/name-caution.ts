@@ -1,16 +1,9 @@
 import { domainToUnicode } from 'node:url'
+import type { CreateJudgeName } from '../http/context.js'
 import type { NameCaution } from '../pages/models/models.js'
-import { type Brands, defaultBrands } from '../policy/default-brands.js'
+import { defaultBrands } from '../policy/default-brands.js'
 import { createFindBrand, foldName } from './brand-use.js'
 import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'
-
-/** What names are compared with. */
-interface Known {
-  issuer: string
-  serverName: string
-  /** Besides the built-in ones, or instead of those with the same name. */
-  brands: Brands
-}
 
 /** Words that this server's pages could say of an agent, in the languages of the pages and a few more. */
 const ownWords = `
@@ -63,14 +56,11 @@ const ownWordsAnywhere = [
 const ownSigns =
   /[\u221a\u237b\u2611\u26a0\u2705\u2713\u2714\u272a\u{10102}\u{1f396}\u{1f3c5}\u{1f44d}\u{1f4af}\u{1f50f}\u{1f510}\u{1f512}\u{1f530}\u{1f535}\u{1f5f8}\u{1f5f9}\u{1f6c2}\u{1f6e1}\u{1f7e2}\u{1f7e6}\u{1f7e9}\u{1f947}\u{1f197}]/u
 
-/** Judges a name as the page shows it, which the agent with this identifier gives itself or its delegate. */
-export type JudgeName = (name: string, agent: string) => NameCaution | undefined
-
 /** How many names that were judged are remembered: pages show the same ones again and again. */
 const mostJudged = 500
 
 /** Judges what about a name that nobody checked could make a person believe something that is not so; the gravest. */
-export function createJudgeName({ issuer, serverName, brands }: Known): JudgeName {
+export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands }) => {
   const known = Object.entries({ ...defaultBrands, ...brands }).map(
     ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
   )

@@ -15,7 +15,6 @@ import type { DecisionFacts } from './facts.js'
 import { canExtend } from './holdings.js'
 import { requestWay } from './link.js'
 import { type ConsentChoices, consentModel } from './model.js'
-import { createJudgeName, type JudgeName } from './name-caution.js'
 
 /** What the consent page shows: a bound request, first or again with a problem. */
 interface Shown {
@@ -62,8 +61,8 @@ export async function consentPageAt(
     firstTime: facts.lastAllowed === undefined,
     askedBefore: facts.agentLastAllowed !== undefined || (await hasAskedBefore(context, visit, request)),
     now: context.now(),
-    risks: context.risks,
-    judgeName: judgeNameFor(context),
+    readRisk: context.readRisk,
+    judgeName: context.judgeName,
     tokenLifetime: context.lifetimes.authToken,
     logo: (await logoPaths(context, [request.agent])).get(request.agent),
     holdings: facts.holdings,
@@ -71,17 +70,6 @@ export async function consentPageAt(
   })
   const html = renderConsent(Object.assign(model, choices(context, { request, facts, problem })), messages)
   return htmlResponse(html, options)
-}
-
-const judges = new WeakMap<ServerContext, JudgeName>()
-
-/** Made once for a server: what names are compared with is the same for every page. */
-function judgeNameFor(context: ServerContext): JudgeName {
-  const known = judges.get(context)
-  if (known) return known
-  const judge = createJudgeName({ issuer: context.issuer, serverName: context.name, brands: context.brands })
-  judges.set(context, judge)
-  return judge
 }
 
 /** Whether the person was shown another request of the agent, whatever came of it. */

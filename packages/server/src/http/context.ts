@@ -18,10 +18,10 @@ import {
   type IdentityProviderClient,
 } from '../outbound/identity-provider.js'
 import { createLogoKeeper, type LogoKeeper } from '../outbound/logo-keeper.js'
-import type { PageFooter } from '../pages/models/models.js'
+import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
+import { createPermissionReader, type ReadPermission } from '../policy/permissions.js'
 import { type Duration, type Policy, policyOfRules } from '../policy/policy.js'
-import type { RiskPatterns } from '../policy/risk.js'
 import { createMintedSecrets, type MintedSecrets } from '../secrets/minted-secrets.js'
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
 import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
@@ -49,6 +49,12 @@ export interface PasskeySettings {
   origin: string
 }
 
+/** Judges a name as pages show it, which the agent with this identifier gives itself or its delegate. */
+export type JudgeName = (name: string, agent: string) => NameCaution | undefined
+
+/** @param known.brands besides the built-in ones, or instead of those with the same name */
+export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => JudgeName
+
 /** What every endpoint works with; made once from the options and never changed. */
 export interface ServerContext {
   issuer: string
@@ -66,9 +72,8 @@ export interface ServerContext {
   /** Finds the keys of those who sign requests. */
   signers: KeyResolver
   policy: Policy
-  risks: RiskPatterns
-  /** Besides the built-in ones. */
-  brands: Brands
+  readRisk: ReadPermission
+  judgeName: JudgeName
   interop: CheckedOptions['interop']
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
@@ -109,6 +114,7 @@ export interface ServerContext {
 export function createContext(
   given: AuthServerOptions,
   { edition, createTransport }: { edition: Edition; createTransport: CreateTransport },
+  createJudgeName: CreateJudgeName,
 ): ServerContext {
   const options = checkOptions(given)
   const { issuer, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
@@ -171,8 +177,8 @@ export function createContext(
     transport: createTransport(issuer, secrets),
     signers,
     policy: policyOfRules(options.policies, options.policy),
-    risks: options.risks,
-    brands: options.brands,
+    readRisk: createPermissionReader(options.risks),
+    judgeName: createJudgeName({ issuer, serverName: name, brands: options.brands }),
     interop,
     identifiers,
     algorithms: options.algorithms,

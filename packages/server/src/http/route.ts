@@ -25,7 +25,7 @@ export interface Route {
    * Whether a POST starts a new flow, by the text of its body, which is not verified yet: under overload it waits behind other
    * requests from the same address. @default none does
    */
-  startsNew?(body: string): boolean
+  startsNew?: (body: string) => boolean
   methods: Readonly<Record<string, Endpoint>>
 }
 

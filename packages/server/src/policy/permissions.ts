@@ -1,6 +1,6 @@
 import { cleanText } from './plain-text.js'
-import { type RiskPatterns, riskOf } from './risk.js'
-import type { Risk } from './risk-order.js'
+import { longestName, type PermissionReading, type RiskPatterns, readPermission } from './risk.js'
+import { type Danger, dangers, type Risk } from './risk-order.js'
 
 /** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
 export type IdentityPermission = 'openid' | 'profile' | 'email'
@@ -20,9 +20,6 @@ const maxDescription = 200
 
 /** Scopes that control what is told about the person, not access to a resource (S§7.4). */
 const identityScopes: readonly IdentityPermission[] = ['openid', 'profile', 'email']
-
-/** Where the operator says nothing of them: they give no access. */
-const identityRisks: RiskPatterns = identityScopes.map((scope) => [scope, 'read'])
 
 /** Whether a scope value controls what is told about the person. */
 export function isIdentityScope(value: string): value is IdentityPermission {
@@ -44,15 +41,42 @@ export function grantable(asked: readonly string[]): string[] {
 export function permissionsOf(
   names: readonly string[],
   descriptions: Readonly<Record<string, string>>,
-  risks: RiskPatterns,
+  readRisk: ReadPermission,
 ): NamedPermission[] {
   return names.map((name) => {
-    if (isIdentityScope(name)) return { name, identity: name, risk: riskOf(name, [...risks, ...identityRisks]) }
+    if (isIdentityScope(name)) return { name, identity: name, risk: readRisk(name).risk }
     const description = cleanText(Object.hasOwn(descriptions, name) ? (descriptions[name] ?? '') : '', maxDescription)
     return {
       name: cleanText(name, maxDescription),
-      risk: riskOf(name, risks),
+      risk: readRisk(name).risk,
       description: description === '' ? undefined : description,
     }
   })
+}
+
+/** Judges a permission by its name. */
+export type ReadPermission = (name: string) => PermissionReading
+
+const mostCached = 500
+
+/**
+ * Creates the judgement of a server, which caches what it read: pages and decisions read the same names repeatedly. Scopes that
+ * only reveal who the user is are for reading, unless a pattern of the operator's says otherwise.
+ */
+export function createPermissionReader(patterns: RiskPatterns): ReadPermission {
+  const readings = new Map<string, PermissionReading>()
+  return (name) => {
+    const cached = readings.get(name)
+    if (cached) return cached
+    const reading = readPermission(name, isIdentityScope(name) ? [...patterns, [name, 'read']] : patterns)
+    if (readings.size >= mostCached) readings.clear()
+    if (name.length <= longestName) readings.set(name, reading)
+    return reading
+  }
+}
+
+/** The dangers among permissions, the strongest first. */
+export function dangersOf(permissions: readonly string[], readRisk: ReadPermission): Danger[] {
+  const risks = new Set(permissions.map((name) => readRisk(name).risk))
+  return dangers.filter((danger) => risks.has(danger))
 }

@@ -11,3 +11,6 @@ export const risksByStrength = ['read', 'change', 'delete', 'spend', 'control'] 
 export function byDanger(one: Risk, other: Risk): number {
   return risksByStrength.indexOf(other) - risksByStrength.indexOf(one)
 }
+
+/** Risks for which users prove again who they are, and which nothing remembers; the strongest first. */
+export const dangers: readonly Danger[] = ['control', 'spend', 'delete']

@@ -1,20 +1,11 @@
 import { defaultRisks, graveThings, ordinaryThings } from './default-risks.js'
-import { byDanger, type Danger, type Risk, risksByStrength } from './risk-order.js'
+import { byDanger, dangers, type Risk, risksByStrength } from './risk-order.js'
 
 /**
  * What permissions can do, by words of their names (`*` stands for any letters), as in `['delet*', 'delete']`, or by a
  * whole name, as in `['payments.read', 'read']`.
  */
 export type RiskPatterns = readonly (readonly [pattern: string, risk: Risk])[]
-
-/** Risks for which people show again who they are, and which nothing remembers; the strongest first. */
-const dangers: readonly Danger[] = ['control', 'spend', 'delete']
-
-/** The dangers among permissions, the strongest first. */
-export function dangersOf(permissions: readonly string[], patterns: RiskPatterns): Danger[] {
-  const risks = new Set<Risk>(permissions.map((name) => riskOf(name, patterns)))
-  return dangers.filter((danger) => risks.has(danger))
-}
 
 /** A whole name, or a word; nothing else can fit. */
 export function isRiskPattern(pattern: string): boolean {
@@ -32,7 +23,7 @@ export function riskOf(permission: string, patterns: RiskPatterns): Risk {
 }
 
 /** What the name of a permission tells. */
-interface PermissionReading {
+export interface PermissionReading {
   risk: Risk
   /** Whether any of its words says what may be done. */
   isKnown: boolean
@@ -42,29 +33,16 @@ interface PermissionReading {
   things: readonly string[]
 }
 
-/** What was read by the patterns of a server: pages and decisions read the same names again and again. */
-const readings = new WeakMap<RiskPatterns, Map<string, PermissionReading>>()
-const mostRemembered = 500
-
 /** Characters of a scope: a longer text is none. */
-const longestName = 128
-
-/** Judges a permission by its name, see {@link riskOf}. */
-export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
-  const known = readings.get(patterns) ?? new Map<string, PermissionReading>()
-  readings.set(patterns, known)
-  const reading = known.get(permission) ?? readName(permission, patterns)
-  if (known.size >= mostRemembered) known.clear()
-  if (permission.length <= longestName) known.set(permission, reading)
-  return reading
-}
+export const longestName = 128
 
 /** Words of a name that are read; a name with more could do anything. */
 const mostWords = 24
 
 const unreadable: PermissionReading = { risk: 'control', isKnown: true, isBroad: true, things: [] }
 
-function readName(permission: string, patterns: RiskPatterns): PermissionReading {
+/** Judges a permission by its name, see {@link riskOf}. */
+export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   if (permission.length > longestName) return unreadable
   const sequence = sequenceOf(permission)
   if (sequence.length > mostWords) return unreadable

@@ -1,15 +1,30 @@
 import { expect, it } from 'vitest'
-import { permissionsOf } from '../../src/policy/permissions.js'
+import { createPermissionReader, dangersOf, permissionsOf } from '../../src/policy/permissions.js'
 
 it('identity scopes are of the lowest risk unless the operator names another one, and have no words of the resource', () => {
-  const named = permissionsOf(['openid', 'profile', 'email'], { openid: 'Everything' }, [])
+  const named = permissionsOf(['openid', 'profile', 'email'], { openid: 'Everything' }, createPermissionReader([]))
   expect(named).toEqual(['openid', 'profile', 'email'].map((name) => ({ name, identity: name, risk: 'read' })))
-  expect(permissionsOf(['email'], {}, [['email', 'spend']])).toMatchObject([{ risk: 'spend' }])
+  expect(permissionsOf(['email'], {}, createPermissionReader([['email', 'spend']]))).toMatchObject([{ risk: 'spend' }])
 })
 
 it('other scopes have the words of the resource, if there are any', () => {
-  expect(permissionsOf(['data.read', 'toString'], { 'data.read': 'See your data' }, [])).toMatchObject([
+  expect(
+    permissionsOf(['data.read', 'toString'], { 'data.read': 'See your data' }, createPermissionReader([])),
+  ).toMatchObject([
     { name: 'data.read', description: 'See your data', risk: 'read' },
     { name: 'toString', description: undefined },
+  ])
+})
+
+it.each(['delete', 'spend', 'control'] as const)('names %s among the dangers', (danger) => {
+  expect(dangersOf(['calendar.read', 'calendar.write'], createPermissionReader([]))).toEqual([])
+  expect(dangersOf(['calendar.read', 'x'], createPermissionReader([['x', danger]]))).toEqual([danger])
+})
+
+it('names each danger once, the worst first', () => {
+  expect(dangersOf(['data.delete', 'data.remove', 'data.read', 'pay', 'admin'], createPermissionReader([]))).toEqual([
+    'control',
+    'spend',
+    'delete',
   ])
 })

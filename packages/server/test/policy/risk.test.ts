@@ -1,14 +1,7 @@
 import { parseScope } from 'countersign/editions'
 import { defaultRisks } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import {
-  dangersOf,
-  isRiskPattern,
-  mayInclude,
-  type RiskPatterns,
-  readPermission,
-  riskOf,
-} from '../../src/policy/risk.js'
+import { isRiskPattern, mayInclude, type RiskPatterns, readPermission, riskOf } from '../../src/policy/risk.js'
 
 /** From the weakest on. */
 const risksByStrength = ['read', 'change', 'delete', 'spend', 'control']
@@ -190,19 +183,6 @@ describe('mayInclude', () => {
   ])('%s does not include %s', (whole, part) => {
     expect(mayInclude(readPermission(whole, []), readPermission(part, []))).toBe(false)
   })
-})
-
-it.each(['delete', 'spend', 'control'] as const)('names %s among the dangers', (danger) => {
-  expect(dangersOf(['calendar.read', 'calendar.write'], [])).toEqual([])
-  expect(dangersOf(['calendar.read', 'x'], [['x', danger]])).toEqual([danger])
-})
-
-it('names each danger once, the worst first', () => {
-  expect(dangersOf(['data.delete', 'data.remove', 'data.read', 'pay', 'admin'], [])).toEqual([
-    'control',
-    'spend',
-    'delete',
-  ])
 })
 
 it.each(['delete\u200b', 'd\u0435lete', 'delete\u00ad', '\uff44elete', 'delete\u0000'])(

@@ -1,5 +1,5 @@
 import type { Found } from '../../discovery/fetch-document.js'
-import { tokenKeys } from '../../discovery/token-keys.js'
+import { findTokenKey } from '../../discovery/token-keys.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { AAuthError } from '../../lib/errors.js'
@@ -66,7 +66,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
         audience: id,
         issuers: [authServer],
         now,
-        ...tokenKeys(discovery, januaryDocuments.authServer, requireIssuerKey),
+        findKey: findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey),
       })
       return { ...claims }
     },

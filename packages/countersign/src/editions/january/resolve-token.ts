@@ -1,6 +1,6 @@
 import type { Found } from '../../discovery/fetch-document.js'
 import { printedKeyProblem } from '../../discovery/jwks.js'
-import { tokenKeys } from '../../discovery/token-keys.js'
+import { findTokenKey } from '../../discovery/token-keys.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { ImportKey, VerificationKey } from '../../lib/jwk.js'
 import { LruCache } from '../../lib/lru-cache.js'
@@ -30,14 +30,14 @@ export function createTokenResolver(options: KeyResolverOptions, importKey: Impo
     importKey,
     issuers: options.authTokenIssuers,
     allowExpired: true,
-    ...tokenKeys(discovery, januaryDocuments.authServer, requireIssuerKey),
+    findKey: findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey),
   }
 
   async function resolveAgentToken(decoded: DecodedToken | undefined, remoteAddress: string | undefined) {
     const token = await verifyDecodedToken(januaryTokens.agent, decoded, {
       ...options,
       importKey,
-      ...tokenKeys(discovery, januaryDocuments.agent, requireKey, remoteAddress),
+      findKey: findTokenKey(discovery, januaryDocuments.agent, requireKey, remoteAddress),
     })
     return { token, agent: token.claims.iss, delegate: token.claims.sub, authorization: undefined }
   }

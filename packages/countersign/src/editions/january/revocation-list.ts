@@ -1,7 +1,7 @@
 import * as platform from '#crypto'
 import { createGuardedFetch } from '#guarded-fetch'
 import { type Found, fetchText } from '../../discovery/fetch-document.js'
-import { tokenKeys } from '../../discovery/token-keys.js'
+import { findTokenKey } from '../../discovery/token-keys.js'
 import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import { endpointProblem } from '../../protocol/endpoint-origins.js'
@@ -78,7 +78,7 @@ export function createRevocationList(options: RevocationListOptions): Revocation
       ...options,
       audience: issuer,
       issuers: [issuer],
-      ...tokenKeys(discovery, januaryDocuments.authServer, requireFound),
+      findKey: findTokenKey(discovery, januaryDocuments.authServer, requireFound),
     })
     return listOf(claims, at)
   }

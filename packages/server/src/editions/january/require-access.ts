@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { type DiscoveryFailure, type Found, tokenKeys } from 'countersign/discovery'
+import { type DiscoveryFailure, type Found, findTokenKey } from 'countersign/discovery'
 import {
   type AgentMetadata,
   type AgentSelection,
@@ -50,7 +50,7 @@ async function requireResourceAccess(
     audience: context.issuer,
     now: context.now,
     ...context.identifiers,
-    ...tokenKeys(context.discovery, january.documents.resource, requireFound, remoteAddress),
+    findKey: findTokenKey(context.discovery, january.documents.resource, requireFound, remoteAddress),
   })
   if (context.discovery.isStale(january.documents.resource, claims.iss)) {
     throw new AAuthError(

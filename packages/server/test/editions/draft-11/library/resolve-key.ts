@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { type Found, tokenKeys } from 'countersign/discovery'
+import { type Found, findTokenKey } from 'countersign/discovery'
 import { type KeyResolver, type KeyResolverOptions, parseScope, type ResolvedKey } from 'countersign/editions'
 import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, type TokenType, type VerifiedToken, verifyToken } from 'countersign/tokens'
@@ -24,7 +24,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
       const token = await verifyToken(type, reference.jwt, {
         ...options,
         ...(isByAgent ? {} : { issuers: options.authTokenIssuers }),
-        ...tokenKeys(options.discovery, type.issuerDocument, requireKey, remoteAddress),
+        findKey: findTokenKey(options.discovery, type.issuerDocument, requireKey, remoteAddress),
       })
       return { ...nothing, ...proofs[token.type.typ]?.(token), ...boundKey(token) }
     },

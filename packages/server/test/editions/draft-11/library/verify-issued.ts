@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign'
 import { AgentError } from 'countersign/agent'
-import { type Found, tokenKeys } from 'countersign/discovery'
+import { type Found, findTokenKey } from 'countersign/discovery'
 import type { AgentTools, TokenNeed } from 'countersign/editions'
 import type { VerificationKey } from 'countersign/signatures'
 import { type TokenType, type VerifiedToken, verifyToken } from 'countersign/tokens'
@@ -25,7 +25,7 @@ export async function verifyIssued<C extends PersonTokenClaims | AuthTokenClaims
       audience: resource,
       issuers: [authServer],
       now,
-      ...tokenKeys(discovery, type.issuerDocument, requireKey),
+      findKey: findTokenKey(discovery, type.issuerDocument, requireKey),
     })
     if (verified.confirmationKey?.thumbprint !== signer.thumbprint) throw refuse('it is for another key')
     return verified

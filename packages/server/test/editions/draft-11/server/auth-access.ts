@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign'
-import { type Found, tokenKeys } from 'countersign/discovery'
+import { type Found, findTokenKey } from 'countersign/discovery'
 import { parseScope } from 'countersign/editions'
 import type { VerificationKey } from 'countersign/signatures'
 import { decodeToken, verifyToken } from 'countersign/tokens'
@@ -31,7 +31,7 @@ async function requireResourceToken(
     ...identifiers,
     audience: issuer,
     now,
-    ...tokenKeys(discovery, tokens.resource.issuerDocument, requireKey, remoteAddress),
+    findKey: findTokenKey(discovery, tokens.resource.issuerDocument, requireKey, remoteAddress),
   })
   if (claims.agent_jkt === key.thumbprint) return claims
   throw new AAuthError('resource_token_invalid', 'The resource token is for another key.')
@@ -51,7 +51,7 @@ async function requirePresented(
     audience: resource,
     issuers: [issuer],
     now,
-    ...tokenKeys(discovery, type.issuerDocument, requireKey, remoteAddress),
+    findKey: findTokenKey(discovery, type.issuerDocument, requireKey, remoteAddress),
   })
   if (confirmationKey?.thumbprint === key.thumbprint) return claims
   throw new AAuthError('request_malformed', 'The presented token is for another key.')
