@@ -199,7 +199,7 @@ describe('the configuration of a gateway', () => {
       /routes\[0\]\.requrie: is no setting; did you mean routes\[0\]\.require\?/,
       /routes\[1\]\.require: must be one of/,
       /routes\[1\]\.scope: names events\.reed/,
-      /routes\[3\]: says otherwise of GET \/c than routes\[2\]/,
+      /routes\[3\]: contradicts routes\[2\], which is GET \/c, too/,
       /keyFile: .*gone\.json: there is no such file/,
     ])
       expect(stderr).toMatch(problem)
@@ -229,7 +229,7 @@ describe('the configuration of a gateway', () => {
     [route({ method: 'OFTEN' }), /routes\[0\]\.method: is no method of HTTP that can be read here\n/],
     [
       { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
-      /routes\[1\]: says otherwise of GET \/u\/\{id\} than routes\[0\] of GET \/u\/\{x\}: keep one/,
+      /routes\[1\]: contradicts routes\[0\], which is GET \/u\/\{x\}, too: keep one/,
     ],
     // G52
     [

@@ -504,7 +504,7 @@ describe('options', () => {
           { method: 'GET', path: '/a', require: 'identity' },
         ],
       },
-      /routes\[1\] says otherwise of GET \/a than routes\[0\]/,
+      /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
     ],
     [{ mcp: [{ path: '/mcp' }, { path: '/mcp' }] }, /mcp: \/mcp is that of the MCP server/],
   ])('%j are refused', (given, reason) => {

@@ -1,9 +1,7 @@
-import { type End, ends, type FoldOnce, folds, foldedForms as formsOf, type Kept } from './fold.js'
-import { interpretations } from './interpretations.js'
+import { type End, ends, folds, type Kept } from './fold.js'
 import { createPathIndex, type PathIndex } from './path-index.js'
 import {
   type FoldedPattern,
-  foldedFits,
   foldPattern,
   hasPlainEnd,
   isNarrower,
@@ -12,7 +10,6 @@ import {
   parsePathPattern,
   shapeOf,
 } from './path-pattern.js'
-import type { QueryPath } from './query-paths.js'
 import { handledAs, type Level, methodDistance, type Route, strengthOf } from './route.js'
 
 /** What a request needs. */
@@ -165,79 +162,47 @@ export function routesFor(group: PathRows, method: string): Route[] {
   return [...new Set(handledAs(method).flatMap((each) => routeFor(group, each) ?? []))]
 }
 
+/** Paths that a request was chosen for, or may be run by, in one folded form. */
+export interface FoldedOwn {
+  /** Those that the request still is in this form. */
+  own: readonly PathRows[]
+  /** The form, by what is dropped of the end of a path. @default index */
+  end?: End
+}
+
 /**
- * Whether a request that one of several paths was chosen for must not be taken for one of another path, which it is in folded form. A
- * narrower path has precedence only for the methods that it lists: a router without a handler there tries wider paths.
+ * Whether another path, which a request may be taken for in folded form, has a route that needs more. A narrower own path has precedence
+ * only for the methods that it lists: a router without a handler there tries wider paths.
  *
- * @param own of the chosen ones those that it still is in this form
- * @param end The form, by what is dropped of the end of a path
+ * @param isMore whether a route needs more than the request
+ * @param ofUnlisted result for a method that the other path does not list
  */
 export function isStricter(
   other: PathRows,
   method: string,
-  need: Need,
-  { own, end = 'index' }: { own: readonly PathRows[]; end?: End },
+  { own, end = 'index' }: FoldedOwn,
+  isMore: (route: Route) => boolean,
+  ofUnlisted: () => boolean = () => isRefused(other, { own, end }),
 ): boolean {
-  const patternOf = (group: PathRows) => group.formIn(other.fold, end)
-  const pattern = patternOf(other)
-  const narrower = own.filter((each) => isNarrower(patternOf(each), pattern))
+  const pattern = other.formIn(other.fold, end)
+  const narrower = own.filter((each) => isNarrower(each.formIn(other.fold, end), pattern))
   const handled = handledAs(method).filter((each) => routeFor(other, each))
-  if (handled.length > 0)
-    return handled.some((each) => {
-      const route = routeFor(other, each)
-      return route && !covers(need, route, method) && !narrower.some((group) => routeFor(group, each))
-    })
-  // A path that does not list the method refuses it, whatever a wider one says.
-  return narrower.length === 0 && !own.map(patternOf).some((each) => isWithin(each, pattern) && isWithin(pattern, each))
+  if (handled.length === 0) return narrower.length === 0 && ofUnlisted()
+  return handled.some((each) => {
+    const route = routeFor(other, each)
+    return route && isMore(route) && !narrower.some((group) => routeFor(group, each))
+  })
+}
+
+/** A path refuses a method that it does not list, whatever a wider one permits; but not for the same path with other letters. */
+function isRefused(other: PathRows, { own, end }: FoldedOwn): boolean {
+  const pattern = other.formIn(other.fold, end)
+  const isSame = (one: FoldedPattern) => isWithin(one, pattern) && isWithin(pattern, one)
+  return !own.some((each) => isSame(each.formIn(other.fold, end)))
 }
 
 /** Whether a path needs more than another one was chosen for that is not as wide. */
 export function isWiderAndStricter(other: PathRows, method: string, need: Need, own: PathRows): boolean {
   if (!isNarrower(own.pattern, other.pattern)) return false
   return routesFor(other, method).some((route) => !covers(need, route, method))
-}
-
-/** What a path in the query is compared with. */
-export interface QueryComparison {
-  method: string
-  /** Of the path itself. */
-  own: Need | undefined
-  /** One of {@link folds}. */
-  fold: number
-  /** The rows that are compared in this one. */
-  compared: readonly PathRows[]
-  index: RowIndex
-  foldOnce: FoldOnce
-}
-
-/** Whether a front controller may run one of several paths, each with a literal first segment, for a path in the query (G48). */
-export function isStricterInQuery(
-  { names, isRest }: QueryPath,
-  { method, own, fold, compared, index, foldOnce }: QueryComparison,
-): boolean {
-  const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
-  const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false }).flatMap((each) =>
-    formsOf(each.names, folds[fold] as Kept, foldOnce),
-  )
-  return read.some((each) => {
-    const patternOf = (group: PathRows) => group.formIn(fold, each.end)
-    const near = isRest ? compared : index.foldedIn(fold, each.end).around(each.names)
-    const fitting = near.filter((group) => {
-      const pattern = patternOf(group)
-      const [first] = pattern.segments
-      return foldedFits(pattern, isRest && first ? [first.before, ...each.names] : each.names)
-    })
-    return fitting.some((group) => {
-      const [first] = patternOf(group).segments
-      if (!first || first.free) return false
-      const narrower = isRest ? [] : fitting.filter((other) => isNarrower(patternOf(other), patternOf(group)))
-      const handled = handledAs(method).filter((each) => routeFor(group, each))
-      // A front controller that runs a method which no route lists is as strict as the strictest of the path.
-      if (handled.length === 0) return narrower.length === 0 && group.rows.some(({ route }) => isMore(route))
-      return handled.some((each) => {
-        const route = routeFor(group, each)
-        return route && isMore(route) && !narrower.some((other) => routeFor(other, each))
-      })
-    })
-  })
 }

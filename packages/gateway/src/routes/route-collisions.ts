@@ -9,9 +9,9 @@ import {
   mayBeginAs,
   parsePathPattern,
   patternInterpretations,
-  type Segment,
 } from './path-pattern.js'
 import {
+  covers,
   indexRows,
   isProofStricter,
   isStricter,
@@ -26,14 +26,26 @@ import {
 } from './path-rows.js'
 import { pathMembers, plainMethods, type Route } from './route.js'
 
-/** A problem of a table, with the place of the route that has it. */
+/** A problem of a table, with the index of the route that has it. */
 export interface RouteCollision {
   at: number
   problem: string
 }
 
+/** The paths that each route with `mayShadow` may be taken for. */
+export type Shadows = ReadonlyMap<Route, ReadonlySet<PathRows>>
+
+/** A weaker row whose paths some server may run as those of a stricter one. */
+interface Finding {
+  row: Row
+  /** The setting by which the row accepts that. */
+  setting: 'mayShadow' | 'fallback'
+  /** What is wrong without the setting. */
+  problem: () => string
+}
+
 /**
- * What routes, each correct in itself, cannot mean together (G42, G46, G52, W39).
+ * Finds routes, each valid in itself, that contradict each other or that servers could confuse (G42, G46, G52, W39).
  *
  * @param mcpPaths Paths of MCP servers, which are stricter than any route around them. @default none
  */
@@ -42,40 +54,51 @@ export function routeCollisions(
   mcpPaths: readonly string[] = [],
 ): RouteCollision[] {
   const groups = pathRowsOf(routes)
-  return collisionsAmong(groups, indexRows(groups), mcpPaths)
+  return examineTable(groups, indexRows(groups), mcpPaths).collisions
 }
 
-/** As {@link routeCollisions}, of rows that are grouped and indexed. */
-export function collisionsAmong(
+/** Examines a table as {@link routeCollisions} does, whose rows are grouped and indexed. */
+export function examineTable(
   groups: readonly PathRows[],
   index: RowIndex,
-  mcpPaths: readonly string[] = [],
-): RouteCollision[] {
+  mcpPaths: readonly string[],
+): { collisions: RouteCollision[]; shadows: Shadows } {
+  const shadows = new Map<Route, Set<PathRows>>()
   const contradictions = groups.flatMap(contradictionsIn)
-  if (contradictions.length > 0) return contradictions
-  const shadowed = [...shadowsIn(groups, index)]
-  const refused = shadowed.filter(({ row }) => !row.route.mayShadow).map(refusal)
-  const shadowing = new Set([...shadowed, ...widerIn(groups)].map(({ row }) => row.at))
-  const around = [...aroundStricter(groups, index), ...besideMounts(groups), ...aroundMcp(groups, mcpPaths)]
-  const surrounding = new Set(around.map(({ row }) => row.at))
-  const needless = groups.flatMap(({ rows }) =>
-    rows.flatMap(({ at, route }) => [
-      ...(route.mayShadow && !shadowing.has(at)
-        ? [{ at, problem: 'has mayShadow, but shadows no stricter route: leave it out' }]
-        : []),
-      ...(route.fallback && !surrounding.has(at)
-        ? [{ at, problem: 'has fallback, but no route within it requires more: leave it out' }]
-        : []),
-    ]),
-  )
-  const open = around.filter(({ row }) => !row.route.fallback).map(openRefusal)
-  // One problem of each kind is enough for a row.
-  const firstOpen = new Map(open.toReversed().map((each) => [each.at, each])).values()
-  const all = [...refused, ...firstOpen, ...needless]
-  return [...new Map(all.map((each) => [`${each.at} ${each.problem}`, each])).values()]
+  if (contradictions.length > 0) return { collisions: contradictions, shadows }
+  const found = [...shadowsIn(groups, index)]
+  for (const { row, other } of found) shadows.set(row.route, (shadows.get(row.route) ?? new Set()).add(other))
+  const findings: Finding[] = [
+    ...found.map((shadow): Finding => ({ ...shadow, setting: 'mayShadow', problem: () => shadowProblem(shadow) })),
+    ...widerIn(groups),
+    ...aroundStricter(groups, index),
+    ...besideMounts(groups),
+    ...aroundMcp(groups, mcpPaths),
+  ]
+  const collisions = new Map<string, RouteCollision>()
+  for (const { row, setting, problem } of findings) {
+    if (row.route[setting]) continue
+    const collision = { at: row.at, problem: problem() }
+    // One of these problems is enough for a row.
+    const key = setting === 'fallback' ? `${row.at}` : `${row.at} ${collision.problem}`
+    if (!collisions.has(key)) collisions.set(key, collision)
+  }
+  return { collisions: [...collisions.values(), ...needlessSettings(groups, findings)], shadows }
 }
 
-/** MCP servers that `otherwise: 'pass'` surrounds as an open route does, and that no route with `fallback` says to have one name. */
+function needlessSettings(groups: readonly PathRows[], findings: readonly Finding[]): RouteCollision[] {
+  const needed = new Set(findings.map(({ row, setting }) => `${setting} ${row.at}`))
+  const reasons = { mayShadow: 'shadows no stricter route', fallback: 'no route within it requires more' }
+  return groups.flatMap(({ rows }) =>
+    rows.flatMap(({ at, route }) =>
+      (['mayShadow', 'fallback'] as const)
+        .filter((setting) => route[setting] && !needed.has(`${setting} ${at}`))
+        .map((setting) => ({ at, problem: `has ${setting}, but ${reasons[setting]}: leave it out` })),
+    ),
+  )
+}
+
+/** MCP servers that `otherwise: 'pass'` surrounds as an open route does, and that no route with `fallback` declares to have one name. */
 export function passAroundMcp(
   routes: Iterable<Partial<Route>>,
   { otherwise, mcp = [] }: { otherwise?: 'refuse' | 'pass' | undefined; mcp?: readonly { path: string }[] | undefined },
@@ -88,73 +111,57 @@ export function passAroundMcp(
   return [{ setting: 'otherwise', problem }]
 }
 
-/** An open route with a path within it that requires more. */
-interface Surrounding {
-  row: Row
-  /** The stricter one, as operators know it. */
-  within: string
-}
-
 /**
- * Open routes that require less than a route which shares paths with them and is not as wide. Whatever other name the API has for a path
- * of that one, they let it pass.
+ * Open routes that require less than a route which shares paths with them and is not as wide. They let a request pass by any other name that
+ * the API has for a path of that route.
  */
-function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Surrounding> {
-  const used = foldsOf(groups)
+function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.open))
-    for (const fold of used)
-      for (const other of new Set(
-        openReadings(group, fold).flatMap(({ segments }) => index.foldedIn(fold).sharing(segments)),
-      )) {
-        if (other === group || !isAround(group, other.formIn(fold), fold)) continue
-        for (const row of group.rows) {
-          const strict = stricterRow(row, group, other)
-          if (!strict) continue
-          const { method, path } = strict.route
-          const within = `requires less than ${method} ${path} of routes[${strict.at}], which shares paths with it`
-          yield { row, within }
-        }
-      }
+    for (const fold of foldsOf(groups)) {
+      const near = openReadings(group, fold).flatMap(({ segments }) => index.foldedIn(fold).sharing(segments))
+      for (const other of new Set(near))
+        if (other !== group && isAround(group, other.formIn(fold), fold))
+          yield* weakerThan(other, group, 'which shares paths with it')
+    }
 }
 
 /** Routes with a parameter, beside a stricter open route that some servers run for each path that begins with its text. */
-function* besideMounts(groups: readonly PathRows[]): Generator<Surrounding> {
+function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
   const mounts = groups.filter(({ pattern: { open, segments } }) => open && segments.at(-1)?.free === false)
   for (const group of groups.filter(({ pattern }) => !pattern.open && pattern.segments.some(({ free }) => free)))
     for (const other of mounts) {
       const [own, mount] = [group.formIn(other.fold), other.formIn(other.fold)]
-      if (!mayBeginAs(own, mount) || isFoldedWithin(own, mount)) continue
-      for (const row of group.rows) {
-        const strict = stricterRow(row, group, other)
-        if (!strict) continue
-        const { method, path } = strict.route
-        const within = `requires less than ${method} ${path} of routes[${strict.at}], which some servers run for every path that begins so`
-        yield { row, within }
-      }
+      if (mayBeginAs(own, mount) && !isFoldedWithin(own, mount))
+        yield* weakerThan(other, group, 'which some servers run for every path that begins so')
     }
 }
 
 /**
- * The row of another path that requires more than a row for one of its methods. A method that the other path does not list counts as
- * each that it lists: what a framework mounts at a path handles every method.
+ * The rows of a path that require less than a row of another one. A method that the other path does not list counts as each that it lists:
+ * handlers that a framework mounts at a path run for every method.
  */
-function stricterRow({ route }: Row, group: PathRows, other: PathRows): Row | undefined {
-  const stricter = methodsOf(route, group).flatMap((method) => {
-    const need = needOf([route, ...routesFor(group, method)])
-    const listed = routesFor(other, method)
-    const handled = listed.length > 0 ? listed : other.rows.map((row) => row.route)
-    return handled.filter((each) => isProofStricter(each, need, method))
-  })
-  return other.rows.find((row) => stricter.includes(row.route))
+function* weakerThan(other: PathRows, group: PathRows, reason: string): Generator<Finding> {
+  for (const row of group.rows) {
+    const stricter = methodsOf(row.route, group).flatMap((method) => {
+      const need = needOf([row.route, ...routesFor(group, method)])
+      const listed = routesFor(other, method)
+      const handled = listed.length > 0 ? listed : other.rows.map(({ route }) => route)
+      return handled.filter((each) => isProofStricter(each, need, method))
+    })
+    const strict = other.rows.find(({ route }) => stricter.includes(route))
+    if (!strict) continue
+    const { method, path } = strict.route
+    yield openFinding(row, `requires less than ${method} ${path} of routes[${strict.at}], ${reason}`)
+  }
 }
 
-/** Open routes with the path of an MCP server within them: its table may require more than any route. */
-function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): Generator<Surrounding> {
+/** Open routes around the path of an MCP server: its table may require more than any route. */
+function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): Generator<Finding> {
   for (const path of mcpPaths) {
     const pattern = foldPattern(parsePathPattern(path), folds[0] as Kept)
     for (const group of groups.filter(({ pattern: { open } }) => open))
       if (isAround(group, pattern, 0))
-        for (const row of group.rows) yield { row, within: `surrounds the MCP server at ${path}` }
+        for (const row of group.rows) yield openFinding(row, `surrounds the MCP server at ${path}`)
   }
 }
 
@@ -167,20 +174,11 @@ function openReadings({ pattern }: PathRows, fold: number): FoldedPattern[] {
   return patternInterpretations(pattern, folds[fold] as Kept).filter(({ open }) => open)
 }
 
-function openRefusal({ row: { at, route }, within }: Surrounding): RouteCollision {
-  return {
-    at,
-    problem: `is ${route.method} ${route.path}, which ${within}: if the API has another name for that, this route lets it pass. List the open paths instead, since a path that is not listed is refused. If the API has no other name for it, set fallback: true on routes[${at}]`,
-  }
-}
-
-/** The paths that each route with `mayShadow` may be taken for. */
-export function shadowsOf(groups: readonly PathRows[], index: RowIndex): ReadonlyMap<Route, ReadonlySet<PathRows>> {
-  const shadows = new Map<Route, Set<PathRows>>()
-  if (!groups.some(({ rows }) => rows.some(({ route }) => route.mayShadow))) return shadows
-  for (const { row, other } of shadowsIn(groups, index))
-    shadows.set(row.route, (shadows.get(row.route) ?? new Set()).add(other))
-  return shadows
+function openFinding(row: Row, relation: string): Finding {
+  const { at, route } = row
+  const problem = () =>
+    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that, this route lets it pass. List the open paths instead, since a path that is not listed is refused. If the API has no other name for it, set fallback: true on routes[${at}]`
+  return { row, setting: 'fallback', problem }
 }
 
 interface Shadow {
@@ -191,15 +189,13 @@ interface Shadow {
 }
 
 function* shadowsIn(groups: readonly PathRows[], index: RowIndex): Generator<Shadow> {
-  const used = foldsOf(groups)
   for (const group of groups)
-    for (const fold of used) {
+    for (const fold of foldsOf(groups)) {
       const read = patternInterpretations(group.pattern, folds[fold] as Kept)
-      const others = new Set(read.flatMap(({ segments }) => index.foldedIn(fold).around(segments.map(textOf))))
-      for (const other of others) {
-        if (other === group) continue
-        for (const row of group.rows) if (isShadow(row.route, group, { other, fold, read })) yield { row, group, other }
-      }
+      const near = read.flatMap(({ segments }) => index.foldedIn(fold).around(segments.map(({ before }) => before)))
+      for (const other of new Set(near))
+        for (const row of other === group ? [] : group.rows)
+          if (isShadow(row.route, group, { other, fold, read })) yield { row, group, other }
     }
 }
 
@@ -208,19 +204,13 @@ function foldsOf(groups: readonly PathRows[]): ReadonlySet<number> {
   return new Set(groups.map(({ fold }) => fold))
 }
 
-function textOf({ before }: Segment): string {
-  return before
-}
-
-/** Wider, stricter paths, which a server tries if it takes no parameter as long as that of a row. Only of rows with `mayShadow`. */
-function* widerIn(groups: readonly PathRows[]): Generator<Shadow> {
+/** Rows with `mayShadow` beside wider, stricter paths, which a server tries if it takes no parameter as long as that of the row. */
+function* widerIn(groups: readonly PathRows[]): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.segments.some(({ free }) => free)))
     for (const row of group.rows.filter(({ route }) => route.mayShadow))
-      for (const other of groups) {
-        const need = needOf([row.route])
-        if (methodsOf(row.route, group).some((method) => isWiderAndStricter(other, method, need, group)))
-          yield { row, group, other }
-      }
+      for (const other of groups)
+        if (methodsOf(row.route, group).some((method) => isWiderAndStricter(other, method, needOf([row.route]), group)))
+          yield { row, setting: 'mayShadow', problem: () => '' }
 }
 
 /** The methods that a route decides. */
@@ -240,11 +230,14 @@ function isShadow(
     const own = isWithin(path, form) ? [group] : []
     // A request whose method the narrower path does not handle is judged by both.
     if (own.length > 0 && isNarrower(form, pattern)) return false
-    return methodsOf(route, group).some((method) => isStricter({ ...other, fold }, method, needOf([route]), { own }))
+    const need = needOf([route])
+    return methodsOf(route, group).some((method) =>
+      isStricter({ ...other, fold }, method, { own }, (each) => !covers(need, each, method)),
+    )
   })
 }
 
-function refusal({ row: { at, route }, group, other }: Shadow): RouteCollision {
+function shadowProblem({ row: { at, route }, group, other }: Shadow): string {
   const [strict] = other.rows
   const places = other.rows.map(({ at: place }) => `routes[${place}]`).join(' and ')
   // The settings that suffice, one rather than both.
@@ -256,36 +249,26 @@ function refusal({ row: { at, route }, group, other }: Shadow): RouteCollision {
   const settings = (['case', 'endings'] as const).filter((member) => fold !== -1 && folds[fold]?.[member])
   const declared = settings.map((member) => `${member}: 'kept'`).join(' and ')
   const kept = declared === '' ? '' : ` If the API keeps the two apart, set ${declared} on ${places}.`
-  return {
-    at,
-    problem: `is ${route.method} ${route.path}, which some servers take for ${strict.route.path} of ${places}, and that needs more.${kept} If the API may take it for either, set mayShadow: true on routes[${at}]`,
-  }
+  return `is ${route.method} ${route.path}, which some servers take for ${strict.route.path} of ${places}, and that needs more.${kept} If the API may take it for either, set mayShadow: true on routes[${at}]`
 }
 
-/** Rows of one path that say different things of the same requests, or of the path. */
+/** Rows of one path that contradict each other on the same requests, or on the path. */
 function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollision[] {
   const seen = [first]
   return others.flatMap(({ at, route }) => {
     const same = seen.find((row) => row.route.method === route.method)
     seen.push({ at, route })
-    const problems: RouteCollision[] = []
-    if (same && !isAlike(route, same.route))
-      problems.push({
-        at,
-        problem: `says otherwise of ${route.method} ${route.path} than routes[${same.at}] of ${same.route.method} ${same.route.path}: keep one`,
-      })
-    for (const member of pathMembers)
-      if (String(route[member]) !== String(first.route[member]))
-        problems.push({
-          at,
-          problem: `has another ${member} than routes[${first.at}], which is for the same path: set it on both`,
-        })
-    return problems
+    const differing = pathMembers.filter((member) => String(route[member]) !== String(first.route[member]))
+    const problems = differing.map(
+      (member) => `has another ${member} than routes[${first.at}], which is for the same path: set it on both`,
+    )
+    if (same && ownMembers.some((member) => route[member] !== same.route[member]))
+      problems.unshift(
+        `contradicts routes[${same.at}], which is ${same.route.method} ${same.route.path}, too: keep one`,
+      )
+    return problems.map((problem) => ({ at, problem }))
   })
 }
 
-function isAlike(one: Route, other: Route): boolean {
-  return (['require', 'scope', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const).every(
-    (member) => one[member] === other[member],
-  )
-}
+/** What two rows for the same requests must agree on. */
+const ownMembers = ['require', 'scope', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const

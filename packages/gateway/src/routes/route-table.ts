@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import type { IsClosed } from './closed-paths.js'
-import { createFoldOnce, decodeSegment, type End, foldedForms, foldName, folds, withoutEnding } from './fold.js'
+import { createFoldOnce, decodeSegment, type FoldOnce, foldedForms, foldName, folds, withoutEnding } from './fold.js'
 import {
   calledNames,
   entityPaths,
@@ -12,13 +12,21 @@ import {
   spelledReadings,
 } from './interpretations.js'
 import type { ParsedPath } from './path-grammar.js'
-import { foldedFits, hasLongParameter, isNarrower, leavesFor, type PathPattern, patternFits } from './path-pattern.js'
+import {
+  type FoldedPattern,
+  foldedFits,
+  hasLongParameter,
+  isNarrower,
+  leavesFor,
+  type PathPattern,
+  patternFits,
+} from './path-pattern.js'
 import {
   covers,
+  type FoldedOwn,
   indexRows,
   isProofStricter,
   isStricter,
-  isStricterInQuery,
   isWiderAndStricter,
   type Need,
   needOf,
@@ -29,7 +37,7 @@ import {
 } from './path-rows.js'
 import type { QueryPath } from './query-paths.js'
 import { handledAs, lastParameterOf, plainMethods, type Route } from './route.js'
-import { collisionsAmong, shadowsOf } from './route-collisions.js'
+import { examineTable } from './route-collisions.js'
 
 /** How requests are judged. */
 export interface GatewayRules {
@@ -83,12 +91,12 @@ export interface RoutedPath {
  * @param mcpPaths Paths of MCP servers, which an open route surrounds with `fallback` only. @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
-export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly string[]): RouteTable {
+export function createRouteTable(routes: readonly Route[], mcpPaths: readonly string[] = []): RouteTable {
   const groups = pathRowsOf(routes.entries())
   const index = indexRows(groups)
-  const [collision] = collisionsAmong(groups, index, mcpPaths)
+  const { collisions, shadows } = examineTable(groups, index, mcpPaths)
+  const [collision] = collisions
   if (collision) throw new TypeError(`routes[${collision.at}] ${collision.problem}`)
-  const shadows = shadowsOf(groups, index)
   const listed = new Set(routes.flatMap(({ method }) => (method === '*' ? [...plainMethods] : method)))
   const called = calledNames(groups.map(({ pattern }) => pattern))
   const literals = literalNames(groups.map(({ pattern }) => pattern))
@@ -129,31 +137,14 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
       const { paths, unlisted } = readings
       if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
         return `The path has lists of more than ${mostListed} items, of which some may need more`
-      foldedMatches ??= findFolded(paths)
+      foldedMatches ??= [...matchesOf(paths, createFoldOnce(), { chosen })]
+      const isMore = (route: Route) => !covers(need, route, method)
       const found = foldedMatches.find(
-        ({ other, own, end }) => isStricter(other, method, need, { own, end }) && !isShadowed(need, other),
+        (match) => isStricter(match.other, method, match, isMore) && !isShadowed(need, match.other),
       )
       if (!found) return undefined
       const isListed = routesFor(found.other, method).length > 0
       return `Some servers take this path for another one, ${isListed ? 'which needs more' : `of which no route lists ${method}`}`
-    }
-
-    function findFolded(paths: Readings['paths']): FoldedMatch[] {
-      const matches: FoldedMatch[] = []
-      const foldOnce = createFoldOnce()
-      for (const { kept, fold } of byFold)
-        for (const names of paths)
-          for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
-            const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
-            const formOf = (group: PathRows) => group.formIn(fold, end)
-            const compared = kept.endings ? undefined : { own: chosen.map(formOf), last }
-            const fits = (group: PathRows) => foldedFits(formOf(group), folded, compared)
-            const own = chosen.filter(fits)
-            const near = compared && folded.length > 0 ? folded.with(-1, last) : folded
-            for (const other of index.foldedIn(fold, end).around(near))
-              if (fits(other)) matches.push({ other, own, end })
-          }
-      return matches
     }
 
     function isWiderRun(method: string, own: Need): boolean {
@@ -175,13 +166,43 @@ export function createRouteTable(routes: readonly Route[], mcpPaths?: readonly s
     return { need, requireNoStricter, isMet, methods: () => [...listed].filter((method) => need(method) !== undefined) }
   }
 
+  /** The rows that some server may run for decoded paths, in one of their folded forms. */
+  function* matchesOf(
+    paths: Iterable<readonly string[]>,
+    foldOnce: FoldOnce,
+    { chosen, isRest = false }: { chosen?: readonly PathRows[]; isRest?: boolean },
+  ): Generator<FoldedMatch> {
+    for (const { kept, fold, compared } of byFold)
+      for (const names of paths)
+        for (const { end, names: folded } of foldedForms(names, kept, foldOnce)) {
+          const formOf = (group: PathRows) => group.formIn(fold, end)
+          const last = foldOnce(names[folded.length - 1] ?? '', kept.case)
+          const read = chosen && !kept.endings ? { own: chosen.map(formOf), last } : undefined
+          const fits = (group: PathRows) => {
+            const form = formOf(group)
+            return foldedFits(form, isRest ? belowFirst(form, folded) : folded, read)
+          }
+          const near = read && folded.length > 0 ? folded.with(-1, last) : folded
+          const fitting = (isRest ? compared : index.foldedIn(fold, end).around(near)).filter(fits)
+          const own = chosen?.filter(fits) ?? (isRest ? [] : fitting)
+          for (const other of fitting) yield { other, own, end }
+        }
+  }
+
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
     const foldOnce = createFoldOnce()
-    for (const each of query)
-      if (
-        byFold.some(({ fold, compared }) => isStricterInQuery(each, { method, own, fold, compared, index, foldOnce }))
-      )
-        throw ambiguous('Some servers take a part of this query for the path, which needs more')
+    const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
+    // A front controller that runs a method which no route lists is as strict as the strictest of the path.
+    const isStricterPath = (match: FoldedMatch) =>
+      beginsLiterally(match) &&
+      isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
+    for (const { names, isRest } of query) {
+      const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false })
+      const paths = read.map((each) => each.names)
+      for (const match of matchesOf(paths, foldOnce, { isRest }))
+        if (isStricterPath(match))
+          throw ambiguous('Some servers take a part of this query for the path, which needs more')
+    }
   }
 
   const hasStricter = (need: Need) => routes.some((route) => isProofStricter(route, need, 'GET'))
@@ -221,12 +242,18 @@ function mayNeedMore(groups: readonly PathRows[], names: readonly string[], meth
   )
 }
 
-/** Rows that some server may run for a path, in one of its folded forms. */
-interface FoldedMatch {
+/** Rows that some server may run for a path, in one of its folded forms, and the chosen ones that match this form, too. */
+interface FoldedMatch extends FoldedOwn {
   other: PathRows
-  /** Those of the chosen rows that match this form, too. */
-  own: readonly PathRows[]
-  end: End
+}
+
+function beginsLiterally({ other, end }: FoldedMatch): boolean {
+  return other.formIn(other.fold, end).segments[0]?.free === false
+}
+
+/** Names below the first one of a pattern, as in WordPress below `/wp-json`. */
+function belowFirst({ segments: [first] }: FoldedPattern, names: readonly string[]): readonly string[] {
+  return first ? [first.before, ...names] : names
 }
 
 function ambiguous(problem: string): AAuthError {

@@ -272,7 +272,7 @@ describe('what a route declares of the API', () => {
         { ...none, path: '/a' },
         { ...strict, path: '/a' },
       ],
-      /routes\[1\] says otherwise of GET \/a than routes\[0\]/,
+      /routes\[1\] contradicts routes\[0\], which is GET \/a, too/,
     ],
   ] as [Route[], RegExp][])('%j is refused', (of, reason) => expect(() => createRouteTable(of)).toThrow(reason))
 })
