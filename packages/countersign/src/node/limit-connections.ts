@@ -66,6 +66,9 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const socket = connections.socketOf(incoming.socket)
     const connection = socket && connections.get(socket)
     if (!connection) return
+    // Over TLS, the socket under it shows no bytes that wait; over HTTP/2, that of the session does not either.
+    const writer = 'stream' in outgoing ? outgoing.stream : incoming.socket
+    connection.writers.add(writer)
     let isWhole = false
     const cameIn = () => {
       if (isWhole || ('closed' in outgoing && outgoing.closed)) return
@@ -79,7 +82,10 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
       const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
       setImmediate(() => (isHead || incoming.complete) && cameIn())
     }
-    outgoing.once('close', () => connections.responded(socket, connection, isWhole))
+    outgoing.once('close', () => {
+      if (writer !== incoming.socket) connection.writers.delete(writer)
+      connections.responded(socket, connection, isWhole)
+    })
   }
 
   server.on('request', follow)
@@ -125,7 +131,15 @@ class CountedConnections {
     const network = holderOf(this.#networks, networkOf(remoteAddress, 'site'))
     const holders = [this.#all, address, network]
     const peer = peerOf(socket)
-    const connection = { peer, address, network, holders, whole: 0, progress: new WriteProgress() }
+    const connection = {
+      peer,
+      address,
+      network,
+      holders,
+      whole: 0,
+      writers: new Set<Writer>(),
+      progress: new WriteProgress(),
+    }
     this.#counted.set(socket, connection)
     this.#byPeer.set(peer, socket)
     this.#checking ??= setInterval(() => markUnread(this.#counted), 1000).unref()
@@ -221,9 +235,13 @@ interface Holders {
 
 /** Finds the connections whose client reads nothing of its response; runs once a second. */
 function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
-  for (const [socket, { holders, progress, whole }] of counted) {
-    const { bytesWritten, writableLength } = socket
-    const isUnread = progress.secondsWithout(writableLength, bytesWritten - writableLength) >= unreadAfter && whole > 0
+  for (const [socket, { holders, progress, writers, whole }] of counted) {
+    let [unsent, written] = [0, 0]
+    for (const { writableLength, bytesWritten = 0 } of writers) {
+      unsent += writableLength
+      written += bytesWritten
+    }
+    const isUnread = progress.secondsWithout(unsent, written - unsent) >= unreadAfter && whole > 0
     for (const { unread } of holders)
       if (isUnread) unread.add(socket)
       else unread.delete(socket)
@@ -255,7 +273,14 @@ interface Connection {
   holders: readonly Holder[]
   /** Requests that came in whole and are not answered. */
   whole: number
+  /** What responses are written to: the socket, that of TLS, or the streams of an HTTP/2 session. */
+  readonly writers: Set<Writer>
   readonly progress: WriteProgress
+}
+
+interface Writer {
+  readonly writableLength: number
+  readonly bytesWritten?: number
 }
 
 /** An address, a network, or all. */

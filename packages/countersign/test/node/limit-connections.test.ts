@@ -1,8 +1,11 @@
-import { createServer, type Server, type ServerResponse } from 'node:http'
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { createServer as createHttp2Server, connect as openSession } from 'node:http2'
+import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { expect, it, onTestFinished } from 'vitest'
 import { type ConnectionShares, limitConnections } from '../../src/node/limit-connections.js'
+import { certificateOf } from '../discovery/tls-server.js'
 import { fakeChecks, until } from './fake-checks.js'
 
 interface Client {
@@ -377,6 +380,60 @@ it('of one network, the connections that are not read make room for others of it
   await pass(3)
   expect(await (await open('127.0.1.3')).ask()).toContain('200 OK')
   expect(ends.map(({ destroyed }) => destroyed)).toEqual([true, false, false])
+})
+
+/** Sends a GET over TLS, and reads nothing of its response. */
+function askByTls(port: number, localAddress: string, path: string): void {
+  const socket = connectTls({ socket: connect({ port, host: '127.0.0.1', localAddress }), rejectUnauthorized: false })
+  socket.on('error', () => undefined).pause()
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: a\r\n\r\n`)
+  onTestFinished(() => void socket.destroy())
+}
+
+/** The same over HTTP/2. */
+function askByHttp2(port: number, localAddress: string, path: string): void {
+  const session = openSession(`http://127.0.0.1:${port}`, {
+    createConnection: () => connect({ port, host: '127.0.0.1', localAddress }),
+  })
+  session.on('error', () => undefined)
+  session.request({ ':path': path }).on('error', () => undefined)
+  onTestFinished(() => session.destroy())
+}
+
+function tlsServer(listener: RequestListener): Server {
+  const { pem, privateKey } = certificateOf('localhost')
+  return createTlsServer({ key: privateKey.export({ type: 'pkcs8', format: 'pem' }), cert: pem }, listener)
+}
+
+it.each([
+  ['TLS', tlsServer, askByTls],
+  ['HTTP/2', (listener: RequestListener) => createHttp2Server(listener as never) as never as Server, askByHttp2],
+] as const)('over %s, a connection that is not read is closed before a new one is refused', async (_, create, ask) => {
+  const pass = fakeChecks()
+  const held: unknown[] = []
+  const server = create((incoming, outgoing) => {
+    if (incoming.url === '/held') held.push(outgoing)
+    else outgoing.end(Buffer.alloc(50_000_000))
+  })
+  const ends: Socket[] = []
+  server.on('connection', (socket: Socket) => ends.push(socket))
+  limitConnections(server, { total: 2, isExempt: () => false })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  onTestFinished(() => {
+    for (const socket of ends) socket.destroy()
+    server.close()
+  })
+  ask(port, '127.0.1.1', '/held')
+  await until(() => held.length === 1)
+  ask(port, '127.0.2.1', '/large')
+  await until(() => ends.length === 2)
+  await settled()
+  await pass(4, settled)
+  expect(ends.map(({ destroyed }) => destroyed)).toEqual([false, false])
+  ask(port, '127.0.3.1', '/held')
+  await until(() => held.length === 2)
+  expect(ends.map(({ destroyed }) => destroyed)).toEqual([false, true, false])
 })
 
 // V18

@@ -1,7 +1,9 @@
+import { EventEmitter } from 'node:events'
 import { type ClientHttp2Session, constants, createServer, connect as openSession } from 'node:http2'
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { createNodeListener, type Handler } from 'countersign/node'
 import { expect, it, onTestFinished } from 'vitest'
+import { SessionStreams } from '../../src/node/session-streams.js'
 import { headersFrame, resetFrame } from '../attacks/raw-http2.js'
 import { fakeChecks, until } from './fake-checks.js'
 
@@ -138,6 +140,79 @@ it('counts a request that the client reset for as long as its handler runs', asy
   const { status } = request(other)
   release()
   await expect.poll(status).toBe(200)
+})
+
+/** The streams of a session without a network, whose requests arrive and are reset when the test says so. */
+function streamsAlone() {
+  const codes: unknown[] = []
+  const destroyed: unknown[] = []
+  const session = {
+    localSettings: { maxConcurrentStreams: 100 },
+    destroy: (_error: unknown, code: unknown) => destroyed.push(code),
+  }
+  const streams = new SessionStreams(session as never)
+  let calls = 0
+  let release: () => void = () => undefined
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const serve = () => {
+    calls++
+    return released
+  }
+  function add(): () => void {
+    const stream = Object.assign(new EventEmitter(), {
+      writableLength: 0,
+      closed: false,
+      close(code: unknown) {
+        codes.push(code)
+        reset()
+      },
+    })
+    const reset = () => {
+      stream.closed = true
+      stream.emit('close')
+    }
+    streams.add(stream as never, serve)
+    return reset
+  }
+  return { add, codes, destroyed, streams, calls: () => calls, release }
+}
+
+const { NGHTTP2_REFUSED_STREAM: refused, NGHTTP2_ENHANCE_YOUR_CALM: calm } = constants
+
+// V01
+it('calls the handlers of exactly 100 requests that are reset at once, refuses 100 more, and closes the session', () => {
+  const { add, calls, codes, destroyed } = streamsAlone()
+  for (let sent = 0; sent < 200; sent++) add()()
+  expect([calls(), codes.length, destroyed]).toEqual([100, 100, []])
+  add()
+  expect([calls(), codes.length, destroyed]).toEqual([100, 100, [calm]])
+})
+
+// V01
+it('counts reset requests until their handlers are done', async () => {
+  const { add, calls, codes, release } = streamsAlone()
+  for (let round = 0; round < 6; round++) {
+    const resets = Array.from({ length: 30 }, add)
+    for (const reset of resets) reset()
+  }
+  expect([calls(), codes.length]).toEqual([100, 80])
+  release()
+  await sleep(0)
+  for (let sent = 0; sent < 100; sent++) add()
+  expect([calls(), codes.length]).toEqual([200, 80])
+})
+
+// V17
+it('counts a request that was reset before its turn as one in progress until the next check', () => {
+  const { add, calls, codes, streams } = streamsAlone()
+  for (let count = 0; count < 40; count++) streams.countReset()
+  for (let sent = 0; sent < 61; sent++) add()
+  expect([calls(), codes]).toEqual([60, [refused]])
+  streams.requireProgress()
+  for (let sent = 0; sent < 41; sent++) add()
+  expect([calls(), codes]).toEqual([100, [refused, refused]])
 })
 
 // V17
