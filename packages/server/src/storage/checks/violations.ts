@@ -1,27 +1,24 @@
-import { mostViolations, type Violation } from '../api/deployment-storage.js'
+import { type Invariant, mostViolations, type Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
-import { idText } from '../sql/values.js'
-import { auditChecks } from './audit-checks.js'
-import type { Check, FoundRow } from './check.js'
-import { grantChecks } from './grant-checks.js'
-import { useChecks } from './use-checks.js'
+import { hashText, idText } from '../sql/values.js'
+import { type FoundRow, invariants } from './invariants.js'
 
-const checks: readonly Check[] = [...useChecks, ...grantChecks, ...auditChecks]
-
-/** One query after the other, each of one moment: nobody waits for it, and a row that is written meanwhile breaks nothing. */
+/** Runs one query after the other, each of which sees one moment: no request waits for it, and a row that is written meanwhile breaks nothing. */
 export async function findViolations(statement: Statement): Promise<Violation[]> {
   const violations: Violation[] = []
-  for (const { invariant, check, never, find } of checks) {
-    const found = await find(statement)
-    violations.push(...found.slice(0, mostViolations).map((row) => ({ invariant, check, never, rows: namesOf(row) })))
-  }
+  for (const invariant of Object.keys(invariants) as Invariant[])
+    for (const [check, { never, find }] of Object.entries(invariants[invariant])) {
+      const found = (await find(statement)).slice(0, mostViolations)
+      violations.push(...found.map((row) => ({ invariant, check, never, rows: namesOf(row) })))
+    }
   return violations
 }
 
 function namesOf(row: FoundRow): Record<string, string> {
-  return Object.fromEntries(
-    Object.entries(row).flatMap(([kind, name]) =>
-      name === null ? [] : [[kind, name instanceof Uint8Array ? idText(name) : String(name)]],
-    ),
-  )
+  const names: Record<string, string> = {}
+  for (const [kind, name] of Object.entries(row)) {
+    const text = kind === 'jti_end' ? hashText : idText
+    if (name !== null) names[kind] = name instanceof Uint8Array ? text(name) : String(name)
+  }
+  return names
 }

@@ -1,0 +1,279 @@
+import { type RawBuilder, sql } from 'kysely'
+import { type Invariant, mostViolations, retention } from '../api/deployment-storage.js'
+import { isWithinScope } from '../rows/granted-scopes.js'
+import type { Statement } from '../sql/engine.js'
+
+/** A row that breaks an invariant: columns named after what they name, with public ids or texts. */
+export type FoundRow = Readonly<Record<string, Uint8Array | string | number | null>>
+
+interface Check {
+  /** What must never be, as a sentence. */
+  never: string
+  find: (statement: Statement) => Promise<FoundRow[]>
+}
+
+function check(never: string, query: (statement: Statement) => RawBuilder<unknown>): Check {
+  return {
+    never,
+    find: async (statement) => (await sql<FoundRow>`${query(statement)} ${most}`.execute(statement.db)).rows,
+  }
+}
+
+/** A check of rows that the query alone does not tell apart. */
+function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R) => FoundRow | undefined): Check {
+  return {
+    never,
+    async find({ db }) {
+      const { rows } = await query.execute(db)
+      return rows.map(violationIn).filter((row) => row !== undefined)
+    },
+  }
+}
+
+const most = sql`limit ${sql.lit(mostViolations)}`
+
+/**
+ * Seconds that work which overlaps may take: a row has the time at which its transaction began, and one that waited for
+ * another, or a use that is written after it was judged, is no violation.
+ */
+const overlap = sql.lit(2)
+
+/** Events before this time may have been deleted. */
+const recordedSince = ({ clock }: Statement) => sql`${clock} - ${sql.lit(retention.event)}`
+
+/** Rows of a table that no event is about. Databases subtract such sets fast, however large both are. */
+function unrecorded(
+  never: string,
+  [name, ids]: readonly ['request' | 'grant', (statement: Statement) => RawBuilder<unknown>],
+  events: readonly string[],
+): Check {
+  return check(never, (statement) => {
+    const recorded = sql`select ${sql.ref(`${name}_public_id`)} from audit_event where event in (${listOf(events)})`
+    return sql`select public_id as ${sql.ref(name)} from (${ids(statement)} except ${recorded}) as missing`
+  })
+}
+
+/** The same for users and agents, whose events name them by their numbers. */
+function changeUnrecorded(
+  never: string,
+  [table, name, publicName, changedAt]: readonly ['agent' | 'app_user', 'agent' | 'user', string, string],
+  events: readonly string[],
+): Check {
+  return check(
+    never,
+    (statement) => sql`
+      select ${sql.ref(publicName)} as ${sql.ref(name)} from ${sql.table(table)} where id in (
+        select id from ${sql.table(table)} where ${sql.ref(changedAt)} > ${recordedSince(statement)}
+        except select ${sql.ref(`${name}_id`)} from audit_event where event in (${listOf(events)}))`,
+  )
+}
+
+const listOf = (texts: readonly string[]) => sql.join(texts.map((each) => sql.lit(each)))
+
+const decisions = ['request.allowed', 'request.denied', 'request.remembered']
+
+/** Whether a list has a name in it. */
+const hasName = (list: string, name: string) =>
+  sql`replace(' ' || ${sql.ref(list)} || ' ', ' ' || ${sql.ref(name)} || ' ', '') <> ' ' || ${sql.ref(list)} || ' '`
+
+/** A minted secret in full, or a whole JWT. */
+const secret = /\baa(?:rq|cd|rt|sn|br)_[\w-]{43}(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
+
+/** Whether the data of an event may contain a secret that begins like this. */
+const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
+
+/** The checks of each invariant, by their names. */
+export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Check>>>> = {
+  I1: {
+    code_gave_two_tokens: check(
+      'A code gave two tokens.',
+      () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
+        where t.request_id is not null group by t.request_id, g.public_id having count(*) > 1`,
+    ),
+    code_redeemed_twice: check(
+      'A code was redeemed twice, says the audit log.',
+      () => sql`select request_public_id as request from audit_event where event = 'code.redeemed'
+        group by request_public_id having count(*) > 1`,
+    ),
+    request_decided_twice: check(
+      'A request was decided twice, says the audit log.',
+      () => sql`select request_public_id as request from audit_event where event in (${listOf(decisions)})
+        group by request_public_id having count(*) > 1`,
+    ),
+    code_unused_after_token: check(
+      'A code that gave a token can be used again.',
+      () => sql`select r.public_id as request from code as c join auth_request as r on r.id = c.request_id
+        where c.consumed_at is null and (exists (select 1 from token_issue as t where t.request_id = c.request_id)
+          or exists (select 1 from refresh_token as f where f.request_id = c.request_id))`,
+    ),
+    nonce_claimed_twice: check(
+      'A nonce was claimed twice.',
+      () => sql`select holder as signer from nonce group by key_hash, holder having count(*) > 1`,
+    ),
+  },
+  I2: {
+    token_of_nothing: check(
+      'A token has neither a grant nor a policy.',
+      () => sql`select t.jti_end from token_issue as t left join consent_grant as g on g.id = t.grant_id
+        where g.id is null and t.policy is null`,
+    ),
+    redeemed_without_token: check(
+      'A code was redeemed, and the token that it gave is not on record.',
+      () => sql`select r.public_id as request from code as c join auth_request as r on r.id = c.request_id
+        left join token_issue as t on t.request_id = c.request_id where t.id is null and r.public_id in (
+          select request_public_id from audit_event where event = 'code.redeemed' and request_public_id is not null)`,
+    ),
+  },
+  I3: {
+    allowed_without_grant: check(
+      'A user allowed a request, and there is no grant of it.',
+      () => sql`select public_id as request from auth_request where status = 'allowed' and scope <> ''
+        except select e.request_public_id from audit_event as e
+          join consent_grant as g on g.public_id = e.grant_public_id
+          where e.event in ('request.allowed', 'request.remembered')`,
+    ),
+  },
+  I4: {
+    token_after_removal: check(
+      'A token was issued after its grant was revoked.',
+      () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
+        where t.issued_at > g.revoked_at + ${overlap}`,
+    ),
+    used_after_removal: check(
+      'A grant was used after it was revoked.',
+      () => sql`select public_id as "grant" from consent_grant where last_used_at > revoked_at + ${overlap}`,
+    ),
+    refresh_token_of_removed: check(
+      'A refresh token outlives its grant, or was used after it was revoked.',
+      () => sql`select g.public_id as "grant" from refresh_token as f join consent_grant as g on g.id = f.grant_id
+        where (g.revoked_at is not null and f.revoked_at is null) or f.last_used_at > f.revoked_at + ${overlap}`,
+    ),
+    token_of_blocked_agent: check(
+      'A token was issued to an agent after it was blocked.',
+      () => sql`select distinct a.identifier as agent from token_issue as t
+        left join consent_grant as g on g.id = t.grant_id join agent as a on a.id = coalesce(g.agent_id, t.agent_id)
+        where t.issued_at > a.blocked_at + ${overlap}`,
+    ),
+    token_of_disabled_person: check(
+      'A token was issued for a user after they were disabled.',
+      () => sql`select u.public_id as "user", g.public_id as "grant" from token_issue as t
+        join consent_grant as g on g.id = t.grant_id join app_user as u on u.id = g.user_id
+        where t.issued_at > u.disabled_at + ${overlap}`,
+    ),
+  },
+  I5: {
+    code_beyond_request: checkEach(
+      'A user allowed more than was requested.',
+      sql<{ request: Uint8Array; given: string; asked: string }>`
+        select r.public_id as request, c.scope as given, r.scope as asked from code as c
+        join auth_request as r on r.id = c.request_id where c.scope <> r.scope`,
+      ({ request, given, asked }) => (isWithinScope(given, asked) ? undefined : { request }),
+    ),
+    token_beyond_grant: check(
+      'A token is for more than its grant.',
+      () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
+        where t.scope <> '' and length(t.scope) - length(replace(t.scope, ' ', '')) + 1 >
+          (select count(*) from grant_scope as s where s.grant_id = t.grant_id and ${hasName('t.scope', 's.name')})`,
+    ),
+    token_outlives_permission: check(
+      'A token expires later than a permission that it is for.',
+      () => sql`select g.public_id as "grant" from token_issue as t join grant_scope as s on s.grant_id = t.grant_id
+        join consent_grant as g on g.id = t.grant_id
+        where t.expires_at > s.expires_at and ${hasName('t.scope', 's.name')}`,
+    ),
+    refresh_token_beyond_token: checkEach(
+      'A refresh token is for more than the token that came with it.',
+      sql<{ grant: Uint8Array; wider: string; given: string }>`
+        select g.public_id as "grant", f.scope as wider, t.scope as given from refresh_token as f
+        join token_issue as t on t.request_id = f.request_id join consent_grant as g on g.id = f.grant_id
+        where f.scope <> t.scope`,
+      ({ grant, wider, given }) => (isWithinScope(wider, given) ? undefined : { grant }),
+    ),
+  },
+  I6: {
+    keys_active: check(
+      'More than one key signs.',
+      () => sql`select kid as key from signing_key where state = 'active' and purpose = 'sign'
+        and (select count(*) from signing_key as k where k.state = 'active' and k.purpose = 'sign') > 1`,
+    ),
+    key_signed_early: checkEach(
+      'The server let a key sign that had been published for too short a time.',
+      sql<{ key: string; data: string | null }>`select k.kid as key, e.data from audit_event as e
+        join signing_key as k on k.not_before_at > e.at where e.event = 'keys.rotated'`,
+      ({ key, data }) => {
+        // An operator who rotates by hand may do so early, in an emergency.
+        const moved = JSON.parse(data ?? '{}') as Record<string, unknown>
+        return moved.by === 'server' && String(moved[key]).endsWith('→ active') ? { key } : undefined
+      },
+    ),
+  },
+  I7: {
+    code_of_other_parties: check(
+      'A code is for another agent, delegate or resource than its request.',
+      () => sql`select r.public_id as request, g.public_id as "grant" from code as c
+        join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
+        left join token_issue as t on t.request_id = c.request_id
+        where g.agent_id <> r.agent_id or g.resource_id <> r.resource_id
+          or g.delegate is distinct from r.delegate or t.grant_id <> c.grant_id`,
+    ),
+  },
+  I10: {
+    code_of_other_person: check(
+      'A code is under the grant of another user than the one who was asked.',
+      () => sql`select r.public_id as request, g.public_id as "grant" from code as c
+        join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
+        where g.user_id is distinct from r.user_id`,
+    ),
+    decided_by_other_person: check(
+      'A user decided a request that was shown to another.',
+      () => sql`select r.public_id as request from auth_request as r
+        join audit_event as e on e.request_public_id = r.public_id
+        where e.event in (${listOf(decisions)}) and e.user_id is distinct from r.user_id`,
+    ),
+  },
+  I11: {
+    secret_in_audit: checkEach(
+      'The audit log contains a token, a code or the id of a session.',
+      sql<{ event: number; data: string }>`select id as event, data from audit_event
+        where ${sql.join(['aarq_', 'aacd_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
+      ({ event, data }) => (secret.test(data) ? { event } : undefined),
+    ),
+  },
+  I12: {
+    token_without_event: unrecorded(
+      'A code gave a token, and the audit log does not say so.',
+      ['request', () => sql`select r.public_id from token_issue as t join auth_request as r on r.id = t.request_id`],
+      ['code.redeemed'],
+    ),
+    decision_without_event: unrecorded(
+      'A request was decided, and the audit log does not say so.',
+      ['request', () => sql`select public_id from auth_request where status in ('allowed', 'denied')`],
+      decisions,
+    ),
+    grant_without_event: unrecorded(
+      'A grant was created, and the audit log does not say so.',
+      ['grant', (statement) => sql`select public_id from consent_grant where created_at > ${recordedSince(statement)}`],
+      ['request.allowed'],
+    ),
+    removal_without_event: unrecorded(
+      'A grant was revoked, and the audit log does not say so.',
+      ['grant', (statement) => sql`select public_id from consent_grant where revoked_at > ${recordedSince(statement)}`],
+      ['grant.revoked'],
+    ),
+    block_without_event: changeUnrecorded(
+      'An agent was blocked, and the audit log does not say so.',
+      ['agent', 'agent', 'identifier', 'blocked_at'],
+      ['agent.blocked'],
+    ),
+    person_without_event: changeUnrecorded(
+      'A user was added, and the audit log does not say so.',
+      ['app_user', 'user', 'public_id', 'created_at'],
+      ['user.created'],
+    ),
+    disabling_without_event: changeUnrecorded(
+      'A user was disabled, and the audit log does not say so.',
+      ['app_user', 'user', 'public_id', 'disabled_at'],
+      ['user.disabled', 'account.closed'],
+    ),
+  },
+}
