@@ -276,7 +276,7 @@ test('a database is full with a million nonces, for the network that holds most 
   const path = temporaryFile()
   const storage = sqliteStorage(path, untimed)
   const database = new Database(path)
-  database.exec(`insert into nonce_count values
+  database.exec(`insert into nonce_count (kind, source, held) values
     ('agents-part', 'x', 999998), ('agents', '192.0.2', 600000), ('agents-wider', '192.0', 600000)`)
   database.close()
   const claims = times(3, (index) => nonceClaim({ agent: `https://${index}.example` }))
@@ -408,6 +408,7 @@ test('names and what pages show are kept as long as a row names them, and no lon
 })
 
 const searches: readonly [string, string][] = [
+  ['select * from app_user where username_key = ?', 'app_user_username_key'],
   ['select * from session where user_id = ? and idle_expires_at > ?', 'session_of_user'],
   ['select * from passkey where user_id = ?', 'passkey_user'],
   ['select * from federated_identity where user_id = ?', 'federated_identity_user'],

@@ -1,4 +1,4 @@
-import type { KeyPurpose, KeyState } from '../sql/tables.js'
+import type { Row } from '../sql/tables.js'
 
 /** The server's own keys. The caller encrypts the private part; the storage cannot read it. */
 export interface KeyStorage {
@@ -16,7 +16,10 @@ export interface KeyStorage {
   moveKeys(moves: readonly KeyMove[], also?: MoveOptions): Promise<StoredKey[]>
 }
 
-export type { KeyState }
+/** Keys move forward through these states; steps may be left out. */
+export type KeyState = Row<'signing_key'>['state']
+
+type KeyPurpose = Row<'signing_key'>['purpose']
 
 export interface NewKey {
   kid: string

@@ -1,5 +1,5 @@
 import type { NonceClaim } from 'countersign/signatures'
-import type { AuthRequestStatus } from '../sql/tables.js'
+import type { Row } from '../sql/tables.js'
 import type { AgentSighting } from './agent-storage.js'
 import type { Session } from './session-storage.js'
 import type { LimitedAttempt } from './throttle-storage.js'
@@ -46,7 +46,7 @@ export interface RequestStorage {
   abandonRequests(of: { agent: string; by: string }): Promise<number>
 }
 
-export type { AuthRequestStatus }
+export type AuthRequestStatus = Row<'auth_request'>['status'] | 'expired'
 
 /** What the pages show, as it was when the request was made. */
 export interface RequestDisplay {

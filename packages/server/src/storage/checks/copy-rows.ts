@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { type SqlBool, sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
+import { keyOf } from '../sql/columns.js'
 import type { Engine, Statement } from '../sql/engine.js'
-import type { Tables } from '../sql/tables.js'
+import { type Tables, tables } from '../sql/tables.js'
 
 /** What a copy consists of. */
 export interface CopiedRows {
@@ -10,33 +11,6 @@ export interface CopiedRows {
   rows: number
 }
 
-/** The tables with what orders their rows, each after those that it names. */
-const tables: Readonly<Record<keyof Tables, readonly string[]>> = {
-  app_user: ['id'],
-  username_skeleton: ['skeleton'],
-  credential: ['user_id'],
-  federated_identity: ['issuer', 'subject'],
-  passkey: ['credential_id'],
-  known_device: ['user_id', 'browser_hash'],
-  session: ['id'],
-  agent: ['id'],
-  agent_logo: ['agent_id'],
-  resource: ['id'],
-  display: ['id'],
-  auth_request: ['id'],
-  consent_grant: ['id'],
-  grant_scope: ['grant_id', 'position'],
-  grant_usage_day: ['grant_id', 'day_at'],
-  code: ['request_id'],
-  refresh_token: ['id'],
-  token_issue: ['id'],
-  signing_key: ['kid'],
-  nonce: ['id'],
-  nonce_count: ['source', 'kind'],
-  attempt: ['key_hash'],
-  deployment: ['id'],
-  audit_event: ['id'],
-}
 const names = Object.keys(tables) as (keyof Tables)[]
 
 const batch = 500
@@ -90,7 +64,7 @@ type Row = Record<string, unknown>
 
 /** The rows that come after one. */
 async function page(name: keyof Tables, { db }: Statement, last?: Row): Promise<Row[]> {
-  const key = tables[name]
+  const key = keyOf(tables[name])
   let query = db.selectFrom(name).selectAll().limit(batch)
   if (last) {
     const columns = sql.join(key.map((column) => sql.ref(column)))

@@ -1,8 +1,9 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { ClientBase } from 'pg'
 import { StorageError } from '../api/storage-error.js'
+import { schemaIn } from '../sql/schema.js'
+import { auditLog } from './audit-log.js'
 import { stateOf } from './database-failure.js'
-import { version1 } from './version-1.js'
 
 /**
  * Brings the schema up to date, one program at a time. A database of another program, or of a newer one, is left as it is.
@@ -31,13 +32,18 @@ async function applyMissing(client: ClientBase, steps: readonly string[]): Promi
     // Requests of the version before wait behind a change that waits: it gives way, and is tried again. Each table is waited for anew, and
     // all of them together must come sooner than requests give up.
     await client.query("set local lock_timeout = '100ms'")
-    for (const step of steps.slice(await versionOf(client, steps))) await client.query(step)
+    for (let step = await nextStep(client, steps); step !== undefined; step = await nextStep(client, steps))
+      await client.query(step)
     await client.query('commit')
   } catch (error) {
     // Where the connection is lost, the database takes it back by itself.
     await client.query('rollback').catch(() => undefined)
     throw error
   }
+}
+
+async function nextStep(client: ClientBase, steps: readonly string[]): Promise<string | undefined> {
+  return steps[await versionOf(client, steps)]
 }
 
 /** The version of the schema, 0 where there is none. @throws {StorageError} `not_ours`, `schema_newer` */
@@ -78,6 +84,15 @@ function notMigrated(cause: unknown): StorageError {
   )
 }
 
+const schema = `
+  create table schema_version (
+    id smallint primary key check (id = 1),
+    version integer not null
+  );
+  insert into schema_version values (1, 2);
+  ${schemaIn('postgres')}
+  ${auditLog}`
+
 /** Credential revisions, the age of passwords, the accounts that were signed in in a browser, and the request of a sign-in. */
 const version2 = `
   alter table app_user add column credential_revision bigint not null default 0;
@@ -89,7 +104,7 @@ const version2 = `
 `
 
 /**
- * The schema of a PostgreSQL database, step by step. A step is never changed once released, sets `schema_version`, and leaves
- * a schema that the version before can still use.
+ * The first makes the newest schema of an empty database, each other one the next version of a schema; it sets
+ * `schema_version`, is never changed once released, and leaves a schema that the version before can still use.
  */
-export const migrations: readonly string[] = [version1, version2]
+export const migrations: readonly string[] = [schema, version2]

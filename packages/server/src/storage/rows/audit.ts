@@ -1,8 +1,7 @@
-import { type Selectable, sql } from 'kysely'
+import { sql } from 'kysely'
 import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { AuditEventRow } from '../sql/tables.js'
+import { keptInsertion } from '../sql/kept-query.js'
 import { idBytes, idText } from '../sql/values.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
@@ -17,9 +16,10 @@ export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
   request?: Uint8Array | undefined
 }
 
-export async function writeEvent(statement: Statement, happening: Happening): Promise<void> {
+export async function writeEvent(unit: Unit, happening: Happening): Promise<void> {
   const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
-  await eventInsertion(statement, {
+  const row = {
+    at: unit.now,
     event,
     user_id: userId ?? null,
     agent_id: agentId ?? null,
@@ -28,22 +28,11 @@ export async function writeEvent(statement: Statement, happening: Happening): Pr
     request_public_id: request ?? null,
     ip: ip ?? null,
     data: data ? JSON.stringify(data) : null,
-  })
+  }
+  await eventInsertion(unit, [row])
 }
 
-const eventInsertion = keptQuery(({ db, clock }, event: Placeholders<Omit<Selectable<AuditEventRow>, 'id' | 'at'>>) =>
-  db.insertInto('audit_event').values({
-    at: clock,
-    event: event.event,
-    user_id: event.user_id,
-    agent_id: event.agent_id,
-    resource_id: event.resource_id,
-    grant_public_id: event.grant_public_id,
-    request_public_id: event.request_public_id,
-    ip: event.ip,
-    data: event.data,
-  }),
-)
+const eventInsertion = keptInsertion('audit_event')
 
 /** Who did something, as the data of its event; nothing where that is the person the event is about. */
 export function doneBy(by: string | undefined): { by: string } | undefined {

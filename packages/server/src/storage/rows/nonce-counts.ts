@@ -1,15 +1,15 @@
 import { widerNetwork } from 'countersign/signatures'
 import { sql } from 'kysely'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
-import type { NonceCountRow, NonceRow } from '../sql/tables.js'
+import { keptInsertion, mostRows } from '../sql/kept-query.js'
+import type { Row } from '../sql/tables.js'
 
 /** How many rows share the count of all nonces of a kind. */
 const parts = 64
 
-export type OwnedNonce = Pick<NonceRow, 'key_hash' | 'kind' | 'holder' | 'network'>
+export type OwnedNonce = Pick<Row<'nonce'>, 'key_hash' | 'kind' | 'holder' | 'network'>
 
-export type Counted = Pick<NonceCountRow, 'kind' | 'source'>
+export type Counted = Pick<Row<'nonce_count'>, 'kind' | 'source'>
 
 /**
  * The rows that count a nonce. All nonces of a kind have no single row, because every claim would wait for its lock. The order is the
@@ -28,10 +28,10 @@ export async function addToCounts(
   statement: Statement,
   nonces: readonly OwnedNonce[],
   each: 1 | -1,
-): Promise<NonceCountRow[]> {
+): Promise<Row<'nonce_count'>[]> {
   const [only, ...more] = nonces
   if (only && more.length === 0) return countInsertion(statement, rowsOf(only, each))
-  const rows = new Map<string, NonceCountRow>()
+  const rows = new Map<string, Row<'nonce_count'>>()
   for (const row of nonces.flatMap((nonce) => rowsOf(nonce, each))) {
     const id = `${row.kind} ${row.source}`
     const known = rows.get(id)
@@ -44,18 +44,17 @@ export async function addToCounts(
   )
 }
 
-function rowsOf(nonce: OwnedNonce, held: number): NonceCountRow[] {
+function rowsOf(nonce: OwnedNonce, held: number): Row<'nonce_count'>[] {
   return countedBy(nonce).map(({ kind, source }) => ({ kind, source, held }))
 }
 
 /** Of sixteen nonces, each of another agent, network and wider network. */
 const mostCounts = 4 * mostRows
 
-const countInsertion = keptQueryOfRows(
-  ({ db }, rows: readonly Placeholders<NonceCountRow>[]) =>
-    db
-      .insertInto('nonce_count')
-      .values(rows.map(({ kind, source, held }) => ({ kind, source, held })))
+const countInsertion = keptInsertion(
+  'nonce_count',
+  (insertion) =>
+    insertion
       .onConflict((conflict) =>
         conflict
           .columns(['source', 'kind'])
@@ -75,12 +74,12 @@ export async function deleteCount({ db }: Unit, { kind, source }: Counted): Prom
 }
 
 // A kind is written as the indexes say it: a parameter would not be taken for it.
-export async function countAll({ db }: Unit, kind: NonceRow['kind']): Promise<number> {
+export async function countAll({ db }: Unit, kind: Row<'nonce'>['kind']): Promise<number> {
   const { held } = await allHeld(db, kind).executeTakeFirstOrThrow()
   return Number(held ?? 0)
 }
 
-export function allHeld(db: Unit['db'], kind: NonceRow['kind']) {
+export function allHeld(db: Unit['db'], kind: Row<'nonce'>['kind']) {
   return db
     .selectFrom('nonce_count')
     .select((e) => e.fn.sum<number | null>('held').as('held'))
@@ -88,7 +87,11 @@ export function allHeld(db: Unit['db'], kind: NonceRow['kind']) {
 }
 
 /** What the network that holds most held before one more was counted. */
-export async function mostOf({ db }: Unit, kind: Counted['kind'], counted: readonly NonceCountRow[]): Promise<number> {
+export async function mostOf(
+  { db }: Unit,
+  kind: Counted['kind'],
+  counted: readonly Row<'nonce_count'>[],
+): Promise<number> {
   const own = counted.find((count) => count.kind === kind)
   const other = await db
     .selectFrom('nonce_count')

@@ -1,7 +1,6 @@
 import { sql } from 'kysely'
 import type { Unit } from '../sql/engine.js'
-import { keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
-import type { GrantUsageDayRow } from '../sql/tables.js'
+import { keptInsertion, mostRows } from '../sql/kept-query.js'
 import { lockingGrants } from './grant-lists.js'
 
 /** Seconds within which the last use of a row is written once. */
@@ -77,13 +76,10 @@ async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<num
 
 const grantsToKeep = lockingGrants('shared')
 
-const usageInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantUsageDayRow>[]) =>
-  db
-    .insertInto('grant_usage_day')
-    .values(rows.map(({ grant_id, day_at, refreshes }) => ({ grant_id, day_at, refreshes })))
-    .onConflict((conflict) =>
-      conflict
-        .columns(['grant_id', 'day_at'])
-        .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', e.ref('excluded.refreshes')) })),
-    ),
+const usageInsertion = keptInsertion('grant_usage_day', (insertion) =>
+  insertion.onConflict((conflict) =>
+    conflict
+      .columns(['grant_id', 'day_at'])
+      .doUpdateSet((e) => ({ refreshes: e('grant_usage_day.refreshes', '+', e.ref('excluded.refreshes')) })),
+  ),
 )

@@ -1,5 +1,13 @@
-import { type Compilable, type CompiledQuery, type RawBuilder, sql } from 'kysely'
+import {
+  type Compilable,
+  type CompiledQuery,
+  type InsertQueryBuilder,
+  type InsertResult,
+  type RawBuilder,
+  sql,
+} from 'kysely'
 import type { Form, Parts, Statement } from './engine.js'
+import { type NewRow, type Tables, tables } from './tables.js'
 
 /** What a query is written with in place of values. */
 export type Placeholders<P> = { readonly [name in keyof P]: RawBuilder<P[name]> }
@@ -38,6 +46,30 @@ export function keptQueryOfRows<P extends object, O>(
     return query
   }
   return (statement, rows) => queryOf(rows.length).execute(statement, rows)
+}
+
+/**
+ * An insertion of rows with all columns of a table but the id that the database gives, kept as {@link keptQueryOfRows} is.
+ *
+ * @param complete adds what happens on a conflict, and what is returned
+ */
+export function keptInsertion<T extends keyof Tables, O = InsertResult>(
+  name: T,
+  complete: (insertion: InsertQueryBuilder<Tables, T, InsertResult>) => Compilable<O> = (insertion) =>
+    insertion as Compilable<O>,
+  most = mostRows,
+): (statement: Statement, rows: readonly NewRow<T>[]) => Promise<O[]> {
+  const columns = Object.entries(tables[name]).flatMap(([column, { isGenerated }]) => (isGenerated ? [] : [column]))
+  return keptQueryOfRows<NewRow<T>, O>(({ db }, rows) => {
+    const values = rows.map((row) => columns.map((column) => row[column as keyof NewRow<T>]))
+    const list = values.map((each) => sql`(${sql.join(each)})`)
+    return complete(
+      db
+        .insertInto(name)
+        .columns(columns as (keyof Tables[T] & string)[])
+        .expression(sql`values ${sql.join(list)}`),
+    )
+  }, most)
 }
 
 class KeptQuery<V, O> {

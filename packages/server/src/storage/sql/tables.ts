@@ -1,251 +1,295 @@
-import type { Generated } from 'kysely'
-import type {
-  CredentialRow,
-  FederatedIdentityRow,
-  KnownDeviceRow,
-  PasskeyRow,
-  SessionRow,
-  UsernameSkeletonRow,
-  UserRow,
-} from './account-tables.js'
-
-export type AuthRequestStatus = 'open' | 'allowed' | 'denied' | 'abandoned' | 'expired' | 'revoked'
-
-/** Keys move forward through these states; steps may be left out. */
-export type KeyState = 'next' | 'active' | 'retiring' | 'gone'
-
-export type KeyPurpose = 'sign' | 'secret'
+import type { Selectable } from 'kysely'
+import {
+  bytes,
+  bytes16,
+  bytes32,
+  type Column,
+  fromZero,
+  id,
+  idOf,
+  integer,
+  oneOf,
+  partOf,
+  small,
+  text,
+  uniqueId,
+} from './columns.js'
 
 /**
- * The tables as every engine has them. `…_at` are Unix seconds, `…_seconds` durations, `…_hash` and `…_jkt` SHA-256 (32
- * bytes), `public_id` what names a row outside (16 bytes), `…_id` the `id` of another table; `display`, `public_jwk`,
- * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON, `amr` and `scope` lists with spaces between.
+ * The tables as every engine has them, each after those that it names; rows, insertions and the schemas of the databases
+ * follow from them. `…_at` are Unix seconds, `…_seconds` durations, `…_hash` and `…_jkt` SHA-256 (32 bytes), `public_id`
+ * names a row outside of the database (16 bytes), `…_id` is the `id` of another table; `display`, `public_jwk`,
+ * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON, `amr` and `scope` lists separated by spaces.
  */
-export interface Tables {
-  app_user: UserRow
-  username_skeleton: UsernameSkeletonRow
-  credential: CredentialRow
-  federated_identity: FederatedIdentityRow
-  passkey: PasskeyRow
-  known_device: KnownDeviceRow
-  session: SessionRow
-  agent: AgentRow
-  agent_logo: AgentLogoRow
-  resource: ResourceRow
-  display: DisplayRow
-  auth_request: AuthRequestRow
-  code: CodeRow
-  consent_grant: GrantRow
-  grant_scope: GrantScopeRow
-  grant_usage_day: GrantUsageDayRow
-  refresh_token: RefreshTokenRow
-  token_issue: TokenIssueRow
-  signing_key: SigningKeyRow
-  nonce: NonceRow
-  nonce_count: NonceCountRow
-  attempt: AttemptRow
-  audit_event: AuditEventRow
-  deployment: DeploymentRow
-}
+export const tables = {
+  app_user: {
+    id,
+    public_id: bytes16.unique,
+    /** The 16 bytes of the subject in tokens. */
+    sub: bytes16.unique,
+    username: text,
+    /** Folded: what names are compared by. */
+    username_key: text,
+    email: text.orNull,
+    display_name: text.orNull,
+    created_at: integer,
+    disabled_at: integer.orNull,
+    /** Set for good; such a user is disabled too. */
+    closed_at: integer.orNull,
+    /** Raised by whatever changes how the user signs in, and by every sign-out. */
+    credential_revision: fromZero,
+  },
 
-export interface AgentRow {
-  id: Generated<number>
-  identifier: string
-  /** Null: other rows name it, and nothing is known of it, or not any more. */
-  first_seen_at: number | null
-  last_seen_at: number | null
-  name: string | null
-  /** Null until the agent's traits were recorded. */
-  redirect_hosts: string | null
-  key_thumbprints: string | null
-  blocked_at: number | null
-  blocked_by: string | null
-}
+  username_skeleton: {
+    /** What the name looks like; a name may have several, and no other user's name has one of them. */
+    skeleton: text.key,
+    user_id: idOf('app_user'),
+  },
 
-export interface AgentLogoRow {
-  agent_id: number
-  uri: string
-  claimed_at: number
-  /** What it is served by. Both null: there is nothing to show. */
-  name: string | null
-  image: Uint8Array | null
-}
+  credential: {
+    user_id: idOf('app_user').key,
+    /** As the password hashing encodes it. */
+    password_hash: text,
+    /** When a first password was set, or an operator set one; the user's own changes keep it. 0: before this was recorded. */
+    added_at: fromZero,
+  },
 
-export interface ResourceRow {
-  id: Generated<number>
-  identifier: string
-}
+  federated_identity: { issuer: text.key, subject: text.key, user_id: idOf('app_user'), created_at: integer },
 
-/** What pages show of an agent and a resource: one row for all requests and grants that show the same. */
-export interface DisplayRow {
-  id: Generated<number>
-  content_hash: Uint8Array
-  display: string
-}
+  passkey: {
+    /** base64url */
+    credential_id: text.key,
+    user_id: idOf('app_user'),
+    public_key: bytes,
+    counter: integer,
+    transports: text,
+    name: text.orNull,
+    created_at: integer,
+    last_used_at: integer.orNull,
+  },
 
-export interface AuthRequestRow {
-  /** Given to no other request, also when this one is gone. */
-  id: Generated<number>
-  public_id: Uint8Array
-  token_hash: Uint8Array
-  agent_id: number
-  delegate: string | null
-  agent_jkt: Uint8Array
-  resource_id: number
-  scope: string
-  redirect_uri: string | null
-  state: string | null
-  display_id: number
-  status: AuthRequestStatus
-  revision: number
-  browser_hash: Uint8Array | null
-  user_id: number | null
-  prompt: string | null
-  extensions: number
-  created_at: number
-  expires_at: number
-  decided_at: number | null
-}
+  known_device: { user_id: idOf('app_user').key, browser_hash: bytes32.key, last_seen_at: integer },
 
-/** What an allowed request is answered with where the answer goes through a browser. */
-export interface CodeRow {
-  request_id: number
-  code_hash: Uint8Array
-  grant_id: number
-  scope: string
-  expires_at: number
-  consumed_at: number | null
-}
+  session: {
+    id,
+    public_id: bytes16,
+    id_hash: bytes32.unique,
+    user_id: idOf('app_user'),
+    created_at: integer,
+    amr: text.orNull,
+    authenticated_at: integer,
+    proved_for: bytes32.orNull,
+    last_seen_at: integer,
+    idle_seconds: integer,
+    /** Never later than `expires_at`, so it alone decides. */
+    idle_expires_at: integer,
+    expires_at: integer,
+    ip: text.orNull,
+    user_agent: text.orNull,
+  },
 
-export interface GrantRow {
-  id: Generated<number>
-  public_id: Uint8Array
-  user_id: number
-  agent_id: number
-  delegate: string | null
-  resource_id: number
-  /** 0 or 1 */
-  remembered: number
-  display_id: number
-  created_at: number
-  /** The last end of its permissions; null: one of them has none. */
-  expires_at: number | null
-  last_used_at: number | null
-  revoked_at: number | null
-  revoked_by: string | null
-}
+  agent: {
+    id,
+    identifier: text.unique,
+    /** Null: other rows name it, and nothing is known of it, or not any more. */
+    first_seen_at: integer.orNull,
+    last_seen_at: integer.orNull,
+    name: text.orNull,
+    /** Null until the agent's traits were recorded. */
+    redirect_hosts: text.orNull,
+    key_thumbprints: text.orNull,
+    blocked_at: integer.orNull,
+    blocked_by: text.orNull,
+  },
 
-/** A permission of a grant. */
-export interface GrantScopeRow {
-  grant_id: number
-  /** From 0, in the order they were asked for. */
-  position: number
-  name: string
-  expires_at: number | null
-}
+  agent_logo: {
+    agent_id: partOf('agent').key,
+    uri: text,
+    claimed_at: integer,
+    /** The name that it is served by. Both null: there is nothing to show. */
+    name: text.orNull,
+    image: bytes.orNull,
+  },
 
-export interface GrantUsageDayRow {
-  grant_id: number
-  /** When the UTC day began. */
-  day_at: number
-  refreshes: number
-}
+  resource: { id, identifier: text.unique },
 
-export interface RefreshTokenRow {
-  id: Generated<number>
-  token_hash: Uint8Array
-  grant_id: number
-  /** The request whose code gave it. */
-  request_id: number
-  scope: string
-  expires_at: number
-  idle_seconds: number
-  /** Never later than `expires_at`. */
-  idle_expires_at: number
-  last_used_at: number | null
-  revoked_at: number | null
-}
+  /** What pages show of an agent and a resource: one row for all requests and grants that show the same. */
+  display: { id, content_hash: bytes32.unique, display: text },
 
-/** A token under a grant, or under a policy: then it names agent and resource itself. */
-export interface TokenIssueRow {
-  id: Generated<number>
-  /** The random bytes at the end of the `jti`, after the id of the grant or the name of the policy. */
-  jti_end: Uint8Array
-  issued_at: number
-  expires_at: number
-  scope: string
-  grant_id: number | null
-  /** The request whose code gave it: each gives one. */
-  request_id: number | null
-  policy: string | null
-  agent_id: number | null
-  delegate: string | null
-  resource_id: number | null
-}
+  auth_request: {
+    id: uniqueId,
+    public_id: bytes16,
+    token_hash: bytes32.unique,
+    agent_id: idOf('agent'),
+    delegate: text.orNull,
+    agent_jkt: bytes32,
+    resource_id: idOf('resource'),
+    scope: text,
+    redirect_uri: text.orNull,
+    state: text.orNull,
+    display_id: idOf('display'),
+    status: oneOf('open', 'allowed', 'denied', 'abandoned', 'revoked'),
+    revision: small,
+    browser_hash: bytes32.orNull,
+    user_id: idOf('app_user').orNull,
+    prompt: text.orNull,
+    extensions: small,
+    created_at: integer,
+    expires_at: integer,
+    decided_at: integer.orNull,
+  },
 
-export interface SigningKeyRow {
-  kid: string
-  purpose: KeyPurpose
-  alg: string
-  /** Encrypted by the caller. */
-  private_sealed: string | null
-  public_jwk: string | null
-  state: KeyState
-  not_before_at: number | null
-  retire_at: number | null
-  created_at: number
-}
+  consent_grant: {
+    id,
+    public_id: bytes16.unique,
+    user_id: idOf('app_user'),
+    agent_id: idOf('agent'),
+    delegate: text.orNull,
+    resource_id: idOf('resource'),
+    remembered: small.with('check (? in (0, 1))'),
+    display_id: idOf('display'),
+    created_at: integer,
+    /** The last end of its permissions; null: one of them has none. */
+    expires_at: integer.orNull,
+    last_used_at: integer.orNull,
+    revoked_at: integer.orNull,
+    revoked_by: text.orNull,
+  },
 
-export interface NonceRow {
-  id: Generated<number>
-  key_hash: Uint8Array
-  expires_at: number
-  kind: 'agent' | 'key'
-  /** The agent's identifier, or the thumbprint of a key that proves no agent. */
-  holder: string
-  network: string
-}
+  /** The permissions of grants. */
+  grant_scope: {
+    grant_id: partOf('consent_grant').key,
+    /** From 0, in the order they were requested. */
+    position: small.key,
+    name: text,
+    expires_at: integer.orNull,
+  },
 
-export interface NonceCountRow {
-  /**
-   * By whom: `agent`, `key`. By network, by wider network, and of all those whose keys begin alike: `agents`,
-   * `agents-wider`, `agents-part`, and of the keys that prove no agent `keys`, `keys-wider`, `keys-part`.
-   */
-  kind: NonceRow['kind'] | `${NonceRow['kind']}s${'' | '-wider' | '-part'}`
-  source: string
-  /** Those that have ended too, until they are forgotten. */
-  held: number
-}
+  grant_usage_day: {
+    grant_id: partOf('consent_grant').key,
+    /** When the UTC day began. */
+    day_at: integer.key,
+    refreshes: integer,
+  },
 
-export interface AttemptRow {
-  key_hash: Uint8Array
-  count: number
-  reset_at: number
-}
+  /** The responses to allowed requests that go through a browser. */
+  code: {
+    request_id: idOf('auth_request').key,
+    code_hash: bytes32.unique,
+    grant_id: idOf('consent_grant'),
+    scope: text,
+    expires_at: integer,
+    consumed_at: integer.orNull,
+  },
 
-export interface AuditEventRow {
+  refresh_token: {
+    id,
+    token_hash: bytes32.unique,
+    grant_id: partOf('consent_grant'),
+    /** The request whose code gave it. */
+    request_id: integer.unique,
+    scope: text,
+    expires_at: integer,
+    idle_seconds: integer,
+    /** Never later than `expires_at`. */
+    idle_expires_at: integer,
+    last_used_at: integer.orNull,
+    revoked_at: integer.orNull,
+  },
+
+  /** Tokens under a grant, or under a policy: then the row names agent and resource itself. */
+  token_issue: {
+    id,
+    /** The random bytes at the end of the `jti`, after the id of the grant or the name of the policy. */
+    jti_end: bytes16,
+    issued_at: integer,
+    expires_at: integer,
+    scope: text,
+    grant_id: idOf('consent_grant').orNull,
+    /** The request whose code gave it: each gives one. */
+    request_id: integer.unique.orNull,
+    policy: text.orNull,
+    agent_id: idOf('agent').orNull,
+    delegate: text.orNull,
+    resource_id: idOf('resource').orNull,
+  },
+
+  signing_key: {
+    kid: text.key,
+    purpose: oneOf('sign', 'secret'),
+    alg: text,
+    /** Encrypted by the caller. */
+    private_sealed: text.orNull,
+    public_jwk: text.orNull,
+    /** Keys move forward through these states; steps may be left out. */
+    state: oneOf('next', 'active', 'retiring', 'gone'),
+    not_before_at: integer.orNull,
+    retire_at: integer.orNull,
+    created_at: integer,
+  },
+
+  nonce: {
+    id,
+    key_hash: bytes32.unique,
+    expires_at: integer,
+    kind: oneOf('agent', 'key'),
+    /** The agent's identifier, or the thumbprint of a key that proves no agent. */
+    holder: text,
+    network: text,
+  },
+
+  nonce_count: {
+    source: text.key,
+    /**
+     * What is counted: the nonces of an agent or of a key. By network, by wider network, and of all those whose keys
+     * begin alike: `agents`, `agents-wider`, `agents-part`, and of keys that prove no agent `keys`, `keys-wider`, `keys-part`.
+     */
+    kind: oneOf('agent', 'agents', 'agents-wider', 'agents-part', 'key', 'keys', 'keys-wider', 'keys-part').key,
+    /** Those that have expired too, until they are forgotten. */
+    held: integer,
+  },
+
+  attempt: { key_hash: bytes32.key, count: integer, reset_at: integer },
+
+  /** One row. */
+  deployment: {
+    id: small.with('check (? = 1)').key,
+    issuer: text,
+    /** When the database was last found to take writes. */
+    written_at: integer,
+    /** The longest lifetime of the auth tokens that servers issue; null: none has said so. */
+    token_seconds: integer.orNull,
+    /** Until when tokens of that lifetime may be valid, where servers issue shorter ones now. */
+    token_seconds_until_at: integer.orNull,
+  },
+
   /** In the order of recording. */
-  id: Generated<number>
-  at: number
-  event: string
-  user_id: number | null
-  agent_id: number | null
-  resource_id: number | null
-  /** Outlive their rows. */
-  grant_public_id: Uint8Array | null
-  request_public_id: Uint8Array | null
-  ip: string | null
-  data: string | null
+  audit_event: {
+    id,
+    at: integer,
+    event: text,
+    user_id: idOf('app_user').orNull,
+    agent_id: idOf('agent').orNull,
+    resource_id: idOf('resource').orNull,
+    /** Outlive their rows. */
+    grant_public_id: bytes.orNull,
+    request_public_id: bytes.orNull,
+    ip: text.orNull,
+    data: text.orNull,
+  },
 }
 
-export interface DeploymentRow {
-  /** 1 */
-  id: number
-  issuer: string
-  /** When the database was last found to take writes. */
-  written_at: number
-  /** The longest life of the auth tokens that servers give; null: none has said so. */
-  token_seconds: number | null
-  /** Until when tokens of that life may be alive, where servers give shorter ones now. */
-  token_seconds_until_at: number | null
+type TablesByName = typeof tables
+
+/** The rows of the tables, as kysely writes them. */
+export type Tables = {
+  [T in keyof TablesByName]: {
+    [C in keyof TablesByName[T]]: TablesByName[T][C] extends Column<infer V> ? V : never
+  }
 }
+
+/** A row of a table, as it is read. */
+export type Row<T extends keyof Tables> = Selectable<Tables[T]>
+
+/** A row to be inserted, whose id the database gives. */
+export type NewRow<T extends keyof Tables> = Omit<Row<T>, 'id'>

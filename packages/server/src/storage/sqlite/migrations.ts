@@ -1,18 +1,34 @@
 import Database from 'better-sqlite3'
 import { StorageError } from '../api/storage-error.js'
-import { version1 } from './version-1.js'
+import { definitionsOf } from '../sql/columns.js'
+import { auditIndexes, schemaIn } from '../sql/schema.js'
+import { tables } from '../sql/tables.js'
 
-/**
- * The schema of a SQLite file, step by step. A step is never changed once released; it sets `user_version` to its own
- * place in the list, and leaves a schema that the version before can still use.
- */
-export const migrations: readonly ((database: Database.Database) => void)[] = [
-  (database) => database.exec(version1),
-  (database) => database.exec(version2),
-]
+const schema = `
+  ${schemaIn('sqlite')}
+  create table audit_event (
+    ${definitionsOf(tables.audit_event, 'sqlite')}
+  ) strict;
+  ${auditIndexes}
+  -- Events are only ever added. Those older than 400 days before the newest event may go: the sweep that deletes them
+  -- records itself first.
+  create trigger audit_event_not_replaced before insert on audit_event
+  when exists (select 1 from audit_event where id = new.id) begin
+    select raise(abort, 'an audit event is never replaced');
+  end;
+  create trigger audit_event_not_changed before update on audit_event begin
+    select raise(abort, 'an audit event is never changed');
+  end;
+  create trigger audit_event_kept before delete on audit_event
+  when old.at > (select max(at) from audit_event) - 34560000 begin
+    select raise(abort, 'an audit event is kept for 400 days');
+  end;
+
+  pragma user_version = 2;
+`
 
 /** Credential revisions, the age of passwords, the accounts that were signed in in a browser, and the request of a sign-in. */
-export const version2 = `
+const version2 = `
   alter table app_user add column credential_revision integer not null default 0;
   alter table credential add column added_at integer not null default 0;
   alter table session add column proved_for blob check (length(proved_for) = 32);
@@ -20,6 +36,12 @@ export const version2 = `
 
   pragma user_version = 2;
 `
+
+/**
+ * The first makes the newest schema of an empty file, each other one the next version of a schema; it sets `user_version`,
+ * is never changed once released, and leaves a schema that the version before can still use.
+ */
+export const migrations: readonly string[] = [schema, version2]
 
 /** The version of a schema. */
 export interface SchemaVersion {

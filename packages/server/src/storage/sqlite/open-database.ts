@@ -112,9 +112,13 @@ function enableWal(database: Database.Database): void {
 function migrate(database: Database.Database): void {
   if (versionOf(database) >= migrations.length) return
   const applyMissing = database.transaction(() => {
-    for (const migrate of migrations.slice(versionOf(database))) migrate(database)
+    for (let step = nextStep(database); step !== undefined; step = nextStep(database)) database.exec(step)
   })
   applyMissing.exclusive()
+}
+
+function nextStep(database: Database.Database): string | undefined {
+  return migrations[versionOf(database)]
 }
 
 function versionOf(database: Database.Database): number {
@@ -131,17 +135,16 @@ function existed(error: unknown): boolean {
  * @throws {StorageError} `not_writable`, with what to change
  */
 function requireWritable(path: string): void {
-  const folder = dirname(path)
-  if (statOf(folder)) requireMode(folder, constants.W_OK | constants.X_OK, 'u+wx')
-  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
-    if (statOf(file)) requireMode(file, constants.R_OK | constants.W_OK, 'u+rw')
-  }
+  requireMode(dirname(path), constants.W_OK | constants.X_OK, 'u+wx')
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) requireMode(file, constants.R_OK | constants.W_OK, 'u+rw')
 }
 
 function requireMode(file: string, access: number, mode: string): void {
   try {
     accessSync(file, access)
   } catch (cause) {
+    // SQLite creates and deletes the files beside its own.
+    if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
     throw new StorageError('not_writable', `${file} cannot be written: ${adviceFor(file, cause, mode)}.`, { cause })
   }
 }

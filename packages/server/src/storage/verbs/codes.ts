@@ -8,8 +8,7 @@ import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
 import type { FoundRequest } from '../rows/requests.js'
 import { isUseDue } from '../rows/usage.js'
 import type { Unit } from '../sql/engine.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { CodeRow, RefreshTokenRow } from '../sql/tables.js'
+import { keptInsertion, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { hashBytes, hashText } from '../sql/values.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { markUsed } from './grants.js'
@@ -29,20 +28,11 @@ export async function createCode(
   scope: string,
   { handleHash, handleLifetime }: NewHandle,
 ): Promise<void> {
-  const expires_at = unit.now + handleLifetime
-  await codeInsertion(unit, { request_id: id, code_hash: hashBytes(handleHash), grant_id: grantId, scope, expires_at })
+  const [code_hash, expires_at] = [hashBytes(handleHash), unit.now + handleLifetime]
+  await codeInsertion(unit, [{ request_id: id, code_hash, grant_id: grantId, scope, expires_at, consumed_at: null }])
 }
 
-const codeInsertion = keptQuery(({ db }, code: Placeholders<Omit<CodeRow, 'consumed_at'>>) =>
-  db.insertInto('code').values({
-    request_id: code.request_id,
-    code_hash: code.code_hash,
-    grant_id: code.grant_id,
-    scope: code.scope,
-    expires_at: code.expires_at,
-    consumed_at: null,
-  }),
-)
+const codeInsertion = keptInsertion('code')
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
@@ -123,7 +113,7 @@ async function createRefreshToken(
   { row, scope }: FoundCode,
   { tokenHash, idleSeconds, lifetime }: NewRefreshToken,
 ): Promise<void> {
-  await refreshTokenInsertion(unit, {
+  const token = {
     token_hash: hashBytes(tokenHash),
     grant_id: row.id,
     request_id: row.request_id,
@@ -131,23 +121,13 @@ async function createRefreshToken(
     expires_at: unit.now + lifetime,
     idle_seconds: idleSeconds,
     idle_expires_at: unit.now + Math.min(idleSeconds, lifetime),
-  })
+    last_used_at: null,
+    revoked_at: null,
+  }
+  await refreshTokenInsertion(unit, [token])
 }
 
-const refreshTokenInsertion = keptQuery(
-  ({ db }, token: Placeholders<Omit<RefreshTokenRow, 'id' | 'last_used_at' | 'revoked_at'>>) =>
-    db.insertInto('refresh_token').values({
-      token_hash: token.token_hash,
-      grant_id: token.grant_id,
-      request_id: token.request_id,
-      scope: token.scope,
-      expires_at: token.expires_at,
-      idle_seconds: token.idle_seconds,
-      idle_expires_at: token.idle_expires_at,
-      last_used_at: null,
-      revoked_at: null,
-    }),
-)
+const refreshTokenInsertion = keptInsertion('refresh_token')
 
 async function refuse(
   unit: Unit,

@@ -1,4 +1,4 @@
-import { type Selectable, type SelectQueryBuilder, sql } from 'kysely'
+import { type SelectQueryBuilder, sql } from 'kysely'
 import type { GrantedScope, GrantRevocation, GrantsRevocation } from '../api/grant-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
@@ -7,13 +7,13 @@ import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
-import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import type { AuthRequestRow, GrantRow, GrantScopeRow, Tables } from '../sql/tables.js'
+import { keptInsertion, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import type { Row, Tables } from '../sql/tables.js'
 import { idBytes, idText } from '../sql/values.js'
 
 /** What is granted, of what is asked for in a request, by the person it is bound to. */
 interface NewGrant {
-  request: Pick<AuthRequestRow, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
+  request: Pick<Row<'auth_request'>, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
   userId: number
   scope: string
   /** Null: until it is removed. */
@@ -70,16 +70,22 @@ async function insertGrant(
   { request, userId, remembered }: NewGrant,
   permissions: readonly GrantedScope[],
 ): Promise<GrantKeys> {
-  const [made] = await grantInsertion(unit, {
-    public_id: generateId(),
-    user_id: userId,
-    agent_id: request.agent_id,
-    delegate: request.delegate,
-    resource_id: request.resource_id,
-    remembered: remembered ? 1 : 0,
-    display_id: request.display_id,
-    expires_at: lastEnd(permissions),
-  })
+  const [made] = await grantInsertion(unit, [
+    {
+      public_id: generateId(),
+      user_id: userId,
+      agent_id: request.agent_id,
+      delegate: request.delegate,
+      resource_id: request.resource_id,
+      remembered: remembered ? 1 : 0,
+      display_id: request.display_id,
+      created_at: unit.now,
+      expires_at: lastEnd(permissions),
+      last_used_at: null,
+      revoked_at: null,
+      revoked_by: null,
+    },
+  ])
   if (!made) throw new TypeError('a grant was not made')
   await permissionInsertion(
     unit,
@@ -88,33 +94,8 @@ async function insertGrant(
   return made
 }
 
-type NewGrantRow = Omit<Selectable<GrantRow>, 'id' | 'created_at' | 'last_used_at' | 'revoked_at' | 'revoked_by'>
-
-const grantInsertion = keptQuery(({ db, clock }, grant: Placeholders<NewGrantRow>) =>
-  db
-    .insertInto('consent_grant')
-    .values({
-      public_id: grant.public_id,
-      user_id: grant.user_id,
-      agent_id: grant.agent_id,
-      delegate: grant.delegate,
-      resource_id: grant.resource_id,
-      remembered: grant.remembered,
-      display_id: grant.display_id,
-      created_at: clock,
-      expires_at: grant.expires_at,
-      last_used_at: null,
-      revoked_at: null,
-      revoked_by: null,
-    })
-    .returning(['id', 'public_id']),
-)
-
-const permissionInsertion = keptQueryOfRows(({ db }, rows: readonly Placeholders<GrantScopeRow>[]) =>
-  db
-    .insertInto('grant_scope')
-    .values(rows.map(({ grant_id, position, name, expires_at }) => ({ grant_id, position, name, expires_at }))),
-)
+const grantInsertion = keptInsertion('consent_grant', (insertion) => insertion.returning(['id', 'public_id']))
+const permissionInsertion = keptInsertion('grant_scope')
 
 async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
   await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()

@@ -2,7 +2,7 @@ import type { KeyMove, KeyState, MoveOptions, NewKey, StoredKey } from '../api/k
 import { StorageError } from '../api/storage-error.js'
 import { doneBy, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import type { SigningKeyRow } from '../sql/tables.js'
+import type { Row } from '../sql/tables.js'
 
 export async function listKeys({ db }: Statement): Promise<StoredKey[]> {
   const rows = await db.selectFrom('signing_key').selectAll().orderBy('created_at').orderBy('kid').execute()
@@ -90,7 +90,7 @@ function requireForward(moves: readonly KeyMove[]): void {
   if (new Set(moves.map(({ kid }) => kid)).size !== moves.length) throw new TypeError('a key is moved twice at once')
 }
 
-function toKey(row: SigningKeyRow): StoredKey {
+function toKey(row: Row<'signing_key'>): StoredKey {
   return {
     kid: row.kid,
     purpose: row.purpose,

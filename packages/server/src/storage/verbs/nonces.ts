@@ -13,7 +13,7 @@ import {
 } from '../rows/nonce-counts.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
 import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import type { NonceCountRow, NonceRow } from '../sql/tables.js'
+import type { Row } from '../sql/tables.js'
 import { hashBytes, hashText } from '../sql/values.js'
 
 const batch = 200
@@ -174,7 +174,7 @@ const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('k
 
 type NewNonce = Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>
 
-function nonceInsertion(kind: NonceRow['kind']) {
+function nonceInsertion(kind: Row<'nonce'>['kind']) {
   return keptQuery((parts, nonce: NewNonce) =>
     insertionOf(parts, kind, [nonce]).returning(allHeld(parts.db, kind).as('all')),
   )
@@ -186,7 +186,7 @@ const agentNoncesInsertion = keptQueryOfRows((parts, nonces: readonly NewNonce[]
 
 const allOfAgents = keptQuery(({ db }) => allHeld(db, 'agent'))
 
-function insertionOf({ db, clock }: Parts, kind: NonceRow['kind'], nonces: readonly NewNonce[]) {
+function insertionOf({ db, clock }: Parts, kind: Row<'nonce'>['kind'], nonces: readonly NewNonce[]) {
   return db
     .insertInto('nonce')
     .values(
@@ -204,7 +204,7 @@ function insertionOf({ db, clock }: Parts, kind: NonceRow['kind'], nonces: reado
 async function limitReached(
   unit: Unit,
   nonce: OwnedNonce,
-  { before: heldBefore, counts }: { before: number; counts: readonly NonceCountRow[] },
+  { before: heldBefore, counts }: { before: number; counts: readonly Row<'nonce_count'>[] },
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
   const { kind } = nonce

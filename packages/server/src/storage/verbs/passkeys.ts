@@ -8,8 +8,8 @@ import type {
 } from '../api/passkey-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { lockAsRead, lockUser, toUser, userIdOf, users } from '../rows/users.js'
-import type { PasskeyRow } from '../sql/account-tables.js'
 import type { Statement, Unit } from '../sql/engine.js'
+import type { Row } from '../sql/tables.js'
 import { recordCredentialChange } from './sessions.js'
 
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
@@ -97,7 +97,7 @@ export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promis
   return 'removed'
 }
 
-function toPasskey(row: Omit<PasskeyRow, 'user_id' | 'public_key'>): Passkey {
+function toPasskey(row: Omit<Row<'passkey'>, 'user_id' | 'public_key'>): Passkey {
   return {
     credentialId: row.credential_id,
     name: row.name,

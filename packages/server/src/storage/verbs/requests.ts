@@ -24,7 +24,7 @@ import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { generateId } from '../sql/generate-id.js'
 import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { AuthRequestRow, Tables } from '../sql/tables.js'
+import type { Row, Tables } from '../sql/tables.js'
 import { hashBytes, idBytes, idText } from '../sql/values.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
@@ -85,7 +85,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
 
 /** A request to be inserted, which names what it is about; `most_open`: its agent's, with it, for the same. */
 type NewRow = Pick<
-  AuthRequestRow,
+  Row<'auth_request'>,
   | 'public_id'
   | 'token_hash'
   | 'agent_id'

@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { Revocation, RevocationFilter, Revocations } from '../api/grant-storage.js'
 import { usedEvery } from '../rows/usage.js'
 import type { Statement } from '../sql/engine.js'
-import type { GrantRow } from '../sql/tables.js'
+import type { Row } from '../sql/tables.js'
 import { idText } from '../sql/values.js'
 
 export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
@@ -111,7 +111,7 @@ const endedColumns = [
   'revoked_by',
 ] as const
 
-type EndedGrant = Pick<GrantRow, (typeof endedColumns)[number]>
+type EndedGrant = Pick<Row<'consent_grant'>, (typeof endedColumns)[number]>
 
 async function endedGrants({ db }: Statement, userIds: readonly number[], since: number): Promise<EndedGrant[]> {
   return db

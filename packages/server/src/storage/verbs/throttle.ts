@@ -10,8 +10,8 @@ import type {
 } from '../api/throttle-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import type { AttemptRow, Tables } from '../sql/tables.js'
+import { keptInsertion, keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import type { Row, Tables } from '../sql/tables.js'
 import { hashBytes } from '../sql/values.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
@@ -77,7 +77,7 @@ const countAllOf = keptQueryOfRows(
     const isAllowed = sql<SqlBool>`exists (select 1 from consent_grant where agent_id =
       (select id from agent where identifier = ${agent}))`
     const given = attempts.map(({ keyHash, window, of }) => sql`select ${keyHash}, ${window}, ${of}`)
-    const values = sql<Pick<AttemptRow, 'key_hash' | 'count' | 'reset_at'>>`
+    const values = sql<Row<'attempt'>>`
       select w.key_hash, 1, ${clock} + w.reset_at
       from (${sql.join([sql`select key_hash, reset_at, count from attempt where 1 = 0`, ...given], sql` union all `)}) as w
       where not ${isBlocked} and w.count in (${sql.lit(whose.all)}, case when ${isAllowed}
@@ -155,20 +155,16 @@ export async function countWithinLimits(
   for (const lock of locks) await unit.exclusive(lock)
   const reached = await findReachedLimit(unit, limits)
   if (reached) return reached
-  const rows = attempts.map(({ first, window }) => ({ keyHash: keyOf(first, randomBytes(attemptBytes)), window }))
-  await insertAttempts(unit, rows)
+  const rows = attempts.map(({ first, window }) => ({
+    key_hash: keyOf(first, randomBytes(attemptBytes)),
+    count: 1,
+    reset_at: unit.now + window,
+  }))
+  await attemptInsertion(unit, rows)
   return undefined
 }
 
-const insertAttempts = keptQueryOfRows(({ db, clock }, attempts: readonly Placeholders<NewAttempt>[]) =>
-  db.insertInto('attempt').values(
-    attempts.map(({ keyHash, window }) => ({
-      key_hash: keyHash,
-      count: 1,
-      reset_at: sql<number>`${clock} + ${window}`,
-    })),
-  ),
-)
+const attemptInsertion = keptInsertion('attempt')
 
 export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
   const { db } = unit

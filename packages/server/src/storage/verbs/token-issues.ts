@@ -1,4 +1,3 @@
-import type { Selectable } from 'kysely'
 import type { AutonomousIssue, TokenIssue, UsedGrant } from '../api/grant-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { firstEnd } from '../rows/granted-scopes.js'
@@ -6,8 +5,8 @@ import { internAgent, internResource } from '../rows/identifiers.js'
 import { auditDelegate } from '../rows/requests.js'
 import type { Unit } from '../sql/engine.js'
 import { randomPart } from '../sql/generate-id.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { TokenIssueRow } from '../sql/tables.js'
+import { keptInsertion } from '../sql/kept-query.js'
+import type { NewRow } from '../sql/tables.js'
 import { requireUnblocked } from './agents.js'
 
 /** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
@@ -28,18 +27,13 @@ function generateJti(under: string): string {
 
 /** What an issue was for: a code under a grant, or a policy. */
 type Origin =
-  | Pick<TokenIssueRow, 'grant_id' | 'request_id'>
-  | Pick<TokenIssueRow, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
+  | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
+  | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
 
 export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
-  await issueInsertion(unit, {
-    jti_end: Buffer.from(issue.jti.slice(issue.jti.lastIndexOf('.') + 1), 'base64url'),
-    issued_at: issue.issuedAt,
-    expires_at: issue.expiresAt,
-    scope: issue.scope,
-    ...noOrigin,
-    ...origin,
-  })
+  const { jti, issuedAt: issued_at, expiresAt: expires_at, scope } = issue
+  const jti_end = Buffer.from(jti.slice(jti.lastIndexOf('.') + 1), 'base64url')
+  await issueInsertion(unit, [{ jti_end, issued_at, expires_at, scope, ...noOrigin, ...origin }])
 }
 
 const noOrigin = {
@@ -51,20 +45,7 @@ const noOrigin = {
   resource_id: null,
 } as const
 
-const issueInsertion = keptQuery(({ db }, issue: Placeholders<Omit<Selectable<TokenIssueRow>, 'id'>>) =>
-  db.insertInto('token_issue').values({
-    jti_end: issue.jti_end,
-    issued_at: issue.issued_at,
-    expires_at: issue.expires_at,
-    scope: issue.scope,
-    grant_id: issue.grant_id,
-    request_id: issue.request_id,
-    policy: issue.policy,
-    agent_id: issue.agent_id,
-    delegate: issue.delegate,
-    resource_id: issue.resource_id,
-  }),
-)
+const issueInsertion = keptInsertion('token_issue')
 
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
   const { agent, delegate, resource, scope, policy } = issue

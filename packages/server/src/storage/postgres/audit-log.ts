@@ -1,24 +1,17 @@
-/** The audit log, partitioned by month; its rows are never changed, and what the serving role may do with every table. Part of schema version 1. */
+import { definitionsOf, integer } from '../sql/columns.js'
+import { auditIndexes } from '../sql/schema.js'
+import { tables } from '../sql/tables.js'
+
+const { id: _, ...written } = tables.audit_event
+const columns = { id: integer.with("default nextval('audit_event_id')").key, ...written, at: written.at.key }
+
+/** The audit log, partitioned by month; its rows are never changed. With it, what the serving role may do with every table. */
 export const auditLog = `
   create sequence audit_event_id;
   create table audit_event (
-    id bigint not null default nextval('audit_event_id'),
-    at bigint not null,
-    event text collate "C" not null,
-    user_id bigint references app_user,
-    agent_id bigint references agent,
-    resource_id bigint references resource,
-    grant_public_id bytea,
-    request_public_id bytea,
-    ip text collate "C",
-    data text collate "C",
-    primary key (id, at)
+    ${definitionsOf(columns, 'postgres')}
   ) partition by range (at);
-  create index audit_event_time on audit_event (at);
-  create index audit_event_name on audit_event (event);
-  create index audit_event_user on audit_event (user_id) where user_id is not null;
-  create index audit_event_agent on audit_event (agent_id) where agent_id is not null;
-  create index audit_event_resource on audit_event (resource_id) where resource_id is not null;
+  ${auditIndexes}
   create table audit_event_other partition of audit_event default;
 
   -- Events are only ever added. Those of 400 days before the newest event, and before now, may go. Functions that act as
@@ -128,10 +121,7 @@ export const auditLog = `
     for part in select inhrelid::regclass::text from pg_inherits where inhparent = 'audit_event'::regclass loop
       execute format('revoke all on %s from %I', part, role);
     end loop;
-    execute format(
-      'grant insert (at, event, user_id, agent_id, resource_id, grant_public_id, request_public_id, ip, data) on audit_event to %I',
-      role
-    );
+    execute format('grant insert (${Object.keys(written).join(', ')}) on audit_event to %I', role);
     execute format('grant usage on all sequences in schema %s to %I', here, role);
     execute format('grant execute on function keep_audit(bigint) to %I', role);
   end $$;

@@ -1,0 +1,88 @@
+import { type Columns, type DatabaseSystem, definitionsOf, keyOf } from './columns.js'
+import { tables } from './tables.js'
+
+/** The statements that create the tables and their indexes, except for the audit log, which each engine protects in its own way. */
+export function schemaIn(system: DatabaseSystem): string {
+  const { audit_event: _, ...created } = tables
+  return [...Object.entries(created).map(([name, columns]) => creationOf(name, columns, system)), indexes].join('\n')
+}
+
+function creationOf(name: string, columns: Columns, system: DatabaseSystem): string {
+  const constraints = (checks[name] ?? []).map((check) => `,\n  check (${check})`).join('')
+  // SQLite numbers the rows of a table by its key if that is an integer.
+  const [key = '', ...more] = keyOf(columns)
+  const isNumbered = more.length === 0 && columns[key]?.isInteger
+  const sqliteOptions = isNumbered ? ' strict' : ' strict, without rowid'
+  return `create table ${name} (
+  ${definitionsOf(columns, system)}${constraints}
+)${system === 'sqlite' ? sqliteOptions : ''};`
+}
+
+/** What must be true of every row of a table. */
+const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
+  app_user: ['closed_at is null or disabled_at is not null'],
+  agent: ['(first_seen_at is null) = (last_seen_at is null)', 'blocked_at is null or first_seen_at is not null'],
+  token_issue: [
+    '(grant_id is null) <> (policy is null)',
+    '(policy is null) = (agent_id is null) and (policy is null) = (resource_id is null)',
+  ],
+}
+
+/** The index of user names is one of some rows, as it seems to PostgreSQL: a name that changes then waits for no row that names its user. */
+const indexes = `
+create unique index app_user_username_key on app_user (username_key) where username_key is not null;
+create index app_user_disabled on app_user (disabled_at) where disabled_at is not null;
+create index username_skeleton_user on username_skeleton (user_id);
+create index federated_identity_user on federated_identity (user_id);
+create index passkey_user on passkey (user_id);
+create index known_device_seen on known_device (last_seen_at);
+create index known_device_browser on known_device (browser_hash, user_id);
+create index session_of_user on session (user_id);
+create index session_expiry on session (idle_expires_at);
+create index agent_blocked on agent (blocked_at) where blocked_at is not null;
+create index agent_seen on agent (last_seen_at) where last_seen_at is not null;
+create unique index agent_logo_name on agent_logo (name) where name is not null;
+create index agent_logo_claimed on agent_logo (claimed_at);
+create index auth_request_agent on auth_request (agent_id, resource_id, expires_at);
+create index auth_request_resource on auth_request (resource_id);
+create index auth_request_display on auth_request (display_id);
+create index auth_request_expiry on auth_request (expires_at);
+create index auth_request_user on auth_request (user_id) where status = 'open' and user_id is not null;
+create unique index consent_grant_remembered
+  on consent_grant (user_id, agent_id, resource_id, coalesce(delegate, ''))
+  where remembered = 1 and revoked_at is null;
+create index consent_grant_user on consent_grant (user_id, agent_id);
+create index consent_grant_agent on consent_grant (agent_id);
+create index consent_grant_resource on consent_grant (resource_id);
+create index consent_grant_display on consent_grant (display_id);
+create index consent_grant_ended on consent_grant (user_id, revoked_at) where revoked_at is not null;
+create index consent_grant_revoked on consent_grant (revoked_at) where revoked_at is not null;
+create index consent_grant_expiry on consent_grant (expires_at) where expires_at is not null;
+create index grant_usage_day_day on grant_usage_day (day_at);
+create index code_grant on code (grant_id);
+create index code_expiry on code (expires_at);
+create index refresh_token_grant on refresh_token (grant_id);
+create index refresh_token_idle on refresh_token (idle_expires_at);
+create index refresh_token_revoked on refresh_token (revoked_at) where revoked_at is not null;
+create index token_issue_grant on token_issue (grant_id) where grant_id is not null;
+create index token_issue_agent on token_issue (agent_id) where agent_id is not null;
+create index token_issue_resource on token_issue (resource_id) where resource_id is not null;
+create index token_issue_expiry on token_issue (expires_at);
+create index nonce_expiry on nonce (expires_at);
+create index nonce_count_agents on nonce_count (held) where kind = 'agents';
+create index nonce_count_agents_wider on nonce_count (held) where kind = 'agents-wider';
+create index nonce_count_agents_part on nonce_count (held) where kind = 'agents-part';
+create index nonce_count_keys on nonce_count (held) where kind = 'keys';
+create index nonce_count_keys_wider on nonce_count (held) where kind = 'keys-wider';
+create index nonce_count_keys_part on nonce_count (held) where kind = 'keys-part';
+create index attempt_reset on attempt (reset_at);
+`
+
+/** The indexes of the audit log. */
+export const auditIndexes = `
+create index audit_event_time on audit_event (at);
+create index audit_event_name on audit_event (event);
+create index audit_event_user on audit_event (user_id) where user_id is not null;
+create index audit_event_agent on audit_event (agent_id) where agent_id is not null;
+create index audit_event_resource on audit_event (resource_id) where resource_id is not null;
+`
