@@ -3,14 +3,14 @@ import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { openCallbackPort } from '../own-agent/callback-port.js'
 import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { type Bridge, createBridge } from './bridge/create-bridge.js'
-import { openCallbackPort } from './consent/callback-port.js'
 import { createConsentAsker } from './consent/consent-asker.js'
-import { createConsentDesk, heldPermissions } from './consent/consent-desk.js'
+import { createConsentDesk } from './consent/consent-desk.js'
 import { ServerProblem } from './messages/server-problem.js'
 import { type ClientOutput, createClientOutput, readMessages, serializeMessage } from './messages/stdio.js'
 
@@ -22,13 +22,17 @@ export const mcpCommand: Run = async (options, terminal, address) => {
     terminal.env,
   )
   const folder = await readAgentFolder(folderPath)
-  const port = await openCallbackPort({ folder: folder.path, url, secret: JSON.stringify(folder.keys.signing) })
+  const port = await openCallbackPort(folder)
   try {
-    const { redirectUri } = port
-    const own = await openOwnAgent({ folder, authServers, targets: [url], network, redirectUri })
+    const own = await openOwnAgent({ folder, authServers, targets: [url], network, consent: port.way })
+    const ending = new AbortController()
     try {
-      const desk = createConsentDesk(async () => heldPermissions(await own.agent.tokens()))
-      port.serve((request) => own.agent.handler(request), desk)
+      port.serve(own.agent.handler)
+      const desk = createConsentDesk({
+        waitForConsent: (page, signal) => own.agent.waitForConsent(page, { signal }),
+        onAllowed: () => bridge.allowed(),
+        ending: ending.signal,
+      })
       const output = createClientOutput(terminal.output)
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
@@ -38,15 +42,15 @@ export const mcpCommand: Run = async (options, terminal, address) => {
       const bridge = createBridge({
         url,
         fetch: own.agent.fetch,
-        consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show, hear: port.hear }),
+        consent: createConsentAsker({ host, desk, patience, isUrlInAnswers, show }),
         tell: (message) => output.write(serializeMessage(message)),
         clientReads: output.read,
         describe: (error) => describe(error, url),
         onProblem: terminal.notify,
       })
-      desk.onAllowed(() => bridge.allowed())
       await serve(bridge, terminal, output)
     } finally {
+      ending.abort(new Error('the bridge ends'))
       await own.close()
     }
   } finally {

@@ -16,8 +16,6 @@ export interface OwnAgentOptions {
   targets?: readonly string[]
   /** How the person is asked; absent: they are not. */
   consent?: ConsentWay | undefined
-  /** Where people come back to who were not asked here. @default that of every port, where nothing listens */
-  redirectUri?: string
   /** Seconds to wait for the person. */
   consentTimeout?: number | undefined
   /** Answers a callback in place of a page. */
@@ -43,16 +41,7 @@ export interface OwnAgent {
  * @throws CommandError as {@link publishHere}
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
-  const {
-    folder,
-    authServers = [],
-    targets = [],
-    consent,
-    redirectUri = portableRedirect,
-    network,
-    interop,
-    ...given
-  } = options
+  const { folder, authServers = [], targets = [], consent, network, interop, ...given } = options
   const { id, name, keys, storePath } = folder
   const accepted = [...new Set([...folder.authServers, ...authServers])]
   const known = [id, ...accepted, ...targets]
@@ -63,7 +52,8 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     signer: await createSigner(keys.signing),
     authServers: accepted,
     about: name === undefined ? undefined : { name },
-    ...(consent ? { consent } : { redirectUri }),
+    // Without a way to the user the browser comes back to a port where nothing listens.
+    ...(consent ? { consent } : { redirectUri: portableRedirect }),
     store: fileStore(storePath),
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
     interop: interop ? { signatureEncoding: 'base64url', nonce: 'never', stateOptional: accepted } : {},

@@ -3,7 +3,7 @@ import { loopbackConsent } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus } from '../command/errors.js'
-import { forBrowsersHere, listen } from '../network/listen.js'
+import { openCallbackPort } from '../own-agent/callback-port.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
@@ -81,12 +81,11 @@ async function openAgent(
     const consent = createEndableWay(way)
     return { ...(await openOwnAgent({ ...shared, consent })), stopAsking: () => consent.end() }
   }
-  // Whoever is told where to decide comes back to a port that is open as long as this runs.
-  const port = await listen(0, 'no port is free for people to come back to')
-  const origin = `http://127.0.0.1:${port.port}`
+  // Programs get the page in the response.
+  const port = await openCallbackPort(folder)
   try {
-    const own = await openOwnAgent({ ...shared, redirectUri: `${origin}/callback` })
-    port.serve(forBrowsersHere(own.agent.handler, origin), origin)
+    const own = await openOwnAgent({ ...shared, consent: port.way })
+    port.serve(own.agent.handler)
     const close = async () => void (await Promise.all([own.close(), port.close()]))
     return { agent: own.agent, close, stopAsking: () => undefined }
   } catch (error) {

@@ -36,6 +36,11 @@ export interface Agent extends AgentActions {
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
   readonly handler: (request: Request) => Promise<Response>
   /**
+   * Waits for the decision on a page that `consent_required` gave as its `url`, whichever process of the agent receives it. Resolves to true
+   * when a token is stored, and to false if the page is not one of a pending consent. Rejects as {@link AgentActions.fetch} does.
+   */
+  waitForConsent(page: string, options?: { signal?: AbortSignal | undefined }): Promise<boolean>
+  /**
    * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource, with its
    * pending consents where the store is shared with other processes. What was allowed stays so at the auth server.
    */
@@ -78,6 +83,8 @@ export function createAgent(options: AgentOptions): Agent {
     id,
     metadata,
     handler: (request) => created.handle(request, () => onlyOwner),
+    waitForConsent: (page, { signal = new AbortController().signal } = {}) =>
+      created.waitForConsent(onlyOwner, page, signal),
     forget: (only) => created.forget(onlyOwner, only?.resource),
     ...created.actionsFor(onlyOwner),
   }

@@ -33,6 +33,8 @@ export interface OwnedAgent {
   redirect: { uri: string; kind: RedirectKind } | undefined
   /** @param beforeAsking of these actions alone: others of the owner may go on. */
   actionsFor(owner: string, beforeAsking?: BeforeAsking): AgentActions
+  /** Waits for the decision on the page of a pending consent; false: there is no such consent. */
+  waitForConsent(owner: string, page: string, signal: AbortSignal): Promise<boolean>
   /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only those of that. */
   forget(owner: string, resource?: string): Promise<void>
   /** Serves the agent's document, its keys and the callback; anything else is 404. */
@@ -148,6 +150,8 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
       signIn: (request) => signInAs({ owner, beforeAsking }, request),
       tokens: () => held.list(owner),
     }),
+    waitForConsent: (owner, page, signal) =>
+      work.run(owner, signal, async (ending) => (await protocol.waitFor?.(page, owner, ending)) !== undefined),
     async forget(owner, resource) {
       if (resource === undefined)
         work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))

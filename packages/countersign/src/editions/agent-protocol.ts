@@ -239,6 +239,8 @@ export interface AgentProtocol {
    * signal aborted is for later: their token is kept as well.
    */
   obtain(need: TokenNeed, owner: string, signal: AbortSignal): Promise<HeldToken>
+  /** Waits for the decision on the page of a pending consent; undefined: there is no such consent. Absent: nothing is pending in this edition. */
+  waitFor?(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Gets a new token for one that can be renewed without asking anybody; undefined: it cannot any more. */
   refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
   /** The claims of a token for the agent itself, verified. */

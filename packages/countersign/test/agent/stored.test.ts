@@ -320,6 +320,18 @@ describe('two processes on one store', () => {
     expect(stage.forms()).toMatchObject([{ request_type: 'code', code: 'the-code' }])
   })
 
+  it('a code that one of them cannot send is exchanged by the other, which waits', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    stages[1].document = { agent_token_endpoint: 'https://elsewhere.example/token' }
+    const end = fetchIn(stages[0])
+    await untilAsked(stages[0])
+    expect(await stages[1].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="failed"')
+    expect(await end).toBe('data')
+    expect(stages[0].asked).toHaveLength(1)
+    expect(stages[0].forms()).toMatchObject([{ request_type: 'auth' }, { request_type: 'code', code: 'the-code' }])
+  })
+
   it('two callbacks of one consent are exchanged one after the other, and the second shows the result', async () => {
     const store = newStore()
     const stages = [openStage({ store }), openStage({ store })] as const
@@ -459,6 +471,38 @@ it('L12: processes of an agent that can ask nobody show one person one page, whi
   }
   expect([...urls]).toEqual([expect.stringContaining('request_token=')])
   expect(stages.map(({ forms }) => forms().length)).toEqual([1, 0])
+})
+
+it('an agent that cannot prompt waits for the decision on its page, whichever process receives it', async () => {
+  const store = newStore()
+  const stage = openStage()
+  const open = () =>
+    createAgent({
+      id: ids.agent,
+      onePerson: true,
+      signer: agentSigner,
+      authServers: [ids.authServer],
+      store,
+      now: () => stage.clock.now,
+      fetch: stage.toPeers,
+    })
+  const [agent, other] = [open(), open()]
+  const { url = '' } = (await agent.fetch(data).catch((error: unknown) => error)) as AgentError
+  expect(await agent.waitForConsent('https://auth.example/another')).toBe(false)
+  const signal = AbortSignal.timeout(50)
+  await expect(agent.waitForConsent(url, { signal })).rejects.toThrow('timeout')
+  const waiting = agent.waitForConsent(url)
+  const callback = new URL(`${ids.agent}/callback?code=a`)
+  callback.searchParams.set('state', new URL(url).searchParams.get('state') ?? '')
+  expect(await (await other.handler(new Request(callback))).text()).toContain('data-state="allowed"')
+  expect(await waiting).toBe(true)
+  await agent.forget()
+  const { url: denied = '' } = (await agent.fetch(data).catch((error: unknown) => error)) as AgentError
+  const refused = expect(agent.waitForConsent(denied)).rejects.toMatchObject({ code: 'access_denied' })
+  const state = new URL(denied).searchParams.get('state') ?? ''
+  const said = new URLSearchParams({ error: 'access_denied', state })
+  await other.handler(new Request(`${ids.agent}/callback?${said}`))
+  await refused
 })
 
 it('agents that can ask nobody name the page of a consent that is pending, whoever began it, also after a restart', async () => {

@@ -27,11 +27,6 @@ interface AskedFor {
   toClient: (message: Message) => void
 }
 
-interface ShownFor extends AskedFor {
-  /** What the person must do besides; empty, or after a blank. */
-  next: string
-}
-
 interface ConsentAskerOptions {
   host: string
   desk: ConsentDesk
@@ -39,8 +34,6 @@ interface ConsentAskerOptions {
   patience: number
   /** Puts the page into answers, which the model reads. */
   isUrlInAnswers: boolean
-  /** Has the person heard who comes back from a page; false where they must bring the address themselves. */
-  hear: (page: string) => Promise<boolean>
   /** Shows the person a page where the client cannot. */
   show: (text: string, page: string) => void
 }
@@ -57,8 +50,6 @@ export interface ConsentAsker {
   /** The person did not want to see a page, by its mark: the next request asks them anew. */
   declined(mark: string): void
 }
-
-const bringAddress = 'Then give the address where your browser ends to “countersign tokens add”.'
 
 /** Milliseconds that a page counts as shown which the person wanted to see. */
 const shownFor = 300_000
@@ -89,9 +80,9 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     if (!hasAgreed && agreedTo !== undefined && desk.isDenied(agreedTo))
       throw new AnsweredInstead(answerInWords(asked, endings.denied))
     const given = new AbortController()
-    const next = (await options.hear(page)) ? '' : ` ${bringAddress}`
     signal.throwIfAborted()
-    const declined = hasAgreed ? undefined : showPage(page, { ...asked, next }, given.signal)
+    desk.watch(page)
+    const declined = hasAgreed ? undefined : showPage(page, asked, given.signal)
     if (hasAgreed) note(page, shownFor)
     const left = patience - (performance.now() - since) / 1000
     const decision = desk.decision(page, Math.max(left, 0), signal)
@@ -106,11 +97,11 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   }
 
   /** Shows the page in the client or here; resolves only where the person does not want to see it. */
-  function showPage(page: string, asked: ShownFor, decided: AbortSignal): Promise<'declined'> | undefined {
+  function showPage(page: string, asked: AskedFor, decided: AbortSignal): Promise<'declined'> | undefined {
     if (isShown(page)) return undefined
-    const { client, capabilities, request, next } = asked
+    const { client, capabilities, request } = asked
     const needs = `${host} needs your consent for ${subjectOf(request)}`
-    const message = `Countersign: ${needs}. Decide at ${new URL(page).host}.${next}`
+    const message = `Countersign: ${needs}. Decide at ${new URL(page).host}.`
     if (!opensUrls(capabilities)) {
       note(page, shownFor)
       showHere(page, asked)
@@ -121,8 +112,8 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     return showInClient(page, { client, message, decided })
   }
 
-  function showHere(page: string, { client, request, toClient, next }: ShownFor): void {
-    const text = `${host} needs your consent for ${subjectOf(request)}. Decide here: ${page}${next}`
+  function showHere(page: string, { client, request, toClient }: AskedFor): void {
+    const text = `${host} needs your consent for ${subjectOf(request)}. Decide here: ${page}`
     options.show(text, page)
     const { progressToken } = metaOf(request)
     if (progressToken !== undefined)

@@ -1,88 +1,89 @@
 import { createHash } from 'node:crypto'
-import type { TokenSummary } from 'countersign/agent'
+import { setTimeout } from 'node:timers/promises'
+import { AgentError } from 'countersign/agent'
 
-/** What tells one page where a person decides from another, without its address. */
+/** What tells one page where the user decides from another, without its address. */
 export function pageMark(page: string): string {
-  return stateMark(new URL(page).searchParams.get('state') ?? page)
-}
-
-/** The same, of the state that comes back with the person (W13). */
-function stateMark(state: string): string {
+  const state = new URL(page).searchParams.get('state') ?? page
   return createHash('sha256').update(state).digest('base64url')
 }
 
-/** What became of a page where a person decides. */
+/** The decision on a page; `open`: none yet, or the page is no longer one to decide on. */
 type Decision = 'allowed' | 'denied' | 'open'
 
-/** Where calls wait for what people decide on pages elsewhere. */
+/** Where calls wait for what the user decides on pages. */
 export interface ConsentDesk {
-  /** Waits for a decision; `open` after so many seconds. Rejects where the signal aborts. */
+  /** Watches a page from now on, whether a call waits for it or not. */
+  watch(page: string): void
+  /** Waits for a decision; `open` after so many seconds. Rejects if the signal aborts. */
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
-  /** Whether a person came back from a page, by its mark, without having allowed anything. */
+  /** Whether the user has denied on a page, by its mark. */
   isDenied(mark: string): boolean
-  /** Notes what a person came back with, and tells everybody that waits. */
-  note(state: string | null, decision: Exclude<Decision, 'open'>): void
-  /** Calls back when a person has allowed something. */
-  onAllowed(callback: () => void): void
 }
 
-/** Milliseconds between two looks at what other programs of the agent got. */
-const look = 1000
+interface ConsentDeskOptions {
+  /** Waits for the decision on a page through the agent's store, as `waitForConsent` of an agent does. */
+  waitForConsent: (page: string, ending: AbortSignal) => Promise<boolean>
+  /** Called for each page on which the user has allowed something, also when no call waits for it any more. */
+  onAllowed: () => void
+  /** Aborts when the bridge ends. */
+  ending: AbortSignal
+}
 
-/** Most decisions that are remembered for whoever asks late. */
+/** Milliseconds to the next try after a code that was not good: the user's own may follow. */
+const nextCode = 1000
+
+/** Most decisions that are remembered for a client that comes back late. */
 const mostDecisions = 1000
 
-/** @param held the permissions that the agent has, each as a text: another one is what somebody allowed meanwhile */
-export function createConsentDesk(held: () => Promise<readonly string[]>): ConsentDesk {
-  const decided = new Map<string, Exclude<Decision, 'open'>>()
-  const hearers = new Set<() => void>()
-  const listeners = new Set<() => void>()
+export function createConsentDesk({ waitForConsent, onAllowed, ending }: ConsentDeskOptions): ConsentDesk {
+  const decided = new Map<string, Decision>()
+  const watched = new Map<string, Promise<Decision>>()
+
+  async function decisionOf(page: string): Promise<Decision> {
+    for (;;) {
+      try {
+        return (await waitForConsent(page, ending)) ? 'allowed' : 'open'
+      } catch (error) {
+        if (!(error instanceof AgentError) || error.code === 'consent_expired') return 'open'
+        if (error.code === 'access_denied') return 'denied'
+        await setTimeout(nextCode)
+        if (ending.aborted) return 'open'
+      }
+    }
+  }
+
+  /** Watches a page once, for all calls that wait, and goes on when they do not. */
+  function watch(page: string): Promise<Decision> {
+    const mark = pageMark(page)
+    const known = decided.get(mark) ?? watched.get(mark)
+    if (known) return Promise.resolve(known)
+    const decision = decisionOf(page).then((outcome) => {
+      watched.delete(mark)
+      if (outcome === 'open') return outcome
+      const [oldest] = decided.keys()
+      if (decided.size >= mostDecisions && oldest !== undefined) decided.delete(oldest)
+      decided.set(mark, outcome)
+      if (outcome === 'allowed') onAllowed()
+      return outcome
+    })
+    watched.set(mark, decision)
+    return decision
+  }
 
   return {
+    watch: (page) => void watch(page),
     async decision(page, seconds, signal) {
-      const mark = pageMark(page)
-      const until = performance.now() + seconds * 1000
-      const before = new Set(await held())
-      for (;;) {
-        signal.throwIfAborted()
-        const known = decided.get(mark)
-        if (known) return known
-        const left = until - performance.now()
-        if (left <= 0) return 'open'
-        await nextDecision(hearers, Math.min(look, left), signal)
-        if (!decided.has(mark) && (await held()).some((permission) => !before.has(permission))) return 'allowed'
+      const over = new AbortController()
+      const late = setTimeout(seconds * 1000, 'open' as const, { signal: AbortSignal.any([signal, over.signal]) })
+      try {
+        return await Promise.race([watch(page), late])
+      } catch (error) {
+        throw signal.aborted ? signal.reason : error
+      } finally {
+        over.abort()
       }
     },
     isDenied: (mark) => decided.get(mark) === 'denied',
-    note(state, decision) {
-      if (state !== null) {
-        const [oldest] = decided.keys()
-        if (decided.size >= mostDecisions && oldest !== undefined) decided.delete(oldest)
-        decided.set(stateMark(state), decision)
-      }
-      for (const hear of hearers) hear()
-      if (decision === 'allowed') for (const listener of listeners) listener()
-    },
-    onAllowed: (callback) => void listeners.add(callback),
   }
-}
-
-/** Resolves at the next decision, after some time, or where the signal aborts. */
-function nextDecision(hearers: Set<() => void>, milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer)
-      hearers.delete(done)
-      signal.removeEventListener('abort', done)
-      resolve()
-    }
-    const timer = setTimeout(done, milliseconds)
-    hearers.add(done)
-    signal.addEventListener('abort', done, { once: true })
-  })
-}
-
-/** What an agent may do, each permission as a text: a token that is renewed, or ends, brings none. */
-export function heldPermissions(tokens: readonly TokenSummary[]): string[] {
-  return tokens.map(({ resource, authServer, scope }) => [resource, authServer, ...scope.toSorted()].join(' '))
 }

@@ -1,56 +1,100 @@
+import { AgentError } from 'countersign/agent'
 import { expect, it } from 'vitest'
-import { createConsentDesk } from '../../../src/mcp/consent/consent-desk.js'
+import { createConsentDesk, pageMark } from '../../../src/mcp/consent/consent-desk.js'
 
 const page = 'https://auth.example/consent?request_token=x&state=one'
+const other = page.replace('one', 'two')
 
 const never = new AbortController().signal
 
-it('tells everybody who waits on a page, and whoever asks later, but nobody on another page', async () => {
-  const desk = createConsentDesk(async () => [])
+/** A desk whose pages the test decides on. */
+function openDesk() {
+  const pages = new Map<string, PromiseWithResolvers<boolean>>()
+  const seen = { watches: 0, allowed: 0 }
+  const desk = createConsentDesk({
+    waitForConsent(watched) {
+      seen.watches += 1
+      const decision = withResolvers()
+      pages.set(watched, decision)
+      return decision.promise
+    },
+    onAllowed: () => {
+      seen.allowed += 1
+    },
+    ending: never,
+  })
+  return {
+    desk,
+    seen,
+    allow: (at: string) => pages.get(at)?.resolve(true),
+    end: (at: string) => pages.get(at)?.resolve(false),
+    fail: (at: string, code: 'access_denied' | 'token_request_failed') =>
+      pages.get(at)?.reject(new AgentError(code, 'No.')),
+  }
+}
+
+interface PromiseWithResolvers<T> {
+  promise: Promise<T>
+  resolve: (value: T) => void
+  reject: (reason: unknown) => void
+}
+
+function withResolvers(): PromiseWithResolvers<boolean> {
+  const made = {} as PromiseWithResolvers<boolean>
+  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
+  return made
+}
+
+it('gives the decision on a page to all that wait for it and all that come later, and to no other page', async () => {
+  const { desk, seen, fail } = openDesk()
   const first = desk.decision(page, 5, never)
   const second = desk.decision(page, 5, never)
-  const other = desk.decision(page.replace('one', 'two'), 0.05, never)
-  desk.note('one', 'denied')
-  expect(await Promise.all([first, second, other])).toEqual(['denied', 'denied', 'open'])
+  const elsewhere = desk.decision(other, 0.05, never)
+  fail(page, 'access_denied')
+  expect(await Promise.all([first, second, elsewhere])).toEqual(['denied', 'denied', 'open'])
   expect(await desk.decision(page, 5, never)).toBe('denied')
+  expect(seen).toEqual({ watches: 2, allowed: 0 })
 })
 
-it('hears of tokens that another program of the agent got', async () => {
-  let permissions = ['read']
-  const desk = createConsentDesk(async () => permissions)
+it('reports that something was allowed once for each page, also after the calls have stopped waiting', async () => {
+  const { desk, seen, allow } = openDesk()
+  expect(await desk.decision(page, 0.02, never)).toBe('open')
+  expect(await desk.decision(page, 0, never)).toBe('open')
+  allow(page)
+  expect(await desk.decision(page, 5, never)).toBe('allowed')
+  expect(seen).toEqual({ watches: 1, allowed: 1 })
+})
+
+it('waits on after a code that was not good', async () => {
+  const { desk, seen, allow, fail } = openDesk()
   const waiting = desk.decision(page, 5, never)
-  permissions = ['write', 'read']
+  fail(page, 'token_request_failed')
+  await expect.poll(() => seen.watches, { timeout: 5000 }).toBe(2)
+  allow(page)
   expect(await waiting).toBe('allowed')
 })
 
-it('takes a permission that ended meanwhile for no decision', async () => {
-  let permissions = ['read', 'write']
-  const desk = createConsentDesk(async () => permissions)
-  const waiting = desk.decision(page, 1.2, never)
-  permissions = ['write']
+it('is open on a page that can no longer be decided on, and watches it again when a call comes', async () => {
+  const { desk, seen, end } = openDesk()
+  const waiting = desk.decision(page, 5, never)
+  end(page)
   expect(await waiting).toBe('open')
+  expect(await desk.decision(page, 0, never)).toBe('open')
+  expect(seen.watches).toBe(2)
 })
 
-it('waits no longer than it is told, and not for who gave up', async () => {
-  const desk = createConsentDesk(async () => [])
-  const began = performance.now()
-  expect(await desk.decision(page, 0.05, never)).toBe('open')
-  expect(await desk.decision(page, 0, never)).toBe('open')
+it('rejects for a call that was given up', async () => {
+  const { desk } = openDesk()
   const abort = new AbortController()
   const givenUp = desk.decision(page, 5, abort.signal)
   abort.abort(new Error('gone'))
   await expect(givenUp).rejects.toThrow('gone')
-  expect(performance.now() - began).toBeLessThan(1000)
 })
 
-it('says what was allowed, and not what was refused', () => {
-  const desk = createConsentDesk(async () => [])
-  let allowed = 0
-  desk.onAllowed(() => {
-    allowed++
-  })
-  desk.note('one', 'denied')
-  expect(allowed).toBe(0)
-  desk.note('one', 'allowed')
-  expect(allowed).toBe(1)
+it('remembers who denied before the client came back', async () => {
+  const { desk, fail } = openDesk()
+  desk.watch(page)
+  fail(page, 'access_denied')
+  await expect.poll(() => desk.isDenied(pageMark(page))).toBe(true)
+  expect(desk.isDenied(pageMark(other))).toBe(false)
 })

@@ -59,6 +59,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
       return { resource, authServer, scope, resourceToken }
     },
     obtain: (need, owner, signal) => requestAuthToken(requester, pending, need, { owner, signal }),
+    waitFor: (page, owner, signal) => pending.waitForPage(page, owner, signal),
     refresh: (held, signal) => refreshAuthToken(requester, held, signal),
     async verifyOwn({ jwt, authServer }) {
       const { claims } = await verifyToken(januaryTokens.auth, jwt, {

@@ -49,6 +49,8 @@ export interface PendingConsents {
    * rejects with the reason of the signal or `consent_expired`.
    */
   wait(consent: PendingConsent, owner: string, limit: WaitLimit): Promise<HeldToken | undefined>
+  /** Waits for the consent with this page, as long as the user can decide it; undefined: there is none, or no longer. */
+  waitForPage(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Removes a consent that the user was not prompted for; false if they decided it anyway. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
@@ -96,6 +98,13 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
     },
 
     wait: (consent, owner, limit) => waitFor(pending, consent, owner, limit),
+
+    async waitForPage(page, owner, signal) {
+      const consent = (await listConsents(pending, owner)).find(({ url }) => url === page)
+      if (!consent) return undefined
+      const { until } = consent
+      return waitFor(pending, consent, owner, { signal, until, patience: until - now() })
+    },
 
     async drop({ state }, owner) {
       const there = await findConsent(pending, owner, state)
@@ -216,7 +225,9 @@ async function finish(
     const isFinal = 'error' in answer || finalCodes.has(code)
     if (isFinal) closeWay(pending, state)
     const failure = failureOf(error)
-    const change = isFinal ? { ended: { failure } } : { failed: failure }
+    // A code that was not sent is still good: another process may reach an auth server that this one cannot.
+    const isUnsent = 'code' in answer && unsentCodes.has(code)
+    const change = isFinal ? { ended: { failure } } : isUnsent ? { receivedCode: answer.code } : { failed: failure }
     await updateConsent(pending, owner, consent, change).catch(() => undefined)
     wake(pending, state, error)
     return code === 'other_person' ? 'other_person' : 'failed'
@@ -243,6 +254,9 @@ const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
   'other_person',
   'session_forgotten',
 ])
+
+/** Failures before a code was sent. */
+const unsentCodes: ReadonlySet<AgentErrorCode> = new Set(['auth_server_unknown', 'endpoint_refused'])
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
 

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto'
+import { createServer } from 'node:http'
+import { generatePrivateJwk } from 'countersign'
+import { expect, it, onTestFinished } from 'vitest'
+import { openCallbackPort } from '../../src/own-agent/callback-port.js'
+
+const newAgentKey = () => generatePrivateJwk({ kid: 'agent-1' })
+const agentKeys = { signing: await newAgentKey() }
+
+const newFolder = () => `/agents/${crypto.randomUUID()}`
+
+async function openPort(path: string, name: string, keys = agentKeys) {
+  const port = await openCallbackPort({ path, keys })
+  onTestFinished(() => port.close())
+  port.serve(async () => new Response(name))
+  return port
+}
+
+/** A program that responds to each path as a test says, at the first port of an agent, or at any. */
+async function openStranger(port: number, respond: (path: string) => Promise<string>): Promise<void> {
+  const server = createServer((incoming, outgoing) => {
+    void respond(incoming.url ?? '/').then((text) => outgoing.end(text))
+  })
+  await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+}
+
+const firstPort = (folder: string) => 61_000 + (createHash('sha256').update(folder).digest().readUInt16BE() % 4500)
+const portOf = (redirectUri: string) => Number(new URL(redirectUri).port)
+const visit = async (redirectUri: string) => (await fetch(`${redirectUri}?state=x`)).text()
+
+it('is the same for all processes of an agent; the first one has it', async () => {
+  const folder = newFolder()
+  const first = await openPort(folder, 'first')
+  const second = await openPort(folder, 'second')
+  expect(second.redirectUri).toBe(first.redirectUri)
+  expect(await visit(second.redirectUri)).toBe('first')
+})
+
+it('is bound by another process within two seconds when the one that has it ends', async () => {
+  const folder = newFolder()
+  const first = await openPort(folder, 'first')
+  const second = await openPort(folder, 'second')
+  const began = performance.now()
+  await first.close()
+  await expect.poll(() => visit(second.redirectUri).catch(() => 'nobody'), { interval: 20 }).toBe('second')
+  expect(performance.now() - began).toBeLessThan(2000)
+})
+
+// M08
+it.each<[string, (folder: string) => Promise<unknown>]>([
+  ['a program that is not of the agent', (folder) => openStranger(firstPort(folder), async () => 'hello')],
+  ['a process of another agent', async (folder) => openPort(folder, 'other', { signing: await newAgentKey() })],
+  [
+    'a program that passes the proof of a process on',
+    async (folder) => {
+      await openStranger(firstPort(folder), async (path) => {
+        const { origin } = new URL((await openPort(newFolder(), 'elsewhere')).redirectUri)
+        return (await fetch(origin + path)).text()
+      })
+    },
+  ],
+])('is the next port where %s has the first', async (_what, occupy) => {
+  const folder = newFolder()
+  await occupy(folder)
+  const port = await openPort(folder, 'here')
+  expect(portOf(port.redirectUri)).toBe(firstPort(folder) + 1)
+  const second = await openPort(folder, 'second')
+  expect(second.redirectUri, 'for all of them').toBe(port.redirectUri)
+  expect(await visit(port.redirectUri)).toBe('here')
+})
+
+it('leads to a page once, also from a process that does not have the port', async () => {
+  const folder = newFolder()
+  for (const port of [await openPort(folder, 'first'), await openPort(folder, 'second')]) {
+    const link = port.leadTo('https://auth.example/page')
+    const followed = await fetch(link, { redirect: 'manual' })
+    expect([followed.status, followed.headers.get('location')]).toEqual([303, 'https://auth.example/page'])
+    expect((await fetch(link, { redirect: 'manual' })).status).toBe(410)
+  }
+})
