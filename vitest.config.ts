@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 import type { Reporter } from 'vitest/node'
+import { LongestFirst } from './test/longest-first.js'
 
 /** Temporary files lie in memory where there is room: a test kills processes, not machines, and waits for no disk. */
 function temporaryFolder(): string {
@@ -72,6 +73,18 @@ const slow = [
   '**/{egress-proxy,fetch-budget,head-cost,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
   'packages/server/test/{app-agent,create-auth-server.error-bodies,refusals,tokens/deny-list}.test.ts',
 ]
+/** Files that share a process, too, but open servers or take longer: not of the inner loop. */
+const together = [
+  'packages/gateway/test/{cdn-cache-fields,connections,create-gateway,events,forms,mcp,streams,subrequests}.test.ts',
+  'packages/gateway/test/{taken-back,trailers,upload-room}.test.ts',
+  'packages/gateway/test/oracles/**/*.test.ts',
+  'packages/cli/test/{demo-hints,discover,gateway,init,inspect,private-network,sign,sign-and-verify,verify}.test.ts',
+  'packages/countersign/test/{observability,testing}/**/*.test.ts',
+  'packages/countersign/test/node/{file-store,http2,loopback-consent,node-listener}.test.ts',
+  'packages/server/test/attacks/callback-attacks.test.ts',
+  'packages/server/test/interleaving/decided-at-the-write.test.ts',
+  'packages/server/test/storage/sqlite-atomicity.test.ts',
+]
 /** Only `npm run test:long` runs benchmarks and the faults that take long; random kills have their script. */
 const long = ['test/bench.test.ts', 'packages/server/test/faults/{failover,full-disk,key-origins,random-kills}.test.ts']
 const never = ['**/node_modules/**', '**/dist/**', '.node24/**', ...(process.env.LONG_TESTS === undefined ? long : [])]
@@ -79,8 +92,9 @@ const never = ['**/node_modules/**', '**/dist/**', '.node24/**', ...(process.env
 export default defineConfig({
   test: {
     reporters: ['default', listSkipped],
-    // For two cores: some files wait for a browser or a process.
-    maxWorkers: 3,
+    // For two cores: some files wait for a browser, a process or a clock.
+    maxWorkers: 4,
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         resolve,
@@ -88,7 +102,7 @@ export default defineConfig({
           ...settings,
           name: 'node',
           include: ['packages/*/test/**/*.test.ts', 'packages/*/test/**/*.test.tsx', 'test/**/*.test.ts'],
-          exclude: [...timed, ...shared, ...slow, '**/*.browser.test.ts', ...never],
+          exclude: [...timed, ...shared, ...together, ...slow, '**/*.browser.test.ts', ...never],
         },
       },
       {
@@ -100,6 +114,10 @@ export default defineConfig({
           exclude: [...timed, ...slow, '**/*.browser.test.ts', ...never],
           isolate: false,
         },
+      },
+      {
+        resolve,
+        test: { ...settings, name: 'together', include: together, exclude: never, isolate: false },
       },
       {
         resolve,
