@@ -1,5 +1,6 @@
 import type { Storage } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
+import pg from 'pg'
 import { afterAll } from 'vitest'
 import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
 import { createTemplate, patient } from './template.js'
@@ -8,6 +9,8 @@ import { createTemplate, patient } from './template.js'
 interface Begun {
   server: PostgresServer
   database: TestDatabase
+  /** Connected to it as the owner of everything. */
+  owner: pg.Client
 }
 
 /** The storages of two instances, which stay open. */
@@ -25,26 +28,29 @@ afterAll(async () => {
   instances = undefined
   begun = undefined
   await Promise.all(storages.map((storage) => storage.close()))
+  await opened?.owner.end()
   await opened?.server.close()
 })
 
 async function begin(): Promise<Begun> {
   const server = await openPostgres()
-  return { server, database: await server.createDatabase(await createTemplate(server)) }
+  const database = await server.createDatabase(await createTemplate(server))
+  const owner = new pg.Client(database.url)
+  await owner.connect()
+  return { server, database, owner }
 }
 
 /** The database of this file's tests, with no row in it: to make a new one would take longer than most tests. */
 export async function emptyDatabase(): Promise<TestDatabase> {
   begun ??= begin()
-  const { server, database } = await begun
-  // The audit is emptied by somebody to whom no trigger applies.
-  await server.query(
+  const { database, owner } = await begun
+  // No trigger applies to this role: it may empty the audit.
+  await owner.query(
     `set session_replication_role = replica;
     do $$ declare name text; begin
       for name in select tablename from pg_tables where schemaname = 'public' and tablename <> 'schema_version'
       loop execute format('delete from %I', name); end loop;
     end $$`,
-    database.name,
   )
   return database
 }
