@@ -146,7 +146,7 @@ describe('a sample', () => {
   })
 
   it.each([
-    ['countersign/dist/httpsig/target.js', 'httpsig'],
+    ['countersign/dist/httpsig/signing-profile.js', 'httpsig'],
     ['countersign/dist/node/node-listener.js', 'resource'],
     ['countersign/dist/node/file-store.js', 'agent'],
     ['countersign/dist/editions/january/tokens.js', 'tokens'],

@@ -2,7 +2,7 @@ import type { AgentProtocol } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { RequestEvent, Tell } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { documentResponse } from '../protocol/document-type.js'
+import { documentResponse } from '../protocol/documents.js'
 import type { SharedAgentOptions } from './agent-options.js'
 import { type CallbackOutcome, callbackPage, chooseCallbackMessages, type RefusedAnswer } from './callback-page.js'
 

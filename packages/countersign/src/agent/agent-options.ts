@@ -7,10 +7,14 @@ import type { OnEvent } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/options.js'
 import type { Signer } from '../lib/signer.js'
-import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
-import { type IdentifierOptions, requireIdentifier } from '../protocol/identifier.js'
-import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
-import { requireOwnSigner } from '../tokens/require-own-signer.js'
+import {
+  type EndpointOrigins,
+  type IdentifierOptions,
+  requireEndpointOrigins,
+  requireIdentifier,
+} from '../protocol/documents.js'
+import { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/parameters.js'
+import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { AgentStore } from './agent-store.js'
 import type { CallbackOutcome } from './callback-page.js'
 

@@ -1,6 +1,6 @@
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
-import type { OwnDocument } from '../protocol/document-type.js'
+import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import type { ConsentWay } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'

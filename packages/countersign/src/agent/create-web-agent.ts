@@ -1,7 +1,7 @@
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/options.js'
-import type { OwnDocument } from '../protocol/document-type.js'
+import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import type { BeforeAsking } from './challenge-steps.js'
 import { createOwnedAgent } from './owned-agent.js'

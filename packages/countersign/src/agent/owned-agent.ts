@@ -6,9 +6,8 @@ import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
 import { createTell } from '../lib/events.js'
 import { warnOnce } from '../lib/options.js'
-import { documentUrl, type OwnDocument } from '../protocol/document-type.js'
-import { isIdentifier } from '../protocol/identifier.js'
-import type { RedirectKind } from '../protocol/redirect-uri.js'
+import { documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
+import type { RedirectKind } from '../protocol/parameters.js'
 import { type AgentHandler, type Answered, answerCallback, createAgentHandler, tellAsked } from './agent-handler.js'
 import {
   type AgentActions,

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { isIdentifier } from '../protocol/identifier.js'
+import { isIdentifier } from '../protocol/documents.js'
 import {
   type AddressBytes,
   firstAddress,

@@ -1,13 +1,22 @@
 import { systemClock } from '../lib/clock.js'
 import type { VerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { type DocumentType, documentUrl, isFetchableUrl, type PublishedDocument } from '../protocol/document-type.js'
-import { identifierProblem, isIdentifier } from '../protocol/identifier.js'
+import {
+  type DocumentType,
+  documentUrl,
+  identifierProblem,
+  isFetchableUrl,
+  isIdentifier,
+  type PublishedDocument,
+} from '../protocol/documents.js'
+import type { VerifyTokenOptions } from '../tokens/verify-token.js'
 import { createDocumentSources, type DiscoveryOptions, isOfAuthServer } from './document-sources.js'
 import { Documents } from './documents.js'
+import { createFetchBudget } from './fetch-budget.js'
 import { type Found, fetchLimits } from './fetch-document.js'
 import { createRefetches, type FoundKey, readJwks } from './jwks.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
+import { type Delay, LookupQueue } from './lookup-queue.js'
 
 /**
  * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
@@ -178,4 +187,48 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
 // From Signature-Key before it is checked: its values can contain spaces, but no quote.
 function nameOf(type: DocumentType, identifier: string, kid: string): string {
   return `${type.name}"${identifier}"${kid}`
+}
+
+export interface GuardedDiscoveryOptions extends DiscoveryOptions {
+  /** Waits for the time to answer a lookup that failed. @default a timer */
+  delay?: Delay
+}
+
+/**
+ * Creates a discovery with its own caches, for a server that strangers make fetch documents (attacks K25); share one per
+ * process.
+ *
+ * @throws TypeError for options that cannot be meant
+ */
+export function createDiscovery(options: GuardedDiscoveryOptions = {}): Discovery {
+  const { now = systemClock } = options
+  const queue = new LookupQueue(now, options.delay)
+  const budget = createFetchBudget(options, now)
+  return createDiscoveryBehind(
+    { budget, run: (remoteAddress, failureTime, look) => queue.run(remoteAddress, failureTime, look) },
+    options,
+  )
+}
+
+/**
+ * Returns what finds the keys of tokens at their issuers. If a token is not signed by a key that was cached, a newer one is
+ * looked for.
+ *
+ * @param requireFound returns the key, or throws what a missing key is to be
+ * @param remoteAddress where the request came from: what one source can make us fetch is limited
+ */
+export function findTokenKey(
+  discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,
+  type: DocumentType,
+  requireFound: (found: Found<VerificationKey>, issuer: string) => VerificationKey,
+  remoteAddress?: string,
+): VerifyTokenOptions['findKey'] {
+  return async (issuer, kid) => {
+    const known = discovery.peekKey(type, issuer, kid)
+    const outcome = known ? { found: known } : await discovery.findKey(type, issuer, kid, remoteAddress)
+    const key = requireFound(outcome, issuer)
+    // A document that was fetched for this lookup has the newest key.
+    if ('isNew' in outcome) return { key }
+    return { key, renew: () => discovery.renewKey(type, issuer, kid, key, remoteAddress) }
+  }
 }

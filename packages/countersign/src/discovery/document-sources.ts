@@ -1,8 +1,13 @@
 import { createGuardedFetch } from '#guarded-fetch'
 import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
-import { type DocumentType, documentUrl, type PublishedDocument, parseDocument } from '../protocol/document-type.js'
-import type { IdentifierOptions } from '../protocol/identifier.js'
+import {
+  type DocumentType,
+  documentUrl,
+  type IdentifierOptions,
+  type PublishedDocument,
+  parseDocument,
+} from '../protocol/documents.js'
 import type { DocumentSource } from './documents.js'
 import type { DiscoveryLimits } from './fetch-budget.js'
 import { type FetchDocument, fetchLimits } from './fetch-document.js'

@@ -3,9 +3,7 @@ import type { KeyReference } from '../httpsig/signing-profile.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Signer } from '../lib/signer.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { OwnDocument } from '../protocol/document-type.js'
-import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
-import type { IdentifierOptions } from '../protocol/identifier.js'
+import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
 import type { AuthClaims } from './verified-request.js'
 
 /** What an agent does for peers that speak an older form of the protocol; each member is weaker than its default. */

@@ -1,10 +1,10 @@
 import type { SigningForm, SigningProfile } from '../httpsig/signing-profile.js'
 import type { AAuthError } from '../lib/errors.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { DocumentType } from '../protocol/document-type.js'
+import type { DocumentType } from '../protocol/documents.js'
 import type { AgentProtocol, AgentTools } from './agent-protocol.js'
-import type { KeyResolver, KeyResolverOptions } from './key-resolver.js'
 import type { ResourceProtocol, ResourceTools } from './resource-protocol.js'
+import type { KeyResolver, KeyResolverOptions } from './verified-request.js'
 
 /** An answer that refuses, as it goes on the wire. */
 export interface WrittenRefusal {

@@ -6,11 +6,8 @@ import type { VerifiedSignature } from '../httpsig/verify-signature.js'
 import type { ChallengeContext, ErrorCode } from '../lib/errors.js'
 import type { Signer } from '../lib/signer.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { OwnDocument } from '../protocol/document-type.js'
-import type { EndpointOrigins } from '../protocol/endpoint-origins.js'
-import type { IdentifierOptions } from '../protocol/identifier.js'
-import type { ResolvedKey } from './key-resolver.js'
-import type { AuthClaims, Requirement, VerifiedRequest } from './verified-request.js'
+import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
+import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest } from './verified-request.js'
 
 /** What a resource gives its edition to work with. */
 export interface ResourceTools {

@@ -7,8 +7,8 @@
  * @packageDocumentation
  */
 
-export { createDiscovery, type GuardedDiscoveryOptions } from '../discovery/create-discovery.js'
 export type { Discovery } from '../discovery/discovery.js'
+export { createDiscovery, findTokenKey, type GuardedDiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryOptions } from '../discovery/document-sources.js'
 export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
 export { type DiscoveryFailure, type Found, fetchLimits, longestKept } from '../discovery/fetch-document.js'
@@ -16,22 +16,20 @@ export type { CertificateFinder, FoundCertificate } from '../discovery/found-cer
 export type { FoundKey } from '../discovery/jwks.js'
 export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
-export { findTokenKey } from '../discovery/token-keys.js'
 export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {
   type DocumentType,
   documentResponse,
   documentUrl,
+  type EndpointOrigins,
+  endpointProblem,
+  type IdentifierOptions,
+  identifierRepair,
   isFetchableUrl,
+  isIdentifier,
+  isLoopbackIdentifier,
   type OwnDocument,
   type PublishedDocument,
   parseDocument,
-} from '../protocol/document-type.js'
-export { type EndpointOrigins, endpointProblem } from '../protocol/endpoint-origins.js'
-export {
-  type IdentifierOptions,
-  identifierRepair,
-  isIdentifier,
-  isLoopbackIdentifier,
   requireIdentifier,
-} from '../protocol/identifier.js'
+} from '../protocol/documents.js'

@@ -20,7 +20,6 @@ export type {
   Step,
   TokenNeed,
 } from '../editions/agent-protocol.js'
-export { bodyCoverage } from '../editions/body-coverage.js'
 export type { AgentEdition, Edition, ResourceEdition, WrittenRefusal } from '../editions/edition.js'
 export { type JanuaryChallenge, parseChallenge, serializeChallenge } from '../editions/january/challenge.js'
 export type { AgentMetadata, IssuerMetadata, ResourceMetadata } from '../editions/january/documents.js'
@@ -34,7 +33,6 @@ export type {
   ResourceTokenClaims,
   RevocationClaims,
 } from '../editions/january/tokens.js'
-export type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../editions/key-resolver.js'
 export type {
   ResourceEndpoint,
   ResourceProtocol,
@@ -42,12 +40,27 @@ export type {
   RevocationList,
   RevocationListOptions,
 } from '../editions/resource-protocol.js'
-export type { AuthClaims, Authorization, Requirement, VerifiedRequest } from '../editions/verified-request.js'
-export { claimedAgent } from '../editions/verified-request.js'
+export type {
+  AuthClaims,
+  Authorization,
+  KeyResolver,
+  KeyResolverOptions,
+  Requirement,
+  ResolvedKey,
+  VerifiedRequest,
+} from '../editions/verified-request.js'
+export { bodyCoverage, claimedAgent } from '../editions/verified-request.js'
 export type { ChallengeContext, ResourceTokenBinding } from '../lib/errors.js'
 export { asPlainText, describeRefusal, joinReasons, type Refusal, type Refused } from '../lib/refusal.js'
 export { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 export type { Challenge } from '../protocol/challenge.js'
-export { maxFormBytes, readForm, readParameters, requireParameter } from '../protocol/form.js'
-export { ownAnswerParameter, type RedirectKind, redirectKind } from '../protocol/redirect-uri.js'
-export { parseScope } from '../protocol/scope.js'
+export {
+  maxFormBytes,
+  ownAnswerParameter,
+  parseScope,
+  type RedirectKind,
+  readForm,
+  readParameters,
+  redirectKind,
+  requireParameter,
+} from '../protocol/parameters.js'

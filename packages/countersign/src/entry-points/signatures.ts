@@ -9,7 +9,7 @@
 
 export { serializeBase64, serializeBase64url } from '#crypto'
 export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
-export type { BodyCoverage } from '../httpsig/covered-components.js'
+export type { BodyCoverage } from '../httpsig/message-components.js'
 export {
   type NonceClaim,
   type NonceCounts,
@@ -26,8 +26,7 @@ export {
   type VerifiedNonce,
   widerNetwork,
 } from '../httpsig/nonces.js'
-export { receiveRequest } from '../httpsig/receive-request.js'
-export { fieldValues, isSignedMessage } from '../httpsig/received-message.js'
+export { fieldValues, isSignedMessage, receiveRequest } from '../httpsig/received-message.js'
 export {
   type SignableMessage,
   type SignatureHeaders,
@@ -43,7 +42,7 @@ export {
   serializeSignatureBase,
 } from '../httpsig/signature-input.js'
 export type { KeyReference, ParsedKeyReference, SigningForm, SigningProfile } from '../httpsig/signing-profile.js'
-export { plainHost, requireTarget, type Target } from '../httpsig/target.js'
+export { plainHost, requireTarget, type Target } from '../httpsig/signing-profile.js'
 export {
   type SignatureStep,
   type SigningKey,

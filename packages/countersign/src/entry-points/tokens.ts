@@ -9,10 +9,20 @@
 
 export { type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
 export { parseJsonObject } from '../lib/json.js'
-export { confirmationJwk } from '../tokens/confirmation-jwk.js'
-export { type DecodedToken, decodeToken, maxTokenLength } from '../tokens/decode-token.js'
-export { type IssueTokenOptions, issueToken } from '../tokens/issue-token.js'
-export { requestCode } from '../tokens/request-code.js'
-export { requireOwnSigner } from '../tokens/require-own-signer.js'
-export type { ClaimKind, ClaimRule, RegisteredClaims, TokenType } from '../tokens/token-type.js'
-export { type IssuerKey, type VerifiedToken, type VerifyTokenOptions, verifyToken } from '../tokens/verify-token.js'
+export {
+  confirmationJwk,
+  type IssueTokenOptions,
+  issueToken,
+  requestCode,
+  requireOwnSigner,
+} from '../tokens/issue-token.js'
+export type { ClaimKind, ClaimRule, RegisteredClaims, TokenType } from '../tokens/verify-token.js'
+export {
+  type DecodedToken,
+  decodeToken,
+  type IssuerKey,
+  maxTokenLength,
+  type VerifiedToken,
+  type VerifyTokenOptions,
+  verifyToken,
+} from '../tokens/verify-token.js'

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream'
 import { AAuthError } from '../lib/errors.js'
 import { appendChunk, withinLimit } from '../lib/read-stream.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
-import { plainHost } from './target.js'
+import { plainHost } from './signing-profile.js'
 
 /** What was read of a request: a stream can be read once, and two middlewares may ask. In it, since a WeakMap costs more. */
 const readBody = Symbol('read body')

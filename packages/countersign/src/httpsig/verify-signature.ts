@@ -6,19 +6,21 @@ import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { parseContentDigest, requireContentDigest } from './content-digest.js'
-import { type BodyCoverage, componentValues, requireCoverage, requireField } from './covered-components.js'
 import {
+  type BodyCoverage,
+  componentValues,
   hostAdvice,
   type MessageFields,
   readMessageFields,
   requireAuthority,
+  requireCoverage,
+  requireField,
   requireSignature,
-} from './message-fields.js'
+} from './message-components.js'
 import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './nonces.js'
 import { fieldValues, type ReceivedMessage, type UploadSigner } from './received-message.js'
 import { type SignatureInput, serializeSignatureBase } from './signature-input.js'
-import type { KeyReference, SigningProfile } from './signing-profile.js'
-import { requireTarget } from './target.js'
+import { type KeyReference, requireTarget, type SigningProfile } from './signing-profile.js'
 
 /** A key, and the agent that it proves, if any. */
 export interface SigningKey extends UploadSigner {

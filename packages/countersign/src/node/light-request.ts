@@ -1,5 +1,4 @@
-import { receivedBytes } from '../httpsig/receive-request.js'
-import type { ReceivedMessage } from '../httpsig/received-message.js'
+import { type ReceivedMessage, receivedBytes } from '../httpsig/received-message.js'
 
 const RealRequest = globalThis.Request
 

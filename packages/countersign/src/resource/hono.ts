@@ -1,15 +1,14 @@
 import type { Context, MiddlewareHandler } from 'hono'
 import type { Requirement, VerifiedRequest } from '../editions/verified-request.js'
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
-import { receiveRequest, targetOf } from '../httpsig/receive-request.js'
-import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
+import { fieldValues, type ReceivedMessage, receiveRequest, targetOf } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import { answeredBy, type HeadWriter, keepPrivate } from '../node/keep-private.js'
 import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
+import { requireVerifyOptions } from './request-verifier.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import { requireVerifyOptions } from './verify-request-options.js'
 
 /**
  * Hono middleware: the handler runs only for verified requests and finds them in `c.var.aauth`; everything else is

@@ -1,6 +1,6 @@
 import type { Requirement } from '../editions/verified-request.js'
 import type { Resource } from './create-resource.js'
-import type { VerifyRequestOptions } from './verify-request-options.js'
+import type { VerifyRequestOptions } from './request-verifier.js'
 
 export interface MountedOptions<R extends Requirement> extends VerifyRequestOptions<R> {
   /**

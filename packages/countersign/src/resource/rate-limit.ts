@@ -1,5 +1,4 @@
-import type { ResolvedKey } from '../editions/key-resolver.js'
-import type { Requirement } from '../editions/verified-request.js'
+import type { Requirement, ResolvedKey } from '../editions/verified-request.js'
 import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { LruCache } from '../lib/lru-cache.js'

@@ -5,8 +5,8 @@ import { keepPrivate } from '../node/keep-private.js'
 import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
+import { requireVerifyOptions } from './request-verifier.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
-import { requireVerifyOptions } from './verify-request-options.js'
 
 /** What a framework adds to a check. */
 export interface Admission {

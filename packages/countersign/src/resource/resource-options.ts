@@ -9,9 +9,8 @@ import type { OnEvent } from '../lib/events.js'
 import { requireKnownOptions, warnOnce } from '../lib/options.js'
 import type { Signer } from '../lib/signer.js'
 import type { AgentSelection } from '../protocol/agent-selection.js'
-import { type EndpointOrigins, requireEndpointOrigins } from '../protocol/endpoint-origins.js'
-import { requireIdentifier } from '../protocol/identifier.js'
-import { requireOwnSigner } from '../tokens/require-own-signer.js'
+import { type EndpointOrigins, requireEndpointOrigins, requireIdentifier } from '../protocol/documents.js'
+import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { RateLimit } from './rate-limit.js'
 
 /** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */

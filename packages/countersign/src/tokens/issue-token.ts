@@ -1,8 +1,10 @@
 import * as platform from '#crypto'
 import { utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
-import type { Signer } from '../lib/signer.js'
-import type { RegisteredClaims, TokenType } from './token-type.js'
+import { publishedKeyProblem } from '../lib/published-keys.js'
+import { requireSigner, type Signer } from '../lib/signer.js'
+import { isLoopbackIdentifier } from '../protocol/documents.js'
+import type { RegisteredClaims, TokenType } from './verify-token.js'
 
 export interface IssueTokenOptions {
   signer: Signer
@@ -36,4 +38,33 @@ function wholeSeconds(time: number): number {
 
 function encode(value: object): string {
   return platform.serializeBase64url(utf8(JSON.stringify(value)))
+}
+
+/**
+ * Throws a TypeError that says what to do, for an option that must be the signer of an identifier and is none, or holds a
+ * key that a standard prints: everybody could sign as that identifier. On loopback such a key may be used.
+ */
+export function requireOwnSigner(option: string, signer: Signer, identifier: string): void {
+  requireSigner(option, signer)
+  const problem = isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(signer.thumbprint)
+  if (problem !== undefined) throw new TypeError(`the key of ${option} ${problem} with countersign keys generate`)
+}
+
+/** Crockford's base 32: no letter that is taken for a digit. */
+const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
+
+/**
+ * The code of a request, for the page that asks a person and for the program that had it asked: the first twenty bits of the
+ * SHA-256 of its request token, in four characters. It proves nothing: it only tells one's own request from another.
+ */
+export async function requestCode(requestToken: string): Promise<string> {
+  const [first = 0, second = 0, third = 0] = await platform.sha256(utf8(requestToken))
+  const bits = ((first << 16) | (second << 8) | third) >> 4
+  return [15, 10, 5, 0].map((shift) => alphabet[(bits >> shift) & 31]).join('')
+}
+
+/** The key that claims name as that of whoever presents the token (RFC 7800 §3.2), as it stands there; undefined: none. */
+export function confirmationJwk({ cnf }: { cnf?: unknown }): object | undefined {
+  const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
+  return typeof jwk === 'object' && jwk !== null ? jwk : undefined
 }

@@ -1,12 +1,48 @@
 import type { JoseRules } from '../lib/algorithms.js'
-import { parseBase64url } from '../lib/base64url.js'
+import { parseBase64url, parseUtf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
-import { AAuthError } from '../lib/errors.js'
+import { AAuthError, type ErrorCode } from '../lib/errors.js'
+import { hasDuplicateMembers, parseJsonObject } from '../lib/json.js'
 import { type ImportKey, importVerificationKey, type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/identifier.js'
-import { type DecodedToken, decodeToken } from './decode-token.js'
-import type { ClaimKind, RegisteredClaims, TokenType } from './token-type.js'
+import { type DocumentType, type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/documents.js'
+
+/** The claims that every token has, or may have (RFC 7519 §4.1). */
+export interface RegisteredClaims {
+  iss: string
+  exp: number
+  aud?: string | string[]
+  iat?: number
+  nbf?: number
+  jti?: string
+}
+
+export type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint' | 'entries' | 'times'
+
+/** A claim, and what its value must be. */
+export type ClaimRule = readonly [name: string, kind: ClaimKind]
+
+/** A token as an edition writes it: all that differs between one and another. */
+export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
+  readonly typ: string
+  readonly jose: JoseRules
+  /** The document in which the issuer publishes its keys. */
+  readonly issuerDocument: DocumentType
+  /** Claims that must be there. */
+  readonly required: readonly ClaimRule[]
+  /** Claims checked where they are there. */
+  readonly optional: readonly ClaimRule[]
+  /** What is wrong with claims that are each of the right kind; undefined: nothing. */
+  problem?(claims: C): string | undefined
+  /** Whether a missing `aud` is refused. */
+  readonly audience: 'required' | 'optional'
+  /** Seconds from now that `exp` may lie ahead at most (attacks T09). */
+  readonly maxLifetime: number
+  readonly invalid: ErrorCode
+  readonly expired: ErrorCode
+  /** Where there is a new one, for who holds the token. */
+  readonly renewal?: string
+}
 
 export interface VerifyTokenOptions extends IdentifierOptions {
   /**
@@ -188,4 +224,41 @@ async function importConfirmation(
   }
   if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
   return key
+}
+
+/** The parts of a compact JWS (RFC 7515 §3.1). Nothing about them is verified. */
+export interface DecodedToken {
+  header: Readonly<Record<string, unknown>>
+  payload: Readonly<Record<string, unknown>>
+  signature: Uint8Array
+  /** What the signature covers. */
+  signingInput: string
+}
+
+/** Characters of a token; enough for everything that rides in a header. */
+export const maxTokenLength = 8192
+
+/**
+ * Takes a compact token apart without verifying anything, or undefined when it is none of this length. JSON with a
+ * member twice is none (RFC 7515 §4, RFC 7519 §4).
+ *
+ * @param maxLength characters
+ */
+export function decodeToken(compact: string, maxLength = maxTokenLength): DecodedToken | undefined {
+  if (compact.length > maxLength) return undefined
+  const firstDot = compact.indexOf('.')
+  const secondDot = compact.indexOf('.', firstDot + 1)
+  if (secondDot === -1) return undefined
+  const header = parseObject(compact.slice(0, firstDot))
+  const payload = parseObject(compact.slice(firstDot + 1, secondDot))
+  const signature = parseBase64url(compact.slice(secondDot + 1))
+  if (!header || !payload || !signature || signature.length === 0) return undefined
+  return { header, payload, signature, signingInput: compact.slice(0, secondDot) }
+}
+
+function parseObject(part: string): Record<string, unknown> | undefined {
+  const bytes = parseBase64url(part)
+  const text = bytes && parseUtf8(bytes)
+  const value = text ? parseJsonObject(text) : undefined
+  return value && text && !hasDuplicateMembers(text, value) ? value : undefined
 }

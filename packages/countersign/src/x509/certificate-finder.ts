@@ -12,8 +12,7 @@ import { AAuthError } from '../lib/errors.js'
 import { importVerificationKey } from '../lib/jwk.js'
 import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { isFetchableUrl } from '../protocol/document-type.js'
-import { isIdentifier } from '../protocol/identifier.js'
+import { isFetchableUrl, isIdentifier } from '../protocol/documents.js'
 import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
 export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'>, NetworkOptions {

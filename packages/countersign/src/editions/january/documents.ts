@@ -1,5 +1,5 @@
 import { registeredNames } from '../../lib/algorithms.js'
-import type { DocumentType } from '../../protocol/document-type.js'
+import type { DocumentType } from '../../protocol/documents.js'
 
 /** `/.well-known/aauth-agent` (S§8.1). */
 export interface AgentMetadata {

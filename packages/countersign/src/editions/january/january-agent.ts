@@ -1,7 +1,7 @@
 import type { AgentEdition } from '../edition.js'
 import { createAgentProtocol } from './agent-protocol.js'
 import { januaryDocuments } from './documents.js'
-import { januarySigning } from './signing.js'
+import { januarySigning } from './signature-key.js'
 
 /** What an agent needs of AAuth as of January 2026. */
 export const januaryAgent = {

@@ -3,8 +3,7 @@ import { januaryDocuments } from './documents.js'
 import { writeRefusal } from './refusals.js'
 import { createKeyResolver } from './resolve-key.js'
 import { createResourceProtocol } from './resource-protocol.js'
-import { parseSignatureKey } from './signature-key.js'
-import { januarySigning } from './signing.js'
+import { januarySigning, parseSignatureKey } from './signature-key.js'
 
 /** What a resource needs of AAuth as of January 2026. */
 export const januaryResource = {

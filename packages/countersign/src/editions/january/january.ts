@@ -1,7 +1,7 @@
 import type { Edition } from '../edition.js'
 import { januaryAgent } from './january-agent.js'
 import { januaryResource } from './january-resource.js'
-import { januaryHeaders } from './signing.js'
+import { januaryHeaders } from './signature-key.js'
 import { januaryTokens } from './tokens.js'
 
 /** AAuth as of January 2026. */

@@ -2,7 +2,7 @@ import type { AAuthError, ErrorCode } from '../../lib/errors.js'
 import type { Challenge } from '../../protocol/challenge.js'
 import type { WrittenRefusal } from '../edition.js'
 import { serializeChallenge } from './challenge.js'
-import { januaryHeaders } from './signing.js'
+import { januaryHeaders } from './signature-key.js'
 
 type SignatureError = 'invalid_signature' | 'invalid_input' | 'unsupported_algorithm' | 'invalid_key' | 'unknown_key'
 

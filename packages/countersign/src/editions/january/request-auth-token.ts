@@ -2,8 +2,8 @@ import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
 import { preciseClock } from '../../lib/clock.js'
 import { plainLine } from '../../lib/plain-line.js'
-import { parseScope } from '../../protocol/scope.js'
-import { requestCode } from '../../tokens/request-code.js'
+import { parseScope } from '../../protocol/parameters.js'
+import { requestCode } from '../../tokens/issue-token.js'
 import type {
   AgentTools,
   AskedPermission,

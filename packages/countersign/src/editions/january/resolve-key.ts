@@ -1,12 +1,21 @@
+import { findTokenKey } from '../../discovery/discovery.js'
+import type { DiscoveryFailure, Found } from '../../discovery/fetch-document.js'
 import { printedKeyProblem } from '../../discovery/jwks.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
-import { createKeyImporter, type VerificationKey } from '../../lib/jwk.js'
+import { createKeyImporter, type ImportKey, type VerificationKey } from '../../lib/jwk.js'
 import { LruCache } from '../../lib/lru-cache.js'
-import { decodeToken } from '../../tokens/decode-token.js'
-import type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../key-resolver.js'
-import { anonymous, createPublishedKeys, lookupError, unknownKey } from './resolve-published-key.js'
-import { cachedReferences, createTokenResolver } from './resolve-token.js'
+import { type DocumentType, identifierProblem, isFetchableUrl, isIdentifier } from '../../protocol/documents.js'
+import { parseScope } from '../../protocol/parameters.js'
+import {
+  type DecodedToken,
+  decodeToken,
+  type VerifiedToken,
+  type VerifyTokenOptions,
+  verifyDecodedToken,
+} from '../../tokens/verify-token.js'
+import type { KeyResolver, KeyResolverOptions, ResolvedKey } from '../verified-request.js'
+import { januaryDocuments } from './documents.js'
 import { januaryTokens } from './tokens.js'
 
 /** Finds the key that `Signature-Key` refers to (S§10.7). */
@@ -79,4 +88,184 @@ function requireAgentReference(reference: KeyReference): void {
       'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
     )
   }
+}
+
+/** How many resolved references of one scheme are cached, and for how many seconds at most. */
+const cachedReferences = { count: 10_000, age: 60 } as const
+
+/** Verifies a token that `scheme=jwt` carries, and returns the key that it is bound to. */
+type ResolveToken = (jwt: string, remoteAddress: string | undefined, isAuthDue: boolean) => Promise<ResolvedKey>
+
+/**
+ * The function takes any text that is no agent token for an auth token if the request needs one (`isAuthDue`), and throws
+ * an AAuthError of the token, or of the key of its issuer.
+ */
+function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey): ResolveToken {
+  const { discovery, now, audience } = options
+  const resolved = new LruCache<ResolvedKey>(cachedReferences.count)
+  const authTokenOptions: VerifyTokenOptions = {
+    ...options,
+    importKey,
+    issuers: options.authTokenIssuers,
+    allowExpired: true,
+    findKey: findTokenKey(discovery, januaryDocuments.authServer, requireIssuerKey),
+  }
+
+  async function resolveAgentToken(decoded: DecodedToken | undefined, remoteAddress: string | undefined) {
+    const token = await verifyDecodedToken(januaryTokens.agent, decoded, {
+      ...options,
+      importKey,
+      findKey: findTokenKey(discovery, januaryDocuments.agent, requireKey, remoteAddress),
+    })
+    return { token, agent: token.claims.iss, delegate: token.claims.sub, authorization: undefined }
+  }
+
+  async function resolveAuthToken(decoded: DecodedToken | undefined) {
+    const token = await verifyDecodedToken(januaryTokens.auth, decoded, authTokenOptions)
+    const { claims, expired } = token
+    const authorization = { claims: { ...claims }, scope: parseScope(claims.scope ?? '') ?? [], expired }
+    return { token, agent: claims.agent, delegate: claims.agent_delegate, authorization }
+  }
+
+  return async function resolveToken(jwt, remoteAddress, isAuthDue) {
+    const cached = resolved.get(jwt, now())
+    if (cached) return cached
+    const decoded = decodeToken(jwt)
+    const typ = decoded?.header.typ
+    const isAuth = typ === januaryTokens.auth.typ || (isAuthDue && typ !== januaryTokens.agent.typ)
+    const verified = isAuth ? await resolveAuthToken(decoded) : await resolveAgentToken(decoded, remoteAddress)
+    const { type, claims } = verified.token
+    const key = requireConfirmation(verified.token, audience)
+    const found: ResolvedKey = { key, scheme: 'jwt', ...verified, publisher: type.issuerDocument }
+    // Not for longer than its issuer's key (attacks K22).
+    const keyExpiry = discovery.peekFreshness(type.issuerDocument, claims.iss, String(decoded?.header.kid)) ?? 0
+    resolved.set(jwt, found, Math.min(claims.exp, now() + cachedReferences.age, keyExpiry))
+    return found
+  }
+}
+
+function requireConfirmation({ confirmationKey: key, type }: VerifiedToken, audience: string): VerificationKey {
+  if (!key) throw new TypeError(`a verified ${type.typ} has no confirmation key`)
+  const problem = printedKeyProblem(audience, key)
+  if (problem === undefined) return key
+  throw new AAuthError(type.invalid, `The ${type.typ} is refused: its cnf.jwk ${problem}.`)
+}
+
+// An auth server that cannot be reached is our failure, not the agent's (attacks R05).
+function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  const { failure: cause } = found
+  const busy = busyError(cause)
+  if (busy) throw busy
+  if (cause.reason === 'unreachable')
+    throw new AAuthError('unavailable', 'The keys of the auth server cannot be fetched.', { cause, retryAfter: 5 })
+  // Only the operator may read what its documents said: the caller is not authenticated yet.
+  throw new AAuthError(
+    'auth_token_invalid',
+    `The ${januaryTokens.auth.typ} is refused: no usable key of its issuer was found.`,
+    { cause },
+  )
+}
+
+/** The documents of parties that sign requests (W11). */
+const publishers: readonly DocumentType[] = [januaryDocuments.agent, januaryDocuments.resource]
+
+function publisherOf(wellKnown: string | undefined): DocumentType | undefined {
+  return publishers.find(({ name }) => name === wellKnown)
+}
+
+type JwksReference = Extract<KeyReference, { scheme: 'jwks' }>
+
+/** A key without an agent. */
+const anonymous = {
+  agent: undefined,
+  delegate: undefined,
+  token: undefined,
+  authorization: undefined,
+  publisher: undefined,
+} as const
+
+/** Finds the keys that `scheme=jwks` refers to. */
+function createPublishedKeys(options: KeyResolverOptions) {
+  const { discovery } = options
+  /** The meaning of an `id` without `well-known`: the id's agent document, or the JWKS at the id itself (W11). */
+  const absentWellKnown = options.role === 'authServer' ? januaryDocuments.agent.name : undefined
+
+  const findAt = async (jwksUri: string, kid: string, remoteAddress: string | undefined): Promise<ResolvedKey> => ({
+    ...anonymous,
+    scheme: 'jwks',
+    key: requireKey(await discovery.findKeyAt(jwksUri, kid, remoteAddress)),
+  })
+
+  return {
+    /** The key, if it was found before and is still fresh. */
+    peek(reference: JwksReference): ResolvedKey | undefined {
+      if ('jwksUri' in reference) return undefined
+      const { id: agent, kid, wellKnown = absentWellKnown } = reference
+      const publisher = publisherOf(wellKnown)
+      const key = publisher && discovery.peekKey(publisher, agent, kid)
+      if (!key) return undefined
+      // Each member by name: this runs for most requests, and a spread takes V8 many times as long.
+      return { key, scheme: 'jwks', agent, delegate: undefined, token: undefined, authorization: undefined, publisher }
+    },
+    /** @throws AAuthError `key_unknown`, `key_invalid`, `too_many_requests` */
+    async find(reference: JwksReference, remoteAddress: string | undefined): Promise<ResolvedKey> {
+      const { kid, scheme } = reference
+      if ('jwksUri' in reference) {
+        if (!isFetchableUrl(reference.jwksUri, options)) throw unknownKey('the jwks URL is not of the accepted form')
+        return findAt(reference.jwksUri, kid, remoteAddress)
+      }
+      const { id, wellKnown = absentWellKnown } = reference
+      if (wellKnown === undefined) {
+        if (!isIdentifier(id, { ...options, allowPath: true }))
+          throw unknownKey('the id is not a URL of the accepted form')
+        return findAt(id, kid, remoteAddress)
+      }
+      if (!isIdentifier(id, options)) throw unknownKey(`the id ${identifierProblem(id, options)}`)
+      const publisher = publisherOf(wellKnown)
+      if (!publisher) throw unknownKey('the well-known name is not one that is fetched')
+      const outcome = await discovery.findKey(publisher, id, kid, remoteAddress)
+      const resolved = { ...anonymous, scheme, key: requireKey(outcome), agent: id, publisher }
+      return 'isNew' in outcome ? { ...resolved, isNew: true } : resolved
+    },
+    /** Another key under the same name, if one was published since. */
+    async renew(
+      reference: KeyReference,
+      resolved: ResolvedKey,
+      remoteAddress: string | undefined,
+    ): Promise<ResolvedKey | undefined> {
+      if (reference.scheme !== 'jwks' || 'jwksUri' in reference) return undefined
+      if (resolved.agent === undefined || resolved.isNew) return undefined
+      const { id, kid, wellKnown = absentWellKnown } = reference
+      const publisher = publisherOf(wellKnown)
+      const key = publisher && (await discovery.renewKey(publisher, id, kid, resolved.key, remoteAddress))
+      return key && { ...resolved, key }
+    },
+  }
+}
+
+/** @throws AAuthError `key_unknown`, `key_invalid`, `too_many_requests` */
+function requireKey(found: Found<VerificationKey>): VerificationKey {
+  if ('found' in found) return found.found
+  const { failure } = found
+  if (failure.reason === 'unusable')
+    throw new AAuthError('key_invalid', `The key cannot be used: ${failure.message}.`, { cause: failure })
+  throw lookupError(failure)
+}
+
+/** The error for a lookup that failed. */
+function lookupError(failure: DiscoveryFailure): AAuthError {
+  return busyError(failure) ?? unknownKey(failure.message, failure)
+}
+
+/** The error for a lookup that a limit refused; undefined for any other failure. */
+function busyError(failure: DiscoveryFailure): AAuthError | undefined {
+  if (failure.reason !== 'busy') return undefined
+  const { retryAfter = 3 } = failure
+  return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter })
+}
+
+/** The error for a key that does not exist, or whose reference is not accepted. */
+function unknownKey(message: string, cause?: DiscoveryFailure): AAuthError {
+  return new AAuthError('key_unknown', `The key was not found: ${message}.`, { cause })
 }

@@ -1,5 +1,6 @@
-import type { KeyReference, ParsedKeyReference } from '../../httpsig/signing-profile.js'
+import type { KeyReference, ParsedKeyReference, SigningForm } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
+import type { ReadRefusal } from '../agent-protocol.js'
 
 type Parameters = Record<string, string>
 
@@ -114,4 +115,32 @@ export function serializeSignatureKey(label: string, key: KeyReference): string 
   text += ')'
   if (!signatureKeyForm.test(text)) throw new TypeError('Signature-Key cannot carry a value of this key')
   return text
+}
+
+/** How requests are signed (S§10.3–10.5, W5–W9). */
+export const januarySigning: SigningForm = {
+  components: [
+    { name: '@method', when: 'always' },
+    { name: '@authority', when: 'always' },
+    { name: '@path', when: 'always' },
+    { name: '@query', when: 'query' },
+    { name: 'content-type', when: 'body' },
+    { name: 'content-digest', when: 'body' },
+    { name: 'nonce', when: 'nonce' },
+    { name: 'signature-key', when: 'always' },
+  ],
+  window: 60,
+  nonceBytes: 12,
+  label: 'sig1',
+  serializeKey: serializeSignatureKey,
+}
+
+/** The headers in which an answer says what was wrong with a signature, and what would let the request through (S§4, 12). */
+export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const
+
+/** What is wrong with the key or the signature (S§12). */
+export function signatureProblem(response: Response): ReadRefusal['problem'] {
+  const said = response.headers.get(januaryHeaders.problem) ?? ''
+  if (/\berror=unknown_key\b/.test(said)) return 'key_unknown'
+  return response.status === 401 && /\berror=invalid_signature\b/.test(said) ? 'signature_refused' : undefined
 }

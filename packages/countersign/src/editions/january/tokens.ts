@@ -1,5 +1,5 @@
 import { registeredNames } from '../../lib/algorithms.js'
-import type { RegisteredClaims, TokenType } from '../../tokens/token-type.js'
+import type { RegisteredClaims, TokenType } from '../../tokens/verify-token.js'
 import { januaryDocuments } from './documents.js'
 
 /** Claims of an agent token (S§5.3). */

@@ -1,4 +1,4 @@
-import { parseScope } from '../../protocol/scope.js'
+import { parseScope } from '../../protocol/parameters.js'
 
 /**
  * Which scopes what a server offers needs, space-separated; an empty text: none beyond what every use needs. What is not

@@ -1,7 +1,7 @@
 import { receiveRequest } from 'countersign/signatures'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { requireTarget } from '../../src/httpsig/target.js'
+import { requireTarget } from '../../src/httpsig/signing-profile.js'
 import { refusalCode } from '../refusal.js'
 
 describe('requireTarget', () => {

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { targetOf } from '../../src/httpsig/receive-request.js'
+import { targetOf } from '../../src/httpsig/received-message.js'
 
 it.each([
   ['https://resource.example/', '/'],

@@ -1,6 +1,6 @@
 import { isFetchableUrl, isIdentifier, isLoopbackIdentifier } from 'countersign/discovery'
 import { describe, expect, it } from 'vitest'
-import { requireIdentifier } from '../../src/protocol/identifier.js'
+import { requireIdentifier } from '../../src/protocol/documents.js'
 
 const loopback = { allowInsecureLoopback: true }
 const path = { allowPath: true }

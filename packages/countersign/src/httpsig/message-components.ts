@@ -1,0 +1,207 @@
+import { AAuthError } from '../lib/errors.js'
+import { fieldValues, type ReceivedMessage, trimSpace } from './received-message.js'
+import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
+import { coverageOf, type ParsedKeyReference, plainHost, type SigningProfile, type Target } from './signing-profile.js'
+
+/** Fields that every signed request is checked for. */
+export type MessageField = (typeof fieldNames)[number]
+
+/** The last value of each, and the names of those that occur more than once. */
+export type MessageFields = Partial<Record<MessageField, string>> & { readonly repeated: readonly MessageField[] }
+
+/**
+ * Reads the fields in one pass over the header lines.
+ *
+ * @throws AAuthError `headers_too_large`
+ */
+export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageFields {
+  if (rawHeaders.length > 2 * maxHeaderLines)
+    throw new AAuthError('headers_too_large', `The request has more than ${maxHeaderLines} header lines.`)
+  const repeated: MessageField[] = []
+  const fields: MessageFields = { repeated }
+  for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
+    const candidate = rawHeaders[i] as string
+    if (candidate.length > 15) continue
+    const lower = candidate.toLowerCase()
+    const name = fieldNames.find((each) => each === lower)
+    if (!name) continue
+    if (fields[name] !== undefined) repeated.push(name)
+    fields[name] = trimSpace(rawHeaders[i + 1] as string)
+  }
+  return fields
+}
+
+/**
+ * The one signature of a request, and the reference to its key.
+ *
+ * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and those of the parsers
+ */
+export function requireSignature(
+  fields: MessageFields,
+  { parseKey }: SigningProfile,
+): {
+  input: SignatureInput
+  signature: Uint8Array
+  parsedKey: ParsedKeyReference
+} {
+  const parsedKey = parseKey(requireSignatureField(fields, 'signature-key'))
+  const input = parseSignatureInput(requireSignatureField(fields, 'signature-input'))
+  if (input.tag !== undefined)
+    throw new AAuthError(
+      'signature_missing',
+      'The signature has a tag, so it is for another protocol: sign without a tag.',
+    )
+  const { label, signature } = parseSignature(requireSignatureField(fields, 'signature'))
+  if (label !== parsedKey.label || label !== input.label) {
+    throw new AAuthError(
+      'signature_label_mismatch',
+      'Signature, Signature-Input and Signature-Key do not carry the same label.',
+    )
+  }
+  return { input, signature, parsedKey }
+}
+
+/**
+ * The authority that the request is verified with: the `Host` if it is one of ours, else our first.
+ *
+ * @throws AAuthError `header_duplicate`, `host_malformed`
+ */
+export function requireAuthority(
+  { host, repeated }: MessageFields,
+  authorities: readonly [string, ...string[]],
+): string {
+  if (repeated.includes('host'))
+    throw new AAuthError(
+      'header_duplicate',
+      'The request names two hosts: send one Host, or :authority and no other Host.',
+    )
+  if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
+  const asked = host.toLowerCase()
+  if (authorities.includes(asked)) return asked
+  if (!isHostField(host)) throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
+  const plain = plainHost(asked)
+  return authorities.includes(plain) ? plain : authorities[0]
+}
+
+/** Advice for a signature that does not verify, if the request was sent to another host than the authority. */
+export function hostAdvice({ host }: MessageFields, authority: string): string {
+  const isOurs = host === undefined || host.toLowerCase() === authority || plainHost(host) === authority
+  return isOurs ? '' : otherHost
+}
+
+const fieldNames = ['host', 'nonce', 'signature', 'signature-key', 'signature-input'] as const
+
+/** Node silently drops header lines beyond 2,000: a second signature or `Host` could be among them. */
+const maxHeaderLines = 1000
+
+function requireSignatureField(fields: MessageFields, name: MessageField): string {
+  const value = fields[name]
+  if (value === undefined)
+    throw new AAuthError('signature_missing', `The request has no ${name} header: it must be signed (RFC 9421).`)
+  if (fields.repeated.includes(name))
+    throw new AAuthError('signature_malformed', `The request has the ${name} header twice.`)
+  return value
+}
+
+// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must refuse any other, for example two that were joined (RFC 9112 §3.2).
+function isHostField(host: string): boolean {
+  return host.length <= 1024 && /^(?:\[[0-9A-Fa-fv:.]+\]|[\w\-.~!$&'()*+,;=%]*)(?::\d*)?$/.test(host)
+}
+
+const otherHost =
+  ' Its @authority is the host in the identifier of this server, and the request went to another Host: use the one in ' +
+  'the identifier, where localhost and its address are two.'
+
+/** Whether a signature must cover the body, or may leave it out. */
+export type BodyCoverage = 'required' | 'if-covered'
+
+/**
+ * Checks that the signature covers what the profile requires of a request with these parts, and nothing that is absent.
+ *
+ * @throws AAuthError `component_missing`, `component_forbidden`
+ */
+export function requireCoverage(
+  input: SignatureInput,
+  profile: SigningProfile,
+  present: { query: boolean; body: boolean; nonce: boolean },
+  body: BodyCoverage,
+): void {
+  const expected = coverageOf(profile, present)
+  if (expected.length === input.components.length && expected.every((name, at) => name === input.components[at])) return
+  const missing: string[] = []
+  for (const { name, when } of profile.components) {
+    const covered = input.components.includes(name)
+    if (when === 'always' || present[when]) {
+      if (!covered && !(when === 'body' && body === 'if-covered')) missing.push(name)
+    } else if (covered) {
+      throw new AAuthError('component_forbidden', `${name} is covered, but the request has no ${when}.`)
+    }
+  }
+  if (missing.length > 0) {
+    throw new AAuthError('component_missing', `The signature does not cover ${missing.join(', ')}.`, {
+      requiredInput: missing,
+    })
+  }
+}
+
+/**
+ * The values of the covered components, in their order.
+ *
+ * @throws AAuthError `component_unsupported`, `component_missing`
+ */
+export function componentValues(
+  components: readonly string[],
+  message: ReceivedMessage,
+  fields: MessageFields,
+  target: Target,
+  authority: string,
+): string[] {
+  const values: string[] = []
+  for (const component of components) values.push(componentValue(component, message, fields, target, authority))
+  return values
+}
+
+function componentValue(
+  component: string,
+  message: ReceivedMessage,
+  fields: MessageFields,
+  target: Target,
+  authority: string,
+): string {
+  switch (component) {
+    case '@method':
+      return message.method
+    case '@authority':
+      return authority
+    case '@path':
+      return target.path
+    case '@query':
+      return target.query ?? '?'
+    // It was parsed, so it is printable ASCII and occurs once.
+    case 'signature-key':
+      return fields['signature-key'] ?? requireField(message, component)
+    default:
+      return requireField(message, component)
+  }
+}
+
+/**
+ * The value of a covered field.
+ *
+ * @throws AAuthError `component_unsupported`, `component_missing`
+ */
+export function requireField(message: ReceivedMessage, name: string): string {
+  if (name.startsWith('@'))
+    throw new AAuthError(
+      'component_unsupported',
+      `The component ${name} is not used here: cover @method, @authority, @path, @query and fields.`,
+    )
+  const values = fieldValues(message, name)
+  if (values.length === 0)
+    throw new AAuthError('component_missing', `The signature covers ${name}, which the request does not have.`)
+  const value = values.join(', ')
+  // A base is ASCII (RFC 9421 §2.5), and a line feed in a value would be a line of the base.
+  if (!/^[\t\x20-\x7e]*$/.test(value))
+    throw new AAuthError('component_unsupported', `The value of ${name} is not printable ASCII.`)
+  return value
+}

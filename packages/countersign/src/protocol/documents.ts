@@ -1,0 +1,245 @@
+import type { JoseRules } from '../lib/algorithms.js'
+import { jsonResponse } from '../lib/json.js'
+
+/** How identifiers are judged. */
+export interface IdentifierOptions {
+  /**
+   * Accepts `http` with an explicit port on the hosts `127.0.0.1`, `[::1]` and `localhost`, literally: for development
+   * only, any program on the machine can listen there. @default false
+   */
+  allowInsecureLoopback?: boolean | undefined
+  /** Accepts a path, as in `https://host/~agent`. Pages then show host and path. @default false */
+  allowPath?: boolean | undefined
+}
+
+const maxLength = 512
+const host = /^(?=.{1,253}(?:[:/]|$))[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?)+$/
+const port = /^:([1-9]\d{0,4})$/
+const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost):([1-9]\d{0,4})$/
+const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
+
+/**
+ * Whether the text is an identifier of an agent, resource or auth server (W10): `https`, a lower-case A-label host,
+ * no user-info, query, fragment, default port, trailing slash or dot. Judged on the raw text, since URL parsing hides
+ * differences; equal identifiers are equal strings.
+ */
+export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
+  if (typeof text !== 'string' || text.length > maxLength) return false
+  if (options.allowInsecureLoopback) {
+    const insecure = loopback.exec(text)
+    if (insecure) return Number(insecure[1]) <= 65535
+  }
+  if (!text.startsWith('https://')) return false
+  const [authority = '', ...segments] = text.slice(8).split('/')
+  if (segments.length > 0 && !options.allowPath) return false
+  if (!segments.every((part) => segment.test(part) && !/^\.{1,2}$/.test(part))) return false
+  const colon = authority.indexOf(':')
+  const name = colon === -1 ? authority : authority.slice(0, colon)
+  if (!isHost(name)) return false
+  if (colon === -1) return true
+  const digits = port.exec(authority.slice(colon))?.[1]
+  return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
+}
+
+/** Throws a TypeError that says which option is not an identifier, for identifiers that the caller configures. */
+export function requireIdentifier(option: string, text: string, options: IdentifierOptions): void {
+  if (isIdentifier(text, options)) return
+  const repair = identifierRepair(text, options)
+  if (repair !== undefined) throw new TypeError(`${option} is no identifier: ${repair}`)
+  const hint = isLoopbackIdentifier(text)
+    ? 'set allowInsecureLoopback for http on loopback'
+    : isIdentifier(text, { ...options, allowPath: true })
+      ? 'set allowPath for one with a path'
+      : 'it must be https://host, lower case, no trailing slash'
+  throw new TypeError(`${option} is no identifier (${hint}): ${String(text)}`)
+}
+
+/** What people get wrong most, and the text without it. */
+const slips: readonly [advice: string, repair: (text: string) => string][] = [
+  ['leave out the slash at its end', (text) => text.replace(/\/+$/, '')],
+  ['write it in lower case', (text) => text.toLowerCase()],
+  ['leave out the default port', (text) => text.replace(/^(https:\/\/[^/]+):443(?=\/|$)/, '$1')],
+  ['write https:// before it', (text) => `https://${text}`],
+  ['write https in place of http', (text) => text.replace(/^http:/, 'https:')],
+  ['leave out all from the question mark or hash sign on', (text) => text.replace(/\/?[?#].*$/s, '')],
+  ['say at which port, such as', (text) => text.replace(/^http:\/\/[^/:]+(?=\/?$)/, '$&:8001').replace(/\/$/, '')],
+]
+
+/** What to change of a text that is nearly an identifier, and what it is then; undefined for what is not near to one. */
+export function identifierRepair(text: unknown, options: IdentifierOptions): string | undefined {
+  if (typeof text !== 'string') return undefined
+  const slip = slips.find(([, repair]) => repair(text) !== text && isIdentifier(repair(text), options))
+  return slip && `${slip[0]} (${slip[1](text)})`
+}
+
+/** What is wrong with a text that is no identifier. It follows a subject: "the id …". */
+export function identifierProblem(text: unknown, options: IdentifierOptions): string {
+  return isIdentifier(text, { ...options, allowPath: true })
+    ? 'has a path, and identifiers with a path are not accepted here'
+    : 'is not an identifier of the accepted form (https://host)'
+}
+
+/** Whether the text is an identifier of the insecure loopback form. */
+export function isLoopbackIdentifier(text: string): boolean {
+  return loopback.test(text)
+}
+
+function isHost(name: string): boolean {
+  if (!host.test(name) || isNumeric(name.slice(name.lastIndexOf('.') + 1))) return false
+  return !name.includes('xn--') || isALabelHost(name)
+}
+
+// A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.
+function isNumeric(label: string): boolean {
+  return /^(?:\d+|0x[0-9a-f]*)$/.test(label)
+}
+
+// An A-label that decodes to nothing, or to what would be spelled otherwise, is a URL to some parsers only.
+function isALabelHost(name: string): boolean {
+  // A label beyond ASCII before it: newer parsers look into A-labels only then.
+  const url = `https://\u00e9.${name}`
+  return URL.canParse(url) && new URL(url).host === `xn--9ca.${name}`
+}
+
+/** Whether a URL lies under an identifier. */
+export function isUnder(url: string, identifier: string): boolean {
+  return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
+}
+
+/** What every document has that is read here: where its party publishes its keys. */
+export interface PublishedDocument {
+  jwks_uri: string
+}
+
+/** A document as it is published, whatever else it says. */
+export type OwnDocument = PublishedDocument & { readonly [member: string]: unknown }
+
+type MemberKind = 'identifier' | 'url' | 'string' | 'strings' | 'texts' | 'boolean'
+
+/** A document that a party publishes about itself at `{identifier}/.well-known/{name}`, as an edition writes it. */
+export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
+  readonly name: string
+  /** How the keys that it leads to say what they are for. */
+  readonly jose: JoseRules
+  /** Whose document it is; the one of an auth server that the operator configured may be at any address (W28). */
+  readonly party: 'agent' | 'resource' | 'authServer'
+  /** The member that names the document's own URL (W10). */
+  readonly self: string
+  /** Optional members of another kind are left out, not refused: they decide nothing. */
+  readonly members: Readonly<Record<keyof M & string, MemberKind>>
+  readonly required: readonly string[]
+}
+
+/** The address of a document: `{identifier}/.well-known/{name}`. */
+export function documentUrl(type: DocumentType, identifier: string): string {
+  return `${identifier}/.well-known/${type.name}`
+}
+
+/**
+ * Reads a fetched document, or says why it is refused. It must name itself: a document copied to another host is
+ * worth nothing there.
+ */
+export function parseDocument<M extends PublishedDocument>(
+  type: DocumentType<M>,
+  identifier: string,
+  document: unknown,
+  options: IdentifierOptions = {},
+): { metadata: M } | { refusal: string } {
+  if (typeof document !== 'object' || document === null || Array.isArray(document))
+    return { refusal: 'it is not a JSON object' }
+  const metadata: Record<string, unknown> = {}
+  for (const [member, kind] of Object.entries<MemberKind>(type.members)) {
+    const value = Object.hasOwn(document, member) ? (document as Record<string, unknown>)[member] : undefined
+    if (value !== undefined && memberKinds[kind](value, options)) metadata[member] = value
+  }
+  if (!isComplete(type, metadata)) {
+    const missing = type.required.filter((member) => !(member in metadata))
+    return { refusal: `its ${missing.join(', ')} is missing or not valid` }
+  }
+  if ((metadata as Record<string, unknown>)[type.self] !== identifier) {
+    return { refusal: `its ${type.self} is not the identifier it was fetched for` }
+  }
+  return { metadata }
+}
+
+function isComplete<M extends PublishedDocument>(type: DocumentType<M>, metadata: object): metadata is M {
+  return type.required.every((member) => member in metadata)
+}
+
+const memberKinds: Readonly<Record<MemberKind, (value: unknown, options: IdentifierOptions) => boolean>> = {
+  identifier: (value, options) => isIdentifier(value, options),
+  url: (value, options) => isFetchableUrl(value, options),
+  string: (value) => typeof value === 'string' && value.length <= 2048,
+  strings: (value) =>
+    Array.isArray(value) &&
+    value.length <= 256 &&
+    value.every((item) => typeof item === 'string' && item.length <= 2048),
+  texts: (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.values(value).every((item) => typeof item === 'string'),
+  boolean: (value) => typeof value === 'boolean',
+}
+
+/** Whether a URL from a document may be fetched: like an identifier, but with any path and query. */
+export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}): value is string {
+  if (typeof value !== 'string' || value.length > 2048 || !/^[\x21-\x7e]+$/.test(value)) return false
+  const [, origin, rest = ''] = /^(https?:\/\/[^/?#\\]*)(.*)$/.exec(value) ?? []
+  if (origin === undefined || !isIdentifier(origin, { ...options, allowPath: false })) return false
+  return !rest.includes('#') && URL.canParse(value) && new URL(value).href === (rest === '' ? `${value}/` : value)
+}
+
+/** Answers with a document or keys that anybody may read, and keep for five minutes. */
+export function documentResponse(document: object): Response {
+  return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
+}
+
+/**
+ * Other origins that the endpoints of an identifier may be at, by identifier, as in
+ * `{ 'https://auth.example': ['https://login.example'] }`.
+ */
+export type EndpointOrigins = Readonly<Record<string, readonly string[]>>
+
+/**
+ * Why an endpoint that an identifier's document names is not to be used; undefined where it may be. At another origin it
+ * could be anybody's, and people type passwords there: whoever runs the agent or resource has to name that origin.
+ *
+ * @param member the name of the endpoint in the document
+ */
+export function endpointProblem(
+  identifier: string,
+  member: string,
+  url: string,
+  endpointOrigins: EndpointOrigins = {},
+): string | undefined {
+  const { origin } = new URL(url)
+  const own = new URL(identifier).origin
+  if (origin === own) return undefined
+  const listed = Object.hasOwn(endpointOrigins, identifier) ? endpointOrigins[identifier] : undefined
+  if (listed?.includes(origin)) return undefined
+  const setting = `endpointOrigins: { '${identifier}': ['${origin}'] }`
+  return `its ${member} is at ${origin}, and not at ${own}; if it belongs there, set ${setting}`
+}
+
+/**
+ * Throws a TypeError that says what is wrong with the option `endpointOrigins`.
+ *
+ * @param isUsed whether an identifier is one whose endpoints are used at all
+ */
+export function requireEndpointOrigins(
+  endpointOrigins: EndpointOrigins,
+  identifiers: IdentifierOptions,
+  isUsed: (identifier: string) => boolean,
+): void {
+  for (const [identifier, origins] of Object.entries(endpointOrigins)) {
+    requireIdentifier('a name in endpointOrigins', identifier, identifiers)
+    if (!isUsed(identifier)) throw new TypeError(`endpointOrigins names ${identifier}, which is no auth server here`)
+    const at = `endpointOrigins['${identifier}']`
+    if (!Array.isArray(origins)) throw new TypeError(`${at} must be a list, such as ['https://login.example']`)
+    for (const origin of origins as readonly unknown[]) {
+      if (isIdentifier(origin, { ...identifiers, allowPath: false })) continue
+      throw new TypeError(`${at} must hold origins, such as https://login.example, and not ${String(origin)}`)
+    }
+  }
+}

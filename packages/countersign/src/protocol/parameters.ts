@@ -1,0 +1,97 @@
+import { AAuthError } from '../lib/errors.js'
+
+/** Bytes a form may have. */
+export const maxFormBytes = 65_536
+
+/**
+ * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2): every parameter at most once, an empty one counts as absent.
+ *
+ * @throws AAuthError `media_type_unsupported`, `body_too_large`, `request_malformed`
+ */
+export function readForm(contentType: string | null, body: Uint8Array): ReadonlyMap<string, string> {
+  if (!/^application\/x-www-form-urlencoded(?:\s*;.*)?$/i.test(contentType ?? '')) {
+    throw new AAuthError('media_type_unsupported', 'Send the parameters as application/x-www-form-urlencoded.')
+  }
+  // A body that was read before may be larger than what was asked for.
+  if (body.length > maxFormBytes) throw new AAuthError('body_too_large', `A form has at most ${maxFormBytes} bytes.`)
+  return readParameters(new URLSearchParams(new TextDecoder().decode(body)))
+}
+
+/** Parameters, each at most once; an empty one counts as absent. */
+export function readParameters(parameters: URLSearchParams): ReadonlyMap<string, string> {
+  const values = new Map<string, string>()
+  const names = new Set<string>()
+  for (const [name, value] of parameters) {
+    if (names.has(name)) throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 40)} is there twice.`)
+    names.add(name)
+    if (value !== '') values.set(name, value)
+  }
+  return values
+}
+
+/** The value, or `request_malformed`. */
+export function requireParameter(form: ReadonlyMap<string, string>, name: string): string {
+  const value = form.get(name)
+  if (value === undefined) throw new AAuthError('request_malformed', `The parameter ${name} is missing.`)
+  return value
+}
+
+const maxValues = 64
+const maxValueLength = 128
+const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
+
+/**
+ * The values of a space-separated scope string (RFC 6749 §3.3), in order, each once; undefined when it is empty, has a
+ * character that no scope has, or more than 64 values of at most 128 characters.
+ */
+export function parseScope(text: string): string[] | undefined {
+  if (text.length > maxValues * (maxValueLength + 1)) return undefined
+  const named = text.split(' ')
+  const values = named.length === 1 ? named : [...new Set(named)]
+  return values.length <= maxValues && values.every((value) => scopeToken.test(value)) ? values : undefined
+}
+
+/** What an auth server adds to a redirect URI (RFC 6749 §4.1.2, RFC 9207). */
+const answerParameters: ReadonlySet<string> = new Set([
+  'code',
+  'state',
+  'iss',
+  'error',
+  'error_description',
+  'error_uri',
+])
+
+/**
+ * The parameter in the query of a redirect URI that could be taken for one of the answer; undefined: there is none. Names
+ * are read as the most lenient of frameworks do: `%63ode`, `code[]`, `;code=` and `Code` count too.
+ */
+export function ownAnswerParameter(redirectUri: string): string | undefined {
+  const query = new URL(redirectUri).search.slice(1)
+  const names = query.split(/[&;]/).flatMap((pair) => [...new URLSearchParams(pair).keys()])
+  return names
+    .map((name) => name.trim().toLowerCase().split('[', 1)[0] ?? '')
+    .find((name) => answerParameters.has(name))
+}
+
+/** Where a browser goes back to: a web page, this machine, or an app by its private-use scheme (RFC 8252 §7). */
+export type RedirectKind = 'web' | 'loopback' | 'app'
+
+const loopbackHosts: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
+
+/** Of which kind a redirect URI is; undefined for a text that can be none. */
+export function redirectKind(uri: unknown): RedirectKind | undefined {
+  if (typeof uri !== 'string' || uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri)) return undefined
+  if (uri.includes('#') || !URL.canParse(uri)) return undefined
+  const { protocol, hostname, username, password } = new URL(uri)
+  if (username !== '' || password !== '') return undefined
+  if (protocol === 'https:' || protocol === 'http:') {
+    if (loopbackHosts.has(hostname)) return 'loopback'
+    return protocol === 'https:' ? 'web' : undefined
+  }
+  return isAppScheme(protocol) && uri.startsWith(`${protocol}/`) ? 'app' : undefined
+}
+
+// A private-use scheme of an app is a domain name in reverse (RFC 8252 §7.1); the dot keeps out `javascript:` and its like.
+function isAppScheme(protocol: string): boolean {
+  return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)
+}
