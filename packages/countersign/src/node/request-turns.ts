@@ -68,8 +68,8 @@ export class RequestTurns {
     }
     const network = this.#networks.get(name) ?? { name, requests: new Set(), refusable: new Set() }
     this.#networks.set(name, network)
-    // Keeps the asynchronous context in which the request was received.
-    const request = { begin: AsyncResource.bind(begin), refuse }
+    // Not `AsyncResource.bind`: under overload, its 12 µs are a sixth of a refusal.
+    const request = { begin, refuse, context: new AsyncResource('WaitingRequest') }
     network.requests.add(request)
     if (refuse) {
       network.refusable.add(request)
@@ -119,7 +119,7 @@ export class RequestTurns {
       this.#networks.set(name, network)
       this.#remove(network, request)
       this.#begun++
-      request.begin()
+      request.context.runInAsyncScope(request.begin)
     }
     if (this.#begun > 0) this.#schedule()
   }
@@ -133,4 +133,7 @@ interface WaitingNetwork {
   readonly refusable: Set<WaitingRequest>
 }
 
-type WaitingRequest = Pick<TurnRequest, 'begin' | 'refuse'>
+interface WaitingRequest extends Pick<TurnRequest, 'begin' | 'refuse'> {
+  /** The asynchronous context in which it was received. */
+  readonly context: AsyncResource
+}
