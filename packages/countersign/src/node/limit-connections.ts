@@ -3,7 +3,7 @@ import type { Server, Socket } from 'node:net'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { networkOf } from '../lib/network-of.js'
 import type { NodeResponse } from './send-response.js'
-import { WriteProgress } from './write-progress.js'
+import { bytesOf, WriteProgress, type Writer } from './write-progress.js'
 
 /** How many connections a server takes. The members are read for each, so that they may change while it runs. */
 export interface ConnectionShares {
@@ -129,21 +129,12 @@ class CountedConnections {
   add(socket: Socket, remoteAddress: string): void {
     const address = holderOf(this.#addresses, networkOf(remoteAddress))
     const network = holderOf(this.#networks, networkOf(remoteAddress, 'site'))
-    const holders = [this.#all, address, network]
     const peer = peerOf(socket)
-    const connection = {
-      peer,
-      address,
-      network,
-      holders,
-      whole: 0,
-      writers: new Set<Writer>(),
-      progress: new WriteProgress(),
-    }
+    const connection = newConnection(peer, [this.#all, address, network])
     this.#counted.set(socket, connection)
     this.#byPeer.set(peer, socket)
     this.#checking ??= setInterval(() => markUnread(this.#counted), 1000).unref()
-    for (const holder of holders) holder.open++
+    for (const holder of connection.holders) holder.open++
     socket.once('close', () => this.#forget(socket))
     this.#becomeIdle(socket, connection)
     const { total, perAddress = Number.POSITIVE_INFINITY, perNetwork = Number.POSITIVE_INFINITY } = this.#shares
@@ -236,12 +227,8 @@ interface Holders {
 /** Finds the connections whose client reads nothing of its response; runs once a second. */
 function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
   for (const [socket, { holders, progress, writers, whole }] of counted) {
-    let [unsent, written] = [0, 0]
-    for (const { writableLength, bytesWritten = 0 } of writers) {
-      unsent += writableLength
-      written += bytesWritten
-    }
-    const isUnread = progress.secondsWithout(unsent, written - unsent) >= unreadAfter && whole > 0
+    const { unsent, sent } = bytesOf(writers)
+    const isUnread = progress.secondsWithout(unsent, sent) >= unreadAfter && whole > 0
     for (const { unread } of holders)
       if (isUnread) unread.add(socket)
       else unread.delete(socket)
@@ -278,11 +265,6 @@ interface Connection {
   readonly progress: WriteProgress
 }
 
-interface Writer {
-  readonly writableLength: number
-  readonly bytesWritten?: number
-}
-
 /** An address, a network, or all. */
 interface Holder {
   readonly name: string
@@ -291,6 +273,11 @@ interface Holder {
   readonly idle: Set<Socket>
   /** In the order in which their clients stopped reading. */
   readonly unread: Set<Socket>
+}
+
+function newConnection(peer: string, holders: readonly [all: Holder, address: Holder, network: Holder]): Connection {
+  const [, address, network] = holders
+  return { peer, address, network, holders, whole: 0, writers: new Set(), progress: new WriteProgress() }
 }
 
 function peerOf({ remoteAddress, remotePort }: Socket): string {

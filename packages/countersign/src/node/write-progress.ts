@@ -25,3 +25,19 @@ export class WriteProgress {
     this.#sent = Number.NaN
   }
 }
+
+/** A socket, or a stream of HTTP/2, which does not count what was written. */
+export interface Writer {
+  readonly writableLength: number
+  readonly bytesWritten?: number
+}
+
+/** For {@link WriteProgress}: bytes of all writers that are not sent, and a number that changes if bytes are sent. */
+export function bytesOf(writers: Iterable<Writer>): { unsent: number; sent: number } {
+  let [unsent, written] = [0, 0]
+  for (const { writableLength, bytesWritten = 0 } of writers) {
+    unsent += writableLength
+    written += bytesWritten
+  }
+  return { unsent, sent: written - unsent }
+}
