@@ -139,7 +139,7 @@ components:
     const done = await runInProcess('gateway', 'init', join(folder, 'openapi.yaml'), ...flags)
     expect(done.status).toBe(0)
     expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is left out[\s\S]*elsewhere is described elsewhere/)
-    expect(done.stderr).toMatch(/GET \/v1\/status needs nothing/)
+    expect(done.stderr).toMatch(/GET \/v1\/status requires nothing/)
     expect(done.stderr).toContain(
       `Next, make the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
     )
@@ -161,7 +161,7 @@ components:
     const old = await runInProcess('gateway', 'init', join(folder, 'old.json'), ...flags)
     const gone = await runInProcess('gateway', 'init', join(folder, 'gone.yaml'), ...flags)
     expect(gone.stderr).toMatch(/gone\.yaml cannot be used: there is no such file\.\n/)
-    expect(old.stderr).toMatch(/no OpenAPI description of version 3\.0 or 3\.1/)
+    expect(old.stderr).toMatch(/not an OpenAPI description of version 3\.0 or 3\.1/)
   })
 })
 
@@ -200,7 +200,7 @@ describe('the configuration of a gateway', () => {
       /routes\[1\]\.require: must be one of/,
       /routes\[1\]\.scope: names events\.reed/,
       /routes\[3\]: contradicts routes\[2\], which is GET \/c, too/,
-      /keyFile: .*gone\.json: there is no such file/,
+      /keyFile: .*gone\.json: the file does not exist/,
     ])
       expect(stderr).toMatch(problem)
   })
@@ -215,18 +215,18 @@ describe('the configuration of a gateway', () => {
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
       /upstream: is missing; .*an assertion is addressed to it[\s\S]*trustProxy: must name/,
     ],
-    [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp does without/],
+    [{ routes: undefined }, /routes: is missing; it must be a list\. Only a gateway with mcp needs none/],
     // G42
     [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
     [route({ path: '/caf%E9' }), /routes\[0\]\.path: has octets that are not UTF-8/],
     [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, which needs no encoding/],
     [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded delimiter/],
     [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
-    [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is no regular expression/],
+    [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is not a regular expression/],
     [route({ path: '/(a|b)' }), /routes\[0\]\.path: has \[, \] or \|/],
-    [route({ method: 'GTE' }), /routes\[0\]\.method: is no method of HTTP that can be read here; did you mean GET\?/],
+    [route({ method: 'GTE' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse; did you mean GET\?/],
     [route({ method: 'DELTE' }), /did you mean DELETE\?/],
-    [route({ method: 'OFTEN' }), /routes\[0\]\.method: is no method of HTTP that can be read here\n/],
+    [route({ method: 'OFTEN' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse\n/],
     [
       { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
       /routes\[1\]: contradicts routes\[0\], which is GET \/u\/\{x\}, too: keep one/,

@@ -7,8 +7,8 @@ import type { Gateway, GatewayOptions } from './gateway-options.js'
 import { createGatewayServer } from './gateway-server.js'
 import { type GatewayShared, setUpGateway } from './gateway-setup.js'
 import { serveRequest } from './serve-request.js'
-import { createSpool } from './uploads/spool.js'
-import { createConnections } from './upstream/connections.js'
+import { createSpool } from './uploads/kept-upload.js'
+import { createConnections } from './upstream.js'
 
 /**
  * A reverse proxy in front of any HTTP API. It verifies each request as its route requires, identifies the caller to the API in `X-AAuth-…`

@@ -4,21 +4,21 @@ import type { McpSessions, McpTable } from 'countersign/resource/mcp'
 import type { AssertionOptions } from './identity.js'
 import type { CorsOptions } from './responses/cors.js'
 import type { Route } from './routes/route.js'
-import type { UpstreamOptions } from './upstream/connections.js'
+import type { UpstreamOptions } from './upstream.js'
 
 export interface GatewayLimits {
-  /** Connections at once; does not count those from trusted proxies. One more closes one that is idle, or of the network that holds most. @default 4096 */
+  /** Concurrent connections, without those of trusted proxies. One more closes an idle one, or one of the network that holds most. @default 4096 */
   connections?: number | undefined
   /**
-   * Connections that one address may hold (of IPv6, the first 64 bits). It does not count for those in `trustProxy`, which hold the
-   * connections of everybody. @default a quarter of `connections`
+   * Connections of one address (of IPv6, the first 64 bits). Those in `trustProxy`, which carry many clients, are not limited.
+   * @default a quarter of `connections`
    */
   connectionsPerAddress?: number | undefined
-  /** Largest body in bytes, where a route says no other. @default 16 MiB */
+  /** Largest body in bytes, unless the route sets another limit. @default 16 MiB */
   maxBody?: number | undefined
   /**
-   * Bytes on disk that all uploads may take together; a body of up to 1 MiB stays in memory if there is room. Requests that no agent
-   * signed fill at most half of it, agents without a user's permission at most three quarters. @default 1 GiB
+   * Bytes on disk for all uploads together; a body of up to 1 MiB stays in memory if there is room. Requests that no agent signed fill
+   * at most half of it, agents without a user's permission at most three quarters. @default 1 GiB
    */
   uploads?: number | undefined
   /**
@@ -26,15 +26,15 @@ export interface GatewayLimits {
    * beyond it; beyond their share messages of MCP and for the documents' paths get 503. @default 256 MiB
    */
   memory?: number | undefined
-  /** Seconds that a body may take in all. @default 120 */
+  /** Time limit of a whole body, in seconds. @default 120 */
   bodyTime?: number | undefined
-  /** Seconds without a byte of a body. @default 15 */
+  /** Longest pause within a body, in seconds. @default 15 */
   stallTime?: number | undefined
-  /** Seconds until the API is connected to. @default 5 */
+  /** Connect timeout of the API, in seconds. @default 5 */
   connectTime?: number | undefined
-  /** Seconds until the API begins to answer. @default 60 */
+  /** Time until the head of the API's response, in seconds. @default 60 */
   answerTime?: number | undefined
-  /** Seconds that the API may be silent within an answer that is no event stream. @default 120 */
+  /** Longest pause within a response of the API that is no event stream, in seconds. @default 120 */
   silence?: number | undefined
 }
 
@@ -43,11 +43,11 @@ export interface GatewayOptions {
   resource: Resource
   /** Where the API listens: a scheme, a host and a port, such as `http://127.0.0.1:3000`. */
   upstream: string | UpstreamOptions
-  /** What requests need. What is not listed is refused. @default none where there is `mcp`; needed otherwise */
+  /** The requirements of requests. A request that no route lists is refused. @default none with `mcp`; required otherwise */
   routes?: readonly Route[] | undefined
   /**
-   * What becomes of a request without signature headers. `pass`: it goes on to the API's own authentication, with empty identity
-   * headers, so that agents can be let in step by step; a bad signature is refused all the same. @default 'refuse'
+   * Whether a request without signature headers is refused, or forwarded to the API's own authentication with empty identity headers, so
+   * that agents can be admitted step by step. An invalid signature is refused anyway. @default 'refuse'
    */
   otherwise?: 'refuse' | 'pass' | undefined
   /**
@@ -55,23 +55,23 @@ export interface GatewayOptions {
    * that path needs more. Keys and values that begin with a slash, and `rest_route`, always are. @default false
    */
   frontController?: boolean | undefined
-  /** Web pages that may ask from a browser: the gateway answers preflights, which are never signed. @default none */
+  /** Web pages that may call the API from a browser. The gateway responds to preflights, which are never signed. @default none */
   cors?: CorsOptions | undefined
   /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
   trustProxy?: readonly string[] | undefined
   limits?: GatewayLimits | undefined
   /**
-   * Adds `X-AAuth-Assertion`: who asks as a JWT that the resource's key signs, for one request and 30 seconds. For an API that others on
-   * its network can reach, too. @default none
+   * Adds `X-AAuth-Assertion`: the caller as a JWT that the resource's key signs, valid for one request and 30 seconds. For an API that other
+   * programs on its network can reach. @default none
    */
   assertion?: AssertionOptions | undefined
-  /** MCP servers: what is said at their paths is judged by their tables. No route is needed for these. @default none */
+  /** MCP servers, whose messages are judged by their tables. Their paths need no route. @default none */
   mcp?: readonly McpPath[] | undefined
-  /** Remembers whose the sessions of MCP servers are; several gateways must share it. @default in this process, while the gateway runs */
+  /** Remembers who owns the sessions of MCP servers. Several gateways must share it. @default in this process, while the gateway runs */
   mcpSessions?: McpSessions | undefined
   /**
-   * Told each request with its route, each refusal with what the answer hides, and how the API behind it does. Give the same
-   * function to `createResource`, which knows who was refused, and tells lookups. @default that of the resource
+   * Receives an event for each request, with its route; for each refusal, with the reason that the response hides; and for each response or
+   * failure of the API. Pass the same function to `createResource`, which emits refused callers and lookups. @default that of the resource
    */
   onEvent?: OnEvent | undefined
 }
@@ -92,7 +92,7 @@ export interface Gateway<Options = GatewayOptions> {
 export interface McpPath extends McpTable {
   /** Its one path, such as `/mcp`. */
   path: string
-  /** The scopes that every use needs, space-separated. @default none: an agent that says who it is may look at the lists */
+  /** The scopes that every message needs, space-separated. @default none: any identified agent may read the lists */
   connect?: string | undefined
 }
 

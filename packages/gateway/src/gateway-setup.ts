@@ -15,8 +15,8 @@ import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { createRouteTable } from './routes/route-table.js'
-import type { Spool } from './uploads/spool.js'
-import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream/connections.js'
+import type { Spool } from './uploads/kept-upload.js'
+import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream.js'
 
 /** The path of an MCP server. */
 export interface ProtectedPath {

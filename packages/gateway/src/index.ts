@@ -22,8 +22,15 @@ export type { Gateway, GatewayLimits, GatewayOptions, McpPath } from './gateway-
 export { type AssertionClaims, type AssertionOptions, assertionType } from './identity.js'
 export { readDescription } from './openapi/description.js'
 export { type DescribedRoutes, routesFromOpenApi } from './openapi/routes-from-open-api.js'
-export { type ApiProbe, type ProbeOptions, probeApi, type RouteProbe, type RunSpelling } from './probe/probe-api.js'
-export { type SpellingKind, spellingKinds } from './probe/spellings.js'
+export {
+  type ApiProbe,
+  type ProbeOptions,
+  probeApi,
+  type RouteProbe,
+  type RunSpelling,
+  type SpellingKind,
+  spellingKinds,
+} from './probe.js'
 export type { CorsOptions } from './responses/cors.js'
 export { type ClosedPath, createClosedPaths, type IsClosed } from './routes/closed-paths.js'
 export { type Judgement, judgeRequest } from './routes/judge-request.js'
@@ -36,4 +43,4 @@ export type { AskedRequest, ProxyName } from './subrequests/asked-request.js'
 export { requireNothingUnseen } from './subrequests/asked-request.js'
 export type { SubrequestOptions } from './subrequests/create-subrequest-gateway.js'
 export { createSubrequestGateway } from './subrequests/create-subrequest-gateway.js'
-export type { UpstreamOptions } from './upstream/connections.js'
+export type { UpstreamOptions } from './upstream.js'

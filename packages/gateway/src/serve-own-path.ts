@@ -8,8 +8,7 @@ import { isPreflight, type PageHeaders, preflightHeaders, showToPages } from './
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './routes/require-plain-fields.js'
-import { discardInBackground, KeptUpload, requireFitting } from './uploads/kept-upload.js'
-import type { Spool } from './uploads/spool.js'
+import { discardInBackground, KeptUpload, requireFitting, type Spool } from './uploads/kept-upload.js'
 
 /**
  * Serves a request that no route decides: a preflight, a document or endpoint of the resource, or a request to an MCP server. Returns

@@ -14,7 +14,7 @@ import { routeName } from './routes/path-rows.js'
 import type { RequestHead } from './routes/require-plain-fields.js'
 import { serveOwnPath } from './serve-own-path.js'
 import { discardInBackground, KeptUpload, requireFitting } from './uploads/kept-upload.js'
-import { requestUpstream, type UpstreamResponse } from './upstream/send-request.js'
+import { requestUpstream, type UpstreamResponse } from './upstream.js'
 
 /** A request whose caller and content are verified. */
 interface Admitted {

@@ -165,7 +165,7 @@ it('several without a store that they share refuse to start, and name the settin
   const { file } = await configure(() => undefined, { instances: 2 })
   const { status, stderr } = await runInProcess('gateway', '--config', file)
   expect(status).toBe(1)
-  expect(stderr).toMatch(/instances: is 2, so a signed request would work once in each: name in redis/)
+  expect(stderr).toMatch(/instances: is 2, so each would accept a signed request once: set redis/)
   const wrong = await configure(() => undefined, { instances: 2, redis: 'http://user:hidden@x' })
   const { stderr: said } = await runInProcess('gateway', '--config', wrong.file)
   expect(said).toMatch(/redis: must be the URL of Redis or Valkey/)

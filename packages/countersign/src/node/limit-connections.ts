@@ -23,7 +23,7 @@ export interface ConnectionShares {
   readonly isExempt: (peer: string) => boolean
 }
 
-/** The answer to a connection for which there is no room, before it asks for anything. */
+/** The response to a connection for which there is no room, before any request. */
 const noRoom = [
   'HTTP/1.1 503 Service Unavailable',
   'Content-Type: text/plain; charset=utf-8',
@@ -42,13 +42,13 @@ const unreadAfter = 2
 
 /**
  * Closes connections that one address or network holds beyond its share, or that are too many in total, so that no client takes the
- * connections of all others. The one that has been idle longest is closed first, then the one whose client has not read its response for longest;
- * if there is neither, the new one gets 503 and is closed. In total, when few are idle, the network that holds most loses one, also
- * a busy one: then its oldest is closed when its response is sent, after a second at most. The new one is refused only if no network
- * holds more than its own. A connection is idle without a request that was received in whole and was
- * not responded to. It is not read if bytes of a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits
- * of an IPv6 address; a network is an IPv4 /24 or an IPv6 /48. Call it when the server, of `node:http`, `node:https` or `node:http2`, has its listeners. A refused client of another
- * protocol than plain HTTP/1.1 sees a broken connection.
+ * connections of all others. The one that has been idle longest is closed first, then the one whose client has not read its response for
+ * longest; if there is neither, the new one gets 503 and is closed. In total, when few are idle, the network that holds most loses one,
+ * even a busy one: its oldest is closed when its response is sent, after a second at most. The new one is refused only if no network holds
+ * more than its own. A connection is idle without a request that was received in full and has no response yet. It is unread if bytes of
+ * a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits of an IPv6 address; a network is an
+ * IPv4 /24 or an IPv6 /48. Call it when the server, of `node:http`, `node:https` or `node:http2`, has its listeners. A refused client of
+ * any protocol but plain HTTP/1.1 sees a broken connection.
  *
  * @example
  * ```ts
@@ -176,7 +176,7 @@ class CountedConnections {
     const [longestIdle] = idle
     // A new connection is idle, too.
     const isOld = longestIdle !== undefined && longestIdle !== newcomer
-    const oldest = isOld ? longestIdle : (firstOf(unread) ?? newcomer)
+    const oldest = isOld ? longestIdle : ([...unread][0] ?? newcomer)
     if (oldest && oldest === newcomer) this.#refuse(oldest)
     else if (oldest) this.#displace(oldest)
   }
@@ -294,9 +294,4 @@ function removeFrom(holder: Holder, socket: Socket): void {
   holder.idle.delete(socket)
   holder.unread.delete(socket)
   holder.open--
-}
-
-function firstOf(sockets: Set<Socket>): Socket | undefined {
-  const [first] = sockets
-  return first
 }

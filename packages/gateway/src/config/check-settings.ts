@@ -4,10 +4,10 @@ import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
 
-/** The settings that can be read, where others are wrong in themselves. Routes are by their place in the list. */
+/** The settings that are valid alone, if others are not. Routes are by their index. */
 type ReadableSettings = Partial<Omit<GatewaySettings, 'routes'>> & {
   routes: ReadonlyMap<number, Partial<Route>>
-  /** The names of all that are given. */
+  /** The names of all settings that are given. */
   names: ReadonlySet<string>
 }
 
@@ -37,14 +37,14 @@ function readMembers(shape: Readonly<Record<string, Readable>>, givenFor: (name:
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
-/** What no setting can say alone, of those that can be read: the others are wrong in themselves. */
+/** Contradictions between settings, each of which is valid alone. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
     const text = settings[setting]
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
     const hint = loopback.test(text)
-      ? '; for http on this machine, to try things, set allowInsecureLoopback to true'
+      ? '; for http on this machine, in development, set allowInsecureLoopback to true'
       : ''
     return [{ setting, problem: `must be an https URL without a path, a slash at the end or a default port${hint}` }]
   })
@@ -74,22 +74,22 @@ export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings):
   return [...collisions.map(({ at, problem }) => ({ setting: `routes[${at}]`, problem })), ...passed]
 }
 
-/** Whether nothing is wrong with a route in itself. */
+/** Whether a route is valid alone. */
 function isRoute(route: Partial<Route>): route is Route {
   const { method, path, require } = route
   return method !== undefined && path !== undefined && !!require && routeProblems(route as Route).length === 0
 }
 
-/** An MCP server needs none. */
+/** Only a gateway with MCP servers needs no routes. */
 function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   if (names.has('routes') || names.has('mcp')) return []
-  return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp does without' }]
+  return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp needs none' }]
 }
 
-/** A signed request would work once in each (G12). */
+/** Several gateways without shared memory would each accept a signed request once (G12). */
 function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationProblem[] {
   if (instances === 1 || redis !== undefined) return []
-  const problem = `is ${instances}, so a signed request would work once in each: name in redis where they remember it together`
+  const problem = `is ${instances}, so each would accept a signed request once: set redis, which they share`
   return [{ setting: 'instances', problem }]
 }
 
@@ -112,7 +112,7 @@ function missingFor({
       {
         setting: 'upstream',
         problem:
-          'is missing; it must be where the API listens: http://127.0.0.1:3000. Only --verify-only does without, for nginx or Caddy',
+          'is missing; it must be where the API listens: http://127.0.0.1:3000. Only --verify-only needs none, for nginx or Caddy',
       },
     ]
   if (!verifyOnly) return []
@@ -123,22 +123,22 @@ function missingFor({
       problem: 'is missing; it must be where the API listens, since an assertion is addressed to it',
     })
   if (trustProxy.length === 0)
-    problems.push({ setting: 'trustProxy', problem: 'must name the proxy that asks: nobody else is answered' })
+    problems.push({ setting: 'trustProxy', problem: 'must name the proxy: other callers get 404' })
   if (mcp.length > 0)
     problems.push({
       setting: 'mcp',
       problem:
-        'cannot be protected with verifyOnly: what a message asks for is in its body, which the proxy does not show. Run a gateway in the path for it',
+        'cannot be protected with verifyOnly: the call is in the body, which the proxy does not show. Run a gateway in the path for it',
     })
   return problems
 }
 
-/** What is odd in settings, but no reason not to start. @param given as it was written, without defaults */
+/** Settings that are valid but probably not intended. @param given as written, without defaults */
 export function warningsOf(settings: GatewaySettings, given: unknown): string[] {
   return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
 }
 
-/** Limits of what goes through the gateway. */
+/** Limits of forwarded requests and responses. */
 const limitsOfPassage = [
   'maxBody',
   'uploads',
@@ -150,31 +150,31 @@ const limitsOfPassage = [
   'silence',
 ]
 
-/** What was set and has no effect where only subrequests are answered. */
+/** Settings without effect on a gateway that responds to subrequests only. */
 function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
   if (!verifyOnly) return []
   const { limits = {} } = given as { limits?: object }
   const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
   for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
   const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
-  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API answer preflights.')
+  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API respond to preflights.')
   return warnings
 }
 
-/** What several gateways do not remember together. */
+/** Sessions that several gateways do not share. */
 function knownToOne({ instances, mcp }: GatewaySettings): string[] {
   if (instances === 1 || mcp.length === 0) return []
   return [
-    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: lead its client there again.',
+    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: route its client to that one.',
   ]
 }
 
-/** Routes of which a proxy could let only a part pass. */
+/** Routes that refuse most methods, since no proxy shows a body. */
 function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   const refused = routes.filter(({ method, body }) => body !== 'unseen' && method !== 'GET' && method !== 'HEAD')
   if (!verifyOnly || refused.length === 0) return []
   const names = refused.map(({ method, path }) => `${method} ${path}`).join(', ')
   return [
-    `verifyOnly: since no proxy shows a body, all but GET and HEAD is refused on ${names}; "body": "unseen" on a route lets it pass.`,
+    `verifyOnly: since no proxy shows a body, all methods except GET and HEAD are refused on ${names}; "body": "unseen" on a route permits them.`,
   ]
 }

@@ -13,12 +13,12 @@ import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
 import type { ProxyName } from '../subrequests/asked-request.js'
-import { upstreamProblem } from '../upstream/connections.js'
+import { upstreamProblem } from '../upstream.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)
 
-/** A text that something has to say about. */
+/** A text that a function may refuse. */
 function judged(problemOf: (value: string) => string | undefined) {
   return z.string().superRefine((value, context) => {
     const message = problemOf(value)
@@ -26,7 +26,7 @@ function judged(problemOf: (value: string) => string | undefined) {
   })
 }
 
-/** Its text may have a password in it, so that it is not repeated. */
+/** The URL may contain a password, so that no message repeats it. */
 function redisProblem(text: string): string | undefined {
   const isRedis = URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
   return isRedis ? undefined : 'must be the URL of Redis or Valkey: redis://127.0.0.1:6379, or rediss:// for TLS'
@@ -46,7 +46,7 @@ const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, context) =
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-/** What a route may hold. */
+/** The members of a route. */
 export const routeShape = {
   method: text(32),
   path: text(1024),
@@ -73,7 +73,7 @@ const route = z.strictObject(routeShape).superRefine((value, context) => {
 
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
-/** Scopes by the names of what needs them; an empty text: none of its own. */
+/** Scopes by the names of tools, resources, prompts or methods; an empty text: no further scope. */
 const scopeTable = z.record(text(2048), z.string().max(4096)).optional()
 
 const mcp = z
@@ -95,7 +95,7 @@ const mcp = z
     }
   })
 
-/** What a configuration may hold. */
+/** The settings. */
 export const gatewayShape = {
   id: text(2048),
   authServer: text(2048),
@@ -152,5 +152,5 @@ export const gatewaySchema = z.strictObject(gatewayShape)
 /** A configuration that was checked, with its defaults. */
 export type GatewaySettings = z.output<typeof gatewaySchema>
 
-/** Every setting there is, in the order of the manual. */
+/** All settings, in the order of the manual. */
 export const gatewaySettingTable: readonly SettingRow[] = settingRows(gatewayShape)

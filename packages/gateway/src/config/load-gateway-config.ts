@@ -18,7 +18,7 @@ export interface ReadGatewaySettings {
   /** The file, absolute. */
   file: string
   settings: GatewaySettings
-  /** What is odd, but no reason not to start. */
+  /** Settings that are valid but probably not intended. */
   warnings: readonly string[]
 }
 
@@ -35,7 +35,7 @@ type Environment = Readonly<Record<string, string | undefined>>
  * Reads a configuration file (`.json`, or the default export of a module), and what the environment overrides
  * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file. The key is not read.
  *
- * @param flags settings that count more than both
+ * @param flags settings that override both
  * @throws ConfigurationError naming every wrong setting
  */
 export async function readGatewaySettings(
@@ -85,7 +85,7 @@ export async function loadGatewayConfig(
 
 interface JudgedFile {
   file: string
-  /** Undefined where there are problems of the schema. */
+  /** Undefined if the schema refuses them. */
   settings: GatewaySettings | undefined
   keyFile: string | undefined
   problems: ConfigurationProblem[]
@@ -103,10 +103,10 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
   const named = new Set(wrong.map(({ setting }) => setting.replace(/[.[].*$/, '')))
   const readable = readableSettings(merged)
-  // What is wrong in itself is told once; where an entry of a list is, the others are looked at.
+  // A setting that is invalid alone is reported once; the other entries of a list are still checked.
   const later = contradictionsIn(readable).filter(({ setting }) => setting.includes('[') || !named.has(setting))
   const found = [...wrong, ...later].map((problem) => withVariable(problem, overrides.values))
-  const unknown = overrides.unknown.map((name) => `${name} is no setting and has no effect.`)
+  const unknown = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
   return {
     file,
     settings: parsed.success ? parsed.data : undefined,
@@ -133,7 +133,7 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
     return { signer: await createSigner(JSON.parse(await readFile(keyFile, 'utf8')) as PrivateJwk) }
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
-    const what = isMissing ? 'there is no such file' : 'it holds no private JWK that can be read'
-    return { problem: `${keyFile}: ${what}. countersign keys generate --out makes one`, cause }
+    const what = isMissing ? 'the file does not exist' : 'it contains no valid private JWK'
+    return { problem: `${keyFile}: ${what}. countersign keys generate --out creates one`, cause }
   }
 }

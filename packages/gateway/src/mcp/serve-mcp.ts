@@ -8,8 +8,7 @@ import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../headers.js'
 import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
-import type { Connections } from '../upstream/connections.js'
-import { requestUpstream } from '../upstream/send-request.js'
+import { type Connections, requestUpstream } from '../upstream.js'
 
 /** Largest MCP message, in bytes. It is read as a whole, since its content decides the scope. */
 export const longestMessage = 1_048_576

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 
-/** Reads a description in YAML or JSON, which is YAML, too. @throws Error of the file or of its text */
+/** Reads a description in YAML or JSON. @throws Error if the file cannot be read or parsed */
 export async function readDescription(file: string): Promise<unknown> {
-  // `<<` is of YAML 1.1, but in use. Aliases of aliases could be more than memory holds.
+  // `<<` is from YAML 1.1, but common. Nested aliases could exceed the memory.
   return parse(await readFile(file, 'utf8'), { maxAliasCount: 100, merge: true }) as unknown
 }
 
@@ -15,13 +15,13 @@ export function membersOf(value: unknown): [name: string, value: unknown][] {
   return isObject(value) ? Object.entries(value) : []
 }
 
-/** A path's operations, with those of the same document that it refers to. */
+/** The operations of a path, with those that it refers to in the same document. */
 export function resolvedItem(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   const referred = resolved(document, value)
   return referred && isObject(value) ? { ...referred, ...value } : referred
 }
 
-/** An object, or the one of the same document that it refers to; undefined where there is none. */
+/** An object, or the one that it refers to in the same document; undefined if there is none. */
 export function resolved(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   let found = value
   for (let steps = 0; steps < 10 && isObject(found); steps++) {
@@ -41,7 +41,7 @@ function decodePointer(part: string): string {
   return part.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
-/** The path of the first server, which is in front of all paths, and what a person should know of it. */
+/** The path of the first server, a prefix of all paths, and notes for the operator. */
 interface ServerPath {
   path: string
   notes: string[]
@@ -66,15 +66,15 @@ function pathOf(server: unknown): ServerPath {
     return isObject(variable) && typeof variable.default === 'string' ? variable.default : whole
   })
   if (filled.includes('{') || !URL.canParse(filled, 'https://api.example'))
-    return { path: '', notes: [`The server ${template} has no path that can be read: put it in front of the routes.`] }
+    return { path: '', notes: [`The server ${template} has no readable path: add it to the routes as a prefix.`] }
   const path = new URL(filled, 'https://api.example').pathname.replace(/\/+$/, '')
   const isFilled = filled !== template
-  return { path, notes: isFilled ? [`The server ${template} was taken with its defaults: ${filled}.`] : [] }
+  return { path, notes: isFilled ? [`The server ${template} is used with its defaults: ${filled}.`] : [] }
 }
 
 /**
- * The path of a description as a route has it: without a query, encoded as it is sent, and with one parameter in a segment. A route for
- * `/files/{a}-{b}` is one for `/files/{a}`: it holds for more than was described, and never for less.
+ * The path of a description as a route needs it: without a query, percent-encoded, and with one parameter in a segment. `/files/{a}-{b}` becomes
+ * `/files/{a}`: a route covers at least the paths that are described.
  */
 export function writtenPath(described: string): string {
   const parts = described.replace(/[?#].*$/s, '').split('/')
@@ -107,15 +107,15 @@ function percentEncoded(text: string): string {
   return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 }
 
-/** What an operation asks for. */
+/** The security of an operation. */
 export interface Secured {
-  /** Whether the description says that it needs nothing. */
+  /** Whether it requires nothing. */
   isOpen: boolean
-  /** Permissions, each with what people read of it. */
+  /** Permissions with their descriptions. */
   scopes: ReadonlyMap<string, string>
-  /** Whether its permission was made of the path, since the description names none. */
+  /** Whether the permission is derived from the path, since the description names none. */
   isMade: boolean
-  /** What a person should know of the names. */
+  /** Notes for the operator. */
   notes: string[]
 }
 
@@ -124,7 +124,7 @@ interface Asked {
   path: string
 }
 
-/** What an operation needs: the first of its alternatives, or that of the whole description. */
+/** The first alternative of an operation's security, or of that of the whole description. */
 export function securityOf(
   document: Record<string, unknown>,
   operation: Record<string, unknown>,
@@ -143,12 +143,12 @@ export function securityOf(
   })
   const renamed = named.map(String).filter((name) => scopeOf(name) !== name)
   const notes = renamed.map(
-    (name) => `The scope "${name}" is written as ${scopeOf(name)}: no token can have its own name.`,
+    (name) => `The scope "${name}" is written as ${scopeOf(name)}: no token can contain its name.`,
   )
   return { isOpen, scopes: new Map(scopes), isMade: false, notes }
 }
 
-/** A name of any letters as one that tokens have: none is left out, which would allow more. */
+/** A scope as tokens can contain it. All characters are kept, encoded if necessary: two scopes must not become one. */
 function scopeOf(name: string): string {
   return name.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]+/g, percentEncoded)
 }
@@ -157,7 +157,7 @@ function isEmpty(alternative: unknown): boolean {
   return isObject(alternative) && Object.keys(alternative).length === 0
 }
 
-/** A permission for what has none: `orders.read` of `/v1/orders/{id}`. */
+/** A permission derived from a path: `orders.read` of `/v1/orders/{id}`. */
 function made(path: string, isRead: boolean): [string, string] {
   const words = path.split('/').filter((part) => /^[A-Za-z][\w-]*$/.test(part) && !/^(?:api|v\d+)$/i.test(part))
   const subject = words[0] ?? 'api'
@@ -167,7 +167,7 @@ function made(path: string, isRead: boolean): [string, string] {
     : [`${subject}.write`, `Create, change and delete your ${plain}`]
 }
 
-/** What the schemes of OAuth in a description say of their scopes. */
+/** The descriptions of scopes in the OAuth schemes. */
 function descriptionsIn(document: Record<string, unknown>): ReadonlyMap<string, string> {
   const components = resolved(document, document.components)
   const schemes = membersOf(components?.securitySchemes).map(([, scheme]) => resolved(document, scheme))

@@ -20,12 +20,12 @@ import {
   writtenPath,
 } from './description.js'
 
-/** What a gateway needs to know of an API that is described by OpenAPI. */
+/** The routes and permissions of an API that OpenAPI describes. */
 export interface DescribedRoutes {
   routes: Route[]
-  /** What people read of each permission. */
+  /** Descriptions of permissions, which users read. */
   scopes: Record<string, string>
-  /** What a person should look at, a sentence each. */
+  /** Sentences for the operator, who should review the result. */
   notes: string[]
 }
 
@@ -33,35 +33,35 @@ const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as 
 
 /**
  * Routes and permissions of an OpenAPI description, version 3.0 or 3.1. An operation keeps the scopes that it names; one that names
- * none gets a scope made of its path, to read or to change; one that says that it needs nothing is at the level `none`. What
- * cannot be a route is left out, and so refused by the gateway.
+ * none gets a scope derived from its path, to read or to change; one with empty `security` gets the level `none`. Operations that cannot be
+ * routes are left out, so that the gateway refuses them.
  *
- * @throws TypeError for what is no such description, and where a wider route would let pass what is left out
+ * @throws TypeError for any other document, or if a wider route would permit an operation that is left out
  */
 export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const version = isObject(document) ? document.openapi : undefined
   if (!isObject(document) || typeof version !== 'string' || !/^3\.[01]\./.test(version))
-    throw new TypeError('This is no OpenAPI description of version 3.0 or 3.1.')
+    throw new TypeError('This is not an OpenAPI description of version 3.0 or 3.1.')
   const described: Described = { document, routes: [], scopes: {}, notes: [], leftOut: [], made: new Set() }
   const whole = serverPath(document.servers)
   described.notes.push(...whole.notes)
   for (const [path, given] of membersOf(document.paths))
     if (path.startsWith('/')) addPath(described, path, given, whole.path)
   for (const [name] of membersOf(document.webhooks))
-    described.notes.push(`The webhook ${name} is left out: the API asks others with it.`)
+    described.notes.push(`The webhook ${name} is left out: the API sends it to others.`)
   if (described.made.size > 0)
     described.notes.push(
-      `These permissions are made of paths, for operations that name no scope: ${[...described.made].join(', ')}.`,
+      `These permissions are derived from paths, for operations that name no scope: ${[...described.made].join(', ')}.`,
     )
   const { routes, notes } = joinedRoutes(described.routes)
   const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
   if (covered.length > 0)
     throw new TypeError(
-      `These are left out, and a route for more paths would let them pass: ${covered.join(', ')}. Describe them in this document.`,
+      `These operations are left out, and a wider route would permit them: ${covered.join(', ')}. Describe them in this document.`,
     )
   const open = routes.filter(({ require }) => require === 'none')
   const told = open.map(
-    ({ method, path }) => `${method} ${path} needs nothing, as the description says: everybody may ask for it.`,
+    ({ method, path }) => `${method} ${path} requires nothing, as the description says: anyone can call it.`,
   )
   const collisions = routeCollisions(routes.entries()).map(
     ({ at, problem }) => `The gateway does not start with this table yet: routes[${at}] ${problem}.`,
@@ -69,7 +69,7 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
   return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told, ...collisions] }
 }
 
-/** What was made of a description so far. */
+/** The result so far. */
 interface Described extends DescribedRoutes {
   document: Record<string, unknown>
   leftOut: LeftOut[]
@@ -77,7 +77,7 @@ interface Described extends DescribedRoutes {
   made: Set<string>
 }
 
-/** Members of a path that are no operations. */
+/** Members of a path that are not operations. */
 const besideOperations: ReadonlySet<string> = new Set(['$ref', 'summary', 'description', 'servers', 'parameters'])
 
 function addPath(described: Described, path: string, given: unknown, base: string): void {
@@ -118,7 +118,7 @@ function isNeededAlike(
 interface Place {
   method: (typeof methods)[number]
   path: string
-  /** The path in the words of the description. */
+  /** The path as described. */
   shown: string
   operation: Record<string, unknown> | undefined
 }
@@ -149,14 +149,17 @@ function needOf({ isOpen, scopes }: Secured): { require: Level; scope?: string }
   return { require: 'authorization', scope: [...scopes.keys()].join(' ') }
 }
 
-/** Routes of which no two are for the same requests: where several were, the one that is left needs what all of them need. */
+/** Merges routes for the same requests: the merged route requires what all of them require. */
 function joinedRoutes(routes: readonly Route[]): { routes: Route[]; notes: string[] } {
   const joined = new Map<string, Route>()
   const notes: string[] = []
   for (const route of routes) {
     const requests = `${route.method} ${shapeOf(parsePathPattern(route.path))}`
     const other = joined.get(requests)
-    if (other) notes.push(`${route.method} ${route.path} is described more than once: it needs what all of it needs.`)
+    if (other)
+      notes.push(
+        `${route.method} ${route.path} is described more than once: the route requires what all descriptions require.`,
+      )
     joined.set(requests, other ? both(other, route) : route)
   }
   return { routes: [...joined.values()], notes: [...new Set(notes)] }
@@ -169,13 +172,13 @@ function both(one: Route, other: Route): Route {
   return { method, path, require, ...(scopes.length > 0 ? { scope: [...new Set(scopes)].join(' ') } : {}) }
 }
 
-/** An operation that is no route. */
+/** An operation without a route. */
 interface LeftOut {
   method: string
   path: string
 }
 
-/** Of what was left out, and so should be refused, that for which a route for more paths would be taken. */
+/** The operations that were left out, so should be refused, but that a wider route permits. */
 function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): LeftOut[] {
   const [kept] = folds as readonly [Kept]
   const written = routes.map((route) => {
@@ -183,10 +186,10 @@ function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): Le
     return { route, pattern, folded: foldPattern(pattern, kept) }
   })
   return leftOut.filter(({ method, path }) => {
-    // No request has such a path.
+    // The gateway refuses every request with such a path.
     if (pathPatternProblem(path) !== undefined) return false
     const own = parsePathPattern(path)
-    // Its other methods are 405.
+    // A route for the same path refuses other methods with 405.
     if (written.some(({ pattern }) => shapeOf(pattern) === shapeOf(own))) return false
     const ownFolded = foldPattern(own, kept)
     return written.some(

@@ -1,5 +1,5 @@
 /**
- * What several gateways remember together, in Redis or Valkey. This entry alone needs `@redis/client`.
+ * Memory that several gateways share, in Redis or Valkey. This entry alone needs `@redis/client`.
  *
  * @packageDocumentation
  */

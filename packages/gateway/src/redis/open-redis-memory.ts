@@ -2,31 +2,31 @@ import { createClient } from '@redis/client'
 import { redisNonces, redisRateLimit } from 'countersign/resource/redis'
 import type { SharedMemory } from '../config/configured-gateway.js'
 
-/** What all gateways of one API remember. */
+/** Memory that all gateways of one API share. */
 export interface RedisMemory extends SharedMemory {
-  /** Rejects where the store does not answer: requests that need it are refused then (503). */
+  /** Rejects if the store does not respond: requests that need it are refused with 503. */
   ready(): Promise<void>
   /** Ends the connection. */
   close(): void
 }
 
 export interface RedisMemoryOptions {
-  /** The identifier of the API: what gateways of another one remember in the same store is apart. */
+  /** The identifier of the API. Gateways of several APIs can share a store. */
   id: string
-  /** Called once for each time that the store is lost. */
+  /** Called once each time that the store is lost. */
   onLost: (error: unknown) => void
-  /** Called when it answers, first and again. */
+  /** Called each time that the store is available again, and at first. */
   onFound: () => void
 }
 
 /** Milliseconds. */
 const times = { first: 2000, answer: 1000, silence: 5000, ping: 2000 }
-/** Commands that wait for an answer of a store that hangs. */
+/** Commands that wait for a store that hangs. */
 const mostWaiting = 10_000
 
 /**
- * Connects to Redis, Valkey or what speaks as they do, and again whenever it is lost. A store that is not there yet is not waited
- * for longer than two seconds.
+ * Connects to Redis, Valkey or a compatible store, and reconnects whenever the connection is lost. Waits at most two seconds for a store
+ * that is not available yet.
  *
  * @param url `redis://user:password@host:6379`; `rediss://` by TLS
  */
@@ -35,7 +35,7 @@ export async function openRedisMemory(url: string, { id, onLost, onFound }: Redi
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: mostWaiting,
-    // One that is gone without a word is found out.
+    // Detects a connection that is gone without being closed.
     pingInterval: times.ping,
     socket: { connectTimeout: times.silence, socketTimeout: times.silence },
   })
@@ -56,7 +56,7 @@ export async function openRedisMemory(url: string, { id, onLost, onFound }: Redi
     rateLimit: redisRateLimit(client, options),
     async ready() {
       const late = new Promise<never>((_, reject) => {
-        setTimeout(() => reject(new Error(`no answer within ${times.answer} ms`)), times.answer).unref()
+        setTimeout(() => reject(new Error(`no response within ${times.answer} ms`)), times.answer).unref()
       })
       await Promise.race([client.ping(), late])
     },

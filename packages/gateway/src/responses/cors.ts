@@ -79,7 +79,7 @@ function isForPages(name: string, ours: PageHeaders): boolean {
 /** What is wrong with an origin of the setting, which must be in the form that browsers send. */
 export function originProblem(origin: unknown): string | undefined {
   if (typeof origin !== 'string') return 'must be an origin: https://app.example'
-  if (origin.includes('*')) return 'must be one origin, without *: name each, or write "*" in place of the list'
+  if (origin.includes('*')) return 'must be one origin, without *: name each, or write "*" instead of the list'
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) return 'must be an origin: https://app.example'
   return url.origin === origin ? undefined : `must be written as browsers send it: ${url.origin}`

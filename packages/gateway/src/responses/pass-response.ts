@@ -87,7 +87,7 @@ function withoutLength(headers: readonly string[]): string[] {
   return pairsOf(headers).flatMap(([name, value]) => (name.toLowerCase() === 'content-length' ? [] : [name, value]))
 }
 
-/** Sends the head alone. `flushHeaders` would encode a second time what is not ASCII. */
+/** Sends the head alone. `flushHeaders` would encode non-ASCII characters twice. */
 function sendHead(outgoing: ServerResponse): void {
   if (outgoing.req.method !== 'HEAD' && outgoing.statusCode !== 304) outgoing.write(Buffer.alloc(0))
 }
@@ -118,7 +118,7 @@ function pairsOf(lines: readonly string[]): [string, string][] {
 function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     answer.on('error', reject)
-    answer.once('close', () => answer.readableEnded || reject(new Error('the answer broke off')))
+    answer.once('close', () => answer.readableEnded || reject(new Error('the response broke off')))
     outgoing.on('error', reject)
     outgoing.once('finish', resolve)
     outgoing.once('close', () => {

@@ -13,19 +13,19 @@ import type { ParsedPath } from './path-grammar.js'
 import { parsePathPattern } from './path-pattern.js'
 import type { Route } from './route.js'
 
-/** A path that no route leads to, and that no other spelling of it must lead to. */
+/** A path that no route serves, in any spelling. */
 export interface ClosedPath {
   path: string
   /** Whether everything below it is closed, too: for programs that respond there as well (G32). */
   below: boolean
 }
 
-/** Whether a path may be taken for a closed one. */
+/** Whether some server may read a path as a closed one. */
 export type IsClosed = (path: Pick<ParsedPath, 'decoded'> & Partial<ParsedPath>) => boolean
 
 /**
- * Closes paths in every spelling: what they are folded to, and whatever else surrounds the name of the last segment, such as `:x` or
- * `~`. Only a letter, a digit, `-` or `_` makes it another name.
+ * Closes paths in every spelling: in folded form, and with any punctuation around the name of the last segment, such as `:x` or `~`. Only a letter,
+ * a digit, `-` or `_` makes it another name.
  *
  * @param routes The table. With it, a path in the request line that begins with the text of a closed one is closed, too, since some
  * routers compare no more than that; but not where a route has the whole name. @default such a path is open

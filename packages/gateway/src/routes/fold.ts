@@ -1,4 +1,4 @@
-/** What an API keeps apart although many servers do not: the case of letters, and the endings of the last segment. */
+/** Distinctions that an API makes although many servers do not: the case of letters, and the endings of the last segment. */
 export interface Kept {
   case: boolean
   endings: boolean
@@ -20,7 +20,7 @@ export function isScript(decoded: string): boolean {
   return /index|\.|[^\0-\x7f]/i.test(decoded) && script.test(foldName(decoded))
 }
 
-/** A raw segment without encoding, in all of its layers up to five. What cannot be decoded stays as it is. */
+/** Decodes a raw segment, in up to five layers. Invalid sequences stay as they are. */
 export function decodeSegment(segment: string): string {
   let decoded = segment
   for (let layer = 0; layer < 5 && decoded.includes('%'); layer++) {
@@ -40,8 +40,8 @@ function decodeLayer(text: string): string {
 }
 
 /**
- * The one form of all names that some server takes for the same: compatible letters (NFKC), case, ignorable characters, `+` as a
- * blank, blanks and dots at the ends, and the streams of NTFS (`::$DATA`).
+ * The common form of all names that some server treats as equal: compatible letters (NFKC), case, ignorable characters, `+` as a blank, blanks
+ * and dots at the ends, and the streams of NTFS (`::$DATA`).
  */
 export function foldName(decoded: string, keepsCase = false): string {
   if (/^[a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/.test(decoded)) return decoded
@@ -74,7 +74,7 @@ function trimEnd(name: string): string {
   return name.slice(0, end)
 }
 
-/** What of the end of a path is dropped: an index file and empty names, empty names alone, or nothing. */
+/** What is dropped from the end of a path: an index file and empty names, empty names alone, or nothing. */
 export const ends = ['index', 'empty', 'nothing'] as const
 export type End = (typeof ends)[number]
 
@@ -118,8 +118,8 @@ export function createFoldOnce(): FoldOnce {
 }
 
 /**
- * The forms of a path of which servers know one: some take an index file for its folder and ignore a slash at the end, some ignore the
- * slash alone, and for some an empty name is a parameter.
+ * The forms of a path for different servers: some treat an index file as its folder and ignore a slash at the end, some ignore the slash alone,
+ * and for some an empty name is a parameter.
  */
 export function foldedForms(
   decoded: readonly string[],

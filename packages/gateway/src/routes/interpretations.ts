@@ -2,16 +2,15 @@ import { AAuthError } from 'countersign/resource'
 import { decodeSegment, foldName, isScript } from './fold.js'
 import type { ParsedPath } from './path-grammar.js'
 
-/** Names of a path, and whether it goes on with any others, as patterns do. */
+/** Names of a path, and whether any others may follow, as in open patterns. */
 export interface Names {
   names: readonly string[]
   open: boolean
 }
 
 /**
- * The decoded paths that some server takes a path for: itself, without or with the parameters of its last segment, with the encoded
- * octets decoded; the page that it is data of; and of a script before further segments, the script alone, what follows it, and the path
- * without it.
+ * The decoded paths that servers may read a path as: itself, with or without the parameters of its last segment, with encoded octets decoded;
+ * the page that it is data of; and with a script before further segments, the script alone, the segments after it, and the path without it.
  */
 export function interpretations(
   { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
@@ -23,8 +22,8 @@ export function interpretations(
 }
 
 /**
- * The paths, otherwise as sent, that servers take a path for which has parameters or encoded octets: with and without them. None for
- * another path, which has one spelling.
+ * The paths, otherwise as sent, that servers may read a path with parameters or encoded octets as: with and without them. None for any other
+ * path, which has one spelling.
  */
 export function spelledReadings({ segments, decoded, encoded, hasParameters }: ParsedPath): (readonly string[])[] {
   if (!hasParameters && !encoded) return []
@@ -52,8 +51,8 @@ function optedReadings(
 export const mostListed = 16
 
 /**
- * The paths of the items of lists, which some servers run for a path with lists: batches of tRPC (`/trpc/a,b`), indices of Elasticsearch.
- * One for each combination of items; undefined if there are more than `most`.
+ * The paths of the items of lists, which some servers run instead: batches of tRPC (`/trpc/a,b`), indices of Elasticsearch. One for each
+ * combination of items; undefined if there are more than `most`.
  */
 export function listedPaths(names: readonly string[], most = mostListed): (readonly string[])[] | undefined {
   let paths: (readonly string[])[] = [names]
@@ -124,8 +123,8 @@ export function calledNames(patterns: readonly LiteralParts[]): ReadonlySet<stri
 const mostEntities = 8
 
 /**
- * The paths that servers of OData take a path for: without the namespace of an entity set (`S.Users` is `Users`), and with a key in
- * parentheses (`Users/1` is `Users(1)`).
+ * The paths that OData servers may read a path as: without the namespace of an entity set (`S.Users` is `Users`), and with a key in parentheses
+ * (`Users/1` is `Users(1)`).
  *
  * @param called From {@link calledNames}
  * @throws AAuthError `target_ambiguous` for more than 8 names of entities

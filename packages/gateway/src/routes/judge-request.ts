@@ -7,15 +7,15 @@ import { pathsInQuery } from './query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
 import type { GatewayRules } from './route-table.js'
 
-/** What is to be done with a request. */
+/** The verdict on the head of a request that is not refused. */
 export type Judgement =
-  /** It passes with what it proves. */
+  /** It passes if it proves the need. */
   | { verify: true; need: Need }
-  /** It passes as nobody. */
+  /** It passes without verification. */
   | { verify: false; need: Need | undefined }
 
 /**
- * Judges a request by its head alone. Pure: it looks at nothing else.
+ * Judges a request by its head alone. Pure.
  *
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
@@ -47,24 +47,24 @@ export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement 
   return { verify: true, need }
 }
 
-/** `Content-Digest` is of the bytes that come: whoever adds a coding on the way has the API read others (G40). */
+/** `Content-Digest` covers the encoded bytes: an intermediary that adds a coding makes the API decode other content (G40). */
 function requireSignedCoding(head: RequestHead): void {
   const codings = fieldValues(head, 'content-encoding')
   if (codings.every((coding) => coding.toLowerCase() === 'identity')) return
   if (!fieldValues(head, 'signature-input').join().includes('"content-encoding"'))
     throw new AAuthError(
       'media_type_unsupported',
-      'Cover content-encoding with the signature, or send the body without.',
+      'Cover content-encoding with the signature, or send the body without Content-Encoding.',
     )
 }
 
-/** A batch of OData holds other requests, each with a path that is not judged. */
+/** A batch of OData contains other requests, whose paths are not judged. */
 function requireNoBatch(head: RequestHead): void {
   if (fieldValues(head, 'content-type').some((type) => /multipart\s*\/\s*mixed/i.test(type)))
-    throw new AAuthError('media_type_unsupported', 'multipart/mixed holds other requests: send each one by itself.')
+    throw new AAuthError('media_type_unsupported', 'multipart/mixed contains other requests: send each one alone.')
 }
 
-/** A path that is asked for with other methods, which the answer lists (RFC 9110 §15.5.6). */
+/** A path that has routes for other methods, which the response lists (RFC 9110 §15.5.6). */
 class MethodNotAllowed extends AAuthError {
   readonly methods: readonly string[]
 
@@ -74,7 +74,7 @@ class MethodNotAllowed extends AAuthError {
   }
 }
 
-/** The header that lists them, where an error is one of these. */
+/** The header that lists the methods of the path; none for other errors. */
 export function allowHeader(error: unknown): readonly (readonly [string, string])[] {
   return error instanceof MethodNotAllowed ? [['Allow', error.methods.join(', ')]] : []
 }

@@ -40,7 +40,7 @@ export function requirePath(rawTarget: string): ParsedPath {
   return parsed
 }
 
-/** The path, or what is wrong with it. */
+/** The path, or its problem. */
 export function parsePath(path: string): ParsedPath | string {
   if (!plainPath.test(path)) return 'a character that must be encoded, or a % without two hexadecimal digits'
   const segments = path.slice(1).split('/')

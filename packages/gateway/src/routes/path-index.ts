@@ -1,7 +1,7 @@
 import { withoutEnding } from './fold.js'
 import type { Segment } from './path-pattern.js'
 
-/** Finds patterns among many by their segments. What it finds may fit; whether it does is for the caller to check. */
+/** Finds patterns by their segments. The caller must check whether they match. */
 export interface PathIndex<Item> {
   /** Those that may fit a path, or contain a pattern whose names begin so, in the order in which they were added. */
   around(names: readonly string[]): Item[]
@@ -87,7 +87,7 @@ function inOrder<Item>(found: { at: number; item: Item }[]): Item[] {
   return found.map(({ item }) => item)
 }
 
-/** What a name has in common with those that are compared as one: other punctuation, or an ending. */
+/** Keys that a name shares with names that differ in punctuation or an ending. */
 function keysOf(name: string): string[] {
   if (/^[A-Za-z0-9]*$/.test(name)) return [name]
   const bare = withoutEnding(name)

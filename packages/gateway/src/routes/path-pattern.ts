@@ -21,22 +21,22 @@ export interface Segment {
 const literal = /^[A-Za-z0-9\-._~!$&'()+,=:@%]*$/
 
 export function pathPatternProblem(path: unknown): string | undefined {
-  if (typeof path !== 'string' || !path.startsWith('/')) return 'must be a path that begins with /'
+  if (typeof path !== 'string' || !path.startsWith('/')) return 'must be a path that starts with /'
   const parts = path.slice(1).split('/')
   for (const [at, part] of parts.entries()) {
     const last = at === parts.length - 1
-    if (part === '' && !last) return 'has an empty segment, and no request with // is passed on'
+    if (part === '' && !last) return 'has an empty segment, and requests with // are refused'
     if (part === '*' && last) continue
-    if (part.includes('*')) return 'may have * as its last segment only: /files/*'
-    if (/[[\]|]/.test(part)) return 'has [, ] or |: it is no regular expression, and a parameter is written {id}'
+    if (part.includes('*')) return 'can only have * as its last segment: /files/*'
+    if (/[[\]|]/.test(part)) return 'has [, ] or |: it is not a regular expression, and a parameter is written {id}'
     if (/^:\w/.test(part)) return `has ${part}: a parameter is written {${part.slice(1)}}`
     const parameters = part.match(/\{[^{}]*\}/g) ?? []
     const rest = part.replaceAll(/\{[^{}]*\}/g, '')
     if (parameters.length > 1) return 'has two parameters in one segment'
-    if (!literal.test(rest)) return `has a segment that no path has: ${part}`
+    if (!literal.test(rest)) return `has an invalid segment: ${part}`
   }
   const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
-  if (typeof parsed === 'string') return `has ${parsed}, and no request with such a path is passed on`
+  if (typeof parsed === 'string') return `has ${parsed}, and requests with such a path are refused`
   return parsed.encoded && 'has an encoded delimiter: only a parameter can stand for one'
 }
 
@@ -88,8 +88,8 @@ export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
 }
 
 /**
- * Whether a parameter of a pattern can be a name that begins as the last literal name of an open one. Mounts that compare text alone, as
- * those of h3 1 and of nginx, run `/admin` for `/adminx`.
+ * Whether a parameter of a pattern can be a name that starts with the last literal name of an open one. Mounts that compare text alone, as those
+ * of h3 1 and nginx, run `/admin` for `/adminx`.
  */
 export function mayBeginAs({ segments }: PathPattern, other: PathPattern): boolean {
   const last = other.segments.length - 1
@@ -160,9 +160,9 @@ export function patternInterpretations(pattern: PathPattern, kept: Kept): Folded
   return interpretations(path, pattern.open).map((names) => folded(names, kept))
 }
 
-/** What a path was before it was folded, for names that some servers take for the same and who has routes for both keeps apart. */
+/** A path before it was folded, for names that some servers treat as equal, but that the table distinguishes by routes for both. */
 export interface ReadPath {
-  /** The patterns that the path was chosen by. A name that all of them have is no other one: `/v1.1` beside `/v1`. */
+  /** The patterns that the path was chosen by. A name that all of them have is not another one: `/v1.1` beside `/v1`. */
   own: readonly PathPattern[]
   /** The last name, folded with its ending. */
   last: string

@@ -12,7 +12,7 @@ import {
 } from './path-pattern.js'
 import { handledAs, type Level, methodDistance, type Route, strengthOf } from './route.js'
 
-/** What a request needs. */
+/** The requirements of a request. */
 export interface Need {
   /** The routes that it is judged by: mostly one; several if neither is more specific, as `/public/*` and `/{tenant}/admin`. */
   routes: readonly [Route, ...Route[]]
@@ -30,7 +30,7 @@ export function routeName({ routes: [route] }: Need): string {
   return `${route.method} ${route.path}`
 }
 
-/** What several routes need together. */
+/** Combines the requirements of several routes. */
 export function needOf(routes: readonly [Route, ...Route[]]): Need {
   const level = routes
     .map(({ require }) => require)
@@ -59,7 +59,7 @@ function isBodiless(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether a request that meets a need may also be taken for one of another route. */
+/** Whether a request that meets a need also meets what another route requires. */
 export function covers(need: Need, route: Route, method: string): boolean {
   if (isProofStricter(route, need, method)) return false
   const { maxBody } = route
@@ -194,7 +194,7 @@ export function isStricter(
   })
 }
 
-/** A path refuses a method that it does not list, whatever a wider one permits; but not for the same path with other letters. */
+/** A path refuses a method that it does not list, whatever a wider one permits; but not if it is an own path in folded form. */
 function isRefused(other: PathRows, { own, end }: FoldedOwn): boolean {
   const pattern = other.formIn(other.fold, end)
   const isSame = (one: FoldedPattern) => isWithin(one, pattern) && isWithin(pattern, one)

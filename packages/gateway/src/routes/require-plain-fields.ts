@@ -41,13 +41,13 @@ export function queryOf(rawTarget: string): string {
 }
 
 /**
- * Refuses headers and parameters by which the upstream could take the request for another one than was judged.
+ * Refuses headers and parameters by which the upstream could run another request than the one that was judged.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`
  */
 export function requirePlainFields(message: RequestHead): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
-  // Node drops what is beyond 2,000 lines without a word.
+  // Node.js silently drops lines beyond 2,000.
   if (rawHeaders.length > 2000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
   const coversField = coveredFields(message)
@@ -57,11 +57,11 @@ export function requirePlainFields(message: RequestHead): void {
     const isDropped = isUntrusted(name, letters)
     // A proxy of the operator sets some of these itself, and they are not passed on.
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
-      throw new AAuthError('request_malformed', `${name} is not taken here: send the request that is meant.`)
-    // A signed field is forwarded, or the request is refused: the API would get something else than what was signed.
+      throw new AAuthError('request_malformed', `${name} is not accepted: send the request that is meant.`)
+    // Without a signed field, the API would get another request than the signed one.
     const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
     if (isRemoved && coversField(name.toLowerCase()))
-      throw new AAuthError('request_malformed', `${name} is not passed on: leave it out, also of what is signed.`)
+      throw new AAuthError('request_malformed', `${name} is not forwarded: do not send or sign it.`)
   }
   requireOnce(message)
   requireShortConnection(message)
@@ -194,12 +194,9 @@ export function hexAt(text: string, start: number, length: number): number | und
 
 function requireOnce(message: { rawHeaders: readonly string[] }): void {
   if (fieldValues(message, 'host').length > 1)
-    throw new AAuthError('header_duplicate', 'The request names two hosts: send one Host.')
+    throw new AAuthError('header_duplicate', 'The request has two Host headers: send one.')
   if (fieldValues(message, 'content-type').length > 1)
-    throw new AAuthError(
-      'header_duplicate',
-      'The request has two Content-Type headers: one would read it as one, one as the other.',
-    )
+    throw new AAuthError('header_duplicate', 'The request has two Content-Type headers: send one.')
   if ((fieldValues(message, 'content-type')[0] ?? '').length > longestType)
     throw new AAuthError('headers_too_large', `Content-Type is longer than ${longestType} characters.`)
 }

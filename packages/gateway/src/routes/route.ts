@@ -4,32 +4,32 @@ import type { Requirement } from 'countersign/resource'
 import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 
-/** What a request must prove. `none`: nothing is verified, and nobody is named to the upstream. */
+/** What a request must prove. `none`: nothing is verified, and the upstream gets empty identity headers. */
 export type Level = 'none' | Requirement
 
-/** One line of the table: which requests, and what they need. */
+/** A row of the table: which requests, and what they require. */
 export interface Route {
   /** `GET`, with which HEAD goes, or another method; `*`: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. */
   method: string
   /**
-   * The path, as in `/events`; `{id}` is one segment or a part of one, `*` at the end is all that follows, be it nothing:
-   * `/users/{id}`, `/files/*`.
+   * The path, such as `/events`. `{id}` matches one segment or a part of one, `*` at the end all that follows, or nothing: `/users/{id}`,
+   * `/files/*`.
    */
   path: string
   /** The level. */
   require: Level
-  /** Space-separated values that the auth token must all have; with `authorization`, and required there. */
+  /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and only valid there. */
   scope?: string | undefined
   /** Largest body in bytes. @default that of the gateway */
   maxBody?: number | undefined
   /**
-   * For a proxy that asks by subrequests and so shows no body: `unseen` lets a signed one pass, whatever was made of it on the way.
-   * Weaker than the gateway in the path, and refused on routes that delete or spend (W30). @default only GET and HEAD pass there
+   * For a proxy that sends subrequests, which show no body: `unseen` accepts a signed body, even if it was changed on the way. Weaker than a
+   * gateway in the path, and refused on routes that delete or spend (W30). @default only GET and HEAD pass there
    */
   body?: 'unseen' | undefined
-  /** `kept`: the API keeps capitals apart, so that `/Admin` is not this route's `/admin`. @default it may be */
+  /** `kept`: the API distinguishes case, so that `/Admin` is not this route's `/admin`. @default it may be */
   case?: 'kept' | undefined
-  /** `kept`: the API keeps endings and index files apart, so that `/doc/x.pdf` is not this route's `/doc/x`. @default it may be */
+  /** `kept`: the API distinguishes endings and index files, so that `/doc/x.pdf` is not this route's `/doc/x`. @default it may be */
   endings?: 'kept' | undefined
   /**
    * Accepts that some servers run a stricter route of the table for the paths of this one, as a whole: of `/doc/{name}.pdf`, beside
@@ -58,10 +58,10 @@ export interface Route {
   pathParameters?: true | undefined
 }
 
-/** What the rows of one path must agree on: it is about the path, not the method. */
+/** Members that all rows of one path must agree on. */
 export const pathMembers = ['case', 'endings', 'encoded', 'pathParameters'] as const satisfies (keyof Route)[]
 
-/** Words for what cannot be taken back. */
+/** Words for actions that cannot be undone. */
 const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
@@ -71,7 +71,7 @@ export function strengthOf(level: Level): number {
   return levels.indexOf(level)
 }
 
-/** What is wrong with a route, member by member. */
+/** The problems of a route, by member. */
 export function routeProblems(route: Route): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
@@ -80,7 +80,7 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
   if (!levels.includes(route.require)) refuse('require', `must be one of ${levels.join(', ')}`)
   else if (route.require === 'authorization') {
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
-      refuse('scope', 'must be what a person allows, such as "events.read"')
+      refuse('scope', 'must be scopes that users grant, such as "events.read"')
   } else if (route.scope !== undefined) refuse('scope', 'has a meaning with require: "authorization" only')
   const { maxBody, body, encoded } = route
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
@@ -117,10 +117,10 @@ export function encodedWithoutRaw(
   return [...routes].flatMap(([at, { encoded }]) => (encoded ? [{ setting: `routes[${at}].encoded`, problem }] : []))
 }
 
-/** What `*` stands for: methods that say all of themselves in the request line. `MOVE` and `COPY` name a second place in a header. */
+/** The methods of `*`. `MOVE` and `COPY`, which name a second path in a header, need a route. */
 export const plainMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** How closely a route for one method, or for `*`, names that of a request: the lowest number does best; undefined where it does not. */
+/** How closely a route for one method, or for `*`, names that of a request: 0 is closest; undefined if it does not. */
 export function methodDistance(method: string, routed: string): number | undefined {
   if (routed === method) return 0
   if (routed === 'GET' && method === 'HEAD') return 1
@@ -132,15 +132,15 @@ export function handledAs(method: string): readonly string[] {
   return method === 'HEAD' ? ['HEAD', 'GET'] : [method]
 }
 
-/** What is wrong with the method of a route, if anything. */
+/** The problem of a route's method; undefined if it is valid. */
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
   if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in capitals, or *'
-  if (['CONNECT', 'TRACE', 'TRACK'].includes(routed)) return 'is never passed on'
+  if (['CONNECT', 'TRACE', 'TRACK'].includes(routed)) return 'is never forwarded'
   if (METHODS.includes(routed)) return undefined
-  // Of three letters, all may be the right ones in another order.
+  // A name of three letters may have the right ones in another order.
   const near = [...plainMethods].find((method) => sorted(method) === sorted(routed)) ?? nearestName(routed, METHODS)
-  return `is no method of HTTP that can be read here${near === undefined ? '' : `; did you mean ${near}?`}`
+  return `is not an HTTP method that Node.js can parse${near === undefined ? '' : `; did you mean ${near}?`}`
 }
 
 function sorted(text: string): string {

@@ -6,7 +6,7 @@ import type { Need } from '../routes/path-rows.js'
 import type { RequestHead } from '../routes/require-plain-fields.js'
 import { namesForm } from '../uploads/body-watch.js'
 
-/** How a proxy says what it asks about (W30). */
+/** How a proxy describes the request that a subrequest is about (W30). */
 export interface Dialect {
   /** The header with the method of the request. */
   method: string
@@ -14,7 +14,7 @@ export interface Dialect {
   target: string
   /** The header with the length of the body, and its transfer coding; empty if the request names neither. */
   body: string
-  /** Whether it takes any status, or 401 and 403 only. */
+  /** Whether the proxy accepts any status, or 401 and 403 only. */
   takesAnyStatus: boolean
 }
 
@@ -27,13 +27,13 @@ export type ProxyName = keyof typeof dialects
 
 /** The request that a subrequest is about. */
 export interface AskedRequest extends RequestHead {
-  /** Whether it has a body, or may have one. */
+  /** Whether the request has a body, or may have one. */
   hasBody: boolean
 }
 
 /**
- * Reads what a proxy asks about. A header of it that is there twice is the client's. A name that the API may read as another one is
- * refused, since the proxy passes it on (G04).
+ * Reads the request that a proxy describes. If one of the proxy's headers is there twice, one is the client's. A header name that the API may
+ * read as another one is refused, since the proxy forwards it (G04).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -43,8 +43,7 @@ export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): A
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     const plain = name.toLowerCase()
-    // The proxy passes it on itself, and the API may read it as another one.
-    if (!isPlainName(name)) throw new AAuthError('request_malformed', `${name} is not taken here.`)
+    if (!isPlainName(name)) throw new AAuthError('request_malformed', `${name} is not accepted.`)
     if (!own.has(plain)) rest.push(name, rawHeaders[at + 1] as string)
   }
   const only = (name: string): string => {
@@ -71,7 +70,7 @@ function mayHaveBody(method: string, lengths: readonly string[]): boolean {
   return !(lengths.length === 1 && lengths[0] === '0')
 }
 
-/** A body that nobody can compare with its digest (G06). Nothing is wrong with the signature, and no other one would help. */
+/** A body that cannot be compared with its digest (G06). The signature is valid, and no other one would help. */
 export class UnseenBody extends AAuthError {
   override readonly status = 401
 
@@ -84,8 +83,8 @@ export class UnseenBody extends AAuthError {
 }
 
 /**
- * The body of a request that a proxy asks about, which the proxy does not show: it is taken for the one that was signed if the route says
- * so. Only GET and HEAD go without one (G06).
+ * The body of a request, which the proxy does not show: it counts as the signed one if the route has `body: 'unseen'`. Only GET and HEAD pass
+ * without that (G06).
  *
  * @throws UnseenBody, AAuthError `media_type_unsupported`
  */
@@ -96,7 +95,7 @@ export function unseenUpload(asked: AskedRequest, need: Need): Upload {
 }
 
 /**
- * A body passes only if the route says that it is unseen, also if nothing is verified (G06, G35).
+ * Refuses a body that the proxy does not show, unless the route has `body: 'unseen'`, also if nothing is verified (G06, G35).
  *
  * @throws UnseenBody, AAuthError `request_malformed` if nothing is verified, `media_type_unsupported`
  */
@@ -106,7 +105,7 @@ export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
     throw need.level === 'none'
       ? new AAuthError(
           'request_malformed',
-          'A body cannot be looked into here, since the proxy does not show it: send GET or HEAD without one.',
+          'The proxy here does not show the body, so it cannot be inspected: send GET or HEAD without one.',
         )
       : new UnseenBody()
   requirePlainContent(asked)
@@ -123,7 +122,7 @@ function requirePlainContent(asked: AskedRequest): void {
   if (types.some((type) => !plainType.test(type) || namesForm(type)))
     throw new AAuthError(
       'media_type_unsupported',
-      'A form cannot be looked into here, since the proxy does not show it: send JSON or another media type.',
+      'The proxy here does not show the body, so a form cannot be inspected: send JSON or another media type.',
     )
 }
 

@@ -10,7 +10,7 @@ import { sendRefusal } from '../responses/pass-response.js'
 import { allowHeader, judgeRequest } from '../routes/judge-request.js'
 import { routeName } from '../routes/path-rows.js'
 import type { Route } from '../routes/route.js'
-import type { UpstreamOptions } from '../upstream/connections.js'
+import type { UpstreamOptions } from '../upstream.js'
 import {
   type Dialect,
   dialects,

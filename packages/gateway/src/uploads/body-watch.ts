@@ -2,17 +2,15 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
 import { createFieldCheck, type JudgedRequest } from '../routes/field-check.js'
-import { type Watch, watchParameters } from './watch-form.js'
-import { watchMembers } from './watch-json.js'
-import { requireBoundary, watchParts } from './watch-multipart.js'
-import { isJsonStart, watchPossibleMembers } from './watch-possible-json.js'
+import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
+import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
 
 /**
  * Inspects a body as it arrives, for a field or member that frameworks take for the method or the path (G02). Its type decides
  * whether it is read as a form. Whether it is read as JSON, only its start decides: some frameworks parse any type (G49).
  *
  * @param judged the request, for values of fields that may be a path or a method; without it names alone are inspected
- * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be looked into
+ * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be inspected
  */
 export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedRequest): Watch {
   const fields = judged && createFieldCheck(judged)
@@ -37,7 +35,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedReq
   }
 }
 
-/** Whether a framework could read a body of a type as a form. Some look for these words wherever they stand. */
+/** Whether a framework could read a body of a type as a form. Some search for these words anywhere in the type. */
 export function namesForm(type: string): boolean {
   return namesParameters(type) || namesParts(type)
 }
@@ -46,17 +44,17 @@ function namesParameters(type: string): boolean {
   return /url-?encoded/i.test(type)
 }
 
-/** Beside a boundary, the word is enough for some. */
+/** With a boundary, the word alone is enough for some frameworks. */
 function namesParts(type: string): boolean {
   return /multipart\//i.test(type) || (/multipart/i.test(type) && /boundary/i.test(type))
 }
 
-/** Whether a type is JSON, or one of two types is. One that names it in a parameter or in quotes is JSON for some only (G49). */
+/** Whether a type is JSON, or one of two types is. Only some frameworks accept one that names JSON in a parameter or in quotes (G49). */
 function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
 
-/** In encodings without ASCII letters, the start of a body does not show what it is. Zeros in it show UTF-16. */
+/** In encodings without ASCII letters, the start of a body does not show its format. UTF-16 is recognized by its zeros. */
 function requireAsciiLetters(type: string): void {
   const at = type.search(/charset/i)
   if (at !== -1 && /utf-?7|ebcdic|ibm|cp-?(?:037|500|1026)/i.test(type.slice(at)))
@@ -74,7 +72,7 @@ function requireReadable(type: string, coding: string): void {
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
 }
 
-/** Bytes of a compressed body that show what it begins with. */
+/** Bytes of a compressed body that are decompressed to find its first character. */
 const shown = 1024
 
 /** Most bytes that are decompressed. A few bytes of brotli may stand for megabytes. */
@@ -83,7 +81,7 @@ const maxOutputLength = 4096
 const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength }
 const brotliLimits = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength }
 
-/** How servers unpack. */
+/** How servers decompress. */
 const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer)[]>> = {
   gzip: [(packed) => gunzipSync(packed, limits)],
   'x-gzip': [(packed) => gunzipSync(packed, limits)],
@@ -92,13 +90,14 @@ const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer
 }
 
 /**
- * Unpacks the start of a body, and refuses it if it may be JSON: only members of plain JSON are looked at.
+ * Decompresses the start of a body, and refuses it if it may be JSON: only members of plain JSON are inspected.
  *
  * @throws AAuthError `media_type_unsupported`, also for another coding than gzip, deflate or br
  */
 function watchPackedStart(coding: string): Watch {
   const unpack = Object.hasOwn(unpacked, coding) ? unpacked[coding] : undefined
-  if (!unpack) throw new AAuthError('media_type_unsupported', 'Send bodies in gzip, deflate or br, or as they are.')
+  if (!unpack)
+    throw new AAuthError('media_type_unsupported', 'Send bodies in gzip, deflate or br, or without Content-Encoding.')
   let start: Buffer | undefined = Buffer.alloc(0)
 
   function look(): void {

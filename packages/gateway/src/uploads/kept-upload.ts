@@ -1,6 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { FileHandle } from 'node:fs/promises'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { type FileHandle, open, unlink } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { appendChunk } from 'countersign/node'
@@ -8,19 +11,80 @@ import { AAuthError } from 'countersign/resource'
 import { digestMismatch } from 'countersign/signatures'
 import type { JudgedRequest } from '../routes/field-check.js'
 import { createBodyWatch } from './body-watch.js'
-import { type Share, type Spool, shares } from './spool.js'
 
-/** Most that is kept in memory of one upload. */
+/**
+ * The share of the room that content may fill, by what its sender proved (G44). Requests that no agent signed leave half free, requests without
+ * a user's permission a quarter: a key is free, an agent costs a domain, a permission needs a user of the API.
+ */
+const shares = { unknown: 0.5, agent: 0.75, authorized: 1 } as const
+
+type Share = (typeof shares)[keyof typeof shares]
+
+/** Room for the content of requests, in memory and on disk. */
+export interface Spool {
+  /** A new file without a name, so that no other program can open it. */
+  open(): Promise<FileHandle>
+  /** Takes room on disk, in bytes. @throws AAuthError `unavailable` if the share is used up */
+  take(bytes: number, share: Share): void
+  free(bytes: number): void
+  /**
+   * Takes room in memory, in bytes, and returns whether there was any. Half of it is for messages, which are never kept on disk: uploads
+   * cannot take it from them.
+   */
+  hold(bytes: number, share: Share, isMessage: boolean): boolean
+  release(bytes: number): void
+  /** Removes the folder. */
+  close(): void
+}
+
+/** @param limits bytes that all requests may take together, on disk and in memory, as they are at the time */
+export function createSpool(limits: () => { uploads: number; memory: number }): Spool {
+  let folder: string | undefined
+  let taken = 0
+  let held = 0
+  let count = 0
+  return {
+    async open() {
+      folder ??= mkdtempSync(join(tmpdir(), 'countersign-gateway-'))
+      const path = join(folder, String(++count))
+      const file = await open(path, 'wx+', 0o600)
+      await unlink(path)
+      return file
+    },
+    take(bytes, share) {
+      if (taken + bytes > limits().uploads * share)
+        throw new AAuthError('unavailable', 'There is no room for the upload now.', { retryAfter: 5 })
+      taken += bytes
+    },
+    free(bytes) {
+      taken -= bytes
+    },
+    hold(bytes, share, isMessage) {
+      if (held + bytes > limits().memory * share * (isMessage ? 1 : 0.5)) return false
+      held += bytes
+      return true
+    },
+    release(bytes) {
+      held -= bytes
+    },
+    close() {
+      if (folder !== undefined) rmSync(folder, { recursive: true, force: true })
+      folder = undefined
+    },
+  }
+}
+
+/** Bytes of one upload that stay in memory. */
 const inMemory = 1_048_576
 
-export interface UploadLimits {
+interface UploadLimits {
   /** Bytes. */
   maxBody: number
-  /** Seconds that all of it may take. */
+  /** Time limit, in seconds. */
   bodyTime: number
-  /** Seconds without a byte. */
+  /** Longest pause, in seconds. */
   stallTime: number
-  /** Whether the gateway reads it itself, and so keeps it in memory only. @default false */
+  /** Whether the gateway reads the body itself, so keeps it in memory only. @default false */
   isMessage?: boolean
   /** The request, to compare values of its fields with. @default names of fields alone are inspected */
   judged?: JudgedRequest | undefined
@@ -28,7 +92,7 @@ export interface UploadLimits {
 
 const noBytes = new Uint8Array(0)
 
-/** An upload that is whole and verified before any of it goes on. */
+/** An upload that is complete and verified before any of it is forwarded. */
 export class KeptUpload implements Upload {
   readonly isAnnounced: boolean
   readonly #incoming: IncomingMessage
@@ -44,7 +108,7 @@ export class KeptUpload implements Upload {
   #share: Share = shares.unknown
   #isDiscarded = false
 
-  /** @param onTake called before the first byte is read: only then is a client told to go on */
+  /** @param onTake called before the first byte is read, to send `100 Continue` */
   constructor(incoming: IncomingMessage, limits: UploadLimits, spool: Spool, onTake: () => void) {
     this.#incoming = incoming
     this.#announced = Number(incoming.headers['content-length'] ?? 0)
@@ -54,7 +118,7 @@ export class KeptUpload implements Upload {
     this.#onTake = onTake
   }
 
-  /** Bytes, once it was taken in. */
+  /** Bytes, once it was read. */
   get length(): number {
     return this.#length
   }
@@ -84,7 +148,7 @@ export class KeptUpload implements Upload {
       if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
   }
 
-  /** The upload for a reader that takes all of it at once. */
+  /** The upload for a reader of the whole body. */
   asMessage(): Upload {
     const { isAnnounced } = this
     return { isAnnounced, take: (digests, signer) => this.take(digests, signer), content: () => this.#kept }
@@ -96,7 +160,7 @@ export class KeptUpload implements Upload {
     return this.#file.createReadStream({ start: 0, autoClose: false })
   }
 
-  /** Lets go of it. */
+  /** Frees its room. */
   async discard(): Promise<void> {
     if (this.#isDiscarded) return
     this.#isDiscarded = true
@@ -116,15 +180,14 @@ export class KeptUpload implements Upload {
     this.#length += chunk.length
     if (this.#length > maxBody) throw tooLarge(maxBody)
     if (!this.#file && this.#length <= inMemory && this.#hold(before, chunk)) return
-    if (isMessage)
-      throw new AAuthError('unavailable', 'There is no room for the message at this moment.', { retryAfter: 5 })
+    if (isMessage) throw new AAuthError('unavailable', 'There is no room for the message now.', { retryAfter: 5 })
     this.#file ??= await this.#spool.open()
     if (this.#bytes.length > 0) await this.#write(this.#file, this.#bytes.subarray(0, before))
     this.#release()
     await this.#write(this.#file, chunk)
   }
 
-  /** Keeps a chunk in memory; whether there was room. */
+  /** Keeps a chunk in memory, and returns whether there was room. */
   #hold(before: number, chunk: Uint8Array): boolean {
     const bytes = appendChunk(this.#bytes, before, chunk)
     const more = bytes.length - this.#bytes.length
@@ -157,14 +220,14 @@ export function discardInBackground(upload: KeptUpload): void {
   upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
 }
 
-/** Refused by what it announces, before anything else is done for it. */
+/** Refuses a body by its announced length, before anything else is done. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
   const announced = Number(incoming.headers['content-length'] ?? 0)
   if (announced > maxBody) throw tooLarge(maxBody)
   if (announced > 0) requireMethodWithBody(incoming)
 }
 
-/** Many servers do not read the content of such a request, and would take it for the next one. */
+/** Many servers do not read the content of such a request, and would parse it as the next request. */
 function requireMethodWithBody({ method }: IncomingMessage): void {
   if (method === 'GET' || method === 'HEAD')
     throw new AAuthError('request_malformed', `A ${method} request has no body.`)
@@ -184,7 +247,7 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   try {
     await file.appendFile(bytes)
   } catch (cause) {
-    throw new AAuthError('unavailable', 'The upload cannot be kept at this moment.', { retryAfter: 5, cause })
+    throw new AAuthError('unavailable', 'The upload cannot be stored now.', { retryAfter: 5, cause })
   }
 }
 
@@ -217,7 +280,7 @@ async function within<Chunk>(time: number, chunk: Promise<Chunk>): Promise<Chunk
 }
 
 function late(): AAuthError {
-  return new AAuthError('body_late', 'The body came too slowly.')
+  return new AAuthError('body_late', 'The body arrived too slowly.')
 }
 
 function tooLarge(limit: number): AAuthError {
@@ -225,7 +288,7 @@ function tooLarge(limit: number): AAuthError {
 }
 
 function incomplete(cause?: unknown): AAuthError {
-  return new AAuthError('body_incomplete', 'The body did not come to its end: send the request again, whole.', {
+  return new AAuthError('body_incomplete', 'The body is incomplete: send the whole request again.', {
     cause,
   })
 }

@@ -54,7 +54,7 @@ describe('routes from a description are never weaker than it says', () => {
       const lines = paths.map((path) => `  "${path}": ${path === first ? open : closed}\n`)
       const described = await routesOf(`paths:\n${lines.join('')}`)
       expect(needed(described, 'GET', target)).toBe(need)
-      const told = described.notes.filter((note) => note.includes('needs nothing'))
+      const told = described.notes.filter((note) => note.includes('requires nothing'))
       expect(told).toHaveLength(described.routes.filter(({ require }) => require === 'none').length)
     }
   })
@@ -128,12 +128,8 @@ describe('the path of a server', () => {
   it.each([
     ['{ url: "https://x/v1/" }', '/v1/a', /^$/],
     ['{ url: /v1/../v2 }', '/v2/a', /^$/],
-    [
-      '{ url: "https://x/{v}", variables: { v: { default: v3 } } }',
-      '/v3/a',
-      /taken with its defaults: https:\/\/x\/v3/,
-    ],
-    ['{ url: "https://x/{v}" }', '/a', /has no path that can be read/],
+    ['{ url: "https://x/{v}", variables: { v: { default: v3 } } }', '/v3/a', /used with its defaults: https:\/\/x\/v3/],
+    ['{ url: "https://x/{v}" }', '/a', /has no readable path/],
     ['{ url: "https://x/v1" }, { url: "https://x/v2" }', '/v1/a', /The server with the path \/v2 is left out/],
   ])('%s', async (servers, path, note) => {
     const { routes, notes } = await routesOf(`servers: [${servers}]\npaths:\n  /a: ${closed}\n`)
@@ -172,9 +168,9 @@ paths:
   expect(notes).toEqual([
     'TRACE /pets is left out: no route is written for it.',
     'QUERY /pets is left out: no route is written for it.',
-    'The scope "pets write" is written as pets%20write: no token can have its own name.',
-    'The webhook newPet is left out: the API asks others with it.',
-    'These permissions are made of paths, for operations that name no scope: pets.read.',
+    'The scope "pets write" is written as pets%20write: no token can contain its name.',
+    'The webhook newPet is left out: the API sends it to others.',
+    'These permissions are derived from paths, for operations that name no scope: pets.read.',
   ])
 })
 

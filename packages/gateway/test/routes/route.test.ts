@@ -21,10 +21,10 @@ it.each([
   ['GET,POST', 'must be a method in capitals, or *'],
   ['', 'must be a method in capitals, or *'],
   [undefined, 'must be a method in capitals, or *'],
-  ['CONNECT', 'is never passed on'],
-  ['TRACE', 'is never passed on'],
-  ['TRACK', 'is never passed on'],
-  ['PSOT', 'is no method of HTTP that can be read here; did you mean POST?'],
+  ['CONNECT', 'is never forwarded'],
+  ['TRACE', 'is never forwarded'],
+  ['TRACK', 'is never forwarded'],
+  ['PSOT', 'is not an HTTP method that Node.js can parse; did you mean POST?'],
 ])('%j cannot be routed', (method, problem) => {
   expect(methodProblem(method)).toBe(problem)
 })
