@@ -18,11 +18,6 @@ import { createRouteTable } from './routes/route-table.js'
 import type { Spool } from './uploads/kept-upload.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream.js'
 
-/** The path of an MCP server. */
-export interface ProtectedPath {
-  mcp: ProtectedMcp
-}
-
 /** The options of a gateway, checked and ready for use. */
 export interface GatewaySetup {
   resource: Resource
@@ -37,7 +32,7 @@ export interface GatewaySetup {
   /** Whether a peer is one of the trusted proxies. */
   isProxy: (peer: string) => boolean
   /** MCP servers, by their paths. */
-  mcp: ReadonlyMap<string, ProtectedPath>
+  mcp: ReadonlyMap<string, ProtectedMcp>
   assertion: AssertionSetup | undefined
 }
 
@@ -108,7 +103,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
     mcp: new Map(
       mcp.map(({ path, ...table }) => [
         path,
-        { mcp: protectMcp(observed, { ...table, sessions: sessionsAt(path, mcpSessions) }) },
+        protectMcp(observed, { ...table, sessions: sessionsAt(path, mcpSessions) }),
       ]),
     ),
     assertion: assertion && {

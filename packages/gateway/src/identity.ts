@@ -4,26 +4,6 @@ import { AAuthError, type VerifiedRequest } from 'countersign/resource'
 import { issueToken, type RegisteredClaims, registeredNames, type TokenType } from 'countersign/tokens'
 import type { Level } from './routes/route.js'
 
-/** The headers that identify the caller to the upstream (W29). All of them are always sent; an unknown value is empty. */
-const identityFields = [
-  'X-AAuth-Level',
-  'X-AAuth-Agent-Server',
-  'X-AAuth-Delegate',
-  'X-AAuth-JKT',
-  'X-AAuth-Issuer',
-  'X-AAuth-Subject',
-  'X-AAuth-Scope',
-] as const
-
-type IdentityField = (typeof identityFields)[number]
-
-type IdentityFields = Readonly<Record<IdentityField, string>>
-
-/** For a request of which nothing was verified. */
-const noIdentity: IdentityFields = Object.freeze(
-  Object.fromEntries(identityFields.map((name) => [name, ''])) as Record<IdentityField, string>,
-)
-
 /** The verified caller. */
 export interface Identity {
   level: Level
@@ -42,18 +22,27 @@ export function identityOf({ agent, delegate, thumbprint, authorization }: Verif
   return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 
-/** @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` if that is the delegate */
-function fieldsOf({ level, agent, delegate, thumbprint, iss, sub, scope }: Identity): IdentityFields {
-  const fields: IdentityFields = {
-    'X-AAuth-Level': level,
-    'X-AAuth-Agent-Server': agent ?? '',
-    'X-AAuth-Delegate': delegate ?? '',
-    'X-AAuth-JKT': thumbprint,
-    'X-AAuth-Issuer': iss ?? '',
-    'X-AAuth-Subject': sub ?? '',
-    'X-AAuth-Scope': scope.join(' '),
+/** The headers that identify the caller to the upstream (W29). All of them are always sent; an unknown value is empty. */
+const identityHeaderValues = {
+  'X-AAuth-Level': ({ level }) => level,
+  'X-AAuth-Agent-Server': ({ agent }) => agent,
+  'X-AAuth-Delegate': ({ delegate }) => delegate,
+  'X-AAuth-JKT': ({ thumbprint }) => thumbprint,
+  'X-AAuth-Issuer': ({ iss }) => iss,
+  'X-AAuth-Subject': ({ sub }) => sub,
+  'X-AAuth-Scope': ({ scope }) => scope.join(' '),
+} as const satisfies Record<string, (identity: Identity) => string | undefined>
+
+/** For a request of which nothing was verified. */
+const noIdentity = Object.freeze(Object.fromEntries(Object.keys(identityHeaderValues).map((name) => [name, ''])))
+
+function fieldsOf(identity: Identity): Record<string, string> {
+  const fields: Record<string, string> = {}
+  for (const [name, read] of Object.entries(identityHeaderValues)) {
+    const value = read(identity) ?? ''
+    if (!isSendable(value)) throw refusalOf(name)
+    fields[name] = value
   }
-  for (const [name, value] of Object.entries(fields)) if (!isSendable(value)) throw refusalOf(name)
   return fields
 }
 

@@ -174,9 +174,10 @@ class CountedConnections {
   /** Closes a connection of an address or a network. */
   #makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
     const [longestIdle] = idle
+    const [longestUnread] = unread
     // A new connection is idle, too.
     const isOld = longestIdle !== undefined && longestIdle !== newcomer
-    const oldest = isOld ? longestIdle : ([...unread][0] ?? newcomer)
+    const oldest = isOld ? longestIdle : (longestUnread ?? newcomer)
     if (oldest && oldest === newcomer) this.#refuse(oldest)
     else if (oldest) this.#displace(oldest)
   }

@@ -1,5 +1,6 @@
 import { isIdentifier } from 'countersign/discovery'
 import type { ConfigurationProblem } from 'countersign/node'
+import { defaultLimits } from '../gateway-options.js'
 import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js'
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
@@ -139,16 +140,7 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
 }
 
 /** Limits of forwarded requests and responses. */
-const limitsOfPassage = [
-  'maxBody',
-  'uploads',
-  'memory',
-  'bodyTime',
-  'stallTime',
-  'connectTime',
-  'answerTime',
-  'silence',
-]
+const limitsOfPassage = Object.keys(defaultLimits).filter((name) => name !== 'connections')
 
 /** Settings without effect on a gateway that responds to subrequests only. */
 function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {

@@ -32,7 +32,7 @@ const prefix = 'COUNTERSIGN_GATEWAY_'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Reads a configuration file (`.json`, or the default export of a module), and what the environment overrides
+ * Reads a configuration file (`.json`, or the default export of a module), which the environment overrides
  * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file. The key is not read.
  *
  * @param flags settings that override both
@@ -43,16 +43,15 @@ export async function readGatewaySettings(
   env: Environment,
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<ReadGatewaySettings> {
-  const { file, settings, problems, collisions, warnings } = await judgeFile(path, env, flags)
-  if (!settings || problems.length + collisions.length > 0)
-    throw new ConfigurationError(file, [...problems, ...collisions])
-  return { file, settings, warnings }
+  const { collisions, ...read } = await readProbedSettings(path, env, flags)
+  if (collisions.length > 0) throw new ConfigurationError(read.file, collisions)
+  return read
 }
 
 /**
- * As {@link readGatewaySettings}, also if routes collide: a probe shows which of the servers' interpretations are those of the API.
+ * As {@link readGatewaySettings}, but also if routes collide: a probe shows how the API interprets their paths.
  *
- * @throws ConfigurationError naming every other wrong setting
+ * @throws ConfigurationError naming every other wrong setting, and collisions if there is one
  */
 export async function readProbedSettings(
   path: string,
@@ -60,7 +59,7 @@ export async function readProbedSettings(
   flags: ReadonlyMap<string, unknown> = new Map(),
 ): Promise<ReadGatewaySettings & { collisions: readonly ConfigurationProblem[] }> {
   const { file, settings, problems, collisions, warnings } = await judgeFile(path, env, flags)
-  if (!settings || problems.length > 0) throw new ConfigurationError(file, problems)
+  if (!settings || problems.length > 0) throw new ConfigurationError(file, [...problems, ...collisions])
   return { file, settings, collisions, warnings }
 }
 

@@ -2,9 +2,9 @@ import type { IncomingMessage } from 'node:http'
 import { PassThrough, Readable } from 'node:stream'
 import type { Handler } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
-import type { McpFetch } from 'countersign/resource/mcp'
+import type { McpFetch, ProtectedMcp } from 'countersign/resource/mcp'
 import { callerOf, errorOf, mcpCallOf, reportRefusal, type TrackedRequest } from '../events.js'
-import type { GatewaySetup, ProtectedPath } from '../gateway-setup.js'
+import type { GatewaySetup } from '../gateway-setup.js'
 import { endsConnection, forwardedHeaders, responseHeaders } from '../headers.js'
 import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
@@ -29,7 +29,7 @@ export interface McpTools {
  * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its scope, lists show what the caller may
  * use, and a session belongs to the caller that opened it.
  */
-export function serveMcp(incoming: IncomingMessage, { mcp }: ProtectedPath, tools: McpTools): Handler {
+export function serveMcp(incoming: IncomingMessage, mcp: ProtectedMcp, tools: McpTools): Handler {
   const { resource } = tools.setup
   const answer = mcp.around((request, given) => ask(incoming, { ...tools, request, given }))
   return async (request, received) => {

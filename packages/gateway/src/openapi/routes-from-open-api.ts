@@ -2,7 +2,7 @@ import { folds, type Kept } from '../routes/fold.js'
 import {
   foldPattern,
   isNarrower,
-  type PathPattern,
+  isOverlapping,
   parsePathPattern,
   pathPatternProblem,
   shapeOf,
@@ -196,16 +196,7 @@ function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): Le
       ({ route, folded }) =>
         methodDistance(method, route.method) !== undefined &&
         !isNarrower(folded, ownFolded) &&
-        mayMeet(folded, ownFolded),
+        isOverlapping(folded, ownFolded),
     )
-  })
-}
-
-/** Whether a path may be one of both; where that is hard to say, it is. */
-function mayMeet(one: PathPattern, other: PathPattern): boolean {
-  if (!one.open && !other.open && one.segments.length !== other.segments.length) return false
-  return one.segments.every((segment, at) => {
-    const theirs = other.segments[at]
-    return !theirs || segment.free || theirs.free || segment.before === theirs.before
   })
 }
