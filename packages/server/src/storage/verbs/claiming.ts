@@ -4,7 +4,7 @@ import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import { gathered } from '../sql/gathered.js'
 import { mostRows } from '../sql/kept-query.js'
-import { claimNonce, countNonces, forgetNonces, takeNonce, takeNonces, withNonce } from './nonces.js'
+import { claimNonce, countNonces, forgetNonces, requireCounted, takeNonces } from './nonces.js'
 
 /** Makes a verb of what is done in one transaction. */
 export type Together = <A extends unknown[], T>(
@@ -72,9 +72,14 @@ export function createClaiming(
     const alone = together(lasting, verb)
     const withClaim = togetherAfter(
       lasting,
-      (statement, claim: NonceClaim, _wanted: Wanted) => takeNonce(statement, claim),
-      async (unit, before, claim, wanted) =>
-        before === undefined ? undefined : withNonce(unit, { claim, before }, limits, () => verb(unit, wanted)),
+      (statement, claim: NonceClaim, _wanted: Wanted) => takeNonces(statement, [claim]),
+      async (unit, taken, _claim, wanted) => {
+        if (taken.claims.size === 0) return undefined
+        const outcome = await verb(unit, wanted)
+        // Last, since the counts are those of a whole network, whose other agents wait for them.
+        await requireCounted(unit, taken, limits)
+        return { outcome }
+      },
     )
     return async (wanted) => {
       const { nonce } = wanted
@@ -109,9 +114,9 @@ export function createClaiming(
         async (unit, [taken, given], all) => {
           const isTaken = (_: unknown, place: number) => taken.claims.has(place)
           const outcomes = await finish(unit, given.filter(isTaken), all.filter(isTaken).map(wantedOf))
-          const tooMany = await countNonces(unit, taken, limits)
-          if (tooMany.length > 0) {
-            apart.put(tooMany)
+          const exceeding = await countNonces(unit, taken, limits)
+          if (exceeding.size > 0) {
+            apart.put(exceeding.keys())
             throw takenBack
           }
           const done = outcomes.map((outcome) => ({ outcome })).values()
@@ -121,7 +126,7 @@ export function createClaiming(
       const many = gathered(withClaims, { most: mostRows, atOnce: 2 })
       return async (wanted) => {
         const { nonce: claim } = wanted
-        if (claim?.source.agent === undefined || apart.has(claim)) return one(wanted)
+        if (!claim || apart.has(claim)) return one(wanted)
         try {
           const done = await many({ wanted, claim })
           if (done) return done.outcome
@@ -135,20 +140,24 @@ export function createClaiming(
   }
 }
 
-/** Milliseconds for which the requests of an agent that had too many nonces are done by themselves. */
+/** Milliseconds for which the requests of an agent or key that had too many nonces are done by themselves. */
 const apartFor = 1000
 const mostApart = 1000
 
-/** Agents with too many nonces, whose requests would have those of others done once more. */
+/** Agents and keys with too many nonces, whose requests would have those of others done once more. */
 function createApart() {
-  const until = new Map<string | undefined, number>()
+  const until = new Map<string, number>()
   return {
-    put(claims: readonly NonceClaim[]): void {
+    put(claims: Iterable<NonceClaim>): void {
       if (until.size > mostApart) until.clear()
-      for (const { source } of claims) until.set(source.agent, performance.now() + apartFor)
+      for (const { source } of claims) until.set(holderOf(source), performance.now() + apartFor)
     },
-    has: ({ source }: NonceClaim): boolean => (until.get(source.agent) ?? 0) > performance.now(),
+    has: ({ source }: NonceClaim): boolean => (until.get(holderOf(source)) ?? 0) > performance.now(),
   }
+}
+
+function holderOf({ agent, thumbprint }: NonceClaim['source']): string {
+  return agent ?? thumbprint
 }
 
 function onlyOf<T>([outcome]: readonly T[]): T {

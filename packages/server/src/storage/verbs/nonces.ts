@@ -1,120 +1,76 @@
-import { type NonceClaim, type NonceLimits, nonceRoom, type ReachedLimit, reachedLimit } from 'countersign/signatures'
+import {
+  type NonceClaim,
+  type NonceLimits,
+  nonceRoom,
+  type ReachedLimit,
+  reachedLimit,
+  widerNetwork,
+} from 'countersign/signatures'
 import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
-import {
-  addToCounts,
-  allHeld,
-  type Counted,
-  countAll,
-  countedBy,
-  deleteCount,
-  mostOf,
-  type OwnedNonce,
-} from '../rows/nonce-counts.js'
-import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import type { Row } from '../sql/tables.js'
+import type { Statement, Unit } from '../sql/engine.js'
+import { keptInsertion, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
+import type { NewRow, Row } from '../sql/tables.js'
 import { hashBytes, hashText } from '../sql/values.js'
 
-const batch = 200
+type Kind = Row<'nonce'>['kind']
+type Count = Row<'nonce_count'>
+type Nonce = Omit<NewRow<'nonce'>, 'expires_at'>
 
-/** More than are claimed at once. */
-const nearlyFull = 1000
-
-/**
- * Claims a nonce, and counts it for its source. The counts hold nonces that have ended until {@link forgetNonces}: where
- * the claim is refused, forget and claim again.
- */
-export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
-  const nonce = ownedNonce(claim)
-  let all = await insertNonce(unit, nonce, claim.lifetime)
-  if (all === undefined && (await forget(unit, [nonce.key_hash])) > 0)
-    all = await insertNonce(unit, nonce, claim.lifetime)
-  if (all === undefined) return false
-  await requireCounted(unit, nonce, all, limits)
-  return true
-}
-
-/** Takes the place of a nonce; gives how many of its kind there were before, or undefined: it is held, be it by one that has ended. */
-export async function takeNonce(statement: Statement, claim: NonceClaim): Promise<number | undefined> {
-  return insertNonce(statement, ownedNonce(claim), claim.lifetime)
-}
-
-/**
- * Does what is asked with a nonce that was taken. It is counted last, since the counts are those of a whole network, whose
- * other agents wait for them.
- */
-export async function withNonce<T>(
-  unit: Unit,
-  { claim, before }: { claim: NonceClaim; before: number },
-  limits: Required<NonceLimits>,
-  work: () => Promise<T>,
-): Promise<{ outcome: T }> {
-  const outcome = await work()
-  await requireCounted(unit, ownedNonce(claim), before, limits)
-  return { outcome }
-}
-
-/** Nonces of agents that were taken. */
+/** Nonces that were taken, to be counted in the same transaction. */
 export interface TakenNonces {
-  /** Those that were not held, by their place among all that were asked for; of several that are one, the first. */
+  /** By their places among all that were wanted; of several claims of one nonce, the first. */
   claims: ReadonlyMap<number, NonceClaim>
-  /** How many there were before. */
-  before: number
+  /** How many nonces of each kind were held before. */
+  held: Readonly<Record<Kind, number>>
 }
 
-/** Takes the places of nonces of agents, as many as a query is kept for, where these are not held. */
+/**
+ * Takes nonces that are not held, be it by one that has expired. At most as many as a query is kept for. None is taken that
+ * would have expired by the time before the clock of the machine was set back.
+ */
 export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
-  const first = new Map<string, number>()
-  for (const [place, { key }] of wanted.entries()) if (!first.has(key)) first.set(key, place)
-  const rows = wanted
-    .filter(({ key, lifetime }, place) => first.get(key) === place && !mayBeForgotten(statement, lifetime))
-    .map((claim) => ({ lifetime: claim.lifetime, ...ownedNonce(claim) }))
-  // In one order: two that claim the same must not wait for each other.
+  const places = new Map<string, number>()
+  for (const [place, { key, lifetime }] of wanted.entries())
+    if (!places.has(key) && !mayBeForgotten(statement, lifetime)) places.set(key, place)
+  const rows = wanted.flatMap((claim, place) =>
+    places.get(claim.key) === place ? { ...nonceOf(claim), lifetime: claim.lifetime } : [],
+  )
+  if (rows.length === 0) return { claims: new Map(), held: { agent: 0, key: 0 } }
+  // In one order: two transactions that claim the same nonces must not wait for each other.
   rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
-  const [taken, [all]] = await Promise.all([agentNoncesInsertion(statement, rows), allOfAgents(statement, {})])
-  const keys = new Set(taken.map(({ key_hash }) => hashText(key_hash)))
-  const claims = new Map([...wanted.entries()].filter(([place, { key }]) => keys.has(key) && first.get(key) === place))
-  return { claims, before: Number(all?.held ?? 0) }
+  const taken = await nonceInsertion(statement, rows)
+  const claims = new Map<number, NonceClaim>()
+  for (const { key_hash } of taken) {
+    const place = places.get(hashText(key_hash)) ?? -1
+    const claim = wanted[place]
+    if (claim) claims.set(place, claim)
+  }
+  return { claims, held: { agent: Number(taken[0]?.agents ?? 0), key: Number(taken[0]?.keys ?? 0) } }
 }
 
-/** Counts nonces of agents that were taken; gives those that may be too many: all are to be taken back then. */
+/** Counts nonces that were taken; returns those that exceed a limit, with that limit. The transaction is to be rolled back then. */
 export async function countNonces(
   unit: Unit,
-  { claims, before }: TakenNonces,
+  { claims, held }: TakenNonces,
   limits: Required<NonceLimits>,
-): Promise<NonceClaim[]> {
-  if (claims.size === 0) return []
-  if (before + claims.size >= nonceRoom(true, limits).full - nearlyFull) return [...claims.values()]
-  const nonces = Array.from(claims.values(), (claim) => ({ claim, nonce: ownedNonce(claim) }))
-  const counts = await addToCounts(
-    unit,
-    nonces.map(({ nonce }) => nonce),
-    1,
-  )
+): Promise<Map<NonceClaim, ReachedLimit>> {
+  const exceeding = new Map<NonceClaim, ReachedLimit>()
+  if (claims.size === 0) return exceeding
+  const counts = await addToCounts(unit, Array.from(claims.values(), nonceOf), 1)
   // Each is judged as if it had come last.
-  const reached: NonceClaim[] = []
-  for (const { claim, nonce } of nonces)
-    if (await limitReached(unit, nonce, { before, counts }, limits)) reached.push(claim)
-  return reached
+  for (const claim of claims.values()) {
+    const nonce = nonceOf(claim)
+    const reached = await limitReachedBy(unit, nonce, { counts, held: held[nonce.kind] }, limits)
+    if (reached) exceeding.set(claim, reached)
+  }
+  return exceeding
 }
 
-function ownedNonce({ key, source: { agent, thumbprint, network } }: NonceClaim): OwnedNonce {
-  const holder =
-    agent === undefined ? ({ kind: 'key', holder: thumbprint } as const) : ({ kind: 'agent', holder: agent } as const)
-  return { key_hash: hashBytes(key), ...holder, network }
-}
-
-/** Forgetting a live nonce would let it be used again: refuses instead, so that all is taken back. */
-async function requireCounted(
-  unit: Unit,
-  nonce: OwnedNonce,
-  before: number,
-  limits: Required<NonceLimits>,
-): Promise<void> {
-  const counts = await addToCounts(unit, [nonce], 1)
-  const reached = await limitReached(unit, nonce, { before, counts }, limits)
-  if (reached) throw new StorageError('too_many_nonces', refusals[reached])
+/** The same for one nonce. @throws StorageError `too_many_nonces` */
+export async function requireCounted(unit: Unit, taken: TakenNonces, limits: Required<NonceLimits>): Promise<void> {
+  for (const reached of (await countNonces(unit, taken, limits)).values())
+    throw new StorageError('too_many_nonces', refusals[reached])
 }
 
 const refusals: Readonly<Record<ReachedLimit, string>> = {
@@ -126,15 +82,38 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
   total: 'too many nonces are remembered',
 }
 
-/** Forgets some of the nonces that have ended; returns how many. */
+/**
+ * Claims a nonce; false: it is held. Nonces that have expired count until {@link forgetNonces}: forget and claim again if
+ * the claim is refused.
+ *
+ * @throws StorageError `too_many_nonces`; `unavailable` if the clock of the machine was set back too far
+ */
+export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
+  if (mayBeForgotten(unit, claim.lifetime)) {
+    const behind = `${unit.behind} seconds behind what it said before`
+    const what = `The clock of this machine is ${behind}, when nonces ended that are still good by it: set it right, by NTP.`
+    throw new StorageError('unavailable', what)
+  }
+  let taken = await takeNonces(unit, [claim])
+  if (taken.claims.size === 0 && (await forget(unit, [hashBytes(claim.key)])) > 0)
+    taken = await takeNonces(unit, [claim])
+  if (taken.claims.size === 0) return false
+  await requireCounted(unit, taken, limits)
+  return true
+}
+
+/** How many are forgotten at once. */
+const batch = 200
+
+/** Forgets some of the nonces that have expired; returns how many. */
 export async function forgetNonces(unit: Unit): Promise<number> {
   const { db, now } = unit
-  const ended = await db.selectFrom('nonce').select('key_hash').where('expires_at', '<=', now).limit(batch).execute()
-  const keys = ended.map(({ key_hash }) => key_hash)
+  const expired = await db.selectFrom('nonce').select('key_hash').where('expires_at', '<=', now).limit(batch).execute()
+  const keys = expired.map(({ key_hash }) => key_hash)
   return keys.length === 0 ? 0 : forget(unit, keys)
 }
 
-/** Forgets those of the nonces that have ended. */
+/** Forgets those of the nonces that have expired. */
 async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> {
   const { db, now } = unit
   const forgotten = await db
@@ -144,53 +123,32 @@ async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> 
     .returning(['key_hash', 'kind', 'holder', 'network'])
     .execute()
   if (forgotten.length === 0) return 0
-  const counts = await addToCounts(unit, forgotten, -1)
-  for (const { kind, source, held } of counts) if (held <= 0) await deleteCount(unit, { kind, source })
+  for (const { kind, source, held } of await addToCounts(unit, forgotten, -1)) {
+    if (held > 0) continue
+    const count = db.deleteFrom('nonce_count').where('kind', '=', kind).where('source', '=', source)
+    await count.where('held', '<=', 0).execute()
+  }
   return forgotten.length
 }
 
+function nonceOf({ key, source: { agent, thumbprint, network } }: NonceClaim): Nonce & { key_hash: Buffer } {
+  const kind = agent === undefined ? 'key' : 'agent'
+  return { key_hash: hashBytes(key), kind, holder: agent ?? thumbprint, network }
+}
+
 /**
- * Whether the nonce would have ended, had it been claimed before the clock of the machine was set back. `lifetime` counts
+ * Whether the nonce would have expired, had it been claimed before the clock of the machine was set back. `lifetime` counts
  * from then on to the moment at which the signature is no longer accepted.
  */
 function mayBeForgotten({ behind }: Statement, lifetime: number): boolean {
   return behind >= lifetime
 }
 
-/** How many there were before; undefined: this one is held. */
-async function insertNonce(statement: Statement, nonce: OwnedNonce, lifetime: number): Promise<number | undefined> {
-  if (mayBeForgotten(statement, lifetime)) {
-    const { behind } = statement
-    throw new StorageError(
-      'unavailable',
-      `The clock of this machine is ${behind} seconds behind what it said before, when nonces ended that are still good by it: set it right, by NTP.`,
-    )
-  }
-  const [inserted] = await nonceInsertions[nonce.kind](statement, { lifetime, ...nonce })
-  return inserted && Number(inserted.all ?? 0)
-}
-
-const nonceInsertions = { agent: nonceInsertion('agent'), key: nonceInsertion('key') }
-
-type NewNonce = Placeholders<Omit<OwnedNonce, 'kind'> & { lifetime: number }>
-
-function nonceInsertion(kind: Row<'nonce'>['kind']) {
-  return keptQuery((parts, nonce: NewNonce) =>
-    insertionOf(parts, kind, [nonce]).returning(allHeld(parts.db, kind).as('all')),
-  )
-}
-
-const agentNoncesInsertion = keptQueryOfRows((parts, nonces: readonly NewNonce[]) =>
-  insertionOf(parts, 'agent', nonces).returning('key_hash'),
-)
-
-const allOfAgents = keptQuery(({ db }) => allHeld(db, 'agent'))
-
-function insertionOf({ db, clock }: Parts, kind: Row<'nonce'>['kind'], nonces: readonly NewNonce[]) {
-  return db
+const nonceInsertion = keptQueryOfRows(({ db, clock }, nonces: readonly Placeholders<Nonce & { lifetime: number }>[]) =>
+  db
     .insertInto('nonce')
     .values(
-      nonces.map(({ key_hash, holder, network, lifetime }) => ({
+      nonces.map(({ key_hash, kind, holder, network, lifetime }) => ({
         key_hash,
         kind,
         holder,
@@ -199,39 +157,111 @@ function insertionOf({ db, clock }: Parts, kind: Row<'nonce'>['kind'], nonces: r
       })),
     )
     .onConflict((conflict) => conflict.column('key_hash').doNothing())
+    .returning(['key_hash', heldOf(db, 'agent').as('agents'), heldOf(db, 'key').as('keys')]),
+)
+
+/** All nonces of a kind. A kind is a literal, as in the indexes: a parameter would not match them. */
+function heldOf(db: Unit['db'], kind: Kind) {
+  const parts = db.selectFrom('nonce_count').where('kind', '=', sql.lit(`${kind}s-part` as const))
+  return parts.select((e) => e.fn.sum<number | null>('held').as('held'))
 }
 
-async function limitReached(
+/** How many rows share the count of all nonces of a kind. */
+const parts = 64
+
+/**
+ * The rows that count a nonce. All nonces of a kind have no single row, because every claim would wait for its lock.
+ */
+function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick<Count, 'kind' | 'source'>[] {
+  return [
+    { kind, source: holder },
+    { kind: `${kind}s`, source: network },
+    { kind: `${kind}s-part`, source: String(first % parts) },
+    { kind: `${kind}s-wider`, source: widerNetwork(network) },
+  ]
+}
+
+const idOf = ({ kind, source }: Pick<Count, 'kind' | 'source'>) => `${kind} ${source}`
+
+/** Adds to the rows that count nonces; returns them, by {@link idOf}. */
+async function addToCounts(statement: Statement, nonces: readonly Nonce[], each: 1 | -1): Promise<Count[]> {
+  const rows = new Map<string, Count>()
+  for (const counted of nonces.flatMap(countsOf)) {
+    const id = idOf(counted)
+    rows.set(id, { ...counted, held: (rows.get(id)?.held ?? 0) + each })
+  }
+  // In one order: two transactions that lock the same rows must not deadlock.
+  const sorted = [...rows].sort(([one], [other]) => (one < other ? -1 : 1))
+  return countInsertion(
+    statement,
+    sorted.map(([, row]) => row),
+  )
+}
+
+const countInsertion = keptInsertion(
+  'nonce_count',
+  (insertion) =>
+    insertion
+      .onConflict((conflict) =>
+        conflict
+          .columns(['source', 'kind'])
+          .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
+      )
+      .returningAll(),
+  // Each nonce may be of another agent, network and wider network.
+  4 * mostRows,
+)
+
+/** From so many before the store is full on, claims wait for each other: those that others are making are not counted yet. */
+const nearlyFull = 1000
+
+async function limitReachedBy(
   unit: Unit,
-  nonce: OwnedNonce,
-  { before: heldBefore, counts }: { before: number; counts: readonly Row<'nonce_count'>[] },
+  nonce: Nonce,
+  { counts, held }: { counts: readonly Count[]; held: number },
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
   const { kind } = nonce
-  const sources = new Map(countedBy(nonce).map((counted) => [counted.kind, counted.source]))
-  const own = counts.filter((count) => sources.get(count.kind) === count.source)
-  const before = (kind: Counted['kind']) => (own.find((count) => count.kind === kind)?.held ?? 1) - 1
-  const isAgent = kind === 'agent'
-  const { full } = nonceRoom(isAgent, limits)
-  let all = heldBefore
+  const [ofHolder, ofNetwork, , ofWider] = countsOf(nonce).map((own) => {
+    const count = counts.find((each) => each.kind === own.kind && each.source === own.source)
+    return { ...own, before: (count?.held ?? 1) - 1 }
+  })
+  if (!ofHolder || !ofNetwork || !ofWider) throw new TypeError('a nonce is counted by its holder and its networks')
+  const { full } = nonceRoom(kind === 'agent', limits)
+  let all = held
   if (all >= full - nearlyFull) {
-    // What others are claiming at this moment is not counted yet: near the end one waits for the other.
     await unit.exclusive(`nonces of ${kind}s`)
-    all = (await countAll(unit, kind)) - 1
+    const row = await heldOf(unit.db, kind).executeTakeFirst()
+    all = Number(row?.held ?? 1) - 1
   }
+  // The network that holds most matters in a full store only.
   const isFull = all >= full
-  // What is most counts in a full store alone.
-  const most = async (of: Counted['kind']) => (isFull ? await mostOf(unit, of, own) : 0)
+  const most = isFull ? await mostBeside(unit, ofNetwork) : 0
+  const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0
   return reachedLimit(
     {
-      isAgent,
-      ofHolder: before(kind),
-      ofNetwork: before(`${kind}s`),
-      most: await most(`${kind}s`),
-      ofWider: before(`${kind}s-wider`),
-      mostOfWider: await most(`${kind}s-wider`),
+      isAgent: kind === 'agent',
+      ofHolder: ofHolder.before,
+      ofNetwork: ofNetwork.before,
+      most,
+      ofWider: ofWider.before,
+      mostOfWider,
       all,
     },
     limits,
   )
+}
+
+/** What the network that holds most held before one more was counted. */
+async function mostBeside(
+  { db }: Unit,
+  { kind, source, before }: Pick<Count, 'kind' | 'source'> & { before: number },
+): Promise<number> {
+  const others = db
+    .selectFrom('nonce_count')
+    .select('held')
+    .where('kind', '=', sql.lit(kind))
+    .where('source', '<>', source)
+  const other = await others.orderBy('held', 'desc').limit(1).executeTakeFirst()
+  return Math.max(before, other?.held ?? 0)
 }
