@@ -112,6 +112,7 @@ const rest = 4
 /** Milliseconds after which a lane without starts left looks at the clock again. */
 const patience = 200
 
+/** A lane for at most `perMinute` works a minute, of which half may start in sequence without a pause. */
 export function createWorkLane({ perMinute, now, onError }: WorkLaneOptions): WorkLane {
   const queue = new FairQueue<LaneWork>()
   const most = perMinute / 2

@@ -195,6 +195,7 @@ function isCredential<C extends keyof CredentialByCeremony>(
   return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
 }
 
+/** The response with the options of a WebAuthn ceremony, for the browser's script. */
 export function ceremony(options: object): Response {
   return new Response(JSON.stringify(options), {
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },

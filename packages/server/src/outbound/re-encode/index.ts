@@ -7,4 +7,5 @@ export type { LogoOutcome, LogoReEncoder } from '../logo-re-encoder.js'
 await importOptional('countersign-server/logos', ['@cf-wasm/photon'], () => import('@cf-wasm/photon/others'))
 const encoder = await import('./re-encode-logo.js')
 
+/** Decodes a fetched logo and encodes it again as a small picture. See {@link LogoReEncoder}. */
 export const reEncodeLogo: LogoReEncoder = encoder.reEncodeLogo

@@ -35,6 +35,7 @@ export interface NewPasskey extends AsRead {
   name?: string | undefined
 }
 
+/** A passkey as users see it. Times in Unix seconds. */
 export interface Passkey {
   credentialId: string
   name: string | null
@@ -44,6 +45,7 @@ export interface Passkey {
   lastUsedAt: number | null
 }
 
+/** A passkey with its public key in COSE, and the user whom it signs in. */
 export interface FoundPasskey {
   user: User
   passkey: Passkey & { publicKey: Uint8Array<ArrayBuffer> }

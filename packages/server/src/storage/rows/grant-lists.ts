@@ -161,6 +161,7 @@ function grantIdOf({ db }: Statement, grantId: string) {
   return db.selectFrom('consent_grant').select('id').where('public_id', '=', idBytes(grantId))
 }
 
+/** Implements {@link GrantStorage.listGrantUsage}: the newest day first, 100 unless the filter says more. */
 export async function listGrantUsage(statement: Statement, filter: GrantUsageFilter): Promise<GrantUsage[]> {
   const { userId, grantId, limit = 100 } = filter
   let found = statement.db
@@ -177,6 +178,7 @@ function toListedGrant(row: FoundGrant): ListedGrant {
   return { username: row.username, ...toGrant(row) }
 }
 
+/** The grant in a row of {@link grants}, with all its permissions. */
 export function toGrant(row: FoundGrant): Grant {
   return {
     remembered: row.remembered === 1,
@@ -188,6 +190,7 @@ export function toGrant(row: FoundGrant): Grant {
   }
 }
 
+/** The grant in a row of {@link usedGrants}. Its scope has the permissions that have not expired, or all if the grant has ended. */
 export function toUsedGrant(row: UsedGrantRow): UsedGrant {
   const permissions = toPermissions(row.permissions)
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }

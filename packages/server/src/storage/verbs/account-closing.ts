@@ -14,6 +14,7 @@ import { listSessions, recordCredentialChange } from './sessions.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
+/** Implements {@link AccountStorage.closeAccount}: false for a user who is not as they were read. */
 export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
   const { userId, credentialRevision } = closing
   const user = await lockUser(unit, userId, 'alone')
@@ -46,6 +47,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
 
 const maxEvents = 10_000
 
+/** Implements {@link AccountStorage.exportUser}: all that is kept of a user, without secrets; undefined for an unknown id. */
 export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
   const row = await lockUser(unit, userId)
   if (!row) return undefined

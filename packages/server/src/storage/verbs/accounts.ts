@@ -10,6 +10,7 @@ import { contains, idBytes } from '../sql/values.js'
 import { recordCredentialChange } from './sessions.js'
 import { clearAccountAttempts, rememberDevice } from './throttle.js'
 
+/** Implements {@link AccountStorage.createUser}. @throws StorageError `username_taken`, `username_looks_alike` */
 export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
@@ -96,6 +97,7 @@ async function setPassword(
     .execute()
 }
 
+/** Implements {@link AccountStorage.findCredential}: also of a disabled user; undefined without a password. */
 export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
   const row = await users(statement)
     .innerJoin('credential as c', 'c.user_id', 'u.id')
@@ -105,6 +107,7 @@ export async function findCredential(statement: Statement, username: string): Pr
   return row && { user: toUser(row), passwordHash: row.password_hash, addedAt: row.added_at }
 }
 
+/** Implements {@link AccountStorage.listUsers}: in the order they were added, 100 unless the filter says more. */
 export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {
   const { query, status, after, limit = 100 } = filter
   let found = users(statement).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
@@ -119,6 +122,7 @@ export async function listUsers(statement: Statement, filter: UserFilter = {}): 
   return rows.map(toUser)
 }
 
+/** Implements {@link AccountStorage.countUsers}: without closed accounts. */
 export async function countUsers({ db }: Statement): Promise<number> {
   const { count } = await db
     .selectFrom('app_user')
@@ -128,6 +132,7 @@ export async function countUsers({ db }: Statement): Promise<number> {
   return Number(count)
 }
 
+/** Implements {@link AccountStorage.setUserStatus}: false for an unknown user and a closed account. */
 export async function setUserStatus(
   unit: Unit,
   userId: string,
@@ -144,6 +149,7 @@ export async function setUserStatus(
   return true
 }
 
+/** Implements {@link AccountStorage.setPasswordHash}: the new credential revision; undefined if nothing happened. */
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
   const { userId, passwordHash, keepSession, keepBrowser, by } = change
   const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
@@ -155,6 +161,7 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
 }
 
+/** Implements {@link AccountStorage.unlockUser}: false for an unknown user and a closed account. */
 export async function unlockUser(
   unit: Unit,
   { userId, by }: { userId: string; by?: string | undefined },

@@ -45,6 +45,7 @@ export function agentBlocked(): StorageError {
   return new StorageError('agent_blocked', 'the agent is blocked')
 }
 
+/** Implements {@link AgentStorage.recordAgent}: what had been known of the agent before. */
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
   const { agent } = sighting
   await unit.exclusive(`agent ${agent}`)
@@ -117,11 +118,13 @@ function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): Ag
   return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
 }
 
+/** Implements {@link AgentStorage.findAgent}: undefined for an agent that was never seen, or was forgotten. */
 export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
   const row = await findRow(statement, agent)
   return row && toListedAgent(row)
 }
 
+/** Implements {@link AgentStorage.listAgents}: by identifier, 100 unless the filter says more. */
 export async function listAgents(statement: Statement, filter: AgentFilter = {}): Promise<ListedAgent[]> {
   const { query, blocked, after, limit = 100 } = filter
   let found = seenAgents(statement)
@@ -143,6 +146,7 @@ function toListedAgent(row: SeenRow): ListedAgent {
   }
 }
 
+/** Implements {@link AgentStorage.setAgentBlocked}: true if this changed something. */
 export async function setAgentBlocked(
   unit: Unit,
   { agent, blocked, by }: { agent: string; blocked: boolean; by: string },
@@ -179,11 +183,13 @@ const standing = keptQuery(({ db }, { agent }: Placeholders<{ agent: string }>) 
     .where('a.identifier', '=', agent),
 )
 
+/** Implements {@link AgentStorage.findStanding}, in one statement that is kept. */
 export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
   const [row] = await standing(statement, { agent })
   return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
 }
 
+/** Implements {@link RequestStorage.abandonRequests}: how many were open. */
 export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {
   const row = await agentIdOf(unit, agent).executeTakeFirst()
   if (!row) return 0

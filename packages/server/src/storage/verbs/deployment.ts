@@ -36,6 +36,7 @@ function longestLife(issuer: string, tokenLife: number, clock: RawBuilder<number
   }
 }
 
+/** Implements {@link DeploymentStorage.findLongestTokenLife}: seconds; undefined if no server has said so. */
 export async function findLongestTokenLife({ db, clock }: Statement): Promise<number | undefined> {
   const found = await db
     .selectFrom('deployment')
@@ -45,12 +46,14 @@ export async function findLongestTokenLife({ db, clock }: Statement): Promise<nu
   return found?.token_seconds ?? undefined
 }
 
+/** Implements {@link DeploymentStorage.readClock}: Unix seconds. */
 export async function readClock({ db, clock }: Statement): Promise<number> {
   const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
   if (!rows[0]) throw new TypeError('the database has no clock')
   return rows[0].now
 }
 
+/** Implements {@link DeploymentStorage.endRestored}: how many of each were alive. */
 export async function endRestored(unit: Unit, by: string): Promise<EndedByRestore> {
   const { db, now } = unit
   await db

@@ -46,6 +46,7 @@ function* usernameCandidates(wished: string): Generator<string, void> {
   for (;;) yield `${wished}-${randomBytes(4).toString('hex')}`
 }
 
+/** Implements {@link AccountStorage.linkFederated}: linking an identity to its own user again changes nothing. */
 export async function linkFederated(
   unit: Unit,
   link: FederatedIdentity & { userId: string },
@@ -64,6 +65,7 @@ function identityLock({ issuer, subject }: FederatedIdentity): string {
   return `identity ${JSON.stringify([issuer, subject])}`
 }
 
+/** Implements {@link AccountStorage.listFederated}: the oldest first. */
 export async function listFederated(statement: Statement, userId: string): Promise<LinkedIdentity[]> {
   const rows = await statement.db
     .selectFrom('federated_identity')

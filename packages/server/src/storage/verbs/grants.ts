@@ -185,11 +185,8 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
   })
 }
 
-export async function markUsed(unit: Unit, used: readonly { id: number }[]): Promise<void> {
-  await usedMark(unit, used)
-}
-
-const usedMark = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+/** Records that grants give something now, if that was not recorded in the last minute. The caller holds their rows. */
+export const markUsed = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
     .updateTable('consent_grant')
     .set({ last_used_at: clock })

@@ -3,6 +3,7 @@ import type { FetchedLogo, LogoClaim } from '../api/logo-storage.js'
 import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement } from '../sql/engine.js'
 
+/** Implements {@link LogoStorage.claimLogo}: true for the one caller that is to fetch the logo. */
 export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Promise<boolean> {
   const { agent, uri, maxAge, retryAfter } = claim
   const ifUnchanged = <T>(column: 'name' | 'image') =>
@@ -36,6 +37,7 @@ export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Pro
   return claimed !== undefined
 }
 
+/** Implements {@link LogoStorage.keepLogo}: false if the agent has another address by now. */
 export async function keepLogo(statement: Statement, { agent, uri, logo }: FetchedLogo): Promise<boolean> {
   const kept = await statement.db
     .updateTable('agent_logo')
@@ -47,10 +49,12 @@ export async function keepLogo(statement: Statement, { agent, uri, logo }: Fetch
   return kept !== undefined
 }
 
+/** Implements {@link LogoStorage.removeLogo}. */
 export async function removeLogo(statement: Statement, agent: string): Promise<void> {
   await statement.db.deleteFrom('agent_logo').where('agent_id', '=', agentIdOf(statement, agent)).execute()
 }
 
+/** Implements {@link LogoStorage.findLogos}: ids by agent, of those that have a logo. */
 export async function findLogos({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (agents.length === 0) return new Map()
   const rows = await db
@@ -64,6 +68,7 @@ export async function findLogos({ db }: Statement, agents: readonly string[]): P
   return new Map(rows.map(({ identifier, name }) => [identifier, name]))
 }
 
+/** Implements {@link LogoStorage.readLogo}: the image; undefined for an unknown id. */
 export async function readLogo({ db }: Statement, id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const row = await db.selectFrom('agent_logo').select('image').where('name', '=', id).executeTakeFirst()
   return row?.image ? new Uint8Array(row.image) : undefined

@@ -273,6 +273,7 @@ export async function bind(
   return { ...request, ...bound, browserHash, userId }
 }
 
+/** Implements {@link RequestStorage.extendRequest}: the new expiry, or why the request was not extended. */
 export async function extendRequest(unit: Unit, extension: RequestExtension): Promise<ExtendOutcome> {
   const row = await lockRequest(unit, extension.tokenHash)
   if (!row) return { outcome: 'refused', reason: 'unknown' }

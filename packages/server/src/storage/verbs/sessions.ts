@@ -237,6 +237,7 @@ async function removeSessions({ db }: Unit, userId: number, exceptIdHash?: strin
   return Number(numDeletedRows)
 }
 
+/** Implements {@link SessionStorage.reauthenticate}: undefined if the session has expired, or its user has changed. */
 export async function reauthenticate(unit: Unit, renewal: Reauthentication): Promise<Session | undefined> {
   const { db, now } = unit
   const idHash = hashBytes(renewal.idHash)

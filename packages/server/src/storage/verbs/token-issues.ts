@@ -30,6 +30,7 @@ type Origin =
   | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
   | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
 
+/** Records a token, under the request and grant or the policy that it was issued for. */
 export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
   const { jti, issuedAt: issued_at, expiresAt: expires_at, scope } = issue
   const jti_end = Buffer.from(jti.slice(jti.lastIndexOf('.') + 1), 'base64url')
@@ -47,6 +48,7 @@ const noOrigin = {
 
 const issueInsertion = keptInsertion('token_issue')
 
+/** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
   const { agent, delegate, resource, scope, policy } = issue
   await requireUnblocked(unit, agent)
