@@ -37,6 +37,7 @@ const needs = {
     isThere: () =>
       process.getuid?.() === 0 && succeeds('unshare', '-m', 'mount', '-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', '/mnt'),
   },
+  bash: { package: 'bash', isThere: () => starts('bash', '--version') },
   caddy: { package: 'caddy', isThere: () => starts('caddy', 'version') },
   curl: { package: 'curl', isThere: () => starts('curl', '--version') },
   nginx: { package: 'nginx-light', isThere: () => starts('nginx', '-v') },
@@ -49,6 +50,7 @@ const needs = {
   },
   'Python with requests': { package: 'python3-requests', isThere: () => succeeds(python, '-c', 'import requests') },
   'Python with werkzeug': { package: 'python3-werkzeug', isThere: () => succeeds(python, '-c', 'import werkzeug') },
+  setpriv: { package: 'util-linux', isThere: () => starts('setpriv', '--version') },
   'systemd-analyze': { package: 'systemd', isThere: () => starts('systemd-analyze', '--version') },
   'valkey-server': { package: 'valkey-server', isThere: () => starts('valkey-server', '--version') },
 } satisfies Record<string, Need>

@@ -1,10 +1,20 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, it, type TestContext, vi } from 'vitest'
 import { freePort } from '../../../test/free-port.js'
+import { has } from '../../../test/needs.js'
 import { runInProcess } from './run-program.js'
 
 vi.setConfig({ testTimeout: 120_000 })
@@ -33,18 +43,24 @@ async function createProject(
       () => false,
     )
   /** The server itself, whatever started it. */
-  const serverIn = (): number[] => {
-    const listed = spawnSync('ps', ['-eo', 'pid=,args='], { encoding: 'utf8' }).stdout
-    return listed
-      .split('\n')
-      .filter((line) => /^\s*\d+ \S*node /.test(line) && line.includes(folder))
-      .map((line) => Number.parseInt(line, 10))
-  }
+  const serverIn = (): number[] =>
+    readdirSync('/proc')
+      .filter((name) => /^\d+$/.test(name) && /^\S*node\0/.test(commandOf(name)) && commandOf(name).includes(folder))
+      .map(Number)
   onTestFinished(() => {
     for (const pid of serverIn()) process.kill(pid, 'SIGKILL')
     rmSync(folder, { recursive: true, force: true })
   })
   return { folder, port, answers, serverIn }
+}
+
+/** The words of a command, each with a zero after it; empty if the process has ended. */
+function commandOf(pid: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8')
+  } catch {
+    return ''
+  }
 }
 
 function start(folder: string, command: string, ...args: string[]): ChildProcess {
@@ -81,7 +97,7 @@ describe.skipIf(!runnable).concurrent('a server that npm started', () => {
   })
 })
 
-describe.skipIf(!runnable).concurrent('a server that is to stay goes on', () => {
+describe.skipIf(!runnable || !has('bash')).concurrent('a server that is to stay goes on', () => {
   it.for<[string, Record<string, string>, string]>([
     ['where the shell that started npx is gone', {}, `nohup npx ${serving} > nohup.out 2>&1 & ${untilItListens}`],
     [

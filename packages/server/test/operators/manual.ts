@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { need } from '../../../../test/needs.js'
 
 type Manual = 'deployment.md' | 'operators.md'
 
@@ -36,6 +37,7 @@ export async function runBlock(
   env: NodeJS.ProcessEnv = {},
   shell: readonly string[] = ['bash', '-euo', 'pipefail'],
 ): Promise<void> {
+  need('bash')
   const folder = mkdtempSync(join(tmpdir(), 'countersign-manual-'))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   const bin = join(folder, 'bin')

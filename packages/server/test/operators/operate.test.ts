@@ -6,7 +6,7 @@ import Database from 'better-sqlite3'
 import type { ListedGrant, RecordedEvent, Storage, User } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { describe, expect, it } from 'vitest'
-import { has } from '../../../../test/needs.js'
+import { has, need } from '../../../../test/needs.js'
 import { refreshable, rememberedGrant } from '../storage/fixtures.js'
 import { commandPath, createOperatorStage, type OperatorStage } from './operator-stage.js'
 
@@ -302,12 +302,14 @@ describe('every command of an operator', () => {
   })
 
   it('says what to do about a database of another user', async () => {
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) need('setpriv')
     const [stage] = await createStageWith(addAlice)
     chmodSync(stage.folder, 0o555)
     // This checkout may be for root alone: another user may read all of it, and write nothing.
     const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
     const nobody = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...rights]
-    const asOther = process.getuid?.() === 0 ? nobody : ['env']
+    const asOther = isRoot ? nobody : ['env']
     const [program, ...args] = [...asOther, process.execPath, commandPath, 'users', 'list', '--db', stage.database]
     const { status, stderr } = spawnSync(program, args, { encoding: 'utf8' })
     chmodSync(stage.folder, 0o755)

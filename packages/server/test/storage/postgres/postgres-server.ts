@@ -1,4 +1,4 @@
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chownSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -68,9 +68,12 @@ const nobody = 65534
 /** Whether the tests run as root, which a server refuses to be. */
 const isRoot = process.getuid?.() === 0
 
-/** A command and its arguments as nobody, where the tests run as root; it may still read this checkout, whoever else may. */
+/** Whether nobody can be allowed to read this checkout, which may be for root alone. */
+const canGrantRights = isRoot && spawnSync('setpriv', ['--version']).status === 0
+
+/** A command and its arguments as nobody, where the tests run as root. */
 function unprivileged(command: string, args: readonly string[]): [command: string, args: string[]] {
-  if (!isRoot) return [command, [...args]]
+  if (!canGrantRights) return [command, [...args]]
   // The last is for programs that ask whether they may, before they do it.
   const rights = ['--inh-caps=+dac_read_search', '--ambient-caps=+dac_read_search', '--securebits=+no_setuid_fixup']
   return ['setpriv', [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups', ...rights, command, ...args]]
@@ -85,7 +88,8 @@ async function createCluster({
   const libraries = linkLibraries(initdb, folder)
   if (isRoot) chownSync(folder, nobody, nobody)
   const data = join(folder, 'data')
-  const as = { cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
+  const user = isRoot && !canGrantRights ? { uid: nobody, gid: nobody } : {}
+  const as = { ...user, cwd: folder, env: { ...process.env, LC_ALL: 'C', HOME: folder, ...libraries } }
   const first = ['-D', data, '-U', owner, '-A', 'trust', '-E', 'UTF8', '--no-sync', '--locale=C']
   execFileSync(...unprivileged(initdb, first), as)
   const port = await freePort()
