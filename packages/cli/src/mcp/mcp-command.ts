@@ -3,7 +3,7 @@ import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
-import { openCallbackPort } from '../own-agent/callback-port.js'
+import { openAgentPort } from '../own-agent/agent-port.js'
 import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
@@ -22,7 +22,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
     terminal.env,
   )
   const folder = await readAgentFolder(folderPath)
-  const port = await openCallbackPort(folder)
+  const port = await openAgentPort(folder)
   try {
     const own = await openOwnAgent({ folder, authServers, targets: [url], network, consent: port.way })
     const ending = new AbortController()
@@ -54,7 +54,7 @@ export const mcpCommand: Run = async (options, terminal, address) => {
       await own.close()
     }
   } finally {
-    await port.close()
+    port.close()
   }
   return exitStatus.done
 }

@@ -3,7 +3,7 @@ import { loopbackConsent } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus } from '../command/errors.js'
-import { openCallbackPort } from '../own-agent/callback-port.js'
+import { openAgentPort } from '../own-agent/agent-port.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
@@ -82,14 +82,17 @@ async function openAgent(
     return { ...(await openOwnAgent({ ...shared, consent })), stopAsking: () => consent.end() }
   }
   // Programs get the page in the response.
-  const port = await openCallbackPort(folder)
+  const port = await openAgentPort(folder)
   try {
     const own = await openOwnAgent({ ...shared, consent: port.way })
     port.serve(own.agent.handler)
-    const close = async () => void (await Promise.all([own.close(), port.close()]))
+    const close = async () => {
+      port.close()
+      await own.close()
+    }
     return { agent: own.agent, close, stopAsking: () => undefined }
   } catch (error) {
-    await port.close()
+    port.close()
     throw error
   }
 }

@@ -3,8 +3,8 @@ import type { Readable } from 'node:stream'
 import type { ConsentWay } from '../agent/consent-way.js'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
+import { listedRedirectUri, openCallbackPort } from './callback-port.js'
 import { consentLines, createConsentDisplay, type TerminalOutput } from './consent-display.js'
-import { listedRedirectUri, listenOnLoopback } from './listen-on-loopback.js'
 import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
@@ -55,13 +55,11 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
   return {
     canAsk,
     redirectUri: listedRedirectUri,
-    async open(answer, callback) {
+    async open(answer, { state, redirectUri: pending }) {
       // The answer comes to nobody here: whoever opens the page pastes it elsewhere.
-      if (!canAsk) {
-        const { redirectUri = listedRedirectUri } = callback
-        return { redirectUri, ask: () => undefined, close: () => undefined }
-      }
-      const listener = await listenOnLoopback(answer, callback)
+      if (!canAsk) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
+      const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
+      const listener = await openCallbackPort({ answer, secret: state, ports })
       const { redirectUri, port, isElsewhere } = listener
       const ended = new AbortController()
       const tooLate = setTimeout(() => listener.close(), longestConsent).unref()

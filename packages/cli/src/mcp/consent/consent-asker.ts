@@ -77,7 +77,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     if (!isAskedFor(asked.client.era, request.method)) throw new ConsentNeeded()
     const hasAgreed = agreedTo === pageMark(page)
     // They decided before their client came back: this page is another.
-    if (!hasAgreed && agreedTo !== undefined && desk.isDenied(agreedTo))
+    if (!hasAgreed && agreedTo !== undefined && (await desk.isDenied(agreedTo)))
       throw new AnsweredInstead(answerInWords(asked, endings.denied))
     const given = new AbortController()
     signal.throwIfAborted()

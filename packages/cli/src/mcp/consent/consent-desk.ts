@@ -17,8 +17,8 @@ export interface ConsentDesk {
   watch(page: string): void
   /** Waits for a decision; `open` after so many seconds. Rejects if the signal aborts. */
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
-  /** Whether the user has denied on a page, by its mark. */
-  isDenied(mark: string): boolean
+  /** Whether the user has denied on a page that is no longer open, by its mark. */
+  isDenied(mark: string): Promise<boolean>
 }
 
 interface ConsentDeskOptions {
@@ -32,6 +32,9 @@ interface ConsentDeskOptions {
 
 /** Milliseconds to the next try after a code that was not good: the user's own may follow. */
 const nextCode = 1000
+
+/** Milliseconds that the decision on a page which is no longer open may take to be read. */
+const longestRead = 2000
 
 /** Most decisions that are remembered for a client that comes back late. */
 const mostDecisions = 1000
@@ -84,6 +87,12 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
         over.abort()
       }
     },
-    isDenied: (mark) => decided.get(mark) === 'denied',
+    async isDenied(mark) {
+      const over = new AbortController()
+      const late = setTimeout(longestRead, 'open' as const, { signal: over.signal }).catch(() => 'open' as const)
+      const decision = await Promise.race([decided.get(mark) ?? watched.get(mark) ?? 'open', late])
+      over.abort()
+      return decision === 'denied'
+    },
   }
 }

@@ -95,6 +95,6 @@ it('remembers who denied before the client came back', async () => {
   const { desk, fail } = openDesk()
   desk.watch(page)
   fail(page, 'access_denied')
-  await expect.poll(() => desk.isDenied(pageMark(page))).toBe(true)
-  expect(desk.isDenied(pageMark(other))).toBe(false)
+  expect(await desk.isDenied(pageMark(page))).toBe(true)
+  expect(await desk.isDenied(pageMark(other))).toBe(false)
 })

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { generatePrivateJwk } from 'countersign'
 import { expect, it, onTestFinished } from 'vitest'
-import { openCallbackPort } from '../../src/own-agent/callback-port.js'
+import { openAgentPort } from '../../src/own-agent/agent-port.js'
 
 const newAgentKey = () => generatePrivateJwk({ kid: 'agent-1' })
 const agentKeys = { signing: await newAgentKey() }
@@ -10,8 +10,8 @@ const agentKeys = { signing: await newAgentKey() }
 const newFolder = () => `/agents/${crypto.randomUUID()}`
 
 async function openPort(path: string, name: string, keys = agentKeys) {
-  const port = await openCallbackPort({ path, keys })
-  onTestFinished(() => port.close())
+  const port = await openAgentPort({ path, keys })
+  onTestFinished(port.close)
   port.serve(async () => new Response(name))
   return port
 }
@@ -45,7 +45,7 @@ it('is bound by another process within two seconds when the one that has it ends
   const first = await openPort(folder, 'first')
   const second = await openPort(folder, 'second')
   const began = performance.now()
-  await first.close()
+  first.close()
   await expect.poll(() => visit(second.redirectUri).catch(() => 'nobody'), { interval: 20 }).toBe('second')
   expect(performance.now() - began).toBeLessThan(2000)
 })
