@@ -1,10 +1,8 @@
 import type { OptionalPackage } from '../command/require-package.js'
 import type { Run } from '../terminal/terminal.js'
 
-/** A flag of a command. */
-export interface Flag {
-  /** As commander writes it: `--db <file>`. */
-  flags: string
+/** What there is to say of a flag. */
+interface FlagDetails {
   description: string
   /** The only values it takes. */
   choices?: readonly string[]
@@ -14,30 +12,53 @@ export interface Flag {
   conflicts?: readonly string[]
 }
 
+/** Flags in the order of the help, as commander writes them (`--db <file>`), with their descriptions. */
+export type FlagTable = Readonly<Record<string, string | FlagDetails>>
+
+/** A flag of a command. */
+export interface Flag extends FlagDetails {
+  /** As commander writes it. */
+  flags: string
+}
+
 /** A command as help shows it; what it does is loaded when it is called. */
-export interface CommandRow {
+export interface Command {
   name: string
   about: string
   /** What the command is about: `<url>`, mostly one word. */
   subject?: { name: string; description: string }
   flags: readonly Flag[]
   /** The package that must be installed when it is called. */
-  needs?: OptionalPackage
+  needs?: OptionalPackage | undefined
   readonly load: () => Promise<Run>
 }
 
+export interface CommandRow extends Omit<Command, 'flags'> {
+  flags: FlagTable
+}
+
+/** The commands of a table. */
+export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
+  return rows.map((row) => {
+    const flags = Object.entries(row.flags).map(([flag, said]) =>
+      typeof said === 'string' ? { flags: flag, description: said } : { flags: flag, ...said },
+    )
+    return { ...row, flags }
+  })
+}
+
 /** For commands with one JSON document as their result. */
-export const json: Flag = { flags: '--json', description: 'print one JSON document' }
+export const json: FlagTable = { '--json': 'print one JSON document' }
 
 /** For commands that fetch from peers. */
-export const allowNetwork: Flag = {
-  flags: '--allow-network <network>',
-  description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
-  repeated: true,
+export const allowNetwork: FlagTable = {
+  '--allow-network <network>': {
+    description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+    repeated: true,
+  },
 }
 
 /** For commands that may run where only a proxy leads out. */
-export const egressProxy: Flag = {
-  flags: '--egress-proxy <url>',
-  description: 'the HTTP proxy to fetch by, where there is no direct way out',
+export const egressProxy: FlagTable = {
+  '--egress-proxy <url>': 'the HTTP proxy to fetch by, where there is no direct way out',
 }

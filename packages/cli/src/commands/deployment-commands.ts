@@ -6,16 +6,15 @@ export const deploymentCommands: readonly CommandRow[] = [
   {
     name: 'gateway',
     about: 'protect an API without code in it: a reverse proxy that verifies each request by a table of routes',
-    flags: [
-      { flags: '--config <file>', description: 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on' },
-      { flags: '--upstream <url>', description: 'the API behind it, instead of upstream in the configuration' },
-      {
-        flags: '--verify-only',
+    flags: {
+      '--config <file>': 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on',
+      '--upstream <url>': 'the API behind it, instead of upstream in the configuration',
+      '--verify-only': {
         description: 'pass nothing on: answer the subrequests of nginx or Caddy',
         conflicts: ['upstream'],
       },
-      { flags: '--workers <n>', description: 'processes on one port, which share nonces and rates; default: 1' },
-    ],
+      '--workers <n>': 'processes on one port, which share nonces and rates; default: 1',
+    },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/gateway-command.js')).gatewayCommand,
   },
@@ -23,12 +22,12 @@ export const deploymentCommands: readonly CommandRow[] = [
     name: 'gateway init',
     about: 'write a configuration of the gateway from an OpenAPI description, version 3.0 or 3.1',
     subject: { name: '<file>', description: 'the description, in YAML or JSON' },
-    flags: [
-      { flags: '--id <id>', description: 'the https URL of the API, as agents know it' },
-      { flags: '--auth-server <id>', description: 'the auth server that signs people in and asks them' },
-      { flags: '--upstream <url>', description: 'where the API listens; default: http://127.0.0.1:3000' },
-      { flags: '--out <file>', description: 'where it goes; a file that exists is never overwritten' },
-    ],
+    flags: {
+      '--id <id>': 'the https URL of the API, as agents know it',
+      '--auth-server <id>': 'the auth server that signs people in and asks them',
+      '--upstream <url>': 'where the API listens; default: http://127.0.0.1:3000',
+      '--out <file>': 'where it goes; a file that exists is never overwritten',
+    },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/init-command.js')).gatewayInit,
   },
@@ -36,78 +35,74 @@ export const deploymentCommands: readonly CommandRow[] = [
     name: 'gateway check',
     about: 'say which route, level and scope a request would meet at the gateway',
     subject: { name: '<method> <path>', description: 'as in GET /events/7' },
-    flags: [
-      { flags: '--config <file>', description: 'the configuration of the gateway' },
-      { flags: '--verify-only', description: 'judge as a gateway that answers the subrequests of nginx or Caddy' },
-      json,
-    ],
+    flags: {
+      '--config <file>': 'the configuration of the gateway',
+      '--verify-only': 'judge as a gateway that answers the subrequests of nginx or Caddy',
+      ...json,
+    },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/check-command.js')).gatewayCheck,
   },
   {
     name: 'gateway probe',
     about: 'send the spellings of each route to a test copy of the API, and report which ones it runs',
-    flags: [
-      { flags: '--config <file>', description: 'the configuration of the gateway' },
-      { flags: '--upstream <url>', description: 'the test copy of the API: http://127.0.0.1:3001' },
-      {
-        flags: '--configured-upstream',
+    flags: {
+      '--config <file>': 'the configuration of the gateway',
+      '--upstream <url>': 'the test copy of the API: http://127.0.0.1:3001',
+      '--configured-upstream': {
         description: 'probe the upstream of the configuration, though it may be in production',
         conflicts: ['upstream'],
       },
-      {
-        flags: '--param <name=value>',
+      '--param <name=value>': {
         description: 'a value for a parameter, or for *; may be given several times',
         repeated: true,
       },
-      {
-        flags: '--header <name:value>',
+      '--header <name:value>': {
         description: 'a header that the API needs; may be given several times',
         repeated: true,
       },
-      json,
-    ],
+      ...json,
+    },
     needs: 'countersign-gateway',
     load: async () => (await import('../gateway/probe-command.js')).gatewayProbe,
   },
   {
     name: 'keys generate',
     about: 'generate a private key in a file that only you can read, and print the key set to publish',
-    flags: [
-      { flags: '--out <file>', description: 'where the private JWK goes; a file that exists is never overwritten' },
-      {
-        flags: '--alg <name>',
+    flags: {
+      '--out <file>': 'where the private JWK goes; a file that exists is never overwritten',
+      '--alg <name>': {
         description: 'the algorithm; default: ed25519',
         choices: ['ed25519', 'ecdsa-p256-sha256', 'rsa-pss-sha512'] satisfies Algorithm[],
       },
-      { flags: '--kid <id>', description: 'the key’s id; default: its thumbprint' },
-    ],
+      '--kid <id>': 'the key’s id; default: its thumbprint',
+    },
     load: async () => (await import('../keys/keys-commands.js')).keysGenerate,
   },
   {
     name: 'keys show',
     about: 'print the key set to publish of a private key, and its thumbprint',
     subject: { name: '<file>', description: 'the private JWK, as keys generate and init write it' },
-    flags: [],
+    flags: {},
     load: async () => (await import('../keys/keys-commands.js')).keysShow,
   },
   {
     name: 'discover',
     about: 'fetch and check the documents and keys that an identifier publishes',
     subject: { name: '<identifier>', description: 'of an agent, a resource or an auth server: https://agent.example' },
-    flags: [allowNetwork, egressProxy, json],
+    flags: { ...allowNetwork, ...egressProxy, ...json },
     load: async () => (await import('../discover/discover-command.js')).discoverCommand,
   },
   {
     name: 'doctor',
     about: 'check a deployed auth server, from outside and on its machine, and report what to fix',
     subject: { name: '[url]', description: 'its issuer, to check from outside: https://auth.example' },
-    flags: [
-      { flags: '--config <file>', description: 'its configuration, to check on its machine' },
-      { flags: '--backups <folder>', description: 'the folder with copies of its database' },
-      allowNetwork,
-      json,
-    ],
+    flags: {
+      '--config <file>': 'its configuration, to check on its machine',
+      '--backups <folder>': 'the folder with copies of its database',
+      ...allowNetwork,
+      ...json,
+    },
     load: async () => (await import('../doctor/doctor-command.js')).doctorCommand,
   },
 ]

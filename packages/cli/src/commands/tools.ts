@@ -1,10 +1,11 @@
 import { agentCommands } from './agent-commands.js'
+import { commandsOf } from './command-row.js'
 import { debuggingCommands } from './debugging-commands.js'
 import { deploymentCommands } from './deployment-commands.js'
 import { operations } from './operations.js'
 
 /** All commands but those that operate an auth server. */
-export const tools = [...agentCommands, ...debuggingCommands, ...deploymentCommands]
+export const tools = commandsOf([...agentCommands, ...debuggingCommands, ...deploymentCommands])
 
 /** All commands, in the order that help shows them. */
 export const commands = [...tools, ...operations]
