@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
+import { errorReason } from './errors.js'
 
 /** Tells a file that was changed from what it was. */
 export async function fileDigest(file: string): Promise<string> {
@@ -22,4 +23,55 @@ export function namesOfChanges(before: object, after: object, within = ''): stri
 
 function isGroup(setting: unknown): setting is object {
   return typeof setting === 'object' && setting !== null && !Array.isArray(setting)
+}
+
+/** Milliseconds between looks at the file. */
+const interval = 2000
+
+export interface FollowedFile {
+  /** Looks now, and reads it also if it is the same as before. */
+  now(): void
+  /** Whether it could be used at the last look. */
+  isUsable(): boolean
+  stop(): void
+}
+
+export interface FollowOptions {
+  /** The digest of the file from before it was read: a change since then counts, too. @default unknown, which reads it again */
+  since?: string | undefined
+  /** Called with whether the file could not be used before. */
+  onChange: (isRecovered: boolean) => Promise<void>
+  /** Called once for each reason for which the file cannot be used, which changes nothing. */
+  onProblem: (reason: string) => void
+}
+
+/** Calls back when the content of a file has changed, and again until that could be used. */
+export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
+  let seen = since
+  /** Why the file could not be used at the last look. */
+  let told: string | undefined
+  let looking = Promise.resolve()
+
+  async function look(force: boolean): Promise<void> {
+    const digest = await fileDigest(file)
+    const isRecovered = told !== undefined
+    if (digest === seen && !isRecovered && !force) return
+    seen = digest
+    await onChange(isRecovered)
+    told = undefined
+  }
+
+  function tick(force: boolean): void {
+    looking = looking.then(() => look(force)).catch((error: unknown) => tell(errorReason(error)))
+  }
+
+  function tell(reason: string): void {
+    if (reason !== told) onProblem(reason)
+    told = reason
+  }
+
+  // Modules are read once by a program.
+  const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
+  if (timer) tick(false)
+  return { now: () => tick(true), isUsable: () => told === undefined, stop: () => clearInterval(timer) }
 }

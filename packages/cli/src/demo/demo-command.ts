@@ -1,7 +1,7 @@
 import { AgentError, type ConsentRequest } from 'countersign/agent'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
-import { readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/network-flags.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import { openBrowser } from '../terminal/open-browser.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
@@ -143,13 +143,8 @@ function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partia
 
 // A loopback identifier says where its party is reached.
 function portOption({ port }: PartyFlags, id: string | undefined): number | undefined {
-  if (port !== undefined) return requirePort(port)
+  if (port !== undefined) return readPort(port)
   return id !== undefined && isLoopbackIdentifier(id) ? Number(new URL(id).port) : undefined
-}
-
-function requirePort(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free port.')
 }
 
 function requireUrl(text: string): string {

@@ -62,6 +62,12 @@ const form =
   'give https:// and a host name in lower case, which resolves to public addresses, without user name, query, default port ' +
   'or slash at the end; or http with a port on 127.0.0.1, [::1] or localhost'
 
+/** The port that `--port` gives. */
+export function readPort(text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free one.')
+}
+
 /** The Unix seconds that a flag gives, or undefined where it is not given. */
 export function parseSeconds(flag: string, text: unknown): number | undefined {
   if (text === undefined) return undefined

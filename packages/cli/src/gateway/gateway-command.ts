@@ -1,8 +1,8 @@
 import cluster from 'node:cluster'
 import type { Log } from 'countersign/observability'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
-import { fileDigest, namesOfChanges } from '../command/changed-files.js'
-import { errorReason, exitStatus, usageError } from '../command/errors.js'
+import { type FollowedFile, fileDigest, followFile, namesOfChanges } from '../command/changed-files.js'
+import { exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
@@ -109,52 +109,3 @@ const needsConfig = `gateway needs --config <file>. The smallest file, after cou
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
 docs/gateway.md has all that can be in it.`
-
-/** Milliseconds between looks at the file. */
-const interval = 2000
-
-export interface FollowedFile {
-  /** Looks now, and reads it also if it is the same as before. */
-  now(): void
-  /** Whether it could be used at the last look. */
-  isUsable(): boolean
-  stop(): void
-}
-
-export interface FollowOptions {
-  /** Of the file, from before it was read: a change since then counts, too. */
-  since: string
-  onChange: () => Promise<void>
-  /** Called once for each reason for which the file cannot be used, which changes nothing. */
-  onProblem: (reason: string) => void
-}
-
-/** Calls back when what a file holds has changed. */
-export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
-  let seen = since
-  /** Why the file could not be used at the last look. */
-  let told: string | undefined
-  let looking = Promise.resolve()
-
-  async function look(force: boolean): Promise<void> {
-    const digest = await fileDigest(file)
-    const isChanged = digest !== seen
-    seen = digest
-    if (isChanged || force) await onChange()
-    told = undefined
-  }
-
-  function tick(force: boolean): void {
-    looking = looking.then(() => look(force)).catch((error: unknown) => tell(errorReason(error)))
-  }
-
-  function tell(reason: string): void {
-    if (reason !== told) onProblem(reason)
-    told = reason
-  }
-
-  // Modules are read once by a program.
-  const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
-  if (timer) tick(false)
-  return { now: () => tick(true), isUsable: () => told === undefined, stop: () => clearInterval(timer) }
-}

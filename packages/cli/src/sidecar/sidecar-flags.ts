@@ -7,7 +7,7 @@ import { resolve } from 'node:path'
 import { readPrivateFile, writePrivateFile } from 'countersign/node'
 import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
-import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { type NetworkFlags, readNetworkFlags, readPort, requireIdentifierFlag } from '../flags/network-flags.js'
 
 export interface SidecarFlags extends NetworkFlags {
   agent?: string
@@ -31,8 +31,6 @@ export interface SidecarSettings {
   network: ReturnType<typeof readNetworkFlags>
 }
 
-const defaultPort = 8007
-
 /** @throws CommandError for flags that cannot be meant */
 export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarSettings {
   const folderPath = agentFolderPath(env, flags.agent)
@@ -47,7 +45,10 @@ export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): S
     authServers: (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed')),
     at:
       flags.socket === undefined
-        ? { port: readPort(flags.port), secretFile: flags.secretFile ?? resolve(folderPath, 'sidecar-secret') }
+        ? {
+            port: readPort(flags.port ?? '8007'),
+            secretFile: flags.secretFile ?? resolve(folderPath, 'sidecar-secret'),
+          }
         : { socket: resolve(flags.socket) },
     network: readNetworkFlags(flags),
   }
@@ -58,12 +59,6 @@ function readHost(text: string): string {
   if (url && /^(?:[a-z\d.-]+|\[[a-f\d:]+\])(?::\d+)?$/.test(text) && [url.host, `${url.host}:443`].includes(text))
     return url.host
   throw usageError(`--allow-host takes a host, such as api.example or api.example:8443, and not ${text.slice(0, 100)}`)
-}
-
-function readPort(text = String(defaultPort)): number {
-  const port = Number(text)
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port
-  throw usageError('--port takes a number from 0 to 65535; 0 chooses a free one.')
 }
 
 /**
