@@ -1,8 +1,8 @@
 import type { ServerContext } from '../http/context.js'
 import { displayHost } from '../pages/components/marks.js'
 import type { AgentPage, AllowedAgent } from '../pages/models/account-models.js'
-import { permissionsOf } from '../policy/permissions.js'
 import { cleanName, cleanText } from '../policy/plain-text.js'
+import { permissionsOf } from '../policy/policy.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
 /** What was allowed to one agent at one resource, from the newest on, as often as it was. */

@@ -1,9 +1,15 @@
+import type { DecisionEvent } from 'countersign'
 import { readParameters } from 'countersign/editions'
 import type { ConsentLink, LinkProblem } from '../http/consent-transport.js'
 import type { ServerContext } from '../http/context.js'
+import { htmlResponse, pageFrame, seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { displayHost } from '../pages/components/marks.js'
+import { accountPaths } from '../pages/models/account-paths.js'
+import type { ReturnToAppPage } from '../pages/models/models.js'
+import { renderReturnToApp } from '../pages/return-to-app-page.js'
+import { denialOf } from '../policy/policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { Way } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
@@ -69,4 +75,72 @@ export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest):
 export function newHandle({ transport, lifetimes }: ServerContext, requestId: string): NewHandle | undefined {
   const handle = transport.handleOf(requestId)
   return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
+}
+
+/** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
+export async function answerUnlessOpen(
+  context: ServerContext,
+  visit: Visit,
+  stored: AuthRequest,
+): Promise<Response | undefined> {
+  const elsewhere = stored.browserHash !== null && stored.browserHash !== visit.browserHash
+  if (stored.status === 'open') {
+    if (elsewhere) throw new PageError('request_other_session')
+    return undefined
+  }
+  const agentHost = displayHost(stored.agent)
+  if (stored.status === 'expired')
+    throw new PageError('request_expired', { agentHost: elsewhere ? undefined : agentHost })
+  if (elsewhere || (stored.status !== 'allowed' && stored.status !== 'denied')) throw new PageError('request_used')
+  return outcomeResponse(context, visit, stored)
+}
+
+/** Where a decision leads, as often as the same browser asks, while it still is of use. */
+export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
+  const allowed = stored.status === 'allowed'
+  const { transport } = context
+  if (allowed && !transport.isAlive(stored)) throw await allowedBefore(context, visit, stored)
+  const decision = allowed ? ({ allowed } as const) : ({ allowed, why: whyDenied(context, stored) } as const)
+  const href = transport.addressOf(stored, decision)
+  if (href !== undefined && /^https?:/.test(href)) return seeOther(href)
+  const model: ReturnToAppPage = {
+    ...pageFrame(context),
+    outcome: allowed ? 'allowed' : 'denied',
+    agentHost: displayHost(stored.agent),
+    href,
+  }
+  return htmlResponse(renderReturnToApp(model, visit.messages))
+}
+
+/** Tells who allowed a request that they did, and where they can take it back; anybody else in that browser, that it was answered. */
+async function allowedBefore(
+  { storage }: ServerContext,
+  { session }: Visit,
+  { agent, delegate, resource, userId }: AuthRequest,
+): Promise<PageError> {
+  if (session && session.user.id !== userId) return new PageError('request_used')
+  const live = session
+    ? await storage.listGrants({ userId: session.user.id, agent, resource, live: true, limit: 500 })
+    : []
+  const grant = live.find((each) => each.delegate === delegate)
+  return new PageError('request_allowed', {
+    agentHost: displayHost(agent),
+    retry: accountPaths.agents,
+    remove: grant && accountPaths.removeAgent(grant.id),
+  })
+}
+
+/** What the agent is told; where a rule left a person nothing but to go back, they did not say no. */
+function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
+  const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
+  return denial?.description ?? 'The person said no.'
+}
+
+/** Tells how a request was decided just now. */
+export function tellDecision(
+  { tell }: ServerContext,
+  { agent, delegate, resource, scope }: AuthRequest,
+  { by, outcome }: Pick<DecisionEvent, 'by' | 'outcome'>,
+): void {
+  tell?.({ kind: 'decision', by, outcome, agent, delegate: delegate ?? undefined, resource, scope })
 }

@@ -9,11 +9,11 @@ import type {
   PageFrame,
   Permission,
 } from '../pages/models/models.js'
-import { grantable, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/permissions.js'
 import { cleanName, cleanText, lookAlikeHost } from '../policy/plain-text.js'
+import { grantable, isIdentityScope, permissionsOf, type ReadPermission } from '../policy/policy.js'
 import { mayInclude } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
-import type { Holdings } from './holdings.js'
+import type { Holdings } from './facts.js'
 
 /** What the consent page needs besides the stored request. */
 interface ConsentModelInput {

@@ -8,10 +8,17 @@ import { inSession, openVisit, type SignedInVisit, type Visit } from '../http/vi
 import { signInChanged } from '../sign-in/session.js'
 import { signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest } from '../storage/api/storage.js'
-import { allowing } from './allowing-rate.js'
+import { allowing } from './decide.js'
 import { decisionFacts, policyDenial } from './facts.js'
-import { newHandle, requestWay, requireLink, requireStored } from './link.js'
-import { answerUnlessOpen, outcomeResponse, tellDecision } from './outcome.js'
+import {
+  answerUnlessOpen,
+  newHandle,
+  outcomeResponse,
+  requestWay,
+  requireLink,
+  requireStored,
+  tellDecision,
+} from './link.js'
 import { consentPageAt } from './page.js'
 
 /** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */

@@ -10,8 +10,8 @@ import { ceremony, signInOptions } from '../sign-in/passkeys.js'
 import { type FailedSignIn, finishProviderSignIn, startProviderSignIn } from '../sign-in/provider-sign-in.js'
 import { signIn, signInWithPasskey, signUp } from '../sign-in/sign-in-actions.js'
 import { signInPageAt, signUpPageAt } from '../sign-in/sign-in-page-at.js'
+import { challengePurpose } from './decide.js'
 import { findLink, linkAt } from './link.js'
-import { challengePurpose } from './proof.js'
 import { onTheWay, wayTo } from './submit.js'
 
 /** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */

@@ -9,8 +9,7 @@ import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
 import { accountWay, type Way } from '../sign-in/sign-in-page-at.js'
 import { allow, deny, extend } from './decide.js'
-import { linkAt, type ReadLink, requestWay, requireLink, requireStored, tokenHashIn } from './link.js'
-import { answerUnlessOpen } from './outcome.js'
+import { answerUnlessOpen, linkAt, type ReadLink, requestWay, requireLink, requireStored, tokenHashIn } from './link.js'
 
 type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promise<Response>
 

@@ -18,8 +18,7 @@ export type { Arrival, Endpoint } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
 export type { AgentRoute, ServerEdition } from './edition.js'
-export { orGiveBack } from './rates.js'
-export { type AccessAsked, type Admission, requireAdmitted, requireRoom } from './require-admitted.js'
+export { type AccessAsked, type Admission, orGiveBack, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,
   type ClaimingAnswer,

@@ -1,8 +1,9 @@
 import { AAuthError } from 'countersign'
+import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
-import { grantable } from '../policy/permissions.js'
-import { denialOf, type PolicyDecision } from '../policy/policy.js'
-import { type CountedAccess, countRequest, requireLastingRate } from './rates.js'
+import { agentBlocked, denialOf, grantable, type PolicyDecision } from '../policy/policy.js'
+import { hashSecret } from '../secrets/minted-secrets.js'
+import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** What an agent asks for, verified. */
@@ -76,4 +77,155 @@ export async function requireRoom(
   await requireLastingRate(context, agent, admission)
   const { maxOpenRequests } = context
   return admission.hasBeenAllowed ? maxOpenRequests : Math.min(maxOpenRequests, unknownAgentOpenRequests)
+}
+
+/** How many requests for access are let through in a window, counted in the storage and so on all instances together. */
+interface Rate extends RequestAttempt {
+  /** Before the setting that multiplies it. */
+  most: number
+  /** What each person who has allowed the agent something adds to that. */
+  perPerson?: number
+}
+
+type CountedRate = Rate & AttemptCount
+
+/** A request for access, counted. */
+interface CountedAccess {
+  /** Whether anybody ever allowed the agent something. */
+  hasBeenAllowed: boolean
+  /** What it counts in for longer than a minute, where a person will be asked: {@link requireLastingRate} judges it. */
+  lasting: readonly CountedRate[]
+}
+
+/** Requests in a minute, from one address and from one agent (attacks A20). */
+function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+  return [
+    ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
+    rate(`agent ${agent}`, { window: 60, most: 300 }),
+  ]
+}
+
+/**
+ * Requests that leave rows which are kept for long, in an hour and in a day. For agents that nobody has allowed anything yet
+ * they are counted by the address. For those that somebody has allowed something, but not many people, by the agent, since
+ * whoever allows an agent of their own could fill the database, and by the address, since they may have many agents.
+ */
+function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
+  const ofAgent = [
+    rate(`agent ${agent} per hour`, { window: 3600, most: 300, perPerson: 20, of: 'allowed' }),
+    rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perPerson: 100, of: 'allowed' }),
+  ]
+  if (remoteAddress === undefined) return ofAgent
+  const network = networkOf(remoteAddress)
+  return [
+    ...ofAgent,
+    rate(`small agents at ${network}`, { window: 3600, most: 3000, of: 'allowed' }),
+    rate(`unknown agents at ${network}`, { window: 3600, most: 1000, of: 'unknown' }),
+  ]
+}
+
+function rate(counted: string, terms: Omit<Rate, 'key'>): Rate {
+  return { key: hashSecret(`requests of ${counted}`), ...terms }
+}
+
+/**
+ * Counts a request for access in all its rates at once, and judges those of a minute.
+ *
+ * @param options.lasts whether it will leave rows that are kept for long
+ * @throws AAuthError `agent_blocked`, `too_many_requests`
+ */
+async function countRequest(
+  context: ServerContext,
+  agent: SigningAgent,
+  { lasts }: { lasts: boolean },
+): Promise<CountedAccess> {
+  const ofMinute = minuteRates(agent)
+  const rates = lasts ? [...ofMinute, ...lastingRates(agent)] : ofMinute
+  const { isBlocked, hasBeenAllowed, counts } = await context.storage.countRequest({
+    agent: agent.agent,
+    attempts: rates.map(({ key, window, of }) => ({ key, window, of })),
+  })
+  if (isBlocked) throw agentBlocked()
+  const counted = rates.flatMap((each, index) => {
+    const count = counts[index]
+    return count ? [Object.assign({}, each, count)] : []
+  })
+  const beyond = counted.slice(0, ofMinute.length).find((each) => beyondMost(context, each) > 0)
+  if (beyond) await refuse(context, beyond, counted)
+  return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
+}
+
+/** From how many people on an agent is bounded by its rate in a minute alone. */
+const manyPeople = 500
+
+/** @throws AAuthError `too_many_requests` */
+async function requireLastingRate(
+  context: ServerContext,
+  { agent }: SigningAgent,
+  { lasting }: Pick<CountedAccess, 'lasting'>,
+): Promise<void> {
+  const ofAddress = lasting.filter(({ perPerson }) => perPerson === undefined)
+  let isSmall = true
+  for (const each of lasting) {
+    const beyond = beyondMost(context, each)
+    if (each.perPerson === undefined || beyond <= 0) continue
+    isSmall = false
+    if (await isAllowedBy(context, agent, Math.min(manyPeople, beyond / each.perPerson))) continue
+    await refuse(context, each, lasting)
+  }
+  if (!isSmall) return giveBack(context, ofAddress)
+  const full = ofAddress.find((each) => beyondMost(context, each) > 0)
+  if (full) throw tooMany(context, full)
+}
+
+/** Judges what comes between the rates; a request that is refused there leaves nothing, and counts in its minute alone. */
+export async function orGiveBack<T>(
+  context: ServerContext,
+  { lasting }: Pick<CountedAccess, 'lasting'>,
+  judge: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await judge()
+  } catch (error) {
+    await giveBack(context, lasting)
+    throw error
+  }
+}
+
+const page = { size: 500, most: 10 }
+
+/** Whether so many people have allowed an agent something, as far back as is looked. */
+async function isAllowedBy({ storage }: ServerContext, agent: string, least: number): Promise<boolean> {
+  const people = new Set<string>()
+  let after: string | undefined
+  for (let pages = 0; pages < page.most; pages++) {
+    const grants = await storage.listGrants({ agent, limit: page.size, after })
+    for (const { userId } of grants) people.add(userId)
+    if (people.size >= least) return true
+    if (grants.length < page.size) break
+    after = grants.at(-1)?.id
+  }
+  return false
+}
+
+function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate): number {
+  return count - most * rateFactor
+}
+
+/** One agent beyond its own limit takes nothing from the others at its address; one beyond that leaves no counter of its own. */
+async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
+  await giveBack(
+    context,
+    counted.filter((each) => each !== beyond),
+  )
+  throw tooMany(context, beyond)
+}
+
+async function giveBack({ storage }: ServerContext, counted: readonly CountedRate[]): Promise<void> {
+  if (counted.length > 0) await storage.forgiveAttempts(counted.map(({ key }) => key))
+}
+
+function tooMany({ now }: ServerContext, { resetAt }: CountedRate): AAuthError {
+  const retryAfter = Math.max(1, resetAt - now())
+  return new AAuthError('too_many_requests', 'Too many requests for access.', { retryAfter })
 }

@@ -1,6 +1,5 @@
 import type { ServerContext } from '../http/context.js'
-import { type IdentityPermission, isIdentityScope } from '../policy/permissions.js'
-import { denialOf } from '../policy/policy.js'
+import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/policy.js'
 import type { TokenIssue, User } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 

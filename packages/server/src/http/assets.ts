@@ -1,7 +1,6 @@
-import { randomInt } from 'node:crypto'
-import { constants, gzipSync } from 'node:zlib'
 import { findAsset } from '../pages/assets.js'
 import type { ServerContext } from './context.js'
+import { takesGzip } from './html-response.js'
 import { PageError } from './page-error.js'
 
 /**
@@ -55,65 +54,4 @@ export async function showLogo({ logos, storage }: ServerContext, id: string): P
       'cache-control': 'public, max-age=31536000, immutable',
     },
   })
-}
-
-/** Below this many characters a page is sent as it is. */
-const least = 1000
-
-/** How many bytes of no meaning a page has at most. */
-const mostPadding = 100
-
-/** Whether the client takes gzip. */
-function takesGzip(request: Request): boolean {
-  return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:[,;]|$))/i.test(request.headers.get('accept-encoding') ?? '')
-}
-
-/** Compresses a page for a client that takes gzip; returns any other response as it is. */
-export type Compress = (request: Request, response: Response) => Promise<Response>
-
-/**
- * Creates the compression of pages. The file name in the head of the gzip stream has a random length: what a link brings into
- * a page must not tell by the length what else is on it (BREACH). Pages of an overloaded server are the same for many, and are
- * compressed once.
- */
-export function createCompression(): Compress {
-  const overloadPages = new Map<string, Buffer>()
-
-  function packedOnce(html: string): Buffer {
-    const known = overloadPages.get(html)
-    if (known) return known
-    if (overloadPages.size >= mostKept) overloadPages.clear()
-    const made = packed(html)
-    overloadPages.set(html, made)
-    return made
-  }
-
-  return async function compress(request, response) {
-    const { status, headers } = response
-    if (!headers.get('content-type')?.startsWith('text/html')) return response
-    headers.append('vary', 'accept-encoding')
-    if (!takesGzip(request)) return response
-    const html = await response.text()
-    if (html.length < least) return new Response(html, { status, headers })
-    headers.set('content-encoding', 'gzip')
-    return new Response(padded(status === overloaded ? packedOnce(html) : packed(html)), { status, headers })
-  }
-}
-
-const overloaded = 503
-const mostKept = 32
-
-function packed(html: string): Buffer {
-  return gzipSync(html, { level: constants.Z_BEST_SPEED })
-}
-
-const headLength = 10
-const hasName = 8
-
-/** The same stream with a file name (RFC 1952 §2.3.1). */
-function padded(stream: Buffer): Buffer<ArrayBuffer> {
-  const name = `${'p'.repeat(randomInt(1, mostPadding + 1))}\0`
-  const head = Buffer.from(stream.subarray(0, headLength))
-  head.writeUInt8(head.readUInt8(3) | hasName, 3)
-  return Buffer.concat([head, Buffer.from(name), stream.subarray(headLength)])
 }

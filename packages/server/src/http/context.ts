@@ -20,8 +20,13 @@ import {
 import { createLogoKeeper, type LogoKeeper } from '../outbound/logo-keeper.js'
 import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
-import { createPermissionReader, type ReadPermission } from '../policy/permissions.js'
-import { type Duration, type Policy, policyOfRules } from '../policy/policy.js'
+import {
+  createPermissionReader,
+  type Duration,
+  type Policy,
+  policyOfRules,
+  type ReadPermission,
+} from '../policy/policy.js'
 import { createMintedSecrets, type MintedSecrets } from '../secrets/minted-secrets.js'
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
 import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
@@ -117,8 +122,8 @@ export function createContext(
   createJudgeName: CreateJudgeName,
 ): ServerContext {
   const options = checkOptions(given)
-  const { issuer, accounts, pages, limits, interop, now: clock = systemClock, reEncodeLogo } = options
-  const now = () => Math.floor(clock())
+  const { issuer, accounts, pages, limits, interop, now: clock, reEncodeLogo } = options
+  const now = clock ? () => Math.floor(clock()) : systemClock
   const { allowInsecureLoopback, allowPath } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   const tell = createTell('authServer', issuer, options.onEvent)

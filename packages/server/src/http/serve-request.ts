@@ -1,13 +1,16 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
-import type { Refusal } from 'countersign/editions'
-import { createAdmission } from './admission.js'
-import { createCompression } from './assets.js'
+import { maxFormBytes, type Refusal } from 'countersign/editions'
+import type { FairQueueEntry } from '../admission/fair-queue.js'
+import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
+import { StorageError } from '../storage/api/storage.js'
+
 import type { ServerContext } from './context.js'
-import { createOwnership } from './ownership.js'
+import { createCompression } from './html-response.js'
 import { PageError } from './page-error.js'
 import { createProblemResponses } from './problem-response.js'
 import { type Outcome, refusalResponse } from './refusal-response.js'
 import { type Arrival, createRouteFinder, type Endpoint, type Route } from './route.js'
+import { shareOf } from './visit.js'
 
 /**
  * Creates the handler of a table of routes: it admits a request, finds its endpoint, turns what is thrown into a refusal, and
@@ -17,7 +20,7 @@ export function createRequestHandler(
   context: ServerContext,
   routes: readonly Route[],
 ): (request: Request, received: ReceivedMessage, requestId: string) => Promise<Response> {
-  const ownership = createOwnership(context)
+  const requireOwnership = createOwnershipCheck(context)
   const findRoute = createRouteFinder(routes)
   const admit = createAdmission(context)
   const problemResponse = createProblemResponses(context)
@@ -25,7 +28,7 @@ export function createRequestHandler(
 
   async function respond(arrival: Arrival, path: string, route: Route | undefined): Promise<Outcome> {
     try {
-      await ownership.require()
+      await requireOwnership()
       requirePlainPath(arrival.received, path)
       if (!route) throw new PageError('not_found')
       return { response: await requireEndpoint(route, arrival.received.method)(arrival) }
@@ -51,7 +54,8 @@ export function createRequestHandler(
     const finish = async ({ response, refusal }: Outcome): Promise<Response> => {
       await report(context, arrival, { route, status: response.status, refusal, began })
       const { status, headers } = response
-      return received.method === 'HEAD' ? new Response(null, { status, headers }) : compress(request, response)
+      if (received.method === 'HEAD') return new Response(null, { status, headers })
+      return route?.caller === 'agent' ? response : compress(request, response)
     }
     return admit(arrival, route, {
       serve: async () => finish(await respond(arrival, pathname, route)),
@@ -94,4 +98,73 @@ async function report(
     path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
     requestId,
   })
+}
+
+/** What becomes of a request: it is served, or shed with the error that says so. */
+interface Ways {
+  serve: () => Promise<Response>
+  shed: (error: AAuthError) => Promise<Response>
+}
+
+/** Serves a request, or sheds it if the server is overloaded and the caller has its share of what waits. */
+type Admit = (arrival: Arrival, route: Route | undefined, ways: Ways) => Promise<Response>
+
+/**
+ * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
+ * requests are refused. Half of the slots are for known callers while they have requests; the others are served in turn by
+ * network. Within an address, what starts something new yields to the rest.
+ */
+function createAdmission(context: ServerContext): Admit {
+  return async function admit(arrival, route, { serve, shed }) {
+    const { startsNew } = route ?? {}
+    const response = await context.workload.admit({
+      weight: route === undefined || route.isLight ? 'light' : 'heavy',
+      entry() {
+        const path = shareOf(context, arrival.request, arrival.received.remoteAddress)
+        return startsNew && arrival.received.method === 'POST'
+          ? entryOfPost(path, arrival.received, startsNew)
+          : { path }
+      },
+      run: serve,
+    })
+    return response ?? shed(overloaded[Math.floor(Math.random() * overloaded.length)] as AAuthError)
+  }
+}
+
+async function entryOfPost(
+  path: readonly string[],
+  received: ReceivedMessage,
+  startsNew: (body: string) => boolean,
+): Promise<FairQueueEntry> {
+  const body = await readBody(received)
+  return { path, yields: body !== undefined && startsNew(new TextDecoder().decode(body)) }
+}
+
+/** Undefined for a body that cannot be read: the endpoint that reads it refuses the request. */
+async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefined> {
+  try {
+    return await received.body(maxFormBytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** One for each number of seconds, so that callers do not return all at once. Made once: an error costs as much as a response. */
+const overloaded = [1, 2, 3].map(
+  (retryAfter) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter }),
+)
+
+/** Creates the check that the database is this issuer's, also if no one called `ready`. Once it succeeded it costs nothing. */
+function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext): () => Promise<void> {
+  let isKnown = false
+  return async () => {
+    if (isKnown) return
+    try {
+      await requireOwnDatabase(storage, issuer, lifetimes.authToken)
+      isKnown = true
+    } catch (error) {
+      // Documents and keys are served without the database; endpoints that need it fail by themselves.
+      if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
+    }
+  }
 }

@@ -161,3 +161,19 @@ function personOf({ user }: Session): string {
 export function localPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'
 }
+
+/** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */
+export function shareOf(
+  context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
+  request: Request,
+  remoteAddress: string | undefined,
+): readonly string[] {
+  return context.knownCallers.shareOf({
+    remoteAddress,
+    signatureKey: request.headers.get('signature-key'),
+    cookies: () => ({
+      known: readCookie(context, request, 'known'),
+      browser: readCookie(context, request, 'browser'),
+    }),
+  })
+}

@@ -1,8 +1,8 @@
 import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/node'
-import { shareOf } from '../http/admission.js'
+
 import type { ServerContext } from '../http/context.js'
-import type { Visit } from '../http/visit.js'
+import { shareOf, type Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import type { LimitedAttempt, ReachedLimit, User } from '../storage/api/storage.js'
 

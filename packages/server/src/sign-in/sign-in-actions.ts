@@ -1,8 +1,8 @@
 import { networkOf } from 'countersign/node'
-import { shareOf } from '../http/admission.js'
+
 import type { ServerContext } from '../http/context.js'
 import { seeOther } from '../http/html-response.js'
-import type { Visit } from '../http/visit.js'
+import { shareOf, type Visit } from '../http/visit.js'
 import { isEmail, passwordProblem, usernameMaximum, usernameProblem } from '../policy/account-policy.js'
 import { hashSecret } from '../secrets/minted-secrets.js'
 import { StorageError } from '../storage/api/storage.js'

@@ -4,9 +4,8 @@ import type { Arrival } from '../../http/route.js'
 import type { ServerEdition } from '../edition.js'
 import { type FormEndpoint, signedForm } from '../signed-request.js'
 import { requestAuthorization } from './auth.js'
-import { exchangeCode } from './code.js'
 import { consentPath, createConsentTransport } from './consent-transport.js'
-import { refreshToken } from './refresh.js'
+import { exchangeCode, refreshToken } from './issue-tokens.js'
 import { createRevocationListEndpoint, revocationListPath, revokeToken } from './revocation-list.js'
 
 const paths = { keys: '/jwks.json', token: '/agent/token', revoke: '/agent/revoke' }

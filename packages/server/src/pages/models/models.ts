@@ -1,5 +1,4 @@
-import type { NamedPermission } from '../../policy/permissions.js'
-import type { Duration } from '../../policy/policy.js'
+import type { Duration, NamedPermission } from '../../policy/policy.js'
 import type { Danger } from '../../policy/risk-order.js'
 
 /** What a page shows; made by the routes from verified facts and stored rows, rendered without any further look-up. */

@@ -1,6 +1,6 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it } from 'vitest'
-import { ownGrants } from '../../src/consent/holdings.js'
+import { ownGrants } from '../../src/consent/facts.js'
 import { agent, allowedRequest, newUser, times } from '../storage/fixtures.js'
 
 it('reads what is live by itself when an agent has 500 grants or more: a live one may be older than all of them', {

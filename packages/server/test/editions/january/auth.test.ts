@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { requireListedRedirect } from '../../../src/editions/january/require-access.js'
+import { requireListedRedirect } from '../../../src/editions/january/auth.js'
 
 const agent = 'https://agent.example'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { createPermissionReader, dangersOf, permissionsOf } from '../../src/policy/permissions.js'
+import { createPermissionReader, dangersOf, permissionsOf } from '../../src/policy/policy.js'
 
 it('identity scopes are of the lowest risk unless the operator names another one, and have no words of the resource', () => {
   const named = permissionsOf(['openid', 'profile', 'email'], { openid: 'Everything' }, createPermissionReader([]))
