@@ -129,7 +129,7 @@ function upwards(floors) {
 }
 
 /** `protocol` is pure: no network, keys or clock, also not by way of `lib`. */
-const impure = ['lib/clock', 'lib/jwk', 'lib/signer', 'lib/crypto.node', 'lib/crypto.web']
+const impure = ['lib/clock', 'lib/jwk', 'lib/crypto.node', 'lib/crypto.web']
 
 /** Runtime dependencies, each package its own. */
 const dependencies = {

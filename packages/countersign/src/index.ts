@@ -28,5 +28,5 @@ export type {
   UploadEvent,
   UpstreamEvent,
 } from './lib/events.js'
+export { createSigner, type GeneratePrivateJwkOptions, generatePrivateJwk, type Signer } from './lib/jwk.js'
 export { createRemoteSigner, type RemoteSignerOptions } from './lib/remote-signer.js'
-export { createSigner, type GeneratePrivateJwkOptions, generatePrivateJwk, type Signer } from './lib/signer.js'

@@ -4,9 +4,9 @@ import type { AgentDescription, AgentInterop } from '../editions/agent-protocol.
 import type { AgentEdition } from '../editions/edition.js'
 import type { AuthClaims } from '../editions/verified-request.js'
 import type { OnEvent } from '../lib/events.js'
+import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/options.js'
-import type { Signer } from '../lib/signer.js'
 import {
   type EndpointOrigins,
   type IdentifierOptions,

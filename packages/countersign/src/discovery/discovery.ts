@@ -10,13 +10,18 @@ import {
   type PublishedDocument,
 } from '../protocol/documents.js'
 import type { VerifyTokenOptions } from '../tokens/verify-token.js'
-import { createDocumentSources, type DiscoveryOptions, isOfAuthServer } from './document-sources.js'
+import {
+  createDocumentSources,
+  createRefetches,
+  type DiscoveryOptions,
+  type FoundKey,
+  isOfAuthServer,
+  readJwks,
+} from './document-sources.js'
 import { Documents } from './documents.js'
-import { createFetchBudget } from './fetch-budget.js'
+import { createFetchBudget, type Delay, LookupQueue } from './fetch-budget.js'
 import { type Found, fetchLimits } from './fetch-document.js'
-import { createRefetches, type FoundKey, readJwks } from './jwks.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
-import { type Delay, LookupQueue } from './lookup-queue.js'
 
 /**
  * Finds documents and keys where identifiers point (S§8). Holds bounded caches.

@@ -1,7 +1,7 @@
 import type { Discovery } from '../discovery/discovery.js'
 import type { KeyReference } from '../httpsig/signing-profile.js'
+import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import type { Signer } from '../lib/signer.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
 import type { AuthClaims } from './verified-request.js'

@@ -9,12 +9,10 @@
 
 export type { Discovery } from '../discovery/discovery.js'
 export { createDiscovery, findTokenKey, type GuardedDiscoveryOptions } from '../discovery/discovery.js'
-export type { DiscoveryOptions } from '../discovery/document-sources.js'
-export type { DiscoveryLimits } from '../discovery/fetch-budget.js'
+export type { DiscoveryOptions, FoundKey } from '../discovery/document-sources.js'
+export type { Delay, DiscoveryLimits } from '../discovery/fetch-budget.js'
 export { type DiscoveryFailure, type Found, fetchLimits, longestKept } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
-export type { FoundKey } from '../discovery/jwks.js'
-export type { Delay } from '../discovery/lookup-queue.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
 export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {

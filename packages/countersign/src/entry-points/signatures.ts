@@ -8,7 +8,6 @@
  */
 
 export { serializeBase64, serializeBase64url } from '#crypto'
-export { contentDigest, digestMismatch, parseContentDigest, requireContentDigest } from '../httpsig/content-digest.js'
 export type { BodyCoverage } from '../httpsig/message-components.js'
 export {
   type NonceClaim,
@@ -26,7 +25,15 @@ export {
   type VerifiedNonce,
   widerNetwork,
 } from '../httpsig/nonces.js'
-export { fieldValues, isSignedMessage, receiveRequest } from '../httpsig/received-message.js'
+export {
+  contentDigest,
+  digestMismatch,
+  fieldValues,
+  isSignedMessage,
+  parseContentDigest,
+  receiveRequest,
+  requireContentDigest,
+} from '../httpsig/received-message.js'
 export {
   type SignableMessage,
   type SignatureHeaders,

@@ -1,10 +1,9 @@
 import * as platform from '#crypto'
 import { systemClock } from '../lib/clock.js'
+import type { Signer } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { warnOnce } from '../lib/options.js'
-import type { Signer } from '../lib/signer.js'
-import { contentDigest } from './content-digest.js'
-import { targetOf } from './received-message.js'
+import { contentDigest, targetOf } from './received-message.js'
 import { serializeSignatureBase, serializeSignatureParameters } from './signature-input.js'
 import { coverageOf, type KeyReference, type SigningForm } from './signing-profile.js'
 

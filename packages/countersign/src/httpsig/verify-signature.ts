@@ -5,7 +5,6 @@ import { systemClock } from '../lib/clock.js'
 import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { parseContentDigest, requireContentDigest } from './content-digest.js'
 import {
   type BodyCoverage,
   componentValues,
@@ -18,7 +17,13 @@ import {
   requireSignature,
 } from './message-components.js'
 import { type ClaimNonce, requireUnusedNonce, type VerifiedNonce } from './nonces.js'
-import { fieldValues, type ReceivedMessage, type UploadSigner } from './received-message.js'
+import {
+  fieldValues,
+  parseContentDigest,
+  type ReceivedMessage,
+  requireContentDigest,
+  type UploadSigner,
+} from './received-message.js'
 import { type SignatureInput, serializeSignatureBase } from './signature-input.js'
 import { type KeyReference, requireTarget, type SigningProfile } from './signing-profile.js'
 

@@ -5,6 +5,7 @@ import {
   algorithmOf,
   algorithmTable,
   type JoseRules,
+  type PrivateJwk,
   type PublicJwk,
   registeredNames,
 } from './algorithms.js'
@@ -12,6 +13,7 @@ import { utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
 import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
+import type { MaybePromise } from './maybe-promise.js'
 
 /** A public key ready to verify with. */
 export interface VerificationKey {
@@ -152,4 +154,120 @@ function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
     members[member] = value
   }
   return members as PublicJwk
+}
+
+/**
+ * How the JWK thumbprints (RFC 7638) begin of the keys that standards print in examples, many with their private halves, by
+ * RFC. Seven characters are 42 bits: one new key in 50,000,000,000 has one of them by chance.
+ */
+const beginningsByRfc = {
+  6216: '2tw3uLA CPH018y D1Jh8A9 Dr45ov0 RfEEnxa dwUez2M eXhYto6 iCm8iee jEualSG v9MgVGS',
+  6979: 'DOvxvJi',
+  7515: 'IsUn6_e oKIywvG',
+  7516: '_K0fXS8 xtIsOV1',
+  7517: 'D8R4-Fe DdsFv-2 NzbLsXh cn-I_WN',
+  7518: 'Vy57XrA _GK0r6G',
+  7520: '8izOqBC 9jg46WB HsSFalw Rt-IyDE h_jutvC mTVa39K',
+  7591: '_A_aHBu',
+  7800: 'gNVUILm',
+  8032: '2bVIQ9_ FVV5umT FtIu-Vb iiDHHfF kPrK_qm lZI1vM7 qz1FYao',
+  8152: 'xNnfOFT',
+  8225: 'I1-pNDv VauOzL2',
+  8291: 'VqahBPD nHE5fEJ',
+  8292: '1qxvx3y',
+  8410: '3YZxBJ1',
+  8479: 'lSnRjn-',
+  8696: 'DelSDnc',
+  8705: 'Fvi_j8I',
+  8946: '2Adrg41',
+  8995: '1AhutDA UY-uibn qSmD4aD',
+  9092: 'kd6Deo3',
+  9101: '06jkoTz',
+  9126: 'jDH_cRg',
+  9216: '1GFf6ft 682T_H8 7kAUHrv BXqw70f EHNVkIv l74yYbB naueaqs qc8j_PY',
+  9246: 'P5UpOv0',
+  9421: 'BHj8s0G oD0Hwoc poqkLGi ydQXMtv',
+  9449: '0ZcOCOR',
+  9500: 'Fa5JHFz LIstkoC u88se-x',
+} as const satisfies Readonly<Record<number, string>>
+
+const rfcByBeginning: ReadonlyMap<string, string> = new Map(
+  Object.entries(beginningsByRfc).flatMap(([rfc, beginnings]) =>
+    beginnings.split(' ').map((beginning): [string, string] => [beginning, rfc]),
+  ),
+)
+
+/** Why a key may not be used, where a standard prints it: everybody can sign with it. To go after what the key is. */
+export function publishedKeyProblem(thumbprint: string): string | undefined {
+  const rfc = rfcByBeginning.get(thumbprint.slice(0, 7))
+  return rfc && `is an example in RFC ${rfc}, and everybody can sign with it: make one of your own`
+}
+
+/**
+ * A private key that signs. It need not hold the key: `sign` may ask a key service. `jwk` is the public half, with
+ * `kid`, as published; `thumbprint` is its RFC 7638 thumbprint.
+ */
+export interface Signer {
+  readonly algorithm: Algorithm
+  readonly kid: string
+  readonly jwk: PublicJwk & { kid: string }
+  readonly thumbprint: string
+  /** The signature over the data; a string is its Latin-1 bytes. */
+  sign(data: string | Uint8Array): MaybePromise<Uint8Array>
+}
+
+/**
+ * A signer over a private JWK. The `kid` is the JWK's, or the thumbprint where it has none.
+ *
+ * @throws TypeError when the JWK has no `d`
+ * @throws AAuthError `key_invalid`, also when `d` belongs to another public key
+ */
+export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
+  if (typeof privateJwk?.d !== 'string') {
+    const isSet = typeof privateJwk === 'object' && privateJwk !== null && 'keys' in privateJwk
+    const hint = isSet ? ', not the key set that is published' : ''
+    throw new TypeError(
+      `createSigner needs a private JWK (with the member d), as countersign keys generate --out writes it${hint}`,
+    )
+  }
+  const { d: _d, ...rest } = privateJwk
+  const { p: _p, q: _q, dp: _dp, dq: _dq, qi: _qi, key_ops: _keyOps, ...publicJwk } = rest as Record<string, unknown>
+  const key = await importVerificationKey(publicJwk)
+  const handle = await platform.importPrivateKey(privateJwk, key.algorithm)
+  if (!(await verifyBytes(key, await platform.sign(key.algorithm, handle, 'pair'), 'pair'))) {
+    throw new AAuthError('key_invalid', 'The private members are not those of the public key.')
+  }
+  const kid = privateJwk.kid ?? key.thumbprint
+  return {
+    algorithm: key.algorithm,
+    kid,
+    jwk: { ...key.jwk, kid },
+    thumbprint: key.thumbprint,
+    sign: (bytes) => platform.sign(key.algorithm, handle, bytes),
+  }
+}
+
+/** Throws a TypeError that says what to do, for an option that must be a signer and is a JWK, a promise or nothing. */
+export function requireSigner(option: string, signer: Signer): void {
+  if (typeof signer?.sign === 'function' && typeof signer.jwk === 'object') return
+  const mistake = signer instanceof Promise ? 'is a promise' : 'is no signer'
+  throw new TypeError(`${option} ${mistake}: give what "await createSigner(privateJwk)" returns`)
+}
+
+export interface GeneratePrivateJwkOptions {
+  /** @default 'ed25519' */
+  algorithm?: Algorithm
+  /** Key id. @default the thumbprint */
+  kid?: string | undefined
+}
+
+/** A new private key as a JWK, to be stored by the caller and given to {@link createSigner}. */
+export async function generatePrivateJwk(
+  options: GeneratePrivateJwkOptions = {},
+): Promise<PrivateJwk & { kid: string }> {
+  const { algorithm = 'ed25519' } = options
+  if (!Object.hasOwn(algorithmTable, algorithm)) throw new TypeError(`no such algorithm: ${algorithm}`)
+  const jwk = await platform.generatePrivateKey(algorithm)
+  const { thumbprint } = await createSigner(jwk)
+  return { ...jwk, kid: options.kid ?? thumbprint }
 }

@@ -1,8 +1,7 @@
 import type { PublicJwk } from './algorithms.js'
 import { AAuthError } from './errors.js'
-import { importVerificationKey, verifyBytes } from './jwk.js'
+import { importVerificationKey, type Signer, verifyBytes } from './jwk.js'
 import { requireKnownOptions } from './options.js'
-import type { Signer } from './signer.js'
 
 export interface RemoteSignerOptions {
   /** The public half, as the agent publishes it. Its `kid`, or the thumbprint where it has none, says which key it is. */

@@ -1,8 +1,7 @@
 import * as platform from '#crypto'
 import { utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
-import { publishedKeyProblem } from '../lib/published-keys.js'
-import { requireSigner, type Signer } from '../lib/signer.js'
+import { publishedKeyProblem, requireSigner, type Signer } from '../lib/jwk.js'
 import { isLoopbackIdentifier } from '../protocol/documents.js'
 import type { RegisteredClaims, TokenType } from './verify-token.js'
 

@@ -1,10 +1,10 @@
 import { createHash, type X509Certificate } from 'node:crypto'
-import { createFetchBudget, type DiscoveryLimits } from '../discovery/fetch-budget.js'
+import { createFetchBudget, type DiscoveryLimits, LookupQueue } from '../discovery/fetch-budget.js'
 import { type FetchDocument, type Found, fetchText } from '../discovery/fetch-document.js'
 import type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 import { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 import type { Lookup } from '../discovery/lookup-guard.js'
-import { LookupQueue } from '../discovery/lookup-queue.js'
+
 import type { NetworkOptions } from '../discovery/network-options.js'
 import { parseBase64url } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'

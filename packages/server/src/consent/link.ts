@@ -10,7 +10,7 @@ import { accountPaths } from '../pages/models/account-paths.js'
 import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { Way } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 

@@ -15,7 +15,7 @@ export type {
 } from '../http/consent-transport.js'
 export type { ServerContext } from '../http/context.js'
 export type { Arrival, Endpoint } from '../http/route.js'
-export { hashSecret, type MintedSecrets } from '../secrets/minted-secrets.js'
+export { hashSecret, type MintedSecrets } from '../secrets/server-keys.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
 export type { AgentRoute, ServerEdition } from './edition.js'
 export { type AccessAsked, type Admission, orGiveBack, requireAdmitted, requireRoom } from './require-admitted.js'

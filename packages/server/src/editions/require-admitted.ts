@@ -2,7 +2,7 @@ import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/node'
 import type { ServerContext } from '../http/context.js'
 import { agentBlocked, denialOf, grantable, type PolicyDecision } from '../policy/policy.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 

@@ -1,6 +1,6 @@
 import type { Refusal } from 'countersign/editions'
 import { networkOf } from 'countersign/node'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import { foldUsername, type NewEvent, type Storage } from '../storage/api/storage.js'
 
 /** Seconds in which rows are counted. */

@@ -1,4 +1,4 @@
-import type { MintedSecrets } from '../secrets/minted-secrets.js'
+import type { MintedSecrets } from '../secrets/server-keys.js'
 import type { AuthRequest } from '../storage/api/storage.js'
 
 /** What a link, or a form of the pages it leads to, says of the request that it is about. */

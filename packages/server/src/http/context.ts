@@ -27,9 +27,8 @@ import {
   policyOfRules,
   type ReadPermission,
 } from '../policy/policy.js'
-import { createMintedSecrets, type MintedSecrets } from '../secrets/minted-secrets.js'
 import { createPasswords, type Passwords } from '../secrets/passwords.js'
-import { requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
+import { createMintedSecrets, type MintedSecrets, requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage, type Storage } from '../storage/api/storage.js'
 import { type BoundedRecorder, createBoundedRecorder } from './bounded-recorder.js'

@@ -28,38 +28,3 @@ export interface Route {
   startsNew?: (body: string) => boolean
   methods: Readonly<Record<string, Endpoint>>
 }
-
-/** The route of a path, and the path's variable segment. */
-export interface FoundRoute {
-  route: Route
-  id: string
-}
-
-/** Creates the lookup of a table of routes. Paths are compared as they were sent: an encoded letter is another path. */
-export function createRouteFinder(routes: readonly Route[]): (path: string) => FoundRoute | undefined {
-  const isVariable = ({ path }: Route) => path.includes(':')
-  const exact = new Map(routes.filter((route) => !isVariable(route)).map((route) => [route.path, { route, id: '' }]))
-  const patterns = routes.filter(isVariable).map((route) => ({
-    route,
-    pattern: new RegExp(`^${route.path.replace(/[.*+?$()[\]{}|\\]/g, '\\$&').replace(/:\w+/, '([^/]+)')}$`),
-  }))
-  return (path) => {
-    const known = exact.get(path)
-    if (known) return known
-    for (const { route, pattern } of patterns) {
-      const id = decoded(pattern.exec(path)?.[1])
-      if (id !== undefined) return { route, id }
-    }
-    return undefined
-  }
-}
-
-function decoded(segment: string | undefined): string | undefined {
-  if (segment === undefined) return undefined
-  try {
-    return decodeURIComponent(segment)
-  } catch (error) {
-    if (error instanceof URIError) return undefined
-    throw error
-  }
-}

@@ -3,14 +3,13 @@ import { maxFormBytes, type Refusal } from 'countersign/editions'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import { StorageError } from '../storage/api/storage.js'
-
 import type { ServerContext } from './context.js'
+import { readCookie } from './cookies.js'
 import { createCompression } from './html-response.js'
 import { PageError } from './page-error.js'
 import { createProblemResponses } from './problem-response.js'
 import { type Outcome, refusalResponse } from './refusal-response.js'
-import { type Arrival, createRouteFinder, type Endpoint, type Route } from './route.js'
-import { shareOf } from './visit.js'
+import type { Arrival, Endpoint, Route } from './route.js'
 
 /**
  * Creates the handler of a table of routes: it admits a request, finds its endpoint, turns what is thrown into a refusal, and
@@ -166,5 +165,56 @@ function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext): ()
       // Documents and keys are served without the database; endpoints that need it fail by themselves.
       if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
     }
+  }
+}
+
+/** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */
+export function shareOf(
+  context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
+  request: Request,
+  remoteAddress: string | undefined,
+): readonly string[] {
+  return context.knownCallers.shareOf({
+    remoteAddress,
+    signatureKey: request.headers.get('signature-key'),
+    cookies: () => ({
+      known: readCookie(context, request, 'known'),
+      browser: readCookie(context, request, 'browser'),
+    }),
+  })
+}
+
+/** The route of a path, and the path's variable segment. */
+interface FoundRoute {
+  route: Route
+  id: string
+}
+
+/** Creates the lookup of a table of routes. Paths are compared as they were sent: an encoded letter is another path. */
+function createRouteFinder(routes: readonly Route[]): (path: string) => FoundRoute | undefined {
+  const isVariable = ({ path }: Route) => path.includes(':')
+  const exact = new Map(routes.filter((route) => !isVariable(route)).map((route) => [route.path, { route, id: '' }]))
+  const patterns = routes.filter(isVariable).map((route) => ({
+    route,
+    pattern: new RegExp(`^${route.path.replace(/[.*+?$()[\]{}|\\]/g, '\\$&').replace(/:\w+/, '([^/]+)')}$`),
+  }))
+  return (path) => {
+    const known = exact.get(path)
+    if (known) return known
+    for (const { route, pattern } of patterns) {
+      const id = decoded(pattern.exec(path)?.[1])
+      if (id !== undefined) return { route, id }
+    }
+    return undefined
+  }
+}
+
+function decoded(segment: string | undefined): string | undefined {
+  if (segment === undefined) return undefined
+  try {
+    return decodeURIComponent(segment)
+  } catch (error) {
+    if (error instanceof URIError) return undefined
+    throw error
   }
 }

@@ -1,7 +1,7 @@
 import { maxFormBytes, readForm } from 'countersign/editions'
 import { chooseMessages } from '../pages/messages/choose-messages.js'
 import type { Messages } from '../pages/messages/messages.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { AuthRequest, InSession, Session } from '../storage/api/storage.js'
 import type { ServerContext } from './context.js'
 import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './cookies.js'
@@ -160,20 +160,4 @@ function personOf({ user }: Session): string {
 /** A path of this server; anything else leads to the account. */
 export function localPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'
-}
-
-/** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */
-export function shareOf(
-  context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
-  request: Request,
-  remoteAddress: string | undefined,
-): readonly string[] {
-  return context.knownCallers.shareOf({
-    remoteAddress,
-    signatureKey: request.headers.get('signature-key'),
-    cookies: () => ({
-      known: readCookie(context, request, 'known'),
-      browser: readCookie(context, request, 'browser'),
-    }),
-  })
 }

@@ -2,8 +2,9 @@ import { AAuthError } from 'countersign'
 import { networkOf } from 'countersign/node'
 
 import type { ServerContext } from '../http/context.js'
-import { shareOf, type Visit } from '../http/visit.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { shareOf } from '../http/serve-request.js'
+import type { Visit } from '../http/visit.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { LimitedAttempt, ReachedLimit, User } from '../storage/api/storage.js'
 
 type PasswordCheck =

@@ -9,7 +9,7 @@ import { parseJsonObject } from 'countersign/tokens'
 import type { PasskeySettings, ServerContext } from '../http/context.js'
 import { PageError } from '../http/page-error.js'
 import type { SignedInVisit, Visit } from '../http/visit.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { AddedPasskey } from '../storage/api/passkey-storage.js'
 import { StorageError, type User } from '../storage/api/storage.js'
 

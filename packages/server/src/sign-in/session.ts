@@ -3,7 +3,7 @@ import type { ServerContext } from '../http/context.js'
 import { cookieOf } from '../http/cookies.js'
 import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
-import { hashSecret } from '../secrets/minted-secrets.js'
+import { hashSecret } from '../secrets/server-keys.js'
 import type { Session, User } from '../storage/api/storage.js'
 import { fieldsOf, type Way } from './sign-in-page-at.js'
 

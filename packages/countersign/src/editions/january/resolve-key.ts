@@ -1,6 +1,6 @@
 import { findTokenKey } from '../../discovery/discovery.js'
+import { printedKeyProblem } from '../../discovery/document-sources.js'
 import type { DiscoveryFailure, Found } from '../../discovery/fetch-document.js'
-import { printedKeyProblem } from '../../discovery/jwks.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
 import { createKeyImporter, type ImportKey, type VerificationKey } from '../../lib/jwk.js'

@@ -1,6 +1,5 @@
 import type { VerifiedRequest } from '../../editions/verified-request.js'
-import { requireDigests } from '../../httpsig/content-digest.js'
-import { fieldValues, type ReceivedMessage, type Upload } from '../../httpsig/received-message.js'
+import { fieldValues, type ReceivedMessage, requireDigests, type Upload } from '../../httpsig/received-message.js'
 import { utf8 } from '../../lib/base64url.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { LruCache } from '../../lib/lru-cache.js'

@@ -13,7 +13,7 @@ import {
 import type { NonceClaim, VerificationKey } from 'countersign/signatures'
 import { verifyToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
-import { hashSecret } from '../../secrets/minted-secrets.js'
+import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
 import { type AccessAsked, orGiveBack, requireAdmitted, requireRoom } from '../require-admitted.js'
 import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'

@@ -1,6 +1,6 @@
 import { requestCode } from 'countersign/tokens'
 import type { ConsentLink, ConsentTransport } from '../../http/consent-transport.js'
-import { hashSecret, type MintedSecrets } from '../../secrets/minted-secrets.js'
+import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 
 /** Where the pages are. */

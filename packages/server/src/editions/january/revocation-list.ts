@@ -7,7 +7,7 @@ import {
 } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
-import { hashSecret } from '../../secrets/minted-secrets.js'
+import { hashSecret } from '../../secrets/server-keys.js'
 import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'
 import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
 

@@ -6,7 +6,7 @@ import { createResource } from 'countersign/resource'
 import { jwkThumbprint, type KeyReference } from 'countersign/signatures'
 import { issueToken } from 'countersign/tokens'
 import { describe, expect, it } from 'vitest'
-import { publishedKeyProblem } from '../../src/lib/published-keys.js'
+import { publishedKeyProblem } from '../../src/lib/jwk.js'
 import jose from '../../vectors/jose.json' with { type: 'json' }
 import rfc9421 from '../../vectors/rfc9421-appendix-b.json' with { type: 'json' }
 import { agentDocuments, documentFetch, issuerDocuments } from '../origins.js'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createMintedSecrets, hashSecret } from '../../src/secrets/minted-secrets.js'
+import { createMintedSecrets, hashSecret } from '../../src/secrets/server-keys.js'
 
 const secrets = createMintedSecrets(new Uint8Array(32).fill(1))
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { privateKeysIn, readJwks } from '../../src/discovery/jwks.js'
+import { privateKeysIn, readJwks } from '../../src/discovery/document-sources.js'
 
 it('finds the keys of a set that show a private part, by their kid of at most 256 characters', () => {
   const keys = [

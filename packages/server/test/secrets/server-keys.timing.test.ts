@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Storage } from 'countersign-server'
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished } from 'vitest'
-import { createMintedSecrets, hashSecret } from '../../src/secrets/minted-secrets.js'
+import { createMintedSecrets, hashSecret } from '../../src/secrets/server-keys.js'
 import { temporaryFile } from '../storage/temporary-file.js'
 
 /** Values of each class in a round. */
