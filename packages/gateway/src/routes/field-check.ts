@@ -152,22 +152,25 @@ export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayR
  * @throws AAuthError as {@link FieldCheck}
  */
 export function requirePlainHead(judged: JudgedRequest): void {
-  const check = createFieldCheck(judged, mostInHead)
+  // Most heads have nothing to check.
+  let created: FieldCheck | undefined
+  const check = () => (created ??= createFieldCheck(judged, mostInHead))
   const { rawHeaders, rawTarget, isFromProxy = false } = judged.head
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
+    if (!batchHeader.test(name) && !mayNameMethod(name)) continue
     // A proxy of the operator sets it itself, and it is not forwarded.
-    if (!(isFromProxy && isUntrusted(name))) check.header(name, rawHeaders[at + 1] as string)
+    if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
   }
-  for (const part of queryOf(rawTarget).split(/[&;]/)) {
+  for (const part of rawTarget.includes('?') ? queryOf(rawTarget).split(/[&;]/) : []) {
     // No name that is looked for is shorter than `verb`, and no batch than `[{"url":""}]`.
     const equals = part.indexOf('=')
     const encodedName = equals === -1 ? part : part.slice(0, equals)
     const value = part.slice(encodedName.length + 1)
     const name = encodedName.length < 4 ? '' : parameterName(encodedName)
-    check.name(name)
-    if (value.length > 2 && mayNameMethod(name)) check.named(name, value)
-    if (value.length > 11) check.value(value, true)
+    if (actionName.test(name)) check().name(name)
+    if (value.length > 2 && mayNameMethod(name)) check().named(name, value)
+    if (value.length > 11 && mayBeBatch.test(value)) check().value(value, true)
   }
 }
 
