@@ -101,7 +101,7 @@ const layers = {
     ['gateway-options'],
     ['gateway-setup'],
     ['mcp'],
-    ['serve-own-path', 'gateway-server'],
+    ['gateway-server'],
     ['serve-request'],
     ['create-gateway', 'subrequests'],
     ['config'],

@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { type ClientAddress, createClientAddress, createTell, createTrustedPeers, type Tell } from 'countersign/node'
-import type { Resource, VerifyRequestOptions } from 'countersign/resource'
+import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'
 import { defaultLimits, type GatewayLimits, type GatewayOptions, gatewayOptions } from './gateway-options.js'
@@ -10,7 +10,7 @@ import { type CorsOptions, originProblem } from './responses/cors.js'
 import type { TunnelEnd } from './responses/tunnel.js'
 import { type ClosedPath, createClosedPaths, isPatternClosed } from './routes/closed-paths.js'
 import { pathPatternProblem } from './routes/path-pattern.js'
-import type { Need } from './routes/path-rows.js'
+
 import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
@@ -170,13 +170,4 @@ function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): v
 export function requireNames(of: string, given: object, known: object): void {
   const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
   if (unknown !== undefined) throw new TypeError(`${of} has no option ${unknown}`)
-}
-
-/** The requirement that the resource verifies. */
-export function requirementOf({
-  level,
-  scope,
-}: Need): VerifyRequestOptions<'signature' | 'identity' | 'authorization'> {
-  if (level === 'none') throw new TypeError('nothing is verified at the level none')
-  return scope === undefined ? { require: level } : { require: level, scope }
 }

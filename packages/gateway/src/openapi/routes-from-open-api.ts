@@ -1,4 +1,4 @@
-import { folds, type Kept } from '../routes/fold.js'
+import { folds, type Kept } from '../routes/path-grammar.js'
 import {
   foldPattern,
   isNarrower,

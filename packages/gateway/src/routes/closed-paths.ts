@@ -1,3 +1,4 @@
+import { interpretations } from './interpretations.js'
 import {
   createFoldOnce,
   decodeSegment,
@@ -5,11 +6,10 @@ import {
   foldNames,
   folds,
   type Kept,
+  type ParsedPath,
   withoutEnd,
   withoutEnding,
-} from './fold.js'
-import { interpretations } from './interpretations.js'
-import type { ParsedPath } from './path-grammar.js'
+} from './path-grammar.js'
 import { parsePathPattern } from './path-pattern.js'
 import type { Route } from './route.js'
 

@@ -2,7 +2,7 @@ import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
 import { requirePath } from './path-grammar.js'
-import type { Need } from './path-rows.js'
+
 import {
   beginsAsPath,
   interpretedNames,
@@ -12,6 +12,7 @@ import {
   type QueryPath,
 } from './query-paths.js'
 import { parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
+import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 
 /**

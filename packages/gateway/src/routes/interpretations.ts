@@ -1,6 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, foldName, isScript } from './fold.js'
-import type { ParsedPath } from './path-grammar.js'
+import { decodeSegment, foldName, isScript, type ParsedPath } from './path-grammar.js'
 
 /** Names of a path, and whether any others may follow, as in open patterns. */
 export interface Names {
@@ -189,4 +188,23 @@ function callOf(segment: string, decoded: string, sets: ReadonlySet<string> | un
 function isSet(call: string, sets: ReadonlySet<string>): boolean {
   const name = setOf(call)
   return sets.has(name) || sets.has(name.slice(name.lastIndexOf('.') + 1))
+}
+
+/** What some server takes a path for. */
+export interface Readings {
+  paths: (readonly string[])[]
+  /** Those with lists of more items than are compared. */
+  unlisted: (readonly string[])[]
+}
+
+export function readingsOf(path: ParsedPath, called: ReadonlySet<string>): Readings {
+  const readings: Readings = { paths: [], unlisted: [] }
+  let listed = 0
+  for (const { names } of interpretations(path)) {
+    const items = listedPaths(names, mostListed - listed)
+    if (items) listed += items.length
+    else readings.unlisted.push(names)
+    readings.paths.push(names, ...entityPaths(names, called), ...(items ?? []))
+  }
+  return readings
 }

@@ -2,9 +2,10 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed, requirePlainHead } from './field-check.js'
 import { requirePath } from './path-grammar.js'
-import type { Need } from './path-rows.js'
+
 import { pathsInQuery } from './query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
+import type { Need } from './route.js'
 import type { GatewayRules } from './route-table.js'
 
 /** The verdict on the head of a request that is not refused. */
@@ -26,7 +27,8 @@ export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement 
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))
     throw new MethodNotAllowed(`${head.method} is not forwarded.`, isClosed?.(path) ? [] : table.at(path).methods())
   requirePlainFields(head)
-  const query = pathsInQuery(queryOf(head.rawTarget), frontController)
+  const encoded = queryOf(head.rawTarget)
+  const query = encoded === '' ? [] : pathsInQuery(encoded, frontController)
   requireNotClosed(query, isClosed)
   if (isClosed?.(path)) throw new AAuthError('not_found', 'There is nothing at this path.')
   const routed = table.at(path)

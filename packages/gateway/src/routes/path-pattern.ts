@@ -1,6 +1,5 @@
-import { decodeSegment, type End, foldName, foldNames, type Kept, withoutEnding } from './fold.js'
 import { interpretations, type Names } from './interpretations.js'
-import { parsePath } from './path-grammar.js'
+import { decodeSegment, type End, foldName, foldNames, type Kept, parsePath, withoutEnding } from './path-grammar.js'
 
 /** A pattern of paths, taken apart. */
 export interface PathPattern {

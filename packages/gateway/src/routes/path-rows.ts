@@ -1,5 +1,4 @@
-import { type End, ends, folds, type Kept } from './fold.js'
-import { createPathIndex, type PathIndex } from './path-index.js'
+import { type End, ends, folds, type Kept, withoutEnding } from './path-grammar.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -8,69 +7,10 @@ import {
   isWithin,
   type PathPattern,
   parsePathPattern,
+  type Segment,
   shapeOf,
 } from './path-pattern.js'
-import { handledAs, type Level, methodDistance, type Route, strengthOf } from './route.js'
-
-/** The requirements of a request. */
-export interface Need {
-  /** The routes that it is judged by: mostly one; several if neither is more specific, as `/public/*` and `/{tenant}/admin`. */
-  routes: readonly [Route, ...Route[]]
-  level: Level
-  /** Space-separated; undefined unless the level is `authorization`. */
-  scope: string | undefined
-  /** Bytes; undefined: the gateway's limit. */
-  maxBody: number | undefined
-  /** Whether a body may pass that a proxy does not show. */
-  isBodyUnseen: boolean
-}
-
-/** The route of a need as operators know it. */
-export function routeName({ routes: [route] }: Need): string {
-  return `${route.method} ${route.path}`
-}
-
-/** Combines the requirements of several routes. */
-export function needOf(routes: readonly [Route, ...Route[]]): Need {
-  const level = routes
-    .map(({ require }) => require)
-    .reduce((one, other) => (strengthOf(other) > strengthOf(one) ? other : one))
-  const scopes = routes.flatMap(({ scope }) => scope?.split(' ') ?? [])
-  const limits = routes.flatMap(({ maxBody }) => maxBody ?? [])
-  return {
-    routes,
-    level,
-    scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
-    isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
-    maxBody: limits.length === 0 ? undefined : Math.min(...limits),
-  }
-}
-
-/** Whether a route requires a proof that a request which meets a need may lack: a level, a scope, or a body that is seen. */
-export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
-  if (strengthOf(need.level) < strengthOf(require)) return true
-  const scopes = need.scope?.split(' ') ?? []
-  if (require === 'authorization' && !scope.split(' ').every((value) => scopes.includes(value))) return true
-  return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
-}
-
-/** A body of GET or HEAD is refused on every route. */
-function isBodiless(method: string): boolean {
-  return method === 'GET' || method === 'HEAD'
-}
-
-/** Whether a request that meets a need also meets what another route requires. */
-export function covers(need: Need, route: Route, method: string): boolean {
-  if (isProofStricter(route, need, method)) return false
-  const { maxBody } = route
-  const isSmaller = need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody
-  return isBodiless(method) || need.maxBody === maxBody || isSmaller
-}
-
-/** Whether a GET that meets one need also meets another. */
-export function coversNeed(need: Need, other: Need): boolean {
-  return other.routes.every((route) => covers(need, route, 'GET'))
-}
+import { covers, handledAs, methodDistance, type Need, type Route } from './route.js'
 
 /** A route with its place in the list. */
 export interface Row {
@@ -205,4 +145,102 @@ function isRefused(other: PathRows, { own, end }: FoldedOwn): boolean {
 export function isWiderAndStricter(other: PathRows, method: string, need: Need, own: PathRows): boolean {
   if (!isNarrower(own.pattern, other.pattern)) return false
   return routesFor(other, method).some((route) => !covers(need, route, method))
+}
+
+/** Finds patterns by their segments. The caller must check whether they match. */
+interface PathIndex<Item> {
+  /** Those that may fit a path, or contain a pattern whose names begin so, in the order in which they were added. */
+  around(names: readonly string[]): Item[]
+  /** Those that may share paths with an open pattern. */
+  sharing(segments: readonly Segment[]): Item[]
+}
+
+interface Node<Item> {
+  items: { at: number; item: Item }[]
+  /** By the next name. */
+  named: Map<string, Node<Item>>
+  /** The same, by {@link keysOf} the name. */
+  near: Map<string, Set<Node<Item>>>
+  /** If the next segment has a parameter. */
+  free: Node<Item> | undefined
+}
+
+function createPathIndex<Item>(
+  items: readonly Item[],
+  segmentsOf: (item: Item) => readonly Segment[],
+): PathIndex<Item> {
+  const root = newNode<Item>()
+  for (const [at, item] of items.entries()) {
+    let node = root
+    for (const segment of segmentsOf(item)) node = nodeBelow(node, segment)
+    node.items.push({ at, item })
+  }
+
+  function around(names: readonly string[]): Item[] {
+    const found: Node<Item>['items'] = []
+    const visit = (node: Node<Item>, at: number) => {
+      for (const each of node.items) found.push(each)
+      const name = names[at]
+      if (name === undefined) return
+      for (const next of nodesNear(node, name)) visit(next, at + 1)
+      if (node.free) visit(node.free, at + 1)
+    }
+    visit(root, 0)
+    return inOrder(found)
+  }
+
+  function sharing(segments: readonly Segment[]): Item[] {
+    const found: Node<Item>['items'] = []
+    const visit = (node: Node<Item>, at: number) => {
+      found.push(...node.items)
+      if (node.free) visit(node.free, at + 1)
+      const segment = segments[at]
+      const isNamed = segment !== undefined && !segment.free
+      for (const next of isNamed ? nodesNear(node, segment.before) : node.named.values()) visit(next, at + 1)
+    }
+    visit(root, 0)
+    return inOrder(found)
+  }
+
+  return { around, sharing }
+}
+
+function newNode<Item>(): Node<Item> {
+  return { items: [], named: new Map(), near: new Map(), free: undefined }
+}
+
+function nodeBelow<Item>(node: Node<Item>, { before, free }: Segment): Node<Item> {
+  const known = free ? node.free : node.named.get(before)
+  if (known) return known
+  const next = newNode<Item>()
+  if (free) node.free = next
+  else {
+    node.named.set(before, next)
+    for (const key of keysOf(before)) node.near.set(key, (node.near.get(key) ?? new Set()).add(next))
+  }
+  return next
+}
+
+function nodesNear<Item>(node: Node<Item>, name: string): Iterable<Node<Item>> {
+  if (node.near.size === 0) return []
+  const [key = '', bare] = keysOf(name)
+  const nodes = node.near.get(key) ?? []
+  return bare === undefined ? nodes : new Set([...nodes, ...(node.near.get(bare) ?? [])])
+}
+
+function inOrder<Item>(found: { at: number; item: Item }[]): Item[] {
+  if (found.length > 1) found.sort((one, other) => one.at - other.at)
+  return found.map(({ item }) => item)
+}
+
+/** Keys that a name shares with names that differ in punctuation or an ending. */
+function keysOf(name: string): string[] {
+  if (/^[A-Za-z0-9]*$/.test(name)) return [name]
+  const bare = withoutEnding(name)
+  const key = withoutPunctuation(name)
+  return bare === name ? [key] : [key, withoutPunctuation(bare)]
+}
+
+function withoutPunctuation(name: string): string {
+  return name.replaceAll(/[\s!-/:-@[-`{-~]/g, '_')
 }

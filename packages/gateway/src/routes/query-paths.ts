@@ -1,6 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, isScript } from './fold.js'
-import { excessOf, isPageName } from './path-grammar.js'
+import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
 /** A key or value of a query that a front controller may take for the path (G48). */

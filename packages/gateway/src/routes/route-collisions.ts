@@ -1,4 +1,4 @@
-import { folds, type Kept } from './fold.js'
+import { folds, type Kept } from './path-grammar.js'
 import {
   type FoldedPattern,
   foldPattern,
@@ -11,12 +11,9 @@ import {
   patternInterpretations,
 } from './path-pattern.js'
 import {
-  covers,
   indexRows,
-  isProofStricter,
   isStricter,
   isWiderAndStricter,
-  needOf,
   type PathRows,
   pathRowsOf,
   type Row,
@@ -24,7 +21,8 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
-import { pathMembers, plainMethods, type Route } from './route.js'
+
+import { covers, isProofStricter, needOf, pathMembers, plainMethods, type Route } from './route.js'
 
 /** A problem of a table, with the index of the route that has it. */
 export interface RouteCollision {

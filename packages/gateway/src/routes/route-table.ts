@@ -1,17 +1,25 @@
 import { AAuthError } from 'countersign/resource'
 import type { IsClosed } from './closed-paths.js'
-import { createFoldOnce, decodeSegment, type FoldOnce, foldedForms, foldName, folds, withoutEnding } from './fold.js'
 import {
   calledNames,
-  entityPaths,
   interpretations,
-  listedPaths,
   literalNames,
   mostListed,
+  type Readings,
+  readingsOf,
   requireNamedCalls,
   spelledReadings,
 } from './interpretations.js'
-import type { ParsedPath } from './path-grammar.js'
+import {
+  createFoldOnce,
+  decodeSegment,
+  type FoldOnce,
+  foldedForms,
+  foldName,
+  folds,
+  type ParsedPath,
+  withoutEnding,
+} from './path-grammar.js'
 import {
   type FoldedPattern,
   foldedFits,
@@ -22,21 +30,27 @@ import {
   patternFits,
 } from './path-pattern.js'
 import {
-  covers,
   type FoldedOwn,
   indexRows,
-  isProofStricter,
   isStricter,
   isWiderAndStricter,
-  type Need,
-  needOf,
   type PathRows,
   pathRowsOf,
   routeFor,
   routesFor,
 } from './path-rows.js'
+
 import type { QueryPath } from './query-paths.js'
-import { handledAs, lastParameterOf, plainMethods, type Route } from './route.js'
+import {
+  covers,
+  handledAs,
+  isProofStricter,
+  lastParameterOf,
+  type Need,
+  needOf,
+  plainMethods,
+  type Route,
+} from './route.js'
 import { examineTable } from './route-collisions.js'
 
 /** How requests are judged. */
@@ -207,25 +221,6 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
 
   const hasStricter = (need: Need) => routes.some((route) => isProofStricter(route, need, 'GET'))
   return { at, requireNoStricterQuery, hasStricter }
-}
-
-/** What some server takes a path for. */
-interface Readings {
-  paths: (readonly string[])[]
-  /** Those with lists of more items than are compared. */
-  unlisted: (readonly string[])[]
-}
-
-function readingsOf(path: ParsedPath, called: ReadonlySet<string>): Readings {
-  const readings: Readings = { paths: [], unlisted: [] }
-  let listed = 0
-  for (const { names } of interpretations(path)) {
-    const items = listedPaths(names, mostListed - listed)
-    if (items) listed += items.length
-    else readings.unlisted.push(names)
-    readings.paths.push(names, ...entityPaths(names, called), ...(items ?? []))
-  }
-  return readings
 }
 
 /** Whether some row needs more than a need, and may fit an item of the lists in a path, whatever that is. */

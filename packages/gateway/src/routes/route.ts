@@ -1,6 +1,6 @@
 import { METHODS } from 'node:http'
 import { nearestName } from 'countersign/node'
-import type { Requirement } from 'countersign/resource'
+import type { Requirement, VerifyRequestOptions } from 'countersign/resource'
 import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 
@@ -145,4 +145,73 @@ export function methodProblem(routed: unknown): string | undefined {
 
 function sorted(text: string): string {
   return Array.from(text).toSorted().join('')
+}
+
+/** The requirements of a request. */
+export interface Need {
+  /** The routes that it is judged by: mostly one; several if neither is more specific, as `/public/*` and `/{tenant}/admin`. */
+  routes: readonly [Route, ...Route[]]
+  level: Level
+  /** Space-separated; undefined unless the level is `authorization`. */
+  scope: string | undefined
+  /** Bytes; undefined: the gateway's limit. */
+  maxBody: number | undefined
+  /** Whether a body may pass that a proxy does not show. */
+  isBodyUnseen: boolean
+}
+
+/** The route of a need as operators know it. */
+export function routeName({ routes: [route] }: Need): string {
+  return `${route.method} ${route.path}`
+}
+
+/** Combines the requirements of several routes. */
+export function needOf(routes: readonly [Route, ...Route[]]): Need {
+  const level = routes
+    .map(({ require }) => require)
+    .reduce((one, other) => (strengthOf(other) > strengthOf(one) ? other : one))
+  const scopes = routes.flatMap(({ scope }) => scope?.split(' ') ?? [])
+  const limits = routes.flatMap(({ maxBody }) => maxBody ?? [])
+  return {
+    routes,
+    level,
+    scope: level === 'authorization' ? [...new Set(scopes)].join(' ') : undefined,
+    isBodyUnseen: routes.every(({ body }) => body === 'unseen'),
+    maxBody: limits.length === 0 ? undefined : Math.min(...limits),
+  }
+}
+
+/** Whether a route requires a proof that a request which meets a need may lack: a level, a scope, or a body that is seen. */
+export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
+  if (strengthOf(need.level) < strengthOf(require)) return true
+  const scopes = need.scope?.split(' ') ?? []
+  if (require === 'authorization' && !scope.split(' ').every((value) => scopes.includes(value))) return true
+  return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
+}
+
+/** A body of GET or HEAD is refused on every route. */
+function isBodiless(method: string): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+/** Whether a request that meets a need also meets what another route requires. */
+export function covers(need: Need, route: Route, method: string): boolean {
+  if (isProofStricter(route, need, method)) return false
+  const { maxBody } = route
+  const isSmaller = need.maxBody !== undefined && maxBody !== undefined && need.maxBody <= maxBody
+  return isBodiless(method) || need.maxBody === maxBody || isSmaller
+}
+
+/** Whether a GET that meets one need also meets another. */
+export function coversNeed(need: Need, other: Need): boolean {
+  return other.routes.every((route) => covers(need, route, 'GET'))
+}
+
+/** The requirement that the resource verifies. */
+export function requirementOf({
+  level,
+  scope,
+}: Need): VerifyRequestOptions<'signature' | 'identity' | 'authorization'> {
+  if (level === 'none') throw new TypeError('nothing is verified at the level none')
+  return scope === undefined ? { require: level } : { require: level, scope }
 }

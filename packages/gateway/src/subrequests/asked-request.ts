@@ -2,8 +2,9 @@ import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import { isPlainName } from '../headers.js'
-import type { Need } from '../routes/path-rows.js'
+
 import type { RequestHead } from '../routes/require-plain-fields.js'
+import type { Need } from '../routes/route.js'
 import { namesForm } from '../uploads/body-watch.js'
 
 /** How a proxy describes the request that a subrequest is about (W30). */

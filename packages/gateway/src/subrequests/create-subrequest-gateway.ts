@@ -4,12 +4,13 @@ import { AAuthError } from 'countersign/resource'
 import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../events.js'
 import type { Gateway, GatewayLimits, GatewayOptions } from '../gateway-options.js'
 import { createGatewayServer } from '../gateway-server.js'
-import { type GatewaySetup, requirementOf, requireNames, setUpGateway } from '../gateway-setup.js'
+import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
+
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { sendRefusal } from '../responses/pass-response.js'
 import { allowHeader, judgeRequest } from '../routes/judge-request.js'
-import { routeName } from '../routes/path-rows.js'
-import type { Route } from '../routes/route.js'
+
+import { type Route, requirementOf, routeName } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream.js'
 import {
   type Dialect,
