@@ -5,7 +5,7 @@ type WholeBody = string | Uint8Array<ArrayBuffer>
 
 /**
  * A `Response` that keeps a body of text or bytes as it is, so that it can be sent without a stream. A real one is made of
- * another body, and where the body is read.
+ * another body, and where a body is read other than as text.
  */
 export class LightResponse implements Response {
   readonly status: number
@@ -116,9 +116,20 @@ export class LightResponse implements Response {
     return this.#realOne().json()
   }
 
-  text(): Promise<string> {
-    return this.#realOne().text()
+  async text(): Promise<string> {
+    if (typeof this.#whole !== 'string' || this.#real || !isPlainText(this.#whole)) return this.#realOne().text()
+    this.#real = usedResponse
+    return this.#whole
   }
+}
+
+/** What a response is whose body was read. */
+const usedResponse = new RealResponse('')
+void usedResponse.text()
+
+/** Whether a text stays the same if it is encoded and decoded: it has neither a byte-order mark nor half of a character. */
+function isPlainText(text: string): boolean {
+  return !text.startsWith('\ufeff') && !/\p{Surrogate}/u.test(text)
 }
 
 Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)

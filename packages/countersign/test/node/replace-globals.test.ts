@@ -171,8 +171,18 @@ describe('the Response of a process with a listener', () => {
   it('has a body that is read once, and no clone after that', async () => {
     const response = new Response('a')
     expect([response.bodyUsed, await response.text(), response.bodyUsed]).toEqual([false, 'a', true])
-    await expect(response.text()).rejects.toThrow(TypeError)
+    for (const read of ['text', 'json', 'arrayBuffer'] as const)
+      await expect(response[read]()).rejects.toThrow(TypeError)
     expect(() => response.clone()).toThrow(TypeError)
+    expect(response.body?.locked).toBe(true)
+  })
+
+  it.each([
+    ['a byte-order mark', '\ufeffa', 'a'],
+    ['half of a character', 'a\ud800', 'a\ufffd'],
+    ['characters of two halves', '😀', '😀'],
+  ])('reads text with %s as it would arrive', async (_claim, sent, read) => {
+    expect(await new Response(sent).text()).toBe(read)
   })
 
   it.each<[string, () => Response, new () => Error]>([
