@@ -26,7 +26,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
     command.action(async () => {
       if (needs) requirePackage(needs)
       const run = await load()
-      status = await run(command.opts(), terminal, command.args.join(' '))
+      status = await run(command.opts() as never, terminal, command.args.join(' '))
     })
   }
   const args = argv.slice(2)

@@ -30,7 +30,8 @@ export interface Command {
   flags: readonly Flag[]
   /** The package that must be installed when it is called. */
   needs?: OptionalPackage | undefined
-  readonly load: () => Promise<Run>
+  /** The flags that a run gets are those of the table. */
+  readonly load: () => Promise<Run<never>>
 }
 
 export interface CommandRow extends Omit<Command, 'flags'> {

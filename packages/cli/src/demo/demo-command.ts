@@ -20,8 +20,7 @@ interface DemoFlags extends ViewFlags, PartyFlags {
 }
 
 /** `countersign demo`: the whole flow on this machine, message by message; or its parts, to meet those of others. */
-export const demoCommand: Run = async (options, terminal) => {
-  const flags: DemoFlags = options
+export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   const parties = partyOptions(flags)
   const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
   if (serves && (flags.deny || flags.browser))

@@ -12,8 +12,7 @@ interface DiscoverFlags extends NetworkFlags {
 const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
 
 /** `countersign discover <identifier>`: what it publishes, what is wrong with it, and how to mend it. */
-export const discoverCommand: Run = async (options, terminal, subject) => {
-  const flags: DiscoverFlags = options
+export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subject) => {
   const [origin, document] = subject.split('/.well-known/')
   if (document !== undefined) throw usageError(`Give the identifier, ${origin}, and not the address of a document.`)
   const identifier = requireIdentifierFlag('It', subject, 'allowed')

@@ -25,8 +25,7 @@ interface DoctorFlags extends Pick<NetworkFlags, 'allowNetwork'> {
 }
 
 /** `countersign doctor`: what is wrong with a deployment, and how to mend it. */
-export const doctorCommand: Run = async (options, terminal, subject) => {
-  const flags: DoctorFlags = options
+export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) => {
   const { config, backups } = flags
   if (subject === '' && config === undefined)
     throw usageError('Say what to check: the URL of an auth server, --config <file> on its machine, or both.')

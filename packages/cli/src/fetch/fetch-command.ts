@@ -33,8 +33,7 @@ interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
 const defaultPatience = 1800
 
 /** `countersign fetch <url>`: asks as the command line's own agent, and a person in the terminal where one must decide. */
-export const fetchCommand: Run = async (options, terminal, subject) => {
-  const flags = options as unknown as FetchFlags
+export const fetchCommand: Run<FetchFlags> = async (flags, terminal, subject) => {
   try {
     return await fetchOnce(flags, terminal, subject)
   } catch (error) {

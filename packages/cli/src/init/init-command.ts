@@ -27,8 +27,7 @@ const statuses = {
 } as const
 
 /** `countersign init`: an agent for the command line, with what a host of static files must serve for it. */
-export const initCommand: Run = async (options, terminal) => {
-  const flags: InitFlags = options
+export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   const network = readNetworkFlags(flags)
   const path = agentFolderPath(terminal.env, flags.agent)
   const before = await findAgentFolder(path)

@@ -15,12 +15,8 @@ import { ServerProblem } from './messages/server-problem.js'
 import { type ClientOutput, createClientOutput, readMessages, serializeMessage } from './messages/stdio.js'
 
 /** `countersign mcp <url>`: an MCP server on standard input and output, which asks a protected one as the command line's own agent. */
-export const mcpCommand: Run = async (options, terminal, address) => {
-  const { url, folderPath, authServers, patience, isUrlInAnswers, network } = readMcpFlags(
-    address,
-    options as unknown as McpFlags,
-    terminal.env,
-  )
+export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
+  const { url, folderPath, authServers, patience, isUrlInAnswers, network } = readMcpFlags(address, flags, terminal.env)
   const folder = await readAgentFolder(folderPath)
   const port = await openAgentPort(folder)
   try {

@@ -17,8 +17,7 @@ interface Options extends OperationOptions {
 }
 
 /** `countersign agents list`: the agents that have asked for something, or are blocked. */
-export const agentsList: Run = async (options, terminal) => {
-  const { query, blocked, ...flags }: Options = options
+export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listAgents({ query, blocked, limit }),
     headings: ['AGENT', 'SAYS IT IS', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'],

@@ -15,8 +15,7 @@ interface Options extends OperationOptions {
 const page = 1000
 
 /** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
-export const auditExport: Run = async (options, terminal) => {
-  const flags: Options = options
+export const auditExport: Run<Options> = async (flags, terminal) => {
   const since = parseTime('--since', flags.since)
   const until = parseTime('--until', flags.until)
   const { agent, event } = flags

@@ -16,8 +16,7 @@ import { wrapText } from '../terminal/text.js'
 import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
 
 /** `countersign db backup`: a copy of the database, made while the server runs. */
-export const dbBackup: Run = async (options, terminal, subject) => {
-  const flags: OperationOptions = options
+export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) => {
   const file = resolve(subject)
   await inStorage(flags, terminal, async ({ database }) => {
     if (isPostgresUrl(database))
@@ -34,8 +33,7 @@ export const dbBackup: Run = async (options, terminal, subject) => {
 const longest = 3600
 
 /** `countersign db check`: what is stored and must never be. */
-export const dbCheck: Run = async (options, terminal) => {
-  const flags: OperationOptions = options
+export const dbCheck: Run<OperationOptions> = async (flags, terminal) => {
   const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
     statementTimeout: longest,
   })
@@ -67,8 +65,7 @@ interface CopyOptions extends OperationOptions {
 }
 
 /** `countersign db copy`: from a SQLite file into an empty PostgreSQL database. */
-export const dbCopy: Run = async (options, terminal) => {
-  const { from, to, json }: CopyOptions = options
+export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
   if (from === undefined || to === undefined) throw usageError('Say both: --from <file> --to <url>.')
   if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from names no SQLite file: ${from}`)
   if (!isPostgresUrl(to)) throw new CommandError('--to names no PostgreSQL database: postgres://user@host/database')
@@ -105,8 +102,7 @@ interface MigrateOptions extends OperationOptions {
 }
 
 /** `countersign db migrate`: makes the tables, or brings them up to date, and lets a role serve with them. */
-export const dbMigrate: Run = async (options, terminal) => {
-  const { config, db, serveAs, json }: MigrateOptions = options
+export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json }, terminal) => {
   if (config === undefined && db === undefined) throw usageError('Say which database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await migrate(database, serveAs)
@@ -127,8 +123,7 @@ async function migrate(database: string, serveAs: string | undefined): Promise<v
 }
 
 /** `countersign db restored`: ends what came back to life with a backup (W31). */
-export const dbRestored: Run = async (options, terminal) => {
-  const flags: ChangeOptions = options
+export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const by = operatorName(flags)
   const work = async ({ storage, database }: Operation) => {
     await requireServed(storage, database)

@@ -19,8 +19,7 @@ interface ListOptions extends OperationOptions, GrantOptions {
 }
 
 /** `countersign grants list`: what people allowed, newest first. */
-export const grantsList: Run = async (options, terminal) => {
-  const flags: ListOptions = options
+export const grantsList: Run<ListOptions> = async (flags, terminal) => {
   const live = flags.live ? true : flags.ended ? false : undefined
   return printList(flags, terminal, {
     find: async ({ storage }, limit) =>
@@ -52,8 +51,7 @@ interface RevokeOptions extends ChangeOptions, GrantOptions {
 const page = 500
 
 /** `countersign grants revoke`: takes back one grant, all that match, or all. */
-export const grantsRevoke: Run = async (options, terminal, id) => {
-  const flags: RevokeOptions = options
+export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
   const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
   if (ways !== 1) throw usageError('Say which grants: one id, or --user, --agent and --resource, or --all.')

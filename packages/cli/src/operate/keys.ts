@@ -13,8 +13,7 @@ import {
 } from './operation.js'
 
 /** `countersign keys list`: the server's keys and their states; never their private parts. */
-export const keysList: Run = async (options, terminal) => {
-  const flags: OperationOptions = options
+export const keysList: Run<OperationOptions> = async (flags, terminal) => {
   const stored = await inStorage(flags, terminal, ({ storage }) => storage.listKeys())
   const keys = stored.map(({ private: _private, ...key }) => key)
   const rows = keys.map((key) => [
@@ -39,8 +38,7 @@ interface Options extends ChangeOptions {
 const longestToken = 86_400
 
 /** `countersign keys rotate`: next → active → retiring → gone, while the server runs. */
-export const keysRotate: Run = async (options, terminal) => {
-  const flags: Options = options
+export const keysRotate: Run<Options> = async (flags, terminal) => {
   const rotation = await inStorage(flags, terminal, async (operation) =>
     rotate(operation, await masterKeyFor(operation, flags, terminal), {
       evenUnpublished: flags.now === true,

@@ -1,4 +1,12 @@
-import { hashPassword, isEmail, passwordProblem, StorageError, type User, usernameProblem } from 'countersign-server'
+import {
+  hashPassword,
+  isEmail,
+  passwordProblem,
+  type Storage,
+  StorageError,
+  type User,
+  usernameProblem,
+} from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
@@ -23,8 +31,7 @@ const namesAre = {
 }
 
 /** `countersign users add`: a person who can sign in. */
-export const usersAdd: Run = async (options, terminal, username) => {
-  const { name, email, passwordStdin, ...flags }: AddOptions = options
+export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ...flags }, terminal, username) => {
   const unusable = usernameProblem(username)
   if (unusable) throw usageError(namesAre[unusable])
   if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
@@ -57,8 +64,7 @@ interface ListOptions extends OperationOptions {
 }
 
 /** `countersign users list`: who can sign in. */
-export const usersList: Run = async (options, terminal) => {
-  const { query, status, ...flags }: ListOptions = options
+export const usersList: Run<ListOptions> = async ({ query, status, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listUsers({ query, status, limit }),
     headings: ['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'],
@@ -72,25 +78,37 @@ export const usersList: Run = async (options, terminal) => {
   })
 }
 
-interface PasswdOptions extends ChangeOptions {
-  passwordStdin?: true
+/** What a command does to an account: what is printed for programs and for users, or undefined if the account is closed. */
+type Change<Flags> = (given: {
+  account: User
+  by: string
+  storage: Storage
+  flags: Flags
+  terminal: Terminal
+}) => Promise<{ json: object; text: string } | undefined>
+
+function commandFor<Flags extends ChangeOptions>(change: Change<Flags>): Run<Flags> {
+  return async (flags, terminal, name) => {
+    const by = operatorName(flags)
+    const done = await inStorage(flags, terminal, async ({ storage }) => {
+      const account = await findPerson(storage, name)
+      return change({ account, by, storage, flags, terminal })
+    })
+    if (!done) throw new CommandError(`The account ${name} is closed.`)
+    terminal.write(`${flags.json ? JSON.stringify(done.json) : done.text}\n`)
+    return exitStatus.done
+  }
 }
 
-/** `countersign users passwd`: a new password for somebody. */
-export const usersPasswd: Run = async (options, terminal, name) => {
-  const { passwordStdin, ...flags }: PasswdOptions = options
-  const by = operatorName(flags)
-  const user = await inStorage(flags, terminal, async ({ storage }) => {
-    const person = await findPerson(storage, name)
-    const passwordHash = await hashPassword(await readPassword(passwordStdin === true, terminal, person.username))
-    const revision = await storage.setPasswordHash({ userId: person.id, passwordHash, by })
-    if (revision === undefined) throw new CommandError(`The account ${name} is closed.`)
-    return person
-  })
-  const done = `${user.username} has a new password, and is signed out everywhere.\n`
-  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : done)
-  return exitStatus.done
-}
+/** `countersign users passwd`: a new password for a user. */
+export const usersPasswd = commandFor<ChangeOptions & { passwordStdin?: true }>(
+  async ({ account, by, storage, flags, terminal }) => {
+    const { id: userId, username } = account
+    const passwordHash = await hashPassword(await readPassword(flags.passwordStdin === true, terminal, username))
+    if ((await storage.setPasswordHash({ userId, passwordHash, by })) === undefined) return undefined
+    return { json: account, text: `${username} has a new password, and is signed out everywhere.` }
+  },
+)
 
 const longest = 8192
 
@@ -128,48 +146,26 @@ export const usersDisable = commandThatSets('disabled', 'cannot sign in any more
 /** `countersign users enable`. */
 export const usersEnable = commandThatSets('active', 'can sign in again.')
 
-function commandThatSets(status: 'active' | 'disabled', done: string): Run {
-  return async (options, terminal, name) => {
-    const flags: ChangeOptions = options
-    const by = operatorName(flags)
-    const user = await inStorage(flags, terminal, async ({ storage }) => {
-      const person = await findPerson(storage, name)
-      if (!(await storage.setUserStatus(person.id, status, by)))
-        throw new CommandError(`The account ${name} is closed.`)
-      return { ...person, status }
-    })
-    terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} ${done}\n`)
-    return exitStatus.done
-  }
+function commandThatSets(status: 'active' | 'disabled', done: string): Run<ChangeOptions> {
+  return commandFor(async ({ account, by, storage }) => {
+    if (!(await storage.setUserStatus(account.id, status, by))) return undefined
+    return { json: { ...account, status }, text: `${account.username} ${done}` }
+  })
 }
 
 /** `countersign users unlock`. */
-export const usersUnlock: Run = async (options, terminal, name) => {
-  const flags: ChangeOptions = options
-  const by = operatorName(flags)
-  const user = await inStorage(flags, terminal, async ({ storage }) => {
-    const found = await findPerson(storage, name)
-    if (!(await storage.unlockUser({ userId: found.id, by }))) throw new CommandError(`The account ${name} is closed.`)
-    return found
-  })
-  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${user.username} can try to sign in again.\n`)
-  return exitStatus.done
-}
+export const usersUnlock = commandFor(async ({ account, by, storage }) => {
+  if (!(await storage.unlockUser({ userId: account.id, by }))) return undefined
+  return { json: account, text: `${account.username} can try to sign in again.` }
+})
 
 /** `countersign users remove-passkeys`: the way back for a user who lost their passkeys. */
-export const usersRemovePasskeys: Run = async (options, terminal, name) => {
-  const flags: ChangeOptions = options
-  const by = operatorName(flags)
-  const removed = await inStorage(flags, terminal, async ({ storage }) => {
-    const { id: userId, username } = await findPerson(storage, name)
-    let passkeys = 0
-    for (const { credentialId } of await storage.listPasskeys(userId))
-      if ((await storage.removePasskey({ userId, credentialId, by })) === 'removed') passkeys++
-    return { id: userId, username, passkeys }
-  })
-  const { username, passkeys } = removed
-  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}, and signed it out everywhere.\n`
-  const text = passkeys === 0 ? `The account ${username} has no passkeys.\n` : some
-  terminal.write(flags.json ? `${JSON.stringify(removed)}\n` : text)
-  return exitStatus.done
-}
+export const usersRemovePasskeys = commandFor(async ({ account, by, storage }) => {
+  const { id: userId, username } = account
+  let passkeys = 0
+  for (const { credentialId } of await storage.listPasskeys(userId))
+    if ((await storage.removePasskey({ userId, credentialId, by })) === 'removed') passkeys++
+  const some = `Removed ${passkeys} ${passkeys === 1 ? 'passkey' : 'passkeys'} from the account ${username}, and signed it out everywhere.`
+  const text = passkeys === 0 ? `The account ${username} has no passkeys.` : some
+  return { json: { id: userId, username, passkeys }, text }
+})

@@ -21,8 +21,7 @@ import {
 const grace = 30_000
 
 /** `countersign sidecar`: signs what programs of this machine ask for in plain HTTP, in any language. */
-export const sidecarCommand: Run = async (options, terminal) => {
-  const flags = options as unknown as SidecarFlags
+export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
   const settings = readSidecarFlags(flags, terminal.env)
   const { at, hosts } = settings
   const secret = 'secretFile' in at ? await readSecret(at.secretFile) : undefined

@@ -18,8 +18,7 @@ interface SignFlags extends RequestFlags, KeyReferenceFlags {
 }
 
 /** `countersign sign <url>`: a signed request, written down and not sent. */
-export const signCommand: Run = async (options, terminal, subject) => {
-  const flags: SignFlags = options
+export const signCommand: Run<SignFlags> = async (flags, terminal, subject) => {
   const request = await buildRequest(subject, flags)
   const created = parseSeconds('--created', flags.created)
   const signer = await readSigningKey(flags.key, terminal.notify)

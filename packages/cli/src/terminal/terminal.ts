@@ -34,9 +34,13 @@ export interface Terminal {
 
 /**
  * What a command does with its flags, by their option names. Resolves to the exit status; rejects with a sentence for the
- * person who typed it. `subject` is empty where there is none.
+ * user who typed it. `subject` is empty if there is none.
  */
-export type Run = (options: Readonly<Record<string, unknown>>, terminal: Terminal, subject: string) => Promise<number>
+export type Run<Flags = Readonly<Record<string, unknown>>> = (
+  flags: Flags,
+  terminal: Terminal,
+  subject: string,
+) => Promise<number>
 
 /** The terminal, to which no text comes that it would act on, but for emphasis; bytes are written as they are. */
 export function safeTerminal(terminal: Terminal): Terminal {

@@ -26,8 +26,7 @@ interface VerifyFlags extends NetworkFlags {
 const statuses = { verified: exitStatus.done, refused: exitStatus.refused, undecided: exitStatus.network } as const
 
 /** `countersign verify < request.http`: whether a request that was written down is signed, and if not, why not. */
-export const verifyCommand: Run = async (options, terminal) => {
-  const flags: VerifyFlags = options
+export const verifyCommand: Run<VerifyFlags> = async (flags, terminal) => {
   const settings = await readSettings(flags, terminal.notify)
   const request = await terminal.readInput(maxRequest)
   if (/^[\r\n]{0,4}$/.test(Buffer.from(request.subarray(0, 5)).toString('latin1'))) throw usageError(empty)

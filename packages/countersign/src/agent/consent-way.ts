@@ -1,4 +1,4 @@
-import type { ConsentCallback, OpenConsent } from '../editions/agent-protocol.js'
+import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/agent-protocol.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
@@ -17,4 +17,44 @@ export interface ConsentWay {
    * @param answer takes what the browser brings back, and returns the page to show
    */
   open(answer: (request: Request) => Promise<Response>, callback: ConsentCallback): MaybePromise<OpenConsent>
+}
+
+/** How the users behind owners are prompted, and where they come back to. */
+export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
+  open(
+    owner: string,
+    answer: (request: Request) => Promise<Response>,
+    callback: ConsentCallback,
+  ): MaybePromise<OpenConsent>
+}
+
+/** Users are prompted by a function, and come back to the agent's handler. */
+export function askBy(
+  onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined,
+  redirectUri: string,
+): WayToOwners {
+  if (onConsent !== undefined && typeof onConsent !== 'function')
+    throw new TypeError('onConsent must be a function: it shows a person the url where they decide')
+  return {
+    canAsk: onConsent !== undefined,
+    redirectUri,
+    // Also where another process of the agent listens: it completes the consent through the store.
+    open: (owner, _answer, { redirectUri: at = redirectUri }) => ({
+      redirectUri: at,
+      ask: (consent) => onConsent?.(consent, owner),
+      close: () => undefined,
+    }),
+  }
+}
+
+/** The one user is prompted by a way that is opened for each consent. */
+export function askThrough(way: ConsentWay): WayToOwners {
+  if (typeof way?.open !== 'function')
+    throw new TypeError('consent must be a way to ask a person, such as loopbackConsent() of countersign/node')
+  const { canAsk, redirectUri } = way
+  return {
+    canAsk,
+    redirectUri,
+    open: (_owner, answer, callback) => way.open(answer, callback),
+  }
 }

@@ -2,9 +2,8 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
-import type { ConsentWay } from './consent-way.js'
+import { askBy, askThrough, type ConsentWay, type WayToOwners } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'
-import { askBy, askThrough, type WayToOwners } from './way-to-owners.js'
 
 export interface AgentOptions extends SharedAgentOptions {
   /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */

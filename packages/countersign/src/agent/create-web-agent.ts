@@ -4,8 +4,8 @@ import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import type { BeforeAsking } from './challenge-steps.js'
+import { askBy } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'
-import { askBy } from './way-to-owners.js'
 
 /** What a person in a browser is asked to decide. */
 export interface WebConsentRequest extends ConsentRequest {

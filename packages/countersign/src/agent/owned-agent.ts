@@ -19,10 +19,10 @@ import {
 import { type Acting, fetchAs, type RequestTools, sendSigned } from './agent-requests.js'
 import { type BeforeAsking, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
+import type { WayToOwners } from './consent-way.js'
 import { createHeldTokens } from './held-tokens.js'
 import { memoryStore } from './memory-store.js'
 import { keptConsents, ownRecords } from './own-records.js'
-import type { WayToOwners } from './way-to-owners.js'
 
 /** An agent whose tokens and consents belong to owners, each kept from the others. */
 export interface OwnedAgent {
