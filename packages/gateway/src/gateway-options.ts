@@ -51,7 +51,7 @@ export interface GatewayOptions {
    */
   otherwise?: 'refuse' | 'pass' | undefined
   /**
-   * Whether the API may take any key or value of the query for the path, as `/?r=admin/users`: such a request is refused if a route with
+   * Whether the API may treat any key or value of the query as the path, as in `/?r=admin/users`: such a request is refused if a route with
    * that path needs more. Keys and values that begin with a slash, and `rest_route`, always are. @default false
    */
   frontController?: boolean | undefined

@@ -62,8 +62,8 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const routes = options.routes ?? (mcp.length > 0 ? [] : undefined)
   const { mcpSessions = createMcpSessions(), frontController = false } = options
   const upstream = upstreamOptions(options.upstream)
-  requireNames('createGateway', options, gatewayOptions)
-  requireNames('limits', limits, { ...defaultLimits, connectionsPerAddress: true })
+  requireNames('createGateway', options, Object.keys(gatewayOptions))
+  requireNames('limits', limits, [...Object.keys(defaultLimits), 'connectionsPerAddress'])
   if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
   if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
@@ -167,7 +167,7 @@ function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): v
 }
 
 /** @throws TypeError for an unknown name */
-export function requireNames(of: string, given: object, known: object): void {
-  const unknown = Object.keys(given).find((name) => !Object.hasOwn(known, name))
+export function requireNames(of: string, given: object, known: readonly string[]): void {
+  const unknown = Object.keys(given).find((name) => !known.includes(name))
   if (unknown !== undefined) throw new TypeError(`${of} has no option ${unknown}`)
 }

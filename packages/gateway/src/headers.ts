@@ -204,8 +204,8 @@ export function responseHeaders(rawHeaders: readonly string[]): string[] {
 }
 
 /**
- * Whether a request is the last one of its connection. An API that does not read content would take it for the next request. Content of a
- * response to HEAD would be taken for the next response.
+ * Whether a request is the last one of its connection. An API that does not read content would parse it as the next request, and content of a
+ * response to HEAD would be parsed as the next response.
  */
 export function endsConnection(method: string, hasContent: boolean): boolean {
   return hasContent || method === 'HEAD'

@@ -33,7 +33,7 @@ const identityHeaderValues = {
   'X-AAuth-Scope': ({ scope }) => scope.join(' '),
 } as const satisfies Record<string, (identity: Identity) => string | undefined>
 
-/** For a request of which nothing was verified. */
+/** The headers of a request that was not verified. */
 const noIdentity = Object.freeze(Object.fromEntries(Object.keys(identityHeaderValues).map((name) => [name, ''])))
 
 function fieldsOf(identity: Identity): Record<string, string> {

@@ -22,12 +22,12 @@ export const spellingKinds = {
   cut: 'ends a path at ; or an encoded ? or #',
   encoded: 'decodes %2F before it matches a path',
   doubly: 'decodes a path twice',
-  letters: 'takes encoded or compatible letters for plain ones',
+  letters: 'treats encoded or compatible letters as plain ones',
   segments: 'ignores empty segments, or resolves encoded dots',
   script: 'runs a path below a script',
   stream: 'ignores ::$DATA',
-  slashed: 'takes a key or value with a slash for the path',
-  frontController: 'takes any key or value of the query for the path',
+  slashed: 'treats a key or value with a slash as the path',
+  frontController: 'treats any key or value of the query as the path',
 } as const
 
 export type SpellingKind = keyof typeof spellingKinds

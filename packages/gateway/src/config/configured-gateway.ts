@@ -67,10 +67,6 @@ export function createConfiguredGateway(
   }
 
   const { verifyOnly } = config.settings
-  const requireSameKind = ({ settings }: LoadedGatewayConfig): void => {
-    if (settings.verifyOnly !== verifyOnly)
-      throw new TypeError(`verifyOnly cannot become ${settings.verifyOnly} while the gateway runs: start it again`)
-  }
   function configured<Options>(
     create: (options: Options) => Gateway<Options>,
     from: (given: LoadedGatewayConfig) => Options,
@@ -79,7 +75,8 @@ export function createConfiguredGateway(
     return {
       ...gateway,
       use(next) {
-        requireSameKind(next)
+        if (next.settings.verifyOnly !== verifyOnly)
+          throw new TypeError(`verifyOnly cannot become ${!verifyOnly} while the gateway runs: start it again`)
         gateway.use(from(next))
       },
     }

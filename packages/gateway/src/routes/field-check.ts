@@ -2,7 +2,6 @@ import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
 import { requirePath } from './path-grammar.js'
-
 import {
   beginsAsPath,
   interpretedNames,
@@ -50,7 +49,7 @@ export interface JudgedRequest {
   routed?: RoutedPath
 }
 
-/** URLs that are compared in one head, of which each costs time before a signature is verified. */
+/** URLs that are compared in one head. Each costs time before a signature is verified. */
 const mostInHead = 16
 
 /** Paths and URLs that are compared in one body. */
@@ -143,7 +142,7 @@ export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayR
   if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
     throw new AAuthError(
       'target_ambiguous',
-      'Some servers take a field of this request for a path that is closed here.',
+      'Some servers treat a field of this request as its path, which is closed here.',
     )
 }
 

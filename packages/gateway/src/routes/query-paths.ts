@@ -47,7 +47,7 @@ export function pathsInQuery(query: string, isFrontController: boolean): QueryPa
     if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
   }
   for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
-  // CodeIgniter takes all of a query for the path, with what separates parameters in others.
+  // CodeIgniter treats the whole query as the path, with the separators of parameters.
   if (/[&;=]/.test(query) && (isFrontController || query.search(slashed) === 0)) add(query, false, /[?#]/)
   if (/rest|%/i.test(query))
     for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))

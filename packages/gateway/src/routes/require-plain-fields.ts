@@ -124,7 +124,7 @@ export function requirePlainName(name: string): void {
     )
 }
 
-/** Whether frameworks take a parameter, form field or member for the method or the path, by its name without encoding. */
+/** Whether frameworks treat a parameter, form field or member as the method or the path, by its name without encoding. */
 export function namesRequest(name: string): boolean {
   return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
 }

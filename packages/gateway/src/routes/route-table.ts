@@ -60,7 +60,7 @@ export interface GatewayRules {
   isClosed?: IsClosed | undefined
   /** Whether a request without signature headers is refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
-  /** Whether the API may take any key or value of the query for the path. @default only `rest_route`, and what begins with a slash */
+  /** Whether the API may treat any key or value of the query as the path. @default only `rest_route`, and those that begin with a slash */
   frontController?: boolean | undefined
 }
 
@@ -150,7 +150,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       readings ??= readingsOf(path, called)
       const { paths, unlisted } = readings
       if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
-        return `The path has lists of more than ${mostListed} items, of which some may need more`
+        return `The path has lists of more than ${mostListed} items, some of which may need more`
       foldedMatches ??= [...matchesOf(paths, createFoldOnce(), { chosen })]
       const isMore = (route: Route) => !covers(need, route, method)
       const found = foldedMatches.find(
@@ -158,7 +158,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       )
       if (!found) return undefined
       const isListed = routesFor(found.other, method).length > 0
-      return `Some servers take this path for another one, ${isListed ? 'which needs more' : `of which no route lists ${method}`}`
+      return `Some servers treat this path as another one, ${isListed ? 'which needs more' : `of which no route lists ${method}`}`
     }
 
     function isWiderRun(method: string, own: Need): boolean {
@@ -215,7 +215,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       const paths = read.map((each) => each.names)
       for (const match of matchesOf(paths, foldOnce, { isRest }))
         if (isStricterPath(match))
-          throw ambiguous('Some servers take a part of this query for the path, which needs more')
+          throw ambiguous('Some servers treat a part of this query as the path, which needs more')
     }
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createMountedListener } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../events.js'
-import type { Gateway, GatewayLimits, GatewayOptions } from '../gateway-options.js'
+import { type Gateway, type GatewayLimits, type GatewayOptions, gatewayOptions } from '../gateway-options.js'
 import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
 
@@ -36,6 +36,9 @@ export interface SubrequestOptions
   /** Adds `X-AAuth-Assertion`, as {@link GatewayOptions} describes. `audience` is the API's own name for itself. @default none */
   assertion?: (AssertionOptions & { audience: string }) | undefined
 }
+
+/** The names of the options of a gateway that it shares. */
+const subrequestOptions = Object.keys(gatewayOptions).filter((name) => !['cors', 'mcp', 'mcpSessions'].includes(name))
 
 /** The options that are in effect. */
 interface SubrequestSetup {
@@ -71,8 +74,7 @@ export function createSubrequestGateway(options: SubrequestOptions): Gateway<Sub
 
 function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
   requireNames('createSubrequestGateway', options, subrequestOptions)
-  const known = { connections: true, connectionsPerAddress: true }
-  requireNames('limits of createSubrequestGateway', options.limits ?? {}, known)
+  requireNames('limits of createSubrequestGateway', options.limits ?? {}, ['connections', 'connectionsPerAddress'])
   if (!Object.hasOwn(dialects, proxy ?? ''))
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy, upstream, assertion } = options
@@ -113,10 +115,10 @@ async function respond(incoming: IncomingMessage, outgoing: ServerResponse, curr
     const refusal = await resource.toResponse(error)
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     tracked.realStatus = refusal.status
-    const nobody = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
+    const unknown = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
     // nginx drops the body of a refusal, so the agent would look for a mistake in its signature.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
-    const headers = [...Object.entries({ ...unasserted, ...nobody, ...named }), ...allowHeader(error)]
+    const headers = [...Object.entries({ ...unasserted, ...unknown, ...named }), ...allowHeader(error)]
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
   }
 }
@@ -158,15 +160,3 @@ function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
   headers.set('cache-control', 'no-store')
   return new Response(body, { status: takesAnyStatus || status === 401 ? status : 403, headers })
 }
-
-const subrequestOptions = {
-  resource: true,
-  routes: true,
-  otherwise: true,
-  frontController: true,
-  upstream: true,
-  trustProxy: true,
-  assertion: true,
-  limits: true,
-  onEvent: true,
-} as const satisfies Record<Exclude<keyof SubrequestOptions, 'proxy'>, true>
