@@ -58,7 +58,7 @@ async function filesOfAuthServer() {
   const send = async ({ method = 'GET', path, headers, body }) => {
     const request = new Request(issuer + path, { method, headers, body })
     request.headers.delete('accept-encoding')
-    const { outcome, files } = await filesCalledBy(() => server.fetch(request))
+    const { outcome, files } = await filesCalledBy(() => server.handler(request))
     const { status, headers: fields } = outcome
     found.set(nameOfRequest(path, body), files)
     return {

@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto'
 import type { ReceivedMessage } from 'countersign'
 import { documentResponse, documentUrl, type OwnDocument } from 'countersign/discovery'
-import { receiveRequest } from 'countersign/signatures'
 import {
   newPasskeyOptions,
   showAccountPage,
@@ -76,12 +74,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   const context = createContext(options, edition, createJudgeName)
   const { issuer } = context
   const metadata = edition.describe(context)
-  const handle = createRequestHandler(context, createRoutes(context, edition, metadata))
-  const handler = (
-    request: Request,
-    received: ReceivedMessage = receiveRequest(request),
-    requestId: string = randomUUID(),
-  ) => handle(request, received, requestId)
+  const handler = createRequestHandler(context, createRoutes(context, edition, metadata))
 
   return {
     issuer,

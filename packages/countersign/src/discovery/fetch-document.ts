@@ -1,6 +1,5 @@
-import { parseUtf8 } from '../lib/base64url.js'
+import { parseJson, parseUtf8 } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
-import { parseJson } from '../lib/json.js'
 import { readStream } from '../lib/read-stream.js'
 
 /**

@@ -58,5 +58,5 @@ export {
   verifySignature,
 } from '../httpsig/verify-signature.js'
 export { algorithmNames } from '../lib/algorithms.js'
-export { parseBase64, parseBase64url } from '../lib/base64url.js'
+export { parseBase64, parseBase64url } from '../lib/encodings.js'
 export { importVerificationKey, jwkThumbprint, showsSecret, type VerificationKey, verifyBytes } from '../lib/jwk.js'

@@ -8,7 +8,7 @@
  */
 
 export { type JoseRules, publishedJwk, registeredNames } from '../lib/algorithms.js'
-export { parseJsonObject } from '../lib/json.js'
+export { parseJsonObject } from '../lib/encodings.js'
 export {
   confirmationJwk,
   type IssueTokenOptions,

@@ -1,4 +1,4 @@
-import { parseBase64, parseBase64url } from '../lib/base64url.js'
+import { parseBase64, parseBase64url } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
 
 /** One parsed `Signature-Input` member (RFC 9421 §4.1). */

@@ -1,7 +1,7 @@
 import * as platform from '#crypto'
 import { type Algorithm, algorithmNames } from '../lib/algorithms.js'
-import { parseBase64url, utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
+import { parseBase64url, utf8 } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
 import { type VerificationKey, verifyBytes } from '../lib/jwk.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'

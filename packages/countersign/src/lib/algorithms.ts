@@ -1,4 +1,4 @@
-import { parseBase64url } from './base64url.js'
+import { parseBase64url } from './encodings.js'
 
 /** A public key as a JWK (RFC 7517), with only members that say which key it is. */
 export type PublicJwk = {

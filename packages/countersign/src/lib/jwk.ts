@@ -9,8 +9,8 @@ import {
   type PublicJwk,
   registeredNames,
 } from './algorithms.js'
-import { utf8 } from './base64url.js'
 import { systemClock } from './clock.js'
+import { utf8 } from './encodings.js'
 import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
 import type { MaybePromise } from './maybe-promise.js'

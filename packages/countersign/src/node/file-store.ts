@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { copyFile, link, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import type { AgentRecord, AgentStore, RecordName } from '../agent/agent-store.js'
-import { parseJson } from '../lib/json.js'
+import { parseJson } from '../lib/encodings.js'
 import { warnOnce } from '../lib/options.js'
 import {
   checkPrivateFolder,

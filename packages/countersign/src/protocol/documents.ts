@@ -1,5 +1,5 @@
 import type { JoseRules } from '../lib/algorithms.js'
-import { jsonResponse } from '../lib/json.js'
+import { jsonResponse } from '../lib/encodings.js'
 
 /** How identifiers are judged. */
 export interface IdentifierOptions {

@@ -1,6 +1,6 @@
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
+import { hasDuplicateMembers, parseJson } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
-import { hasDuplicateMembers, parseJson } from '../lib/json.js'
 import { requestChanged } from './require-unchanged.js'
 
 /**

@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
-import { utf8 } from '../lib/base64url.js'
 import { systemClock } from '../lib/clock.js'
+import { utf8 } from '../lib/encodings.js'
 import { publishedKeyProblem, requireSigner, type Signer } from '../lib/jwk.js'
 import { isLoopbackIdentifier } from '../protocol/documents.js'
 import type { RegisteredClaims, TokenType } from './verify-token.js'

@@ -1,5 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { maxFormBytes, type Refusal } from 'countersign/editions'
+import { receiveRequest } from 'countersign/signatures'
 import type { FairQueueEntry } from '../admission/fair-queue.js'
 import { requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import { StorageError } from '../storage/api/storage.js'
@@ -18,7 +20,7 @@ import type { Arrival, Endpoint, Route } from './route.js'
 export function createRequestHandler(
   context: ServerContext,
   routes: readonly Route[],
-): (request: Request, received: ReceivedMessage, requestId: string) => Promise<Response> {
+): (request: Request, received?: ReceivedMessage, requestId?: string) => Promise<Response> {
   const requireOwnership = createOwnershipCheck(context)
   const findRoute = createRouteFinder(routes)
   const admit = createAdmission(context)
@@ -45,7 +47,7 @@ export function createRequestHandler(
     return outcome
   }
 
-  return async function handleRequest(request, received, requestId) {
+  return async function handleRequest(request, received = receiveRequest(request), requestId = randomUUID()) {
     const began = performance.now()
     const { pathname } = new URL(request.url)
     const { route, id = '' } = findRoute(pathname) ?? {}

@@ -1,14 +1,13 @@
 import { requireNonceLimits } from 'countersign/signatures'
 import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
+import { StorageError } from './api/storage-error.js'
 import { findViolations } from './checks/violations.js'
 import { listEvents, recordEvent } from './rows/audit.js'
-import { findGrant, findRememberedGrant, listGrants, listGrantUsage } from './rows/grant-lists.js'
+import { findGrant, findRememberedGrant, listGrants, listGrantUsage, writeUsage } from './rows/grant-lists.js'
 import { findAuthRequest } from './rows/requests.js'
-import { writeUsage } from './rows/usage.js'
 import { findUser, listFactors } from './rows/users.js'
-import type { Engine } from './sql/engine.js'
-import { createVerbRunner, type VerbRunner } from './verb-runner.js'
+import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
 import { closeAccount, exportUser } from './verbs/account-closing.js'
 import {
   countUsers,
@@ -25,7 +24,7 @@ import { redeemCode } from './verbs/codes.js'
 import { allowRemembered, decideRequest, findViewedRequest } from './verbs/decisions.js'
 import { claimIssuer, endRestored, findLongestTokenLife, readClock } from './verbs/deployment.js'
 import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './verbs/federated.js'
-import { revokeGrant, revokeGrants } from './verbs/grants.js'
+import { recordAutonomousIssue, revokeGrant, revokeGrants } from './verbs/grants.js'
 import { addKey, createKeysIfNone, listKeys, moveKeys } from './verbs/keys.js'
 import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './verbs/logos.js'
 import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './verbs/passkeys.js'
@@ -59,7 +58,6 @@ import {
   forgiveAttempts,
   isKnownDevice,
 } from './verbs/throttle.js'
-import { recordAutonomousIssue } from './verbs/token-issues.js'
 import { createWriteBehind } from './verbs/write-behind.js'
 
 /** The storage verbs over an engine. */
@@ -231,4 +229,67 @@ function createSessionReads(
       return viewed && { request: viewed.request, session: await noted(viewed.found) }
     },
   }
+}
+
+/** How many times a transaction runs at most when it fails because of concurrent ones. */
+const tries = 5
+
+/** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
+type VerbRunner = ReturnType<typeof createVerbRunner>
+
+/** @throws StorageError `unavailable` from every method when the database does not respond */
+function createVerbRunner(engine: Engine) {
+  /** Runs work again if a concurrent transaction made it fail. */
+  async function retrying<T>(work: () => Promise<T>): Promise<T> {
+    for (let left = tries - 1; ; left -= 1) {
+      try {
+        return await work()
+      } catch (error) {
+        const mayRepeat = engine.mayRepeat(error)
+        if (mayRepeat && left > 0) continue
+        if (!mayRepeat && !engine.isUnavailable(error)) throw error
+        throw new StorageError('unavailable', 'the database did not answer', { cause: error })
+      }
+    }
+  }
+
+  function reading<A extends unknown[], T>(
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => retrying(async () => verb(engine.reading(), ...args))
+  }
+
+  /** For a verb that changes at most one row, in one statement. */
+  function alone<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (statement: Statement, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => retrying(() => engine.statement(lasting, (statement) => verb(statement, ...args)))
+  }
+
+  /** For a verb that runs in a transaction. */
+  function together<A extends unknown[], T>(
+    lasting: Lasting,
+    verb: (unit: Unit, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) => retrying(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
+  }
+
+  /** The same, after a read that needs no transaction. */
+  function togetherAfter<A extends unknown[], F, T>(
+    lasting: Lasting,
+    first: (statement: Statement, ...args: A) => Promise<F>,
+    verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
+  ): (...args: A) => Promise<T> {
+    return (...args) =>
+      retrying(() =>
+        engine.transaction(
+          lasting,
+          (unit, given: F) => verb(unit, given, ...args),
+          (statement) => first(statement, ...args),
+        ),
+      )
+  }
+
+  return { retrying, reading, alone, together, togetherAfter }
 }

@@ -1,6 +1,6 @@
 import * as platform from '#crypto'
 import { AgentError } from '../../lib/agent-error.js'
-import { utf8 } from '../../lib/base64url.js'
+import { utf8 } from '../../lib/encodings.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentStore } from '../agent-store.js'
 import type { OwnRecords } from '../own-records.js'

@@ -1,7 +1,7 @@
 import { januaryAgent } from '../../editions/january/january-agent.js'
 import { AgentError } from '../../lib/agent-error.js'
 import { systemClock } from '../../lib/clock.js'
-import { jsonResponse } from '../../lib/json.js'
+import { jsonResponse } from '../../lib/encodings.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { requireKnownOptions } from '../../lib/options.js'
 import { documentUrl } from '../../protocol/documents.js'

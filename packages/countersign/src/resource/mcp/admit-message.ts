@@ -1,6 +1,6 @@
 import type { VerifiedRequest } from '../../editions/verified-request.js'
 import { fieldValues, type ReceivedMessage, requireDigests, type Upload } from '../../httpsig/received-message.js'
-import { utf8 } from '../../lib/base64url.js'
+import { utf8 } from '../../lib/encodings.js'
 import { AAuthError } from '../../lib/errors.js'
 import type { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'

@@ -1,5 +1,5 @@
 import * as platform from '#crypto'
-import { parseBase64url, utf8 } from '../../lib/base64url.js'
+import { parseBase64url, utf8 } from '../../lib/encodings.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpCaller } from './mcp-sessions.js'
 

@@ -1,6 +1,6 @@
 import { type Invariant, mostViolations, type Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
-import { hashText, idText } from '../sql/values.js'
+import { hashText, idText } from '../sql/kept-query.js'
 import { type FoundRow, invariants } from './invariants.js'
 
 /** Runs one query after the other, each of which sees one moment: no request waits for it, and a row that is written meanwhile breaks nothing. */

@@ -1,8 +1,7 @@
 import { sql } from 'kysely'
 import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptInsertion } from '../sql/kept-query.js'
-import { idBytes, idText } from '../sql/values.js'
+import { idBytes, idText, keptInsertion } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 

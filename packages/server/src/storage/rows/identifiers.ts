@@ -1,5 +1,5 @@
 import type { Statement, Unit } from '../sql/engine.js'
-import { notReferenced } from '../sql/values.js'
+import { notReferenced } from '../sql/kept-query.js'
 
 /** The row of an agent, to be compared with; none where nothing names it. */
 export function agentIdOf({ db }: Statement, identifier: string) {

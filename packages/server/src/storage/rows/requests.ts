@@ -1,11 +1,17 @@
+import { createHash } from 'node:crypto'
 import { type SqlBool, sql } from 'kysely'
-import type { AuthRequest, AuthRequestStatus, InSession, RequestBinding } from '../api/request-storage.js'
+import type {
+  AuthRequest,
+  AuthRequestStatus,
+  InSession,
+  RequestBinding,
+  RequestDisplay,
+} from '../api/request-storage.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText, idText } from '../sql/values.js'
+import { hashBytes, hashText, idText, keptQuery, notReferenced, type Placeholders } from '../sql/kept-query.js'
 import type { Happening } from './audit.js'
 
-export const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
   requests(parts).where('r.token_hash', '=', tokenHash),
 )
 
@@ -105,4 +111,36 @@ export function boundRefusal(
   if (refusal) return refusal
   if (request.browserHash !== by.browserHash) return 'other_browser'
   return request.userId === by.userId ? undefined : 'other_user'
+}
+
+/** The row of what pages show, shared by all that show the same. */
+export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
+  const contentHash = displayHash(shown)
+  const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', contentHash)
+  const known = await unit.locking(same, { display: 'shared' }).executeTakeFirst()
+  if (known) return known.id
+  const display = JSON.stringify(shown)
+  const { id } = await unit.db
+    .insertInto('display')
+    .values({ content_hash: contentHash, display })
+    .onConflict((conflict) => conflict.column('content_hash').doUpdateSet({ display }))
+    .returning('id')
+    .executeTakeFirstOrThrow()
+  return id
+}
+
+/** What says that two show the same. */
+export function displayHash(shown: RequestDisplay): Buffer {
+  return createHash('sha256').update(JSON.stringify(shown)).digest()
+}
+
+/** Deletes those of these that no request and no grant shows any more. */
+export async function dropDisplays(unit: Unit, ids: readonly number[]): Promise<void> {
+  if (ids.length === 0) return
+  await unit.lockRows('whole', unit.db.selectFrom('display').select('id').where('id', 'in', ids))
+  await unit.db
+    .deleteFrom('display')
+    .where('id', 'in', ids)
+    .where(notReferenced('display', 'display_id', ['auth_request', 'consent_grant']))
+    .execute()
 }

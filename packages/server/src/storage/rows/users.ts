@@ -3,8 +3,8 @@ import { type Factor, probation, provingFactors } from '../api/account-storage.j
 import { shapesOf } from '../api/shapes-of.js'
 import { type AsRead, foldUsername, type User } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
+import { idBytes, idText } from '../sql/kept-query.js'
 import type { Tables } from '../sql/tables.js'
-import { idBytes, idText } from '../sql/values.js'
 
 export async function findUser(statement: Statement, userId: string): Promise<User | undefined> {
   const row = await users(statement).where('u.public_id', '=', idBytes(userId)).executeTakeFirst()

@@ -2,8 +2,8 @@ import { accessSync, closeSync, constants, openSync, type Stats, statSync } from
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { StorageError } from '../api/storage-error.js'
-import { isBusy } from './connection.js'
 import { migrations } from './migrations.js'
+import { isBusy } from './writer.js'
 
 /** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
 export const logPages = 16_000

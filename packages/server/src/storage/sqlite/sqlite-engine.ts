@@ -15,9 +15,8 @@ import { ConnectionDriver } from '../sql/connection-driver.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { copyOf, createLogCopier } from './checkpoint.js'
-import { Connection } from './connection.js'
 import { logPages, openAgain, openDatabase } from './open-database.js'
-import { createWriter, type Writer } from './writer.js'
+import { Connection, createWriter, type Writer } from './writer.js'
 
 /**
  * Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used.

@@ -11,8 +11,7 @@ import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { contains } from '../sql/values.js'
+import { contains, keptQuery, type Placeholders } from '../sql/kept-query.js'
 
 /** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {

@@ -1,25 +1,25 @@
+import { setImmediate, setTimeout } from 'node:timers'
 import type { NonceClaim, NonceLimits } from 'countersign/signatures'
 import type { OfSignedRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
-import { gathered } from '../sql/gathered.js'
 import { mostRows } from '../sql/kept-query.js'
 import { claimNonce, countNonces, forgetNonces, requireCounted, takeNonces } from './nonces.js'
 
 /** Makes a verb of what is done in one transaction. */
-export type Together = <A extends unknown[], T>(
+type Together = <A extends unknown[], T>(
   lasting: Lasting,
   verb: (unit: Unit, ...args: A) => Promise<T>,
 ) => (...args: A) => Promise<T>
 
 /** The same, where the transaction begins with something that the verb is then given. */
-export type TogetherAfter = <A extends unknown[], F, T>(
+type TogetherAfter = <A extends unknown[], F, T>(
   lasting: Lasting,
   first: (statement: Statement, ...args: A) => Promise<F>,
   verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
 ) => (...args: A) => Promise<T>
 
-export interface Claiming {
+interface Claiming {
   readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
   /** A verb that claims the nonce of the request with what it does, see {@link OfSignedRequest}. */
   readonly claiming: <W extends OfSignedRequest, T>(
@@ -35,7 +35,7 @@ export interface Claiming {
 }
 
 /** What is done for many at once. */
-export interface VerbForMany<W, R, T> {
+interface VerbForMany<W, R, T> {
   /** As one statement; one thing for each, in order. */
   read: (statement: Statement, all: readonly W[]) => Promise<readonly R[]>
   /** One outcome for each of those whose nonce was claimed, in order. */
@@ -179,4 +179,66 @@ const takenBack = new Error('what was done is taken back')
 /** Whether a verb said no. Where anything else went wrong, nothing has happened to the request, and it may come again. */
 function isRefusal(error: unknown): boolean {
   return error instanceof StorageError && error.code !== 'unavailable' && error.code !== 'too_many_nonces'
+}
+
+interface Waiting<W, T> {
+  wanted: W
+  resolve: (outcome: T) => void
+  reject: (error: unknown) => void
+}
+
+/** Milliseconds that what is asked for waits for what is being done. */
+const patience = 100
+
+/**
+ * Does together what is asked for in one turn of the event loop, and what is asked for while something is being done, for a
+ * moment: where that takes longer, nobody waits for it.
+ *
+ * @param work gives an outcome for each, in order; where it rejects, all of them do
+ * @param options.most how many are done together
+ * @param options.atOnce how often work is done at the same time, as long as it does not take long
+ */
+function gathered<W, T>(
+  work: (all: readonly W[]) => Promise<readonly T[]>,
+  { most, atOnce }: { most: number; atOnce: number },
+): (wanted: W) => Promise<T> {
+  const waiting: Waiting<W, T>[] = []
+  let running = 0
+  let isDue = false
+  let isTimed = false
+
+  function begin(): void {
+    while (running < atOnce && waiting.length > 0) void run(waiting.splice(0, most))
+    if (waiting.length === 0 || isTimed) return
+    isTimed = true
+    setTimeout(beginAll, patience)
+  }
+
+  function beginAll(): void {
+    isTimed = false
+    while (waiting.length > 0) void run(waiting.splice(0, most))
+  }
+
+  async function run(all: readonly Waiting<W, T>[]): Promise<void> {
+    running += 1
+    try {
+      const outcomes = await work(all.map(({ wanted }) => wanted))
+      for (const [index, outcome] of outcomes.entries()) all[index]?.resolve(outcome)
+    } catch (error) {
+      for (const { reject } of all) reject(error)
+    }
+    running -= 1
+    begin()
+  }
+
+  return (wanted) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ wanted, resolve, reject })
+      if (isDue) return
+      isDue = true
+      setImmediate(() => {
+        isDue = false
+        begin()
+      })
+    })
 }

@@ -3,17 +3,15 @@ import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { grants, personOf, toGrant } from '../rows/grant-lists.js'
+import { grants, isUseDue, personOf, toGrant } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
+
 import type { FoundRequest } from '../rows/requests.js'
-import { isUseDue } from '../rows/usage.js'
 import type { Unit } from '../sql/engine.js'
-import { keptInsertion, keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText } from '../sql/values.js'
+import { hashBytes, hashText, keptInsertion, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
-import { markUsed } from './grants.js'
+import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { isOneTooMany } from './throttle.js'
-import { generateTokenIssue, storeIssue } from './token-issues.js'
 
 /** A presented code with the rows that it stands for. */
 interface FoundCode extends PresentedCode {

@@ -1,15 +1,37 @@
 import { type SelectQueryBuilder, sql } from 'kysely'
-import type { GrantedScope, GrantRevocation, GrantsRevocation } from '../api/grant-storage.js'
+import type {
+  AutonomousIssue,
+  GrantedScope,
+  GrantRevocation,
+  GrantsRevocation,
+  TokenIssue,
+  UsedGrant,
+} from '../api/grant-storage.js'
 import { writeEvent } from '../rows/audit.js'
 import { permissionsOfGrant, toPermissions } from '../rows/grant-lists.js'
-import { grantEnded, grantedScopesOf, lastEnd, livePermissions, unitePermissions } from '../rows/granted-scopes.js'
-import { agentIdOf, resourceIdOf } from '../rows/identifiers.js'
+import {
+  firstEnd,
+  grantEnded,
+  grantedScopesOf,
+  lastEnd,
+  livePermissions,
+  unitePermissions,
+} from '../rows/granted-scopes.js'
+import { agentIdOf, internAgent, internResource, resourceIdOf } from '../rows/identifiers.js'
+import { auditDelegate } from '../rows/requests.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { generateId } from '../sql/generate-id.js'
-import { keptInsertion, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import type { Row, Tables } from '../sql/tables.js'
-import { idBytes, idText } from '../sql/values.js'
+import {
+  generateId,
+  idBytes,
+  idText,
+  keptInsertion,
+  keptQueryOfRows,
+  type Placeholders,
+  randomPart,
+} from '../sql/kept-query.js'
+import type { NewRow, Row, Tables } from '../sql/tables.js'
+import { requireUnblocked } from './agents.js'
 
 /** What is granted, of what is asked for in a request, by the person it is bound to. */
 interface NewGrant {
@@ -196,3 +218,60 @@ export const markUsed = keptQueryOfRows(({ db, clock }, used: readonly Placehold
       used.map(({ id }) => id),
     ),
 )
+
+/** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
+export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
+  const end = firstEnd(grant.permissions, scope)
+  return {
+    jti: generateJti(grant.id),
+    scope,
+    issuedAt: now,
+    expiresAt: Math.min(now + tokenLifetime, end ?? Number.POSITIVE_INFINITY),
+  }
+}
+
+/** `<grant id or policy name>.<random>` */
+function generateJti(under: string): string {
+  return `${under}.${randomPart().toString('base64url')}`
+}
+
+/** What an issue was for: a code under a grant, or a policy. */
+type Origin =
+  | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
+  | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
+
+/** Records a token, under the request and grant or the policy that it was issued for. */
+export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
+  const { jti, issuedAt: issued_at, expiresAt: expires_at, scope } = issue
+  const jti_end = Buffer.from(jti.slice(jti.lastIndexOf('.') + 1), 'base64url')
+  await issueInsertion(unit, [{ jti_end, issued_at, expires_at, scope, ...noOrigin, ...origin }])
+}
+
+const noOrigin = {
+  grant_id: null,
+  request_id: null,
+  policy: null,
+  agent_id: null,
+  delegate: null,
+  resource_id: null,
+} as const
+
+const issueInsertion = keptInsertion('token_issue')
+
+/** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
+export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {
+  const { agent, delegate, resource, scope, policy } = issue
+  await requireUnblocked(unit, agent)
+  const agentId = await internAgent(unit, agent)
+  const resourceId = await internResource(unit, resource)
+  const { now } = unit
+  const issued = { jti: generateJti(policy), scope, issuedAt: now, expiresAt: now + issue.tokenLifetime }
+  await storeIssue(unit, issued, { policy, agent_id: agentId, delegate, resource_id: resourceId })
+  await writeEvent(unit, {
+    event: 'token.issued_by_policy',
+    agentId,
+    resourceId,
+    data: { scope, policy, jti: issued.jti, ...auditDelegate(issue) },
+  })
+  return issued
+}

@@ -9,9 +9,8 @@ import {
 import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptInsertion, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, hashText, keptInsertion, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
 import type { NewRow, Row } from '../sql/tables.js'
-import { hashBytes, hashText } from '../sql/values.js'
 
 type Kind = Row<'nonce'>['kind']
 type Count = Row<'nonce_count'>

@@ -3,16 +3,23 @@ import type { Refresh, RefreshOutcome, RefreshTokenRevocation, UsedGrant } from 
 import type { ReasonOf } from '../api/storage-error.js'
 import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { lockGrant, lockingGrants, personOf, toUsedGrant, type UsedGrantRow, usedGrants } from '../rows/grant-lists.js'
+import {
+  isUseDue,
+  lockGrant,
+  lockingGrants,
+  personOf,
+  toUsedGrant,
+  type UsedGrantRow,
+  usedEvery,
+  usedGrants,
+} from '../rows/grant-lists.js'
 import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js'
+
 import { auditDelegate } from '../rows/requests.js'
-import { isUseDue, usedEvery } from '../rows/usage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText } from '../sql/values.js'
-import { markUsed } from './grants.js'
+import { hashBytes, hashText, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { generateTokenIssue, markUsed } from './grants.js'
 import { isOneTooMany } from './throttle.js'
-import { generateTokenIssue } from './token-issues.js'
 
 /** A presented refresh token with the rows that it stands for. */
 interface FoundToken extends PresentedRefreshToken {

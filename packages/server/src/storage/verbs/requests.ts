@@ -9,23 +9,22 @@ import type {
 } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
-import { displayHash, internDisplay } from '../rows/displays.js'
 import { internResource } from '../rows/identifiers.js'
 import {
   auditDelegate,
   bindingRefusal,
   boundRefusal,
+  displayHash,
   type FoundRequest,
+  internDisplay,
   lockRequest,
   requestParties,
   toAuthRequest,
 } from '../rows/requests.js'
 import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { generateId } from '../sql/generate-id.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { generateId, hashBytes, idBytes, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
-import { hashBytes, idBytes, idText } from '../sql/values.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {

@@ -1,9 +1,9 @@
 import { sql } from 'kysely'
 import type { Revocation, RevocationFilter, Revocations } from '../api/grant-storage.js'
-import { usedEvery } from '../rows/usage.js'
+import { usedEvery } from '../rows/grant-lists.js'
 import type { Statement } from '../sql/engine.js'
+import { idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
-import { idText } from '../sql/values.js'
 
 export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
   const { limit, perPerson } = filter

@@ -7,12 +7,10 @@ import type {
   Session,
 } from '../api/session-storage.js'
 import { doneBy, type Happening, writeEvent } from '../rows/audit.js'
-import { isUseDue } from '../rows/usage.js'
+import { isUseDue } from '../rows/grant-lists.js'
 import { factorProves, lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { generateId } from '../sql/generate-id.js'
-import { keptQuery, type Placeholders } from '../sql/kept-query.js'
-import { hashBytes, hashText, idBytes, idText } from '../sql/values.js'
+import { generateId, hashBytes, hashText, idBytes, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { rememberDevice } from './throttle.js'
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session | undefined> {

@@ -10,9 +10,8 @@ import type {
 } from '../api/throttle-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { keptInsertion, keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, keptInsertion, keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
-import { hashBytes } from '../sql/values.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
   return count(statement, hashBytes(attempt.key), attempt.window)

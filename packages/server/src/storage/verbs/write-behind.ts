@@ -1,4 +1,4 @@
-import { joined, noUsage, partsOf, type Usage } from '../rows/usage.js'
+import { joined, noUsage, partsOf, type Usage } from '../rows/grant-lists.js'
 
 /** How many uses wait before they are written; while they are, whoever brings as many more waits for that. */
 const most = 500

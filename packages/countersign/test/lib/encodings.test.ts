@@ -1,7 +1,7 @@
 import { serializeBase64, serializeBase64url } from 'countersign/signatures'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseBase64, parseBase64url, parseUtf8, utf8 } from '../../src/lib/base64url.js'
+import { parseBase64, parseBase64url, parseUtf8, utf8 } from '../../src/lib/encodings.js'
 
 const bytes = fc.uint8Array({ maxLength: 70 })
 

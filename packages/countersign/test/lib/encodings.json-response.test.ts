@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { jsonResponse } from '../../src/lib/json.js'
+import { jsonResponse } from '../../src/lib/encodings.js'
 
 it('jsonResponse says what it is, and takes headers', async () => {
   const response = jsonResponse(418, { a: 1 }, { 'x-a': 'b' })

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { randomPart } from '../../../src/storage/sql/generate-id.js'
+import { randomPart } from '../../../src/storage/sql/kept-query.js'
 
 it('gives 16 bytes each time, none twice, and none that change later', () => {
   const parts = Array.from({ length: 1000 }, randomPart)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { hasDuplicateMembers } from '../../src/lib/json.js'
+import { hasDuplicateMembers } from '../../src/lib/encodings.js'
 
 describe('hasDuplicateMembers', () => {
   const isDuplicate = (text: string) => hasDuplicateMembers(text, JSON.parse(text))

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseJson, parseJsonObject } from '../../src/lib/json.js'
+import { parseJson, parseJsonObject } from '../../src/lib/encodings.js'
 
 describe('parseJson', () => {
   it('gives the value, or undefined for what is no JSON', () => {
