@@ -114,7 +114,9 @@ async function readIncoming(incoming: NodeRequest, limit: number, countBody?: Co
     if (incoming.readableLength === 0) return noBytes
     if (incoming.readableFlowing === null) return arrivedBody(incoming, limit)
   }
-  const body = await collect(incoming, limit, isHttp2 ? bodyTime : undefined, countBody)
+  // The parser may still have to say that the message is over.
+  const hasArrived = incoming.readableLength === Number(announced)
+  const body = await collect(incoming, limit, isHttp2 ? bodyTime : undefined, hasArrived ? undefined : countBody)
   // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()

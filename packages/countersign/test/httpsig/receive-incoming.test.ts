@@ -1,17 +1,17 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { receiveIncoming } from '../../src/httpsig/receive-incoming.js'
+import { type CountBody, receiveIncoming } from '../../src/httpsig/receive-incoming.js'
 import { refusalCode } from '../refusal.js'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }))
 afterEach(() => void vi.useRealTimers())
 
 /** A request of which one byte of the body has arrived. */
-function openRequest(httpVersionMajor: 1 | 2, more: Partial<IncomingMessage> = {}) {
+function openRequest(httpVersionMajor: 1 | 2, more: Partial<IncomingMessage> = {}, countBody?: CountBody) {
   const incoming = new IncomingMessage(new Socket())
   Object.assign(incoming, { method: 'POST', url: '/', httpVersionMajor, ...more })
-  const body = receiveIncoming(incoming).body(100)
+  const body = receiveIncoming(incoming, undefined, countBody).body(100)
   incoming.push('a')
   return { incoming, body }
 }
@@ -40,6 +40,20 @@ it('reads a body that came with its head, in several chunks', async () => {
   const read = receiveIncoming(incoming)
   expect(await read.body(3)).toEqual(new Uint8Array([97, 98, 99]))
   expect(await refusalCode(() => read.body(2))).toBe('body_too_large')
+})
+
+it.each([
+  ['counts a body of which a part has arrived', '2', 1],
+  ['does not count a body that has arrived', '1', 0],
+])('%s', async (_claim, announced, times) => {
+  const countBody = vi.fn(() => ({ add: () => undefined, close: () => undefined }))
+  const { incoming, body } = openRequest(1, { headers: { 'content-length': announced } }, countBody)
+  await Promise.resolve()
+  incoming.push('b'.repeat(Number(announced) - 1))
+  incoming.complete = true
+  incoming.push(null)
+  expect(await body).toHaveLength(Number(announced))
+  expect(countBody).toHaveBeenCalledTimes(times)
 })
 
 it('refuses a body that came with its head and is larger than the limit', async () => {
