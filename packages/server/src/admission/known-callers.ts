@@ -39,6 +39,9 @@ export const knownBrowserAge = 30 * 86_400
 /** Seconds for which an agent stays known after it was issued a token. */
 const agentAge = 86_400
 
+/** Seconds in which an agent is noted once. */
+const agentInterval = 60
+
 /** Seconds for which the networks that a user's cookies come from are counted together. */
 const networksWindow = 3600
 
@@ -59,7 +62,8 @@ interface Seal {
  * unless 10,000 other users are seen in between.
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
-  const agents = new LruCache<LruCache<true>>(most.callers)
+  /** By agent and network: when a token was last noted, in Unix seconds. */
+  const agents = new LruCache<LruCache<number>>(most.callers)
   const seals = new LruCache<Seal>(most.callers)
   const networksOfUsers = new LruCache<Set<string>>(most.callers)
   /** By user: the Unix second up to which seals are invalid. */
@@ -95,7 +99,7 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
   }
 
   function isKnownAgent(agent: string, network: string): boolean {
-    return agents.get(agent, now())?.get(network, now()) ?? false
+    return agents.get(agent, now())?.get(network, now()) !== undefined
   }
 
   return {
@@ -121,10 +125,12 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
       droppedUntil.set(userId, Math.floor(now()), now() + knownBrowserAge)
     },
     noteAgent({ agent, remoteAddress }) {
-      const expiresAt = now() + agentAge
-      const networks = agents.get(agent, now()) ?? new LruCache<true>(most.networks)
-      networks.set(networkPath(remoteAddress).at(-1) ?? '', true, expiresAt)
-      agents.set(agent, networks, expiresAt)
+      const notedAt = now()
+      const network = networkPath(remoteAddress).at(-1) ?? ''
+      const networks = agents.get(agent, notedAt) ?? new LruCache<number>(most.networks)
+      if (notedAt - (networks.get(network, notedAt) ?? 0) < agentInterval) return
+      networks.set(network, notedAt, notedAt + agentAge)
+      agents.set(agent, networks, notedAt + agentAge)
     },
   }
 }

@@ -78,6 +78,8 @@ class Lane {
   readonly #slots: number
   readonly #setAside: () => number
   readonly #queue = new FairQueue<Notify>()
+  /** Requests that have a slot and begin in the next turn. */
+  readonly #next: Notify[] = []
   #running = 0
   #begun = 0
   #isScheduled = false
@@ -89,7 +91,7 @@ class Lane {
   }
 
   async admit<T>(entry: () => FairQueueEntry | Promise<FairQueueEntry>, run: () => Promise<T>): Promise<T | undefined> {
-    if (!this.#begin() && !(await this.#wait(entry))) return undefined
+    if (!this.#begin() && !(await (this.#beginNext() ?? this.#wait(entry)))) return undefined
     try {
       return await run()
     } finally {
@@ -114,6 +116,13 @@ class Lane {
     if (this.#queue.size > 0 || this.#begun > 0 || !this.#hasSlot) return false
     this.#take()
     return true
+  }
+
+  /** Takes a slot for the next turn if no request waits for a slot; undefined if one does, or that turn has enough to begin. */
+  #beginNext(): Promise<boolean> | undefined {
+    if (this.#queue.size > 0 || this.#next.length >= together || !this.#hasSlot) return undefined
+    this.#running++
+    return new Promise((resolve) => this.#next.push(resolve))
   }
 
   #take(): void {
@@ -145,7 +154,9 @@ class Lane {
     this.#isScheduled = true
     setImmediate(() => {
       this.#isScheduled = false
-      this.#begun = 0
+      this.#begun = this.#next.length
+      for (const notify of this.#next.splice(0)) notify(true)
+      if (this.#begun > 0) this.#scheduleTurn()
       while (this.#begun < together && this.#hasSlot) {
         const notify = this.#queue.shift()
         if (!notify) break

@@ -96,7 +96,13 @@ it('knows an agent that holds a grant in the networks that it called from, for a
   expect(shareOfAgent('203.0.113.9', agent)).toEqual(['known', ...stranger.slice(1, -1), agent])
   expect(shareOfAgent('203.0.113.8', agent)[0]).toBe('other')
   expect(shareOfAgent('203.0.113.9', 'https://other.example')).toEqual(stranger)
-  clock.now += 86_400
+  for (const seconds of [30, 40]) {
+    clock.now += seconds
+    callers.noteAgent({ agent, remoteAddress: '203.0.113.9' })
+  }
+  clock.now += 86_399
+  expect(shareOfAgent('203.0.113.9', agent)[0]).toBe('known')
+  clock.now += 1
   expect(shareOfAgent('203.0.113.9', agent)).toEqual(stranger)
 })
 
