@@ -33,8 +33,9 @@ const layers = {
     observability: ['lib'],
     'entry-points': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'discovery'],
-    // What it knows of Node is the shape of a response, so that it is loaded anywhere.
+    // What these know of Node is the shape of a response, so that they are loaded anywhere.
     'node/keep-private': ['protocol'],
+    'node/outgoing': [],
     node: [
       'lib',
       'settings',
@@ -44,9 +45,10 @@ const layers = {
       'agent/agent-store',
       'agent/consent-way',
       'node/keep-private',
+      'node/outgoing',
     ],
     'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
-    'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
+    'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private', 'node/outgoing'],
     // A store that several instances share.
     'resource/redis': ['lib', 'httpsig', 'resource'],
     // For frameworks of Node, which nothing else in the library reaches.

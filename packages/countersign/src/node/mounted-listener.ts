@@ -6,9 +6,10 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { answeredBy } from './keep-private.js'
 import { LightRequest } from './light-request.js'
+import { breakOff } from './outgoing.js'
 import { ReadingBodies } from './reading-bodies.js'
 import { replaceGlobals } from './replace-globals.js'
-import { breakOff, type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
+import { type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
 
 /** The one shape every role has. */

@@ -1,9 +1,9 @@
-import type { EventEmitter } from 'node:events'
 import type { ServerResponse } from 'node:http'
-import { constants, type Http2ServerResponse } from 'node:http2'
+import type { Http2ServerResponse } from 'node:http2'
 import type { ReadableStream } from 'node:stream/web'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import { LightResponse } from './light-response.js'
+import { isGone, untilDrained } from './outgoing.js'
 
 /** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
@@ -90,19 +90,8 @@ export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): vo
   }
 }
 
-/** Ends an answer that cannot be finished, so that the client does not take it for whole. */
-export function breakOff(outgoing: NodeResponse): void {
-  if (!isHttp2(outgoing)) return void outgoing.destroy()
-  // In the turn that wrote something, Node 24 would never come back from it.
-  setImmediate(() => outgoing.stream.close(constants.NGHTTP2_INTERNAL_ERROR))
-}
-
 function isHttp2(outgoing: NodeResponse): outgoing is Http2ServerResponse {
   return 'stream' in outgoing
-}
-
-function isGone(outgoing: NodeResponse): boolean {
-  return isHttp2(outgoing) ? outgoing.stream.destroyed : outgoing.destroyed
 }
 
 function nextTurn(): Promise<undefined> {
@@ -116,13 +105,6 @@ async function write(chunk: Uint8Array, outgoing: NodeResponse): Promise<void> {
 }
 
 async function writePiece(piece: Uint8Array, outgoing: NodeResponse): Promise<void> {
-  const stream: EventEmitter & { write(chunk: Uint8Array): boolean } = outgoing
-  if (isGone(outgoing) || stream.write(piece)) return
-  await new Promise<void>((resolve) => {
-    function settle(): void {
-      stream.off('drain', settle).off('close', settle)
-      resolve()
-    }
-    stream.on('drain', settle).on('close', settle)
-  })
+  const stream: { write(chunk: Uint8Array): boolean } = outgoing
+  if (!isGone(outgoing) && !stream.write(piece)) await untilDrained(outgoing)
 }

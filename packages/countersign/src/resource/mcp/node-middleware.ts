@@ -1,23 +1,22 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
-import type { MaybePromise } from '../../lib/maybe-promise.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
+import { breakOff, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
 import { changesOf } from './answer-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
-import type { McpSession } from './mcp-sessions.js'
 import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
 import { whenStreamEnds } from './when-stream-ends.js'
 
 /** A request of Node, of Express, or of what Fastify calls `raw`. */
 export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }
 
-/** What of a response of Node is used. */
-export interface McpNodeResponse extends HeadWriter {
+/** The part of Node's response that the middleware uses. */
+export interface McpNodeResponse extends HeadWriter, Outgoing {
   readonly headersSent: boolean
   readonly statusCode: number
   write(chunk: unknown, ...rest: unknown[]): boolean
   end(...given: unknown[]): unknown
-  once(event: 'close' | 'drain', listener: () => void): unknown
+  destroy?(): unknown
   emit(event: 'drain'): unknown
 }
 
@@ -32,8 +31,8 @@ export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
     admit(tools, incoming, outgoing).then(
       (isAdmitted) => isAdmitted && next(),
       (error: unknown) => {
-        // Handed on, it would let the request through where somebody calls the server from `next`.
-        process.emitWarning(error instanceof Error ? error : new Error(String(error)))
+        // Passed to `next`, it would let the request through where the caller runs the server from `next`.
+        warn(error)
         if (!outgoing.headersSent) outgoing.writeHead(500)
         outgoing.end()
       },
@@ -59,7 +58,7 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
     // What reads the body itself finds what was judged.
     incoming.rawBody = Buffer.from(body ?? [])
   }
-  watchAnswer(tools, admitted, outgoing)
+  rewriteResponse(tools, admitted, outgoing)
   return true
 }
 
@@ -74,60 +73,47 @@ function showHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string |
   }
 }
 
-/** Where a session cannot be noted, it is nobody's. */
-async function noted(noting: MaybePromise<McpSession | undefined>): Promise<McpSession | undefined> {
-  try {
-    return await noting
-  } catch {
-    return undefined
-  }
-}
-
-/** Has the answer go through the changes that it needs, and end with what allowed it. */
-function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
+/** Rewrites what the server writes as needed, and ends an event stream when the permission it was opened with ends. */
+function rewriteResponse(tools: AdmissionTools, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
   const write = outgoing.write.bind(outgoing)
   const end = outgoing.end.bind(outgoing)
   const writeHead = outgoing.writeHead.bind(outgoing)
-  let changes: AnswerRewriter | undefined
-  let isBegun = false
+  let rewriter: AnswerRewriter | undefined
+  let hasBegun = false
   let isOver = false
-  /** Until the socket has room, or is gone. */
-  const room = () =>
-    new Promise<void>((resolve) => {
-      outgoing.once('drain', resolve)
-      outgoing.once('close', resolve)
-    })
-  let sent = Promise.resolve()
-  let isNoted = true
+  const isClosed = () => isOver || isGone(outgoing)
+  /** Settles after all earlier writes. Undefined: writes pass through; decided once, or a later write could overtake a queued one. */
+  let queue: Promise<void> | undefined
 
-  /** Content waits until the session is noted, and with it the head: where it cannot be, the session is nobody's. */
-  function waitFor(noting: PromiseLike<unknown>): void {
-    isNoted = false
-    const done = () => {
-      isNoted = true
-    }
-    sent = Promise.resolve(noting).then(done, done)
+  /** Runs a write in its turn. If the response is closed by then, only `done` is called. */
+  function enqueue(done: () => void, job: () => Promise<unknown>): void {
+    const run = async () => void (isClosed() ? done() : await job())
+    queue = queue?.then(run).catch((error: unknown) => {
+      warn(error)
+      breakOff(outgoing)
+    })
   }
 
   function begin(status: number): void {
-    if (isBegun) return
-    isBegun = true
+    if (hasBegun) return
+    hasBegun = true
     const contentType = String(outgoing.getHeader('content-type') ?? '')
-    const sessionId = outgoing.getHeader('mcp-session-id')
-    const noting = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
-    if (noting && 'then' in noting) waitFor(noting)
     const contentEncoding = String(outgoing.getHeader('content-encoding') ?? '')
-    changes = changesOf(admitted, tools, { contentType, contentEncoding }, noted(noting))
-    // What is changed was not packed, or is told in place of what was.
-    if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
+    const sessionId = outgoing.getHeader('mcp-session-id')
+    const recorded = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
+    // Without a record, later requests in the session are refused.
+    const session = Promise.resolve(recorded).catch(() => undefined)
+    rewriter = changesOf(admitted, tools, { contentType, contentEncoding }, session)
+    // The client must not learn of a session before all instances know it.
+    if (rewriter || (recorded && 'then' in recorded)) queue = session.then(() => undefined)
+    // They describe the original content.
+    if (rewriter) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
     if (!isEventStream(contentType)) return
-    outgoing.once(
-      'close',
-      whenStreamEnds(tools, admitted, () => {
-        isOver = true
-        end()
-      }),
-    )
+    const stop = whenStreamEnds(tools, admitted, () => {
+      isOver = true
+      end()
+    })
+    outgoing.on('close', stop)
   }
 
   // All fields of the head are set when this is called: see keepPrivate.
@@ -138,49 +124,57 @@ function watchAnswer(tools: AdmissionTools, admitted: AdmittedMessage, outgoing:
   keepPrivate(outgoing)
   outgoing.write = (chunk, ...rest) => {
     begin(outgoing.statusCode)
+    if (!queue && !isOver) return write(chunk, ...rest)
     const done = callbackIn(rest)
-    if (isOver) {
-      done()
-      return false
-    }
-    const rewriter = changes
-    if (!rewriter && isNoted) return write(chunk, ...rest)
-    sent = sent.then(async () => {
-      if (isOver) return done()
-      const out = rewriter ? await rewriter.push(bytesOf(chunk)) : chunk
-      // What holds nothing back would leave no time for anything else.
-      if (out === '') await new Promise(setImmediate)
-      // Node says when a full socket has room again; otherwise more may come at once.
-      if (write(out, done)) outgoing.emit('drain')
-      else await room()
-    })
+    if (isOver) done()
+    else enqueue(done, () => writeInTurn(chunk, rest, done))
     return false
   }
+
+  async function writeInTurn(chunk: unknown, rest: readonly unknown[], done: () => void): Promise<void> {
+    const out = rewriter ? await rewriter.push(bytesOf(chunk, rest)) : chunk
+    // A rewriter that only buffers would leave no time for anything else.
+    if (out === '') await new Promise(setImmediate)
+    if (isClosed()) return done()
+    const hasRoom = rewriter ? write(out, done) : write(out, ...rest)
+    // Node emits it only after a write that found the socket full.
+    if (hasRoom) outgoing.emit('drain')
+    else await untilDrained(outgoing)
+  }
+
   outgoing.end = (...given) => {
     begin(outgoing.statusCode)
-    const rewriter = changes
-    if (isOver) callbackIn(given)()
-    else if (!rewriter && isNoted) return end(...given)
-    if (isOver) return outgoing
-    const [chunk] = given
-    if (!rewriter) {
-      sent = sent.then(() => void (isOver || end(...given)))
-      return outgoing
-    }
-    sent = sent.then(async () => {
-      const last = typeof chunk === 'string' || chunk instanceof Uint8Array ? await rewriter.push(bytesOf(chunk)) : ''
-      if (!isOver) end(last + (await rewriter.end()), callbackIn(given))
-    })
+    if (!queue && !isOver) return end(...given)
+    const done = callbackIn(given)
+    if (isOver) done()
+    else enqueue(done, () => endInTurn(given, done))
     return outgoing
+  }
+
+  async function endInTurn(given: readonly unknown[], done: () => void): Promise<void> {
+    const [chunk, ...rest] = given
+    const hasChunk = typeof chunk === 'string' || chunk instanceof Uint8Array
+    const last = rewriter && (hasChunk ? await rewriter.push(bytesOf(chunk, rest)) : '') + (await rewriter.end())
+    if (isClosed()) return done()
+    // HTTP/2 writes the last chunk with it.
+    outgoing.write = write
+    if (last === undefined) end(...given)
+    else end(last, done)
   }
 }
 
-/** What is to be called when something was written: the last of what `write` and `end` are given. */
+/** The callback of `write` or `end`, which is their last argument. */
 function callbackIn(given: readonly unknown[]): () => void {
   const last = given.at(-1)
   return typeof last === 'function' ? (last as () => void) : () => undefined
 }
 
-function bytesOf(chunk: unknown): Uint8Array {
-  return typeof chunk === 'string' ? new TextEncoder().encode(chunk) : (chunk as Uint8Array)
+/** @param rest what `write` was given besides: the encoding comes first */
+function bytesOf(chunk: unknown, [encoding]: readonly unknown[]): Uint8Array {
+  if (typeof chunk !== 'string') return chunk as Uint8Array
+  return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : new Error(String(error)))
 }
