@@ -55,7 +55,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
   return exitStatus.done
 }
 
-/** Until the client closes its end, or the command is told to end. */
+/** Serves until the client closes its end, or a signal ends the command. */
 async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): Promise<void> {
   const { input } = terminal.asking
   const interruption = catchInterruption(terminal)
@@ -66,7 +66,7 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
       await output.room()
     }
   } catch (error) {
-    // Told to end while it reads.
+    // A signal ended it while it read.
     if (!interruption.signal.aborted) throw error
   } finally {
     await bridge.close()
@@ -74,10 +74,10 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
   }
 }
 
-/** Why a server gave no answer, for the person at the client. */
+/** Why there is no response of the server, for the user at the client. */
 function describe(error: unknown, url: string): string {
   if (error instanceof ServerProblem) return error.message
-  // Where they decide is not for the model.
+  // The address of the page is not for the model.
   if (error instanceof AgentError && error.code === 'consent_required')
     return `${new URL(url).host} needs your consent: ask again, and decide.`
   const failure = agentFailure(error, url)
@@ -101,10 +101,10 @@ export interface McpSettings {
   network: ReturnType<typeof readNetworkFlags>
 }
 
-/** Less than any client waits, of those that are known. */
+/** Less than any known client waits. */
 const defaultPatience = '20'
 
-/** @throws CommandError for flags that cannot be meant */
+/** @throws CommandError for invalid flags */
 export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
   const { patience = defaultPatience } = flags
   if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes seconds, such as 20.')

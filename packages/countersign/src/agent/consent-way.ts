@@ -2,11 +2,11 @@ import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/a
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
- * A way to one person and back that is open only while they decide, such as `loopbackConsent()` of `countersign/node`: the
- * agent then needs no server of its own.
+ * A way to one user and back that is open only while they decide, such as `loopbackConsent()` of `countersign/node`: the
+ * agent then needs no server.
  */
 export interface ConsentWay {
-  /** Whether a person can be asked here at all: requests that need one reject with `consent_required` otherwise. */
+  /** Whether the user can be prompted here; otherwise requests that need their consent reject with `consent_required`. */
   readonly canAsk: boolean
   /** Where the browser comes back to, as the agent's document lists it: on loopback without a port, which stands for any (W24). */
   readonly redirectUri: string

@@ -2,14 +2,14 @@ import * as platform from '#crypto'
 import type { KeptConsent, KeptConsents } from '../editions/agent-protocol.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** The records of one agent and edition in a store that others may use, too. */
+/** The records of one agent and edition in a store that others may use as well. */
 export interface OwnRecords {
   readonly isShared: boolean
-  /** Those of one kind, by their ids among these. */
+  /** The records of one kind. */
   list(owner: string, kind: AgentRecord['kind']): Promise<readonly { id: string; data: unknown }[]>
   /** @param until Unix seconds after which a store may drop it; absent: never */
   put(owner: string, name: RecordName, data: unknown, until?: number): Promise<void>
-  /** Gives the data of the record that is there then. */
+  /** Resolves to the data of the record that is stored. */
   add(owner: string, name: RecordName, data: unknown, until?: number): Promise<unknown>
   remove(owner: string, name: RecordName): Promise<boolean>
   forget(owner: string): Promise<void>

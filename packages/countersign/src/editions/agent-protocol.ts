@@ -66,7 +66,7 @@ export interface ConsentRequest {
    * `consentTimeout` where that ends before. Unix seconds.
    */
   expiresAt: number
-  /** Aborts when the request that needs the consent is given up. */
+  /** Aborts when the request stops waiting for the decision: it was given up, its time is over, or it has failed. */
   signal: AbortSignal
 }
 

@@ -145,8 +145,8 @@ const openedBefore =
 /** Where a process proves that it is of the agent. */
 const proofPath = '/proof/'
 
-/** Milliseconds that the proof may take. */
-const longestProof = 1000
+/** Milliseconds that the proof may take, also on a machine under load. */
+const longestProof = 5000
 
 /** Whether a process of the agent has a port: it knows the secret. */
 async function isOfAgent(port: number, secret: string): Promise<boolean> {

@@ -8,7 +8,7 @@ import { consentLines, createConsentDisplay, type TerminalOutput } from './conse
 import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
-  /** Shows the person where to decide, in place of the terminal: for a program with windows of its own. */
+  /** Shows the user where to decide, instead of the terminal: for a program with its own windows. */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
   /** Opens the page in the browser of this machine. @default true where there is one: not over SSH, nor without a desktop */
   openBrowser?: boolean | undefined
@@ -17,25 +17,27 @@ export interface LoopbackConsentOptions {
    * @default false
    */
   paste?: boolean | undefined
-  /** Counts the time down on the last line. @default true; false where others write to the same terminal meanwhile */
+  /** Counts the time down on the last line. @default true; false if others write to the same terminal */
   countdown?: boolean | undefined
-  /** Where the person is told, in place of standard error. Nobody is asked where it is no terminal. */
+  /** Where the user is prompted, instead of standard error. If it is no terminal, the user is not prompted. */
   output?: TerminalOutput | undefined
-  /** Where an address is pasted, in place of standard input. */
+  /** Where an address is pasted, instead of standard input. */
   input?: (Readable & { isTTY?: boolean | undefined }) | undefined
   /** @default process.env */
   env?: NodeJS.ProcessEnv | undefined
 }
 
 /**
- * Asks the person at the terminal, without a server of the agent's own: a free port of 127.0.0.1 takes the answer, and is open
- * only while they decide (RFC 8252 §7.3). The agent's document lists `http://127.0.0.1/callback`, which stands for every port
- * (W24). The address goes to standard error with the code that the page shows, too; a line counts down; the browser is opened
- * where there is one, and over SSH the command is shown that leads it here. Nothing of it keeps a program alive.
+ * Prompts the user at the terminal: a free port of 127.0.0.1 takes the callback, and is open only while they decide (RFC 8252
+ * §7.3). The agent's document lists `http://127.0.0.1/callback`, which stands for every port (W24). Standard error shows the
+ * address and the code that the page shows; a line counts down; the browser is opened if there is one, and over SSH the
+ * command is shown that forwards the port. Nothing of it keeps a program alive.
  *
- * Where standard error is no terminal nobody is asked: `fetch` rejects with `consent_required`.
+ * If another program of the agent has prompted for the same consent, its page is shown, and its port bound when that program ends.
  *
- * @throws TypeError for options that cannot be meant
+ * If standard error is no terminal, the user is not prompted: `fetch` rejects with `consent_required`.
+ *
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const agent = createAgent({ id: 'https://me.example', signer, authServers, consent: loopbackConsent() })
@@ -56,7 +58,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
     canAsk,
     redirectUri: listedRedirectUri,
     async open(answer, { state, redirectUri: pending }) {
-      // The answer comes to nobody here: whoever opens the page pastes it elsewhere.
+      // The callback is not received here: the user gives its address elsewhere.
       if (!canAsk) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
       const listener = await openCallbackPort({ answer, secret: state, ports })

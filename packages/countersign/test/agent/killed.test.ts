@@ -13,7 +13,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { freePort } from '../../../../test/free-port.js'
 
 /** Kills at each step: 200 in `npm run test:long`. */
-const kills = process.env.LONG_TESTS ? 200 : 4
+const kills = process.env.LONG_TESTS ? 200 : 2
 
 /** Where a process is killed, and how many milliseconds after that at most. */
 const steps = {

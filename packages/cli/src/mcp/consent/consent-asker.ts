@@ -13,15 +13,15 @@ import type { Client } from '../relay/relay.js'
 import { askToOpen } from './asked-before.js'
 import { type ConsentDesk, pageMark } from './consent-desk.js'
 
-/** The request of a client that a person must allow first. */
+/** The request of a client that the user must allow first. */
 interface AskedFor {
   request: RpcRequest
   client: Client
-  /** What the client can. */
+  /** The client's capabilities. */
   capabilities: JsonObject
-  /** The page that the person was asked about before and wants to decide on, by its mark. */
+  /** The page that the user has agreed to open, by its mark. */
   agreedTo: string | undefined
-  /** When the first consent for it was asked, by `performance.now()`. */
+  /** When the user was first prompted for it, by `performance.now()`. */
   since: number
   signal: AbortSignal
   toClient: (message: Message) => void
@@ -30,28 +30,28 @@ interface AskedFor {
 interface ConsentAskerOptions {
   host: string
   desk: ConsentDesk
-  /** Seconds that a call waits for a person. */
+  /** Seconds that a call waits for the user. */
   patience: number
-  /** Puts the page into answers, which the model reads. */
+  /** Puts the page into responses, which the model reads. */
   isUrlInAnswers: boolean
-  /** Shows the person a page where the client cannot. */
+  /** Shows the user a page if the client cannot. */
   show: (text: string, page: string) => void
 }
 
 export interface ConsentAsker {
   /**
-   * Has the person decide on a page, in the way that their client knows. Resolves when they have allowed it: the request is then
-   * sent again.
+   * Prompts the user to decide on a page, in the way that their client supports. Resolves when they have allowed it: the request
+   * is then sent again.
    *
-   * @throws AnsweredInstead with what the request is answered otherwise
-   * @throws ConsentNeeded for requests during which nobody is asked
+   * @throws AnsweredInstead with the response to the request otherwise
+   * @throws ConsentNeeded for requests during which the user is not prompted
    */
   ask(page: string, asked: AskedFor): Promise<void>
-  /** The person did not want to see a page, by its mark: the next request asks them anew. */
+  /** The user did not want to open a page, by its mark: the next request prompts them again. */
   declined(mark: string): void
 }
 
-/** Milliseconds that a page counts as shown which the person wanted to see. */
+/** Milliseconds for which a page that the user agreed to open counts as shown. */
 const shownFor = 300_000
 
 export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
@@ -96,7 +96,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     throw new AnsweredInstead(answerInWords(asked, { ...endings, open }[outcome]))
   }
 
-  /** Shows the page in the client or here; resolves only where the person does not want to see it. */
+  /** Shows the page in the client or here; resolves only if the user does not want to open it. */
   function showPage(page: string, asked: AskedFor, decided: AbortSignal): Promise<'declined'> | undefined {
     if (isShown(page)) return undefined
     const { client, capabilities, request } = asked
@@ -122,7 +122,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
       toClient(notification('notifications/message', { level: 'notice', logger: 'countersign mcp', data: text }))
   }
 
-  /** A page is shown by a request of the bridge's own, which stays open where the person is slow. */
+  /** Shows a page by a request of the bridge, which stays open while the user decides. */
   function showInClient(
     page: string,
     { client, message, decided }: { client: Client; message: string; decided: AbortSignal },
@@ -151,7 +151,7 @@ function hearsLogs(era: Era, request: RpcRequest): boolean {
   return era === 'sessions' || metaOf(request)[metaKeys.logLevel] !== undefined
 }
 
-/** What requests are about, by how their methods begin. */
+/** The kinds of objects that requests are about, by the prefixes of their methods. */
 const kinds = [
   ['tools/', 'tool'],
   ['prompts/', 'prompt'],
@@ -162,7 +162,7 @@ const kinds = [
 function subjectOf({ method, params }: RpcRequest): string {
   const name = stringIn(params, 'name') || stringIn(params, 'uri')
   const kind = kinds.find(([start]) => method.startsWith(start))?.[1] ?? 'request'
-  // The server chose the name: it is no sentence beside ours.
+  // The server chose the name: it must not read as a sentence of ours.
   return /^[^\s“”\p{C}]{1,80}$/u.test(name) ? `the ${kind} “${name}”` : `a ${kind}`
 }
 
@@ -177,14 +177,14 @@ interface AnsweredFor {
   client: Pick<Client, 'era'>
 }
 
-/** A sentence as the answer to a request: of a tool its result, which the model reads. */
+/** A sentence as the response to a request: the result of a tool, which the model reads. */
 export function answerInWords({ request, client }: AnsweredFor, text: string): Answer {
   if (request.method !== 'tools/call') return refusal(rpcCodes.unanswered, text)
   const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
 }
 
-/** A request that is answered without the server: a person has to decide, or did not. */
+/** A request that gets its response without the server: the user has to decide, or did not allow it. */
 export class AnsweredInstead extends Error {
   readonly answer: Answer
 
@@ -195,7 +195,7 @@ export class AnsweredInstead extends Error {
   }
 }
 
-/** A request during which nobody is asked needs a person's consent. */
+/** A request during which the user is not prompted needs their consent. */
 export class ConsentNeeded extends Error {
   constructor() {
     super('A person must decide first, and is asked when a tool is called.')
