@@ -34,7 +34,7 @@ const layers = {
     'entry-points': ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions'],
     index: ['lib', 'httpsig', 'discovery'],
     // What these know of Node is the shape of a response, so that they are loaded anywhere.
-    'node/keep-private': ['protocol'],
+    'node/keep-private': [],
     'node/outgoing': [],
     node: [
       'lib',
@@ -47,7 +47,7 @@ const layers = {
       'node/keep-private',
       'node/outgoing',
     ],
-    'resource/hono': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private'],
+    'resource/hono': ['lib', 'httpsig', 'editions', 'resource', 'node/keep-private'],
     'resource/mcp': ['lib', 'httpsig', 'protocol', 'editions', 'resource', 'node/keep-private', 'node/outgoing'],
     // A store that several instances share.
     'resource/redis': ['lib', 'httpsig', 'resource'],

@@ -21,4 +21,5 @@ export interface GuardedInit {
   redirect?: 'manual'
 }
 
+/** Fetches a URL that someone else chose. Rejects with `AddressRefused` if its host is in a network that is not allowed. */
 export type GuardedFetch = (url: string, init?: GuardedInit) => Promise<Response>

@@ -13,5 +13,7 @@ const [log, metrics] = await importOptional('countersign/observability', ['pino'
   Promise.all([import('./create-log.js'), import('./create-metrics.js')]),
 )
 
+/** Creates a log that writes events as JSON lines. */
 export const createLog: typeof log.createLog = log.createLog
+/** Creates metrics in the text format of Prometheus, which events update. */
 export const createMetrics: typeof metrics.createMetrics = metrics.createMetrics

@@ -12,4 +12,5 @@ const listener = await importOptional(
   () => import('./create-span-listener.js'),
 )
 
+/** Creates an `onEvent` that adds each event to the active span. */
 export const createSpanListener: typeof listener.createSpanListener = listener.createSpanListener

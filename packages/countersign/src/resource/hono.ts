@@ -3,8 +3,15 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import { fieldValues, type ReceivedMessage, receiveRequest, targetOf } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
-import { answeredBy, type HeadWriter, keepPrivate } from '../node/keep-private.js'
-import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../protocol/private-answer.js'
+import {
+  answeredBy,
+  type HeadWriter,
+  isTargeted,
+  keepPrivate,
+  mayTarget,
+  privateCacheControl,
+  varyBySigner,
+} from '../node/keep-private.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
 import { requireVerifyOptions } from './request-verifier.js'

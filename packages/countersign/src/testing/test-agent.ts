@@ -28,6 +28,7 @@ export interface TestAgent extends Agent {
   send(fault: TestFault, url: string, init?: RequestInit): Promise<Response>
 }
 
+/** The parts of a test world that its agents use. */
 export interface TestAgentTools {
   origins: TestOrigins
   fetch: typeof globalThis.fetch
@@ -35,6 +36,7 @@ export interface TestAgentTools {
   grants: TestGrants
 }
 
+/** Creates an agent with its own key, whose documents are served at its origin and whose consents `person` decides. */
 export async function createTestAgent(
   { origins, fetch, clock, grants }: TestAgentTools,
   { id, person, about }: { id: string; person: TestPerson; about: AgentDescription | undefined },

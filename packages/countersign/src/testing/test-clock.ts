@@ -4,6 +4,7 @@ export interface TestClock {
   advance(seconds: number): void
 }
 
+/** @param start Unix seconds */
 export function createTestClock(start: number): TestClock {
   let time = start
   return {

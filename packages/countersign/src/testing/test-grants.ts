@@ -34,6 +34,7 @@ export interface TokenChanges {
 /** Seconds that auth tokens and lists live. */
 export const lifetimes = { token: 600, list: 120 } as const
 
+/** Creates the grants of a test auth server, which issue auth tokens and the revocation list. @param now Unix seconds */
 export function createTestGrants(issuer: string, signer: Signer, now: () => number): TestGrants {
   const grants: TestGrant[] = []
   let tokens = 0

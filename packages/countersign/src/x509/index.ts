@@ -8,4 +8,5 @@ const finder = await importOptional(
   () => import('./certificate-finder.js'),
 )
 
+/** Creates what finds and verifies the certificate of an agent under the given roots, for `scheme=x509`. */
 export const createCertificateFinder: typeof finder.createCertificateFinder = finder.createCertificateFinder

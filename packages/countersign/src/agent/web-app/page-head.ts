@@ -1,4 +1,4 @@
-import { isTargeted, keptNowhere, mayTarget, privateCacheControl } from '../../protocol/private-answer.js'
+import { isTargeted, keptNowhere, mayTarget, privateCacheControl } from '../../node/keep-private.js'
 
 /** What the agent adds to the head of a page. */
 export interface PageHead {

@@ -1,4 +1,4 @@
-import { keptNowhere } from '../../protocol/private-answer.js'
+import { keptNowhere } from '../../node/keep-private.js'
 import { looksAhead } from '../agent-handler.js'
 import { agentPage, type CallbackPageOptions, chooseCallbackMessages } from '../callback-page.js'
 

@@ -21,6 +21,7 @@ export interface McpAuthInfo {
   }
 }
 
+/** @param resource the identifier of the resource, which also stands for an agent that the edition does not name */
 export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,

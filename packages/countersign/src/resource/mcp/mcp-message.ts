@@ -96,6 +96,7 @@ function malformed(reason: string, id: string | number | null = null): McpRefusa
   return { status: 400, code: mcpCodes.invalidRequest, reason, id }
 }
 
+/** Whether a JSON value is an object, and no array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

@@ -27,6 +27,7 @@ function parametersIn(schema: unknown): ShownParameters {
 /** Levels of a schema that are looked into. */
 const deepest = 20
 
+/** The member at a path of names; undefined if there is none. Inherited members do not count. */
 export function valueAt(value: unknown, path: readonly string[]): unknown {
   let found = value
   for (const step of path) found = isObject(found) && Object.hasOwn(found, step) ? found[step] : undefined
