@@ -9,7 +9,7 @@ import { hashSecret } from '../secrets/server-keys.js'
 import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
-import { startSession } from './session.js'
+import { type Proof, startSession } from './session.js'
 import { signInPageAt, signUpPageAt, type Way } from './sign-in-page-at.js'
 
 /** What a form does on the way to where the person goes. */
@@ -24,15 +24,12 @@ export const signIn: SignInAction = async (context, visit, way) => {
     return signInPageAt(context, visit, { way, username, problem: 'throttled', retryAfter: check.retryAfter })
   }
   if (check.outcome === 'wrong') return signInPageAt(context, visit, { way, username, problem: 'wrong_password' })
-  return seeOther(
-    way.path,
-    await startSession(context, visit, {
-      user: check.user,
-      factorAddedAt: check.addedAt,
-      amr: ['pwd'],
-      provedFor: way.tokenHash,
-    }),
-  )
+  return continueAs(context, visit, way, { user: check.user, factorAddedAt: check.addedAt, amr: ['pwd'] })
+}
+
+/** Signs the user in, and continues on their way. */
+async function continueAs(context: ServerContext, visit: Visit, way: Way, proof: Proof): Promise<Response> {
+  return seeOther(way.path, await startSession(context, visit, { ...proof, provedFor: way.tokenHash }))
 }
 
 /**
@@ -48,15 +45,7 @@ function boundedUsername(form: Visit['form']): string {
 export const signInWithPasskey: SignInAction = async (context, visit, way) => {
   const shown = await verifyPasskey(context, visit)
   if (!shown) return signInPageAt(context, visit, { way, problem: 'passkey_failed' })
-  return seeOther(
-    way.path,
-    await startSession(context, visit, {
-      user: shown.user,
-      factorAddedAt: shown.addedAt,
-      amr: ['webauthn'],
-      provedFor: way.tokenHash,
-    }),
-  )
+  return continueAs(context, visit, way, { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] })
 }
 
 /** `action=sign-up` */
@@ -79,8 +68,7 @@ export const signUp: SignInAction = async (context, visit, way) => {
       email,
       passwordHash: await context.passwords.hash(password, shareOf(context, visit.request, ip)),
     })
-    const proof = { user, factorAddedAt: user.createdAt, amr: ['pwd' as const], provedFor: way.tokenHash }
-    return seeOther(way.path, await startSession(context, visit, proof))
+    return await continueAs(context, visit, way, { user, factorAddedAt: user.createdAt, amr: ['pwd'] })
   } catch (error) {
     const problem = error instanceof StorageError ? nameProblems.find((code) => code === error.code) : undefined
     if (!problem) throw error

@@ -3,61 +3,30 @@ import type { Refresh, RefreshOutcome } from './api/grant-storage.js'
 import type { Session, Storage, StorageOptions } from './api/storage.js'
 import { StorageError } from './api/storage-error.js'
 import { findViolations } from './checks/violations.js'
-import { listEvents, recordEvent } from './rows/audit.js'
-import { findGrant, findRememberedGrant, listGrants, listGrantUsage, writeUsage } from './rows/grant-lists.js'
-import { findAuthRequest } from './rows/requests.js'
-import { findUser, listFactors } from './rows/users.js'
+import * as events from './rows/audit.js'
+import * as grantLists from './rows/grant-lists.js'
+import * as requestRows from './rows/requests.js'
+import * as userRows from './rows/users.js'
 import type { Engine, Lasting, Statement, Unit } from './sql/engine.js'
-import { closeAccount, exportUser } from './verbs/account-closing.js'
-import {
-  countUsers,
-  createUser,
-  findCredential,
-  listUsers,
-  setPasswordHash,
-  setUserStatus,
-  unlockUser,
-} from './verbs/accounts.js'
-import { abandonRequests, findAgent, findStanding, listAgents, recordAgent, setAgentBlocked } from './verbs/agents.js'
+import * as accountClosing from './verbs/account-closing.js'
+import * as accounts from './verbs/accounts.js'
+import * as agents from './verbs/agents.js'
 import { createClaiming } from './verbs/claiming.js'
-import { redeemCode } from './verbs/codes.js'
-import { allowRemembered, decideRequest, findViewedRequest } from './verbs/decisions.js'
-import { claimIssuer, endRestored, findLongestTokenLife, readClock } from './verbs/deployment.js'
-import { createFederatedUser, findFederatedUser, linkFederated, listFederated } from './verbs/federated.js'
-import { recordAutonomousIssue, revokeGrant, revokeGrants } from './verbs/grants.js'
-import { addKey, createKeysIfNone, listKeys, moveKeys } from './verbs/keys.js'
-import { claimLogo, findLogos, keepLogo, readLogo, removeLogo } from './verbs/logos.js'
-import { addPasskey, findPasskey, listPasskeys, removePasskey, usePasskey } from './verbs/passkeys.js'
-import {
-  isToRecord,
-  judgeRefreshes,
-  recordRefusedRefresh,
-  recordUses,
-  revokeRefreshToken,
-  useRefreshToken,
-} from './verbs/refreshes.js'
-import { bindRequest, createAuthRequest, extendRequest, rememberState } from './verbs/requests.js'
-import { startRetention, sweep } from './verbs/retention.js'
-import { listRevocations } from './verbs/revocations.js'
-import {
-  createSession,
-  endSession,
-  endSessionById,
-  endSessions,
-  type FoundSession,
-  findSession,
-  listSessions,
-  reauthenticate,
-} from './verbs/sessions.js'
-import {
-  clearAttempts,
-  countAttempt,
-  countRequest,
-  countWithinLimits,
-  findReachedLimit,
-  forgiveAttempts,
-  isKnownDevice,
-} from './verbs/throttle.js'
+import * as codes from './verbs/codes.js'
+import * as decisions from './verbs/decisions.js'
+import * as deployment from './verbs/deployment.js'
+import * as federated from './verbs/federated.js'
+import * as grants from './verbs/grants.js'
+import * as keys from './verbs/keys.js'
+import * as logos from './verbs/logos.js'
+import * as passkeys from './verbs/passkeys.js'
+import * as refreshes from './verbs/refreshes.js'
+import * as requests from './verbs/requests.js'
+import * as retention from './verbs/retention.js'
+import * as revocations from './verbs/revocations.js'
+import type { FoundSession } from './verbs/sessions.js'
+import * as sessions from './verbs/sessions.js'
+import * as throttle from './verbs/throttle.js'
 import { createWriteBehind } from './verbs/write-behind.js'
 
 /** The storage verbs over an engine. */
@@ -71,106 +40,106 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   async function sweepUnlessAnother(): Promise<number | undefined> {
     let deleted: number | undefined
     const work = async () => {
-      deleted = await sweep(engine, (deletion) => together('process', deletion))
+      deleted = await retention.sweep(engine, (deletion) => together('process', deletion))
     }
     await retrying(() => engine.ifNobodyElse('retention', work))
     return deleted
   }
-  const usage = createWriteBehind(together('process', writeUsage), {
+  const usage = createWriteBehind(together('process', grantLists.writeUsage), {
     delay: options.usageDelay ?? 1,
     onError: options.onUsageError ?? warnOfUsage,
   })
   const { findSession: findNoted, findViewedRequest: findViewedNoted } = createSessionReads(runner, usage)
   const refreshGrant = createRefreshGrant(runner, claimingTogether, usage)
-  const stopRetention = startRetention(sweepUnlessAnother, options)
+  const stopRetention = retention.startRetention(sweepUnlessAnother, options)
 
   return {
-    createUser: together('disk', createUser),
-    findUser: reading(findUser),
-    findCredential: reading(findCredential),
-    listUsers: reading(listUsers),
-    countUsers: reading(countUsers),
-    setUserStatus: together('disk', setUserStatus),
-    setPasswordHash: together('disk', setPasswordHash),
-    unlockUser: together('disk', unlockUser),
-    closeAccount: together('disk', closeAccount),
-    exportUser: together('disk', exportUser),
-    findFederatedUser: reading(findFederatedUser),
-    createFederatedUser: together('disk', createFederatedUser),
-    linkFederated: together('disk', linkFederated),
-    listFederated: reading(listFederated),
-    listFactors: reading(listFactors),
+    createUser: together('disk', accounts.createUser),
+    findUser: reading(userRows.findUser),
+    findCredential: reading(accounts.findCredential),
+    listUsers: reading(accounts.listUsers),
+    countUsers: reading(accounts.countUsers),
+    setUserStatus: together('disk', accounts.setUserStatus),
+    setPasswordHash: together('disk', accounts.setPasswordHash),
+    unlockUser: together('disk', accounts.unlockUser),
+    closeAccount: together('disk', accountClosing.closeAccount),
+    exportUser: together('disk', accountClosing.exportUser),
+    findFederatedUser: reading(federated.findFederatedUser),
+    createFederatedUser: together('disk', federated.createFederatedUser),
+    linkFederated: together('disk', federated.linkFederated),
+    listFederated: reading(federated.listFederated),
+    listFactors: reading(userRows.listFactors),
 
-    createSession: together('disk', createSession),
+    createSession: together('disk', sessions.createSession),
     findSession: findNoted,
-    endSession: together('disk', endSession),
-    listSessions: reading(listSessions),
-    endSessionById: together('disk', endSessionById),
-    endSessions: together('disk', endSessions),
-    reauthenticate: together('disk', reauthenticate),
+    endSession: together('disk', sessions.endSession),
+    listSessions: reading(sessions.listSessions),
+    endSessionById: together('disk', sessions.endSessionById),
+    endSessions: together('disk', sessions.endSessions),
+    reauthenticate: together('disk', sessions.reauthenticate),
 
-    addPasskey: together('disk', addPasskey),
-    listPasskeys: reading(listPasskeys),
-    findPasskey: reading(findPasskey),
-    usePasskey: together('disk', usePasskey),
-    removePasskey: together('disk', removePasskey),
+    addPasskey: together('disk', passkeys.addPasskey),
+    listPasskeys: reading(passkeys.listPasskeys),
+    findPasskey: reading(passkeys.findPasskey),
+    usePasskey: together('disk', passkeys.usePasskey),
+    removePasskey: together('disk', passkeys.removePasskey),
 
     claimNonce,
-    countAttempt: alone('process', countAttempt),
-    countRequest: alone('process', countRequest),
-    findReachedLimit: reading(findReachedLimit),
-    countWithinLimits: together('process', countWithinLimits),
-    forgiveAttempts: together('process', forgiveAttempts),
-    clearAttempts: alone('process', clearAttempts),
-    isKnownDevice: reading(isKnownDevice),
+    countAttempt: alone('process', throttle.countAttempt),
+    countRequest: alone('process', throttle.countRequest),
+    findReachedLimit: reading(throttle.findReachedLimit),
+    countWithinLimits: together('process', throttle.countWithinLimits),
+    forgiveAttempts: together('process', throttle.forgiveAttempts),
+    clearAttempts: alone('process', throttle.clearAttempts),
+    isKnownDevice: reading(throttle.isKnownDevice),
 
-    createAuthRequest: claiming('disk', createAuthRequest),
-    findAuthRequest: reading(findAuthRequest),
+    createAuthRequest: claiming('disk', requests.createAuthRequest),
+    findAuthRequest: reading(requestRows.findAuthRequest),
     findViewedRequest: findViewedNoted,
-    rememberState: alone('process', rememberState),
-    bindRequest: together('process', bindRequest),
-    extendRequest: together('disk', extendRequest),
-    decideRequest: together('disk', decideRequest),
-    allowRemembered: together('disk', allowRemembered),
-    abandonRequests: together('disk', abandonRequests),
+    rememberState: alone('process', requests.rememberState),
+    bindRequest: together('process', requests.bindRequest),
+    extendRequest: together('disk', requests.extendRequest),
+    decideRequest: together('disk', decisions.decideRequest),
+    allowRemembered: together('disk', decisions.allowRemembered),
+    abandonRequests: together('disk', agents.abandonRequests),
 
-    redeemCode: claiming('disk', redeemCode),
+    redeemCode: claiming('disk', codes.redeemCode),
     refreshGrant,
-    revokeRefreshToken: claiming('disk', revokeRefreshToken),
-    recordAutonomousIssue: claiming('disk', recordAutonomousIssue),
-    findGrant: reading(findGrant),
-    findRememberedGrant: reading(findRememberedGrant),
-    listGrants: reading(listGrants),
-    listGrantUsage: reading(listGrantUsage),
-    revokeGrant: together('disk', revokeGrant),
-    revokeGrants: together('disk', revokeGrants),
-    listRevocations: reading(listRevocations),
+    revokeRefreshToken: claiming('disk', refreshes.revokeRefreshToken),
+    recordAutonomousIssue: claiming('disk', grants.recordAutonomousIssue),
+    findGrant: reading(grantLists.findGrant),
+    findRememberedGrant: reading(grantLists.findRememberedGrant),
+    listGrants: reading(grantLists.listGrants),
+    listGrantUsage: reading(grantLists.listGrantUsage),
+    revokeGrant: together('disk', grants.revokeGrant),
+    revokeGrants: together('disk', grants.revokeGrants),
+    listRevocations: reading(revocations.listRevocations),
 
-    recordAgent: together('disk', recordAgent),
-    findAgent: reading(findAgent),
-    listAgents: reading(listAgents),
-    setAgentBlocked: together('disk', setAgentBlocked),
-    findStanding: reading(findStanding),
+    recordAgent: together('disk', agents.recordAgent),
+    findAgent: reading(agents.findAgent),
+    listAgents: reading(agents.listAgents),
+    setAgentBlocked: together('disk', agents.setAgentBlocked),
+    findStanding: reading(agents.findStanding),
 
-    claimLogo: alone('process', claimLogo),
-    keepLogo: alone('process', keepLogo),
-    removeLogo: alone('process', removeLogo),
-    findLogos: reading(findLogos),
-    readLogo: reading(readLogo),
+    claimLogo: alone('process', logos.claimLogo),
+    keepLogo: alone('process', logos.keepLogo),
+    removeLogo: alone('process', logos.removeLogo),
+    findLogos: reading(logos.findLogos),
+    readLogo: reading(logos.readLogo),
 
-    claimIssuer: alone('disk', claimIssuer),
-    findLongestTokenLife: reading(findLongestTokenLife),
-    readClock: reading(readClock),
-    endRestored: together('disk', endRestored),
+    claimIssuer: alone('disk', deployment.claimIssuer),
+    findLongestTokenLife: reading(deployment.findLongestTokenLife),
+    readClock: reading(deployment.readClock),
+    endRestored: together('disk', deployment.endRestored),
     findViolations: reading(findViolations),
 
-    listKeys: reading(listKeys),
-    addKey: together('disk', addKey),
-    createKeysIfNone: together('disk', createKeysIfNone),
-    moveKeys: together('disk', moveKeys),
+    listKeys: reading(keys.listKeys),
+    addKey: together('disk', keys.addKey),
+    createKeysIfNone: together('disk', keys.createKeysIfNone),
+    moveKeys: together('disk', keys.moveKeys),
 
-    recordEvent: together('disk', recordEvent),
-    listEvents: reading(listEvents),
+    recordEvent: together('disk', events.recordEvent),
+    listEvents: reading(events.listEvents),
 
     sweep: async () => (await sweepUnlessAnother()) ?? 0,
     close: async () => {
@@ -191,14 +160,14 @@ function createRefreshGrant(
   claimingTogether: ReturnType<typeof createClaiming>['claimingTogether'],
   usage: ReturnType<typeof createWriteBehind>,
 ): (refresh: Refresh) => Promise<RefreshOutcome> {
-  const judge = reading(judgeRefreshes)
-  const useTogether = claimingTogether({ read: judgeRefreshes, finish: recordUses })
-  const useAlone = together('nonce', useRefreshToken)
-  const recordRefused = together('disk', recordRefusedRefresh)
+  const judge = reading(refreshes.judgeRefreshes)
+  const useTogether = claimingTogether({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
+  const useAlone = together('nonce', refreshes.useRefreshToken)
+  const recordRefused = together('disk', refreshes.recordRefusedRefresh)
 
   return async (refresh) => {
     const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
-    const { outcome, use, isRecorded } = read && !isToRecord(read) ? read : await useAlone(refresh)
+    const { outcome, use, isRecorded } = read && !refreshes.isToRecord(read) ? read : await useAlone(refresh)
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
@@ -211,8 +180,8 @@ function createSessionReads(
   { reading }: VerbRunner,
   usage: ReturnType<typeof createWriteBehind>,
 ): Pick<Storage, 'findSession' | 'findViewedRequest'> {
-  const find = reading(findSession)
-  const findViewed = reading(findViewedRequest)
+  const find = reading(sessions.findSession)
+  const findViewed = reading(decisions.findViewedRequest)
 
   async function noted(found: FoundSession | undefined): Promise<Session | undefined> {
     if (found?.seen) {

@@ -62,16 +62,19 @@ export interface RequestDisplay {
   resource: { supportedScopes?: string[] | undefined; scopeDescriptions?: Record<string, string> | undefined }
 }
 
-export interface NewAuthRequest extends OfSignedRequest {
-  tokenHash: string
+interface RequestTerms {
   agent: string
   delegate: string | null
   agentJkt: string
   resource: string
-  /** Space-separated, in the order asked. */
+  /** Space-separated, in the order requested. */
   scope: string
   redirectUri: string | null
   display: RequestDisplay
+}
+
+export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
+  tokenHash: string
   /** Seconds until it ends. */
   lifetime: number
   /** OpenID Connect's `prompt`, as asked. */
@@ -82,18 +85,11 @@ export interface NewAuthRequest extends OfSignedRequest {
   sighting?: Omit<AgentSighting, 'agent'> | undefined
 }
 
-export interface AuthRequest {
+export interface AuthRequest extends RequestTerms {
   id: string
-  agent: string
   /** Whether an operator blocks the agent. */
   agentBlocked: boolean
-  delegate: string | null
-  agentJkt: string
-  resource: string
-  scope: string
-  redirectUri: string | null
   state: string | null
-  display: RequestDisplay
   /** `expired` is derived from the clock. */
   status: AuthRequestStatus
   /** Raised whenever what a page shows could have changed; a decision names the one it saw. */
@@ -150,10 +146,7 @@ export interface RequestExtension extends InSession {
 
 export type ExtendOutcome =
   | { outcome: 'extended'; expiresAt: number; extensions: number }
-  | {
-      outcome: 'refused'
-      reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'limit'
-    }
+  | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'limit'>
 
 /** What the transport of the answer gives out, and takes back once; absent where it needs none. */
 export interface NewHandle {
@@ -185,20 +178,20 @@ export interface RequestDecision extends InSession {
   attempt?: LimitedAttempt | undefined
 }
 
-/** What was tried too often. */
-interface TooOften {
+interface Refused<R extends string> {
   outcome: 'refused'
-  reason: 'too_often'
+  reason: R
+}
+
+/** What was tried too often. */
+interface TooOften extends Refused<'too_often'> {
   /** Seconds to wait. */
   retryAfter: number
 }
 
 export type DecideOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
-  | {
-      outcome: 'refused'
-      reason: 'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'changed'
-    }
+  | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'changed'>
   | TooOften
 
 export interface RememberedPermission extends RequestBinding {
@@ -211,7 +204,7 @@ export interface RememberedPermission extends RequestBinding {
 
 export type RememberedOutcome =
   | { outcome: 'allowed' | 'denied'; request: AuthRequest; first: boolean }
-  | { outcome: 'refused'; reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered' }
+  | Refused<'unknown' | 'expired' | 'other_browser' | 'not_open' | 'not_covered'>
   | TooOften
 
 /**

@@ -9,7 +9,7 @@ import type {
   ListedGrant,
   UsedGrant,
 } from '../api/grant-storage.js'
-import { foldUsername, type User } from '../api/user.js'
+import { foldUsername } from '../api/user.js'
 import type { HowLocked, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
 import {
   contains,
@@ -23,7 +23,7 @@ import {
 } from '../sql/kept-query.js'
 import { grantEnded, livePermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
-import { toUser, userIdOf } from './users.js'
+import { userColumns, userIdOf } from './users.js'
 
 /** Grants with what is asked of one that is used, to be narrowed. */
 export function usedGrants({ db, clock }: Parts) {
@@ -35,8 +35,7 @@ export function usedGrants({ db, clock }: Parts) {
     .select(['g.id', 'g.public_id', 'g.user_id', 'g.agent_id', 'g.resource_id'])
     .select(['g.delegate', 'g.expires_at', 'g.last_used_at', 'g.revoked_at'])
     .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource'])
-    .select(['u.public_id as user', 'u.username', 'u.email', 'u.display_name', 'u.sub'])
-    .select(['u.created_at as joined_at', 'u.disabled_at', 'u.closed_at', 'u.credential_revision'])
+    .select(userColumns('u'))
     .select(permissionsOfGrant.as('permissions'))
     .select(clock.as('read_at'))
 }
@@ -98,12 +97,6 @@ export function lockingGrants(strength: LockStrength, how?: HowLocked) {
       how,
     ),
   )
-}
-
-/** Whose grant it is. */
-export function personOf(row: UsedGrantRow): User {
-  const status = row.disabled_at === null ? 'active' : 'disabled'
-  return toUser({ ...row, public_id: row.user, created_at: row.joined_at, status })
 }
 
 export async function findGrant(statement: Statement, grantId: string): Promise<ListedGrant | undefined> {

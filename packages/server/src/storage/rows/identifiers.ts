@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
+import { type SqlBool, sql } from 'kysely'
+import type { RequestDisplay } from '../api/request-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { notReferenced } from '../sql/kept-query.js'
 
 /** The row of an agent, to be compared with; none where nothing names it. */
 export function agentIdOf({ db }: Statement, identifier: string) {
@@ -14,49 +16,71 @@ export function resourceIdOf({ db }: Statement, identifier: string) {
 /** The row by which other rows name an agent; seen or not. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
-  if (known) return known.id
-  const { id } = await unit.db
-    .insertInto('agent')
-    .values({ identifier })
-    .onConflict((conflict) => conflict.column('identifier').doUpdateSet({ identifier }))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
+  return known?.id ?? insertNamed(unit, 'agent', { identifier })
 }
 
 /** The row by which other rows name a resource. */
 export async function internResource(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(resourceIdOf(unit, identifier), { resource: 'shared' }).executeTakeFirst()
-  if (known) return known.id
-  const { id } = await unit.db
-    .insertInto('resource')
-    .values({ identifier })
-    .onConflict((conflict) => conflict.column('identifier').doUpdateSet({ identifier }))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
+  return known?.id ?? insertNamed(unit, 'resource', { identifier })
 }
 
-/** Deletes those of these agents that were forgotten, or never seen, and that no row names any more. */
-export async function dropAgents(unit: Unit, ids: readonly number[]): Promise<void> {
-  if (ids.length === 0) return
-  const unseen = unit.db.selectFrom('agent').select('id').where('id', 'in', ids).where('first_seen_at', 'is', null)
-  await unit.lockRows('whole', unseen)
-  await unit.db
-    .deleteFrom('agent')
-    .where('id', 'in', ids)
-    .where('first_seen_at', 'is', null)
-    .where(notReferenced('agent', 'agent_id', ['auth_request', 'consent_grant', 'token_issue', 'audit_event']))
-    .execute()
+/** The row of what pages show, shared by all requests and grants that show the same. */
+export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
+  const content_hash = displayHash(shown)
+  const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', content_hash)
+  const known = await unit.locking(same, { display: 'shared' }).executeTakeFirst()
+  return known?.id ?? insertNamed(unit, 'display', { content_hash, display: JSON.stringify(shown) })
 }
 
-/** Deletes those of these resources that no row names any more. */
-export async function dropResources(unit: Unit, ids: readonly number[]): Promise<void> {
+/** A hash of what pages show: the same for all that show the same. */
+export function displayHash(shown: RequestDisplay): Buffer {
+  return createHash('sha256').update(JSON.stringify(shown)).digest()
+}
+
+/** Inserts a row unless another transaction did; the first of its columns is unique. */
+async function insertNamed(
+  { db }: Unit,
+  table: 'agent' | 'resource' | 'display',
+  row: Readonly<Record<string, unknown>>,
+): Promise<number> {
+  const columns = Object.keys(row).map((column) => sql.ref(column))
+  const [unique] = columns
+  const { rows } = await sql<{ id: number }>`
+    insert into ${sql.table(table)} (${sql.join(columns)}) values (${sql.join(Object.values(row))})
+    on conflict (${unique}) do update set ${unique} = excluded.${unique} returning id`.execute(db)
+  if (!rows[0]) throw new TypeError('a row was not inserted')
+  return rows[0].id
+}
+
+/** The tables whose rows are deleted when no other row names them, by the column that does, with the tables of those rows. */
+const shared = {
+  agent_id: {
+    table: 'agent',
+    by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
+    // Others are forgotten first.
+    isDeletable: sql<SqlBool>`first_seen_at is null`,
+  },
+  resource_id: {
+    table: 'resource',
+    by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
+    isDeletable: sql<SqlBool>`1 = 1`,
+  },
+  display_id: { table: 'display', by: ['auth_request', 'consent_grant'], isDeletable: sql<SqlBool>`1 = 1` },
+} as const
+
+/** A column that names a row of a table that others share. */
+export type SharedId = keyof typeof shared
+
+/** Deletes those of the shared rows that no row names any more. */
+export async function dropUnnamed(unit: Unit, column: SharedId, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
-  await unit.lockRows('whole', unit.db.selectFrom('resource').select('id').where('id', 'in', ids))
-  await unit.db
-    .deleteFrom('resource')
-    .where('id', 'in', ids)
-    .where(notReferenced('resource', 'resource_id', ['auth_request', 'consent_grant', 'token_issue', 'audit_event']))
-    .execute()
+  const { table, by, isDeletable } = shared[column]
+  await unit.lockRows('whole', unit.db.selectFrom(table).select('id').where('id', 'in', ids).where(isDeletable))
+  const naming = by.map((other) => {
+    const rows = sql`select 1 from ${sql.table(other)} as r where ${sql.ref(`r.${column}`)} = ${sql.ref(`${table}.id`)}`
+    return sql`not exists (${rows})`
+  })
+  await sql`delete from ${sql.table(table)} where id in (${sql.join(ids)}) and ${isDeletable}
+    and ${sql.join(naming, sql` and `)}`.execute(unit.db)
 }

@@ -1,14 +1,7 @@
-import { createHash } from 'node:crypto'
 import { type SqlBool, sql } from 'kysely'
-import type {
-  AuthRequest,
-  AuthRequestStatus,
-  InSession,
-  RequestBinding,
-  RequestDisplay,
-} from '../api/request-storage.js'
+import type { AuthRequest, AuthRequestStatus, InSession, RequestBinding } from '../api/request-storage.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { hashBytes, hashText, idText, keptQuery, notReferenced, type Placeholders } from '../sql/kept-query.js'
+import { hashBytes, hashText, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import type { Happening } from './audit.js'
 
 const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
@@ -25,7 +18,7 @@ export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundR
   const [row] = await lockedRequest(unit, wanted)
   if (!row) return undefined
   // Where this waited for another decision or binding, it has not read the code or the person of that.
-  const isWhole = row.status === 'open' && (row.user_id === null) === (row.user === null)
+  const isWhole = row.status === 'open' && (row.user_id === null) === (row.bound_user === null)
   return isWhole ? row : (await request(unit, wanted))[0]
 }
 
@@ -42,14 +35,22 @@ export function requests({ db, clock }: Parts) {
     .innerJoin('display as d', 'd.id', 'r.display_id')
     .leftJoin('app_user as u', 'u.id', 'r.user_id')
     .selectAll('r')
-    .select(['a.identifier as agent', 'a.blocked_at', 's.identifier as resource', 'd.display', 'u.public_id as user'])
+    .select([
+      'a.identifier as agent',
+      'a.blocked_at',
+      's.identifier as resource',
+      'd.display',
+      'u.public_id as bound_user',
+    ])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
     .select(codeAlive.as('code_alive'))
 }
 
 export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
 
-export function toAuthRequest(row: FoundRequest): AuthRequest {
+type Unused = 'id' | 'token_hash' | 'agent_id' | 'resource_id' | 'display_id' | 'user_id'
+
+export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   const status: AuthRequestStatus = row.has_expired ? 'expired' : row.status
   return {
     id: idText(row.public_id),
@@ -65,7 +66,7 @@ export function toAuthRequest(row: FoundRequest): AuthRequest {
     status,
     revision: row.revision,
     browserHash: row.browser_hash && hashText(row.browser_hash),
-    userId: row.user && idText(row.user),
+    userId: row.bound_user && idText(row.bound_user),
     prompt: row.prompt,
     extensions: row.extensions,
     createdAt: row.created_at,
@@ -111,36 +112,4 @@ export function boundRefusal(
   if (refusal) return refusal
   if (request.browserHash !== by.browserHash) return 'other_browser'
   return request.userId === by.userId ? undefined : 'other_user'
-}
-
-/** The row of what pages show, shared by all that show the same. */
-export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
-  const contentHash = displayHash(shown)
-  const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', contentHash)
-  const known = await unit.locking(same, { display: 'shared' }).executeTakeFirst()
-  if (known) return known.id
-  const display = JSON.stringify(shown)
-  const { id } = await unit.db
-    .insertInto('display')
-    .values({ content_hash: contentHash, display })
-    .onConflict((conflict) => conflict.column('content_hash').doUpdateSet({ display }))
-    .returning('id')
-    .executeTakeFirstOrThrow()
-  return id
-}
-
-/** What says that two show the same. */
-export function displayHash(shown: RequestDisplay): Buffer {
-  return createHash('sha256').update(JSON.stringify(shown)).digest()
-}
-
-/** Deletes those of these that no request and no grant shows any more. */
-export async function dropDisplays(unit: Unit, ids: readonly number[]): Promise<void> {
-  if (ids.length === 0) return
-  await unit.lockRows('whole', unit.db.selectFrom('display').select('id').where('id', 'in', ids))
-  await unit.db
-    .deleteFrom('display')
-    .where('id', 'in', ids)
-    .where(notReferenced('display', 'display_id', ['auth_request', 'consent_grant']))
-    .execute()
 }

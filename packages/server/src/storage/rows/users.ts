@@ -37,7 +37,7 @@ export async function isUnchanged(unit: Unit, { userId, credentialRevision }: As
 /** Locks a user for a change of how they sign in. Undefined: they are not active, or not as they were read. */
 export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
   const user = await lockUser(unit, userId, 'alone')
-  return user?.status === 'active' && user.credential_revision === credentialRevision ? user : undefined
+  return user?.disabled_at === null && user.credential_revision === credentialRevision ? user : undefined
 }
 
 /** Makes verbs refuse whatever was read of a user before. Locks their row, if there is one, and returns the new revision. */
@@ -64,26 +64,40 @@ export async function lockUser(
   return unit.locking(users(unit).where(`u.${column}`, '=', value), { u: strength }).executeTakeFirst()
 }
 
-/** People, to be narrowed and joined. */
-export function users({ db }: Pick<Parts, 'db'>) {
-  return db
-    .selectFrom('app_user as u')
-    .select(['u.id', 'u.public_id', 'u.username', 'u.email', 'u.display_name', 'u.created_at', 'u.closed_at', 'u.sub'])
-    .select('u.credential_revision')
-    .select(sql<'active' | 'disabled'>`case when u.disabled_at is null then 'active' else 'disabled' end`.as('status'))
+/** What {@link toUser} reads of a user, under this alias. */
+export function userColumns<A extends string>(alias: A) {
+  return [
+    `${alias}.public_id as user`,
+    `${alias}.sub`,
+    `${alias}.username`,
+    `${alias}.email`,
+    `${alias}.display_name`,
+    `${alias}.created_at as joined_at`,
+    `${alias}.disabled_at`,
+    `${alias}.closed_at`,
+    `${alias}.credential_revision`,
+  ] as const
 }
 
+/** Users, to be narrowed and joined. */
+export function users({ db }: Pick<Parts, 'db'>) {
+  return db.selectFrom('app_user as u').select('u.id').select(userColumns('u'))
+}
+
+/** The row of a user. */
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
 
+/** The user in a row with {@link userColumns}. */
 export function toUser(row: Omit<FoundUser, 'id'>): User {
+  const status = row.disabled_at === null ? 'active' : 'disabled'
   return {
-    id: idText(row.public_id),
+    id: idText(row.user),
     username: row.username,
     displayName: row.display_name,
     email: row.email,
-    status: row.closed_at === null ? row.status : 'closed',
+    status: row.closed_at === null ? status : 'closed',
     sub: idText(row.sub),
-    createdAt: row.created_at,
+    createdAt: row.joined_at,
     credentialRevision: row.credential_revision,
   }
 }

@@ -46,11 +46,11 @@ export async function addUser(
       disabled_at: null,
       closed_at: null,
     })
-    .returningAll()
+    .returning('id')
     .executeTakeFirstOrThrow()
   const ofUser = skeletons.map((skeleton) => ({ skeleton, user_id: inserted.id }))
   await db.insertInto('username_skeleton').values(ofUser).execute()
-  return { ...inserted, status: 'active' }
+  return users(unit).where('u.id', '=', inserted.id).executeTakeFirstOrThrow()
 }
 
 async function refuseName(
@@ -140,7 +140,7 @@ export async function setUserStatus(
 ): Promise<boolean> {
   const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
-  if (user.status === status) return true
+  if ((user.disabled_at === null) === (status === 'active')) return true
   const disabledAt = status === 'disabled' ? unit.now : null
   await unit.db.updateTable('app_user').set({ disabled_at: disabledAt }).where('id', '=', user.id).execute()
   const event = status === 'disabled' ? 'user.disabled' : 'user.enabled'

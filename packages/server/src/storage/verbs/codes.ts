@@ -1,21 +1,24 @@
 import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
-import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
-import { grants, isUseDue, personOf, toGrant } from '../rows/grant-lists.js'
+import { grants, isUseDue, toGrant } from '../rows/grant-lists.js'
 import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
 
 import type { FoundRequest } from '../rows/requests.js'
+import { toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import { hashBytes, hashText, keptInsertion, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
 import { isOneTooMany } from './throttle.js'
 
-/** A presented code with the rows that it stands for. */
-interface FoundCode extends PresentedCode {
-  row: FoundRow
+/** A stored code with its grant. */
+interface FoundCode {
+  row: Awaited<ReturnType<typeof presented>>[number]
+  grant: Grant
+  /** The permissions of the token that it gives, without those that have expired. */
+  scope: string
 }
 
 /** What an Allow of a request is answered with, to be redeemed for a grant of it. */
@@ -53,7 +56,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   return {
     outcome: 'redeemed',
     grant: { ...grant, lastUsedAt: now },
-    user: code.user,
+    user: toUser(row),
     issue,
     refreshIssued,
   }
@@ -64,19 +67,7 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
   const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
   if (!row) return undefined
   const grant = toGrant(row)
-  return {
-    request: {
-      tokenHash: hashText(row.token_hash),
-      agentJkt: hashText(row.agent_jkt),
-      redirectUri: row.redirect_uri,
-    },
-    scope: commonScope(row.code_scope, grant.scope),
-    expiresAt: row.code_expires_at,
-    consumedAt: row.consumed_at,
-    grant,
-    user: personOf(row),
-    row,
-  }
+  return { row, grant, scope: commonScope(row.code_scope, grant.scope) }
 }
 
 /** Codes with their grants, and with what their requests, which are of the same parties, say of who may redeem them. */
@@ -89,8 +80,6 @@ const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8
     .where('c.code_hash', '=', codeHash)
   return parts.locking(found, { u: 'shared', a: 'shared', g: 'alone', c: 'alone' })
 })
-
-type FoundRow = Awaited<ReturnType<typeof presented>>[number]
 
 const consumption = keptQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
   db
@@ -133,7 +122,7 @@ async function refuse(
   redemption: CodeRedemption,
   refusal: RedemptionRefusal,
 ): Promise<RedeemOutcome> {
-  if (refusal.burns && code.consumedAt === null) await consumeCode(unit, code)
+  if (refusal.burns && code.row.consumed_at === null) await consumeCode(unit, code)
   if (refusal.event) {
     const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, code))
     const told = refreshRevoked || !(await isOneTooMany(unit, refusal.event, redemption.codeHash))
@@ -176,18 +165,6 @@ async function writeRedemption(
   })
 }
 
-/** A stored code with what it stands for. */
-interface PresentedCode {
-  /** Of the request that it answers. */
-  request: { tokenHash: string; agentJkt: string; redirectUri: string | null }
-  /** What the token it gives is for, without the permissions that have ended. */
-  scope: string
-  expiresAt: number
-  consumedAt: number | null
-  grant: Grant
-  user: User
-}
-
 interface RedemptionRefusal {
   reason: Exclude<ReasonOf<RedeemOutcome>, 'unknown'>
   /** The code is marked used, so that nobody can redeem it later. */
@@ -196,7 +173,7 @@ interface RedemptionRefusal {
   event?: string
 }
 
-const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
+const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [
   [
     (code, by) => code.grant.agent !== by.agent,
     { reason: 'foreign_agent', burns: true, event: 'code.foreign_agent' }, // X04
@@ -206,29 +183,25 @@ const refusals: readonly [(code: PresentedCode, by: CodeRedemption, now: number)
     { reason: 'foreign_delegate', burns: true, event: 'code.foreign_delegate' }, // X05
   ],
   [
-    (code, by) => by.bindToKey === true && code.request.agentJkt !== by.jkt,
+    ({ row }, by) => by.bindToKey === true && hashText(row.agent_jkt) !== by.jkt,
     { reason: 'foreign_key', burns: true, event: 'code.foreign_key' }, // X06
   ],
-  [(code) => code.consumedAt !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
-  [(code, _by, now) => code.expiresAt <= now, { reason: 'expired', burns: false }], // X03
+  [({ row }) => row.consumed_at !== null, { reason: 'used', burns: false, event: 'code.reused' }], // X01
+  [({ row }, _by, now) => row.code_expires_at <= now, { reason: 'expired', burns: false }], // X03
   [
-    (code, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== code.request.tokenHash,
+    ({ row }, by) => by.requestTokenHash !== undefined && by.requestTokenHash !== hashText(row.token_hash),
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
   ],
   [
-    // The right agent's mistake, which it can mend: nobody else has come by the code.
-    (code, by) => by.redirectUri !== undefined && by.redirectUri !== code.request.redirectUri,
+    // The right agent's mistake, which it can fix: no one else has got the code.
+    ({ row }, by) => by.redirectUri !== undefined && by.redirectUri !== row.redirect_uri,
     { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
-  [(code) => code.user.status !== 'active', { reason: 'user_disabled', burns: false }], // X09
+  [({ row }) => row.disabled_at !== null, { reason: 'user_disabled', burns: false }], // X09
   [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]
 
 /** Why a code may not be redeemed, the first reason that applies; undefined: it may. */
-function redemptionRefusal(
-  code: PresentedCode,
-  redemption: CodeRedemption,
-  now: number,
-): RedemptionRefusal | undefined {
+function redemptionRefusal(code: FoundCode, redemption: CodeRedemption, now: number): RedemptionRefusal | undefined {
   return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
 }

@@ -23,14 +23,14 @@ import {
   requests,
   toAuthRequest,
 } from '../rows/requests.js'
-import { isUnchanged, lockAsRead } from '../rows/users.js'
+import { isUnchanged, lockAsRead, userColumns } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { hashBytes, idBytes, keptQuery, type Placeholders } from '../sql/kept-query.js'
 import { createCode } from './codes.js'
 import { createGrant, markUsed } from './grants.js'
 import { activeUser, bind, type UserAsRead } from './requests.js'
 
-import { type FoundSession, foundSession } from './sessions.js'
+import { type FoundSession, foundSession, type LiveRow, sessionColumns } from './sessions.js'
 import { waitAfter } from './throttle.js'
 
 export async function decideRequest(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
@@ -227,42 +227,13 @@ const viewed = keptQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessi
       join.on('e.id_hash', '=', by.sessionHash).on('e.idle_expires_at', '>', parts.clock),
     )
     .leftJoin('app_user as v', (join) => join.onRef('v.id', '=', 'e.user_id').on('v.disabled_at', 'is', null))
-    .select(['v.id as viewer_id', 'v.public_id as viewer', 'v.username', 'v.email', 'v.display_name', 'v.sub'])
-    .select([
-      'v.created_at as viewer_since',
-      'v.closed_at',
-      'v.credential_revision',
-      'e.id as session_id',
-      'e.public_id as session',
-    ])
-    .select([
-      'e.authenticated_at',
-      'e.amr',
-      'e.proved_for',
-      'e.expires_at as session_expires_at',
-      'e.idle_seconds',
-      'e.last_seen_at',
-    ])
+    .select(userColumns('v'))
+    .select(sessionColumns)
     .select(parts.clock.as('read_at'))
     .where('r.token_hash', '=', by.tokenHash),
 )
 
-type ViewedRow = Awaited<ReturnType<typeof viewed>>[number]
-
-function sessionIn(row: ViewedRow): FoundSession | undefined {
-  if (row.viewer_id === null || row.session_id === null) return undefined
-  // What is null in a row without a session is not in one with it.
-  const live = row as {
-    [column in keyof ViewedRow]: column extends Nullable ? ViewedRow[column] : NonNullable<ViewedRow[column]>
-  }
-  const viewer = {
-    id: live.viewer_id,
-    public_id: live.viewer,
-    created_at: live.viewer_since,
-    expires_at: live.session_expires_at,
-    status: 'active' as const,
-  }
-  return foundSession(Object.assign({}, live, viewer))
+function sessionIn(row: Awaited<ReturnType<typeof viewed>>[number]): FoundSession | undefined {
+  // Columns that are null without a session are not null with one.
+  return row.user === null || row.session_id === null ? undefined : foundSession(row as LiveRow)
 }
-
-type Nullable = 'email' | 'display_name' | 'closed_at' | 'amr' | 'proved_for'

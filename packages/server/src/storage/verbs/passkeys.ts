@@ -54,13 +54,19 @@ export async function listPasskeys(statement: Statement, userId: string): Promis
 export async function findPasskey(statement: Statement, credentialId: string): Promise<FoundPasskey | undefined> {
   const row = await users(statement)
     .innerJoin('passkey as p', 'p.user_id', 'u.id')
-    .select(['p.credential_id', 'p.name', 'p.transports', 'p.counter', 'p.last_used_at', 'p.public_key'])
-    .select('p.created_at as added_at')
+    .select([
+      'p.credential_id',
+      'p.name',
+      'p.transports',
+      'p.counter',
+      'p.created_at',
+      'p.last_used_at',
+      'p.public_key',
+    ])
     .where('p.credential_id', '=', credentialId)
     .executeTakeFirst()
   if (!row) return undefined
-  const passkey = toPasskey({ ...row, created_at: row.added_at })
-  return { user: toUser(row), passkey: { ...passkey, publicKey: Uint8Array.from(row.public_key) } }
+  return { user: toUser(row), passkey: { ...toPasskey(row), publicKey: Uint8Array.from(row.public_key) } }
 }
 
 /** Implements {@link PasskeyStorage.usePasskey}: false, with an audit row, for a counter that did not go up. */

@@ -1,13 +1,11 @@
 import { sql } from 'kysely'
 import type { Refresh, RefreshOutcome, RefreshTokenRevocation, UsedGrant } from '../api/grant-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
-import type { User } from '../api/user.js'
 import { writeEvent } from '../rows/audit.js'
 import {
   isUseDue,
   lockGrant,
   lockingGrants,
-  personOf,
   toUsedGrant,
   type UsedGrantRow,
   usedEvery,
@@ -16,15 +14,18 @@ import {
 import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js'
 
 import { auditDelegate } from '../rows/requests.js'
+import { toUser } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { hashBytes, hashText, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
 import { generateTokenIssue, markUsed } from './grants.js'
 import { isOneTooMany } from './throttle.js'
 
-/** A presented refresh token with the rows that it stands for. */
-interface FoundToken extends PresentedRefreshToken {
-  id: number
-  grantRow: UsedGrantRow
+/** A stored refresh token with its grant. */
+interface FoundToken {
+  row: Awaited<ReturnType<typeof tokens>>[number]
+  grant: UsedGrant
+  /** The permissions of the token that have not expired. */
+  scope: string
 }
 
 /** What a refresh token gives, and what is to be written of that. */
@@ -44,19 +45,20 @@ export async function judgeRefreshes(statement: Statement, refreshes: readonly R
 
 function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   if (!token) return { outcome: { outcome: 'refused', reason: 'unknown' } }
-  const now = token.grantRow.read_at
+  const { row, grant } = token
+  const now = row.read_at
   const refusal = refreshRefusal(token, refresh, now)
   if (refusal) {
     return { outcome: { outcome: 'refused', reason: refusal.reason }, isRecorded: refusal.event !== undefined }
   }
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
-  const { grant, user, lastUsedAt, grantRow } = token
   // A grant that took the place of another has not been used.
-  const isDue = isUseDue(lastUsedAt, now) || isUseDue(grantRow.last_used_at, now)
+  const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
+  const issue = generateTokenIssue(grant, scope, refresh.tokenLifetime, now)
   return {
-    outcome: { outcome: 'refreshed', grant, user, issue: generateTokenIssue(grant, scope, refresh.tokenLifetime, now) },
-    use: { grantId: grantRow.id, dueToken: isDue ? token.id : undefined, at: now },
+    outcome: { outcome: 'refreshed', grant, user: toUser(row), issue },
+    use: { grantId: row.id, dueToken: isDue ? row.token_id : undefined, at: now },
   }
 }
 
@@ -119,7 +121,7 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
 const tokens = keptQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
   usedGrants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
-    .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_seconds', 't.idle_expires_at'])
+    .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_expires_at'])
     .select(['t.expires_at as token_expires_at', 't.last_used_at as token_used_at', 't.revoked_at as token_revoked_at'])
     .where(
       't.token_hash',
@@ -140,21 +142,9 @@ async function findTokens(
   return new Map(rows.map((row) => [hashText(row.token_hash), toToken(row)]))
 }
 
-function toToken(row: Awaited<ReturnType<typeof tokens>>[number]): FoundToken {
+function toToken(row: FoundToken['row']): FoundToken {
   const grant = toUsedGrant(row)
-  return {
-    id: row.token_id,
-    scope: commonScope(row.token_scope, grant.scope),
-    expiresAt: row.token_expires_at,
-    idleSeconds: row.idle_seconds,
-    idleExpiresAt: row.idle_expires_at,
-    lastUsedAt: row.token_used_at,
-    revokedAt: row.token_revoked_at,
-    agentBlocked: row.blocked_at !== null,
-    grant,
-    user: personOf(row),
-    grantRow: row,
-  }
+  return { row, grant, scope: commonScope(row.token_scope, grant.scope) }
 }
 
 const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
@@ -176,12 +166,12 @@ const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<
 
 async function writeRefusal(
   unit: Unit,
-  { grantRow }: FoundToken,
+  { row }: FoundToken,
   { tokenHash, agent, delegate, jkt }: Refresh,
   event: string,
 ): Promise<void> {
   if (await isOneTooMany(unit, event, tokenHash)) return
-  await writeEvent(unit, { event, ...grantParties(grantRow), data: { jkt, presentedBy: agent, delegate } })
+  await writeEvent(unit, { event, ...grantParties(row), data: { jkt, presentedBy: agent, delegate } })
 }
 
 function grantParties({ user_id, agent_id, resource_id, public_id }: UsedGrantRow) {
@@ -211,27 +201,13 @@ export async function revokeRefreshToken(
   return true
 }
 
-/** A stored refresh token with what it stands for. */
-interface PresentedRefreshToken {
-  /** What of it has not ended. */
-  scope: string
-  expiresAt: number
-  idleSeconds: number
-  idleExpiresAt: number
-  lastUsedAt: number | null
-  revokedAt: number | null
-  agentBlocked: boolean
-  grant: UsedGrant
-  user: User
-}
-
 interface RefreshRefusal {
   reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
   /** The audit row this leaves. */
   event?: string
 }
 
-type Row = readonly [(token: PresentedRefreshToken, by: Refresh, now: number) => boolean, RefreshRefusal]
+type Row = readonly [(token: FoundToken, by: Refresh, now: number) => boolean, RefreshRefusal]
 
 const refusals: readonly Row[] = [
   [(token, by) => token.grant.agent !== by.agent, { reason: 'foreign_agent', event: 'refresh.foreign_agent' }], // X10
@@ -239,15 +215,15 @@ const refusals: readonly Row[] = [
     (token, by) => token.grant.delegate !== by.delegate,
     { reason: 'foreign_delegate', event: 'refresh.foreign_delegate' },
   ], // X11
-  [(token) => token.agentBlocked, { reason: 'agent_blocked' }], // A19
-  [(token) => token.user.status !== 'active', { reason: 'user_disabled' }],
+  [({ row }) => row.blocked_at !== null, { reason: 'agent_blocked' }], // A19
+  [({ row }) => row.disabled_at !== null, { reason: 'user_disabled' }],
   [(token, _by, now) => token.scope === '' || grantEnded(token.grant, now), { reason: 'grant_ended' }], // X13
-  [(token) => token.revokedAt !== null, { reason: 'revoked' }],
-  [(token, _by, now) => token.expiresAt <= now, { reason: 'expired' }], // X14
-  [(token, _by, now) => token.idleExpiresAt <= now, { reason: 'idle' }], // X14
+  [({ row }) => row.token_revoked_at !== null, { reason: 'revoked' }],
+  [({ row }, _by, now) => row.token_expires_at <= now, { reason: 'expired' }], // X14
+  [({ row }, _by, now) => row.idle_expires_at <= now, { reason: 'idle' }], // X14
 ]
 
 /** Why a refresh token gives nothing, the first reason that applies; undefined: it does. */
-function refreshRefusal(token: PresentedRefreshToken, refresh: Refresh, now: number): RefreshRefusal | undefined {
+function refreshRefusal(token: FoundToken, refresh: Refresh, now: number): RefreshRefusal | undefined {
   return refusals.find(([applies]) => applies(token, refresh, now))?.[1]
 }

@@ -9,22 +9,20 @@ import type {
 } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
-import { internResource } from '../rows/identifiers.js'
+import { displayHash, internDisplay, internResource } from '../rows/identifiers.js'
 import {
   auditDelegate,
   bindingRefusal,
   boundRefusal,
-  displayHash,
   type FoundRequest,
-  internDisplay,
   lockRequest,
   requestParties,
   toAuthRequest,
 } from '../rows/requests.js'
 import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { generateId, hashBytes, idBytes, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { Row, Tables } from '../sql/tables.js'
+import { generateId, hashBytes, idBytes, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { type NewRow, type Tables, tables } from '../sql/tables.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
@@ -43,6 +41,8 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     scope: request.scope,
     redirect_uri: request.redirectUri,
     prompt: request.prompt ?? null,
+    ...unbound,
+    created_at: now,
     expires_at: now + request.lifetime,
     resource: request.resource,
     display_hash: displayHash(request.display),
@@ -58,76 +58,41 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     request: row.public_id,
     data: { scope: request.scope, jkt: request.agentJkt, ...auditDelegate(request) },
   })
-  return {
-    id: idText(row.public_id),
-    agent: request.agent,
-    agentBlocked: false,
-    delegate: request.delegate,
-    agentJkt: request.agentJkt,
-    resource: request.resource,
-    scope: request.scope,
-    redirectUri: request.redirectUri,
-    state: null,
-    display: request.display,
-    status: 'open',
-    revision: 0,
-    browserHash: null,
-    userId: null,
-    prompt: request.prompt ?? null,
-    extensions: 0,
-    createdAt: now,
-    expiresAt: now + request.lifetime,
-    decidedAt: null,
-    codeAlive: false,
-  }
+  const named = { agent: request.agent, blocked_at: null, bound_user: null, display: JSON.stringify(request.display) }
+  return toAuthRequest({ ...row, ...named, has_expired: false, code_alive: false })
 }
 
+/** A request that no browser has opened yet. */
+const unbound = {
+  state: null,
+  status: 'open',
+  revision: 0,
+  browser_hash: null,
+  user_id: null,
+  extensions: 0,
+  decided_at: null,
+} as const
+
 /** A request to be inserted, which names what it is about; `most_open`: its agent's, with it, for the same. */
-type NewRow = Pick<
-  Row<'auth_request'>,
-  | 'public_id'
-  | 'token_hash'
-  | 'agent_id'
-  | 'delegate'
-  | 'agent_jkt'
-  | 'scope'
-  | 'redirect_uri'
-  | 'prompt'
-  | 'expires_at'
-> & { resource: string; display_hash: Uint8Array; most_open: number }
+type NewRequest = Omit<NewRow<'auth_request'>, 'resource_id' | 'display_id'> & {
+  resource: string
+  display_hash: Uint8Array
+  most_open: number
+}
 
 /** Inserts a request, unless so many are open, or what it names has no row; undefined: it did not. */
-async function insertRequest(unit: Unit, row: NewRow): Promise<{ resource_id: number } | undefined> {
+async function insertRequest(unit: Unit, row: NewRequest): Promise<{ resource_id: number } | undefined> {
   const [inserted] = await requestInsertion(unit, row)
   return inserted
 }
 
-async function insertAfterNaming(unit: Unit, { resource, display }: NewAuthRequest, row: NewRow) {
+async function insertAfterNaming(unit: Unit, { resource, display }: NewAuthRequest, row: NewRequest) {
   await internResource(unit, resource)
   await internDisplay(unit, display)
   return insertRequest(unit, row)
 }
 
-/** In the order in which the insertion names them. */
-const insertedColumns = [
-  'public_id',
-  'token_hash',
-  'agent_id',
-  'delegate',
-  'agent_jkt',
-  'resource_id',
-  'scope',
-  'redirect_uri',
-  'display_id',
-  'prompt',
-  'status',
-  'revision',
-  'extensions',
-  'created_at',
-  'expires_at',
-] as const
-
-const requestInsertion = keptQuery(({ db, clock, locking }, row: Placeholders<NewRow>) => {
+const requestInsertion = keptQuery(({ db, locking }, row: Placeholders<NewRequest>) => {
   const named = db
     .selectFrom(['resource as s', 'display as d'])
     .where('s.identifier', '=', row.resource)
@@ -140,17 +105,16 @@ const requestInsertion = keptQuery(({ db, clock, locking }, row: Placeholders<Ne
     .where('s.identifier', '=', row.resource)
     .where('o.delegate', 'is not distinct from', row.delegate)
     .where('o.status', '=', 'open')
-    .where('o.expires_at', '>', clock)
+    .where('o.expires_at', '>', row.created_at)
+  const { id: _, resource_id: _resource, display_id: _display, ...given } = tables.auth_request
+  const names = Object.keys(given) as (keyof typeof given)[]
   const values = named
-    .select([row.public_id.as('public_id'), row.token_hash.as('token_hash'), row.agent_id.as('agent_id')])
-    .select([row.delegate.as('delegate'), row.agent_jkt.as('agent_jkt'), 's.id as resource_id', row.scope.as('scope')])
-    .select([row.redirect_uri.as('redirect_uri'), 'd.id as display_id', row.prompt.as('prompt')])
-    .select([sql.lit('open').as('status'), sql.lit(0).as('revision'), sql.lit(0).as('extensions')])
-    .select([clock.as('created_at'), row.expires_at.as('expires_at')])
+    .select(['s.id as resource_id', 'd.id as display_id'])
+    .select(names.map((name) => sql`${row[name]}`.as(name)))
     .where(open, '<', row.most_open)
   return db
     .insertInto('auth_request')
-    .columns(insertedColumns)
+    .columns(['resource_id', 'display_id', ...names])
     .expression(locking(values, { s: 'shared', d: 'shared' }))
     .returning('resource_id')
 })

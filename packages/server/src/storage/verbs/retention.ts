@@ -2,8 +2,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely'
 import { maxStrangersLogos, retention } from '../api/deployment-storage.js'
 import type { StorageOptions } from '../api/storage.js'
 import { writeEvent } from '../rows/audit.js'
-import { dropAgents, dropResources } from '../rows/identifiers.js'
-import { dropDisplays } from '../rows/requests.js'
+import { dropUnnamed, type SharedId } from '../rows/identifiers.js'
 import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { forgetNonces } from './nonces.js'
@@ -20,10 +19,8 @@ interface Over {
   key?: readonly string[]
   isOver: (now: number) => RawBuilder<SqlBool>
   /** What its rows name, and may have been the last to name. */
-  names?: readonly (keyof typeof drops)[]
+  names?: readonly SharedId[]
 }
-
-const drops = { agent_id: dropAgents, resource_id: dropResources, display_id: dropDisplays }
 
 const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.grant_id = consent_grant.id)
   and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
@@ -78,12 +75,12 @@ function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
   const keys = sql.join(key.map((column) => sql.ref(column)))
   const named = names.length === 0 ? sql`1 as one` : sql.join(names.map((column) => sql.ref(column)))
   return async (unit) => {
-    const { rows } = await sql<Partial<Record<keyof typeof drops, number | null>>>`
+    const { rows } = await sql<Partial<Record<SharedId, number | null>>>`
       delete from ${sql.table(table)} where (${keys}) in (
         select ${keys} from ${sql.table(table)} where ${isOver(unit.now)} limit ${batch}) returning ${named}`.execute(
       unit.db,
     )
-    for (const name of names) await drops[name](unit, [...new Set(rows.flatMap((row) => row[name] ?? []))])
+    for (const name of names) await dropUnnamed(unit, name, [...new Set(rows.flatMap((row) => row[name] ?? []))])
     return rows.length
   }
 }
@@ -108,7 +105,7 @@ async function forgetAgents(unit: Unit): Promise<number> {
   const ids = forgotten.map(({ id }) => id)
   if (ids.length === 0) return 0
   await db.deleteFrom('agent_logo').where('agent_id', 'in', ids).execute()
-  await dropAgents(unit, ids)
+  await dropUnnamed(unit, 'agent_id', ids)
   return ids.length
 }
 
@@ -124,8 +121,8 @@ async function announceDeletion(unit: Unit): Promise<number> {
 async function keepEvents(engine: Engine, together: Together): Promise<number> {
   const { events, agentIds, resourceIds } = await engine.keepEvents(await together(announceDeletion)())
   const forgetNamed = together(async (unit) => {
-    await dropAgents(unit, agentIds)
-    await dropResources(unit, resourceIds)
+    await dropUnnamed(unit, 'agent_id', agentIds)
+    await dropUnnamed(unit, 'resource_id', resourceIds)
     return events
   })
   return events === 0 ? 0 : forgetNamed()

@@ -98,11 +98,23 @@ export function foundSession(row: LiveRow): FoundSession {
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
+/** What {@link foundSession} reads of a session. */
+export const sessionColumns = [
+  'e.id as session_id',
+  'e.public_id as session',
+  'e.authenticated_at',
+  'e.amr',
+  'e.proved_for',
+  'e.expires_at as session_expires_at',
+  'e.idle_seconds',
+  'e.last_seen_at',
+] as const
+
 function liveSessions(parts: Parts, idHash: RawBuilder<Uint8Array>) {
   return users(parts)
     .innerJoin('session as e', 'e.user_id', 'u.id')
-    .select(['e.id as session_id', 'e.public_id as session', 'e.authenticated_at', 'e.amr', 'e.proved_for'])
-    .select(['e.expires_at', 'e.idle_seconds', 'e.last_seen_at', parts.clock.as('read_at')])
+    .select(sessionColumns)
+    .select(parts.clock.as('read_at'))
     .where('e.id_hash', '=', idHash)
     .where('e.idle_expires_at', '>', parts.clock)
     .where('u.disabled_at', 'is', null)
@@ -115,7 +127,8 @@ const lockedSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8
   parts.locking(liveSessions(parts, idHash), { u: 'shared', e: 'alone' }),
 )
 
-type LiveRow = Awaited<ReturnType<typeof liveSession>>[number]
+/** A live session with its user. */
+export type LiveRow = Omit<Awaited<ReturnType<typeof liveSession>>[number], 'id'>
 
 function toSession(row: LiveRow): Session {
   return {
@@ -124,7 +137,7 @@ function toSession(row: LiveRow): Session {
     authTime: row.authenticated_at,
     amr: toMethods(row.amr),
     provedFor: toHash(row.proved_for),
-    expiresAt: row.expires_at,
+    expiresAt: row.session_expires_at,
   }
 }
 
@@ -241,7 +254,7 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
   const idHash = hashBytes(renewal.idHash)
   const [row] = await lockedSession(unit, { idHash })
   if (!row || row.credential_revision !== renewal.credentialRevision) return undefined
-  const proves = await factorProves(unit, idText(row.public_id), renewal.factorAddedAt)
+  const proves = await factorProves(unit, idText(row.user), renewal.factorAddedAt)
   const authTime = proves ? now : row.authenticated_at
   const amr = proves ? (renewal.amr?.join(' ') ?? row.amr) : row.amr
   const ofRenewal = renewal.provedFor === undefined ? null : hashBytes(renewal.provedFor)
@@ -254,7 +267,7 @@ export async function reauthenticate(unit: Unit, renewal: Reauthentication): Pro
       amr,
       proved_for: provedFor,
       last_seen_at: now,
-      idle_expires_at: Math.min(now + row.idle_seconds, row.expires_at),
+      idle_expires_at: Math.min(now + row.idle_seconds, row.session_expires_at),
     })
     .where('id', '=', row.session_id)
     .execute()
