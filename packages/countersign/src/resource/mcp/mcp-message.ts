@@ -32,7 +32,7 @@ export const firstWithoutSessions = '2026-07-28'
 
 const versionMember = 'io.modelcontextprotocol/protocolVersion'
 
-/** Members that decide what a message does. A reader that is lenient about capitals would find another one. */
+/** Members that decide what a message does, by the object that has them: no other spelling of one may stand beside it. */
 const decisive = {
   message: ['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
   params: ['name', 'uri', 'arguments', 'ref', 'notifications', '_meta', 'requestState', 'inputResponses'],
@@ -46,9 +46,8 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not taken.')
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
   const refuse = (reason: string) => malformed(reason, id)
-  const misspelt = inOtherCase(body, decisive.message)
-  if (misspelt !== undefined)
-    return refuse(`The message has ${JSON.stringify(misspelt.slice(0, 100))}, which is not written so.`)
+  const misspelt = misspeltMember(body)
+  if (misspelt !== undefined) return refuse(misspelt)
   const { jsonrpc, method, params = {} } = body
   if (jsonrpc !== '2.0') return refuse('jsonrpc must be "2.0".')
   if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a whole number.')
@@ -57,13 +56,6 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error'))
     return refuse('A message is a request or a response, and not both.')
   if (!isObject(params)) return refuse('params must be an object.')
-  const misspeltParam = inOtherCase(params, decisive.params)
-  if (misspeltParam !== undefined) return refuse(`params has ${misspeltParam}, which is not written so.`)
-  for (const name of ['ref', 'notifications', '_meta'] as const) {
-    const inside = params[name]
-    const misspeltInside = isObject(inside) ? inOtherCase(inside, decisive[name]) : undefined
-    if (misspeltInside !== undefined) return refuse(`${name} has ${misspeltInside}, which is not written so.`)
-  }
   const { _meta: meta = {} } = params
   if (!isObject(meta)) return refuse('_meta must be an object.')
   const version = meta[versionMember]
@@ -77,19 +69,28 @@ function readResponse(body: Record<string, unknown>, id: string | number | undef
   return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
 }
 
-/** A member that a lenient reader would take for one of these: in other letters, or with an end that readers of C do not see. */
-function inOtherCase(object: object, names: readonly string[]): string | undefined {
-  // Another writing of a name has no more characters than it, but for those that combine.
-  const longest = 3 * Math.max(...names.map((name) => name.length))
-  return Object.keys(object).find((name) => {
-    if (names.includes(name)) return false
-    return name.includes('\0') || (name.length <= longest && meantBy(name, names) !== undefined)
-  })
+/** Says which member a lenient reader could take for one of those that decide; undefined: none. */
+function misspeltMember(message: Record<string, unknown>): string | undefined {
+  const params = isObject(message.params) ? message.params : {}
+  const { ref, notifications, _meta } = params
+  for (const [part, object] of Object.entries({ message, params, ref, notifications, _meta })) {
+    if (!isObject(object)) continue
+    const names: readonly string[] = decisive[part as keyof typeof decisive]
+    const misspelt = Object.keys(object).find((name) => !names.includes(name) && isSpellingOfAny(name, names))
+    if (misspelt !== undefined) return `${part} has an unknown member ${JSON.stringify(misspelt.slice(0, 100))}.`
+  }
+  return undefined
 }
 
-function meantBy(written: string, names: readonly string[]): string | undefined {
-  const plain = written.normalize('NFKC').replaceAll(/\p{C}/gu, '').toLowerCase()
-  return names.find((name) => name.toLowerCase() === plain)
+/** Whether a lenient reader could take a name for another one: by case, compatible or invisible characters, or an end at NUL, as in C. */
+function isSpellingOfAny(name: string, others: readonly string[]): boolean {
+  if (name.includes('\0')) return true
+  const visible = name.replaceAll(/[\p{C}\p{Default_Ignorable_Code_Point}]+/gu, '')
+  // At most a surrogate pair and a combining dot become one letter of ASCII. NFKC makes some characters 18 times as long.
+  if (visible.length > 3 * Math.max(...others.map(({ length }) => length))) return false
+  // Through capitals, which ı and i share; the capital İ becomes an i with a dot.
+  const folded = visible.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('i\u0307', 'i')
+  return others.some((other) => other.toLowerCase() === folded)
 }
 
 function malformed(reason: string, id: string | number | null = null): McpRefusal {

@@ -155,25 +155,32 @@ function passOn(
   const reader = body.getReader()
   const encoder = new TextEncoder()
   let stop = () => undefined as unknown
+  let isOver = false
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (!watched) return
       stop = whenStreamEnds(watched.tools, watched.admitted, () => {
+        isOver = true
         controller.close()
         reader.cancel().catch(() => undefined)
       })
     },
     async pull(controller) {
-      for (;;) {
-        const { done, value } = await reader.read().catch((error: unknown) => {
-          stop()
-          throw error
-        })
-        if (done) stop()
-        const out = changes ? encoder.encode(done ? await changes.end() : await changes.push(value)) : value
-        if (out && out.length > 0) controller.enqueue(out)
-        if (done) return controller.close()
-        if (out && out.length > 0) return undefined
+      try {
+        for (let isDone = false; !isDone; ) {
+          const { done, value } = await reader.read()
+          isDone = done
+          const out = changes ? encoder.encode(done ? await changes.end() : await changes.push(value)) : value
+          if (isOver) return
+          if (out && out.length > 0) controller.enqueue(out)
+          if (out && out.length > 0 && !done) return
+        }
+        stop()
+        controller.close()
+      } catch (error) {
+        stop()
+        reader.cancel().catch(() => undefined)
+        throw error
       }
     },
     async cancel(reason) {

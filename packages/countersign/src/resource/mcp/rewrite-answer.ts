@@ -51,8 +51,14 @@ async function rewritten(text: string, { change, unreadable }: RewriterOptions):
   } catch {
     return unreadable ? undefined : text
   }
-  const changed = await change(message)
-  return changed === message ? text : JSON.stringify(changed)
+  try {
+    const changed = await change(message)
+    return changed === message ? text : JSON.stringify(changed)
+  } catch (error) {
+    // Deep nesting exhausts the stack.
+    if (unreadable && error instanceof RangeError) return JSON.stringify(unreadable)
+    throw error
+  }
 }
 
 function rewriteJson(change: Change, unreadable: object | undefined): AnswerRewriter {

@@ -202,6 +202,16 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a uri in capitals', message('resources/read', { URI: 'notes://mine/1' })],
     ['a method with an end that readers of C do not see', message('tools/list', {}, { 'method\0x': 'tools/call' })],
     ['a name with a letter that nobody sees', message('tools/call', { name: 'read_note', 'na\u200bme': 'write_note' })],
+    [
+      'a name with sixty invisible characters',
+      message('tools/call', { name: 'read_note', [`na${'\u200b'.repeat(60)}me`]: 'write_note' }),
+    ],
+    ['a name with a variation selector', message('tools/call', { name: 'read_note', 'name\ufe0f': 'write_note' })],
+    ['a uri with a dotless i', message('resources/read', { uri: 'notes://public/1', 'ur\u0131': 'notes://mine/1' })],
+    [
+      'a uri with a dotted capital',
+      message('resources/read', { uri: 'notes://public/1', 'UR\u0130': 'notes://mine/1' }),
+    ],
     ['params with a long s', message('tools/list', {}, { 'param\u017f': {} })],
     ['a request that is a response', message('tools/list', {}, { result: {} })],
     ['neither', { jsonrpc: '2.0', id: 1 }],
@@ -228,6 +238,17 @@ describe('M01: a body that two readers could read in two ways is refused', () =>
     ['a version that is no text', message('tools/list', { _meta: { 'io.modelcontextprotocol/protocolVersion': 1 } })],
   ])('%s', (_case, body) => {
     expect(readMcpMessage(body)).toMatchObject({ status: 400, code: -32600 })
+  })
+
+  it.each<[string, (name: string) => Record<string, unknown>]>([
+    ['message', (name) => message('tools/list', {}, { [name]: 1 })],
+    ['params', (name) => message('tools/list', { [name]: 1 })],
+    ['ref', (name) => message('completion/complete', { ref: { [name]: 1 } })],
+    ['notifications', (name) => message('subscriptions/listen', { notifications: { [name]: 1 } })],
+    ['_meta', (name) => message('tools/list', { _meta: { [name]: 1 } })],
+  ])('and the reason quotes at most 100 characters of a member of %s', (part, containing) => {
+    const reason = `${part} has an unknown member "\\u0000${'x'.repeat(99)}".`
+    expect(readMcpMessage(containing(`\0${'x'.repeat(500_000)}`))).toMatchObject({ status: 400, reason })
   })
 })
 
@@ -447,6 +468,8 @@ it('a body of a stranger costs no more than parsing it', () => {
   const texts = [JSON.stringify(long), JSON.stringify(many), JSON.stringify(subscriptions)]
   const parsing = timeOf(() => texts.map((text) => JSON.parse(text) as unknown))
   expect(timeOf(() => readMcpMessage(long))).toBeLessThan(parsing)
+  const invisible = message('tools/call', { [`nam${'\u200b'.repeat(340_000)}`]: 1, name: 'read_note' })
+  expect(timeOf(() => readMcpMessage(invisible))).toBeLessThan(3 * parsing)
   const headers = { rawHeaders: ['Mcp-Param-X', 'none'] }
   const judging = timeOf(() => {
     expect(checkMirrors(readStrictly(many), headers)?.code).toBe(-32020)

@@ -67,3 +67,23 @@ describe('events of a stream', () => {
     expect(Math.min(...long)).toBeLessThan(8 * Math.max(Math.min(...short), 5000))
   })
 })
+
+describe('a message that is nested too deep to be changed', () => {
+  const nested = `{"id":1,"deep":${'['.repeat(20_000)}${']'.repeat(20_000)}}`
+  const change = (message: unknown) => ({ ...(message as object) })
+  const rewrite = async (contentType: string, text: string, unreadable?: object) => {
+    const rewriter = createRewriter({ contentType, contentEncoding: '' }, { change, unreadable })
+    return [await rewriter?.push(bytes(text)), await rewriter?.end()].join('')
+  }
+
+  it('is replaced where there is a replacement', async () => {
+    const unreadable = { error: 'unreadable' }
+    expect(await rewrite('application/json', nested, unreadable)).toBe('{"error":"unreadable"}')
+    const event = `id: 1\ndata: ${nested}\n\n`
+    expect(await rewrite('text/event-stream', event, unreadable)).toBe('id: 1\ndata: {"error":"unreadable"}\n\n')
+  })
+
+  it('is an error elsewhere: it never passes unchanged', async () => {
+    await expect(rewrite('application/json', nested)).rejects.toThrow(RangeError)
+  })
+})
