@@ -175,7 +175,8 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         for (const { token } of gone) await records.remove(owner, { kind: 'token', id: idOf(token) })
         const consents = records.isShared ? await records.list(owner, 'consent') : []
         for (const { id, data } of consents)
-          if ((data as StoredConsent).need?.resource === resource) await records.remove(owner, { kind: 'consent', id })
+          if ((data as StoredConsent | null)?.need?.resource === resource)
+            await records.remove(owner, { kind: 'consent', id })
         remember(
           owner,
           tokens.filter((token) => !gone.includes(token)),

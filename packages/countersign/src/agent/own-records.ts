@@ -45,7 +45,8 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
   const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
     isShared: records.isShared,
-    list: async (owner) => (await records.list(owner, 'consent')).map(({ data }) => data as KeptConsent),
+    list: async (owner) =>
+      (await records.list(owner, 'consent')).map(({ id, data }) => ({ ...(data as KeptConsent), id })),
     put: (owner, consent) => records.put(owner, nameOf(consent.id), consent, consent.until),
     add: async (owner, consent) =>
       (await records.add(owner, nameOf(consent.id), consent, consent.until)) as KeptConsent,

@@ -56,9 +56,24 @@ function isOpen(consent: PendingConsent, now: number): boolean {
 /** The consents in the agent's store, as its processes share them. */
 export type ConsentStore = Pick<AgentTools, 'consents' | 'now' | 'heldSince'>
 
+const texts = ['state', 'requestToken', 'redirectUri', 'url', 'code'] as const
+const numbers = ['until', 'askedUntil', 'begunAt'] as const
+
+/** Whether a record has what is read from it: a disk can damage one, and an older version may have written another form. */
+function isConsent(record: KeptConsent): record is PendingConsent {
+  const { need, ended, failed, ...rest } = record as Partial<PendingConsent> & { id: string }
+  return (
+    typeof need?.resource === 'string' &&
+    texts.every((name) => typeof rest[name] === 'string') &&
+    numbers.every((name) => typeof rest[name] === 'number') &&
+    generationOf(rest) > 0 &&
+    [ended, failed].every((each) => each === undefined || (typeof each === 'object' && each !== null))
+  )
+}
+
 /** The consents of an owner. */
 export async function listConsents({ consents }: ConsentStore, owner: string): Promise<readonly PendingConsent[]> {
-  return (await consents.list(owner)) as readonly PendingConsent[]
+  return (await consents.list(owner)).filter((each) => isConsent(each))
 }
 
 /** A consent as it is stored now. */
@@ -72,10 +87,19 @@ export async function findConsent(
 
 const keyOf = ({ authServer, resource, scope = '' }: PendingConsent['need']) => `${authServer} ${resource} ${scope}`
 
+/** The position of a consent among those for its need. Clocks can be set back, so times do not tell which is the newest. */
+const generationOf = ({ id }: Pick<KeptConsent, 'id'>) => Number(id.slice(id.lastIndexOf(' ') + 1))
+
 /** The consents for a need, the newest first. */
 async function consentsFor(store: ConsentStore, owner: string, need: PendingConsent['need']) {
   const all = (await listConsents(store, owner)).filter((each) => keyOf(each.need) === keyOf(need))
-  return all.toSorted((one, other) => other.begunAt - one.begunAt)
+  return all.toSorted((one, other) => generationOf(other) - generationOf(one))
+}
+
+/** The newest that the user can be prompted for, or whose code is being exchanged. */
+function openOf(consents: readonly PendingConsent[], now: number): PendingConsent | undefined {
+  const pending = consents.filter((each) => isPending(each, now))
+  return pending.find(({ receivedCode }) => receivedCode !== undefined) ?? pending.find((each) => isOpen(each, now))
 }
 
 /** The newest consent for a need that the user can be prompted for, or whose code is being exchanged. */
@@ -84,24 +108,40 @@ export async function findOpenConsent(
   owner: string,
   need: PendingConsent['need'],
 ): Promise<PendingConsent | undefined> {
-  const now = store.now()
-  const all = (await consentsFor(store, owner, need)).filter((each) => isPending(each, now))
-  return all.find(({ receivedCode }) => receivedCode !== undefined) ?? all.find((each) => isOpen(each, now))
+  return openOf(await consentsFor(store, owner, need), store.now())
 }
 
 /**
- * Stores a new consent as the successor of the last one for its need: an exclusive create, so that of several processes
- * only one starts a consent. False if another process was first.
+ * Stores a new consent unless one for its need is open: an exclusive create of the next generation, so that of several
+ * processes only one prompts the user. False if another process was first.
  */
 export async function addConsent(store: ConsentStore, owner: string, consent: PendingConsent): Promise<boolean> {
   const { consents, now } = store
-  const before = await consentsFor(store, owner, consent.need)
-  const id = `${keyOf(consent.need)} ${before[0]?.state ?? ''}`
+  const { need, state } = consent
+  // What no process can use would occupy a name.
+  for (const each of await consents.list(owner)) if (!isConsent(each)) await consents.remove(owner, each.id)
+  const before = await consentsFor(store, owner, need)
+  if (openOf(before, now())) return false
+  const id = `${keyOf(need)} ${before[0] ? generationOf(before[0]) + 1 : 1}`
   const there = (await consents.add(owner, { ...consent, id })) as PendingConsent
-  if (there.state !== consent.state) return false
+  if (there.state !== state) return false
+  const others = (await consentsFor(store, owner, need)).filter((each) => each.state !== state)
+  // A process that had read the store before older consents were removed has counted from these.
+  if (openOf(others, now())) {
+    await consents.remove(owner, id)
+    return false
+  }
   for (const each of await listConsents(store, owner))
     if (each.until + removalMargin <= now()) await consents.remove(owner, each.id)
   return true
+}
+
+/** Ends the prompts for a consent whose page leads to another program. Its callback is still accepted. */
+export async function closePage(store: ConsentStore, owner: string, { state }: PendingConsent): Promise<void> {
+  const there = await findConsent(store, owner, state)
+  if (!there || there.receivedCode !== undefined) return
+  const closed: PendingConsent = { ...there, askedUntil: store.now() }
+  await store.consents.put(owner, closed)
 }
 
 /** Changes a consent in the store, unless it was removed in the meantime. */

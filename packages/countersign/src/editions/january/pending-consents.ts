@@ -4,6 +4,7 @@ import type { CallbackProblem, ConsentEnd, HeldToken, OpenConsent, TokenNeed } f
 import {
   addConsent,
   type ConsentStore,
+  closePage,
   failureOf,
   findConsent,
   findOpenConsent,
@@ -40,6 +41,8 @@ export interface PendingConsents {
   find(need: TokenNeed, owner: string): Promise<PendingConsent | undefined>
   /** Stores a new consent; false if another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
+  /** Ends the prompts for a consent whose page leads to another program, so that a new one can start. */
+  closePage(consent: PendingConsent, owner: string): Promise<void>
   /** The way that this process opened for a consent. */
   wayFor(consent: PendingConsent): OpenConsent | undefined
   /** Keeps the way for a consent open until that has ended. */
@@ -89,6 +92,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
   return {
     find: (need, owner) => findOpenConsent(pending, owner, need),
     begin: (consent, owner) => addConsent(pending, owner, consent),
+    closePage: (consent, owner) => closePage(pending, owner, consent),
     wayFor: ({ state }) => ways.get(state)?.way,
 
     keepOpen({ state }, owner, way) {

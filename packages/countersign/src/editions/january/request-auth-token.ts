@@ -74,8 +74,8 @@ async function obtainOnce(
       pending.keepOpen(found, owner, way)
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
-    // Its callback would reach another program.
     way.close()
+    await pending.closePage(found, owner)
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
   const way = await requester.openConsent(owner, { state })

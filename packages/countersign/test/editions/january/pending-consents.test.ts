@@ -196,6 +196,71 @@ it('starts one consent of several that succeed the same one', async () => {
   expect(await pending.find(same[2]?.need ?? expect.fail(), 's1')).toMatchObject({ state: 'a' })
 })
 
+it('starts no consent while another one for the need is open or being exchanged', async () => {
+  const consents = openConsents(true)
+  const [first, second] = [1, 2].map(() =>
+    openPending({ consents, now: () => 100, redeem: () => new Promise(() => undefined) }),
+  )
+  const { need } = consentOf('x')
+  expect(await second?.find(need, 's1')).toBeUndefined()
+  expect(await first?.begin({ ...consentOf('first'), need }, 's1')).toBe(true)
+  expect(await second?.begin({ ...consentOf('second'), need, begunAt: 5 }, 's1'), 'open').toBe(false)
+  await first?.complete(new URLSearchParams({ state: 'first', code: 'a' }), 's1')
+  await expect.poll(() => consents.list('s1')).toMatchObject([{ receivedCode: 'a' }])
+  const late = openPending({ consents, now: () => 599 })
+  expect(await late.begin({ ...consentOf('third'), need, until: 1200 }, 's1'), 'being exchanged').toBe(false)
+  expect(await consents.list('s1')).toHaveLength(1)
+})
+
+it('starts the next consent after the clock was set back', async () => {
+  const consents = openConsents(true)
+  const clock = { now: 100 }
+  const redeem = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
+  const pending = openPending({ consents, now: () => clock.now, redeem })
+  const { need } = consentOf('x')
+  for (const [index, state] of ['a', 'b', 'c', 'd'].entries()) {
+    expect(await pending.begin({ ...consentOf(state), need, begunAt: clock.now }, 's1'), state).toBe(true)
+    expect(await complete(pending, state)).toBe('failed')
+    clock.now -= index === 1 ? 0 : 30
+  }
+})
+
+it('withdraws a consent that was numbered by records that are gone', async () => {
+  const consents = openConsents(true)
+  const { need } = consentOf('x')
+  const gone = { ...consentOf('gone'), need, id: `${need.authServer} ${need.resource} x 5`, until: 10 }
+  const add = async (owner: string, consent: KeptConsent) => {
+    if (consent.id.endsWith(' 6')) await openPending({ consents }).begin({ ...consentOf('first'), need }, 's1')
+    return consents.add(owner, consent)
+  }
+  let reads = 0
+  const list = async () => (reads++ < 2 ? [gone] : consents.list('s1'))
+  const late = openPending({ consents: { ...consents, add, list }, now: () => 100 })
+  expect(await late.begin({ ...consentOf('late'), need }, 's1')).toBe(false)
+  expect(await consents.list('s1')).toMatchObject([{ state: 'first' }])
+})
+
+it.each<[string, object]>([
+  ['nothing', {}],
+  ['no need', { ...consentOf('x'), need: undefined }],
+  ['a need of null', { ...consentOf('x'), need: null }],
+  ['no time', { ...consentOf('x'), begunAt: undefined }],
+  ['a time that is text', { ...consentOf('x'), until: '9e12' }],
+  ['a result that is text', { ...consentOf('x'), ended: 'x' }],
+  ['no generation', consentOf('x')],
+])('ignores a record with %s, and removes it when a consent starts', async (_what, record) => {
+  const consents = openConsents(true)
+  const { need } = consentOf('x')
+  const first = `${need.authServer} ${need.resource} x 1`
+  await consents.put('s1', { ...(record as KeptConsent), id: 'damaged' })
+  await consents.put('s1', { id: first, until: 600 })
+  const pending = openPending({ consents })
+  expect(await pending.find(need, 's1')).toBeUndefined()
+  expect(await pending.begin({ ...consentOf('next'), need }, 's1')).toBe(true)
+  expect(await consents.list('s1')).toMatchObject([{ state: 'next' }])
+  expect(await complete(pending, 'next')).toBe('done')
+})
+
 it('stores nothing after the session was forgotten', async () => {
   const consents = openConsents(true)
   const redeem = async () => {
