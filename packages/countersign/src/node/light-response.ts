@@ -5,7 +5,7 @@ type WholeBody = string | Uint8Array<ArrayBuffer>
 
 /**
  * A `Response` that keeps a body of text or bytes as it is, so that it can be sent without a stream. A real one is made of
- * another body, and where a body is read other than as text.
+ * another body, and where the body is read as a stream, a blob or a form.
  */
 export class LightResponse implements Response {
   readonly status: number
@@ -89,8 +89,11 @@ export class LightResponse implements Response {
     return ''
   }
 
-  arrayBuffer(): Promise<ArrayBuffer> {
-    return this.#realOne().arrayBuffer()
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    const whole = this.#whole
+    if (whole === null || this.#real) return this.#realOne().arrayBuffer()
+    this.#real = usedResponse
+    return (typeof whole === 'string' ? encoder.encode(whole) : whole).buffer
   }
 
   blob() {
@@ -112,25 +115,20 @@ export class LightResponse implements Response {
     return this.#realOne().formData()
   }
 
-  json(): Promise<unknown> {
-    return this.#realOne().json()
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
   }
 
   async text(): Promise<string> {
-    if (typeof this.#whole !== 'string' || this.#real || !isPlainText(this.#whole)) return this.#realOne().text()
-    this.#real = usedResponse
-    return this.#whole
+    return new TextDecoder().decode(await this.arrayBuffer())
   }
 }
+
+const encoder = new TextEncoder()
 
 /** What a response is whose body was read. */
 const usedResponse = new RealResponse('')
 void usedResponse.text()
-
-/** Whether a text stays the same if it is encoded and decoded: it has neither a byte-order mark nor half of a character. */
-function isPlainText(text: string): boolean {
-  return !text.startsWith('\ufeff') && !/\p{Surrogate}/u.test(text)
-}
 
 Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)
 

@@ -75,7 +75,7 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   }
 }
 
-/** Below this many characters a page is sent as it is. */
+/** Below this many bytes a page is sent as it is. */
 const least = 1000
 
 /** How many bytes of no meaning a page has at most. */
@@ -97,12 +97,13 @@ type Compress = (request: Request, response: Response) => Promise<Response>
 export function createCompression(): Compress {
   const overloadPages = new Map<string, Buffer>()
 
-  function packedOnce(html: string): Buffer {
-    const known = overloadPages.get(html)
+  function packedOnce(page: Buffer): Buffer {
+    const key = page.toString('latin1')
+    const known = overloadPages.get(key)
     if (known) return known
     if (overloadPages.size >= mostKept) overloadPages.clear()
-    const made = packed(html)
-    overloadPages.set(html, made)
+    const made = packed(page)
+    overloadPages.set(key, made)
     return made
   }
 
@@ -111,10 +112,10 @@ export function createCompression(): Compress {
     if (!headers.get('content-type')?.startsWith('text/html')) return response
     headers.append('vary', 'accept-encoding')
     if (!takesGzip(request)) return response
-    const html = await response.text()
-    if (html.length < least) return new Response(html, { status, headers })
+    const page = Buffer.from(await response.arrayBuffer())
+    if (page.length < least) return new Response(page, { status, headers })
     headers.set('content-encoding', 'gzip')
-    return new Response(padded(status === overloaded ? packedOnce(html) : packed(html)), { status, headers })
+    return new Response(padded(status === overloaded ? packedOnce(page) : packed(page)), { status, headers })
   }
 }
 
@@ -122,8 +123,8 @@ const overloaded = 503
 
 const mostKept = 32
 
-function packed(html: string): Buffer {
-  return gzipSync(html, { level: constants.Z_BEST_SPEED })
+function packed(page: Buffer): Buffer {
+  return gzipSync(page, { level: constants.Z_BEST_SPEED })
 }
 
 const headLength = 10
