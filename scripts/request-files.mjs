@@ -37,6 +37,11 @@ async function filesCalledBy(serve) {
   return { outcome, files: files.toSorted() }
 }
 
+/** The shorter list: caches are cold at first, and timers fire beside some of the requests. */
+function fewer(files, before = files) {
+  return files.length < before.length ? files : before
+}
+
 /** The function without a name that spans a file runs when the file is loaded. */
 function isCalled({ functionName, ranges }) {
   return ranges[0].count > 0 && !(functionName === '' && ranges[0].startOffset === 0)
@@ -60,7 +65,8 @@ async function filesOfAuthServer() {
     request.headers.delete('accept-encoding')
     const { outcome, files } = await filesCalledBy(() => server.handler(request))
     const { status, headers: fields } = outcome
-    found.set(nameOfRequest(path, body), files)
+    const name = nameOfRequest(path, body)
+    found.set(name, fewer(files, found.get(name)))
     return {
       status,
       headers: { ...Object.fromEntries(fields), 'set-cookie': fields.getSetCookie() },
@@ -70,7 +76,7 @@ async function filesOfAuthServer() {
   const operations = await createOperations(keys, { send })
   await operations.prepare()
   for (let turn = 0; turn < warmUps; turn++) await operations.flow()
-  await operations.refresh()
+  for (let turn = 0; turn < warmUps; turn++) await operations.refresh()
   await server.close()
   await storage.close()
   return ['auth', 'code', 'refresh', 'consent'].map((name) => [name, found.get(name)])
@@ -100,11 +106,11 @@ async function filesOfGateway() {
   })
   const { server } = gateway
   await listen(server)
-  let files = []
+  let files
   for (const bytes of await makeRequests(warmUps)) {
     const measured = await filesCalledBy(() => get(server.address().port, bytes.toString()))
     if (measured.outcome !== 200) throw new Error(`the gateway responded with ${measured.outcome}`)
-    files = measured.files
+    files = fewer(measured.files, files)
   }
   server.close()
   upstream.close()

@@ -1,3 +1,4 @@
+import { pause } from '../lib/clock.js'
 import { LruCache } from '../lib/lru-cache.js'
 import { networkOf } from '../lib/network-of.js'
 import { type Found, fetchLimits } from './fetch-document.js'
@@ -181,7 +182,10 @@ export class LookupQueue {
   readonly #forNew = createConcurrencyLimit(guardLimits.waiting, guardLimits.waitingPerSource)
   readonly #forKnown = createConcurrencyLimit(guardLimits.waiting, guardLimits.waitingPerSource)
 
-  constructor(now: () => number, delay: Delay = timedDelay) {
+  constructor(
+    now: () => number,
+    delay: Delay = (milliseconds, signal) => pause(milliseconds, signal).catch(() => undefined),
+  ) {
     this.#now = now
     this.#delay = delay
   }
@@ -266,18 +270,4 @@ class QueuedLookup implements Lookup {
     await this.#clocks.delay(fetchLimits.timeoutMilliseconds, this.#waiting.signal)
     return { failure: { reason: 'unreachable', message: `nothing within ${fetchLimits.timeoutMilliseconds} ms` } }
   }
-}
-
-function timedDelay(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds)
-    signal.addEventListener(
-      'abort',
-      () => {
-        clearTimeout(timer)
-        resolve()
-      },
-      { once: true },
-    )
-  })
 }

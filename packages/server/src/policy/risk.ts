@@ -12,16 +12,6 @@ export function isRiskPattern(pattern: string): boolean {
   return pattern !== '' && (!pattern.includes('*') || /^[A-Za-z*]+$/.test(pattern))
 }
 
-/**
- * What a permission lets an agent do, judged by its name, never by what the resource says of it. A pattern that is the
- * whole name decides; else the strongest of its words does. Where no pattern of the operator's fits a word, the built-in
- * ones are asked. A name whose words say nothing is a change; a change to everything, or to what gives rights, is control,
- * and one to money spends.
- */
-export function riskOf(permission: string, patterns: RiskPatterns): Risk {
-  return readPermission(permission, patterns).risk
-}
-
 /** What the name of a permission tells. */
 export interface PermissionReading {
   risk: Risk
@@ -41,7 +31,12 @@ const mostWords = 24
 
 const unreadable: PermissionReading = { risk: 'control', isKnown: true, isBroad: true, things: [] }
 
-/** Judges a permission by its name, see {@link riskOf}. */
+/**
+ * What a permission lets an agent do, judged by its name, never by what the resource says of it. A pattern that is the
+ * whole name decides; else the strongest of its words does. Where no pattern of the operator's fits a word, the built-in
+ * ones are asked. A name whose words say nothing is a change; a change to everything, or to what gives rights, is control,
+ * and one to money spends.
+ */
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   if (permission.length > longestName) return unreadable
   const sequence = sequenceOf(permission)

@@ -1,7 +1,9 @@
 import { parseScope } from 'countersign/editions'
 import { defaultRisks } from 'countersign-server'
 import { describe, expect, it } from 'vitest'
-import { isRiskPattern, mayInclude, type RiskPatterns, readPermission, riskOf } from '../../src/policy/risk.js'
+import { isRiskPattern, mayInclude, type RiskPatterns, readPermission } from '../../src/policy/risk.js'
+
+const riskOf = (name: string, patterns: RiskPatterns) => readPermission(name, patterns).risk
 
 /** From the weakest on. */
 const risksByStrength = ['read', 'change', 'delete', 'spend', 'control']
