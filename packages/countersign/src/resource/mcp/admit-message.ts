@@ -12,8 +12,8 @@ import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import type { McpCaller, McpSession, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
 import type { StateSeal } from './sealed-state.js'
-import { ownEventId } from './shown-lists.js'
-import type { ShownParameters } from './shown-parameters.js'
+import { ownEventId } from './filter-lists.js'
+import type { ShownParameters } from './mirrored-parameters.js'
 
 export interface AdmissionTools {
   resource: Resource

@@ -1,6 +1,6 @@
 import { fieldsByName, fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import { type ShownParameters, valueAt } from './shown-parameters.js'
+import { type ShownParameters, valueAt } from './mirrored-parameters.js'
 
 /** The member of `params` that `Mcp-Name` mirrors. */
 const named: Readonly<Record<string, string>> = {

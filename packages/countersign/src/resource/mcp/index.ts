@@ -13,5 +13,5 @@ export { createMcpSessions, type McpCaller, type McpSession, type McpSessions } 
 export type { McpTable } from './mcp-table.js'
 export type { McpMiddleware, McpNodeRequest, McpNodeResponse } from './node-middleware.js'
 export { type McpFetch, type McpOptions, type ProtectedMcp, protectMcp } from './protect-mcp.js'
-export { asksForList, shownList, unreadableAnswer } from './shown-lists.js'
-export { type ShownParameters, shownParameters } from './shown-parameters.js'
+export { asksForList, shownList, unreadableAnswer } from './filter-lists.js'
+export { type ShownParameters, shownParameters } from './mirrored-parameters.js'

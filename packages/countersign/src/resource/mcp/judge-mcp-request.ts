@@ -5,7 +5,7 @@ import { checkFieldNames, checkMirrors } from './check-mirrors.js'
 import { judgeMcp } from './judge-mcp.js'
 import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
-import type { ShownParameters } from './shown-parameters.js'
+import type { ShownParameters } from './mirrored-parameters.js'
 
 /** What a request for an MCP server says, and the scopes that it needs, space-separated; empty: none of its own. */
 export interface JudgedMcpRequest {

@@ -2,10 +2,10 @@ import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incomin
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
 import { breakOff, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
-import { changesOf } from './answer-changes.js'
+import { changesOf } from './response-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
-import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
-import { whenStreamEnds } from './when-stream-ends.js'
+import { type AnswerRewriter, isEventStream } from './rewrite-response.js'
+import { whenStreamEnds } from './on-access-end.js'
 
 /** A request of Node, of Express, or of what Fastify calls `raw`. */
 export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }

@@ -8,14 +8,14 @@ import type { Resource } from '../create-resource.js'
 import { requireResource } from '../mount-path.js'
 import { requireVerifyOptions } from '../request-verifier.js'
 import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
-import { changesOf } from './answer-changes.js'
+import { changesOf } from './response-changes.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
 import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
-import { type AnswerRewriter, isEventStream } from './rewrite-answer.js'
+import { type AnswerRewriter, isEventStream } from './rewrite-response.js'
 import { createStateSeal } from './sealed-state.js'
-import { whenStreamEnds } from './when-stream-ends.js'
+import { whenStreamEnds } from './on-access-end.js'
 
 export interface McpOptions extends McpTable {
   /**

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createRewriter } from '../../../src/resource/mcp/rewrite-answer.js'
+import { createRewriter } from '../../../src/resource/mcp/rewrite-response.js'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 

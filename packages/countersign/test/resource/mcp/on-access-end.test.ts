@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
-import { whenStreamEnds } from '../../../src/resource/mcp/when-stream-ends.js'
+import { whenStreamEnds } from '../../../src/resource/mcp/on-access-end.js'
 
 type Tools = Parameters<typeof whenStreamEnds>[0]
 type Message = Parameters<typeof whenStreamEnds>[1]

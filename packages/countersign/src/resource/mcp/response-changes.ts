@@ -3,9 +3,9 @@ import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
 import { isObject } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
-import { type AnswerHead, type AnswerRewriter, createRewriter, isEventStream } from './rewrite-answer.js'
-import { asksForList, shownEventId, shownList, shownReplay, unreadableAnswer } from './shown-lists.js'
-import { shownParameters } from './shown-parameters.js'
+import { type AnswerHead, type AnswerRewriter, createRewriter, isEventStream } from './rewrite-response.js'
+import { asksForList, shownEventId, shownList, shownReplay, unreadableAnswer } from './filter-lists.js'
+import { shownParameters } from './mirrored-parameters.js'
 
 /** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
 const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
