@@ -6,32 +6,32 @@ import type { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 import type { Resource } from '../create-resource.js'
 import { requestChanged } from '../require-unchanged.js'
+import { serverEventId } from './filter-lists.js'
 import { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 import { type McpAuthInfo, mcpAuthInfo } from './mcp-auth-info.js'
 import { type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import type { McpCaller, McpSession, McpSessions } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
+import type { MirroredParameters } from './mirrored-parameters.js'
 import type { StateSeal } from './sealed-state.js'
-import { ownEventId } from './filter-lists.js'
-import type { ShownParameters } from './mirrored-parameters.js'
 
-export interface AdmissionTools {
+export interface McpContext {
   resource: Resource
   table: McpTable
-  /** The scopes that every use needs, space-separated; empty: an identified agent will do. */
+  /** The scopes that every request needs, space-separated; empty: an identified agent is enough. */
   connect: string
   maxBody: number
   sessions: McpSessions
-  /** By session, what was shown in it of a person's that ends last. */
-  shown: LruCache<VerifiedRequest>
-  /** By tool, what it shows in headers, as the list of tools said last. */
-  parameters: LruCache<ShownParameters>
+  /** By session, the request with the user's auth token that expires last. */
+  access: LruCache<VerifiedRequest>
+  /** By tool, the parameters that it mirrors in headers, from the last list of tools. */
+  parameters: LruCache<MirroredParameters>
   seal: StateSeal | undefined
   /** Unix seconds. */
   now: () => number
 }
 
-/** A request that may go on to the server. */
+/** A request that the server may handle. */
 export interface AdmittedMessage {
   verified: VerifiedRequest<'identity'>
   authInfo: McpAuthInfo
@@ -40,27 +40,27 @@ export interface AdmittedMessage {
   message: McpMessage | undefined
   /** The body for the server: what was judged. */
   body: Uint8Array | undefined
-  /** The session that it is in. */
+  /** The session that the request belongs to. */
   session: AdmittedSession | undefined
 }
 
 interface AdmittedSession {
   id: string
   owner: McpSession
-  /** The event after which a stream is taken up again, as the server calls it. */
+  /** The event after which a stream is resumed: the server's own id of it. */
   lastEventId: string | undefined
 }
 
 /**
- * Judges a request for an MCP server, then verifies that its sender may have it; or gives the answer that refuses it. Who is not
- * even known is told nothing of what is wrong with the message.
+ * Judges a request for an MCP server and verifies that its sender is authorized; otherwise returns the response that refuses it.
+ * An unidentified sender learns nothing about what is wrong with the message.
  */
 export async function admitMessage(
-  tools: AdmissionTools,
+  context: McpContext,
   received: ReceivedMessage,
   handledMethod: string | undefined,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, table, connect, maxBody, parameters, now } = tools
+  const { resource, table, connect, maxBody, parameters, now } = context
   try {
     requireMethod(received)
     if (handledMethod !== received.method) throw requestChanged('method')
@@ -75,7 +75,7 @@ export async function admitMessage(
     const verified = await resource.verify(Object.assign({}, received, { upload }), { require: 'identity', byContent })
     // TypeScript does not see that the callback sets it.
     const read = judged as JudgedMcpRequest | McpRefusal
-    return 'reason' in read ? refusalResponse(read) : await handOn(tools, received, verified, read.message)
+    return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)
   } catch (error) {
     return resource.toResponse(error)
   }
@@ -86,16 +86,16 @@ function requireMethod({ method }: ReceivedMessage): void {
     throw new AAuthError('method_not_allowed', 'MCP is spoken with POST, GET and DELETE.')
 }
 
-async function handOn(
-  tools: AdmissionTools,
+async function admitVerified(
+  context: McpContext,
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
   given: McpMessage | undefined,
 ): Promise<AdmittedMessage | Response> {
-  const { resource, seal } = tools
+  const { resource, seal } = context
   const agent = verified.agent ?? resource.id
   const caller = callerOf(verified, agent)
-  const session = await sessionOf(tools, received, verified, caller)
+  const session = await sessionOf(context, received, verified, caller)
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   if (session === 'no event') {
@@ -116,12 +116,12 @@ function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agen
 }
 
 /**
- * The session that a request names, where it may use it; `none` where there is none, or it is another's.
+ * The session that a request names; `none` if it does not exist or belongs to another caller.
  *
- * @throws AAuthError `authorization_required` for one of a person, of whom nothing is shown: their token has ended, perhaps
+ * @throws AAuthError `authorization_required` if the session is a user's and the request has no auth token of theirs: it may have expired
  */
 async function sessionOf(
-  { sessions, shown, now }: AdmissionTools,
+  { sessions, access, now }: McpContext,
   received: ReceivedMessage,
   verified: AdmittedMessage['verified'],
   caller: McpCaller,
@@ -133,15 +133,15 @@ async function sessionOf(
   if (!owner) return 'none'
   requirePerson(owner, verified)
   const { authorization } = verified
-  if (authorization && !(endOf(shown.get(id, now())) > authorization.claims.exp))
-    shown.set(id, verified, authorization.claims.exp)
+  if (authorization && !(endOf(access.get(id, now())) > authorization.claims.exp))
+    access.set(id, verified, authorization.claims.exp)
   if (event === undefined) return { id, owner, lastEventId: undefined }
-  const lastEventId = anotherEvent === undefined ? await ownEventId(event, owner.secret) : undefined
+  const lastEventId = anotherEvent === undefined ? await serverEventId(event, owner.secret) : undefined
   return lastEventId === undefined ? 'no event' : { id, owner, lastEventId }
 }
 
 /**
- * What is of a person is for who shows their token. Without one it may have ended: the agent is told which to get.
+ * Requires an auth token for what belongs to a user. The old one may have expired, so the challenge says which scope to request.
  *
  * @throws AAuthError `authorization_required`
  */
@@ -151,7 +151,7 @@ function requirePerson(
 ): void {
   const { agent, thumbprint, authorization } = verified
   if (person === undefined || authorization) return
-  throw new AAuthError('authorization_required', 'This is of a person: show the auth token that they gave.', {
+  throw new AAuthError('authorization_required', 'This belongs to a user: send the auth token that they approved.', {
     challenge: { level: 'authorization', scope, binding: { agent, thumbprint } },
   })
 }
@@ -160,7 +160,7 @@ function endOf(verified: VerifiedRequest | undefined): number {
   return verified?.authorization?.claims.exp ?? 0
 }
 
-/** As SDKs say it. */
+/** The code that the SDKs use. */
 const noSession = -32_001
 
 async function withOpenState(
@@ -180,12 +180,12 @@ async function withOpenState(
   return { ...message, params, value: { ...message.value, params } }
 }
 
-/** A refusal as JSON-RPC says it. */
+/** A refusal as a JSON-RPC error. */
 function refusalResponse({ status, code, reason, id }: McpRefusal): Response {
   return Response.json({ jsonrpc: '2.0', id, error: { code, message: reason } }, { status })
 }
 
-/** The content of a message, which is read only when nothing else can refuse it any more. */
+/** The content of a message, read only after every other check has passed. */
 function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Upload> {
   let content: Uint8Array = new Uint8Array(0)
   return {
@@ -198,7 +198,7 @@ function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Uplo
   }
 }
 
-/** A POST has content unless it says that it has none: not every platform shows that there is. */
+/** A POST has content unless it says otherwise: not every platform exposes whether there is any. */
 function announcesContent(received: ReceivedMessage): boolean {
   const [length] = fieldValues(received, 'content-length')
   if (fieldValues(received, 'transfer-encoding').length > 0) return true
@@ -206,8 +206,8 @@ function announcesContent(received: ReceivedMessage): boolean {
 }
 
 /** Records a session that the server opened, with its owner, and drops one that was closed. Returns the response's session. */
-export function noteSession(
-  { sessions, shown }: AdmissionTools,
+export function recordSession(
+  { sessions, access }: McpContext,
   { message, caller, session, verified }: AdmittedMessage,
   opened: string | null | undefined,
   ok: boolean,
@@ -219,7 +219,7 @@ export function noteSession(
     return noted ? Promise.resolve(noted).then(use) : use()
   }
   if (verified.method !== 'DELETE' || !session) return session?.owner
-  shown.delete(session.id)
+  access.delete(session.id)
   const closed = sessions.close(session.id)
   return closed ? Promise.resolve(closed).then(() => undefined) : undefined
 }

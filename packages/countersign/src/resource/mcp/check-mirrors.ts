@@ -1,6 +1,6 @@
 import { fieldsByName, fieldValues, type ReceivedMessage } from '../../httpsig/received-message.js'
 import { firstWithoutSessions, isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
-import { type ShownParameters, valueAt } from './mirrored-parameters.js'
+import { type MirroredParameters, valueAt } from './mirrored-parameters.js'
 
 /** The member of `params` that `Mcp-Name` mirrors. */
 const named: Readonly<Record<string, string>> = {
@@ -13,15 +13,15 @@ const encoded = /^=\?base64\?([\w+/]*={0,2})\?=$/
 const paramPrefix = 'mcp-param-'
 
 /**
- * Whether the headers that mirror a message say the same: whoever routes by them must not see another message than the one that
- * runs (MCP 2026-07-28, Streamable HTTP; attacks M05). The message decides, and is never completed from a header.
+ * Checks that the headers that mirror a message match it: an intermediary that routes by them must not see another message than the
+ * one that runs (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and never completed from a header.
  *
- * @param shown where the parameters are that the tool shows in headers, by `x-mcp-header`; undefined: its definition is not known
+ * @param mirrored the parameters that the tool mirrors, by `x-mcp-header`; undefined: its definition is not known
  */
 export function checkMirrors(
   message: McpMessage,
   received: Pick<ReceivedMessage, 'rawHeaders'>,
-  shown?: ShownParameters,
+  mirrored?: MirroredParameters,
 ): McpRefusal | undefined {
   const { method, params, id, version } = message
   const refuse = (reason: string): McpRefusal => ({
@@ -32,7 +32,7 @@ export function checkMirrors(
   })
   const versions = fieldValues(received, 'mcp-protocol-version')
   const [said] = versions
-  if (versions.length > 1) return refuse('MCP-Protocol-Version is there twice.')
+  if (versions.length > 1) return refuse('MCP-Protocol-Version is repeated.')
   const isModern = [said, version].some((each) => each !== undefined && each >= firstWithoutSessions)
   if (isModern && said !== version) return refuse('MCP-Protocol-Version is not the version in _meta.')
   const member = method === undefined ? undefined : named[method]
@@ -42,36 +42,36 @@ export function checkMirrors(
   ]
   for (const [header, value, isRequired] of mirrors) {
     const values = fieldValues(received, header.toLowerCase())
-    if (values.length > 1) return refuse(`${header} is there twice.`)
+    if (values.length > 1) return refuse(`${header} is repeated.`)
     const [found] = values
     if (found === undefined ? isRequired : decode(found) !== value)
       return refuse(`${header} ${found === undefined ? 'is missing' : 'is not what the body says'}.`)
   }
-  return wrongParam(params, received, { shown, isModern, refuse })
+  return wrongParam(params, received, { mirrored, isModern, refuse })
 }
 
 interface ParamCheck {
-  shown: ShownParameters | undefined
+  mirrored: MirroredParameters | undefined
   isModern: boolean
   refuse: (reason: string) => McpRefusal
 }
 
-/** Where the definition of the tool is not known, a header shows an argument of its name, and none must be there. */
+/** If the definition of the tool is not known, a header mirrors an argument of the same name, and none is required. */
 function wrongParam(
   { arguments: given }: McpMessage['params'],
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
-  { shown, isModern, refuse }: ParamCheck,
+  { mirrored, isModern, refuse }: ParamCheck,
 ): McpRefusal | undefined {
   const fields = fieldsByName({ rawHeaders }, (name) => name.startsWith(paramPrefix))
-  if (isModern && shown)
-    for (const [header, path] of shown)
+  if (isModern && mirrored)
+    for (const [header, path] of mirrored)
       if (!fields.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
         return refuse(`${paramPrefix}${header} is missing.`)
   if (fields.size === 0) return undefined
-  const byName = shown ? undefined : namedIn(given, new Set([...fields.keys()].map(lettersOfParam)))
+  const byName = mirrored ? undefined : namedIn(given, new Set([...fields.keys()].map(lettersOfParam)))
   for (const [name, found] of fields) {
-    if (found.length > 1) return refuse(`${name} is there twice.`)
-    const path = shown?.get(name.slice(paramPrefix.length))
+    if (found.length > 1) return refuse(`${name} is repeated.`)
+    const path = mirrored?.get(name.slice(paramPrefix.length))
     const values = byName ? (byName.get(lettersOfParam(name)) ?? []) : path ? [valueAt(given, path)] : []
     const value = decode(found[0] ?? '')
     if (!values.some((each) => isPrimitive(each) && String(each) === value))
@@ -80,17 +80,17 @@ function wrongParam(
   return undefined
 }
 
-/** What else says how a message is read. */
+/** Other fields that decide how a message is read. */
 const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'last-event-id'])
 
 /**
- * A header of MCP in other letters, such as `Mcp_Name`: many servers read it as the one that was compared, or is missing here. None is
- * taken for it. Nor may `Connection` name one: whoever passes the request on leaves it out then (RFC 9110 §7.6.1).
+ * Refuses other spellings of a header of MCP, such as `Mcp_Name`: many servers read it as the header that was compared, or that is
+ * missing here. `Connection` must not name one either: intermediaries would remove it (RFC 9110 §7.6.1).
  */
 export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
   const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })
   const name = received.rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
-  if (name !== undefined) return refuse(`${name} is not taken here: headers of MCP are written with hyphens.`)
+  if (name !== undefined) return refuse(`${name} is not accepted: headers of MCP are written with hyphens.`)
   const options = fieldValues(received, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const dropped = options.find((option) => decisive.has(option) || option.startsWith('mcp-'))
   return dropped === undefined ? undefined : refuse(`Connection must not name ${dropped}.`)
@@ -103,7 +103,7 @@ function isMisspelt(name: string): boolean {
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 
-/** What is in a value under some names, by the letters of these. */
+/** The values of members with some names anywhere in a value, by the letters of the names. */
 function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unknown[]> {
   const found = new Map<string, unknown[]>()
   const open = [value]
@@ -111,8 +111,8 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
     if (!isObject(next)) continue
     for (const [name, inside] of Object.entries(next)) {
       if (isObject(inside)) open.push(inside)
-      // A name of that length is in no header.
-      if (name.length > longestName || !isPrimitive(inside)) continue
+      // No header has a name of that length.
+      if (name.length > maxNameLength || !isPrimitive(inside)) continue
       const letters = lettersOf(name)
       if (!wanted.has(letters)) continue
       const others = found.get(letters)
@@ -123,9 +123,9 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
   return found
 }
 
-const longestName = 256
+const maxNameLength = 256
 
-/** Headers write names with hyphens, where programs have other ways. */
+/** Headers separate words with hyphens, programs in other ways. */
 function lettersOf(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }
@@ -138,7 +138,7 @@ function isPrimitive(value: unknown): value is string | number | boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
-/** A value as it was before it was made fit for a header; undefined where it cannot be read. */
+/** Decodes the value of a header; undefined if that is not possible. */
 function decode(value: string): string | undefined {
   const [, base64] = encoded.exec(value) ?? []
   if (base64 === undefined) return value

@@ -8,7 +8,7 @@ interface ListRule {
   isListed: (table: McpTable, item: Record<string, unknown>) => boolean
 }
 
-/** The lists of a server, and which of their items a caller may use, or may ask a person for. */
+/** The lists of a server, and which of their items a caller may use or request. */
 const lists: Readonly<Record<string, ListRule>> = {
   'tools/list': {
     member: 'tools',
@@ -29,21 +29,25 @@ const lists: Readonly<Record<string, ListRule>> = {
   },
 }
 
-/** Whether a message asks for a list. */
-export function asksForList({ method }: McpMessage): boolean {
+/** Whether a message requests a list. */
+export function requestsList({ method }: McpMessage): boolean {
   return method !== undefined && Object.hasOwn(lists, method)
 }
 
 /**
- * What comes as an answer to a request for a list, without what nobody may use; no cache may show it to somebody else (attacks M07).
- * It is looked into whichever way it is put, and nothing passes that cannot be.
+ * The response to a request for a list without unlisted items, marked private to caches (attacks M07). Whatever form it takes is
+ * inspected, and what cannot be inspected does not pass.
  */
-export function shownList(answer: unknown, { method = '', version, id: asked }: McpMessage, table: McpTable): unknown {
+export function filteredList(
+  response: unknown,
+  { method = '', version, id: asked }: McpMessage,
+  table: McpTable,
+): unknown {
   const rule = Object.hasOwn(lists, method) ? lists[method] : undefined
-  if (!rule) return answer
-  const show = (message: unknown): unknown => {
+  if (!rule) return response
+  const filter = (message: unknown): unknown => {
     if (!isObject(message)) return undefined
-    // A question or a notification of the server's, before its answer.
+    // A request or notification of the server before its response.
     if (typeof message.method === 'string') return message
     if (isObject(message.error)) {
       const { code, message: reason } = message.error
@@ -55,49 +59,49 @@ export function shownList(answer: unknown, { method = '', version, id: asked }: 
     const whole = { ...result, [rule.member]: Array.isArray(items) ? (items as unknown[]) : [] }
     return withoutUnlisted({ jsonrpc: '2.0', id, result: whole }, rule, table, version !== undefined)
   }
-  if (Array.isArray(answer)) return answer.map(show).filter((message) => message !== undefined)
-  return show(answer) ?? unreadableAnswer(asked)
+  if (Array.isArray(response)) return response.map(filter).filter((message) => message !== undefined)
+  return filter(response) ?? unreadableResponse(asked)
 }
 
-/** In place of an answer that cannot be looked into. */
-export function unreadableAnswer(id: McpMessage['id'] | null): object {
-  const message = 'The server answered what cannot be looked into, so that it is not shown.'
+/** Replaces a response that cannot be inspected. */
+export function unreadableResponse(id: McpMessage['id'] | null): object {
+  const message = 'The response of the server cannot be inspected and was withheld.'
   return { jsonrpc: '2.0', id: id ?? null, error: { code: internalError, message } }
 }
 
-/** Of JSON-RPC 2.0 §5.1. */
+/** JSON-RPC 2.0 §5.1. */
 const internalError = -32_603
 
-/** The same of an answer whose call is not known: a list is told by its member. */
-export function shownReplay(answer: unknown, table: McpTable): unknown {
-  return Object.values(lists).reduce((shown, rule) => withoutUnlisted(shown, rule, table, false), answer)
+/** Filters a response whose request is not known: its member identifies a list. */
+export function filteredReplay(response: unknown, table: McpTable): unknown {
+  return Object.values(lists).reduce((filtered, rule) => withoutUnlisted(filtered, rule, table, false), response)
 }
 
-function withoutUnlisted(answer: unknown, rule: ListRule, table: McpTable, isModern: boolean): unknown {
-  if (!isObject(answer) || !isObject(answer.result)) return answer
-  const { result } = answer
+function withoutUnlisted(response: unknown, rule: ListRule, table: McpTable, isModern: boolean): unknown {
+  if (!isObject(response) || !isObject(response.result)) return response
+  const { result } = response
   const items = result[rule.member]
-  if (!Array.isArray(items)) return answer
-  const shown = items.filter((item: unknown) => isObject(item) && rule.isListed(table, item))
+  if (!Array.isArray(items)) return response
+  const listed = items.filter((item: unknown) => isObject(item) && rule.isListed(table, item))
   const cacheScope = isModern || Object.hasOwn(result, 'cacheScope') ? { cacheScope: 'private' } : {}
-  return { ...answer, result: { ...result, ...cacheScope, [rule.member]: shown } }
+  return { ...response, result: { ...result, ...cacheScope, [rule.member]: listed } }
 }
 
 /**
- * An id of an event as clients of a session get it: of no use in another session, where servers keep the events of all together
+ * An event id as clients of a session get it. It is bound to the session: a server may keep the events of all sessions in one store
  * (attacks M23).
  */
-export async function shownEventId(id: string, secret: string): Promise<string> {
+export async function boundEventId(id: string, secret: string): Promise<string> {
   const mac = await crypto.subtle.sign('HMAC', await keyOf(secret), utf8(id))
   return `${id}.${platform.serializeBase64url(new Uint8Array(mac))}`
 }
 
-/** The server's own id; undefined for one that the session did not get. */
-export async function ownEventId(shown: string, secret: string): Promise<string | undefined> {
-  const at = shown.lastIndexOf('.')
-  const mac = at === -1 ? undefined : parseBase64url(shown.slice(at + 1))
+/** The server's own event id; undefined for one that was not issued in the session. */
+export async function serverEventId(bound: string, secret: string): Promise<string | undefined> {
+  const at = bound.lastIndexOf('.')
+  const mac = at === -1 ? undefined : parseBase64url(bound.slice(at + 1))
   if (!mac) return undefined
-  const id = shown.slice(0, at)
+  const id = bound.slice(0, at)
   const isOurs = await crypto.subtle.verify('HMAC', await keyOf(secret), new Uint8Array(mac), utf8(id))
   return isOurs ? id : undefined
 }

@@ -5,13 +5,13 @@
  */
 
 export { checkFieldNames, checkMirrors } from './check-mirrors.js'
+export { filteredList, requestsList, unreadableResponse } from './filter-lists.js'
 export { judgeMcp, type McpNeed } from './judge-mcp.js'
 export { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 export type { McpAuthInfo } from './mcp-auth-info.js'
 export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'
 export { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from './mcp-sessions.js'
 export type { McpTable } from './mcp-table.js'
+export { type MirroredParameters, mirroredParameters } from './mirrored-parameters.js'
 export type { McpMiddleware, McpNodeRequest, McpNodeResponse } from './node-middleware.js'
 export { type McpFetch, type McpOptions, type ProtectedMcp, protectMcp } from './protect-mcp.js'
-export { asksForList, shownList, unreadableAnswer } from './filter-lists.js'
-export { type ShownParameters, shownParameters } from './mirrored-parameters.js'

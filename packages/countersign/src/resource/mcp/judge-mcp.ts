@@ -1,12 +1,12 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
-/** What a message needs: the scopes of all that it is about, space-separated; an empty text: none of its own. */
+/** The scopes of everything that a message refers to, space-separated; empty: none of its own. */
 export interface McpNeed {
   scope: string
 }
 
-/** Methods of MCP that are about nothing in a table. */
+/** Methods of MCP that refer to nothing in a table. */
 const free: ReadonlySet<string> = new Set([
   'initialize',
   'ping',
@@ -22,7 +22,7 @@ const free: ReadonlySet<string> = new Set([
   'notifications/roots/list_changed',
 ])
 
-/** What a message needs, by the table; or why it is refused, whoever sent it. Pure: it looks at nothing else. */
+/** The scopes that a message needs by the table, or why it is refused from any sender. A pure function. */
 export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
   const { method, params } = message
   const refuse = (code: number, reason: string): McpRefusal => {
@@ -32,7 +32,7 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   if (method === undefined) return { scope: '' }
   const isFree = free.has(method)
   const asked = isFree ? undefined : subjectsOf(method, params)
-  // What has an effect is answered for: nobody would hear what became of it.
+  // The sender of a notification would never learn the outcome.
   if (message.kind === 'notification' && (asked || (isFree && !method.startsWith('notifications/'))))
     return refuse(mcpCodes.invalidRequest, `${method} is a request: give it an id.`)
   if (isFree) return { scope: '' }
@@ -47,7 +47,10 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   for (const subject of asked) {
     const scope = scopeOf(subject, table, folded)
     if (scope === undefined)
-      return refuse(mcpCodes.invalidParams, `There is no ${kindsInWords[subject.kind]} ${shown(subject.name)} here.`)
+      return refuse(
+        mcpCodes.invalidParams,
+        `There is no ${kindsInWords[subject.kind]} ${printable(subject.name)} here.`,
+      )
     for (const each of scope.split(' ')) if (each !== '') scopes.add(each)
   }
   return { scope: [...scopes].join(' ') }
@@ -55,8 +58,8 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
 
 const kindsInWords = { tools: 'tool', prompts: 'prompt', resources: 'resource', templates: 'resource' } as const
 
-/** A stranger chose it. */
-function shown(name: string): string {
+/** The sender chose the name. */
+function printable(name: string): string {
   return name.slice(0, 100).replaceAll(/[^\x20-\x7e]/g, '?')
 }
 
@@ -74,7 +77,7 @@ function scopeOf(
   return kind === 'resources' ? scopeForUri(table, name, folded) : scopeFor(table, kind, name)
 }
 
-/** What a method of MCP is about; undefined for another method. */
+/** What a method of MCP refers to; undefined for any other method. */
 function subjectsOf(method: string, params: McpMessage['params']): Subject[] | 'malformed' | undefined {
   switch (method) {
     case 'tools/call':
@@ -95,27 +98,27 @@ function subjectsOf(method: string, params: McpMessage['params']): Subject[] | '
 }
 
 /** Characters of a name or a URI. */
-const longestName = 2048
+const maxNameLength = 2048
 
 function one(kind: Subject['kind'], name: unknown): Subject[] | 'malformed' {
-  return typeof name === 'string' && name !== '' && name.length <= longestName ? [{ kind, name }] : 'malformed'
+  return typeof name === 'string' && name !== '' && name.length <= maxNameLength ? [{ kind, name }] : 'malformed'
 }
 
 function completed(ref: unknown): Subject[] | 'malformed' {
   if (!isObject(ref)) return 'malformed'
   if (ref.type === 'ref/prompt') return one('prompts', ref.name)
-  // A template, or a resource that has none.
+  // Servers also accept a plain URI here.
   const kind = typeof ref.uri === 'string' && ref.uri.includes('{') ? 'templates' : 'resources'
   return ref.type === 'ref/resource' ? one(kind, ref.uri) : 'malformed'
 }
 
-/** Of one message. */
-const mostSubscriptions = 100
+/** Per message. */
+const maxSubscriptions = 100
 
 function listened(filter: unknown): Subject[] | 'malformed' {
   if (!isObject(filter)) return 'malformed'
   const { resourceSubscriptions: uris = [] } = filter
-  if (!Array.isArray(uris) || uris.length > mostSubscriptions) return 'malformed'
+  if (!Array.isArray(uris) || uris.length > maxSubscriptions) return 'malformed'
   const subjects = uris.map((uri: unknown) => one('resources', uri))
   return subjects.includes('malformed') ? 'malformed' : subjects.flatMap((each) => each as Subject[])
 }

@@ -1,22 +1,22 @@
 import type { VerifiedRequest } from '../../editions/verified-request.js'
 
-/** Who asks, in the shape that both generations of the TypeScript SDK hand to handlers. */
+/** The caller, as both generations of the TypeScript SDK pass it to handlers. */
 export interface McpAuthInfo {
-  /** The thumbprint of the agent's key: there is no token that would be of use to anybody else. */
+  /** The thumbprint of the agent's key: its tokens are bound to that key and useless elsewhere. */
   token: string
   /** The agent's identifier. */
   clientId: string
-  /** What the person allowed. */
+  /** The scopes that the user approved. */
   scopes: string[]
-  /** Unix seconds at which that ends. */
+  /** Unix seconds at which they expire. */
   expiresAt?: number
   resource: URL
   extra: {
     agent: string
-    /** The auth server that knows the person, and the person there: they are one only together. Undefined: nobody is named. */
+    /** The auth server and the user there: only together do they identify a person. Undefined: no user is identified. */
     iss: string | undefined
     sub: string | undefined
-    /** A part of the agent, where it has any. */
+    /** The delegate of the agent, if there is one. */
     delegate: string | undefined
   }
 }

@@ -1,17 +1,17 @@
 /** One JSON-RPC message of MCP, read strictly. */
 export interface McpMessage {
   kind: 'request' | 'notification' | 'response'
-  /** What the message is, as it was parsed: this and nothing else is handed on. */
+  /** The parsed message: the server must get nothing else. */
   value: Readonly<Record<string, unknown>>
   /** Undefined for a response. */
   method: string | undefined
   params: Readonly<Record<string, unknown>>
   id: string | number | undefined
-  /** The version of MCP that it says it speaks; messages say so from 2026-07-28 on. */
+  /** The MCP version in `_meta`, which messages state from 2026-07-28 on. */
   version: string | undefined
 }
 
-/** Why a message is refused: before anything runs, with a code of JSON-RPC or MCP. */
+/** Why a message is refused before anything runs, with a code of JSON-RPC or MCP. */
 export interface McpRefusal {
   status: number
   code: number
@@ -43,7 +43,7 @@ const decisive = {
 
 /** Reads a parsed body as one message of MCP; batches are refused in every version. */
 export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
-  if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not taken.')
+  if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not accepted.')
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
   const refuse = (reason: string) => malformed(reason, id)
   const misspelt = misspeltMember(body)
@@ -65,7 +65,7 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
 
 function readResponse(body: Record<string, unknown>, id: string | number | undefined): McpMessage | McpRefusal {
   const isOne = Object.hasOwn(body, 'result') !== Object.hasOwn(body, 'error')
-  if (!isOne || id === undefined) return malformed('The message has no method, and is no response.', id)
+  if (!isOne || id === undefined) return malformed('The message has no method and is not a response.', id)
   return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
 }
 

@@ -2,58 +2,58 @@ import { systemClock } from '../../lib/clock.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 
-/** Who sends a message. */
+/** The sender of a message. */
 export interface McpCaller {
   agent: string
-  /** The part of the agent that it says it is. */
+  /** The delegate of the agent that it claims to be. */
   delegate?: string | undefined
-  /** The person whose token it shows, by issuer and subject; undefined: it shows none. */
+  /** The user whose auth token it sent, by issuer and subject; undefined: none was sent. */
   person?: string | undefined
-  /** What that person allowed, space-separated. */
+  /** The scopes that the user approved, space-separated. */
   scope?: string | undefined
 }
 
-/** A session, and whose it is. */
+/** A session and its owner. */
 export interface McpSession extends McpCaller {
-  /** Of the session alone, and told to nobody: the ids of its events are bound to it. */
+  /** A secret of this session that never leaves the server: its event ids are bound to it. */
   secret: string
 }
 
 /**
- * Whose the sessions of servers before 2026-07-28 are: another one's is as good as none. All instances must share one. What is
- * given and kept is plain JSON.
+ * The owners of sessions, for servers before 2026-07-28: another caller's session does not exist for the sender. All instances must
+ * share one store. Arguments and records are plain JSON.
  */
 export interface McpSessions {
-  /** Notes a session that a server opened, and makes its secret. */
+  /** Records a session that a server opened, and generates its secret. */
   open(id: string, caller: McpCaller): MaybePromise<void>
   /**
-   * Whose a session is, after this use of it, where the caller's agent may use it: it is the first person's who does. Who shows no
-   * token may be told of a person's session, and has to show one. Undefined: there is none, or it is another's.
+   * Records a use and returns the session if the caller's agent may use it. The first user who authorizes something in a session owns
+   * it. A caller without a token also gets a user's session, and must be challenged for one. Undefined: no such session for the caller.
    */
   use(id: string, caller: McpCaller): MaybePromise<McpSession | undefined>
   close(id: string): MaybePromise<void>
 }
 
-const mostSessions = 10_000
+const maxSessions = 10_000
 
-/** Of one agent for one person: whoever opens more loses the one of their own that was used longest ago. */
-const mostOfOne = 100
+/** Sessions per agent and user: opening more drops the owner's least recently used one. */
+const maxPerOwner = 100
 
-/** Seconds that a session is known without being used. */
+/** Seconds until an unused session expires. */
 const idle = 86_400
 
-/** Remembers sessions in this process: at most 10,000, and 100 of one agent for one person. @param now Unix seconds */
+/** Keeps sessions in this process: at most 10,000, and 100 per agent and user. @param now Unix seconds */
 export function createMcpSessions(now: () => number = systemClock): McpSessions {
-  const owners = new LruCache<McpSession>(mostSessions)
-  /** The ids of the sessions of each, the one used last at the end. */
-  const ofOwners = new LruCache<Set<string>>(mostSessions)
+  const owners = new LruCache<McpSession>(maxSessions)
+  /** The session ids of each owner, the most recently used last. */
+  const ofOwners = new LruCache<Set<string>>(maxSessions)
 
   function keep(id: string, owner: McpSession): void {
     const name = nameOf(owner)
     const own = ofOwners.get(name, now()) ?? new Set()
     own.delete(id)
     own.add(id)
-    if (own.size > mostOfOne) {
+    if (own.size > maxPerOwner) {
       const [oldest = ''] = own
       own.delete(oldest)
       owners.delete(oldest)
@@ -90,6 +90,6 @@ function nameOf({ agent, person }: McpCaller): string {
 function mayUse(owner: McpCaller, { agent, delegate, person }: McpCaller): boolean {
   if (owner.agent !== agent) return false
   if (owner.person !== undefined) return person === undefined || person === owner.person
-  // Nobody has allowed anything yet: another part of the agent is not who opened it.
+  // No user owns it yet: another delegate of the agent did not open it.
   return owner.delegate === undefined || delegate === undefined || owner.delegate === delegate
 }

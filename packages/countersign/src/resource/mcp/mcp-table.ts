@@ -92,7 +92,7 @@ function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
  * characters. What stands before its first variable is all that is known of it.
  */
 export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
-  if (template.length > longestUri) return undefined
+  if (template.length > maxUriLength) return undefined
   const start = foldUri(template.split('{', 1)[0] ?? '')
   const reached = Object.entries(resources).filter(([pattern]) => {
     const fixed = foldUri(pattern.split('*', 1)[0] ?? '')
@@ -122,7 +122,7 @@ function fits(pattern: string, uri: string): boolean {
  */
 function isPlainUri(uri: string): boolean {
   // Longer ones take longer to compare than they are worth, and no client may send a fragment.
-  if (uri.length > longestUri || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
+  if (uri.length > maxUriLength || !/^[\x21-\x7e]+$/.test(uri) || /[\\#]/.test(uri) || !URL.canParse(uri)) return false
   const { href } = new URL(uri)
   // A URL without a path is the only one that a parser completes.
   if (href !== uri && href !== `${uri}/`) return false
@@ -136,7 +136,7 @@ function isPlainUri(uri: string): boolean {
 }
 
 /** Characters. */
-const longestUri = 2048
+const maxUriLength = 2048
 
 /** Whether an octet has to be encoded in a path, and says nothing else than when it is not. */
 function needsEncoding(code: string): boolean {

@@ -1,22 +1,22 @@
 import { isObject } from './mcp-message.js'
 
-/** Where a tool's parameters are that it shows in headers: by the name behind `Mcp-Param-`, in small letters. */
-export type ShownParameters = ReadonlyMap<string, readonly string[]>
+/** The paths of a tool's parameters that headers mirror, by the lowercase name after `Mcp-Param-`. */
+export type MirroredParameters = ReadonlyMap<string, readonly string[]>
 
-/** What the tools of a list show in headers, by their names (`x-mcp-header` of MCP 2026-07-28). */
-export function shownParameters(tools: readonly unknown[]): Map<string, ShownParameters> {
-  const found = new Map<string, ShownParameters>()
+/** The mirrored parameters of the tools in a list, by tool (`x-mcp-header` of MCP 2026-07-28). */
+export function mirroredParameters(tools: readonly unknown[]): Map<string, MirroredParameters> {
+  const found = new Map<string, MirroredParameters>()
   for (const tool of tools)
     if (isObject(tool) && typeof tool.name === 'string') found.set(tool.name, parametersIn(tool.inputSchema))
   return found
 }
 
-function parametersIn(schema: unknown): ShownParameters {
+function parametersIn(schema: unknown): MirroredParameters {
   const found = new Map<string, readonly string[]>()
   const open: { schema: unknown; path: readonly string[] }[] = [{ schema, path: [] }]
   for (let next = open.pop(); next; next = open.pop()) {
     const { schema: each, path } = next
-    if (!isObject(each) || path.length > deepest) continue
+    if (!isObject(each) || path.length > maxDepth) continue
     if (typeof each['x-mcp-header'] === 'string') found.set(each['x-mcp-header'].toLowerCase(), path)
     if (!isObject(each.properties)) continue
     for (const [name, inside] of Object.entries(each.properties)) open.push({ schema: inside, path: [...path, name] })
@@ -24,8 +24,8 @@ function parametersIn(schema: unknown): ShownParameters {
   return found
 }
 
-/** Levels of a schema that are looked into. */
-const deepest = 20
+/** Levels of a schema that are searched. */
+const maxDepth = 20
 
 /** The member at a path of names; undefined if there is none. Inherited members do not count. */
 export function valueAt(value: unknown, path: readonly string[]): unknown {

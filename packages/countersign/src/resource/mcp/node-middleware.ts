@@ -1,13 +1,13 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
 import { breakOff, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
-import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
-import { changesOf } from './response-changes.js'
+import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
-import { type AnswerRewriter, isEventStream } from './rewrite-response.js'
-import { whenStreamEnds } from './on-access-end.js'
+import { onAccessEnd } from './on-access-end.js'
+import { rewriterFor } from './response-changes.js'
+import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
 
-/** A request of Node, of Express, or of what Fastify calls `raw`. */
+/** A request of Node or Express, or the `raw` request of Fastify. */
 export type McpNodeRequest = NodeRequest & { auth?: McpAuthInfo; body?: unknown }
 
 /** The part of Node's response that the middleware uses. */
@@ -26,9 +26,9 @@ export type McpMiddleware = (
   next: (error?: unknown) => unknown,
 ) => void
 
-export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
+export function createMcpMiddleware(context: McpContext): McpMiddleware {
   return function protectMcpRequest(incoming, outgoing, next) {
-    admit(tools, incoming, outgoing).then(
+    admit(context, incoming, outgoing).then(
       (isAdmitted) => isAdmitted && next(),
       (error: unknown) => {
         // Passed to `next`, it would let the request through where the caller runs the server from `next`.
@@ -40,11 +40,11 @@ export function createMcpMiddleware(tools: AdmissionTools): McpMiddleware {
   }
 }
 
-async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: McpNodeResponse): Promise<boolean> {
-  const admitted = await admitMessage(tools, receiveIncoming(incoming), incoming.method)
+async function admit(context: McpContext, incoming: McpNodeRequest, outgoing: McpNodeResponse): Promise<boolean> {
+  const admitted = await admitMessage(context, receiveIncoming(incoming), incoming.method)
   if (admitted instanceof Response) {
     keepPrivate(outgoing)
-    // The rest of a message that is refused by its head is not waited for.
+    // Do not wait for the rest of a message that was refused by its head.
     if (incoming.httpVersionMajor < 2 && !incoming.complete) outgoing.setHeader('connection', 'close')
     outgoing.writeHead(admitted.status, Object.fromEntries(admitted.headers))
     outgoing.end(await admitted.text())
@@ -52,18 +52,18 @@ async function admit(tools: AdmissionTools, incoming: McpNodeRequest, outgoing: 
   }
   const { message, authInfo, body, session } = admitted
   incoming.auth = authInfo
-  showHead(incoming, session?.lastEventId)
+  rewriteHead(incoming, session?.lastEventId)
   if (message) {
     incoming.body = message.value
-    // What reads the body itself finds what was judged.
+    // A server that reads the body itself gets what was judged.
     incoming.rawBody = Buffer.from(body ?? [])
   }
-  rewriteResponse(tools, admitted, outgoing)
+  rewriteResponse(context, admitted, outgoing)
   return true
 }
 
-/** Shows the server its own id of an event, and has it send its answer as it is: what is in it may have to be changed. */
-function showHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string | undefined): void {
+/** Restores the server's own event id, and removes `Accept-Encoding`: the response may have to be rewritten. */
+function rewriteHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string | undefined): void {
   delete headers['accept-encoding']
   if (lastEventId !== undefined) headers['last-event-id'] = lastEventId
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -73,12 +73,12 @@ function showHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: string |
   }
 }
 
-/** Rewrites what the server writes as needed, and ends an event stream when the permission it was opened with ends. */
-function rewriteResponse(tools: AdmissionTools, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
+/** Rewrites what the server writes as needed, and ends an event stream when the access behind it ends. */
+function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
   const write = outgoing.write.bind(outgoing)
   const end = outgoing.end.bind(outgoing)
   const writeHead = outgoing.writeHead.bind(outgoing)
-  let rewriter: AnswerRewriter | undefined
+  let rewriter: ResponseRewriter | undefined
   let hasBegun = false
   let isOver = false
   const isClosed = () => isOver || isGone(outgoing)
@@ -100,16 +100,21 @@ function rewriteResponse(tools: AdmissionTools, admitted: AdmittedMessage, outgo
     const contentType = String(outgoing.getHeader('content-type') ?? '')
     const contentEncoding = String(outgoing.getHeader('content-encoding') ?? '')
     const sessionId = outgoing.getHeader('mcp-session-id')
-    const recorded = noteSession(tools, admitted, sessionId === undefined ? undefined : String(sessionId), status < 400)
+    const recorded = recordSession(
+      context,
+      admitted,
+      sessionId === undefined ? undefined : String(sessionId),
+      status < 400,
+    )
     // Without a record, later requests in the session are refused.
     const session = Promise.resolve(recorded).catch(() => undefined)
-    rewriter = changesOf(admitted, tools, { contentType, contentEncoding }, session)
+    rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
     // The client must not learn of a session before all instances know it.
     if (rewriter || (recorded && 'then' in recorded)) queue = session.then(() => undefined)
     // They describe the original content.
     if (rewriter) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
     if (!isEventStream(contentType)) return
-    const stop = whenStreamEnds(tools, admitted, () => {
+    const stop = onAccessEnd(context, admitted, () => {
       isOver = true
       end()
     })

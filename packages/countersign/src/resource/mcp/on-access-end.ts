@@ -1,61 +1,61 @@
 import { whenEnded } from '../until-ended.js'
-import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
+import type { AdmittedMessage, McpContext } from './admit-message.js'
 
-/** Milliseconds between two looks whether anybody has allowed anything in a session. */
+/** Milliseconds between two checks of whether a user has authorized anything in a session. */
 const interval = 1000
 
-/** At how many looks the sessions that all instances share are asked, too. */
-const looksToShared = 4
+/** Every so many polls, the session store that all instances share is queried, too. */
+const pollsPerSharedCheck = 4
 
 /**
- * Calls back when what allows a stream ends; gives what stops looking. A stream that was opened before anybody had allowed anything
- * goes on by what is shown in its session later, and ends with that (attacks M21).
+ * Calls back when the access behind a stream ends; returns a function that stops watching. A stream that was opened before a user
+ * authorized anything continues with the access that is later used in its session, and ends with that (attacks M21).
  */
-export function whenStreamEnds(
-  { resource, sessions, shown, now }: AdmissionTools,
+export function onAccessEnd(
+  { resource, sessions, access, now }: McpContext,
   { verified, caller, session: admitted }: AdmittedMessage,
   onEnd: () => void,
 ): () => void {
   if (verified.authorization || !admitted) return whenEnded(resource, verified, onEnd)
   const session = admitted.id
-  let looks = 0
+  let polls = 0
   let isStopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
   let stop = () => {
     clearTimeout(timer)
   }
 
-  function follow(allowed: NonNullable<ReturnType<typeof shown.get>>): void {
+  function follow(allowed: NonNullable<ReturnType<typeof access.get>>): void {
     stop = whenEnded(resource, allowed, () => {
-      const newer = shown.get(session, now())
+      const newer = access.get(session, now())
       if (newer && newer !== allowed) follow(newer)
       else onEnd()
     })
   }
 
-  /** Whether the session is still one that nobody has allowed anything in, wherever it was used. */
-  async function isNobodys(): Promise<boolean> {
+  /** Whether no user has authorized anything in the session, on any instance. */
+  async function isUnclaimed(): Promise<boolean> {
     try {
       const owner = await sessions.use(session, caller)
       return owner !== undefined && owner.person === undefined
     } catch {
-      // As good as lost: who is still there opens the stream again.
+      // End the stream: a client that is still there opens a new one.
       return false
     }
   }
 
-  async function look(): Promise<void> {
-    looks++
-    const holds = looks % looksToShared !== 0 || (await isNobodys())
+  async function poll(): Promise<void> {
+    polls++
+    const holds = polls % pollsPerSharedCheck !== 0 || (await isUnclaimed())
     if (isStopped) return
-    const allowed = shown.get(session, now())
+    const allowed = access.get(session, now())
     if (allowed) follow(allowed)
     else if (holds) wait()
     else onEnd()
   }
 
   function wait(): void {
-    timer = setTimeout(() => void look(), interval)
+    timer = setTimeout(() => void poll(), interval)
     if (typeof timer === 'object') timer.unref()
   }
 

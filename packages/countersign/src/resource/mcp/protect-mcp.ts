@@ -7,28 +7,28 @@ import { isTargeted, mayTarget, privateCacheControl, varyBySigner } from '../../
 import type { Resource } from '../create-resource.js'
 import { requireResource } from '../mount-path.js'
 import { requireVerifyOptions } from '../request-verifier.js'
-import { type AdmissionTools, type AdmittedMessage, admitMessage, noteSession } from './admit-message.js'
-import { changesOf } from './response-changes.js'
+import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import { createMcpSessions, type McpSessions } from './mcp-sessions.js'
 import { type McpTable, requireMcpTable, scopesOf } from './mcp-table.js'
 import { createMcpMiddleware, type McpMiddleware } from './node-middleware.js'
-import { type AnswerRewriter, isEventStream } from './rewrite-response.js'
+import { onAccessEnd } from './on-access-end.js'
+import { rewriterFor } from './response-changes.js'
+import { isEventStream, type ResponseRewriter } from './rewrite-response.js'
 import { createStateSeal } from './sealed-state.js'
-import { whenStreamEnds } from './on-access-end.js'
 
 export interface McpOptions extends McpTable {
   /**
-   * The scopes that every use needs, space-separated, also to see what there is. @default none: an agent that says who it is may
-   * look at the lists, which show what it may use or may ask a person for
+   * The scopes that every request needs, space-separated, including lists. @default none: an identified agent may read the lists,
+   * which contain what it may use or request
    */
   connect?: string | undefined
   /**
-   * Seals the `requestState` that the server gives clients to keep: only who got it brings it back, with the same call, within
-   * ten minutes. The server reads what it wrote. With several instances give them one key of 32 bytes. @default false
+   * Seals the `requestState` that clients keep for the server: only the client that received it can return it, with the same call,
+   * within ten minutes. The server sees its own state. Several instances need one key of 32 bytes. @default false
    */
   sealState?: boolean | { key: Uint8Array } | undefined
-  /** Remembers whose the sessions of the server are; all instances must share it. @default {@link createMcpSessions}: in this process */
+  /** Stores the owners of the server's sessions; all instances must share it. @default {@link createMcpSessions}: in this process */
   sessions?: McpSessions | undefined
   /** Largest body in bytes. @default 1 MiB */
   maxBody?: number | undefined
@@ -53,10 +53,10 @@ export interface ProtectedMcp {
 }
 
 /**
- * Protects a streamable-HTTP MCP server of either era: who asks is known, each tool, resource and prompt needs the scope of the
- * table, and what is not listed is refused. A missing scope is answered 403, and the agent asks its person for just that.
+ * Protects a streamable-HTTP MCP server of either era: callers are identified, each tool, resource and prompt needs its scope in the
+ * table, and anything unlisted is refused. A missing scope is a 403, with which the agent requests just that scope from its user.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  * @example
  * ```ts
  * const mcp = protectMcp(resource, { tools: { list_notes: 'notes.read', add_note: 'notes.write' } })
@@ -72,13 +72,13 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
   for (const scope of [...scopesOf(options), connect])
     if (scope !== '') requireVerifyOptions({ require: 'authorization', scope }, resource)
   const key = typeof sealState === 'object' ? sealState.key : undefined
-  const tools: AdmissionTools = {
+  const context: McpContext = {
     resource,
     table: options,
     connect,
     maxBody,
     sessions,
-    shown: new LruCache(10_000),
+    access: new LruCache(10_000),
     parameters: new LruCache(10_000),
     now,
     seal: sealState === false ? undefined : createStateSeal(key, now),
@@ -88,15 +88,15 @@ export function protectMcp(resource: Resource, options: McpOptions): ProtectedMc
     if (typeof server !== 'function')
       throw new TypeError('the server must be a function, such as createMcpHandler(…).fetch')
     return async function protectedMcp(request, received = receiveRequest(request)) {
-      const admitted = await admitMessage(tools, received, request.method)
+      const admitted = await admitMessage(context, received, request.method)
       if (admitted instanceof Response) return admitted
       const { message, authInfo } = admitted
       const parsed = message ? { parsedBody: message.value } : {}
-      return finish(tools, admitted, await server(handedOn(request, admitted), { authInfo, ...parsed }))
+      return finish(context, admitted, await server(requestForServer(request, admitted), { authInfo, ...parsed }))
     }
   }
 
-  return { around, middleware: createMcpMiddleware(tools) }
+  return { around, middleware: createMcpMiddleware(context) }
 }
 
 const mcpOptions = {
@@ -111,8 +111,8 @@ const mcpOptions = {
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
-/** The request for the server: with the body that was judged, and without what would have the answer packed. */
-function handedOn(request: Request, { body, session }: AdmittedMessage): Request {
+/** The request for the server, with the body that was judged, and without `Accept-Encoding`: the response may be rewritten. */
+function requestForServer(request: Request, { body, session }: AdmittedMessage): Request {
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
   headers.delete('content-length')
@@ -121,20 +121,20 @@ function handedOn(request: Request, { body, session }: AdmittedMessage): Request
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }
 
-/** The answer of the server, as the caller gets it. */
-async function finish(tools: AdmissionTools, admitted: AdmittedMessage, response: Response): Promise<Response> {
-  // Before the client learns of it: its next request may go to another instance.
-  const session = await noteSession(tools, admitted, response.headers.get('mcp-session-id'), response.ok)
+/** The server's response as the caller gets it. */
+async function finish(context: McpContext, admitted: AdmittedMessage, response: Response): Promise<Response> {
+  // Before the client learns of the session: its next request may go to another instance.
+  const session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
   if (!body) return new Response(null, { status, statusText, headers })
   const contentType = headers.get('content-type') ?? ''
   const contentEncoding = headers.get('content-encoding') ?? ''
-  const changes = changesOf(admitted, tools, { contentType, contentEncoding }, session)
-  // What is changed was not packed, or is told in place of what was.
-  if (changes) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
+  const rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
+  // They describe the original content.
+  if (rewriter) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
   const isStream = isEventStream(contentType)
-  const passed = isStream || changes ? passOn(body, changes, isStream ? { tools, admitted } : undefined) : body
+  const passed = isStream || rewriter ? passOn(body, rewriter, isStream ? { context, admitted } : undefined) : body
   return new Response(passed, { status, statusText, headers })
 }
 
@@ -146,11 +146,11 @@ function privateHeaders(given: Headers): Headers {
   return headers
 }
 
-/** Passes a body on as it comes, with its changes, until it ends or what allowed it does. */
+/** Streams a body, rewritten as needed, until it or the access behind it ends. */
 function passOn(
   body: ReadableStream<Uint8Array>,
-  changes: AnswerRewriter | undefined,
-  watched: { tools: AdmissionTools; admitted: AdmittedMessage } | undefined,
+  rewriter: ResponseRewriter | undefined,
+  watched: { context: McpContext; admitted: AdmittedMessage } | undefined,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader()
   const encoder = new TextEncoder()
@@ -159,7 +159,7 @@ function passOn(
   return new ReadableStream<Uint8Array>({
     start(controller) {
       if (!watched) return
-      stop = whenStreamEnds(watched.tools, watched.admitted, () => {
+      stop = onAccessEnd(watched.context, watched.admitted, () => {
         isOver = true
         controller.close()
         reader.cancel().catch(() => undefined)
@@ -170,7 +170,7 @@ function passOn(
         for (let isDone = false; !isDone; ) {
           const { done, value } = await reader.read()
           isDone = done
-          const out = changes ? encoder.encode(done ? await changes.end() : await changes.push(value)) : value
+          const out = rewriter ? encoder.encode(done ? await rewriter.end() : await rewriter.push(value)) : value
           if (isOver) return
           if (out && out.length > 0) controller.enqueue(out)
           if (out && out.length > 0 && !done) return

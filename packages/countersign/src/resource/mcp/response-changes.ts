@@ -1,72 +1,78 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
-import type { AdmissionTools, AdmittedMessage } from './admit-message.js'
-import { isObject } from './mcp-message.js'
+import type { AdmittedMessage, McpContext } from './admit-message.js'
+import { boundEventId, filteredList, filteredReplay, requestsList, unreadableResponse } from './filter-lists.js'
+import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpSession } from './mcp-sessions.js'
 import type { McpTable } from './mcp-table.js'
-import { type AnswerHead, type AnswerRewriter, createRewriter, isEventStream } from './rewrite-response.js'
-import { asksForList, shownEventId, shownList, shownReplay, unreadableAnswer } from './filter-lists.js'
-import { shownParameters } from './mirrored-parameters.js'
+import { mirroredParameters } from './mirrored-parameters.js'
+import { createRewriter, isEventStream, type ResponseHead, type ResponseRewriter } from './rewrite-response.js'
 
-/** Methods whose answers may ask for more, with a state (MCP 2026-07-28, multi round-trip requests). */
-const mayAskForMore: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
+/** Methods whose responses may carry a `requestState` (MCP 2026-07-28, multi round-trip requests). */
+const mayRequestInput: ReadonlySet<string> = new Set(['tools/call', 'resources/read', 'prompts/get'])
 
-/** What has to be changed in the answer to a message; undefined: nothing. */
-export function changesOf(
+type EventIdOf = (id: string) => Promise<string | undefined>
+
+/** Rewrites the response to a message; undefined: it passes unchanged. */
+export function rewriterFor(
   { message, caller, verified }: AdmittedMessage,
-  { table, seal, parameters }: Pick<AdmissionTools, 'table' | 'seal' | 'parameters'>,
-  head: AnswerHead,
+  { table, seal, parameters }: Pick<McpContext, 'table' | 'seal' | 'parameters'>,
+  head: ResponseHead,
   session: MaybePromise<McpSession | undefined>,
-): AnswerRewriter | undefined {
-  // Where streams cannot be taken up again, ids are of no use.
-  const eventId = async (id: string) => {
+): ResponseRewriter | undefined {
+  // Without a session, a stream cannot be resumed.
+  const eventId: EventIdOf = async (id) => {
     const owner = await session
-    return owner && shownEventId(id, owner.secret)
+    return owner && boundEventId(id, owner.secret)
   }
-  if (!message) return verified.method === 'GET' ? replayed(head, table, eventId) : undefined
-  if (asksForList(message))
-    return createRewriter(head, {
-      change(answer) {
-        const shown = shownList(answer, message, table)
-        learn(shown, parameters)
-        return shown
-      },
-      eventId,
-      unreadable: unreadableAnswer(message.id),
-    })
-  // Without sessions there are no such ids.
-  const ofEra = message.version === undefined ? eventId : undefined
-  if (!seal || !mayAskForMore.has(message.method ?? '')) return createRewriter(head, { eventId: ofEra })
-  return createRewriter(head, {
-    eventId: ofEra,
-    async change(answer) {
-      if (!isObject(answer) || answer.id !== message.id) return answer
-      const { result } = answer
-      if (!isObject(result) || typeof result.requestState !== 'string') return answer
-      const requestState = await seal.seal(result.requestState, message, caller)
-      return { ...answer, result: { ...result, requestState } }
-    },
-  })
+  if (!message) return verified.method === 'GET' ? replayRewriter(head, table, eventId) : undefined
+  if (requestsList(message)) return listRewriter(head, message, { table, parameters }, eventId)
+  // Versions without sessions have no event ids.
+  const sessionEventId = message.version === undefined ? eventId : undefined
+  if (!seal || !mayRequestInput.has(message.method ?? '')) return createRewriter(head, { eventId: sessionEventId })
+  return stateRewriter(head, (state) => seal.seal(state, message, caller), message.id, sessionEventId)
 }
 
-/** What tools show in headers: calls are compared with it. */
-function learn(shown: unknown, parameters: AdmissionTools['parameters']): void {
-  if (!isObject(shown) || !isObject(shown.result) || !Array.isArray(shown.result.tools)) return
-  for (const [name, each] of shownParameters(shown.result.tools)) parameters.set(name, each, Number.POSITIVE_INFINITY)
+/** Filters a list, and learns which parameters its tools mirror in headers: calls are checked against them. */
+function listRewriter(
+  head: ResponseHead,
+  message: McpMessage,
+  { table, parameters }: Pick<McpContext, 'table' | 'parameters'>,
+  eventId: EventIdOf,
+): ResponseRewriter | undefined {
+  function change(response: unknown): unknown {
+    const filtered = filteredList(response, message, table)
+    if (isObject(filtered) && isObject(filtered.result) && Array.isArray(filtered.result.tools))
+      for (const [tool, paths] of mirroredParameters(filtered.result.tools))
+        parameters.set(tool, paths, Number.POSITIVE_INFINITY)
+    return filtered
+  }
+  return createRewriter(head, { change, eventId, unreadable: unreadableResponse(message.id) })
 }
 
-/** A stream that is taken up again holds answers to calls that nobody sees any more: what they are shows in them. */
-function replayed(
-  head: AnswerHead,
-  table: McpTable,
-  eventId: (id: string) => Promise<string | undefined>,
-): AnswerRewriter | undefined {
-  const change = (answer: unknown): unknown => {
-    if (Array.isArray(answer)) return answer.map(change)
-    if (!isObject(answer) || !isObject(answer.result)) return answer
-    // Sealed it was only on its first way.
-    const { requestState: _state, ...result } = answer.result
-    return shownReplay({ ...answer, result }, table)
+function stateRewriter(
+  head: ResponseHead,
+  seal: (state: string) => Promise<string>,
+  id: McpMessage['id'],
+  eventId: EventIdOf | undefined,
+): ResponseRewriter | undefined {
+  async function change(response: unknown): Promise<unknown> {
+    if (!isObject(response) || response.id !== id) return response
+    const { result } = response
+    if (!isObject(result) || typeof result.requestState !== 'string') return response
+    return { ...response, result: { ...result, requestState: await seal(result.requestState) } }
   }
-  const unreadable = isEventStream(head.contentType) ? unreadableAnswer(null) : undefined
+  return createRewriter(head, { change, eventId })
+}
+
+/** A resumed stream contains responses to requests that are no longer known: their members identify what must be filtered. */
+function replayRewriter(head: ResponseHead, table: McpTable, eventId: EventIdOf): ResponseRewriter | undefined {
+  function change(response: unknown): unknown {
+    if (Array.isArray(response)) return response.map(change)
+    if (!isObject(response) || !isObject(response.result)) return response
+    // The server stored it before it was sealed.
+    const { requestState: _state, ...result } = response.result
+    return filteredReplay({ ...response, result }, table)
+  }
+  const unreadable = isEventStream(head.contentType) ? unreadableResponse(null) : undefined
   return createRewriter(head, { change, eventId, unreadable })
 }

@@ -1,48 +1,48 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 
-/** Changes each message of an answer, of JSON or of an event stream, as it goes by. */
-export interface AnswerRewriter {
-  /** What goes on of a piece of the answer. */
+/** Rewrites the messages of a response, of JSON or of an event stream, as it is streamed. */
+export interface ResponseRewriter {
+  /** Takes a piece of the response; returns the rewritten text that is ready. */
   push(bytes: Uint8Array): Promise<string>
-  /** What is left at the end. */
+  /** Returns the rest. */
   end(): Promise<string>
 }
 
 type Change = (message: unknown) => MaybePromise<unknown>
 
-/** The head of an answer, as far as it says how to read what follows. */
-export interface AnswerHead {
+/** The fields of a response that say how to read its content. */
+export interface ResponseHead {
   contentType: string
-  /** How the content is packed; empty: it is not. */
+  /** Empty: the content is not encoded. */
   contentEncoding: string
 }
 
 export interface RewriterOptions {
-  /** @default nothing is changed in messages */
+  /** @default messages stay as they are */
   change?: Change | undefined
-  /** What becomes of the id of an event; undefined: it has none. @default what it is */
+  /** Returns the new id of an event; undefined: the id is removed. @default ids stay as they are */
   eventId?: ((id: string) => MaybePromise<string | undefined>) | undefined
-  /** Told in place of what cannot be read: nothing of that passes. Undefined: it passes as it is. */
+  /** Replaces content that cannot be inspected. Undefined: such content passes unchanged. */
   unreadable?: object | undefined
 }
 
-/** For the head of an answer; undefined where nothing needs to be changed in it. */
-export function createRewriter(head: AnswerHead, options: RewriterOptions): AnswerRewriter | undefined {
+/** Undefined if the response passes unchanged. */
+export function createRewriter(head: ResponseHead, options: RewriterOptions): ResponseRewriter | undefined {
   const { change, eventId, unreadable } = options
-  const isPacked = head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity'
-  if (isPacked) return unreadable && replaceAll(unreadable)
+  const isEncoded = head.contentEncoding !== '' && head.contentEncoding.toLowerCase() !== 'identity'
+  if (isEncoded) return unreadable && replaceAll(unreadable)
   if (isEventStream(head.contentType)) return change || eventId ? rewriteEvents(options) : undefined
   if (!change) return undefined
   const isJson = /^application\/(?:[\w!#$&^.+-]+\+)?json\b/i.test(head.contentType.trim())
   return isJson || unreadable ? rewriteJson(change, unreadable) : undefined
 }
 
-/** Whether a `Content-Type` is the one of server-sent events. */
+/** Whether a `Content-Type` is that of server-sent events. */
 export function isEventStream(contentType: string): boolean {
   return /^text\/event-stream\b/i.test(contentType.trim())
 }
 
-/** The text of a message as it goes on; undefined: nothing of it does. */
+/** The text of a rewritten message; undefined if it is withheld. */
 async function rewritten(text: string, { change, unreadable }: RewriterOptions): Promise<string | undefined> {
   if (!change) return text
   let message: unknown
@@ -61,7 +61,7 @@ async function rewritten(text: string, { change, unreadable }: RewriterOptions):
   }
 }
 
-function rewriteJson(change: Change, unreadable: object | undefined): AnswerRewriter {
+function rewriteJson(change: Change, unreadable: object | undefined): ResponseRewriter {
   const decoder = new TextDecoder()
   let text = ''
   return {
@@ -76,24 +76,24 @@ function rewriteJson(change: Change, unreadable: object | undefined): AnswerRewr
   }
 }
 
-function replaceAll(message: object): AnswerRewriter {
+function replaceAll(message: object): ResponseRewriter {
   return { push: async () => '', end: async () => JSON.stringify(message) }
 }
 
-/** A line ends with any of these (HTML §9.2). */
+/** Line endings (HTML §9.2). */
 const lineEnd = /\r\n|\n|\r/g
 
-/** Events end with an empty line; the lines of one `data` field are one message (HTML §9.2). */
-function rewriteEvents(options: RewriterOptions): AnswerRewriter {
+/** An empty line ends an event, whose `data` lines are one message (HTML §9.2). */
+function rewriteEvents(options: RewriterOptions): ResponseRewriter {
   const decoder = new TextDecoder()
-  /** Of the line that has not ended. */
+  /** The unfinished line. */
   let pieces: string[] = []
-  /** Of the event that has not ended. */
+  /** The lines of the unfinished event. */
   let lines: string[] = []
   let endedByReturn = false
 
   async function take(text: string): Promise<string> {
-    // A line feed after it belongs to the end of the line before.
+    // A line feed after a carriage return belongs to the same line ending.
     const chunk = endedByReturn && text.startsWith('\n') ? text.slice(1) : text
     if (text !== '') endedByReturn = text.endsWith('\r')
     let out = ''
@@ -117,16 +117,16 @@ function rewriteEvents(options: RewriterOptions): AnswerRewriter {
 
   return {
     push: (bytes) => take(decoder.decode(bytes, { stream: true })),
-    // What has not ended is no event: nobody would read it.
+    // Clients discard an unfinished event.
     end: () => take(decoder.decode()),
   }
 }
 
 async function rewrittenEvent(given: readonly string[], options: RewriterOptions): Promise<readonly string[]> {
-  const lines = await withShownIds(given, options)
+  const lines = await withEventIds(given, options)
   const data = lines.filter((line) => line.startsWith('data:')).map((line) => line.replace(/^data: ?/, ''))
   const before = data.join('\n')
-  // Without a message, it says where to go on.
+  // An event without data only sets the id to resume from.
   if (before === '') return lines
   const after = await rewritten(before, options)
   if (after === before) return lines
@@ -134,14 +134,14 @@ async function rewrittenEvent(given: readonly string[], options: RewriterOptions
   return after === undefined ? others : [...others, `data: ${after}`]
 }
 
-async function withShownIds(lines: readonly string[], { eventId }: RewriterOptions): Promise<readonly string[]> {
+async function withEventIds(lines: readonly string[], { eventId }: RewriterOptions): Promise<readonly string[]> {
   if (!eventId || !lines.some((line) => line.startsWith('id:'))) return lines
-  const shown: string[] = []
+  const withIds: string[] = []
   for (const line of lines) {
     const id = line.startsWith('id:') ? line.replace(/^id: ?/, '') : ''
-    const as = id === '' ? undefined : await eventId(id)
-    if (id === '') shown.push(line)
-    else if (as !== undefined) shown.push(`id: ${as}`)
+    const newId = id === '' ? undefined : await eventId(id)
+    if (id === '') withIds.push(line)
+    else if (newId !== undefined) withIds.push(`id: ${newId}`)
   }
-  return shown
+  return withIds
 }

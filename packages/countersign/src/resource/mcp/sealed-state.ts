@@ -3,31 +3,31 @@ import { parseBase64url, utf8 } from '../../lib/encodings.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpCaller } from './mcp-sessions.js'
 
-/** Seals what a server has a client keep for it, so that only who got it brings it back, with the same call (attacks M06). */
+/** Seals state that a client keeps for a server: only the client that received it can return it, with the same call (attacks M06). */
 export interface StateSeal {
   seal(state: string, message: McpMessage, holder: McpCaller): Promise<string>
-  /** The state of the server; undefined for one that was changed, is too old, or of another agent or call. */
+  /** The server's state; undefined if it was modified, has expired, or belongs to another agent or call. */
   open(sealed: string, message: McpMessage, agent: string): Promise<OpenedState | undefined>
 }
 
 export interface OpenedState {
   state: string
-  /** Whose it is, and what they had allowed: undefined for one that was given before anybody had allowed anything. */
+  /** Its user and the scope that they had approved; undefined if it was issued before any user approved anything. */
   person?: string | undefined
   scope?: string | undefined
 }
 
-/** What is sealed. */
+/** The sealed content. */
 interface SealedContent extends OpenedState {
   until: number
 }
 
-/** Seconds that a state can be brought back. */
+/** Seconds until a state expires. */
 const life = 600
 
 const ivLength = 12
 
-/** @param key 32 bytes, the same in all instances; absent: one of this process, whose states a restart ends */
+/** @param key 32 bytes, the same in all instances; absent: a random key, so that a restart invalidates states */
 export function createStateSeal(key: Uint8Array | undefined, now: () => number): StateSeal {
   const bytes = key ?? crypto.getRandomValues(new Uint8Array(32))
   if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new TypeError('sealState: its key must be 32 bytes')
@@ -57,18 +57,18 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   }
 }
 
-/** What a state is bound to, besides its person and time: which agent, and which call with which parameters. */
+/** What a state is bound to besides its user and expiry: the agent, the method and the parameters. */
 async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
   return JSON.stringify([agent, method, platform.serializeBase64url(new Uint8Array(digest))])
 }
 
-/** The order of members says nothing. */
+/** Makes the order of members irrelevant. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return value
   const names = Object.keys(value).toSorted()
-  // In an object, so that no array is the same.
+  // In an object, so that no array serializes to the same text.
   return { members: names.map((name) => [name, sorted(value[name])]) }
 }

@@ -1,28 +1,28 @@
 import type { VerifiedRequest } from 'countersign/editions'
 import { createMcpSessions } from 'countersign/resource/mcp'
 import { expect, it } from 'vitest'
-import { noteSession } from '../../../src/resource/mcp/admit-message.js'
+import { recordSession } from '../../../src/resource/mcp/admit-message.js'
 
-type Tools = Parameters<typeof noteSession>[0]
-type Message = Parameters<typeof noteSession>[1]
+type Tools = Parameters<typeof recordSession>[0]
+type Message = Parameters<typeof recordSession>[1]
 
 const caller = { agent: 'https://agent.example' }
 
-/** A session that is open, and in which an auth token was shown; `close` sends a DELETE that the server answers. */
+/** A session that is open, and in which an auth token was used; `close` sends a DELETE that the server answers. */
 async function openSession() {
   const sessions = createMcpSessions(() => 0)
-  const shown = new Map<string, VerifiedRequest>()
+  const access = new Map<string, VerifiedRequest>()
   await sessions.open('session-1', caller)
-  shown.set('session-1', {} as VerifiedRequest)
+  access.set('session-1', {} as VerifiedRequest)
   const owner = await sessions.use('session-1', caller)
   const request = { caller, session: { id: 'session-1', owner }, verified: { method: 'DELETE' } }
-  const tools: unknown = { sessions, shown }
-  const close = (ok: boolean) => noteSession(tools as Tools, request as Message, undefined, ok)
-  const state = async () => [await sessions.use('session-1', caller), shown.get('session-1')]
+  const tools: unknown = { sessions, access }
+  const close = (ok: boolean) => recordSession(tools as Tools, request as Message, undefined, ok)
+  const state = async () => [await sessions.use('session-1', caller), access.get('session-1')]
   return { owner, close, state }
 }
 
-it('drops a closed session together with the token that was shown in it', async () => {
+it('drops a closed session together with the token that was used in it', async () => {
   const { close, state } = await openSession()
   expect(await close(true)).toBeUndefined()
   expect(await state()).toEqual([undefined, undefined])

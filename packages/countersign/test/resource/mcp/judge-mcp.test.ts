@@ -1,13 +1,13 @@
 import {
-  asksForList,
   checkMirrors,
+  filteredList,
   judgeMcp,
   judgeMcpRequest,
   type McpMessage,
   type McpTable,
+  mirroredParameters,
   readMcpMessage,
-  shownList,
-  shownParameters,
+  requestsList,
 } from 'countersign/resource/mcp'
 import { describe, expect, it } from 'vitest'
 import { message, modern } from './mcp-stage.js'
@@ -138,7 +138,7 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     },
   )
 
-  it('a gateway of others judges a whole request, and what it shows of lists', () => {
+  it('judges a whole request by its head and content, and filters lists', () => {
     const bytes = (value: unknown) => new TextEncoder().encode(JSON.stringify(value))
     const judge = (value: unknown, ...more: string[]) => {
       const rawHeaders = ['content-type', 'application/json', ...more]
@@ -156,9 +156,9 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     expect(judgeMcpRequest(closing, new Uint8Array(0), table)).toEqual({ message: undefined, scope: '' })
     expect(judgeMcpRequest(closing, bytes({}), table)).toMatchObject({ status: 400 })
     const asked = readStrictly(list)
-    expect(asksForList(asked)).toBe(true)
+    expect(requestsList(asked)).toBe(true)
     const answer = { jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }, { name: 'other' }] } }
-    expect(shownList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
+    expect(filteredList(answer, asked, table)).toMatchObject({ result: { tools: [{ name: 'read_note' }] } })
   })
 
   it.each(['initialized', 'cancelled', 'progress', 'roots/list_changed'])('notifications/%s needs nothing', (name) => {
@@ -180,7 +180,7 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
   it.each([['text'], [null], [{ jsonrpc: '2.0', id: 1, result: 'text' }]])(
     'replaces an unreadable response to a list request by an error with the id of the request: %j',
     (response) => {
-      const shown = shownList(response, readStrictly(message('tools/list', {}, { id: 7 })), table)
+      const shown = filteredList(response, readStrictly(message('tools/list', {}, { id: 7 })), table)
       expect(shown).toMatchObject({ jsonrpc: '2.0', id: 7, error: { code: -32603 } })
     },
   )
@@ -347,7 +347,7 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
     const listed = (name: string) => {
       const uriTemplate = `notes://mine/${name}/{id}`
       const list = { jsonrpc: '2.0', id: 1, result: { resourceTemplates: [{ name: 'x', uriTemplate }] } }
-      return shownList(list, readStrictly(message('resources/templates/list', {}, { id: 1 })), { resources })
+      return filteredList(list, readStrictly(message('resources/templates/list', {}, { id: 1 })), { resources })
     }
     expect(JSON.stringify(listed('a'))).toContain('notes://mine/a')
     const before = process.cpuUsage()
@@ -418,7 +418,7 @@ describe('M05: headers that mirror a message say what it says', () => {
       place: { properties: { city: { type: 'string', 'x-mcp-header': 'Where' } } },
       none: { type: 'string', 'x-mcp-header': 'None' },
     }
-    const shown = shownParameters([{ name: 'read_note', inputSchema: { properties } }]).get('read_note')
+    const shown = mirroredParameters([{ name: 'read_note', inputSchema: { properties } }]).get('read_note')
     const city = `=?base64?${Buffer.from('Köln').toString('base64')}?=`
     const right = { 'Mcp-Param-Number': '7', 'mcp-param-where': city }
     const of = (given: object) =>
@@ -437,7 +437,7 @@ describe('M05: headers that mirror a message say what it says', () => {
     let deep: object = { type: 'string' }
     for (let level = 0; level < 25; level++) deep = { properties: { deep } }
     const properties = { region: { type: 'string', 'x-mcp-header': 'Region' }, deep }
-    const shown = shownParameters([{ name: 'read_note', inputSchema: { properties } }])
+    const shown = mirroredParameters([{ name: 'read_note', inputSchema: { properties } }])
     expect(shown.get('read_note')?.get('region')).toEqual(['region'])
   })
 
