@@ -116,6 +116,9 @@ describe('a body that names another method or path is refused', () => {
     '\r\n\tname\r\n =\r\n "_method"',
     'a\n\nContent-Disposition: form-data; name="_method"',
     'NAME="_method"',
+    'filename="a"\r\nContent-ID: _method',
+    'filename="a"\r\nContent-Id:<_method>',
+    'filename="a"\r\ncontent-id :\r\n "_method"',
   ])('as a part: %.60s', async (rest) => {
     expect(await send(multipart, field(rest))).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -283,6 +286,52 @@ describe('a packed body that is no JSON passes', () => {
   })
 })
 
+/** URLs that servers resolve in different ways. */
+const otherwiseRead = [
+  ...[
+    '/rpc/sec\tret',
+    '/rpc/sec\nret',
+    '/rpc/sec\rret',
+    '\u0001/rpc/secret',
+    '\0/rpc/secret',
+    '/rpc/secret\u0001',
+    '/rpc/secret ',
+  ],
+  ...[
+    'http:/rpc/secret',
+    'http:rpc/secret',
+    'HTTPS:/rpc/secret',
+    '///h/rpc/secret',
+    'x:/rpc/secret',
+    'x://h/rpc/secret',
+    '//h/rpc/secret',
+  ],
+  ...[
+    '\\rpc/secret',
+    '/x/..\\rpc\\secret',
+    '//h\\rpc\\secret',
+    '/x/../rpc/secret',
+    '/x/%2e%2e/rpc/secret',
+    '/rpc/%252e%252e/x',
+  ],
+  ...[
+    '/rpc%2fsecret',
+    '/x//rpc/secret',
+    '/x/1&/../../rpc/secret',
+    '/rpc/secret;x=1',
+    '/rpc/secret&x',
+    '\ufeff/rpc/secret',
+    '/rpc/secre\ud800',
+  ],
+  ...[
+    `/${'./'.repeat(600)}rpc/secret`,
+    `http://${'u'.repeat(1100)}@h/rpc/secret`,
+    'http://u:p@h/rpc/secret',
+    'http://h:80/rpc/secret',
+  ],
+  ...['+x:/rpc/secret', '.x:/rpc/secret', 'h:80/rpc/secret', 'data:%20@/rpc/secret', 'data:http:/rpc/secret'],
+]
+
 // G54
 describe('a body that may contain another request, which needs more', () => {
   const of: Route[] = [
@@ -308,6 +357,21 @@ describe('a body that may contain another request, which needs more', () => {
     [form, `a=1&batch=${encodeURIComponent('{"requests":[{"path":"/rpc/secret"}]}')}`],
     [form, "batch=[{url:'/rpc/other'}]"],
     [multipart, field('name="batch"').replace('DELETE', '[{"url":"/rpc/secret"}]')],
+    ...otherwiseRead.map((url): [string, string] => [json, `[{"url":${JSON.stringify(url)}}]`]),
+    ['text/plain', '[{url:/rpc/sec\tret}]'],
+    ['text/plain', `[{url:/${'./'.repeat(2100)}rpc/secret}]`],
+    ['text/plain', '[{url:["/rpc/secret"]},]'],
+    [json, '[{"url":["/rpc/secret"]}]'],
+    [json, '[{"url":[["/rpc/x/","/../secret"]]}]'],
+    [json, `[{"url":"${'\\u0020'.repeat(180)}/rpc/secret"}]`],
+    [form, 'batch=[{"url":"/rpc/sec\\tret"}]'],
+    [form, 'batch=[{"url":["/rpc/secret"]}]'],
+    [form, `batch=${'%20'.repeat(3000)}[{"url":"/rpc/secret"}]`],
+    [form, `batch=[{"x":"${'a'.repeat(9000)}","url":"/rpc/secret"}]`],
+    [multipart, field('name="batch"').replace('DELETE', `[{"x":"${'a'.repeat(9000)}","url":"/rpc/secret"}]`)],
+    [multipart, field('name="batch"').replace('DELETE', `${' '.repeat(9000)}[{"url":"/rpc/secret"}]`)],
+    [form, ' \0/rpc/secret=1&a=\0 /rpc/secret'],
+    [form, `a=/${'./'.repeat(5000)}rpc/secret`],
   ])('is refused: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -318,11 +382,27 @@ describe('a body that may contain another request, which needs more', () => {
     [json, '{"url":"/rpc/secret"}'],
     [json, '{"images":[{"file":{"url":"/rpc/secret"}}],"links":{"path":"/rpc/secret"}}'],
     ['text/plain', '[section]\npath=/rpc/secret\n'],
-    ['text/plain', '["url","/rpc/secret",{"url":["/rpc/secret"]}]'],
+    ['text/plain', '["url","/rpc/secret",{"b":["/rpc/secret"]}]'],
     ['text/plain', "[{verb:'DELETE',_method:1}]"],
     [form, 'q=[path] x&a=[1,2]&b={"url":"/rpc/secret"}&c=[{"url":"/rpc/other"}]'],
+    [
+      json,
+      '[{"url":""},{"url":"https://a.example:8443/b%20c?d=/rpc/secret&e;f#/rpc/secret"},{"uri":"urn:a:b"},{"path":"src/a.ts"}]',
+    ],
+    [json, '[{"url":"http://[::1]/x"},{"url":"mailto:a@b.example"},{"url":{"path":"/rpc/secret"}}]'],
+    [form, `q=${'a'.repeat(9000)}`],
   ])('passes if it is data: %s %.60s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+
+  it('is refused if only a wide row requires more, unless the URL has an authority', async () => {
+    const wide: Route[] = [
+      { method: 'POST', path: '/open/form', require: 'none' },
+      { method: '*', path: '/*', require: 'authorization', scope: 'events.read' },
+    ]
+    expect(await send(json, '[{"url":"/secret"}]', undefined, wide)).toEqual({ statuses: [400, 400], bodies: [] })
+    const data = '[{"url":"https://other.example/secret"},{"path":"src/a.ts"}]'
+    expect(await send(json, data, undefined, wide)).toEqual({ statuses: [200, 200], bodies: [data, data] })
   })
 })
 

@@ -10,7 +10,7 @@ import {
   pathsInQuery,
   type QueryPath,
 } from './query-paths.js'
-import { parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
+import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
 import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 
@@ -31,13 +31,19 @@ export interface FieldCheck {
    */
   named(name: string, value: string, isMember?: boolean): void
   /**
-   * The value of a parameter or form field, percent-encoded, or its start: it may be a batch in JSON, or a path.
+   * The value of a parameter or form field, percent-encoded: it may be a batch in JSON, or a path.
    *
    * @param isInQuery whether paths were compared already, as those of a query are. @default false
    */
   value(encoded: string, isInQuery?: boolean): void
-  /** A member that {@link isUrlName}, of an object in an array of JSON. */
-  url(text: string): void
+  /** The start of a value that is too long to be inspected. */
+  longValue(start: string): void
+  /**
+   * A member that {@link isUrlName}, of an object in an array of JSON.
+   *
+   * @param text undefined if it is too long to be inspected, or not a string
+   */
+  url(text: string | undefined): void
 }
 
 /** A request whose head was judged: it passes with what it needs. */
@@ -104,8 +110,12 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     if (other !== undefined) checkMethod(name, other, isMember)
   }
 
-  function url(text: string): void {
-    if (mayNestMore()) compare(`url ${text}`, () => [pathOfUrl(text)], anyMethod)
+  function url(text: string | undefined): void {
+    // An empty reference is the request itself.
+    if (text === '' || !mayNestMore()) return
+    const path = text === undefined ? undefined : pathOfUrl(text)
+    if (path) compare(`url ${text}`, () => [path], anyMethod)
+    else refuseNested('A URL that servers interpret in different ways')
   }
 
   function batch(text: string): void {
@@ -130,8 +140,13 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
       if (actionName.test(name)) refuseNested(`The field ${name}`)
     },
     named,
+    longValue(start) {
+      // Its last escape may be cut.
+      if (/^[\0-\x20]*(?:[[{/\\]|(?:%[\da-f]?)?$)/i.test(parameterName(start)))
+        refuseNested('A field that is too long to be inspected')
+    },
     value(encoded, isInQuery = false) {
-      if (mayBeBatch.test(encoded)) batch(parameterName(encoded))
+      if (mayBeBatch.test(encoded)) for (const text of parameterLayers(encoded)) batch(text)
       if (!isInQuery && beginsAsPath(encoded)) compare(encoded, () => pathsInQuery(encoded, false), method)
     },
   }
@@ -206,8 +221,9 @@ const longestMethod = 256
 
 /** The HTTP method that a text names in any case, blanks and quotes aside. */
 export function methodIn(text: string): string | undefined {
-  if (text.length > longestMethod) return undefined
-  const method = /^[\s"']*([a-z-]{3,20})[\s"'\0]*$/i.exec(parameterName(text))?.[1]?.toUpperCase()
+  const bare = text.replace(/^(?:[\s+"']|%20)+/, '')
+  if (bare.length > longestMethod) return undefined
+  const method = /^[\s"']*([a-z-]{3,20})[\s"'\0]*$/i.exec(parameterName(bare))?.[1]?.toUpperCase()
   return method !== undefined && METHODS.includes(method) ? method : undefined
 }
 
@@ -257,8 +273,8 @@ export function isUrlName(name: string): boolean {
 }
 
 /** The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON. */
-function urlsIn(text: string): string[] | undefined {
-  const urls: string[] = []
+function urlsIn(text: string): (string | undefined)[] | undefined {
+  const urls: (string | undefined)[] = []
   const values: [value: unknown, isItem: boolean][] = []
   try {
     values.push([JSON.parse(text), false])
@@ -268,8 +284,10 @@ function urlsIn(text: string): string[] | undefined {
   for (let next = values.pop(); next; next = values.pop()) {
     const [value, isItem] = next
     for (const [name, member] of Object.entries(Object(value) as object))
-      if (typeof member !== 'string') values.push([member, Array.isArray(value)])
-      else if (isItem && isUrlName(name)) urls.push(member)
+      if (typeof member !== 'string') {
+        values.push([member, Array.isArray(value)])
+        if (isItem && isUrlName(name) && Array.isArray(member)) urls.push(undefined)
+      } else if (isItem && isUrlName(name)) urls.push(member)
   }
   return urls
 }

@@ -1,10 +1,12 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
+import { decodeSegment, excessOf, isPageName, isScript, parsePath } from './path-grammar.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
-/** A key or value of a query that a front controller may take for the path (G48). */
+/** A path in a field of a request, which a server may run instead of the path of the request (G48, G54). */
 export interface QueryPath {
   names: readonly string[]
+  /** Whether the field certainly is a path, so that rows which begin with a parameter are compared, too. @default false */
+  isCertain?: boolean
   /** Whether it is the one of WordPress, which is below a path that is not part of it: `/wp-json`. */
   isRest: boolean
 }
@@ -12,7 +14,7 @@ export interface QueryPath {
 const maxPaths = 100
 
 /** A slash, behind blanks and in any layer of encoding. */
-const slash = /(?:\+|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
+const slash = /(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
 
 /** A raw key or value that begins with a slash. */
 const slashed = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
@@ -55,19 +57,35 @@ export function pathsInQuery(query: string, isFrontController: boolean): QueryPa
   return [...found.values()]
 }
 
-/** The path of a URL, or of a reference relative to the origin. */
-export function pathOfUrl(url: string): QueryPath {
-  const path = url
-    .trim()
-    .replaceAll(/\p{Surrogate}/gu, '\ufffd')
-    .replace(/^(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}[^/\\?#]*/i, '')
-  return { names: namesIn(path, /[?#&]/), isRest: false }
+/**
+ * The path of a URL, or of a reference relative to the origin, if it has a single interpretation: that of a raw target, after an authority of
+ * plain letters. `&` and `;` end a path for some servers only.
+ *
+ * @returns undefined if servers interpret the text in different ways
+ */
+export function pathOfUrl(url: string): QueryPath | undefined {
+  const found = plainUrl.exec(url)
+  if (!found) return undefined
+  const [, scheme, authority, path = ''] = found
+  // `http:admin` is relative, and in `h:80/admin` and `x:/admin` lenient parsers find an authority.
+  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /:.*\//.test(`${scheme ?? ''}${path}`)))
+    return undefined
+  const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
+  if (typeof parsed === 'string' || parsed.encoded) return undefined
+  const isCertain = scheme === undefined && path.startsWith('/')
+  return { names: parsed.decoded.filter((name) => name !== ''), isRest: false, isCertain }
 }
+
+/** Scheme, authority, and path of a URL, whose query and fragment may contain anything but control characters. */
+const plainUrl =
+  /^([a-z][a-z0-9+.-]*:)?(\/\/[\w.~:@[\]-]+(?=[/?#]|$))?((?!\/\/)[^?#&;\s\p{Cc}\p{Surrogate}]*)(?:[?#][^\p{Cc}]*)?$/iu
 
 /** The names of an encoded path, without empty ones, and with dot segments resolved. */
 function namesIn(encoded: string, end: RegExp): string[] {
   const names: string[] = []
-  const text = decodeSegment(encoded.replaceAll('+', ' ')).trim()
+  const text = decodeSegment(encoded.replaceAll('+', ' '))
+    .replace(/^[\0-\x20]+/, '')
+    .trim()
   for (const name of text.split(end, 1)[0]?.split(/[/\\]/, 256) ?? [])
     if (name === '..') names.pop()
     else if (name !== '' && name !== '.') names.push(name)

@@ -150,14 +150,21 @@ export function isRestRoute(name: string): boolean {
 
 /** The name of a parameter without up to three layers of encoding. */
 export function parameterName(encodedName: string): string {
-  if (!/[%+]/.test(encodedName)) return encodedName
-  let name = encodedName.replaceAll('+', ' ')
-  for (let layer = 0; layer < 3 && name.includes('%'); layer++) {
-    const decoded = lenientlyDecoded(name)
-    if (decoded === name) break
-    name = decoded
+  return parameterLayers(encodedName).at(-1) ?? encodedName
+}
+
+/** A name or value of a parameter after each of up to three layers of decoding. */
+export function parameterLayers(encoded: string): string[] {
+  if (!/[%+]/.test(encoded)) return [encoded]
+  let text = encoded.replaceAll('+', ' ')
+  const layers = text.includes('%') ? [] : [text]
+  for (let layer = 0; layer < 3 && text.includes('%'); layer++) {
+    const decoded = lenientlyDecoded(text)
+    if (decoded === text && layer > 0) break
+    text = decoded
+    layers.push(text)
   }
-  return name
+  return layers
 }
 
 /**

@@ -207,15 +207,15 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
     const foldOnce = createFoldOnce()
     const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
     // A front controller that runs a method which no route lists is as strict as the strictest of the path.
-    const isStricterPath = (match: FoldedMatch) =>
-      beginsLiterally(match) &&
+    const isStricterPath = (match: FoldedMatch, isCertain: boolean) =>
+      (isCertain || beginsLiterally(match)) &&
       isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
-    for (const { names, isRest } of query) {
+    for (const { names, isRest, isCertain = false } of query) {
       const read = interpretations({ decoded: names, encoded: undefined, hasParameters: false })
       const paths = read.map((each) => each.names)
       for (const match of matchesOf(paths, foldOnce, { isRest }))
-        if (isStricterPath(match))
-          throw ambiguous('Some servers treat a part of this query as the path, which needs more')
+        if (isStricterPath(match, isCertain))
+          throw ambiguous('Some servers treat a field of this request as its path, which needs more')
     }
   }
 

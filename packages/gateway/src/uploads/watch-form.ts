@@ -18,7 +18,10 @@ const longestName = 1024
 const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
 
 /** The first bytes of a value that may be a path or JSON, which may follow blanks or be encoded. */
-const wantedStarts = Buffer.from('/\\[{%+ \t\n\v\f\r\u00a0', 'latin1')
+const wantedStarts = Buffer.from('/\\[{%+\u00a0', 'latin1')
+
+/** All bytes up to this one are blanks or control characters. */
+const blank = 0x20
 
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
@@ -40,7 +43,8 @@ export function watchParameters(fields?: FieldCheck): Watch {
 
   function readValue(text: Buffer, from: number, end: number): void {
     if (!fields || from === end) return
-    isWanted ??= mayBeMethod || wantedStarts.includes(text[from] as number)
+    const first = text[from] as number
+    isWanted ??= mayBeMethod || first <= blank || wantedStarts.includes(first)
     if (isWanted && value.length < longestValue)
       value += text.toString('latin1', from, Math.min(end, from + longestValue))
   }
@@ -58,7 +62,8 @@ export function watchParameters(fields?: FieldCheck): Watch {
   function endField(): void {
     if (!isValue) endName()
     if (value !== '') {
-      fields?.value(value)
+      if (value.length < longestValue) fields?.value(value)
+      else fields?.longValue(value)
       if (mayBeMethod) fields?.named(name, value)
     }
     name = ''
@@ -149,9 +154,11 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   }
 
   function endValue(): void {
+    const isLong = value.length >= longestValue
     const sent = value.trimEnd()
     value = ''
-    if (/^\s*[%/\\[{]/.test(sent))
+    if (isLong) fields?.longValue(sent)
+    else if (/^\s*[%/\\[{]/.test(sent))
       fields?.value(
         encodeURIComponent(Buffer.from(sent, 'latin1').toString()).replaceAll('%25', '%').slice(0, longestValue),
       )
@@ -189,7 +196,8 @@ function requireLineEnds(head: string, from = 0): void {
 /** The names in a head, wherever they are: folded, quoted in any way, twice, or in unusual places. */
 function requirePlainPart(head: string): string[] {
   const fields: string[] = []
-  const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*/gi)]
+  // Rack names a part that has no name by its Content-ID.
+  const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*|(?<![a-z-])content-id[^\S\r\n]*:\s*<?/gi)]
   if (names.length > mostNames)
     throw new AAuthError('request_malformed', `The head of a part has at most ${mostNames} names.`)
   for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {

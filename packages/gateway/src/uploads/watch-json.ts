@@ -3,7 +3,7 @@ import { type FieldCheck, isUrlName, mayNameMethod, methodIn, mostInBody } from 
 import { hexAt, namesRequest, requirePlainName } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 
-/** Characters of a name or value that are inspected, with escapes: none that names a method or path is longer. */
+/** Characters of a name or value that are inspected, with escapes: no name that counts is longer, and a longer URL is refused. */
 const longestText = 1024
 
 /** Depth from which every object counts as an item of an array. */
@@ -76,7 +76,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
 
   function endString(): void {
     isString = false
-    if (isUrl && text !== undefined) fields?.url(unescaped(text))
+    if (isUrl && text !== undefined) fields?.url(text.length < longestText ? unescaped(text) : undefined)
     if (isUrl) isUrl = false
     if (isName || named === undefined || text === undefined) return
     fields?.named(named, unescaped(text), true)
@@ -85,8 +85,9 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
 
   function endName(): void {
     isName = false
-    if (isItem && text !== undefined) {
-      isUrl = isUrlName(unescaped(text))
+    if (isItem) {
+      if (text === undefined) onOddity()
+      else isUrl = isUrlName(unescaped(text))
       text = undefined
     }
     if (depth !== 1) return
@@ -107,6 +108,8 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     } else if (mark === colon) {
       if (isName) endName()
     } else {
+      // As a URL, an array is its items, joined.
+      if (isUrl && mark === bracket) fields?.url(undefined)
       isUrl = false
       if (mark === brace || mark === bracket) {
         depth += 1
@@ -137,6 +140,9 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   }
 }
 
+/** The characters of escapes in JSON. */
+const whitespace: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: ' ', f: '\f' }
+
 /** A text as it is written in JSON, without its escapes. */
 function unescaped(raw: string): string {
   let text = ''
@@ -150,8 +156,8 @@ function unescaped(raw: string): string {
     if (code !== undefined) {
       text += String.fromCharCode(code)
       from += 1 + digits
-    } else if ('nrtbf'.includes(mark)) {
-      text += ' '
+    } else if (mark !== '') {
+      text += whitespace[mark] ?? mark
       from += 1
     }
   }
@@ -241,7 +247,7 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   let isUrl = false
   /** A name for each method that was named. */
   const methods = new Map<string, string>()
-  const urls = new Set<string>()
+  const urls = new Set<string | undefined>()
 
   function readName(): void {
     // No name of this kind is shorter than `url`.
@@ -256,12 +262,18 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   }
 
   function readValue(): void {
-    if (isUrl && urls.size <= mostInBody) urls.add(unescaped(text).replaceAll(/["'`\s]|\/\*.*?\*\//gs, ''))
+    if (isUrl && urls.size <= mostInBody) urls.add(urlOf(text))
     for (const word of named === undefined ? [] : text.split(separators)) {
       const method = methodIn(unescaped(word))
       if (method !== undefined) methods.set(method, named as string)
     }
     named = undefined
+  }
+
+  function urlOf(written: string): string | undefined {
+    if (written.length >= longestOddText) return undefined
+    // Line ends and blanks around quotes are none of the URL's; those within are.
+    return unescaped(written.replaceAll(/\/\*.*?\*\//gs, '').replaceAll(/^[\s"'`]+|[\s"'`]+$/g, ''))
   }
 
   return {
@@ -277,7 +289,8 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
           text = (text + chunk.toString('latin1', Math.max(from, at - longestOddText), at)).slice(-longestOddText)
         from = at + 1
         if (at === chunk.length) continue
-        if (isValue) readValue()
+        if (isUrl && chunk[at] === bracket) urls.add(undefined)
+        else if (isValue) readValue()
         // A URL continues after the colon of its scheme.
         if (!isName) isUrl = false
         else if (isRead) readName()
