@@ -38,6 +38,15 @@ async function opened(url: string, now?: () => number): Promise<PooledStorage> {
   return storage
 }
 
+it('counts attempts exactly in a database whose default isolation is stricter', async () => {
+  const { name, url } = await server.createDatabase(template)
+  await server.query(`alter database ${name} set default_transaction_isolation = 'repeatable read'`)
+  const storage = await opened(url)
+  const limit = { key: freshHash(), window: 900, most: 5 }
+  const outcomes = await Promise.all(times(40, () => storage.countWithinLimits([limit])))
+  expect(outcomes.filter((reached) => reached === undefined)).toHaveLength(5)
+})
+
 async function connected(url: string): Promise<pg.Client> {
   const client = new pg.Client(url)
   await client.connect()
