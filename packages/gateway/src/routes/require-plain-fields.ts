@@ -186,8 +186,32 @@ function lenientlyDecoded(text: string): string {
   return decoded + text.slice(from)
 }
 
+/** The characters of escapes in JSON. */
+const whitespace: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: ' ', f: '\f' }
+
+/** A text as it is written in JSON, without its escapes. */
+export function unescaped(raw: string): string {
+  let text = ''
+  let from = 0
+  for (let at = raw.indexOf('\\'); at !== -1; at = raw.indexOf('\\', from)) {
+    const mark = raw[at + 1] ?? ''
+    text += raw.slice(from, at)
+    from = at + 1
+    const digits = mark === 'u' || mark === 'U' ? 4 : mark === 'x' || mark === 'X' ? 2 : 0
+    const code = digits === 0 ? undefined : hexAt(raw, from + 1, digits)
+    if (code !== undefined) {
+      text += String.fromCharCode(code)
+      from += 1 + digits
+    } else if (mark !== '') {
+      text += whitespace[mark] ?? mark
+      from += 1
+    }
+  }
+  return text + raw.slice(from)
+}
+
 /** The number that some hexadecimal digits stand for; undefined if they are not all digits. */
-export function hexAt(text: string, start: number, length: number): number | undefined {
+function hexAt(text: string, start: number, length: number): number | undefined {
   let value = 0
   for (let at = start; at < start + length; at++) {
     const code = text.charCodeAt(at)

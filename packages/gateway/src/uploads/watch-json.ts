@@ -1,6 +1,6 @@
 import { AAuthError } from 'countersign/resource'
 import { type FieldCheck, isUrlName, mayNameMethod, methodIn, mostInBody } from '../routes/field-check.js'
-import { hexAt, namesRequest, requirePlainName } from '../routes/require-plain-fields.js'
+import { namesRequest, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 
 /** Characters of a name or value that are inspected, with escapes: no name that counts is longer, and a longer URL is refused. */
@@ -138,30 +138,6 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     },
     end: () => undefined,
   }
-}
-
-/** The characters of escapes in JSON. */
-const whitespace: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: ' ', f: '\f' }
-
-/** A text as it is written in JSON, without its escapes. */
-function unescaped(raw: string): string {
-  let text = ''
-  let from = 0
-  for (let at = raw.indexOf('\\'); at !== -1; at = raw.indexOf('\\', from)) {
-    const mark = raw[at + 1] ?? ''
-    text += raw.slice(from, at)
-    from = at + 1
-    const digits = mark === 'u' || mark === 'U' ? 4 : mark === 'x' || mark === 'X' ? 2 : 0
-    const code = digits === 0 ? undefined : hexAt(raw, from + 1, digits)
-    if (code !== undefined) {
-      text += String.fromCharCode(code)
-      from += 1 + digits
-    } else if (mark !== '') {
-      text += whitespace[mark] ?? mark
-      from += 1
-    }
-  }
-  return text + raw.slice(from)
 }
 
 /** Blanks and byte order marks, which may precede JSON. */
