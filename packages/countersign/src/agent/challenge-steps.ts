@@ -1,4 +1,4 @@
-import type { AgentProtocol, Credential, HeldToken, Step } from '../editions/agent-protocol.js'
+import type { AgentProtocol, Credential, HeldToken, Step, TokenNeed } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import { pause } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
@@ -69,10 +69,19 @@ export function createChallengeSteps({
   const shareConsent = createSharedFlights<HeldToken>()
   const shareRefresh = createSharedFlights<HeldToken | undefined>()
 
-  async function authorize(
-    challenge: Challenge,
-    { url, credential, owner, signal, beforeAsking }: Exchange,
-  ): Promise<Credential | undefined> {
+  async function obtain(
+    need: TokenNeed,
+    { owner, signal, beforeAsking }: Pick<Exchange, 'owner' | 'signal' | 'beforeAsking'>,
+  ): Promise<HeldToken> {
+    await beforeAsking()
+    const key = JSON.stringify([owner, need.resource, need.authServer, need.scope])
+    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
+    signal.throwIfAborted()
+    return token
+  }
+
+  async function authorize(challenge: Challenge, exchange: Exchange): Promise<Credential | undefined> {
+    const { url, credential, owner } = exchange
     const need = protocol.needOf(challenge, { url, credential })
     if (!need) return undefined
     const { resource, authServer, scope } = need
@@ -87,23 +96,15 @@ export function createChallengeSteps({
     const refused = credential.scheme === 'token' ? credential.held.jwt : undefined
     const other = scope === undefined ? undefined : await held.withScope(owner, { resource, scope: scope.split(' ') })
     if (other && other.jwt !== refused) return { scheme: 'token', held: other }
-    await beforeAsking()
-    const key = JSON.stringify([owner, resource, authServer, scope])
-    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
-    signal.throwIfAborted()
-    return { scheme: 'token', held: token }
+    return { scheme: 'token', held: await obtain(need, exchange) }
   }
 
-  async function askForOwn({ authServer, scope, owner, signal, beforeAsking }: OwnAccess): Promise<HeldToken> {
+  async function askForOwn(access: OwnAccess): Promise<HeldToken> {
+    const { authServer, scope } = access
     if (!(await isAccepted(authServer))) {
       throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
     }
-    await beforeAsking()
-    const key = JSON.stringify([owner, id, authServer, scope])
-    const need = { resource: id, authServer, scope }
-    const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
-    signal.throwIfAborted()
-    return token
+    return obtain({ resource: id, authServer, scope }, access)
   }
 
   async function refresh(owner: string, token: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined> {

@@ -35,7 +35,7 @@ export interface HeldTokens {
    * @throws AgentError `other_person` for one of another person than the owner's tokens of its auth server (attacks L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
-  remove(owner: string, token: HeldToken): Promise<void>
+  readonly remove: (owner: string, token: HeldToken) => Promise<void>
   /** Those that can be used, the newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
   /** Removes the tokens of an owner for one resource, with the pending consents of a shared store; or all that is kept of the owner. */

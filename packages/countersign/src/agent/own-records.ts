@@ -51,14 +51,15 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
     add: async (owner, consent) =>
       (await records.add(owner, nameOf(consent.id), consent, consent.until)) as KeptConsent,
     remove: (owner, id) => records.remove(owner, nameOf(id)),
-    async lease(owner, state, until) {
+    async lease(owner, state, until, overdue) {
       const by = platform.serializeBase64url(platform.randomBytes(12))
       // An expired lease is never removed by others, who could remove the next one by mistake: they go on to the next name.
       for (let turn = 0; ; turn += 1) {
         const name = { kind: 'lease' as const, id: `${state} ${turn}` }
         const there = (await records.add(owner, name, { by, until }, until)) as { by: string; until: number }
-        if (there.by === by) return async () => void (until > now() && (await records.remove(owner, name)))
-        if (there.until > now()) return undefined
+        if (there.by === by)
+          return { until, release: async () => void (until > now() && (await records.remove(owner, name))) }
+        if (there.until > now() && there.by !== overdue) return { holder: there.by }
       }
     },
   }

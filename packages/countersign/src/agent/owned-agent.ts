@@ -1,5 +1,6 @@
 import { createDiscoveryBehind } from '../discovery/discovery.js'
 import { noGuard } from '../discovery/lookup-guard.js'
+import { exchangeTime } from '../editions/agent-protocol.js'
 import { januaryAgent } from '../editions/january/january-agent.js'
 import type { AuthClaims } from '../editions/verified-request.js'
 import { AgentError } from '../lib/agent-error.js'
@@ -89,7 +90,8 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     keep: (token, owner, signal) => held.add(owner, token, signal),
     heldSince: ({ resource, scope = '' }, owner, since) =>
       held.withScope(owner, { resource, scope: scope.split(' ').filter(Boolean), since }),
-    forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTimeout), exchange),
+    discard: held.remove,
+    forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange),
     authServers: typeof authServers === 'function' ? [] : authServers,
     endpointOrigins: options.endpointOrigins,
     consentTimeout: options.consentTimeout,
@@ -159,6 +161,3 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     handle,
   }
 }
-
-/** Milliseconds that the exchange of a code may take: less than its lease. */
-const exchangeTimeout = 15_000

@@ -144,11 +144,23 @@ export interface KeptConsents {
   /** Resolves to true if it was there: for one of several concurrent callers. */
   remove(owner: string, id: string): Promise<boolean>
   /**
-   * Takes the lease on a consent, by its state, until a time in Unix seconds. Resolves to the function that releases it; undefined
-   * while another holder's lease has not expired.
+   * Takes the lease on a consent, by its state, until a time in Unix seconds; resolves to its holder while another one's has not
+   * expired.
+   *
+   * @param overdue a holder whose lease counts as expired, whatever the clock says
    */
-  lease(owner: string, state: string, until: number): Promise<(() => Promise<void>) | undefined>
+  lease(owner: string, state: string, until: number, overdue?: string): Promise<Lease | { holder: string }>
 }
+
+/** The lease on a consent, which lets one process at a time exchange its code. */
+export interface Lease {
+  /** Unix seconds. */
+  until: number
+  release: () => Promise<void>
+}
+
+/** Seconds that the exchange of a code may take. */
+export const exchangeTime = 15
 
 /** The callback of a consent. */
 export interface ConsentCallback {
@@ -204,7 +216,9 @@ export interface AgentTools extends IdentifierOptions {
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
   /** A live token of an owner for what is needed that was kept after a time (Unix seconds), also by another process. */
   heldSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
-  /** Does something for an owner, with a signal that aborts when the owner is forgotten. */
+  /** Removes a token of an owner. */
+  discard: (owner: string, token: HeldToken) => Promise<void>
+  /** Exchanges a code for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
   /** The auth servers in the agent's own list; none where a function decides. */
   authServers: readonly string[]

@@ -256,6 +256,20 @@ describe('two processes on one store', () => {
     await second.agent.forget('s1')
   })
 
+  it('what one of them forgets during an exchange of the other is not kept', async () => {
+    const store = newStore()
+    const stages = [openStage({ store }), openStage({ store })] as const
+    void fetchIn(stages[0])
+    await untilAsked(stages[0])
+    stages[0].token.code = async () => {
+      await stages[1].agent.forget('s1')
+      return { auth_token: await stages[0].authToken() }
+    }
+    expect(await stages[0].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="failed"')
+    expect(await stages[0].agent.for('s1').tokens()).toEqual([])
+    expect((await store.list('s1')).filter(({ kind }) => kind === 'person')).toEqual([])
+  })
+
   it('a refused token is no answer to a consent: the new one is waited for', async () => {
     const store = newStore()
     const stage = await allowed(store)

@@ -25,7 +25,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   }
   const pending = createPendingConsents({
     ...tools,
-    redeem: (consent, answer, owner) => redeemConsent(requester, consent, answer, owner),
+    redeem: (...exchange) => redeemConsent(requester, ...exchange),
   })
   const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
   const headerKey: KeyReference = { scheme: 'hwk', jwk: members }

@@ -48,26 +48,17 @@ export function isPending({ ended, until }: PendingConsent, now: number): boolea
   return ended === undefined && until > now
 }
 
-/** Whether the user can be prompted for it: its page is open, and no code failed. */
-function isOpen(consent: PendingConsent, now: number): boolean {
-  return isPending(consent, now) && consent.failed === undefined && consent.askedUntil > now
-}
-
 /** The consents in the agent's store, as its processes share them. */
-export type ConsentStore = Pick<AgentTools, 'consents' | 'now' | 'heldSince'>
-
-const texts = ['state', 'requestToken', 'redirectUri', 'url', 'code'] as const
-const numbers = ['until', 'askedUntil', 'begunAt'] as const
+export type ConsentStore = Pick<AgentTools, 'consents' | 'now'>
 
 /** Whether a record has what is read from it: a disk can damage one, and an older version may have written another form. */
 function isConsent(record: KeptConsent): record is PendingConsent {
-  const { need, ended, failed, ...rest } = record as Partial<PendingConsent> & { id: string }
+  const { need, state, requestToken, redirectUri, url, code, until, askedUntil, begunAt, ended, failed } =
+    record as Partial<PendingConsent>
   return (
-    typeof need?.resource === 'string' &&
-    texts.every((name) => typeof rest[name] === 'string') &&
-    numbers.every((name) => typeof rest[name] === 'number') &&
-    generationOf(rest) > 0 &&
-    [ended, failed].every((each) => each === undefined || (typeof each === 'object' && each !== null))
+    [need?.resource, state, requestToken, redirectUri, url, code].every((text) => typeof text === 'string') &&
+    [until, askedUntil, begunAt, generationOf(record)].every(Number.isFinite) &&
+    [ended, failed].every((end) => typeof (end ?? {}) === 'object')
   )
 }
 
@@ -96,10 +87,13 @@ async function consentsFor(store: ConsentStore, owner: string, need: PendingCons
   return all.toSorted((one, other) => generationOf(other) - generationOf(one))
 }
 
-/** The newest that the user can be prompted for, or whose code is being exchanged. */
+/** The newest whose code is being exchanged, or that the user can be prompted for: its page is open, and no code failed. */
 function openOf(consents: readonly PendingConsent[], now: number): PendingConsent | undefined {
   const pending = consents.filter((each) => isPending(each, now))
-  return pending.find(({ receivedCode }) => receivedCode !== undefined) ?? pending.find((each) => isOpen(each, now))
+  return (
+    pending.find(({ receivedCode }) => receivedCode !== undefined) ??
+    pending.find(({ failed, askedUntil }) => failed === undefined && askedUntil > now)
+  )
 }
 
 /** The newest consent for a need that the user can be prompted for, or whose code is being exchanged. */
@@ -136,25 +130,17 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
   return true
 }
 
-/** Ends the prompts for a consent whose page leads to another program. Its callback is still accepted. */
-export async function closePage(store: ConsentStore, owner: string, { state }: PendingConsent): Promise<void> {
-  const there = await findConsent(store, owner, state)
-  if (!there || there.receivedCode !== undefined) return
-  const closed: PendingConsent = { ...there, askedUntil: store.now() }
-  await store.consents.put(owner, closed)
-}
-
-/** Changes a consent in the store, unless it was removed in the meantime. */
+/** Changes a consent in the store, unless it was removed or ended in the meantime. */
 export async function updateConsent(
   store: ConsentStore,
   owner: string,
   { state }: PendingConsent,
-  change: Pick<PendingConsent, 'receivedCode' | 'ended' | 'failed'>,
+  change: Partial<PendingConsent>,
 ): Promise<void> {
   const there = await findConsent(store, owner, state)
-  if (!there) return
+  if (!there || there.ended) return
   const until = change.ended ? store.now() + endedTime : there.until
-  const changed: PendingConsent = { ...there, receivedCode: undefined, failed: undefined, ...change, until }
+  const changed: PendingConsent = { ...there, ...change, until }
   await store.consents.put(owner, changed)
 }
 
@@ -162,6 +148,6 @@ export function failureOf(thrown: unknown): Failure {
   const { code, message, error, retryAfter } =
     thrown instanceof AgentError
       ? thrown
-      : new AgentError('token_request_failed', 'The exchange of the code failed in another process of the agent.')
+      : new AgentError('token_request_failed', 'The exchange of the code failed in another process.')
   return { code, message, error, retryAfter }
 }

@@ -1,10 +1,18 @@
 import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
 import { pause } from '../../lib/clock.js'
-import type { CallbackProblem, ConsentEnd, HeldToken, OpenConsent, TokenNeed } from '../agent-protocol.js'
+import {
+  type AgentTools,
+  type CallbackProblem,
+  type ConsentEnd,
+  exchangeTime,
+  type HeldToken,
+  type Lease,
+  type OpenConsent,
+  type TokenNeed,
+} from '../agent-protocol.js'
 import {
   addConsent,
   type ConsentStore,
-  closePage,
   failureOf,
   findConsent,
   findOpenConsent,
@@ -21,9 +29,18 @@ export type ConsentMatch =
   | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
-export interface PendingConsentsOptions extends ConsentStore {
-  /** Exchanges an answer for its token, and stores that. */
-  redeem: (consent: PendingConsent, answer: CallbackAnswer, owner: string) => Promise<HeldToken>
+export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'heldSince' | 'discard'> {
+  /**
+   * Exchanges an answer for its token, and stores that.
+   *
+   * @param proceed called before the code is sent, and before the token is stored: rejects if neither may happen
+   */
+  redeem: (
+    consent: PendingConsent,
+    answer: CallbackAnswer,
+    owner: string,
+    proceed: () => Promise<void>,
+  ) => Promise<HeldToken>
 }
 
 /** How long a request waits for a decision. */
@@ -41,8 +58,6 @@ export interface PendingConsents {
   find(need: TokenNeed, owner: string): Promise<PendingConsent | undefined>
   /** Stores a new consent; false if another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
-  /** Ends the prompts for a consent whose page leads to another program, so that a new one can start. */
-  closePage(consent: PendingConsent, owner: string): Promise<void>
   /** The way that this process opened for a consent. */
   wayFor(consent: PendingConsent): OpenConsent | undefined
   /** Keeps the way for a consent open until that has ended. */
@@ -92,7 +107,6 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
   return {
     find: (need, owner) => findOpenConsent(pending, owner, need),
     begin: (consent, owner) => addConsent(pending, owner, consent),
-    closePage: (consent, owner) => closePage(pending, owner, consent),
     wayFor: ({ state }) => ways.get(state)?.way,
 
     keepOpen({ state }, owner, way) {
@@ -170,14 +184,14 @@ async function waitFor(
       const there = await findConsent(pending, owner, state)
       const token = await tokenOf(pending, consent, there, owner)
       if (token || !there || there.ended) closeWay(pending, state)
+      if (there?.receivedCode !== undefined && isPending(there, now()) && !isTakenOver) {
+        isTakenOver = true
+        void finish(pending, there, { code: there.receivedCode }, owner)
+      }
       if (token) return token
       const failure = there?.ended && 'failure' in there.ended ? there.ended.failure : there?.failed
       if (failure) throw new AgentError(failure.code, failure.message, failure)
       if (!there || !isPending(there, now())) return undefined
-      if (there.receivedCode !== undefined && !isTakenOver) {
-        isTakenOver = true
-        void finish(pending, there, { code: there.receivedCode }, owner)
-      }
       const left = until - now()
       if (isOver || left <= 0) throw new AgentError('consent_expired', `Nobody decided within ${patience} s.`)
       isOver = !consents.isShared || left <= poll
@@ -203,6 +217,9 @@ async function tokenOf(
   return there?.ended && 'token' in there.ended ? there.ended.token : heldSince(need, owner, begunAt)
 }
 
+/** Attempts at what precedes an exchange, which the store may refuse for a moment. */
+const attempts = 3
+
 /** Exchanges the code of a callback, in one process at a time, and wakes those who wait for its consent. */
 async function finish(
   pending: PendingState,
@@ -211,45 +228,105 @@ async function finish(
   owner: string,
 ): Promise<ConsentEnd> {
   const { now } = pending
-  const { state } = consent
-  let release: (() => Promise<void>) | undefined
-  try {
-    release = await takeLease(pending, owner, state)
-    const there = await findConsent(pending, owner, state)
-    // Another callback of it was first.
-    if (!there || !isPending(there, now())) return (await tokenOf(pending, consent, there, owner)) ? 'done' : 'failed'
-    await updateConsent(pending, owner, there, { receivedCode: 'code' in answer ? answer.code : undefined })
-    const token = await pending.redeem(there, answer, owner)
-    await updateConsent(pending, owner, there, { ended: { token: { ...token, refreshToken: undefined } } })
-    closeWay(pending, state)
-    wake(pending, state)
-    return 'done'
-  } catch (error) {
-    const code = error instanceof AgentError ? error.code : 'token_request_failed'
-    const isFinal = 'error' in answer || finalCodes.has(code)
-    if (isFinal) closeWay(pending, state)
-    const failure = failureOf(error)
-    // A code that was not sent is still good: another process may reach an auth server that this one cannot.
-    const isUnsent = 'code' in answer && unsentCodes.has(code)
-    const change = isFinal ? { ended: { failure } } : isUnsent ? { receivedCode: answer.code } : { failed: failure }
-    await updateConsent(pending, owner, consent, change).catch(() => undefined)
-    wake(pending, state, error)
-    return code === 'other_person' ? 'other_person' : 'failed'
-  } finally {
-    // If that fails, the lease expires.
-    await release?.().catch(() => undefined)
+  const code = codeOf(answer)
+  for (let left = attempts - 1; ; left -= 1) {
+    let lease: Lease | undefined
+    try {
+      lease = await takeLease(pending, owner, consent.state)
+      if (!lease) return 'failed'
+      const there = await findConsent(pending, owner, consent.state)
+      const token = await tokenOf(pending, consent, there, owner)
+      if (token) {
+        await endWith(pending, consent, token, owner)
+        return 'done'
+      }
+      // What another process had stored is left to it, if that completed it in the meantime.
+      const isCompleted = consent.receivedCode === code && there?.receivedCode !== code
+      if (!there || !isPending(there, now()) || isCompleted) return 'failed'
+      await updateConsent(pending, owner, there, { receivedCode: code, failed: undefined })
+      return await exchange(pending, there, answer, { owner, lease })
+    } catch {
+      // Nothing was sent. A stored code is still good, as another process may reach the auth server that this one cannot.
+      if (left === 0) return 'failed'
+      await pausePolling()
+    } finally {
+      // If that fails, the lease expires.
+      await lease?.release().catch(() => undefined)
+    }
   }
 }
 
-/** Waits until no other callback of a consent is being exchanged. */
-async function takeLease({ consents, now }: PendingState, owner: string, state: string): Promise<() => Promise<void>> {
-  const late = AbortSignal.timeout(2 * leaseTime * 1000)
-  for (;;) {
-    const release = await consents.lease(owner, state, now() + leaseTime)
-    if (release) return release
-    await pause(poll * 1000, late)
+const codeOf = (answer: CallbackAnswer) => ('code' in answer ? answer.code : undefined)
+
+/** Stores the result for other processes. The token is stored already: if this fails, they find that. */
+async function endWith(pending: PendingState, consent: PendingConsent, token: HeldToken, owner: string): Promise<void> {
+  const ended = { token: { ...token, refreshToken: undefined } }
+  await updateConsent(pending, owner, consent, { receivedCode: undefined, ended }).catch(() => undefined)
+  closeWay(pending, consent.state)
+  wake(pending, consent.state)
+}
+
+/** Exchanges an answer under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
+async function exchange(
+  pending: PendingState,
+  consent: PendingConsent,
+  answer: CallbackAnswer,
+  { owner, lease }: { owner: string; lease: Lease },
+): Promise<ConsentEnd> {
+  const { state } = consent
+  let isSent = false
+  const proceed = async () => {
+    const there = await findConsent(pending, owner, state).catch((error: unknown) => {
+      if (!isSent) throw error
+      return consent
+    })
+    if (!there) throw new AgentError('session_forgotten', 'The consent was forgotten.')
+    if (!isSent && (there.receivedCode !== codeOf(answer) || lease.until - pending.now() < exchangeTime))
+      throw new Error('lease ended')
+    isSent = true
+  }
+  try {
+    const token = await pending.redeem(consent, answer, owner, proceed)
+    // If it was forgotten while the token was stored, that is removed.
+    await proceed().catch(async (error: unknown) => {
+      await pending.discard(owner, token)
+      throw error
+    })
+    await endWith(pending, consent, token, owner)
+    return 'done'
+  } catch (error) {
+    const failure = failureOf(error)
+    const isFinal = 'error' in answer || finalCodes.has(failure.code)
+    if (!isSent && !isFinal && !(error instanceof AgentError)) throw error
+    if (isFinal) closeWay(pending, state)
+    const change = { receivedCode: undefined, ...(isFinal ? { ended: { failure } } : { failed: failure }) }
+    if (isFinal || isSent) await updateConsent(pending, owner, consent, change).catch(() => undefined)
+    wake(pending, state, error)
+    return failure.code === 'other_person' ? 'other_person' : 'failed'
   }
 }
+
+/** Waits until no other callback of a consent is being exchanged; undefined if that takes too long. */
+async function takeLease({ consents, now }: PendingState, owner: string, state: string): Promise<Lease | undefined> {
+  let holder: string | undefined
+  let polls = 0
+  for (let waited = 0; waited < 2 * leaseTime; waited += poll) {
+    // The clock may have been set back since it was granted.
+    const overdue = polls * poll >= leaseTime ? holder : undefined
+    const lease = await consents.lease(owner, state, now() + leaseTime, overdue)
+    if ('holder' in lease) {
+      polls = lease.holder === holder ? polls + 1 : 0
+      holder = lease.holder
+    } else {
+      if (lease.until - now() >= exchangeTime) return lease
+      await lease.release()
+    }
+    await pausePolling()
+  }
+  return undefined
+}
+
+const pausePolling = () => pause(poll * 1000, new AbortController().signal)
 
 /** Failures after which the same code, or another, cannot succeed. */
 const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
@@ -258,9 +335,6 @@ const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
   'other_person',
   'session_forgotten',
 ])
-
-/** Failures before a code was sent. */
-const unsentCodes: ReadonlySet<AgentErrorCode> = new Set(['auth_server_unknown', 'endpoint_refused'])
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
 

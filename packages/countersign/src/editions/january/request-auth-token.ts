@@ -12,7 +12,7 @@ import type {
   OpenConsent,
   TokenNeed,
 } from '../agent-protocol.js'
-import type { PendingConsent } from './consent-store.js'
+import { type PendingConsent, updateConsent } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
 import type { CallbackAnswer, PendingConsents, WaitLimit } from './pending-consents.js'
 import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
@@ -31,7 +31,7 @@ export interface TokenRequester
   extends TokenClient,
     Pick<
       AgentTools,
-      'discovery' | 'endpointOrigins' | 'consentTimeout' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
+      'consents' | 'discovery' | 'endpointOrigins' | 'consentTimeout' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
     > {
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
@@ -75,7 +75,8 @@ async function obtainOnce(
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
-    await pending.closePage(found, owner)
+    // Its page leads to another program: it prompts nobody any more, so that a new consent can start.
+    await updateConsent(requester, owner, found, { askedUntil: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
   const way = await requester.openConsent(owner, { state })
@@ -213,16 +214,22 @@ async function describeScopes(
   })
 }
 
-/** Exchanges the code of a callback for the token and stores it, even if no request waits for it any more. */
+/**
+ * Exchanges the code of a callback for the token and stores it, even if no request waits for it any more.
+ *
+ * @param proceed called before the code is sent, and before the token is stored
+ */
 export async function redeemConsent(
   requester: TokenRequester,
   { need, redirectUri, requestToken }: PendingConsent,
   answer: CallbackAnswer,
   owner: string,
+  proceed: () => Promise<void>,
 ): Promise<HeldToken> {
   if ('error' in answer) throw refusal(answer.error, answer.description)
   return requester.forOwner(owner, async (signal) => {
     const metadata = await findAuthServer(requester, need.authServer)
+    await proceed()
     const tokens = await postForm(requester, metadata, signal, {
       request_type: 'code',
       code: answer.code,
@@ -230,6 +237,7 @@ export async function redeemConsent(
       request_token: requestToken,
     })
     const token = await requireAuthToken(requester, need, tokens)
+    await proceed()
     await requester.keep(token, owner, signal)
     return token
   })

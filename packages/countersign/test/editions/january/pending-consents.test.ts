@@ -1,6 +1,6 @@
 import { AgentError } from 'countersign/agent'
 import type { KeptConsent, KeptConsents } from 'countersign/editions'
-import { expect, it } from 'vitest'
+import { expect, it, onTestFinished, vi } from 'vitest'
 import { createPendingConsents, type PendingConsents } from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'
 
@@ -17,7 +17,8 @@ const token = {
 }
 
 /** Kept in this process. */
-function openConsents(isShared = false): KeptConsents {
+function openConsents(isShared = false, now = () => 0): KeptConsents {
+  const leases = new Map<string, { holder: string; until: number }>()
   const owners = new Map<string, Map<string, KeptConsent>>()
   const keptFor = (owner: string) => {
     const kept = owners.get(owner) ?? new Map<string, KeptConsent>()
@@ -34,7 +35,13 @@ function openConsents(isShared = false): KeptConsents {
       return there
     },
     remove: async (owner, id) => keptFor(owner).delete(id),
-    lease: async () => async () => undefined,
+    async lease(_owner, state, until, overdue) {
+      const there = leases.get(state)
+      if (there && there.until > now() && there.holder !== overdue) return { holder: there.holder }
+      const lease = { holder: crypto.randomUUID(), until }
+      leases.set(state, lease)
+      return { until, release: async () => void (leases.get(state) === lease && leases.delete(state)) }
+    },
   }
 }
 
@@ -45,6 +52,7 @@ function openPending(options: Partial<Options> = {}): PendingConsents {
     consents: openConsents(),
     now: () => 0,
     heldSince: async () => undefined,
+    discard: async () => undefined,
     redeem: async () => token,
     ...options,
   })
@@ -276,7 +284,8 @@ it('stores nothing after the session was forgotten', async () => {
 it('keeps the way of a consent open after a code that the auth server failed to exchange', async () => {
   const closed: string[] = []
   let failures = 1
-  const redeem = async () => {
+  const redeem: Options['redeem'] = async (_consent, _answer, _owner, proceed) => {
+    await proceed()
     if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server answered 500.')
     return token
   }
@@ -288,4 +297,191 @@ it('keeps the way of a consent open after a code that the auth server failed to 
   expect(closed).toEqual([])
   expect(await complete(pending, 'again')).toBe('done')
   expect(closed).toEqual(['again'])
+})
+
+/** Processes that share a store, with the codes that they sent and the token that they hold. */
+function openProcesses(exchanged: () => Promise<unknown> = async () => undefined) {
+  const world = { now: 100, sent: [] as string[], held: undefined as typeof token | undefined, discarded: 0 }
+  const kept = openConsents(true, () => world.now)
+  const open = (
+    change: (consents: KeptConsents) => Partial<KeptConsents> = () => ({}),
+    options: Partial<Options> = {},
+  ) => {
+    return createPendingConsents({
+      consents: { ...kept, ...change(kept) },
+      now: () => world.now,
+      heldSince: async () => world.held,
+      discard: async () => void world.discarded++,
+      async redeem(_consent, answer, _owner, proceed) {
+        await proceed()
+        world.sent.push('code' in answer ? answer.code : answer.error)
+        await exchanged()
+        await proceed()
+        world.held = token
+        return token
+      },
+      ...options,
+    })
+  }
+  return { world, open, kept }
+}
+
+const failing = async () => Promise.reject(new Error('EIO'))
+
+it('says that it worked, and sends the code once, if the result cannot be stored after the token', async () => {
+  const { world, open } = openProcesses()
+  const first = open((consents) => ({
+    put: (owner, consent) => ('ended' in consent && consent.ended ? failing() : consents.put(owner, consent)),
+  }))
+  const second = open()
+  const consent = await begin(first, 'kept')
+  const wait = second.wait(consent, 's1', limit)
+  expect(await complete(first, 'kept')).toBe('done')
+  expect(await wait).toEqual(token)
+  await expect.poll(() => second.find(consent.need, 's1')).toBeUndefined()
+  expect(world.sent).toEqual(['a'])
+})
+
+it('sends no code whose token another process stored before it was killed', async () => {
+  const { world, open } = openProcesses()
+  const killed = open(undefined, {
+    async redeem(_consent, _answer, _owner, proceed) {
+      await proceed()
+      world.held = token
+      return new Promise<never>(() => undefined)
+    },
+  })
+  const consent = await begin(killed, 'kept')
+  await killed.complete(new URLSearchParams({ state: 'kept', code: 'a' }), 's1')
+  await expect.poll(() => world.held).toBeDefined()
+  world.now += 21
+  const next = open()
+  expect(await next.wait(consent, 's1', limit)).toEqual(token)
+  expect(await complete(next, 'kept')).toBe('done')
+  expect(world.sent).toEqual([])
+})
+
+it('does not repeat the failed exchange of another process', async () => {
+  let fail: (reason: Error) => void = () => undefined
+  const { world, open } = openProcesses(() => new Promise((_resolve, reject) => (fail = reject)))
+  const first = open()
+  const consent = await begin(first, 'once')
+  const match = await first.complete(new URLSearchParams({ state: 'once', code: 'a' }), 's1')
+  await expect.poll(() => world.sent).toEqual(['a'])
+  // They see the code, and wait for the lease.
+  const waits = [open(), open()].map((each) => each.wait(consent, 's1', limit).catch(({ message }: Error) => message))
+  await new Promise((soon) => setTimeout(soon, 50))
+  fail(new AgentError('token_request_failed', 'The auth server answered 500.'))
+  expect(match.matched && (await match.finished)).toBe('failed')
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(['The auth server answered 500.']))
+  await new Promise((soon) => setTimeout(soon, 700))
+  expect(world.sent).toEqual(['a'])
+})
+
+it.each<[string, (world: { now: number }, consents: KeptConsents) => Partial<KeptConsents>]>([
+  [
+    'the store grants it late',
+    (world, consents) => ({
+      async lease(...given) {
+        const granted = await consents.lease(...given)
+        world.now += world.now === 100 ? 10 : 0
+        return granted
+      },
+    }),
+  ],
+  [
+    'the store is slow after that',
+    (world, consents) => ({
+      async put(...given) {
+        await consents.put(...given)
+        world.now += world.now === 100 ? 10 : 0
+      },
+    }),
+  ],
+])('sends a code only while its lease lasts longer than the exchange: %s', async (_when, change) => {
+  const { world, open, kept } = openProcesses()
+  const leases: number[] = []
+  const pending = open((consents) => {
+    const changed = { ...consents, ...change(world, consents) }
+    return {
+      ...changed,
+      lease(...given) {
+        leases.push(given[2])
+        return changed.lease(...given)
+      },
+    }
+  })
+  await begin(pending, 'late')
+  expect(await complete(pending, 'late')).toBe('done')
+  expect(leases, 'another lease was taken').toEqual([120, 130])
+  expect(world.sent).toEqual(['a'])
+  expect(await kept.list('s1')).toMatchObject([{ ended: { token: { jwt: 'a token' } } }])
+})
+
+it.each(['lease', 'list', 'put'] as const)('loses no decision when the store fails once: %s', async (verb) => {
+  const { world, open } = openProcesses()
+  let failures = 0
+  const pending = open((consents) => ({
+    [verb]: (...given: never[]) =>
+      failures-- === 1 ? failing() : (consents[verb] as (...given: never[]) => Promise<unknown>)(...given),
+  }))
+  const consent = await begin(pending, 'decided')
+  const match = await pending.complete(new URLSearchParams({ state: 'decided', code: 'a' }), 's1')
+  failures = 1
+  expect(match.matched && (await match.finished)).toBe('done')
+  expect(await pending.wait(consent, 's1', limit)).toEqual({ ...token })
+  expect(world.sent).toEqual(['a'])
+})
+
+it('writes no result for a process that could not take the lease', async () => {
+  const { world, open, kept } = openProcesses(() => new Promise((soon) => setTimeout(soon, 1200)))
+  const [first, second] = [open(), open(() => ({ lease: failing }))]
+  const consent = await begin(first, 'held')
+  const wait = second.wait(consent, 's1', limit)
+  const page = complete(first, 'held')
+  await expect.poll(() => world.sent).toEqual(['a'])
+  await new Promise((soon) => setTimeout(soon, 800))
+  expect(await kept.list('s1')).toMatchObject([{ receivedCode: 'a', failed: undefined }])
+  expect(await page).toBe('done')
+  expect(await wait).toMatchObject({ jwt: 'a token' })
+})
+
+it('keeps no token of a consent that another process forgot during the exchange', async () => {
+  const { world, open, kept } = openProcesses(() => kept.remove('s1', `${ids.authServer} ${ids.api} out 1`))
+  const pending = open()
+  await begin(pending, 'out')
+  expect(await complete(pending, 'out')).toBe('failed')
+  expect(world.held).toBeUndefined()
+  expect(await kept.list('s1')).toEqual([])
+})
+
+it('removes the token of a consent that another process forgot while that was stored', async () => {
+  const { world, open, kept } = openProcesses()
+  const pending = open(undefined, {
+    async redeem(_consent, _answer, _owner, proceed) {
+      await proceed()
+      await proceed()
+      await kept.remove('s1', `${ids.authServer} ${ids.api} out 1`)
+      return token
+    },
+  })
+  await begin(pending, 'out')
+  expect(await complete(pending, 'out')).toBe('failed')
+  expect(world.discarded).toBe(1)
+})
+
+it('takes over a lease that another process does not release in time, although the clock was set back', async () => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
+  const { world, open, kept } = openProcesses()
+  const pending = open()
+  await begin(pending, 'back')
+  await kept.lease('s1', 'back', 120)
+  world.now = -200
+  const page = complete(pending, 'back')
+  await vi.advanceTimersByTimeAsync(19_000)
+  expect(world.sent).toEqual([])
+  await vi.advanceTimersByTimeAsync(2000)
+  expect(await page).toBe('done')
+  expect(world.sent).toEqual(['a'])
 })
