@@ -4,6 +4,7 @@ import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
+import { portSecret } from '../own-agent/agent-port.js'
 import { agentFailure, openOwnAgent } from '../own-agent/open-own-agent.js'
 import { catchInterruption } from '../terminal/interruption.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
@@ -53,7 +54,13 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const interruption = catchInterruption(terminal)
   const deadline = createDeadline(secondsOf('--max-time', flags.maxTime))
   const signal = AbortSignal.any([interruption.signal, deadline.signal])
-  const way = loopbackConsent({ ...terminal.asking, env: terminal.env, paste: flags.paste, countdown: !flags.verbose })
+  const way = loopbackConsent({
+    ...terminal.asking,
+    env: terminal.env,
+    paste: flags.paste,
+    countdown: !flags.verbose,
+    secret: portSecret(folder.keys),
+  })
   const own = await openOwnAgent({
     folder,
     authServers,

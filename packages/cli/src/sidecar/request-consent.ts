@@ -68,7 +68,9 @@ export function createEndableWay(way: ConsentWay): EndableWay {
       const opened = await way.open(answer, callback)
       const closed = new AbortController()
       return {
-        redirectUri: opened.redirectUri,
+        get redirectUri() {
+          return opened.redirectUri
+        },
         ask: (consent) => askUntilEnded((asked) => opened.ask(asked), consent, closed.signal),
         close() {
           closed.abort()

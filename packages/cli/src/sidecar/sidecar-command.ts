@@ -3,7 +3,7 @@ import { loopbackConsent } from 'countersign/node'
 import type { AgentFolder } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus } from '../command/errors.js'
-import { openAgentPort } from '../own-agent/agent-port.js'
+import { openAgentPort, portSecret } from '../own-agent/agent-port.js'
 import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
@@ -74,6 +74,7 @@ async function openAgent(
     ...terminal.asking,
     env: terminal.env,
     countdown: false,
+    secret: portSecret(folder.keys),
     onConsent: onConsent === undefined ? undefined : (consent) => askByCommand(onConsent, consent, terminal.env),
   })
   if (flags.consent && way.canAsk) {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { createServer } from 'node:http'
 import { generatePrivateJwk } from 'countersign'
+import { loopbackConsent } from 'countersign/node'
 import { expect, it, onTestFinished } from 'vitest'
-import { openAgentPort } from '../../src/own-agent/agent-port.js'
+import { openAgentPort, portSecret } from '../../src/own-agent/agent-port.js'
 
 const newAgentKey = () => generatePrivateJwk({ kid: 'agent-1' })
 const agentKeys = { signing: await newAgentKey() }
@@ -71,6 +72,42 @@ it.each<[string, (folder: string) => Promise<unknown>]>([
   const second = await openPort(folder, 'second')
   expect(second.redirectUri, 'for all of them').toBe(port.redirectUri)
   expect(await visit(port.redirectUri)).toBe('here')
+})
+
+it('is another port once a program that is not of the agent takes the one of a process that ended', async () => {
+  const folder = newFolder()
+  const holder = await openAgentPort({ path: folder, keys: agentKeys })
+  const second = await openPort(folder, 'second')
+  const { redirectUri } = holder
+  expect(second.redirectUri).toBe(redirectUri)
+  holder.close()
+  await openStranger(portOf(redirectUri), async () => 'stranger')
+  const way = await second.way.open(async () => new Response(), { state: 'x' })
+  expect(portOf(way.redirectUri)).toBe(firstPort(folder) + 1)
+  expect(await visit(way.redirectUri)).toBe('second')
+  expect(second.redirectUri).toBe(way.redirectUri)
+})
+
+it('shows a pending consent of a process with another port while that is of the agent', async () => {
+  const [port, other] = [await openPort(newFolder(), 'here'), await openPort(newFolder(), 'there')]
+  const answer = async () => new Response()
+  const way = await port.way.open(answer, { state: 'x', redirectUri: other.redirectUri })
+  expect(way.redirectUri).toBe(other.redirectUri)
+  way.close()
+  other.close()
+  await openStranger(portOf(other.redirectUri), async () => 'stranger')
+  const moved = await port.way.open(answer, { state: 'x', redirectUri: other.redirectUri })
+  expect(moved.redirectUri).toBe(port.redirectUri)
+})
+
+it('is recognized by a command that asks at the terminal', async () => {
+  const port = await openPort(newFolder(), 'bridge')
+  const consent = loopbackConsent({ onConsent: () => undefined, secret: portSecret(agentKeys) })
+  const answer = async () => new Response('terminal')
+  const way = await consent.open(answer, { state: 'x', redirectUri: port.redirectUri })
+  onTestFinished(() => way.close())
+  expect(way.redirectUri).toBe(port.redirectUri)
+  expect(await visit(way.redirectUri)).toBe('bridge')
 })
 
 it('leads to a page once, also from a process that does not have the port', async () => {

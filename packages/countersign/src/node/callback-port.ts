@@ -17,10 +17,13 @@ export interface CallbackPortOptions {
 
 /** A port of 127.0.0.1 for the callbacks of an agent, which keeps no program alive except while it sends a page. */
 export interface CallbackPort {
-  redirectUri: string
-  port: number
+  /** Changes if another program took the port after a process of the agent that had it. */
+  readonly redirectUri: string
+  readonly port: number
   /** Whether another process of the agent has the port: it completes the consents through the store. */
-  isElsewhere: boolean
+  readonly isElsewhere: boolean
+  /** Resolves when the port is known to be of the agent: if another program has it, it is another port then. */
+  readonly prove: () => Promise<void>
   /**
    * An address that leads to a page, once: other users of this machine can read the arguments of a program, and whoever has
    * the address of a consent can answer it.
@@ -36,29 +39,47 @@ export const listedRedirectUri = 'http://127.0.0.1/callback'
 /** Milliseconds that a page may take to be sent. */
 const grace = 2000
 
-/** Milliseconds between two tries to bind the port of another process. */
-const bindInterval = 1000
+/** Milliseconds between two proofs that the port of another process is still of the agent. */
+const proofInterval = 1000
 
 /** Most pages that are led to. */
 const mostLinks = 1000
 
 /**
  * Binds the first port that is free, or finds the process of the agent that has it, and binds it within a second when that process
- * ends. A port of any other program is passed over.
+ * ends. A port of any other program is passed over, also if that program takes it later.
  */
 export async function openCallbackPort({ answer, secret, ports = [] }: CallbackPortOptions): Promise<CallbackPort> {
   const links = new Map<string, string | undefined>()
   const server = createCallbackServer((request) => respond(request, { answer, secret, links }))
-  const found = await findPort(server, ports, secret)
+  let found = await findPort(server, ports, secret)
   const isElsewhere = !server.listening
   // Pages are led to from here, too.
   const own = isElsewhere ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
   await bind(own, 0)
-  const binding = isElsewhere ? setInterval(() => void bind(server, found), bindInterval).unref() : undefined
+  let proof: Promise<void> | undefined
+  async function proveOrMove(): Promise<void> {
+    if (server.listening || (await bind(server, found)) || (await isOfAgent(found, secret))) return
+    found = await findPort(server, ports, secret)
+  }
+  const prove = () =>
+    (proof ??= proveOrMove().finally(() => {
+      proof = undefined
+    }))
+  const proving = isElsewhere
+    ? setInterval(() => void prove().catch(() => undefined), proofInterval).unref()
+    : undefined
   return {
-    redirectUri: `http://127.0.0.1:${found}/callback`,
-    port: found,
-    isElsewhere,
+    get redirectUri() {
+      return `http://127.0.0.1:${found}/callback`
+    },
+    get port() {
+      return found
+    },
+    get isElsewhere() {
+      return !server.listening
+    },
+    prove,
     leadTo(page) {
       const pathname = `/open/${randomBytes(24).toString('base64url')}`
       const [oldest] = links.keys()
@@ -67,7 +88,8 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
       return `http://127.0.0.1:${portOf(own)}${pathname}`
     },
     close() {
-      clearInterval(binding)
+      clearInterval(proving)
+      proof?.finally(() => closeQuietly(server)).catch(() => undefined)
       for (const each of new Set([server, own])) closeQuietly(each)
     },
   }

@@ -25,6 +25,11 @@ export interface LoopbackConsentOptions {
   input?: (Readable & { isTTY?: boolean | undefined }) | undefined
   /** @default process.env */
   env?: NodeJS.ProcessEnv | undefined
+  /**
+   * Known only to the processes of the agent, which prove by it that a callback port is theirs: the same as that of their
+   * `openCallbackPort`. @default the state of each consent, which processes that share a store know
+   */
+  secret?: string | undefined
 }
 
 /**
@@ -61,8 +66,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
       // The callback is not received here: the user gives its address elsewhere.
       if (!canAsk) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
-      const listener = await openCallbackPort({ answer, secret: state, ports })
-      const { redirectUri, port, isElsewhere } = listener
+      const listener = await openCallbackPort({ answer, secret: options.secret ?? state, ports })
       const ended = new AbortController()
       const tooLate = setTimeout(() => listener.close(), longestConsent).unref()
       let asked: ConsentRequest | undefined
@@ -71,15 +75,18 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
         if (consent.signal.aborted || ended.signal.aborted) return
         display.say(['Then paste the whole address that the browser ends at, and press Enter:'])
         const signal = AbortSignal.any([consent.signal, ended.signal])
-        const address = await readPasted(input, { consent, redirectUri }, { display, signal })
+        const address = await readPasted(input, { consent, redirectUri: listener.redirectUri }, { display, signal })
         if (address !== undefined) await answer(new Request(address))
       }
 
       return {
-        redirectUri,
+        get redirectUri() {
+          return listener.redirectUri
+        },
         async ask(consent) {
           if (onConsent) return onConsent(consent)
           asked = consent
+          const { port, isElsewhere } = listener
           const page = isElsewhere ? 'elsewhere' : isOpened ? 'opens' : 'is here'
           const isPasted = paste && !isElsewhere
           display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
@@ -112,6 +119,7 @@ const optionNames = {
   output: true,
   input: true,
   env: true,
+  secret: true,
 } as const satisfies Record<keyof LoopbackConsentOptions, true>
 
 /** How the system opens a page, by platform: the address is one argument, and no shell reads it. */
