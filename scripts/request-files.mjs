@@ -114,7 +114,7 @@ async function filesOfGateway() {
   }
   server.close()
   upstream.close()
-  await gateway.close?.()
+  gateway.close?.()
   return [['gateway GET', files]]
 }
 
