@@ -433,6 +433,8 @@ describe('refused before any key is looked for', async () => {
       requiredInput: ['nonce'],
     })
     expect(await verify(get, { nonce: 'required' })).toMatchObject({ method: 'GET' })
+    for (const method of ['HEAD', 'OPTIONS'])
+      expect(await verify(await craftMessage({ signer, method }), { nonce: 'required' })).toMatchObject({ method })
     expect(await verify(postWithNonce, { nonce: 'required' })).toMatchObject({ method: 'POST' })
   })
 })

@@ -170,6 +170,7 @@ describe('S33: importVerificationKey', () => {
 
   it.each([
     ['a modulus of 2048 bits', { n: bytes(256, 0x81) }],
+    ['the smallest modulus of 2048 bits', { n: Buffer.from([0x80, ...Buffer.alloc(254), 1]).toString('base64url') }],
     ['a modulus of 4096 bits', { n: bytes(512, 0xff) }],
     ['an exponent of 3', { e: 'Aw' }],
     ['an exponent of 32 bits', { e: bytes(4, 0xff) }],
