@@ -439,7 +439,7 @@ describe('countersign db check', () => {
     expect(JSON.parse(json.stdout)).toContainEqual({
       invariant: 'I12',
       check: 'removal_without_event',
-      never: 'A grant was taken back, and the audit does not say so.',
+      never: 'A grant was revoked, and the audit log does not say so.',
       rows: { grant: grantId },
     })
   })
