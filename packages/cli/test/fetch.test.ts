@@ -62,7 +62,7 @@ describe('an API that needs a person', () => {
     const { run, start } = await newAgent()
     const late = await run(['fetch', '--consent-timeout', '1', `${parties.api}/data-auth`], { person: () => undefined })
     expect(late).toMatchObject({ status: 6, stdout: '' })
-    expect(late.stderr).toMatch(/KNobody decided within 1 s\.\n$/)
+    expect(late.stderr).toMatch(/KNo decision within 1 s\.\n$/)
     const stopped = start(['fetch', `${parties.api}/data-auth`], { person: () => undefined })
     await stopped.seen(/Waiting for you/)
     expect(await stopped.stop('SIGINT')).toMatchObject({ status: 130, stdout: '' })

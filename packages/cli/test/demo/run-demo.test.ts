@@ -305,7 +305,7 @@ describe('countersign demo', () => {
       onEvent: () => undefined,
       signal: new AbortController().signal,
     })
-    await expect(demo).rejects.toThrow('Nobody decided within 1 s.')
+    await expect(demo).rejects.toThrow('No decision within 1 s.')
     expect(await freePorts()).toEqual([true, true, true])
   })
 

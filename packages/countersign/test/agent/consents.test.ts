@@ -392,7 +392,7 @@ describe('nobody decides', () => {
 
   it('the error says after how long', async () => {
     const stage = openStage({ consentTimeout: 0.01 })
-    await expect(stage.agent.for('s1').fetch(data)).rejects.toMatchObject({ message: 'Nobody decided within 0.01 s.' })
+    await expect(stage.agent.for('s1').fetch(data)).rejects.toMatchObject({ message: 'No decision within 0.01 s.' })
   })
 
   it('no timer is left once somebody did, or gave up', async () => {

@@ -307,7 +307,7 @@ describe('two processes on one store', () => {
       .catch(({ message }: Error) => message)
     await untilAsked(stages[1])
     for (const { clock } of stages) clock.now += 4
-    expect(await end).toBe('Nobody decided within 3 s.')
+    expect(await end).toBe('No decision within 3 s.')
     expect(await stages[0].answer(stages[0].asked[0] ?? expect.fail())).toContain('data-state="allowed"')
     expect(await first).toBe('data')
   })

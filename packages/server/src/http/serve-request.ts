@@ -21,7 +21,7 @@ export function createRequestHandler(
   context: ServerContext,
   routes: readonly Route[],
 ): (request: Request, received?: ReceivedMessage, requestId?: string) => Promise<Response> {
-  const requireOwnership = createOwnershipCheck(context)
+  const ownership = createOwnershipCheck(context)
   const findRoute = createRouteFinder(routes)
   const admit = createAdmission(context)
   const problemResponse = createProblemResponses(context)
@@ -29,7 +29,7 @@ export function createRequestHandler(
 
   async function respond(arrival: Arrival, path: string, route: Route | undefined): Promise<Outcome> {
     try {
-      await requireOwnership()
+      if (!ownership.isKnown) await ownership.check()
       requirePlainPath(arrival.received, path)
       if (!route) throw new PageError('not_found')
       return { response: await requireEndpoint(route, arrival.received.method)(arrival) }
@@ -49,11 +49,16 @@ export function createRequestHandler(
 
   return async function handleRequest(request, received = receiveRequest(request), requestId = randomUUID()) {
     const began = performance.now()
-    const { pathname } = new URL(request.url)
-    const { route, id = '' } = findRoute(pathname) ?? {}
+    // A path that is in the table as it was sent needs no parsing.
+    const sent = pathSent(received)
+    const exact = findRoute(sent)
+    const isPlain = exact?.id === ''
+    const pathname = isPlain ? sent : new URL(request.url).pathname
+    const { route, id = '' } = (isPlain ? exact : findRoute(pathname)) ?? {}
     const arrival = { request, received, requestId, id }
     const finish = async ({ response, refusal }: Outcome): Promise<Response> => {
-      await report(context, arrival, { route, status: response.status, refusal, began })
+      if (refusal) await recordRefusal(context, arrival, refusal)
+      reportRequest(context, arrival, { route, status: response.status, refusal, began })
       const { status, headers } = response
       if (received.method === 'HEAD') return new Response(null, { status, headers })
       return route?.caller === 'agent' ? response : compress(request, response)
@@ -66,10 +71,12 @@ export function createRequestHandler(
 }
 
 // A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).
-function requirePlainPath({ rawTarget }: ReceivedMessage, path: string): void {
-  if (rawTarget.split('?', 1)[0] === path) return
+function requirePlainPath(received: ReceivedMessage, path: string): void {
+  if (pathSent(received) === path) return
   throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')
 }
+
+const pathSent = ({ rawTarget }: ReceivedMessage): string => rawTarget.split('?', 1)[0] ?? ''
 
 function requireEndpoint({ methods }: Route, method: string): Endpoint {
   const served = method === 'HEAD' ? 'GET' : method
@@ -78,17 +85,23 @@ function requireEndpoint({ methods }: Route, method: string): Endpoint {
   return endpoint
 }
 
-/** Emits the events of a request, and records a refusal that an operator looks for. */
-async function report(
+/** Emits the event of a refusal, and records it if operators look for it. */
+async function recordRefusal(
   { tell, recorder, onError }: ServerContext,
   { received, requestId }: Arrival,
-  outcome: { route: Route | undefined; status: number; refusal: Refusal | undefined; began: number },
+  refusal: Refusal,
 ): Promise<void> {
+  tell?.({ kind: 'refusal', ...refusal, requestId })
+  await recorder.recordRefusal(refusal, received.remoteAddress).catch((error: unknown) => onError(error, requestId))
+}
+
+/** Emits the event of a request. */
+function reportRequest(
+  { tell }: ServerContext,
+  { received, requestId }: Arrival,
+  outcome: { route: Route | undefined; status: number; refusal: Refusal | undefined; began: number },
+): void {
   const { route, status, refusal, began } = outcome
-  if (refusal) {
-    tell?.({ kind: 'refusal', ...refusal, requestId })
-    await recorder.recordRefusal(refusal, received.remoteAddress).catch((error: unknown) => onError(error, requestId))
-  }
   tell?.({
     kind: 'request',
     route: route?.path ?? 'none',
@@ -96,7 +109,7 @@ async function report(
     status,
     duration: (performance.now() - began) / 1000,
     method: received.method,
-    path: received.rawTarget.split('?', 1)[0]?.slice(0, 256),
+    path: pathSent(received).slice(0, 256),
     requestId,
   })
 }
@@ -156,18 +169,20 @@ const overloaded = [1, 2, 3].map(
 )
 
 /** Creates the check that the database is this issuer's, also if no one called `ready`. Once it succeeded it costs nothing. */
-function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext): () => Promise<void> {
-  let isKnown = false
-  return async () => {
-    if (isKnown) return
+function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
+  const ownership = { isKnown: false, check }
+
+  async function check(): Promise<void> {
     try {
       await requireOwnDatabase(storage, issuer, lifetimes.authToken)
-      isKnown = true
+      ownership.isKnown = true
     } catch (error) {
       // Documents and keys are served without the database; endpoints that need it fail by themselves.
       if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
     }
   }
+
+  return ownership
 }
 
 /** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */

@@ -14,7 +14,8 @@ import type {
 } from '../agent-protocol.js'
 import { type PendingConsent, updateConsent } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import type { CallbackAnswer, PendingConsents, WaitLimit } from './pending-consents.js'
+import type { CallbackAnswer } from './exchange-callback.js'
+import type { PendingConsents, WaitLimit } from './pending-consents.js'
 import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
 
 /** A request for a token. */

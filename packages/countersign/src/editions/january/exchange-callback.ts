@@ -1,0 +1,193 @@
+import { AgentError, type AgentErrorCode } from '../../lib/agent-error.js'
+import { pause } from '../../lib/clock.js'
+import {
+  type AgentTools,
+  type ConsentEnd,
+  exchangeTime,
+  type HeldToken,
+  type Lease,
+  type OpenConsent,
+} from '../agent-protocol.js'
+import {
+  type ConsentStore,
+  failureOf,
+  findConsent,
+  isPending,
+  type PendingConsent,
+  updateConsent,
+} from './consent-store.js'
+
+/** The parameters of a callback. */
+export type CallbackAnswer = { code: string } | { error: string; description: string | null }
+
+export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'heldSince' | 'discard'> {
+  /**
+   * Exchanges an answer for its token, and stores that.
+   *
+   * @param proceed called before the code is sent, and before the token is stored: rejects if neither may happen
+   */
+  redeem: (
+    consent: PendingConsent,
+    answer: CallbackAnswer,
+    owner: string,
+    proceed: () => Promise<void>,
+  ) => Promise<HeldToken>
+}
+
+/** The consents of an agent in one process. */
+export interface PendingState extends PendingConsentsOptions {
+  /** The ways that this process opened, by state: it takes their callbacks. */
+  readonly ways: Map<string, { owner: string; way: OpenConsent }>
+  /** What ends the pause of each request that waits, by state. */
+  readonly waiting: Map<string, Set<AbortController>>
+}
+
+/** Seconds between two reads of a store that other processes use. */
+export const poll = 0.5
+
+/** Seconds that a process has for the exchange of a code before another one may try. */
+const leaseTime = 20
+
+/** Closes the way to the user that this process opened for a consent, if it did. */
+export function closeWay({ ways }: PendingState, state: string): void {
+  const opened = ways.get(state)
+  ways.delete(state)
+  opened?.way.close()
+}
+
+/** The reason that ends a pause when there is something new to read. */
+export const changed = new Error('the consent has changed')
+
+/** Ends the pause of those who wait for a consent. */
+function wake({ waiting }: PendingState, state: string, reason: unknown = changed): void {
+  for (const waiter of waiting.get(state) ?? []) waiter.abort(reason)
+}
+
+/** The token that a consent gave, or that another page for the same need did. */
+export async function tokenOf(
+  { heldSince }: PendingState,
+  { need, begunAt }: PendingConsent,
+  there: PendingConsent | undefined,
+  owner: string,
+): Promise<HeldToken | undefined> {
+  return there?.ended && 'token' in there.ended ? there.ended.token : heldSince(need, owner, begunAt)
+}
+
+/** Attempts at what precedes an exchange, which the store may refuse for a moment. */
+const attempts = 3
+
+/** Exchanges the code of a callback, in one process at a time, and wakes those who wait for its consent. */
+export async function finish(
+  pending: PendingState,
+  consent: PendingConsent,
+  answer: CallbackAnswer,
+  owner: string,
+): Promise<ConsentEnd> {
+  const { now } = pending
+  const code = codeOf(answer)
+  for (let left = attempts - 1; ; left -= 1) {
+    let lease: Lease | undefined
+    try {
+      lease = await takeLease(pending, owner, consent.state)
+      if (!lease) return 'failed'
+      const there = await findConsent(pending, owner, consent.state)
+      const token = await tokenOf(pending, consent, there, owner)
+      if (token) {
+        await endWith(pending, consent, token, owner)
+        return 'done'
+      }
+      // What another process had stored is left to it, if that completed it in the meantime.
+      const isCompleted = consent.receivedCode === code && there?.receivedCode !== code
+      if (!there || !isPending(there, now()) || isCompleted) return 'failed'
+      await updateConsent(pending, owner, there, { receivedCode: code, failed: undefined })
+      return await exchange(pending, there, answer, { owner, lease })
+    } catch {
+      // Nothing was sent. A stored code is still good, as another process may reach the auth server that this one cannot.
+      if (left === 0) return 'failed'
+      await pausePolling()
+    } finally {
+      // If that fails, the lease expires.
+      await lease?.release().catch(() => undefined)
+    }
+  }
+}
+
+const codeOf = (answer: CallbackAnswer) => ('code' in answer ? answer.code : undefined)
+
+/** Stores the result for other processes. The token is stored already: if this fails, they find that. */
+async function endWith(pending: PendingState, consent: PendingConsent, token: HeldToken, owner: string): Promise<void> {
+  const ended = { token: { ...token, refreshToken: undefined } }
+  await updateConsent(pending, owner, consent, { receivedCode: undefined, ended }).catch(() => undefined)
+  closeWay(pending, consent.state)
+  wake(pending, consent.state)
+}
+
+/** Exchanges an answer under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
+async function exchange(
+  pending: PendingState,
+  consent: PendingConsent,
+  answer: CallbackAnswer,
+  { owner, lease }: { owner: string; lease: Lease },
+): Promise<ConsentEnd> {
+  const { state } = consent
+  let isSent = false
+  const proceed = async () => {
+    const there = await findConsent(pending, owner, state).catch((error: unknown) => {
+      if (!isSent) throw error
+      return consent
+    })
+    if (!there) throw new AgentError('session_forgotten', 'The consent was forgotten.')
+    if (!isSent && (there.receivedCode !== codeOf(answer) || lease.until - pending.now() < exchangeTime))
+      throw new Error('too late')
+    isSent = true
+  }
+  try {
+    const token = await pending.redeem(consent, answer, owner, proceed)
+    // If it was forgotten while the token was stored, that is removed.
+    await proceed().catch(async (error: unknown) => {
+      await pending.discard(owner, token)
+      throw error
+    })
+    await endWith(pending, consent, token, owner)
+    return 'done'
+  } catch (error) {
+    const failure = failureOf(error)
+    const isFinal = 'error' in answer || finalCodes.has(failure.code)
+    if (!isSent && !isFinal && !(error instanceof AgentError)) throw error
+    if (isFinal) closeWay(pending, state)
+    const change = { receivedCode: undefined, ...(isFinal ? { ended: { failure } } : { failed: failure }) }
+    if (isFinal || isSent) await updateConsent(pending, owner, consent, change).catch(() => undefined)
+    wake(pending, state, error)
+    return failure.code === 'other_person' ? 'other_person' : 'failed'
+  }
+}
+
+/** Waits until no other callback of a consent is being exchanged; undefined if that takes too long. */
+async function takeLease({ consents, now }: PendingState, owner: string, state: string): Promise<Lease | undefined> {
+  let holder: string | undefined
+  let polls = 0
+  for (let waited = 0; waited < 2 * leaseTime; waited += poll) {
+    // The clock may have been set back since it was granted.
+    const overdue = polls * poll >= leaseTime ? holder : undefined
+    const lease = await consents.lease(owner, state, now() + leaseTime, overdue)
+    if ('holder' in lease) {
+      polls = lease.holder === holder ? polls + 1 : 0
+      holder = lease.holder
+    } else {
+      if (lease.until - now() >= exchangeTime) return lease
+      await lease.release()
+    }
+    await pausePolling()
+  }
+  return undefined
+}
+
+const pausePolling = () => pause(poll * 1000, new AbortController().signal)
+
+/** Failures after which the same code, or another, cannot succeed. */
+const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
+  'access_denied',
+  'auth_token_refused',
+  'other_person',
+  'session_forgotten',
+])
