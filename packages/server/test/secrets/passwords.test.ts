@@ -4,17 +4,15 @@ import { createPasswords } from '../../src/secrets/passwords.js'
 import { quickHash } from '../quick-hash.js'
 
 const passwordHash = await quickHash('right')
-const always = async () => true
 
 it('checks passwords in turn by share, and refuses the share that has most of them waiting', async () => {
   const told: Pick<CountersignEvent, 'kind'>[] = []
   const passwords = createPasswords((event) => told.push(event))
   const order: string[] = []
-  const check = async (share: string) => {
-    const matches = await passwords.verify(passwordHash, 'right', [share], always).catch((error: Error) => error)
-    order.push(share)
-    return matches
-  }
+  // Two are computed at once, and either may be done first: what counts is when they begin.
+  const mayCompare = async (share: string) => order.push(share) > 0
+  const check = (share: string) =>
+    passwords.verify(passwordHash, 'right', [share], () => mayCompare(share)).catch((error: Error) => error)
   const flood = Array.from({ length: 70 }, () => check('flood'))
   const others = ['a', 'b', 'a'].map(check)
   expect(await Promise.all(others)).toEqual([true, true, true])
