@@ -67,10 +67,10 @@ const shared = [
   'packages/cli/test/{agent-folder,demo,terminal,trace}/**/*.test.ts',
   'packages/cli/test/mcp/{consent,messages,relay,server}/**/*.test.ts',
 ]
-/** Files there that start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
+/** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
 const slow = [
   'packages/countersign/test/x509/**/*.test.ts',
-  '**/{egress-proxy,fetch-budget,head-cost,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
+  '**/{egress-proxy,fetch-budget,head-cost,key-rotation,killed,limits,mcp-node,mcp-sessions,redis,run-demo}.test.ts',
   'packages/server/test/{app-agent,create-auth-server.error-bodies,refusals,tokens/deny-list}.test.ts',
 ]
 /** Files that share a process, too, but open servers or take longer: not of the inner loop. */

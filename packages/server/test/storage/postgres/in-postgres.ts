@@ -1,7 +1,7 @@
 import type { Storage } from 'countersign-server'
 import { postgresStorage } from 'countersign-server/postgres'
 import pg from 'pg'
-import { afterAll } from 'vitest'
+import { afterAll, expect } from 'vitest'
 import { openPostgres, type PostgresServer, type TestDatabase } from './postgres-server.js'
 import { createTemplate, patient } from './template.js'
 
@@ -32,7 +32,12 @@ afterAll(async () => {
   await opened?.server.close()
 })
 
+/** The test file that imported this one first, after which the server is closed. */
+const { testPath } = expect.getState()
+
 async function begin(): Promise<Begun> {
+  if (expect.getState().testPath !== testPath)
+    throw new Error('A test file that uses PostgreSQL needs its own process: list it as `slow` in vitest.config.ts.')
   const server = await openPostgres()
   const database = await server.createDatabase(await createTemplate(server))
   const owner = new pg.Client(database.url)
