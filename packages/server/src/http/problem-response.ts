@@ -22,11 +22,14 @@ export function createProblemResponses(context: ServerContext): RespondWithProbl
     const { status, retryAfter, agent, code, shown } = problem
     const refusal = describeRefusal(problem, problem, { agent })
     if (problem.response) return { response: problem.response, refusal }
-    const isOverload = status >= 500 && !isFailure(error, status)
-    if (status >= 500 && !isOverload) context.onError(error, requestId)
+    const isFault = isFailure(error, status)
+    if (isFault) context.onError(error, requestId)
+    const isOverload = status >= 500 && !isFault
     const render = () => {
-      const own = isOverload ? {} : { requestId, retry: shown.retry ?? retryPath(code, request, context) }
-      return renderProblem({ ...pageFrame(context), code, requestId: undefined, ...shown, ...own }, messages)
+      const retry = shown.retry ?? retryPath(code, request, context)
+      // A page that others get too says nothing of this request.
+      const own = isOverload ? { requestId: undefined } : { requestId, ...shown, retry }
+      return renderProblem({ ...pageFrame(context), code, ...own }, messages)
     }
     const html = (isOverload ? overloadPages.get(messages) : undefined) ?? render()
     if (isOverload) overloadPages.set(messages, html)

@@ -49,12 +49,11 @@ export function createRequestHandler(
 
   return async function handleRequest(request, received = receiveRequest(request), requestId = randomUUID()) {
     const began = performance.now()
-    // A path that is in the table as it was sent needs no parsing.
     const sent = pathSent(received)
-    const exact = findRoute(sent)
-    const isPlain = exact?.id === ''
-    const pathname = isPlain ? sent : new URL(request.url).pathname
-    const { route, id = '' } = (isPlain ? exact : findRoute(pathname)) ?? {}
+    const found = findRoute(sent)
+    // A path that is in the table as it was sent needs no parsing.
+    const pathname = found?.id === '' ? sent : new URL(request.url).pathname
+    const { route, id = '' } = (pathname === sent ? found : findRoute(pathname)) ?? {}
     const arrival = { request, received, requestId, id }
     const finish = async ({ response, refusal }: Outcome): Promise<Response> => {
       if (refusal) await recordRefusal(context, arrival, refusal)
@@ -70,7 +69,7 @@ export function createRequestHandler(
   }
 }
 
-// A proxy in front that keeps some paths for itself must see the path that is answered here (attacks S28).
+// A proxy in front that keeps some paths for itself must see the path that is served here (attacks S28).
 function requirePlainPath(received: ReceivedMessage, path: string): void {
   if (pathSent(received) === path) return
   throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')
@@ -114,7 +113,7 @@ function reportRequest(
   })
 }
 
-/** What becomes of a request: it is served, or shed with the error that says so. */
+/** How a request ends: it is served, or shed with an error for the caller. */
 interface Ways {
   serve: () => Promise<Response>
   shed: (error: AAuthError) => Promise<Response>

@@ -56,12 +56,22 @@ export async function countNonces(
 ): Promise<Map<NonceClaim, ReachedLimit>> {
   const exceeding = new Map<NonceClaim, ReachedLimit>()
   if (claims.size === 0) return exceeding
-  const counts = await addToCounts(unit, Array.from(claims.values(), nonceOf), 1)
-  // Each is judged as if it had come last.
-  for (const claim of claims.values()) {
-    const nonce = nonceOf(claim)
-    const reached = await limitReachedBy(unit, nonce, { counts, held: held[nonce.kind] }, limits)
-    if (reached) exceeding.set(claim, reached)
+  const nonces = Array.from(claims.values(), (claim) => ({ claim, nonce: nonceOf(claim) }))
+  const counts = await addToCounts(
+    unit,
+    nonces.map(({ nonce }) => nonce),
+    1,
+  )
+  // In one order: two transactions with nonces of both kinds must not wait for each other.
+  for (const kind of ['agent', 'key'] as const) {
+    const ofKind = nonces.filter(({ nonce }) => nonce.kind === kind)
+    if (ofKind.length === 0) continue
+    const all = await countedBefore(unit, kind, held[kind], limits)
+    // Each is judged as if it had come last.
+    for (const { claim, nonce } of ofKind) {
+      const reached = await limitReachedBy(unit, nonce, { counts, all }, limits)
+      if (reached) exceeding.set(claim, reached)
+    }
   }
   return exceeding
 }
@@ -214,10 +224,18 @@ const countInsertion = keptInsertion(
 /** From so many before the store is full on, claims wait for each other: those that others are making are not counted yet. */
 const nearlyFull = 1000
 
+/** How many nonces of a kind were held before the last of those that were counted. */
+async function countedBefore(unit: Unit, kind: Kind, held: number, limits: Required<NonceLimits>): Promise<number> {
+  if (held < nonceRoom(kind === 'agent', limits).full - nearlyFull) return held
+  await unit.exclusive(`nonces of ${kind}s`)
+  const row = await heldOf(unit.db, kind).executeTakeFirst()
+  return Number(row?.held ?? 1) - 1
+}
+
 async function limitReachedBy(
   unit: Unit,
   nonce: Nonce,
-  { counts, held }: { counts: readonly Count[]; held: number },
+  { counts, all }: { counts: readonly Count[]; all: number },
   limits: Required<NonceLimits>,
 ): Promise<ReachedLimit | undefined> {
   const { kind } = nonce
@@ -226,15 +244,8 @@ async function limitReachedBy(
     return { ...own, before: (count?.held ?? 1) - 1 }
   })
   if (!ofHolder || !ofNetwork || !ofWider) throw new TypeError('a nonce is counted by its holder and its networks')
-  const { full } = nonceRoom(kind === 'agent', limits)
-  let all = held
-  if (all >= full - nearlyFull) {
-    await unit.exclusive(`nonces of ${kind}s`)
-    const row = await heldOf(unit.db, kind).executeTakeFirst()
-    all = Number(row?.held ?? 1) - 1
-  }
   // The network that holds most matters in a full store only.
-  const isFull = all >= full
+  const isFull = all >= nonceRoom(kind === 'agent', limits).full
   const most = isFull ? await mostBeside(unit, ofNetwork) : 0
   const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0
   return reachedLimit(

@@ -248,7 +248,10 @@ interface KeyRange {
 
 /** Where the attempts within a limit are stored. */
 function rangeOf({ key, account }: Pick<LimitedAttempt, 'key' | 'account'>): KeyRange {
-  const ofLimit = hashBytes(key).subarray(0, keyBytes - attemptBytes)
+  const hash = hashBytes(key)
+  // Without a hash, the range would be that of every limit.
+  if (hash.length !== keyBytes) throw new TypeError('the key of a limit is no hash')
+  const ofLimit = hash.subarray(0, keyBytes - attemptBytes)
   return rangeFrom(account === undefined ? ofLimit : Buffer.concat([prefixOf(account), ofLimit.subarray(accountBytes)]))
 }
 

@@ -147,6 +147,17 @@ export function throttleContract(name: string, makeStorage: MakeStorage): void {
       ])
     })
 
+    test('a limit whose key is no hash is refused, and leaves the others as they are', async () => {
+      const { storage } = world
+      const [limit, other] = [freshHash(), 'alice'].map((key) => ({ key, window: 900, most: 1 }))
+      if (!limit || !other) throw new Error('two limits')
+      await storage.countWithinLimits([limit])
+      await expect(storage.clearAttempts(other)).rejects.toThrow(TypeError)
+      await expect(storage.findReachedLimit([other])).rejects.toThrow(TypeError)
+      await expect(storage.countWithinLimits([other])).rejects.toThrow(TypeError)
+      expect(await storage.findReachedLimit([limit])).toMatchObject({ limit })
+    })
+
     test('a reached limit is found without counting; of several, the one that resets last', async () => {
       const { storage } = world
       const limits = [
