@@ -184,7 +184,7 @@ function turnAway(code: PageError['code']): never {
   throw new PageError(code)
 }
 
-/** What a proof is for: it holds for one Allow of one request, in one session, and for nothing wider. */
+/** What a proof is for: it is valid for one Allow of one request, in one session. */
 interface Allowed {
   request: AuthRequest
   /** The revision that the page showed. */
@@ -193,7 +193,7 @@ interface Allowed {
   session: Session
 }
 
-/** The duration that a form asks for; one that the terms do not offer is the shortest. */
+/** The duration in a form; the preset if the terms do not offer it. */
 function chosenDuration(
   { durations, preset }: Pick<DecisionTerms, 'durations' | 'preset'>,
   form: ReadonlyMap<string, string>,
@@ -201,7 +201,7 @@ function chosenDuration(
   return durations.find((choice) => String(choice) === form.get('duration')) ?? preset
 }
 
-/** The purpose of a passkey challenge that proves who allows this, and nothing else. */
+/** The purpose of a passkey challenge that proves who allows this, and is valid for nothing else. */
 function allowPurpose({ request, revision, duration, session }: Allowed): string {
   const { id, scope } = request
   return `allow-${hashSecret(JSON.stringify([id, revision, scope, duration, session.id]))}`
@@ -245,12 +245,12 @@ function readRevision(form: ReadonlyMap<string, string>): number | undefined {
   return revision === undefined ? undefined : Number(revision)
 }
 
-/** How often one person can allow something in a window of seconds: nobody reads faster. */
+/** How often one user can allow something in a window of seconds: no one reads faster. */
 const rate = { window: 60, most: 60 }
 
 /**
- * What is counted where a person allows something, with a page or without. What each leaves is kept for a year and, once
- * removed, told to every resource: an account with an agent of its own must not fill the database, nor the list of revocations.
+ * The limit of what a user allows, with a page or without. Every grant is kept for a year and, once revoked, listed for every
+ * resource: a user who runs an agent must fill neither the database nor the revocation list.
  */
 export function allowing({ rateFactor }: ServerContext, userId: string): LimitedAttempt {
   return { key: hashSecret(`allowed by ${userId}`), window: rate.window, most: rate.most * rateFactor }

@@ -159,24 +159,24 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   return changes
 }
 
-/** What an agent already has from a person, when it asks for more. */
+/** What a user already granted an agent that requests more. */
 export interface Holdings {
   /** What the same delegate may use at the same resource. */
   same: readonly string[]
   /** What any delegate of the agent may use there. */
   here: readonly string[]
-  /** What it may still use there for a few minutes, though it was removed. */
+  /** What it may still use there for a few minutes, although it was revoked. */
   fading: readonly string[]
   /** Other resources at which the agent may use something, by their identifiers. */
   elsewhere: readonly string[]
-  /** Whether `elsewhere` is all: nothing is left out, and nothing that was removed still works. */
+  /** Whether `elsewhere` is complete: nothing is left out, and nothing that was revoked still works. */
   nothingElse: boolean
 }
 
 /** How many grants are read. With more, the page does not say what is missing. */
 const most = 500
 
-/** What a person ever allowed an agent. */
+/** All grants of a user to an agent. */
 interface OwnGrants {
   /** The newest first, live or ended. A delegate without one of them is new. */
   newest: readonly Grant[]
@@ -184,7 +184,7 @@ interface OwnGrants {
   ended: readonly Grant[]
 }
 
-/** Reads what a person ever allowed an agent: in one list, unless it is a long one. */
+/** Reads all grants of a user to an agent: in one list, unless it is a long one. */
 export async function ownGrants(
   { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
   userId: string,
@@ -200,14 +200,14 @@ export async function ownGrants(
   return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
 }
 
-/** What an agent has from a person at the resource of a request, and elsewhere. */
+/** What an agent may use at the resource of a request, and elsewhere. */
 async function holdingsOf(
   { storage, lifetimes, now }: ServerContext,
   { delegate, resource }: AuthRequest,
   { live, ended }: OwnGrants,
 ): Promise<Holdings> {
   const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
-  // A token that was given before a removal works until it ends.
+  // A token that was issued before a revocation works until it expires.
   const aliveSince =
     removed.length === 0 ? 0 : await tokensAliveSince(storage, { at: now(), lifetime: lifetimes.authToken })
   const fading = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
@@ -226,10 +226,10 @@ function scopesOf(grants: readonly Grant[]): string[] {
   return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
 }
 
-/** By how much a request is put off, and how often. */
+/** By how many seconds the expiry of a request is extended, and how often. */
 export const extension = { seconds: 600, times: 12 }
 
-/** Whether the end of a request can be put off once more. */
+/** Whether a request can be extended once more. */
 export function canExtend({ extensions }: AuthRequest): boolean {
   return extensions < extension.times
 }

@@ -77,7 +77,7 @@ export function newHandle({ transport, lifetimes }: ServerContext, requestId: st
   return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
 }
 
-/** Turns away everybody but the browser that the request belongs to, and whoever comes too late; a decided request answers again. */
+/** Refuses any browser but the one that the request is bound to, and an expired request; a decided one gets its response again. */
 export async function answerUnlessOpen(
   context: ServerContext,
   visit: Visit,
@@ -95,7 +95,7 @@ export async function answerUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** Where a decision leads, as often as the same browser asks, while it still is of use. */
+/** Responds with where a decision leads, as often as the same browser requests it, as long as that is of use. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
   const { transport } = context
@@ -112,7 +112,7 @@ export async function outcomeResponse(context: ServerContext, visit: Visit, stor
   return htmlResponse(renderReturnToApp(model, visit.messages))
 }
 
-/** Tells who allowed a request that they did, and where they can take it back; anybody else in that browser, that it was answered. */
+/** Tells the user who allowed a request that they did, and where to revoke it; any other user of that browser, that it was decided. */
 async function allowedBefore(
   { storage }: ServerContext,
   { session }: Visit,
@@ -130,13 +130,13 @@ async function allowedBefore(
   })
 }
 
-/** What the agent is told; where a rule left a person nothing but to go back, they did not say no. */
+/** The description of a denial for the agent: a rule’s if it left the user no choice. */
 function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
   const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
   return denial?.description ?? 'The person said no.'
 }
 
-/** Tells how a request was decided just now. */
+/** Emits the event of a decision. */
 export function tellDecision(
   { tell }: ServerContext,
   { agent, delegate, resource, scope }: AuthRequest,

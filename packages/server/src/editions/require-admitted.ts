@@ -79,11 +79,11 @@ export async function requireRoom(
   return admission.hasBeenAllowed ? maxOpenRequests : Math.min(maxOpenRequests, unknownAgentOpenRequests)
 }
 
-/** How many requests for access are let through in a window, counted in the storage and so on all instances together. */
+/** How many requests for access are admitted in a window, counted in the storage for all instances together. */
 interface Rate extends RequestAttempt {
   /** Before the setting that multiplies it. */
   most: number
-  /** What each person who has allowed the agent something adds to that. */
+  /** What each user who has allowed the agent something adds to that. */
   perPerson?: number
 }
 
@@ -91,9 +91,9 @@ type CountedRate = Rate & AttemptCount
 
 /** A request for access, counted. */
 interface CountedAccess {
-  /** Whether anybody ever allowed the agent something. */
+  /** Whether any user ever allowed the agent something. */
   hasBeenAllowed: boolean
-  /** What it counts in for longer than a minute, where a person will be asked: {@link requireLastingRate} judges it. */
+  /** Its rates in windows longer than a minute, if a user will decide: {@link requireLastingRate} judges them. */
   lasting: readonly CountedRate[]
 }
 
@@ -106,9 +106,9 @@ function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
 }
 
 /**
- * Requests that leave rows which are kept for long, in an hour and in a day. For agents that nobody has allowed anything yet
- * they are counted by the address. For those that somebody has allowed something, but not many people, by the agent, since
- * whoever allows an agent of their own could fill the database, and by the address, since they may have many agents.
+ * Requests in an hour and in a day that leave long-lived rows. For agents that no user has allowed anything yet, they are
+ * counted by address. For agents that a few users have allowed something, they are counted by agent, since a user who runs
+ * and allows an agent could fill the database, and by address, since that user may run many agents.
  */
 function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
   const ofAgent = [
@@ -155,7 +155,7 @@ async function countRequest(
   return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
 }
 
-/** From how many people on an agent is bounded by its rate in a minute alone. */
+/** From so many users on, an agent is limited by its rate in a minute only. */
 const manyPeople = 500
 
 /** @throws AAuthError `too_many_requests` */
@@ -178,7 +178,7 @@ async function requireLastingRate(
   if (full) throw tooMany(context, full)
 }
 
-/** Judges what comes between the rates; a request that is refused there leaves nothing, and counts in its minute alone. */
+/** Runs checks after a request was counted: one that they refuse leaves no rows, and counts towards the rates of a minute only. */
 export async function orGiveBack<T>(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
@@ -194,7 +194,7 @@ export async function orGiveBack<T>(
 
 const page = { size: 500, most: 10 }
 
-/** Whether so many people have allowed an agent something, as far back as is looked. */
+/** Whether at least so many users have allowed an agent something, among its newest grants. */
 async function isAllowedBy({ storage }: ServerContext, agent: string, least: number): Promise<boolean> {
   const people = new Set<string>()
   let after: string | undefined
@@ -212,7 +212,7 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
   return count - most * rateFactor
 }
 
-/** One agent beyond its own limit takes nothing from the others at its address; one beyond that leaves no counter of its own. */
+/** Refuses a request beyond one rate, and counts it towards no other: an agent beyond its limit takes nothing from others at its address. */
 async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
   await giveBack(
     context,

@@ -48,7 +48,7 @@ export type Answer<T> = (() => T | Promise<T>) | ClaimingAnswer<T>
 
 /** Changes something with one verb of the storage, which claims the nonce as well: both with one wait for the disk. */
 export interface ClaimingAnswer<T> {
-  /** @param nonce to be given to the verb: nobody else claims it */
+  /** @param nonce to be passed to the verb, which alone claims it */
   claiming(nonce: NonceClaim | undefined): Promise<T>
 }
 

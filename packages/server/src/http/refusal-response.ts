@@ -13,7 +13,7 @@ export interface Outcome {
   refusal?: Refusal | undefined
 }
 
-/** Thrown instead of what ended a request of an agent, which is the cause: it adds whom the request came from. */
+/** Wraps the error that ended a request of an agent, and adds which agent sent the request. */
 export class RefusedAgent extends Error {
   readonly refused: Refused
 

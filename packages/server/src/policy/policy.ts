@@ -77,36 +77,36 @@ function fitsIdentifier(identifier: string, pattern: string): boolean {
   return pattern === '*' || fitsPattern(identifier, pattern, '/:@')
 }
 
-/** How long something is allowed for: seconds, or for as long as the person does not remove it. */
+/** How long something is allowed for: seconds, or until the user revokes it. */
 export type Duration = number | 'until-removed'
 
-/** Permissions that give an agent no access, but tell it who the person is (S§7.4). */
+/** Permissions that give an agent no access, but reveal who the user is (S§7.4). */
 export type IdentityPermission = 'openid' | 'profile' | 'email'
 
-/** A permission as people read it. */
+/** A permission as users read it. */
 export interface NamedPermission {
   /** The name on the wire, such as `calendar.read`. */
   name: string
   /** The resource's words, at most 200 characters; absent: it gives none. */
   description?: string | undefined
-  /** What the agent learns about the person, in this server's own words. */
+  /** What the agent learns about the user, in this server's words. */
   identity?: IdentityPermission | undefined
   risk: Risk
 }
 
 const maxDescription = 200
 
-/** Scopes that control what is told about the person, not access to a resource (S§7.4). */
+/** Scopes that control what is revealed about the user, not access to a resource (S§7.4). */
 const identityScopes: readonly IdentityPermission[] = ['openid', 'profile', 'email']
 
-/** Whether a scope value controls what is told about the person. */
+/** Whether a scope value controls what is revealed about the user. */
 export function isIdentityScope(value: string): value is IdentityPermission {
   return identityScopes.some((scope) => scope === value)
 }
 
 /**
- * What an Allow gives of what is asked for: without `openid` nothing is told about the person, so that a `profile` or
- * `email` beside it is not given either, and cannot be used once `openid` is allowed too.
+ * What an Allow grants of the requested scope: without `openid` nothing about the user is revealed, so `profile` and `email`
+ * are not granted either, and cannot be used once `openid` is allowed later.
  */
 export function grantable(asked: readonly string[]): string[] {
   return asked.filter((name) => asked.includes('openid') || !isIdentityScope(name))
@@ -114,7 +114,7 @@ export function grantable(asked: readonly string[]): string[] {
 
 /**
  * Names of permissions with the resource's words for them and the operator's judgement of their risk. Permissions
- * that reveal who the person is are described in this server's own words.
+ * that reveal who the user is are described in this server's words.
  */
 export function permissionsOf(
   names: readonly string[],

@@ -143,7 +143,7 @@ async function openRequest(
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
 }
 
-/** What the pages show of the agent and the resource, as they were when it asked. */
+/** What the pages show of the agent and the resource, as they were at the time of the request. */
 async function displayOf(
   { discovery }: ServerContext,
   { delegate, key, remoteAddress }: SigningAgent,
@@ -176,7 +176,7 @@ function redirectHost(redirectUri: string): string {
 }
 
 /**
- * What the form asks for: what its resource token says (S§6), or a scope at the agent itself (S§3.5).
+ * The access that the form requests: that of its resource token (S§6), or a scope at the agent itself (S§3.5).
  *
  * @throws AAuthError
  */
@@ -194,7 +194,7 @@ async function requireAccess(
   return { resource: agent.agent, scope }
 }
 
-/** @throws AAuthError `too_many_requests` where the lookup failed for want of room */
+/** @throws AAuthError `too_many_requests` if the lookup failed because too many are running */
 function requireNotBusy(failure: DiscoveryFailure): void {
   if (failure.reason !== 'busy') return
   const { retryAfter = 3 } = failure
@@ -253,7 +253,7 @@ function requireFound(found: Found<VerificationKey>): VerificationKey {
  * matches any port there (W12, RFC 8252 §7.3).
  *
  * @param optional agents that may list none at all: then any URI on the identifier's own origin is accepted
- * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` where the answer could be mistaken
+ * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` if the response could be mistaken
  */
 export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
   if (!isListedRedirect(redirectUri, metadata, optional)) {
@@ -261,14 +261,14 @@ export function requireListedRedirect(redirectUri: string, metadata: AgentMetada
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
         ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
-        : 'The redirect_uri is not one of the redirect_uris in the agent’s document, which is fetched anew for this once a minute at most.',
+        : 'The redirect_uri is not one of the redirect_uris in the agent’s document, which is fetched again for this at most once a minute.',
     )
   }
   const own = ownAnswerParameter(redirectUri)
   if (own !== undefined) {
     throw new AAuthError(
       'redirect_uri_ambiguous',
-      `The redirect_uri has a parameter ${own} of its own, where the answer would be: take it out, also in the agent’s document.`,
+      `The redirect_uri has the parameter ${own}, which the response would add: remove it, also in the agent’s document.`,
     )
   }
 }

@@ -45,7 +45,7 @@ export interface Passkey {
   lastUsedAt: number | null
 }
 
-/** A passkey with its public key in COSE, and the user whom it signs in. */
+/** A passkey with its public key in COSE, and its user. */
 export interface FoundPasskey {
   user: User
   passkey: Passkey & { publicKey: Uint8Array<ArrayBuffer> }

@@ -14,14 +14,14 @@ export interface ThrottleStorage {
   countAttempt(attempt: Attempt): Promise<AttemptCount>
   /** Counts a request of an agent, each attempt with a key of its own; nothing where the agent is blocked. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
-  /** The limit whose next attempt would be refused, if any; of several, the one that is reached longest. Counts nothing. */
+  /** The limit whose next attempt would be refused, if any; of several, the one that stays reached longest. Counts nothing. */
   findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /**
    * Counts one attempt towards each limit, or none of them if one of them would be exceeded, which is then returned. On any
    * number of instances, a limit counts no more attempts than it allows in any period as long as its window.
    */
   countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
-  /** Takes back one attempt of each key that `countRequest` counted. */
+  /** Subtracts one attempt from each of the keys, which `countRequest` counted. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
   /** Forgets the attempts that {@link countWithinLimits} counted towards a limit, after one that succeeded. */
   clearAttempts(limit: Pick<LimitedAttempt, 'key' | 'account'>): Promise<void>

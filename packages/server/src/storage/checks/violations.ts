@@ -3,7 +3,7 @@ import type { Statement } from '../sql/engine.js'
 import { hashText, idText } from '../sql/kept-query.js'
 import { type FoundRow, invariants } from './invariants.js'
 
-/** Runs one query after the other, each of which sees one moment: no request waits for it, and a row that is written meanwhile breaks nothing. */
+/** Runs the queries one by one, each on its own snapshot: no request waits for them, and a row written in between is no violation. */
 export async function findViolations(statement: Statement): Promise<Violation[]> {
   const violations: Violation[] = []
   for (const invariant of Object.keys(invariants) as Invariant[])

@@ -218,7 +218,7 @@ export function isUseDue(lastUsedAt: number | null, now: number): boolean {
 
 const day = 24 * 60 * 60
 
-/** What was used at one time, by the numbers of the rows. It refuses nobody. */
+/** What was used at one time, by the ids of the rows. Nothing is refused because of it. */
 export interface Usage {
   /** How often each grant gave a token by a refresh. */
   refreshes: Map<number, number>

@@ -171,7 +171,7 @@ export function createWriter(
   }
 }
 
-/** Milliseconds that a statement waits for another writer: short enough to answer within two seconds. */
+/** Milliseconds that a statement waits for another writer: short enough to respond within two seconds. */
 const patience = 1500
 
 const maxStatements = 400
@@ -201,7 +201,7 @@ export class Connection implements DatabaseConnection {
    * Waits for other writers without stopping the process, as SQLite's own busy timeout would: the writer waited for may
    * be another connection of this very process. Inside a transaction nothing is repeated.
    *
-   * @param since when somebody began to wait for it, by `performance.now()`
+   * @param since when the caller began to wait for it, by `performance.now()`
    */
   async executeQuery<R>(query: Executed, since?: number): Promise<QueryResult<R>> {
     let deadline = since === undefined ? undefined : since + patience

@@ -123,7 +123,7 @@ export function createClaiming(
           return all.map((_, place) => (taken.claims.has(place) ? done.next().value : undefined))
         },
       )
-      const many = gathered(withClaims, { most: mostRows, atOnce: 2 })
+      const many = batched(withClaims, { most: mostRows, atOnce: 2 })
       return async (wanted) => {
         const { nonce: claim } = wanted
         if (!claim || apart.has(claim)) return one(wanted)
@@ -187,18 +187,18 @@ interface Waiting<W, T> {
   reject: (error: unknown) => void
 }
 
-/** Milliseconds that what is asked for waits for what is being done. */
+/** Milliseconds that a call waits for the batches that are running. */
 const patience = 100
 
 /**
- * Does together what is asked for in one turn of the event loop, and what is asked for while something is being done, for a
- * moment: where that takes longer, nobody waits for it.
+ * Batches the calls of one turn of the event loop, and those that come while batches are running: a call waits for these at
+ * most a moment.
  *
- * @param work gives an outcome for each, in order; where it rejects, all of them do
- * @param options.most how many are done together
- * @param options.atOnce how often work is done at the same time, as long as it does not take long
+ * @param work returns an outcome for each call, in order; if it rejects, all calls of the batch do
+ * @param options.most how many calls a batch has at most
+ * @param options.atOnce how many batches run at once, unless they take long
  */
-function gathered<W, T>(
+function batched<W, T>(
   work: (all: readonly W[]) => Promise<readonly T[]>,
   { most, atOnce }: { most: number; atOnce: number },
 ): (wanted: W) => Promise<T> {
