@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { createScriptedUser, decideAs } from '../../server/test/scripted-user.js'
-import { openClient } from './mcp/clients.js'
+import { type BridgeClient, openClient } from './mcp/clients.js'
 import { type BridgeEras, eras, type OpenOptions, openProtected, pagesIn } from './mcp/open-protected.js'
 import { protectServer } from './mcp/protected-server.js'
 import { openParties } from './own-agent.js'
@@ -10,15 +10,15 @@ import { decidesAt } from './terminal-person.js'
 const parties = openParties()
 const open = (which: BridgeEras, options?: OpenOptions) => openProtected(parties.authServer, which, options)
 
-/** What a browser gets there: the page of the agent, or that nobody answers. */
+/** What a browser gets there: the state of the agent's page, or `unreachable`. */
 const reload = (back: string) =>
   fetch(back).then(
     async (response) => /data-state="(\w+)"/.exec(await response.text())?.[1],
-    () => 'nobody',
+    () => 'unreachable',
   )
 
-async function killed(bridge: Awaited<ReturnType<typeof openClient>>): Promise<void> {
-  process.kill(bridge.pid() ?? 0, 'SIGKILL')
+async function killed(bridge: BridgeClient): Promise<void> {
+  bridge.kill()
   await bridge.close()
 }
 
@@ -26,7 +26,7 @@ async function killed(bridge: Awaited<ReturnType<typeof openClient>>): Promise<v
 const kills = process.env.LONG_TESTS ? 200 : 2
 
 /** The page that a call has a bridge show. */
-async function pageShownBy(bridge: Awaited<ReturnType<typeof openClient>>): Promise<string> {
+async function pageShownBy(bridge: BridgeClient): Promise<string> {
   const before = pagesIn(bridge.stderr()).length
   await bridge.call('read')
   await expect.poll(() => pagesIn(bridge.stderr()).length).toBeGreaterThan(before)
@@ -44,7 +44,7 @@ describe('a bridge that is killed', () => {
       const page = await bridge.pageOnStderr()
       await killed(bridge)
       const back = await decideAs(createScriptedUser(fetch), page, 'grant')
-      expect(await reload(back)).toBe('nobody')
+      expect(await reload(back)).toBe('unreachable')
       const next = await openClient(client, given)
       await next.tools()
       const waiting = await next.call('read')
@@ -77,7 +77,9 @@ describe('a bridge that is killed', () => {
     },
   )
 
-  it(`and has the port, ${kills} times, loses no decision while another one runs`, { timeout: 3_600_000 }, async () => {
+  it(`while it has the port, ${kills} times, loses no decision if another one runs`, {
+    timeout: 3_600_000,
+  }, async () => {
     const flags = ['--patience', '0.2']
     const { bridge, agent, given } = await open({ client: 'sessions', server: 'sessions' }, { flags, isProcess: true })
     let holder = bridge
@@ -91,10 +93,10 @@ describe('a bridge that is killed', () => {
       let state = await reload(back)
       await ended
       const killedAt = performance.now()
-      for (let tries = 0; tries < 1000 && (state === undefined || state === 'nobody'); tries += 1) {
+      for (let tries = 0; tries < 1000 && (state === undefined || state === 'unreachable'); tries += 1) {
         await setTimeout(10)
         state = await reload(back)
-        if (state !== 'nobody') takeovers.push(performance.now() - killedAt)
+        if (state !== 'unreachable') takeovers.push(performance.now() - killedAt)
       }
       const response = await next.call('read')
       if (response.isError) {
@@ -117,8 +119,10 @@ describe('a bridge that is killed', () => {
         `${kills} kills, ${repeated} between the auth server and the disk; ${takeovers.length} takeovers of the port, ${median} ms (median), ${most} ms at most\n`,
       )
   })
+})
 
-  it('has a page of its own, although another command has shown one: either may be decided on', async () => {
+describe('a pending consent of a bridge', () => {
+  it('has its own page if another command has shown one: the user may decide on either', async () => {
     const { bridge, agent, given } = await open({ client: 'sessions', server: 'sessions' })
     const read = { jsonrpc: '2.0', id: 1, method: 'tools/call', params: { name: 'read', arguments: {} } }
     const fetched = await agent.run(['fetch', '--no-consent', '--json', JSON.stringify(read), given.url])
@@ -131,7 +135,7 @@ describe('a bridge that is killed', () => {
     expect(await call).toEqual({ text: 'read', isError: false })
   })
 
-  it('a code that somebody made up for a pending consent takes nothing away', async () => {
+  it('is not ended by an invented code', async () => {
     const { bridge } = await open({ client: 'sessions', server: 'sessions' })
     const call = bridge.call('read')
     const back = await decideAs(createScriptedUser(fetch), await bridge.pageOnStderr(), 'grant')
@@ -155,7 +159,7 @@ describe('two bridges of one agent of this machine', () => {
       decidesAt('grant').decide(await bridge.pageOnStderr())
       expect(await call).toEqual({ text: 'read', isError: false })
     }
-    process.kill(first.pid() ?? 0, 'SIGKILL')
+    first.kill()
     const published = () => fetch(`${agent.id}/jwks.json`).then(({ status }) => status, String)
     await expect.poll(published).toBe(200)
     const write = second.call('write')

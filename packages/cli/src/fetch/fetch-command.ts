@@ -178,11 +178,13 @@ export function createDeadline(seconds: number | undefined): Deadline {
     pausedBy: (way) => ({
       canAsk: way.canAsk,
       redirectUri: way.redirectUri,
-      async open(answer, callback) {
-        const opened = await way.open(answer, callback)
+      async open(respond, callback) {
+        const opened = await way.open(respond, callback)
         let isAsked = false
         return {
-          redirectUri: opened.redirectUri,
+          get redirectUri() {
+            return opened.redirectUri
+          },
           ask(consent) {
             if (!isAsked) beginAsking()
             isAsked = true

@@ -51,7 +51,8 @@ export interface BridgeClient {
   /** Resolves to the page that a person is told of on standard error. */
   pageOnStderr: () => Promise<string>
   client: SessionClient | StatelessClient
-  pid: () => number | null
+  /** Kills the process of the bridge, which needs `isProcess`. */
+  kill: () => void
   close: () => Promise<void>
 }
 
@@ -79,7 +80,7 @@ export async function openClient(era: ClientEra, options: BridgeOptions): Promis
   const opened = era === 'sessions' ? sessionClient(options, bridge) : statelessClient(era, options, bridge)
   onTestFinished(() => opened.close())
   await opened.connect()
-  const { stderr, pid } = bridge
+  const { stderr, kill } = bridge
   const readPage = () => /Decide here: (\S+)/.exec(stderr())?.[1] ?? ''
   return {
     ...opened,
@@ -88,7 +89,7 @@ export async function openClient(era: ClientEra, options: BridgeOptions): Promis
       await expect.poll(readPage).not.toBe('')
       return readPage()
     },
-    pid,
+    kill,
   }
 }
 
@@ -96,7 +97,7 @@ export async function openClient(era: ClientEra, options: BridgeOptions): Promis
 interface OpenBridge {
   transport: ProgramTransport | SessionStdio | StatelessStdio
   stderr: () => string
-  pid: () => number | null
+  kill: () => void
 }
 
 function openBridge(
@@ -107,7 +108,7 @@ function openBridge(
   const variables = { ...env, COUNTERSIGN_HOME: folder }
   if (!isProcess) {
     const transport = programTransport(args, variables)
-    return { transport, stderr: transport.stderr, pid: () => null }
+    return { transport, stderr: transport.stderr, kill: () => killProcess(null) }
   }
   const Stdio = era === 'sessions' ? SessionStdio : StatelessStdio
   const transport = new Stdio({ command: process.execPath, args: [bin, ...args], env: variables, stderr: 'pipe' })
@@ -115,7 +116,12 @@ function openBridge(
   transport.stderr?.on('data', (chunk) => {
     stderr += String(chunk)
   })
-  return { transport, stderr: () => stderr, pid: () => transport.pid }
+  return { transport, stderr: () => stderr, kill: () => killProcess(transport.pid) }
+}
+
+function killProcess(pid: number | null): void {
+  if (pid === null) throw new Error('the bridge does not run as a process')
+  process.kill(pid, 'SIGKILL')
 }
 
 function capabilitiesOf({ shows }: BridgeOptions) {

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
-import { AgentError } from 'countersign/agent'
+import { AgentError, type AgentErrorCode } from 'countersign/agent'
 
-/** What tells one page where the user decides from another, without its address. */
+/** Identifies a page where the user decides, without its address. */
 export function pageMark(page: string): string {
   const state = new URL(page).searchParams.get('state') ?? page
   return createHash('sha256').update(state).digest('base64url')
@@ -30,8 +30,16 @@ interface ConsentDeskOptions {
   ending: AbortSignal
 }
 
-/** Milliseconds to the next try after a code that was not good: the user's own may follow. */
+/** Milliseconds to the next attempt after a code that was not good: the user's own may follow. */
 const nextCode = 1000
+
+/** Failures after which no code for the page is accepted any more. */
+const finalCodes: ReadonlySet<string> = new Set([
+  'auth_token_refused',
+  'consent_expired',
+  'other_person',
+  'session_forgotten',
+] satisfies AgentErrorCode[])
 
 /** Milliseconds that the decision on a page which is no longer open may take to be read. */
 const longestRead = 2000
@@ -48,7 +56,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
       try {
         return (await waitForConsent(page, ending)) ? 'allowed' : 'open'
       } catch (error) {
-        if (!(error instanceof AgentError) || error.code === 'consent_expired') return 'open'
+        if (!(error instanceof AgentError) || finalCodes.has(error.code)) return 'open'
         if (error.code === 'access_denied') return 'denied'
         await setTimeout(nextCode)
         if (ending.aborted) return 'open'
@@ -56,7 +64,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
     }
   }
 
-  /** Watches a page once, for all calls that wait, and goes on when they do not. */
+  /** Watches a page once, for all calls that wait, and also after they have given up. */
   function watch(page: string): Promise<Decision> {
     const mark = pageMark(page)
     const known = decided.get(mark) ?? watched.get(mark)
@@ -76,23 +84,27 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
 
   return {
     watch: (page) => void watch(page),
-    async decision(page, seconds, signal) {
-      const over = new AbortController()
-      const late = setTimeout(seconds * 1000, 'open' as const, { signal: AbortSignal.any([signal, over.signal]) })
-      try {
-        return await Promise.race([watch(page), late])
-      } catch (error) {
-        throw signal.aborted ? signal.reason : error
-      } finally {
-        over.abort()
-      }
-    },
+    decision: (page, seconds, signal) => within(watch(page), seconds * 1000, signal),
     async isDenied(mark) {
-      const over = new AbortController()
-      const late = setTimeout(longestRead, 'open' as const, { signal: over.signal }).catch(() => 'open' as const)
-      const decision = await Promise.race([decided.get(mark) ?? watched.get(mark) ?? 'open', late])
-      over.abort()
-      return decision === 'denied'
+      const known = decided.get(mark) ?? watched.get(mark)
+      return known !== undefined && (await within(known, longestRead, ending)) === 'denied'
     },
+  }
+}
+
+/** A decision; `open` after so many milliseconds. Rejects if the signal aborts. */
+async function within(
+  decision: Decision | Promise<Decision>,
+  milliseconds: number,
+  signal: AbortSignal,
+): Promise<Decision> {
+  const over = new AbortController()
+  const late = setTimeout(milliseconds, 'open' as const, { signal: AbortSignal.any([signal, over.signal]) })
+  try {
+    return await Promise.race([decision, late])
+  } catch (error) {
+    throw signal.aborted ? signal.reason : error
+  } finally {
+    over.abort()
   }
 }

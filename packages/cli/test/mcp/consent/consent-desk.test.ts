@@ -1,4 +1,4 @@
-import { AgentError } from 'countersign/agent'
+import { AgentError, type AgentErrorCode } from 'countersign/agent'
 import { expect, it } from 'vitest'
 import { createConsentDesk, pageMark } from '../../../src/mcp/consent/consent-desk.js'
 
@@ -9,14 +9,12 @@ const never = new AbortController().signal
 
 /** A desk whose pages the test decides on. */
 function openDesk() {
-  const pages = new Map<string, PromiseWithResolvers<boolean>>()
+  const pages = new Map<string, { resolve: (isAllowed: boolean) => void; reject: (reason: unknown) => void }>()
   const seen = { watches: 0, allowed: 0 }
   const desk = createConsentDesk({
     waitForConsent(watched) {
       seen.watches += 1
-      const decision = withResolvers()
-      pages.set(watched, decision)
-      return decision.promise
+      return new Promise((resolve, reject) => pages.set(watched, { resolve, reject }))
     },
     onAllowed: () => {
       seen.allowed += 1
@@ -28,21 +26,8 @@ function openDesk() {
     seen,
     allow: (at: string) => pages.get(at)?.resolve(true),
     end: (at: string) => pages.get(at)?.resolve(false),
-    fail: (at: string, code: 'access_denied' | 'token_request_failed') =>
-      pages.get(at)?.reject(new AgentError(code, 'No.')),
+    fail: (at: string, code: AgentErrorCode) => pages.get(at)?.reject(new AgentError(code, 'No.')),
   }
-}
-
-interface PromiseWithResolvers<T> {
-  promise: Promise<T>
-  resolve: (value: T) => void
-  reject: (reason: unknown) => void
-}
-
-function withResolvers(): PromiseWithResolvers<boolean> {
-  const made = {} as PromiseWithResolvers<boolean>
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }))
-  return made
 }
 
 it('gives the decision on a page to all that wait for it and all that come later, and to no other page', async () => {
@@ -72,6 +57,14 @@ it('waits on after a code that was not good', async () => {
   await expect.poll(() => seen.watches, { timeout: 5000 }).toBe(2)
   allow(page)
   expect(await waiting).toBe('allowed')
+})
+
+it('does not wait on after a failure that ends the consent', async () => {
+  const { desk, seen, fail } = openDesk()
+  const waiting = desk.decision(page, 5, never)
+  fail(page, 'other_person')
+  expect(await waiting).toBe('open')
+  expect(seen).toEqual({ watches: 1, allowed: 0 })
 })
 
 it('is open on a page that can no longer be decided on, and watches it again when a call comes', async () => {

@@ -1,0 +1,17 @@
+import { expect, it } from 'vitest'
+import { createDeadline } from '../../src/fetch/fetch-command.js'
+
+it('passes on that the callback port has moved', async () => {
+  let redirectUri = 'http://127.0.0.1:61000/callback'
+  const opened = {
+    get redirectUri() {
+      return redirectUri
+    },
+    ask: () => undefined,
+    close: () => undefined,
+  }
+  const way = createDeadline(undefined).pausedBy({ canAsk: true, redirectUri, open: () => opened })
+  const paused = await way.open(async () => new Response(), { state: 'x' })
+  redirectUri = 'http://127.0.0.1:61001/callback'
+  expect(paused.redirectUri).toBe(redirectUri)
+})
