@@ -63,9 +63,9 @@ const shared = [
   'packages/server/test/{accounts,config,consent,http,keys,pages,policy,secrets,sign-in,tokens,editions}/**/*.test.ts',
   'packages/server/test/{account,admission}/**/*.test.ts',
   'packages/server/test/storage/{sql,rows}/**/*.test.ts',
-  'packages/gateway/test/{identity,openapi,routes}/**/*.test.ts',
+  'packages/gateway/test/{openapi,routes}/**/*.test.ts',
   'packages/cli/test/{agent-folder,demo,terminal,trace}/**/*.test.ts',
-  'packages/cli/test/mcp/{consent,messages,relay,server}/**/*.test.ts',
+  'packages/cli/test/mcp/{consent,messages,server}/**/*.test.ts',
 ]
 /** Files there that use PostgreSQL, start processes or take long: what is shared is the inner loop, `npm run test:quick`. */
 const slow = [

@@ -114,7 +114,7 @@ async function filesOfGateway() {
   }
   server.close()
   upstream.close()
-  gateway.close?.()
+  gateway.close()
   return [['gateway GET', files]]
 }
 
@@ -141,6 +141,9 @@ for (const [name, files] of measured) {
   process.stdout.write(`${String(files.length).padStart(4)}  ${name}\n`)
   if (values.list) for (const file of files) process.stdout.write(`      ${file}\n`)
 }
-const over = measured.filter(([, files]) => files.length > limit)
-if (values.check && over.length > 0) process.exitCode = 1
+const wrong = measured.filter(([, files]) => files.length === 0 || files.length > limit)
+if (values.check && wrong.length > 0) {
+  process.stderr.write(`1 to ${limit} files are allowed: ${wrong.map(([name]) => name).join(', ')}\n`)
+  process.exitCode = 1
+}
 process.exit()

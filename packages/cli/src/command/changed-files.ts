@@ -25,13 +25,13 @@ function isGroup(setting: unknown): setting is object {
   return typeof setting === 'object' && setting !== null && !Array.isArray(setting)
 }
 
-/** Milliseconds between looks at the file. */
+/** Milliseconds between two checks of the file. */
 const interval = 2000
 
 export interface FollowedFile {
-  /** Looks now, and reads it also if it is the same as before. */
+  /** Checks the file now, and reads it even if it has not changed. */
   now(): void
-  /** Whether it could be used at the last look. */
+  /** Whether it could be used at the last check. */
   isUsable(): boolean
   stop(): void
 }
@@ -48,30 +48,30 @@ export interface FollowOptions {
 /** Calls back when the content of a file has changed, and again until that could be used. */
 export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
   let seen = since
-  /** Why the file could not be used at the last look. */
-  let told: string | undefined
-  let looking = Promise.resolve()
+  /** Why the file could not be used at the last check. */
+  let problem: string | undefined
+  let checking = Promise.resolve()
 
-  async function look(force: boolean): Promise<void> {
+  async function check(force: boolean): Promise<void> {
     const digest = await fileDigest(file)
-    const isRecovered = told !== undefined
+    const isRecovered = problem !== undefined
     if (digest === seen && !isRecovered && !force) return
     seen = digest
     await onChange(isRecovered)
-    told = undefined
+    problem = undefined
   }
 
   function tick(force: boolean): void {
-    looking = looking.then(() => look(force)).catch((error: unknown) => tell(errorReason(error)))
+    checking = checking.then(() => check(force)).catch((error: unknown) => report(errorReason(error)))
   }
 
-  function tell(reason: string): void {
-    if (reason !== told) onProblem(reason)
-    told = reason
+  function report(reason: string): void {
+    if (reason !== problem) onProblem(reason)
+    problem = reason
   }
 
   // Modules are read once by a program.
   const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
   if (timer) tick(false)
-  return { now: () => tick(true), isUsable: () => told === undefined, stop: () => clearInterval(timer) }
+  return { now: () => tick(true), isUsable: () => problem === undefined, stop: () => clearInterval(timer) }
 }

@@ -1,7 +1,7 @@
 import type { OptionalPackage } from '../command/require-package.js'
 import type { Run } from '../terminal/terminal.js'
 
-/** What there is to say of a flag. */
+/** A flag with more than a description. */
 interface FlagDetails {
   description: string
   /** The only values it takes. */
@@ -41,8 +41,8 @@ export interface CommandRow extends Omit<Command, 'flags'> {
 /** The commands of a table. */
 export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
   return rows.map((row) => {
-    const flags = Object.entries(row.flags).map(([flag, said]) =>
-      typeof said === 'string' ? { flags: flag, description: said } : { flags: flag, ...said },
+    const flags = Object.entries(row.flags).map(([flag, details]) =>
+      typeof details === 'string' ? { flags: flag, description: details } : { flags: flag, ...details },
     )
     return { ...row, flags }
   })

@@ -10,7 +10,7 @@ export const deploymentCommands: readonly CommandRow[] = [
       '--config <file>': 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on',
       '--upstream <url>': 'the API behind it, instead of upstream in the configuration',
       '--verify-only': {
-        description: 'pass nothing on: answer the subrequests of nginx or Caddy',
+        description: 'forward nothing: respond to subrequests of nginx or Caddy',
         conflicts: ['upstream'],
       },
       '--workers <n>': 'processes on one port, which share nonces and rates; default: 1',
@@ -37,7 +37,7 @@ export const deploymentCommands: readonly CommandRow[] = [
     subject: { name: '<method> <path>', description: 'as in GET /events/7' },
     flags: {
       '--config <file>': 'the configuration of the gateway',
-      '--verify-only': 'judge as a gateway that answers the subrequests of nginx or Caddy',
+      '--verify-only': 'judge as a gateway that responds to subrequests of nginx or Caddy',
       ...json,
     },
     needs: 'countersign-gateway',

@@ -29,7 +29,7 @@ const passwordStdin: FlagTable = {
 
 /** What narrows down grants. */
 const ofGrants: FlagTable = {
-  '--user <username>': 'only those of this person, by user name or id',
+  '--user <username>': 'only those of this user, by user name or id',
   '--agent <id>': 'only those for this agent',
   '--resource <id>': 'only those at this resource',
 }
@@ -175,7 +175,7 @@ const rows: readonly CommandRow[] = [
     subject: { name: '[id]', description: 'one grant, by its id' },
     flags: {
       ...ofGrants,
-      '--all': { description: 'every grant of everybody; needs --yes', conflicts: ['user', 'agent', 'resource'] },
+      '--all': { description: 'every grant of every user; needs --yes', conflicts: ['user', 'agent', 'resource'] },
       '--yes': 'do what --all says',
       ...changing,
     },
@@ -185,7 +185,7 @@ const rows: readonly CommandRow[] = [
     name: 'audit export',
     about: 'print what happened, oldest first, as one line of JSON for each event',
     flags: {
-      '--user <username>': 'only what is about this person, by user name or id',
+      '--user <username>': 'only what is about this user, by user name or id',
       '--agent <id>': 'only what is about this agent',
       '--event <name>': 'only events of this name, such as grant.revoked',
       '--since <time>': 'from this time on: Unix seconds, or 2026-01-31T12:00:00Z',

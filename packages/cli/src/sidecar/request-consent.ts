@@ -64,8 +64,8 @@ export function createEndableWay(way: ConsentWay): EndableWay {
   return {
     canAsk: way.canAsk,
     redirectUri: way.redirectUri,
-    async open(answer, callback) {
-      const opened = await way.open(answer, callback)
+    async open(respond, callback) {
+      const opened = await way.open(respond, callback)
       const closed = new AbortController()
       return {
         get redirectUri() {

@@ -47,7 +47,7 @@ it('is bound by another process within two seconds when the one that has it ends
   const second = await openPort(folder, 'second')
   const began = performance.now()
   first.close()
-  await expect.poll(() => visit(second.redirectUri).catch(() => 'nobody'), { interval: 20 }).toBe('second')
+  await expect.poll(() => visit(second.redirectUri).catch(() => 'unreachable'), { interval: 20 }).toBe('second')
   expect(performance.now() - began).toBeLessThan(2000)
 })
 
