@@ -127,12 +127,12 @@ async function waitFor(
   const waiters = waiting.get(state) ?? new Set()
   if (!waiting.has(state) && waiting.size >= maxPending)
     throw new AgentError('token_request_failed', 'Too many consents are pending.')
-  waiting.set(state, waiters)
   let isTakenOver = false
   let isOver = false
   for (;;) {
     const woken = new AbortController()
     waiters.add(woken)
+    waiting.set(state, waiters)
     try {
       signal.throwIfAborted()
       const there = await findConsent(pending, owner, state)

@@ -145,15 +145,21 @@ it('resolves every wait for one consent in this process', async () => {
   expect(await Promise.all(waits)).toMatchObject([{ jwt: 'a token' }, { jwt: 'a token' }])
 })
 
-it('rejects with the error of the exchange, its cause included', async () => {
+it.each([
+  ['in this process', false],
+  ['in a store that is polled', true],
+])('rejects with the error of the exchange, its cause included: %s', async (_where, isShared) => {
+  vi.useFakeTimers()
+  onTestFinished(() => void vi.useRealTimers())
   const cause = new Error('connection reset')
   const redeem = () => Promise.reject(new AgentError('token_request_failed', 'No response.', { cause }))
-  const pending = openPending({ redeem })
+  const pending = openPending({ consents: openConsents(isShared), redeem })
   const consent = await begin(pending, 'failed')
   const wait = pending.wait(consent, 's1', limit)
   const failed = expect(wait).rejects.toMatchObject({ code: 'token_request_failed', cause })
-  await new Promise(setImmediate)
+  await vi.advanceTimersByTimeAsync(1200)
   expect(await complete(pending, 'failed')).toBe('failed')
+  await vi.advanceTimersByTimeAsync(1000)
   await failed
 })
 
