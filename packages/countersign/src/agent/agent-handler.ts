@@ -15,7 +15,7 @@ interface AnsweredPaths {
 }
 
 /** The owner whose browser sent a request, if it has one. */
-export type OwnerOf = () => MaybePromise<string | undefined>
+type OwnerOf = () => MaybePromise<string | undefined>
 
 /** @param ownerOf called only for a request to the callback */
 export type AgentHandler = (request: Request, ownerOf: OwnerOf) => Promise<Response>

@@ -25,7 +25,7 @@ export type RecordName = Pick<AgentRecord, 'kind' | 'id'>
 
 /**
  * Stores an agent's tokens and pending consents by owner: a browser session of a web agent, or the one user of any other agent
- * (W26). Each verb is atomic. Records hold secrets: with the agent's key as well, whoever reads them acts for the agent.
+ * (W26). Each verb is atomic. Records hold secrets: with the agent's key, they are enough to act for the agent.
  */
 export interface AgentStore {
   /** Whether other processes may use it at the same time: the agent then reads it again while it waits. */

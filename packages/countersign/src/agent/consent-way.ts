@@ -14,7 +14,7 @@ export interface ConsentWay {
    * Opens the way for one consent, before an auth server is asked. What it rejects with, the request rejects with. If the
    * `redirectUri` of what it returns is not that of the callback of a pending consent, the agent starts a new consent.
    *
-   * @param answer takes what the browser brings back, and returns the page to show
+   * @param answer handles the callback, and returns the page to show
    */
   open(answer: (request: Request) => Promise<Response>, callback: ConsentCallback): MaybePromise<OpenConsent>
 }
@@ -34,7 +34,7 @@ export function askBy(
   redirectUri: string,
 ): WayToOwners {
   if (onConsent !== undefined && typeof onConsent !== 'function')
-    throw new TypeError('onConsent must be a function: it shows a person the url where they decide')
+    throw new TypeError('onConsent must be a function that shows the user the url')
   return {
     canAsk: onConsent !== undefined,
     redirectUri,
@@ -50,7 +50,7 @@ export function askBy(
 /** The one user is prompted by a way that is opened for each consent. */
 export function askThrough(way: ConsentWay): WayToOwners {
   if (typeof way?.open !== 'function')
-    throw new TypeError('consent must be a way to ask a person, such as loopbackConsent() of countersign/node')
+    throw new TypeError('consent must prompt the user, such as loopbackConsent() of countersign/node')
   const { canAsk, redirectUri } = way
   return {
     canAsk,

@@ -53,7 +53,7 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
     remove: (owner, id) => records.remove(owner, nameOf(id)),
     async lease(owner, state, until, overdue) {
       const by = platform.serializeBase64url(platform.randomBytes(12))
-      // An expired lease is never removed by others, who could remove the next one by mistake: they go on to the next name.
+      // An expired lease is never removed by others, who could remove the next one by mistake: they try the next name.
       for (let turn = 0; ; turn += 1) {
         const name = { kind: 'lease' as const, id: `${state} ${turn}` }
         const there = (await records.add(owner, name, { by, until }, until)) as { by: string; until: number }

@@ -132,7 +132,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
 
   const { metadata, keys, complete } = protocol
   const takeAnswer: AgentHandler = async (request, ownerOf) => {
-    if (!complete) throw new TypeError(`In the edition ${edition.name} nobody brings an answer back.`)
+    if (!complete) throw new TypeError(`The edition ${edition.name} has no callback.`)
     return answerCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
   }
 

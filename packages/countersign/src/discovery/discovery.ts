@@ -195,7 +195,7 @@ function nameOf(type: DocumentType, identifier: string, kid: string): string {
 }
 
 export interface GuardedDiscoveryOptions extends DiscoveryOptions {
-  /** Waits for the time to answer a lookup that failed. @default a timer */
+  /** Waits until a lookup that failed is reported. @default a timer */
   delay?: Delay
 }
 

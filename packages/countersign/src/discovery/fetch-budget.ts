@@ -40,7 +40,7 @@ export interface DiscoveryLimits {
 }
 
 /** How many can go on at once. */
-export interface ConcurrencyLimit {
+interface ConcurrencyLimit {
   /** Enters; undefined where as many are in. What is given back must be called once, to leave. */
   enter(holder: string | undefined): (() => void) | undefined
 }
@@ -50,7 +50,7 @@ export interface ConcurrencyLimit {
  * @param perHolder of them for one holder; an unknown one may have all
  * @param partPerHolder of those that are left, for one holder, who may always have one
  */
-export function createConcurrencyLimit(
+function createConcurrencyLimit(
   total: number,
   perHolder: number,
   partPerHolder = Number.POSITIVE_INFINITY,
@@ -171,10 +171,10 @@ export function createFetchBudget(
 export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 
 /**
- * A queue of lookups that wait for a fetch. One that waits fails 2.5 s after it began to wait: with `equal` not earlier, so that
- * the time does not tell why (a name that does not resolve, an address that is refused, a closed port, a silent host, a bad
- * document), and not later, also where two documents are fetched. What is found is answered at once; so is what needs no
- * fetch: a failure that is remembered, an identifier of the wrong form. Waiting takes nothing of the limit of fetches at once.
+ * A queue of lookups that wait for a fetch. A waiting lookup fails 2.5 s after it was queued: with `equal` not earlier, so that
+ * the time does not reveal why (a name that does not resolve, an address that is refused, a closed port, a silent host, a bad
+ * document), and not later, even if two documents are fetched. A result is returned at once, as is a failure that needs no
+ * fetch: one that is cached, or an identifier of the wrong form. Waiting does not count toward the limit of concurrent fetches.
  */
 export class LookupQueue {
   readonly #now: () => number
@@ -190,7 +190,7 @@ export class LookupQueue {
     this.#delay = delay
   }
 
-  /** Makes a lookup for one caller, and answers with its result when it is time. */
+  /** Runs a lookup for one caller; resolves to its result, a failure not before its time. */
   async run<T>(
     remoteAddress: string | undefined,
     failureTime: FailureTime,
@@ -234,9 +234,9 @@ class QueuedLookup implements Lookup {
   }
 
   /**
-   * Begins to wait; gives the failure where the queue is full.
+   * Joins the queue; returns the failure if it is full.
    *
-   * @param known whether the document was fetched before: those who wait for such documents have a queue of their own
+   * @param known whether the document was fetched before: lookups of such documents have a separate queue
    */
   enter(known: boolean): Found<never> | undefined {
     this.#leave ??= (known ? this.#forKnown : this.#forNew).enter(this.source)
@@ -251,8 +251,8 @@ class QueuedLookup implements Lookup {
   }
 
   /**
-   * The failure of an earlier fetch. Told at once; but while who began that fetch may still wait, as late as though it
-   * were found out now: else a second question would get at once what the first one must wait for.
+   * The failure of an earlier fetch, at once; but while the lookup that started that fetch may still wait, as late as if it
+   * were new: else a second lookup would get at once what the first one must wait for.
    */
   recall({ failure, begunAt }: FailedFetch, known: boolean): Found<never> {
     // A second more, since the clock shows whole ones.

@@ -70,9 +70,9 @@ export function busyFailure(message: string, retryAfter = 3): DiscoveryFailure {
   return { reason: 'busy', message, retryAfter }
 }
 
-/** How much is fetched at once because strangers ask for it (attacks K25), and how many may wait. Times are seconds unless they say otherwise. */
+/** Limits of fetches that unauthenticated requests cause, and of lookups that wait (attacks K25). Times are seconds unless they say otherwise. */
 export const guardLimits = {
-  /** Networks and hosts that are told apart. */
+  /** Networks and hosts that are counted separately. */
   sources: 10_000,
   /** Concurrency limits: fetches at once. */
   fetches: 32,
@@ -91,7 +91,7 @@ export const guardLimits = {
   slowMilliseconds: 1000,
   /** For how long a host that was slow counts as slow. */
   slowAge: 600,
-  /** The queue: lookups that wait for a fetch, or for the time to answer. */
+  /** The queue: lookups that wait for a fetch, or for the time to report a failure. */
   waiting: 2000,
   waitingPerSource: 500,
 } as const

@@ -197,7 +197,7 @@ const rfcByBeginning: ReadonlyMap<string, string> = new Map(
   ),
 )
 
-/** Why a key may not be used, where a standard prints it: everybody can sign with it. To go after what the key is. */
+/** Why a key that a standard prints may not be used: anyone can sign with it. To follow the name of the key. */
 export function publishedKeyProblem(thumbprint: string): string | undefined {
   const rfc = rfcByBeginning.get(thumbprint.slice(0, 7))
   return rfc && `is an example in RFC ${rfc}, and everybody can sign with it: make one of your own`

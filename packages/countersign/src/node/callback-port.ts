@@ -7,7 +7,7 @@ import { limitConnections } from './limit-connections.js'
 import { createMountedListener } from './mounted-listener.js'
 
 export interface CallbackPortOptions {
-  /** Takes the callback, and returns the page that the browser is shown. */
+  /** Handles the callback, and returns the page to show. */
   answer: (request: Request) => Promise<Response>
   /** Known only to the processes that share the port, as they prove to each other. */
   secret: string
@@ -25,8 +25,8 @@ export interface CallbackPort {
   /** Resolves when the port is known to be of the agent: if another program has it, it is another port then. */
   readonly prove: () => Promise<void>
   /**
-   * An address that leads to a page, once: other users of this machine can read the arguments of a program, and whoever has
-   * the address of a consent can answer it.
+   * An address that redirects to a page, once: other users of this machine can read the arguments of a program, and the
+   * address of a consent is enough to decide it.
    */
   readonly leadTo: (page: string) => string
   /** Accepts no more connections; a page that is being sent still arrives. */
@@ -42,7 +42,7 @@ const grace = 2000
 /** Milliseconds between two proofs that the port of another process is still of the agent. */
 const proofInterval = 1000
 
-/** Most pages that are led to. */
+/** Most pages that addresses redirect to. */
 const mostLinks = 1000
 
 /**
@@ -54,7 +54,7 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
   const server = createCallbackServer((request) => respond(request, { answer, secret, links }))
   let found = await findPort(server, ports, secret)
   const isElsewhere = !server.listening
-  // Pages are led to from here, too.
+  // Addresses that redirect to pages are at a port of this process.
   const own = isElsewhere ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
   await bind(own, 0)
   let proof: Promise<void> | undefined
@@ -145,7 +145,7 @@ interface Responding extends Pick<CallbackPortOptions, 'answer' | 'secret'> {
 
 async function respond(request: Request, { answer, secret, links }: Responding): Promise<Response> {
   const { host, pathname } = new URL(request.url)
-  // A page elsewhere that sends here by its own name, or by a script, brings no user's answer (attacks M08).
+  // A request by another host name, or from a script of another page, is not the user's callback (attacks M08).
   if (request.headers.get('host') !== host || request.headers.has('origin'))
     return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
   if (pathname.startsWith(proofPath)) return new Response(proofOf(secret, request.url))

@@ -3,6 +3,7 @@ export interface Outgoing {
   readonly destroyed?: boolean
   /** Of HTTP/2 alone. */
   readonly stream?: { readonly destroyed: boolean; close(code: number): void }
+  destroy?(): unknown
   on(event: 'close' | 'drain', listener: () => void): unknown
   off(event: 'close' | 'drain', listener: () => void): unknown
 }
@@ -30,7 +31,7 @@ export async function untilDrained(outgoing: Outgoing): Promise<void> {
 const internalError = 2
 
 /** Aborts a response that cannot be completed, so that the client does not take it for complete. */
-export function breakOff(outgoing: Outgoing & { destroy?(): unknown }): void {
+export function breakOff(outgoing: Outgoing): void {
   const { stream } = outgoing
   // In the turn that wrote something, Node 24 would never come back from it.
   if (stream) setImmediate(() => stream.close(internalError))

@@ -190,7 +190,7 @@ export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}):
   return !rest.includes('#') && URL.canParse(value) && new URL(value).href === (rest === '' ? `${value}/` : value)
 }
 
-/** Answers with a document or keys that anybody may read, and keep for five minutes. */
+/** A response with a document or keys that is public, and may be cached for five minutes. */
 export function documentResponse(document: object): Response {
   return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
 }
@@ -203,7 +203,7 @@ export type EndpointOrigins = Readonly<Record<string, readonly string[]>>
 
 /**
  * Why an endpoint that an identifier's document names is not to be used; undefined where it may be. At another origin it
- * could be anybody's, and people type passwords there: whoever runs the agent or resource has to name that origin.
+ * could be anyone's, and users type passwords there: the operator of the agent or resource has to list that origin.
  *
  * @param member the name of the endpoint in the document
  */

@@ -62,7 +62,7 @@ const answerParameters: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The parameter in the query of a redirect URI that could be taken for one of the answer; undefined: there is none. Names
+ * The parameter in the query of a redirect URI that could be taken for one of the callback; undefined: there is none. Names
  * are read as the most lenient of frameworks do: `%63ode`, `code[]`, `;code=` and `Code` count too.
  */
 export function ownAnswerParameter(redirectUri: string): string | undefined {

@@ -41,7 +41,7 @@ function encode(value: object): string {
 
 /**
  * Throws a TypeError that says what to do, for an option that must be the signer of an identifier and is none, or holds a
- * key that a standard prints: everybody could sign as that identifier. On loopback such a key may be used.
+ * key that a standard prints: anyone could sign as that identifier. On loopback such a key may be used.
  */
 export function requireOwnSigner(option: string, signer: Signer, identifier: string): void {
   requireSigner(option, signer)
@@ -53,8 +53,8 @@ export function requireOwnSigner(option: string, signer: Signer, identifier: str
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /**
- * The code of a request, for the page that asks a person and for the program that had it asked: the first twenty bits of the
- * SHA-256 of its request token, in four characters. It proves nothing: it only tells one's own request from another.
+ * The code of a request, for the page that prompts the user and for the program that caused it: the first twenty bits of the
+ * SHA-256 of its request token, in four characters. It proves nothing: it only helps users to recognize their own request.
  */
 export async function requestCode(requestToken: string): Promise<string> {
   const [first = 0, second = 0, third = 0] = await platform.sha256(utf8(requestToken))
@@ -62,7 +62,7 @@ export async function requestCode(requestToken: string): Promise<string> {
   return [15, 10, 5, 0].map((shift) => alphabet[(bits >> shift) & 31]).join('')
 }
 
-/** The key that claims name as that of whoever presents the token (RFC 7800 §3.2), as it stands there; undefined: none. */
+/** The confirmation key in claims (RFC 7800 §3.2), unverified; undefined: none. */
 export function confirmationJwk({ cnf }: { cnf?: unknown }): object | undefined {
   const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
   return typeof jwk === 'object' && jwk !== null ? jwk : undefined

@@ -4,7 +4,6 @@ import { type FetchDocument, type Found, fetchText } from '../discovery/fetch-do
 import type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 import { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 import type { Lookup } from '../discovery/lookup-guard.js'
-
 import type { NetworkOptions } from '../discovery/network-options.js'
 import { systemClock } from '../lib/clock.js'
 import { parseBase64url } from '../lib/encodings.js'

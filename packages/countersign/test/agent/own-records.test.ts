@@ -22,7 +22,7 @@ it('grants the lease on a consent to one process until it is released or expires
   expect(await other?.lease('alice', 'state-1', 140)).toEqual(held)
 })
 
-it('grants a lease in place of that of an overdue holder, and of no other', async () => {
+it('replaces the lease of an overdue holder, and of no other', async () => {
   const consents = keptConsents(records, () => 100)
   await consents.lease('dave', 'state-1', 120)
   const there = await consents.lease('dave', 'state-1', 120)
@@ -31,7 +31,7 @@ it('grants a lease in place of that of an overdue holder, and of no other', asyn
   expect(await consents.lease('dave', 'state-1', 120, there.holder)).toMatchObject({ until: 120 })
 })
 
-it('lists a consent by the name of its record, be its data damaged', async () => {
+it('lists a consent by the name of its record, even if its data is damaged', async () => {
   await records.put('erin', { kind: 'consent', id: 'a' }, null)
   const consents = keptConsents(records, () => 100)
   expect(await consents.list('erin')).toEqual([{ id: 'a' }])

@@ -312,7 +312,7 @@ describe('two processes on one store', () => {
     expect(await first).toBe('data')
   })
 
-  it('one that was killed while it exchanged a code leaves that to the next, which asks no one', async () => {
+  it('one that was killed while it exchanged a code leaves that to the next, which prompts no user', async () => {
     const store = newStore()
     const killed = openStage({ store })
     void fetchIn(killed)

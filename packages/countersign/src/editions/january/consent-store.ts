@@ -30,7 +30,7 @@ export interface PendingConsent extends KeptConsent {
   failed?: Failure | undefined
 }
 
-export interface Failure {
+interface Failure {
   code: AgentErrorCode
   message: string
   error: string | undefined
@@ -82,9 +82,9 @@ const keyOf = ({ authServer, resource, scope = '' }: PendingConsent['need']) => 
 const generationOf = ({ id }: Pick<KeptConsent, 'id'>) => Number(id.slice(id.lastIndexOf(' ') + 1))
 
 /** The consents for a need, the newest first. */
-async function consentsFor(store: ConsentStore, owner: string, need: PendingConsent['need']) {
-  const all = (await listConsents(store, owner)).filter((each) => keyOf(each.need) === keyOf(need))
-  return all.toSorted((one, other) => generationOf(other) - generationOf(one))
+function consentsFor(all: readonly PendingConsent[], need: PendingConsent['need']): readonly PendingConsent[] {
+  const same = all.filter((each) => keyOf(each.need) === keyOf(need))
+  return same.toSorted((one, other) => generationOf(other) - generationOf(one))
 }
 
 /** The newest whose code is being exchanged, or that the user can be prompted for: its page is open, and no code failed. */
@@ -102,7 +102,7 @@ export async function findOpenConsent(
   owner: string,
   need: PendingConsent['need'],
 ): Promise<PendingConsent | undefined> {
-  return openOf(await consentsFor(store, owner, need), store.now())
+  return openOf(consentsFor(await listConsents(store, owner), need), store.now())
 }
 
 /**
@@ -112,21 +112,24 @@ export async function findOpenConsent(
 export async function addConsent(store: ConsentStore, owner: string, consent: PendingConsent): Promise<boolean> {
   const { consents, now } = store
   const { need, state } = consent
+  const records = await consents.list(owner)
   // What no process can use would occupy a name.
-  for (const each of await consents.list(owner)) if (!isConsent(each)) await consents.remove(owner, each.id)
-  const before = await consentsFor(store, owner, need)
+  for (const each of records) if (!isConsent(each)) await consents.remove(owner, each.id)
+  const before = consentsFor(
+    records.filter((each) => isConsent(each)),
+    need,
+  )
   if (openOf(before, now())) return false
   const id = `${keyOf(need)} ${before[0] ? generationOf(before[0]) + 1 : 1}`
   const there = (await consents.add(owner, { ...consent, id })) as PendingConsent
   if (there.state !== state) return false
-  const others = (await consentsFor(store, owner, need)).filter((each) => each.state !== state)
+  const others = (await listConsents(store, owner)).filter((each) => each.state !== state)
   // A process that had read the store before older consents were removed has counted from these.
-  if (openOf(others, now())) {
+  if (openOf(consentsFor(others, need), now())) {
     await consents.remove(owner, id)
     return false
   }
-  for (const each of await listConsents(store, owner))
-    if (each.until + removalMargin <= now()) await consents.remove(owner, each.id)
+  for (const each of others) if (each.until + removalMargin <= now()) await consents.remove(owner, each.id)
   return true
 }
 
@@ -140,10 +143,11 @@ export async function updateConsent(
   const there = await findConsent(store, owner, state)
   if (!there || there.ended) return
   const until = change.ended ? store.now() + endedTime : there.until
-  const changed: PendingConsent = { ...there, ...change, until }
-  await store.consents.put(owner, changed)
+  const updated: PendingConsent = { ...there, ...change, until }
+  await store.consents.put(owner, updated)
 }
 
+/** A failure as it is stored for other processes. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, error, retryAfter } =
     thrown instanceof AgentError

@@ -22,7 +22,7 @@ export type CallbackAnswer = { code: string } | { error: string; description: st
 
 export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'heldSince' | 'discard'> {
   /**
-   * Exchanges an answer for its token, and stores that.
+   * Exchanges the code of a callback for the token, and stores that.
    *
    * @param proceed called before the code is sent, and before the token is stored: rejects if neither may happen
    */
@@ -122,7 +122,7 @@ async function endWith(pending: PendingState, consent: PendingConsent, token: He
   wake(pending, consent.state)
 }
 
-/** Exchanges an answer under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
+/** Exchanges the code of a callback under a lease. Rejects only if the code was not sent and may be exchanged in another attempt. */
 async function exchange(
   pending: PendingState,
   consent: PendingConsent,

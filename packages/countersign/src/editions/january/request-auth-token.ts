@@ -76,7 +76,7 @@ async function obtainOnce(
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
-    // Its page leads to another program: it prompts nobody any more, so that a new consent can start.
+    // Its page leads to another program, so no user is prompted with it any more: a new consent can start.
     await updateConsent(requester, owner, found, { askedUntil: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
@@ -149,7 +149,7 @@ async function promptAndWait(
 ): Promise<HeldToken | undefined> {
   const { owner } = waited
   if (!requester.canAsk) {
-    const why = `A person must decide at ${consent.need.authServer}, and nobody can be asked.`
+    const why = `The user must decide at ${consent.need.authServer}, and this agent cannot prompt.`
     throw new AgentError('consent_required', why, { url: consent.url })
   }
   const over = new AbortController()

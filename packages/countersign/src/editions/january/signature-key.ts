@@ -135,7 +135,7 @@ export const januarySigning: SigningForm = {
   serializeKey: serializeSignatureKey,
 }
 
-/** The headers in which an answer says what was wrong with a signature, and what would let the request through (S§4, 12). */
+/** The response headers for what was wrong with a signature, and for what would let the request through (S§4, 12). */
 export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const
 
 /** What is wrong with the key or the signature (S§12). */

@@ -118,7 +118,7 @@ function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agen
 /**
  * The session that a request names; `none` if it does not exist or belongs to another caller.
  *
- * @throws AAuthError `authorization_required` if the session is a user's and the request has no auth token of theirs: it may have expired
+ * @throws AAuthError `authorization_required` if the session is a user's and the request has no auth token from that user: it may have expired
  */
 async function sessionOf(
   { sessions, access, now }: McpContext,

@@ -68,11 +68,11 @@ function wrongParam(
       if (!fields.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
         return refuse(`${paramPrefix}${header} is missing.`)
   if (fields.size === 0) return undefined
-  const byName = mirrored ? undefined : namedIn(given, new Set([...fields.keys()].map(lettersOfParam)))
+  const byName = mirrored ? undefined : namedIn(given, new Set([...fields.keys()].map(normalizedParam)))
   for (const [name, found] of fields) {
     if (found.length > 1) return refuse(`${name} is repeated.`)
     const path = mirrored?.get(name.slice(paramPrefix.length))
-    const values = byName ? (byName.get(lettersOfParam(name)) ?? []) : path ? [valueAt(given, path)] : []
+    const values = byName ? (byName.get(normalizedParam(name)) ?? []) : path ? [valueAt(given, path)] : []
     const value = decode(found[0] ?? '')
     if (!values.some((each) => isPrimitive(each) && String(each) === value))
       return refuse(`${name} is not what the body says.`)
@@ -103,7 +103,7 @@ function isMisspelt(name: string): boolean {
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 
-/** The values of members with some names anywhere in a value, by the letters of the names. */
+/** The values of members at any depth, by their normalized names, of which only the wanted ones count. */
 function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unknown[]> {
   const found = new Map<string, unknown[]>()
   const open = [value]
@@ -113,11 +113,11 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
       if (isObject(inside)) open.push(inside)
       // No header has a name of that length.
       if (name.length > maxNameLength || !isPrimitive(inside)) continue
-      const letters = lettersOf(name)
-      if (!wanted.has(letters)) continue
-      const others = found.get(letters)
+      const normalizedName = normalized(name)
+      if (!wanted.has(normalizedName)) continue
+      const others = found.get(normalizedName)
       if (others) others.push(inside)
-      else found.set(letters, [inside])
+      else found.set(normalizedName, [inside])
     }
   }
   return found
@@ -126,12 +126,12 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
 const maxNameLength = 256
 
 /** Headers separate words with hyphens, programs in other ways. */
-function lettersOf(name: string): string {
+function normalized(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }
 
-function lettersOfParam(name: string): string {
-  return lettersOf(name.slice(paramPrefix.length))
+function normalizedParam(name: string): string {
+  return normalized(name.slice(paramPrefix.length))
 }
 
 function isPrimitive(value: unknown): value is string | number | boolean {

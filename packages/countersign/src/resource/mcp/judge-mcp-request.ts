@@ -7,7 +7,7 @@ import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mc
 import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 
-/** The message of a request for an MCP server, and the scopes that it needs, space-separated; empty: none of its own. */
+/** The message of a request for an MCP server, and the scopes that it needs, space-separated; empty: only those of every request. */
 export interface JudgedMcpRequest {
   /** Undefined for a request without content: GET and DELETE have none. */
   message: McpMessage | undefined

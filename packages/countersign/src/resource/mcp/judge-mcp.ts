@@ -1,7 +1,7 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
-/** The scopes of everything that a message refers to, space-separated; empty: none of its own. */
+/** The scopes of everything that a message refers to, space-separated; empty: only those of every request. */
 export interface McpNeed {
   scope: string
 }

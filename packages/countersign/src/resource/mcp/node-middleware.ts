@@ -16,7 +16,6 @@ export interface McpNodeResponse extends HeadWriter, Outgoing {
   readonly statusCode: number
   write(chunk: unknown, ...rest: unknown[]): boolean
   end(...given: unknown[]): unknown
-  destroy?(): unknown
   emit(event: 'drain'): unknown
 }
 

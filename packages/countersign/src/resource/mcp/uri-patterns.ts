@@ -15,7 +15,7 @@ export function fits(pattern: string, uri: string): boolean {
 
 /**
  * Whether a URI is written in the one way that every reader keeps: servers parse it, which takes out tabs, resolves `/../` and
- * writes hosts in small letters, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
+ * writes hosts in lower case, and turn it into names of files, which decodes what needed no encoding (RFC 3986 §6.2.2).
  */
 export function isPlainUri(uri: string): boolean {
   // Longer ones take longer to compare than they are worth, and no client may send a fragment.
@@ -56,7 +56,7 @@ function decodedUri(uri: string): string | undefined {
  */
 export function foldUri(uri: string): string {
   const decoded = (decodedUri(uri) ?? uri).replaceAll(/\p{Default_Ignorable_Code_Point}+/gu, '').normalize('NFKC')
-  // Letters such as ı have a lower case of their own, and share their capital with another one.
+  // Letters such as ı are lower case already, and share their capital with another one.
   const folded = decoded.toUpperCase().toLowerCase()
   return withoutSlash(folded.replaceAll(/::\$[a-z_]+/g, '').replaceAll(/(?<![ .])[ .]+(?=[/?#]|$)/g, ''))
 }

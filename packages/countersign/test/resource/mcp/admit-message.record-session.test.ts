@@ -3,12 +3,12 @@ import { createMcpSessions } from 'countersign/resource/mcp'
 import { expect, it } from 'vitest'
 import { recordSession } from '../../../src/resource/mcp/admit-message.js'
 
-type Tools = Parameters<typeof recordSession>[0]
+type Context = Parameters<typeof recordSession>[0]
 type Message = Parameters<typeof recordSession>[1]
 
 const caller = { agent: 'https://agent.example' }
 
-/** A session that is open, and in which an auth token was used; `close` sends a DELETE that the server answers. */
+/** A session that is open, and in which an auth token was used; `close` sends a DELETE and records the server's response. */
 async function openSession() {
   const sessions = createMcpSessions(() => 0)
   const access = new Map<string, VerifiedRequest>()
@@ -16,8 +16,8 @@ async function openSession() {
   access.set('session-1', {} as VerifiedRequest)
   const owner = await sessions.use('session-1', caller)
   const request = { caller, session: { id: 'session-1', owner }, verified: { method: 'DELETE' } }
-  const tools: unknown = { sessions, access }
-  const close = (ok: boolean) => recordSession(tools as Tools, request as Message, undefined, ok)
+  const context: unknown = { sessions, access }
+  const close = (ok: boolean) => recordSession(context as Context, request as Message, undefined, ok)
   const state = async () => [await sessions.use('session-1', caller), access.get('session-1')]
   return { owner, close, state }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { onAccessEnd } from '../../../src/resource/mcp/on-access-end.js'
 
-type Tools = Parameters<typeof onAccessEnd>[0]
+type Context = Parameters<typeof onAccessEnd>[0]
 type Message = Parameters<typeof onAccessEnd>[1]
 
 beforeEach(() => void vi.useFakeTimers())
@@ -12,9 +12,9 @@ const session = { id: 'session-1', owner: { agent: 'https://agent.example', secr
 it('checks the shared sessions of a stream without a token every 4 seconds, and ends it if the session is gone', async () => {
   const use = vi.fn<() => object | undefined>(() => session.owner)
   const onEnd = vi.fn()
-  const tools: unknown = { sessions: { use }, access: new Map(), now: () => 0 }
+  const context: unknown = { sessions: { use }, access: new Map(), now: () => 0 }
   const admitted: unknown = { verified: {}, caller: {}, session }
-  const stop = onAccessEnd(tools as Tools, admitted as Message, onEnd)
+  const stop = onAccessEnd(context as Context, admitted as Message, onEnd)
   const checked = []
   for (let second = 1; second <= 8; second++) {
     await vi.advanceTimersByTimeAsync(1000)

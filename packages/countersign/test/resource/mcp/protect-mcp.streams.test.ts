@@ -45,7 +45,7 @@ it('reads no further ahead of a client than a few events', async () => {
   await reader.cancel()
 })
 
-it('responds with an error in place of a list that is nested too deep to be filtered', async () => {
+it('responds with an error instead of a list that is nested too deep to be filtered', async () => {
   const stage = openMcpStage()
   const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`
   const list = `{"jsonrpc":"2.0","id":1,"result":{"tools":[{"name":"read_note","deep":${deep}},{"name":"secret_tool"}]}}`

@@ -174,7 +174,7 @@ describe('what is refused before anything runs', () => {
     const stage = openMcpStage()
     const got: string[] = []
     const mcp = protectMcp(stage.resource, table)
-    // It polls at no type, as many do.
+    // It ignores the Content-Type, as many servers do.
     const server = async (request: Request) => {
       got.push(await request.text())
       return Response.json({})
