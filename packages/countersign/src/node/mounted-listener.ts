@@ -88,6 +88,8 @@ async function answer(
     const session = 'stream' in outgoing ? outgoing.stream.session : undefined
     return bodies.open({ session, address, stop })
   })
+  // An address that it does not know stays unknown: the peer is the proxy.
+  if (address === undefined) received = { ...received, remoteAddress: undefined }
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
     if (outgoing.headersSent) return breakOff(outgoing)

@@ -63,6 +63,18 @@ it.each<[string, unknown[], string]>([
   expect(() => Reflect.apply(createNodeListener, undefined, args)).toThrow(message)
 })
 
+it('leaves an address unknown that clientAddress does not know, and does not fall back to the proxy', async () => {
+  const seen: (string | undefined)[] = []
+  const handler: Handler = async (_, received) => {
+    seen.push(received?.remoteAddress)
+    return new Response()
+  }
+  const options = { origin: 'https://resource.example', clientAddress: () => undefined }
+  const port = await listen(createNodeListener(handler, options))
+  await fetch(`http://127.0.0.1:${port}/`)
+  expect(seen).toEqual([undefined])
+})
+
 describe('the handler gets', () => {
   it('the request on the configured origin, and the message as it was on the wire', async () => {
     const { handler, seen } = recorder()
