@@ -4,7 +4,6 @@ import { request as httpsRequest } from 'node:https'
 import { AAuthError } from 'countersign/resource'
 import { judgeRequest } from './routes/judge-request.js'
 import { parsePathPattern } from './routes/path-pattern.js'
-
 import { coversNeed, type Need, type Route } from './routes/route.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { parseUpstream } from './upstream.js'

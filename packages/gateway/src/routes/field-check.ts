@@ -1,15 +1,9 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
+import { pathOfUrl, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
-import {
-  beginsAsPath,
-  interpretedNames,
-  mostInterpreted,
-  pathOfUrl,
-  pathsInQuery,
-  type QueryPath,
-} from './query-paths.js'
+import { beginsAsPath, interpretedNames, mostInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
 import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
 import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
@@ -39,7 +33,7 @@ export interface FieldCheck {
   /** The start of a value that is too long to be inspected. */
   longValue(start: string): void
   /**
-   * A member that {@link isUrlName}, of an object in an array of JSON.
+   * A member that may be the URL of a request in a batch: of an object in an array of JSON.
    *
    * @param text undefined if it is too long to be inspected, or not a string
    */
@@ -265,29 +259,4 @@ function createMethodCheck({
         `The field ${name.slice(0, 32)} names ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the method of the request. If the API takes the field as data, set mayNameMethod on the route.`,
       )
   }
-}
-
-/** Whether a member of an object may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
-export function isUrlName(name: string): boolean {
-  return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
-}
-
-/** The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON. */
-function urlsIn(text: string): (string | undefined)[] | undefined {
-  const urls: (string | undefined)[] = []
-  const values: [value: unknown, isItem: boolean][] = []
-  try {
-    values.push([JSON.parse(text), false])
-  } catch {
-    return undefined
-  }
-  for (let next = values.pop(); next; next = values.pop()) {
-    const [value, isItem] = next
-    for (const [name, member] of Object.entries(Object(value) as object))
-      if (typeof member !== 'string') {
-        values.push([member, Array.isArray(value)])
-        if (isItem && isUrlName(name) && Array.isArray(member)) urls.push(undefined)
-      } else if (isItem && isUrlName(name)) urls.push(member)
-  }
-  return urls
 }

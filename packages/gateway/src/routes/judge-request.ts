@@ -2,7 +2,6 @@ import { AAuthError } from 'countersign/resource'
 import { fieldValues, isSignedMessage } from 'countersign/signatures'
 import { requireNotClosed, requirePlainHead } from './field-check.js'
 import { requirePath } from './path-grammar.js'
-
 import { pathsInQuery } from './query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './require-plain-fields.js'
 import type { Need } from './route.js'

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { decodeSegment, excessOf, isPageName, isScript, parsePath } from './path-grammar.js'
+import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
 /** A path in a field of a request, which a server may run instead of the path of the request (G48, G54). */
@@ -56,29 +56,6 @@ export function pathsInQuery(query: string, isFrontController: boolean): QueryPa
       if (isRestRoute(parameterName(key))) add(value, true)
   return [...found.values()]
 }
-
-/**
- * The path of a URL, or of a reference relative to the origin, if it has a single interpretation: that of a raw target, after an authority of
- * plain letters. `&` and `;` end a path for some servers only.
- *
- * @returns undefined if servers interpret the text in different ways
- */
-export function pathOfUrl(url: string): QueryPath | undefined {
-  const found = plainUrl.exec(url)
-  if (!found) return undefined
-  const [, scheme, authority, path = ''] = found
-  // `http:admin` is relative, and in `h:80/admin` and `x:/admin` lenient parsers find an authority.
-  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /:.*\//.test(`${scheme ?? ''}${path}`)))
-    return undefined
-  const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
-  if (typeof parsed === 'string' || parsed.encoded) return undefined
-  const isCertain = scheme === undefined && path.startsWith('/')
-  return { names: parsed.decoded.filter((name) => name !== ''), isRest: false, isCertain }
-}
-
-/** Scheme, authority, and path of a URL, whose query and fragment may contain anything but control characters. */
-const plainUrl =
-  /^([a-z][a-z0-9+.-]*:)?(\/\/[\w.~:@[\]-]+(?=[/?#]|$))?((?!\/\/)[^?#&;\s\p{Cc}\p{Surrogate}]*)(?:[?#][^\p{Cc}]*)?$/iu
 
 /** The names of an encoded path, without empty ones, and with dot segments resolved. */
 function namesIn(encoded: string, end: RegExp): string[] {

@@ -21,7 +21,6 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
-
 import { covers, isProofStricter, needOf, pathMembers, plainMethods, type Route } from './route.js'
 
 /** A problem of a table, with the index of the route that has it. */

@@ -39,7 +39,6 @@ import {
   routeFor,
   routesFor,
 } from './path-rows.js'
-
 import type { QueryPath } from './query-paths.js'
 import {
   covers,

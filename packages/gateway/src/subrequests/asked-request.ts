@@ -2,7 +2,6 @@ import type { Upload } from 'countersign'
 import { AAuthError } from 'countersign/resource'
 import { fieldValues } from 'countersign/signatures'
 import { isPlainName } from '../headers.js'
-
 import type { RequestHead } from '../routes/require-plain-fields.js'
 import type { Need } from '../routes/route.js'
 import { namesForm } from '../uploads/body-watch.js'

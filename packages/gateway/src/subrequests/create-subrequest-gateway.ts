@@ -5,11 +5,9 @@ import { callerOf, reportRefusal, type TrackedRequest, trackRequest } from '../e
 import { type Gateway, type GatewayLimits, type GatewayOptions, gatewayOptions } from '../gateway-options.js'
 import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
-
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { sendRefusal } from '../responses/pass-response.js'
 import { allowHeader, judgeRequest } from '../routes/judge-request.js'
-
 import { type Route, requirementOf, routeName } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream.js'
 import {

@@ -1,5 +1,6 @@
 import { AAuthError } from 'countersign/resource'
-import { type FieldCheck, isUrlName, mayNameMethod, methodIn, mostInBody } from '../routes/field-check.js'
+import { type FieldCheck, mayNameMethod, methodIn, mostInBody } from '../routes/field-check.js'
+import { isUrlName } from '../routes/nested-urls.js'
 import { namesRequest, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 

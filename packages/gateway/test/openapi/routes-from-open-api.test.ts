@@ -54,8 +54,8 @@ describe('routes from a description are never weaker than it says', () => {
       const lines = paths.map((path) => `  "${path}": ${path === first ? open : closed}\n`)
       const described = await routesOf(`paths:\n${lines.join('')}`)
       expect(needed(described, 'GET', target)).toBe(need)
-      const told = described.notes.filter((note) => note.includes('requires nothing'))
-      expect(told).toHaveLength(described.routes.filter(({ require }) => require === 'none').length)
+      const noted = described.notes.filter((note) => note.includes('requires nothing'))
+      expect(noted).toHaveLength(described.routes.filter(({ require }) => require === 'none').length)
     }
   })
 

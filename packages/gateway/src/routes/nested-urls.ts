@@ -1,0 +1,50 @@
+import { parsePath } from './path-grammar.js'
+import type { QueryPath } from './query-paths.js'
+
+/** Whether a member of an object may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
+export function isUrlName(name: string): boolean {
+  return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
+}
+
+/** The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON. */
+export function urlsIn(text: string): (string | undefined)[] | undefined {
+  const urls: (string | undefined)[] = []
+  const values: [value: unknown, isItem: boolean][] = []
+  try {
+    values.push([JSON.parse(text), false])
+  } catch {
+    return undefined
+  }
+  for (let next = values.pop(); next; next = values.pop()) {
+    const [value, isItem] = next
+    for (const [name, member] of Object.entries(Object(value) as object))
+      if (typeof member !== 'string') {
+        values.push([member, Array.isArray(value)])
+        if (isItem && isUrlName(name) && Array.isArray(member)) urls.push(undefined)
+      } else if (isItem && isUrlName(name)) urls.push(member)
+  }
+  return urls
+}
+
+/**
+ * The path of a URL, or of a reference relative to the origin, if it has a single interpretation: that of a raw target, after an authority of
+ * plain letters. `&` and `;` end a path for some servers only.
+ *
+ * @returns undefined if servers interpret the text in different ways
+ */
+export function pathOfUrl(url: string): QueryPath | undefined {
+  const found = plainUrl.exec(url)
+  if (!found) return undefined
+  const [, scheme, authority, path = ''] = found
+  // `http:admin` is relative, and in `h:80/admin` and `x:/admin` lenient parsers find an authority.
+  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /:.*\//.test(`${scheme ?? ''}${path}`)))
+    return undefined
+  const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
+  if (typeof parsed === 'string' || parsed.encoded) return undefined
+  const isCertain = scheme === undefined && path.startsWith('/')
+  return { names: parsed.decoded.filter((name) => name !== ''), isRest: false, isCertain }
+}
+
+/** Scheme, authority, and path of a URL, whose query and fragment may contain anything but control characters. */
+const plainUrl =
+  /^([a-z][a-z0-9+.-]*:)?(\/\/[\w.~:@[\]-]+(?=[/?#]|$))?((?!\/\/)[^?#&;\s\p{Cc}\p{Surrogate}]*)(?:[?#][^\p{Cc}]*)?$/iu
