@@ -366,6 +366,14 @@ describe('a body that may contain another request, which needs more', () => {
     [multipart, field('name="batch"').replace('DELETE', `${' '.repeat(9000)}[{"url":"/rpc/secret"}]`)],
     [form, ' \0/rpc/secret=1&a=\0 /rpc/secret'],
     [form, `a=/${'./'.repeat(5000)}rpc/secret`],
+    [form, `a=/${'./'.repeat(300)}rpc/secret`],
+    [form, 'batch=[{"p\\ath":"/rpc/secret"}]'],
+    [form, 'batch=[{"url":"/rpc/secret","url":"/rpc/other"}]'],
+    [multipart, field('name="batch"').replace('DELETE', `[{"x":"${'<'.repeat(3000)}","url":"/rpc/secret"}]`)],
+    [multipart, field('name="a"').replace('DELETE', `/${'./'.repeat(3000)}rpc/secret`)],
+    [multipart, field('name="a"').replace('DELETE', '\0/rpc/secret')],
+    ['text/plain', '[{url:/*,*/"/rpc/secret"}]'],
+    ['text/plain', '[{url:#,\n"/rpc/secret"}]'],
   ])('is refused: %s %.40s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [400, 400], bodies: [] })
   })
@@ -387,6 +395,21 @@ describe('a body that may contain another request, which needs more', () => {
     [form, `q=${'a'.repeat(9000)}`],
   ])('passes if it is data: %s %.60s', async (type, body) => {
     expect(await send(type, body, undefined, of)).toEqual({ statuses: [200, 200], bodies: [body, body] })
+  })
+
+  it('is refused if no route requires more, but an MCP server may', async () => {
+    const routes: Route[] = [{ method: 'POST', path: '/open/form', require: 'none' }]
+    const { port } = await openGateway({ routes, mcp: [{ path: '/mcp', tools: {} }] })
+    for (const [path, status] of [
+      ['/mcp', 400],
+      ['/open/../mcp', 400],
+      ['/open', 200],
+    ]) {
+      const body = JSON.stringify([{ url: path }])
+      const head = ['POST /open/form HTTP/1.1', 'Host: api.example', `Content-Type: ${json}`]
+      const sent = message([...head, `Content-Length: ${body.length}`], body)
+      expect([path, statusOf(await exchange(port, sent))]).toEqual([path, status])
+    }
   })
 
   it('is refused if only a wide row requires more, unless the URL has an authority', async () => {
@@ -479,6 +502,7 @@ describe('a body with a field that names a method which needs more on its path',
     [form, 'http_method=%44ELETE+'],
     [form, '%76erb=DEL%45TE&a=1'],
     [form, 'entry[verb]=DELETE'],
+    [form, `verb=${'%2520'.repeat(100)}DELETE${'%20'.repeat(100)}`],
     [form, 'method=PUT'],
     ['', '$override=DELETE'],
     ['text/plain; a=urlencoded', 'requestType=DELETE'],

@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http'
 import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
-import { pathOfUrl, urlsIn } from './nested-urls.js'
+import { mayContainUrl, pathOfUrl, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
 import { beginsAsPath, interpretedNames, mostInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
 import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
@@ -55,7 +55,7 @@ const mostInHead = 16
 /** Paths and URLs that are compared in one body. */
 export const mostInBody = 100
 
-/** Values of one request that are parsed as JSON. */
+/** Values of one request that are parsed as JSON, each once for every layer of encoding that may be JSON. */
 const mostBatches = 16
 
 /** A method that no route lists, so that the strictest route of a path counts. */
@@ -77,11 +77,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
   const mayNestMore = () => (isStricter ??= !isData && table.hasStricter(need))
 
   function refuseNested(what: string): void {
-    if (!mayNestMore()) return
-    throw new AAuthError(
-      'target_ambiguous',
-      `${what} may name another request, which may need more: send that as a request. If the API takes it as data, set mayNameMethod on the route.`,
-    )
+    if (mayNestMore()) throw nested(what)
   }
 
   /** Compares paths with all routes, unless the same text was compared before. */
@@ -107,13 +103,16 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
   function url(text: string | undefined): void {
     // An empty reference is the request itself.
     if (text === '' || !mayNestMore()) return
-    const path = text === undefined ? undefined : pathOfUrl(text)
-    if (path) compare(`url ${text}`, () => [path], anyMethod)
-    else refuseNested('A URL that servers interpret in different ways')
+    const path = () => {
+      const found = text === undefined ? undefined : pathOfUrl(text)
+      if (!found) throw nested('A URL that servers interpret in different ways')
+      return [found]
+    }
+    compare(`url ${text}`, path, anyMethod)
   }
 
   function batch(text: string): void {
-    if (!/^\s*[[{]/.test(text) || !/url|uri|path|\\u/i.test(text) || !mayNestMore()) return
+    if (!/^\s*[[{]/.test(text) || !mayContainUrl(text) || !mayNestMore()) return
     if (++batches > mostBatches) refuseNested(`More than ${mostBatches} parameters in JSON`)
     const urls = urlsIn(text)
     // Lenient parsers read what strict ones refuse, such as `[{url:'/admin'}]`.
@@ -136,7 +135,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     named,
     longValue(start) {
       // Its last escape may be cut.
-      if (/^[\0-\x20]*(?:[[{/\\]|(?:%[\da-f]?)?$)/i.test(parameterName(start)))
+      if (/^[\0-\x20\xa0]*(?:[[{/\\]|(?:%[\da-f]?)?$)/i.test(parameterName(start)))
         refuseNested('A field that is too long to be inspected')
     },
     value(encoded, isInQuery = false) {
@@ -144,6 +143,13 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
       if (!isInQuery && beginsAsPath(encoded)) compare(encoded, () => pathsInQuery(encoded, false), method)
     },
   }
+}
+
+function nested(what: string): AAuthError {
+  return new AAuthError(
+    'target_ambiguous',
+    `${what} may name another request, which may need more: send that as a request. If the API takes it as data, set mayNameMethod on the route.`,
+  )
 }
 
 /** Refuses paths in fields that no route leads to. @throws AAuthError `target_ambiguous` */
@@ -210,15 +216,13 @@ export function mayNameMethod(name: string): boolean {
   return mayHaveWord.test(name) && words.test(lettersOf(name))
 }
 
-/** Longest text that may be the name of a method, with three layers of encoding. */
-const longestMethod = 256
-
 /** The HTTP method that a text names in any case, blanks and quotes aside. */
 export function methodIn(text: string): string | undefined {
-  const bare = text.replace(/^(?:[\s+"']|%20)+/, '')
-  if (bare.length > longestMethod) return undefined
-  const method = /^[\s"']*([a-z-]{3,20})[\s"'\0]*$/i.exec(parameterName(bare))?.[1]?.toUpperCase()
-  return method !== undefined && METHODS.includes(method) ? method : undefined
+  const bare = parameterName(text)
+    .replaceAll(/["'\0]/g, ' ')
+    .trim()
+    .toUpperCase()
+  return METHODS.includes(bare) ? bare : undefined
 }
 
 /** Methods that frameworks override POST with: refused in a field if no route lists them. */

@@ -1,15 +1,25 @@
 import { parsePath } from './path-grammar.js'
 import type { QueryPath } from './query-paths.js'
+import { unescaped } from './require-plain-fields.js'
 
 /** Whether a member of an object may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
 export function isUrlName(name: string): boolean {
   return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
 }
 
-/** The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON. */
+/** Whether a text in JSON may have a member that {@link isUrlName}, perhaps with escapes. */
+export function mayContainUrl(text: string): boolean {
+  return /\\u/i.test(text) || /url|uri|path/i.test(unescaped(text))
+}
+
+/**
+ * The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON, or repeats a name in an object: some
+ * parsers return the first member, and some the last.
+ */
 export function urlsIn(text: string): (string | undefined)[] | undefined {
   const urls: (string | undefined)[] = []
   const values: [value: unknown, isItem: boolean][] = []
+  let members = 0
   try {
     values.push([JSON.parse(text), false])
   } catch {
@@ -17,13 +27,16 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
   }
   for (let next = values.pop(); next; next = values.pop()) {
     const [value, isItem] = next
-    for (const [name, member] of Object.entries(Object(value) as object))
+    const entries = Object.entries(Object(value) as object)
+    if (!Array.isArray(value)) members += entries.length
+    for (const [name, member] of entries)
       if (typeof member !== 'string') {
         values.push([member, Array.isArray(value)])
         if (isItem && isUrlName(name) && Array.isArray(member)) urls.push(undefined)
       } else if (isItem && isUrlName(name)) urls.push(member)
   }
-  return urls
+  const written = text.match(/"(?:[^"\\]|\\.)*"(?:\s*:)?/g)?.filter((string) => string.endsWith(':')) ?? []
+  return written.length === members ? urls : undefined
 }
 
 /**
@@ -37,7 +50,7 @@ export function pathOfUrl(url: string): QueryPath | undefined {
   if (!found) return undefined
   const [, scheme, authority, path = ''] = found
   // `http:admin` is relative, and in `h:80/admin` and `x:/admin` lenient parsers find an authority.
-  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /:.*\//.test(`${scheme ?? ''}${path}`)))
+  if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /^[^:]*:.*\//.test(`${scheme ?? ''}${path}`)))
     return undefined
   const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
   if (typeof parsed === 'string' || parsed.encoded) return undefined

@@ -63,7 +63,7 @@ function namesIn(encoded: string, end: RegExp): string[] {
   const text = decodeSegment(encoded.replaceAll('+', ' '))
     .replace(/^[\0-\x20]+/, '')
     .trim()
-  for (const name of text.split(end, 1)[0]?.split(/[/\\]/, 256) ?? [])
+  for (const name of text.split(end, 1)[0]?.split(/[/\\]/) ?? [])
     if (name === '..') names.pop()
     else if (name !== '' && name !== '.') names.push(name)
   return names

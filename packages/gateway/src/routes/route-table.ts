@@ -77,7 +77,7 @@ export interface RouteTable {
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricterQuery(query: readonly QueryPath[], method: string, need: Need | undefined): void
-  /** Whether some route requires a proof that a request which meets a need may lack. */
+  /** Whether some route, or an MCP server, requires a proof that a request which meets a need may lack. */
   hasStricter(need: Need): boolean
 }
 
@@ -101,7 +101,8 @@ export interface RoutedPath {
  * A table of routes, in any order. Of the paths that list the method, the most specific ones that a raw path matches decide, of each path
  * the route that names the method. If none of the most specific paths lists it, no wider route applies.
  *
- * @param mcpPaths Paths of MCP servers, which an open route surrounds with `fallback` only. @default none
+ * @param mcpPaths Paths of MCP servers, which may require more than any route, and which an open route surrounds with `fallback` only.
+ *   @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
 export function createRouteTable(routes: readonly Route[], mcpPaths: readonly string[] = []): RouteTable {
@@ -218,7 +219,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
     }
   }
 
-  const hasStricter = (need: Need) => routes.some((route) => isProofStricter(route, need, 'GET'))
+  const hasStricter = (need: Need) => mcpPaths.length > 0 || routes.some((route) => isProofStricter(route, need, 'GET'))
   return { at, requireNoStricterQuery, hasStricter }
 }
 

@@ -158,9 +158,11 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
     const sent = value.trimEnd()
     value = ''
     if (isLong) fields?.longValue(sent)
-    else if (/^\s*[%/\\[{]/.test(sent))
+    else if (/^[\0-\x20\xa0]*[%/\\[{]/.test(sent))
       fields?.value(
-        encodeURIComponent(Buffer.from(sent, 'latin1').toString()).replaceAll('%25', '%').slice(0, longestValue),
+        Buffer.from(sent, 'latin1')
+          .toString()
+          .replaceAll(/[&;=+]/g, encodeURIComponent),
       )
     for (const name of named) fields?.named(name, sent)
     named = []

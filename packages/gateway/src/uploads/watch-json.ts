@@ -78,7 +78,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   function endString(): void {
     isString = false
     if (isUrl && text !== undefined) fields?.url(text.length < longestText ? unescaped(text) : undefined)
-    if (isUrl) isUrl = false
+    isUrl = false
     if (isName || named === undefined || text === undefined) return
     fields?.named(named, unescaped(text), true)
     named = undefined
@@ -248,9 +248,13 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   }
 
   function urlOf(written: string): string | undefined {
-    if (written.length >= longestOddText) return undefined
-    // Line ends and blanks around quotes are none of the URL's; those within are.
-    return unescaped(written.replaceAll(/\/\*.*?\*\//gs, '').replaceAll(/^[\s"'`]+|[\s"'`]+$/g, ''))
+    // Up to the end of the last comment, so that no other one is searched to the end of the text.
+    const end = written.lastIndexOf('*/') + 2
+    const bare = written.slice(0, end).replaceAll(/\/\*.*?\*\//gs, '') + written.slice(end)
+    // The mark that ends the text may be within a comment.
+    if (written.length >= longestOddText || /^\s*(?:#|\/\*)/.test(bare)) return undefined
+    // Line ends and blanks around quotes are not part of the URL; those within are.
+    return unescaped(/^[\s"'`]*(.*[^\s"'`])?/s.exec(bare)?.[1] ?? '')
   }
 
   return {

@@ -79,6 +79,7 @@ it.each<[string, string, Buffer]>([
   ['long heads of blanks', multipart, parts(`name${' *'.repeat(4000)}`)],
   ['many parts with a path', multipart, parts('name="a"', '/a')],
   ['long parts of slashes', multipart, numbered((at) => `--b\r\nname="a"\r\n\r\n${'/\xff'.repeat(4000)}${at}\r\n`)],
+  ['long parts that may be JSON', multipart, filled(`--b\r\nname="a"\r\n\r\n[${'\xff'.repeat(8000)}\r\n`)],
 ])('a turn of %s costs little more than one of an honest body', (_name, type, body) => {
   const costs = { hostile: Number.POSITIVE_INFINITY, honest: Number.POSITIVE_INFINITY }
   for (let times = 0; times < 4; times++) {
@@ -109,7 +110,11 @@ function costOf(watched: () => ReturnType<typeof createBodyWatch>, body: Buffer)
 describe('a body costs at most 20 ms of CPU', () => {
   const methods = ['LOCK', 'PUT', 'GET', 'HEAD', 'PATCH', 'OPTIONS', 'MKCOL', 'QUERY']
   const wide: Route = { method: '*', path: '/x/*', require: 'none' }
-  const wideTable = createRouteTable([wide, { method: 'DELETE', path: '/x/{id}', require: 'none' }])
+  const wideTable = createRouteTable([
+    wide,
+    { method: 'DELETE', path: '/x/{id}', require: 'none' },
+    { method: 'GET', path: '/strict', require: 'identity' },
+  ])
   const onLongPath = (type: string) => () => {
     const rawTarget = `/x/${'%C3%9F%C3%9F%EF%B7%BA/'.repeat(240)}`
     const judged = { head: { ...head, rawTarget }, need: { ...need, routes: [wide] as const } }
@@ -138,6 +143,22 @@ describe('a body costs at most 20 ms of CPU', () => {
         `[${Array.from({ length: 90 }, (_, at) => `{"url":"/${at}/x.php${'/page-data'.repeat(3)}${'/a'.repeat(200)}"}`).join()}]`,
       ),
     ],
+    [
+      'of an array of URLs with comments',
+      onLongPath(text),
+      Buffer.from(`[${Array.from({ length: 90 }, (_, at) => `{url:${at}*/${'/*x'.repeat(1350)}}`).join()}]`),
+    ],
+    [
+      'of an array of URLs with blanks',
+      onLongPath(text),
+      Buffer.from(`[${`{url:/x${' '.repeat(4000)}y},`.repeat(90)}`),
+    ],
+    [
+      'of one long URL again and again',
+      onLongPath(json),
+      Buffer.from(`[${`{"url":"${'/a'.repeat(250)}"},`.repeat(900)}`),
+    ],
+    ['of an array with a URL of colons', onLongPath(form), Buffer.from(`a=[{"url":"x${':'.repeat(8000)}"}]`)],
     ['of paths to page data', onLongPath(form), Buffer.from(Array.from({ length: 60 }, (_, at) => pages(at)).join(''))],
     [
       'of blanks in brotli',
