@@ -89,9 +89,9 @@ it.each<[string, string, Buffer]>([
   expect(costs.hostile).toBeLessThan(5 * costs.honest)
 })
 
-/** Milliseconds of CPU for a whole body, the least of three runs. */
+/** Milliseconds of CPU for a whole body once V8 has compiled the loops: the least of ten runs. */
 function costOf(watched: () => ReturnType<typeof createBodyWatch>, body: Buffer): number {
-  const costs = Array.from({ length: 3 }, () => {
+  const costs = Array.from({ length: 10 }, () => {
     const before = process.cpuUsage()
     try {
       const watch = watched()

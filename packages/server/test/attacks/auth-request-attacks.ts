@@ -246,7 +246,7 @@ export const authRequestAttacks: readonly Attack[] = [
       {
         ...badForm,
         also: (_stage, body) =>
-          expect(JSON.parse(body)).toMatchObject({ error_description: expect.stringContaining('take it out') }),
+          expect(JSON.parse(body)).toMatchObject({ error_description: expect.stringContaining('remove it') }),
       },
     ),
   ),
