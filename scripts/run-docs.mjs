@@ -17,7 +17,7 @@ import { decide } from '../packages/cli/dist/demo/decide.js'
 import { createMachine } from './docs-machine.mjs'
 
 /**
- * Runs the command blocks of README.md and docs/, each document in a fresh folder beside the repository, in the order a
+ * Runs the command blocks of README.md and docs/ (with its subfolders), each document in a fresh folder beside the repository, in the order a
  * reader would type them. A block that names a file is saved first. Installs take the tarballs of this checkout.
  */
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -45,9 +45,10 @@ const limit = 300
 
 const documents = [
   'README.md',
-  ...readdirSync(join(root, 'docs'))
+  ...readdirSync(join(root, 'docs'), { recursive: true })
     .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`),
+    .map((name) => `docs/${name}`)
+    .sort(),
 ]
 
 /** Those to run; named on the command line, or all. */
