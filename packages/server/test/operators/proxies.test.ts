@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { createServer, type RequestListener } from 'node:http'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { Agent, request } from 'node:https'
 import { type AddressInfo, connect } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
@@ -268,12 +268,27 @@ async function startTwo(stage: OperatorStage): Promise<{ restart: (place: number
 }
 
 /** Something that listens, until the test ends. */
-async function listen(port: number, listener: RequestListener): Promise<void> {
+async function listen(port: number, listener: RequestListener): Promise<Server> {
   const server = createServer(listener)
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
   onTestFinished(() => {
     server.close()
     server.closeAllConnections()
+  })
+  return server
+}
+
+/** The status of a handshake for another protocol. */
+function upgraded(protocol: string): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    const headers = { connection: 'Upgrade', upgrade: protocol }
+    const handshake = request(`${issuer}/jwks.json`, { headers })
+    handshake.once('response', ({ statusCode }) => resolve(statusCode))
+    handshake.once('upgrade', ({ statusCode }, socket) => {
+      socket.destroy()
+      resolve(statusCode)
+    })
+    handshake.once('error', reject).end()
   })
 }
 
@@ -364,17 +379,23 @@ inNetworkNamespace(import.meta.url, hosts, () => {
   }
 
   it.skipIf(!has('nginx'))(
-    'nginx in front of an API, by the file of the manual: a stream comes as it is sent, with the address of the client',
+    'nginx in front of an API, by the file of the manual, forwards streams at once, WebSockets, and the address of the client',
     async () => {
       const folder = mkdtempSync(join(tmpdir(), 'countersign-nginx-'))
       onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
       let more: () => unknown = () => undefined
-      await listen(8080, ({ url, headers }, response) => {
+      const api = await listen(8080, ({ url, headers }, response) => {
         if (url === '/jwks.json') response.end()
         else response.write(`${url} ${String(headers['x-forwarded-for'])} ${headers.host}`)
         more = () => response.end('the rest')
       })
+      api.on('upgrade', ({ headers }, socket) => {
+        const head = ['HTTP/1.1 101 Switching Protocols', 'Connection: Upgrade', `Upgrade: ${headers.upgrade}`]
+        socket.end(`${head.join('\r\n')}\r\n\r\n`)
+      })
       await start({ ...nginx, files: { one: 'nginx-api.conf', two: '' } }, 'one', { folder })
+      expect(await upgraded('websocket')).toBe(101)
+      expect(await upgraded('h2c')).toBe(200)
       const headers = { 'x-forwarded-for': '203.0.113.9', signature: 'x'.repeat(10_000) }
       const answer = await fetch(`${issuer}/a%2Fb?x=%2F&y`, { headers })
       const reader = answer.body?.getReader()
