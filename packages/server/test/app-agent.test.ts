@@ -729,7 +729,7 @@ describe.each(Object.entries(mounts))('a web app in %s', (_framework, mount) => 
     scene.page = async () => (await service.fetch(`${ids.resource}/data-auth`)).text()
     const response = await scene.browser().open(events)
     expect(response.status).toBe(500)
-    expect(await response.text()).toContain('A person must decide')
+    expect(await response.text()).toContain('The user must decide')
   })
 
   it('a page that catches what asks for a decision shows its own link to it', async () => {
