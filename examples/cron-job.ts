@@ -4,8 +4,8 @@ import { AgentError, createAgent } from 'countersign/agent'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://me.example', // your URL, which publishes the agent's two documents
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
 } = process.env
 
@@ -13,8 +13,8 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  about: { name: 'My scripts' }, // the page after a consent shows it
-  consent: loopbackConsent(), // asks where there is a terminal, and nobody at night
+  about: { name: 'My scripts' }, // shown on the page after your decision
+  consent: loopbackConsent(), // prompts only in a terminal, so never at night
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
@@ -25,6 +25,6 @@ try {
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
   if (!(error instanceof AgentError) || error.code !== 'consent_required') throw error
-  console.error('Nobody has allowed this yet, or not for this long. Run the same command in a terminal once.')
-  process.exitCode = 75 // "try again later", for whatever starts it
+  console.error('Consent is missing or has expired. Run the same command in a terminal once.')
+  process.exitCode = 75 // EX_TEMPFAIL: "try again later"
 }

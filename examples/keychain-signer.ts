@@ -4,31 +4,31 @@ import { createAgent } from 'countersign/agent'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://me.example', // your URL, which publishes the agent's two documents
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
 } = process.env
 
-/** The private key as text, in the keychain of who is logged in; made where there is none. */
+/** Returns the private key from the keychain of the logged-in user. Generates it on the first run. */
 async function readKey(): Promise<string> {
   try {
-    // On Linux nothing else will do: the kernel's own keyring is empty after a restart.
+    // On Linux, require a Secret Service: the kernel keyring is lost at a restart.
     const entry = new Entry('countersign', AGENT_ID, { linux: { store: 'secret-service' } })
-    const kept = entry.getPassword()
-    if (kept !== null) return kept
-    const made = JSON.stringify(await generatePrivateJwk())
-    entry.setPassword(made)
-    return made
+    const stored = entry.getPassword()
+    if (stored !== null) return stored
+    const generated = JSON.stringify(await generatePrivateJwk())
+    entry.setPassword(generated)
+    return generated
   } catch (error) {
-    console.error(`This machine has no keychain that can be used: ${String(error)}`)
-    process.exit(69) // "not available", for whatever starts it
+    console.error(`No keychain is available on this machine: ${String(error)}`)
+    process.exit(69) // EX_UNAVAILABLE
   }
 }
 
 const signer = await createSigner(JSON.parse(await readKey()))
 
 if (process.argv.includes('--jwks')) {
-  console.log(JSON.stringify({ keys: [signer.jwk] })) // to be published as jwks.json
+  console.log(JSON.stringify({ keys: [signer.jwk] })) // publish this as jwks.json
 } else {
   const agent = createAgent({
     id: AGENT_ID,

@@ -7,8 +7,8 @@ import { mcpTimeouts } from 'countersign/agent/mcp'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://me.example', // your URL, which publishes the agent's two documents
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   MCP_SERVER = 'https://notes.example/mcp',
 } = process.env
 
@@ -16,13 +16,13 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  consent: loopbackConsent(), // asks in the terminal, and opens your browser
+  consent: loopbackConsent(), // prompts you in the terminal, and opens your browser
   consentTimeout: 1800,
-  store: fileStore('./state'), // and never asks twice
+  store: fileStore('./state'), // tokens and pending consents survive a restart
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
 
-const timeouts = mcpTimeouts({ patience: 1800 }) // a person takes longer than clients wait by themselves
+const timeouts = mcpTimeouts({ patience: 1800 }) // users take longer to decide than clients wait by default
 const client = new Client({ name: 'planner', version: '1.0.0' })
 const transport = new StreamableHTTPClientTransport(new URL(MCP_SERVER), { fetch: agent.fetch })
 await client.connect(transport as never, timeouts)

@@ -8,8 +8,8 @@ import { protectMcp } from 'countersign/resource/mcp'
 import { z } from 'zod'
 
 const {
-  ID = 'https://notes.example', // where this server is reached
-  AUTH_SERVER = 'https://auth.example', // where people decide
+  ID = 'https://notes.example', // the URL of this server
+  AUTH_SERVER = 'https://auth.example', // where users decide
   PORT = '8080', // behind your TLS
 } = process.env
 
@@ -17,14 +17,14 @@ const resource = createResource({
   id: ID,
   signer: await createSigner(JSON.parse(readFileSync('resource-key.json', 'utf8'))),
   authServer: AUTH_SERVER,
-  scopes: { 'notes.read': 'See your notes' }, // people read these words
+  scopes: { 'notes.read': 'See your notes' }, // shown on the consent page
   allowInsecureLoopback: ID.startsWith('http:'), // plain http, to try it on this machine
 })
 
 function newServer(): McpServer {
   const server = new McpServer({ name: 'notes', version: '1.0.0' })
   server.registerTool('read_note', { inputSchema: z.object({ id: z.string() }) }, async ({ id }, { http }) => {
-    const { sub } = http?.authInfo?.extra ?? {} // whose note: a person is iss and sub together
+    const { sub } = http?.authInfo?.extra ?? {} // whose note: iss and sub together identify a user
     return { content: [{ type: 'text', text: `Note ${id} of ${String(sub)}.` }] }
   })
   return server

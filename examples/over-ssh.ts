@@ -4,8 +4,8 @@ import { AgentError, createAgent } from 'countersign/agent'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://me.example', // your URL, which publishes the agent's two documents
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
 } = process.env
 
@@ -15,8 +15,8 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  about: { name: 'My scripts' }, // the page after a consent shows it
-  // The browser is on another computer: it ends at a page that does not load, and its address is pasted here.
+  about: { name: 'My scripts' }, // shown on the page after your decision
+  // The browser on your computer cannot load the last page: paste that page's address here.
   consent: loopbackConsent({ paste: true }),
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
@@ -27,7 +27,8 @@ try {
   console.log(await response.text())
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
-  if (!(error instanceof AgentError)) throw error
-  console.error(error.code === 'access_denied' ? 'You said no, so nothing was asked for.' : error.message)
+  if (error instanceof TypeError && error.cause) console.error(`${url} does not respond: ${String(error.cause)}`)
+  else if (error instanceof AgentError) console.error(error.code === 'access_denied' ? 'Access denied.' : error.message)
+  else throw error
   process.exitCode = 1
 }

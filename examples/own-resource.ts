@@ -6,8 +6,8 @@ import { createNodeListener, fileStore, type Handler } from 'countersign/node'
 import { createResource } from 'countersign/resource'
 
 const {
-  ID = 'https://notes.example', // the app is an agent and an API, both of this name
-  AUTH_SERVER = 'https://auth.example', // knows the person
+  ID = 'https://notes.example', // the app is an agent and an API with the same identifier
+  AUTH_SERVER = 'https://auth.example', // signs the user in
   PORT = new URL(ID).port || '8080', // behind your TLS
 } = process.env
 
@@ -18,7 +18,7 @@ const agent = createAgent({
   id: ID,
   signer,
   authServers: [AUTH_SERVER],
-  onePerson: true, // only you use it: anybody else who decides would give you what is theirs
+  onePerson: true, // only you use it: another user who followed the link would give you their data
   about: { name: 'My notes' },
   onConsent: ({ url, code }) => console.log(`Please decide here (the page shows ${code}): ${url}`),
   store: fileStore('./state'),
@@ -31,7 +31,7 @@ const api = createResource({
   signer,
   authServer: AUTH_SERVER,
   scopes,
-  ownAgent: true, // takes tokens that this very app got
+  ownAgent: true, // accepts tokens that this app obtained for itself
   allowInsecureLoopback,
 })
 
@@ -54,4 +54,4 @@ if ((await agent.tokens()).length === 0) {
   console.log(`Signed in: ${String(name)}, who is ${sub} at ${iss}`)
 }
 console.log(await (await agent.fetch(`${ID}/notes`)).text())
-server.close() // the program ends
+server.close() // lets the program exit

@@ -4,8 +4,8 @@ import { AgentError, createAgent } from 'countersign/agent'
 import { fileStore, loopbackConsent } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://me.example', // a URL of yours, where the agent's two documents are
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://me.example', // your URL, which publishes the agent's two documents
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
 } = process.env
 
@@ -13,9 +13,9 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  about: { name: 'My scripts' }, // the page after a consent shows it
-  consent: loopbackConsent(), // asks in the terminal, and opens your browser
-  store: fileStore('./state'), // and never asks twice
+  about: { name: 'My scripts' }, // shown on the page after your decision
+  consent: loopbackConsent(), // prompts you in the terminal, and opens your browser
+  store: fileStore('./state'), // tokens and pending consents survive a restart
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
 
@@ -24,7 +24,9 @@ try {
   console.log(response.status, await response.text())
   process.exitCode = response.ok ? 0 : 1
 } catch (error) {
-  if (!(error instanceof AgentError)) throw error
-  console.error(error.code === 'consent_required' ? 'You must decide first: run this in a terminal.' : error.message)
+  if (error instanceof TypeError && error.cause) console.error(`${API} does not respond: ${String(error.cause)}`)
+  else if (error instanceof AgentError)
+    console.error(error.code === 'consent_required' ? 'Run this in a terminal to give your consent.' : error.message)
+  else throw error
   process.exitCode = 1
 }

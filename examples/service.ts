@@ -5,8 +5,8 @@ import { createAgent } from 'countersign/agent'
 import { createNodeListener, fileStore } from 'countersign/node'
 
 const {
-  AGENT_ID = 'https://agent.example', // where this program is reached: it serves the agent's documents itself
-  AUTH_SERVER = 'https://auth.example', // the only one that you would type a password at
+  AGENT_ID = 'https://agent.example', // the URL of this program, which serves the agent's documents itself
+  AUTH_SERVER = 'https://auth.example', // the only server where you would enter your password
   API = 'https://api.example/events',
   PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
 } = process.env
@@ -15,8 +15,8 @@ const agent = createAgent({
   id: AGENT_ID,
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
-  onePerson: true, // only you use it: anybody else who decides would give you what is theirs
-  about: { name: 'My scripts' }, // the consent page shows it
+  onePerson: true, // only you use it: another user who followed the link would give you their data
+  about: { name: 'My scripts' }, // shown on the consent page
   onConsent: ({ url, code }) => console.log(`Please decide here (the page shows ${code}): ${url}`),
   store: fileStore('./state'),
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
@@ -27,4 +27,4 @@ const server = createServer(createNodeListener(agent.handler, { origin: agent.id
 
 const response = await agent.fetch(API)
 console.log(response.status, await response.text())
-server.close() // the program ends
+server.close() // lets the program exit

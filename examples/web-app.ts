@@ -3,11 +3,11 @@ import { createSigner } from 'countersign'
 import { AgentError } from 'countersign/agent'
 import { createAppAgent } from 'countersign/agent/express'
 import { fileStore } from 'countersign/node'
-import express, { type NextFunction, type Request, type Response } from 'express'
+import express, { type ErrorRequestHandler, type Request, type Response } from 'express'
 
 const {
-  AGENT_ID = 'https://calendar.example', // where the app is reached; people come back to its /callback
-  AUTH_SERVER = 'https://auth.example', // the only one that people may be sent to
+  AGENT_ID = 'https://calendar.example', // the URL of the app; users return to its /callback
+  AUTH_SERVER = 'https://auth.example', // the only server that users may be sent to
   API = 'https://api.example/events',
   PORT = new URL(AGENT_ID).port || '8080', // behind your TLS
 } = process.env
@@ -17,7 +17,7 @@ const calendar = createAppAgent<Request, Response>({
   signer: await createSigner(JSON.parse(readFileSync('agent-key.json', 'utf8'))),
   authServers: [AUTH_SERVER],
   about: { name: 'Calendar helper', homepage: AGENT_ID },
-  store: fileStore('./state'), // sessions, tokens and open consents outlive a restart
+  store: fileStore('./state'), // sessions, tokens and pending consents survive a restart
   allowInsecureLoopback: AGENT_ID.startsWith('http:'), // plain http, to try it on this machine
 })
 
@@ -31,7 +31,7 @@ app.get('/', (_req, res) => {
 app.get(
   '/events',
   calendar.page(async (_req, res, { fetch }) => {
-    const response = await fetch(API) // as the person of this browser
+    const response = await fetch(API) // for the user of this browser
     res
       .status(response.status)
       .type('text')
@@ -41,11 +41,13 @@ app.get(
 
 app.post('/sign-out', calendar.signOut)
 
-app.use((error: unknown, _req: Request, res: Response, next: NextFunction) => {
+const showError: ErrorRequestHandler = (error, _req, res, next) => {
   if (!(error instanceof AgentError)) return next(error)
-  // Such as a person who said no, or an auth server that has blocked this app.
-  const status = error.code === 'access_denied' ? 403 : 502
-  res.status(status).type('text').send(`Your events cannot be shown now. ${error.message}`)
-})
+  console.error(error.message)
+  // The user denied access, a rule of the auth server did, or the app is blocked there.
+  if (error.code === 'access_denied') res.status(403).type('text').send('Your events were not shared with this app.')
+  else res.status(502).type('text').send('Your events are not available right now. Please try again later.')
+}
+app.use(showError)
 
 app.listen(Number(PORT))

@@ -24,7 +24,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
 /** Named blocks that cannot run here, and what they need; `a test` reads them and runs their commands. */
 const notRun = {
-  'docs/agents.md discover-agent': 'a public host',
+  'docs/agents/scripts.md discover-agent': 'a public host',
   'docs/command-line.md discover-public': 'a public host',
   'docs/command-line.md doctor-public': 'a public host',
   'docs/deployment.md caddy': 'apt',

@@ -1,4 +1,4 @@
-"""Reads orders through `countersign sidecar`, which signs them as your agent."""
+"""Reads orders through `countersign sidecar`, which signs the requests as your agent."""
 
 import os
 import sys
@@ -9,9 +9,14 @@ import requests
 SIDECAR = os.environ.get("SIDECAR", "http://x:SECRET@127.0.0.1:8007")
 API = os.environ.get("API", "https://api.example/orders")
 
-response = requests.get(f"{SIDECAR}/{API}", timeout=60)
+try:
+    response = requests.get(f"{SIDECAR}/{API}", timeout=60)
+except requests.ConnectionError:
+    sys.exit("The sidecar does not respond. Start it with: countersign sidecar --allow-host HOST")
 if response.status_code == 401 and "consent_url" in response.text:
-    # Only where the sidecar has no terminal to ask in.
+    # Only if the sidecar has no terminal to prompt you in.
     sys.exit(f"Please decide here, then run this again: {response.json()['consent_url']}")
-response.raise_for_status()
+if not response.ok:
+    # The body says what is wrong. An exception would print the URL, with the secret.
+    sys.exit(f"{response.status_code}: {response.text}")
 print(response.text)

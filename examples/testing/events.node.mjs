@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { createResource } from 'countersign/resource'
 import { createTestWorld } from 'countersign/testing'
 
-test('a person who allows it is served, and no other', async () => {
+test('serves only a user who allows the request', async () => {
   const world = await createTestWorld()
   const resource = createResource({
     id: 'https://api.test',
@@ -14,13 +14,13 @@ test('a person who allows it is served, and no other', async () => {
     if (new URL(request.url).pathname !== '/events') return resource.handler(request)
     try {
       const { sub } = await resource.verify(request, { require: 'authorization', scope: 'calendar.read' })
-      return Response.json({ person: sub })
+      return Response.json({ user: sub })
     } catch (error) {
       return resource.toResponse(error)
     }
   })
   const agent = await world.agent()
   const response = await agent.fetch('https://api.test/events')
-  assert.deepEqual(await response.json(), { person: agent.person.sub })
+  assert.deepEqual(await response.json(), { user: agent.person.sub })
   assert.equal((await world.fetch('https://api.test/events')).status, 401)
 })

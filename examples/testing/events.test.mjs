@@ -13,28 +13,28 @@ async function openWorld() {
   })
   const app = new Hono()
   app.get('/events', aauth(resource, { require: 'authorization', scope: 'calendar.read' }), (c) =>
-    c.json({ person: c.var.aauth.sub }),
+    c.json({ user: c.var.aauth.sub }),
   )
   app.all('*', (c) => resource.handler(c.req.raw))
-  world.origins.set(resource.id, (request) => app.fetch(request)) // here it answers
+  world.origins.set(resource.id, (request) => app.fetch(request)) // serves requests to this origin
   return world
 }
 
-test('a person who allows it is served', async () => {
+test('serves a user who allows the request', async () => {
   const world = await openWorld()
   const alice = world.person('Alice')
   const agent = await world.agent({ person: alice })
   const response = await agent.fetch('https://api.test/events')
-  expect(await response.json()).toEqual({ person: alice.sub })
+  expect(await response.json()).toEqual({ user: alice.sub })
 })
 
-test('a person who denies it is not', async () => {
+test('refuses a user who denies the request', async () => {
   const world = await openWorld()
   const agent = await world.agent({ person: world.person('Bob', { allows: [] }) })
   await expect(agent.fetch('https://api.test/events')).rejects.toThrow('Access was not allowed')
 })
 
-test('a token for something else is not enough', async () => {
+test('refuses a narrow and an expired token', async () => {
   const world = await openWorld()
   const agent = await world.agent()
   expect((await agent.send('narrow-token', 'https://api.test/events')).status).toBe(403)

@@ -18,7 +18,7 @@ async function script(stage) {
   const { env } = await ownAgent(stage)
   const nowhere = await programs.run('script', env).ended
   assert.deepEqual([nowhere.status, nowhere.stdout], [1, ''])
-  assert.match(nowhere.stderr, /^You must decide first: run this in a terminal\.$/m)
+  assert.match(nowhere.stderr, /^Run this in a terminal to give your consent\.$/m)
   assert.doesNotMatch(nowhere.stderr, /\n {4}at /, 'no stack trace')
   const first = await runAndAllow(programs, 'script', env)
   assert.deepEqual([first.status, events.test(first.printed)], [0, true], first.printed + first.stdout)
@@ -32,7 +32,7 @@ async function cronJob(stage) {
   const { env } = await ownAgent(stage)
   const atNight = await programs.run('cron-job', env).ended
   assert.deepEqual([atNight.status, atNight.stdout], [75, ''])
-  assert.match(atNight.stderr, /^Nobody has allowed this yet, .* Run the same command in a terminal once\.$/m)
+  assert.match(atNight.stderr, /^Consent is missing or has expired\. Run the same command in a terminal once\.$/m)
   const byDay = await runAndAllow(programs, 'cron-job', env)
   assert.deepEqual([byDay.status, events.test(byDay.printed)], [0, true], byDay.stdout)
   const nextNight = await programs.run('cron-job', env).ended
@@ -65,7 +65,7 @@ async function saidNo(stage) {
   await createPerson('testuser').visit(page, 'deny')
   const { status, printed, stdout } = await running.ended
   assert.deepEqual([status, printed], [1, ''])
-  assert.match(stdout, /You said no, so nothing was asked for\./)
+  assert.match(stdout, /Access denied\./)
 }
 
 /** A program that is reached at its own address, and asks by a line that it prints. */
@@ -129,7 +129,7 @@ async function webApp(stage) {
     assert.equal(blocked.status, 0, blocked.stderr)
     const refused = await createPerson('testuser').visit(`${id}/events`)
     assert.equal(refused.status, 403)
-    assert.match(refused.html, /^Your events cannot be shown now\. .*blocked/)
+    assert.match(refused.html, /^Your events were not shared with this app\.$/)
   } finally {
     await app.stop()
   }
@@ -175,9 +175,11 @@ async function appOnThisMachine(stage) {
   assert.equal(made.status, 0, made.stderr)
   const file = JSON.parse(readFileSync(join(examples, 'claude_desktop_config.json'), 'utf8'))
   const { command, args, ...others } = file.mcpServers.notes
-  const [yes, name, mcpCommand, address] = args
+  const [program, mcpCommand, address] = args
   const manifest = JSON.parse(readFileSync(join(root, 'packages/cli/package.json'), 'utf8'))
-  assert.deepEqual([command, yes, name, mcpCommand, args.length, others], ['npx', '-y', manifest.name, 'mcp', 4, {}])
+  assert.deepEqual([command, mcpCommand, args.length, others], ['node', 'mcp', 3, {}])
+  const installed = join('node_modules', manifest.name, manifest.bin.countersign)
+  assert.ok(program.endsWith(`/${installed}`), program)
   assert.equal(new URL(address).pathname, '/mcp')
   await withNotes(stage, 'mcp-server', async (url) => {
     const transport = new StdioClientTransport({
@@ -261,8 +263,8 @@ async function keyInKeyService(stage) {
 async function failingKeyService(stage) {
   const { programs, kms, env } = await agentInKeyService(stage)
   const cases = [
-    [[503, 503, 503], /Error: The key service answered 503: /],
-    [[403], /Error: The key service answered 403: /],
+    [[503, 503, 503], /Error: The key service returned 503: /],
+    [[403], /Error: The key service returned 403: /],
     [['late'], /\[TimeoutError\]: /],
     [['foreign'], /What signed is not the key \S+, or signs in another way than ecdsa-p256-sha256 in DER\./],
   ]
@@ -274,7 +276,7 @@ async function failingKeyService(stage) {
   }
   const stranger = await programs.run('kms-signer', { ...env, KMS_TOKEN: 'of-yesterday' }).ended
   assert.equal(stranger.status, 1)
-  assert.match(stranger.stderr, /Error: The key service answered 401: who are you\?/)
+  assert.match(stranger.stderr, /Error: The key service returned 401: who are you\?/)
 }
 
 async function keyInKeychain(stage) {
@@ -283,7 +285,7 @@ async function keyInKeychain(stage) {
   const made = await programs.run('keychain-signer', env, '--jwks').ended
   if (made.status === 69) {
     assert.equal(made.stdout, '')
-    assert.match(made.stderr, /^This machine has no keychain that can be used: \S.*\n$/)
+    assert.match(made.stderr, /^No keychain is available on this machine: \S.*\n$/)
     return notThere
   }
   const { Entry } = await import('@napi-rs/keyring')

@@ -8,8 +8,8 @@ import { expect, it } from 'vitest'
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
 
 // What has no API of its own only compiles (test/readme.test.ts); the quick start is run by scripts/run-docs.mjs.
-it('has an API at a port in docs/testing.md that runs as it stands', () => {
-  const text = readFileSync(join(root, 'docs/testing.md'), 'utf8')
+it('has an API at a port in docs/apis/testing.md that runs as it stands', () => {
+  const text = readFileSync(join(root, 'docs/apis/testing.md'), 'utf8')
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
   const code = blocks.find((block) => block.includes("from 'express'")) ?? ''
   // Beside the packages that it imports.
