@@ -174,7 +174,7 @@ describe('countersign discover', () => {
   })
 
   it.each([['https://Agent.example'], ['https://agent.example/'], ['http://agent.example'], ['agent.example'], ['']])(
-    'exits with 2 for what is no identifier: %s',
+    'exits with 2 for what is not a valid identifier: %s',
     async (text) => {
       const { status, stdout, stderr } = await runInProcess('discover', text)
       expect({ status, stdout }).toEqual({ status: 2, stdout: '' })

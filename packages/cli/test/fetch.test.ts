@@ -141,7 +141,7 @@ describe('an API that needs a person', () => {
     const { run } = await newAgent([])
     const refused = await run(['fetch', `${parties.api}/data-auth`], { person: () => expect.unreachable() })
     expect(refused).toMatchObject({ status: 1, stdout: '' })
-    expect(refused.stderr).toContain(`sends people to ${parties.authServer} to decide`)
+    expect(refused.stderr).toContain(`sends users to ${parties.authServer} to decide`)
     expect(refused.stderr).toContain(`add --auth-server ${parties.authServer}\n`)
     const { decide } = decidesAt('grant')
     const given = await run(['fetch', '--auth-server', parties.authServer, `${parties.api}/data-auth`], {

@@ -209,7 +209,7 @@ describe('the configuration of a gateway', () => {
     [{ id: 'https://api.example/' }, /id: must be an https URL/],
     [{ upstream: 'http://127.0.0.1:3000/base' }, /upstream\.url: must be a scheme, a host and a port/],
     [{ routes: [{ method: 'GET', path: '/a//b', require: 'identity' }] }, /routes\[0\]\.path: has an empty segment/],
-    [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which scopes does not describe/],
+    [{ scopes: {} }, /routes\[0\]\.scope: names events\.read, which is not described in scopes/],
     [{ keyFile: 'gone.json' }, /keyFile: .*countersign keys generate/],
     [
       { verifyOnly: true, assertion: true, upstream: undefined, trustProxy: [] },
@@ -219,7 +219,7 @@ describe('the configuration of a gateway', () => {
     // G42
     [{ trustProxy: ['localhost'] }, /trustProxy\[0\]: must be an address or a network, such as 10\.0\.0\.0\/8/],
     [route({ path: '/caf%E9' }), /routes\[0\]\.path: has octets that are not UTF-8/],
-    [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, which needs no encoding/],
+    [route({ path: '/%61dmin' }), /routes\[0\]\.path: has %61, an unnecessary escape/],
     [route({ path: '/a%2Fb' }), /routes\[0\]\.path: has an encoded delimiter/],
     [route({ path: '/users/:id' }), /routes\[0\]\.path: has :id: a parameter is written \{id\}/],
     [route({ path: '/a[0-9]+' }), /routes\[0\]\.path: has \[, \] or \|: it is not a regular expression/],
@@ -229,7 +229,7 @@ describe('the configuration of a gateway', () => {
     [route({ method: 'OFTEN' }), /routes\[0\]\.method: is not an HTTP method that Node.js can parse\n/],
     [
       { routes: [identity({ path: '/u/{x}' }), identity({ path: '/u/{id}', require: 'none' })] },
-      /routes\[1\]: contradicts routes\[0\], which is GET \/u\/\{x\}, too: keep one/,
+      /routes\[1\]: contradicts routes\[0\], which is GET \/u\/\{x\}: remove one of them/,
     ],
     // G52
     [
@@ -248,7 +248,7 @@ describe('the configuration of a gateway', () => {
     ],
     [
       { mcp: [{ path: '/mcp', connect: 'mcp.use', tools: { look: 'notes.see' } }] },
-      /mcp\[0\]\.connect: names mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: names notes\.see, which scopes does not describe/,
+      /mcp\[0\]\.connect: names mcp\.use, [\s\S]*mcp\[0\]\.tools\.look: names notes\.see, which is not described in scopes/,
     ],
     [{ cors: { origins: ['https://*.example'] } }, /cors\.origins\S*: must be one origin, without \*/],
     // G31

@@ -351,7 +351,7 @@ describe.each(eras)('a client of the era “%s”', (client) => {
     const bridge = await openClient(client, { url, folder })
     const { text, isError } = await bridge.call('read')
     expect(isError).toBe(true)
-    expect(text).toContain(`sends people to ${parties.authServer} to decide`)
+    expect(text).toContain(`sends users to ${parties.authServer} to decide`)
     expect(text).toContain(`--auth-server ${parties.authServer}`)
     expect(pagesIn(bridge.stderr())).toEqual([])
     await bridge.close()

@@ -107,7 +107,7 @@ describe('countersign discover on a private network', () => {
   })
 
   it.each([
-    [['--allow-network', '10.1.2.3/8'], '--allow-network: 10.1.2.3/8 has bits behind its prefix: 10.0.0.0/8'],
+    [['--allow-network', '10.1.2.3/8'], '--allow-network: 10.1.2.3/8 has host bits set: the network is 10.0.0.0/8'],
     [['--allow-network', '0.0.0.0/0'], '--allow-network: 0.0.0.0/0 has public addresses in it'],
     [['--allow-network', 'corp.example'], '--allow-network: corp.example must be a network, such as 10.0.0.0/8'],
     [

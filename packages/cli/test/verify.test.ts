@@ -330,12 +330,12 @@ describe('countersign verify refuses', () => {
     [
       'a resource with a slash at its end',
       ['--resource', 'https://api.example/'],
-      '--resource is no identifier: leave out the slash at its end (https://api.example).',
+      '--resource is not a valid identifier: leave out the slash at its end (https://api.example).',
     ],
     [
       'a resource on loopback with a slash at its end',
       ['--resource', 'http://127.0.0.1:8002/'],
-      '--resource is no identifier: leave out the slash at its end (http://127.0.0.1:8002).',
+      '--resource is not a valid identifier: leave out the slash at its end (http://127.0.0.1:8002).',
     ],
     [
       'an auth server in upper case',

@@ -22,7 +22,7 @@ import { createConnections } from './upstream.js'
  * ```
  */
 export function createGateway(options: GatewayOptions): Gateway {
-  // Kept when new options apply: sessions continue.
+  // Kept when new options are applied, so that sessions continue.
   const mcpSessions = createMcpSessions()
   const withSessions = (given: GatewayOptions) => ({ ...given, mcpSessions: given.mcpSessions ?? mcpSessions })
   let setup = setUpGateway(withSessions(options))
@@ -41,7 +41,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     (exchange) => serveRequest(exchange, setup, shared),
   )
   server.on('upgrade', (incoming: IncomingMessage, socket: Duplex, head: Buffer) => {
-    // Responses to earlier requests are still to be sent on the connection.
+    // Responses to earlier requests on this connection are still pending.
     const outgoing = isBusy(socket) ? undefined : responseOn(incoming, socket)
     if (!outgoing) return void socket.destroy()
     serveNow({ incoming, outgoing, waits: false, upgrade: { socket, head } })
@@ -65,7 +65,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   }
 }
 
-/** A response to an upgrade request, which closes the connection. Undefined if the socket has a response already. */
+/** The response to an upgrade request, which closes the connection. Undefined if the socket already has a response. */
 function responseOn(incoming: IncomingMessage, socket: Duplex): ServerResponse | undefined {
   const outgoing = new ServerResponse(incoming)
   outgoing.shouldKeepAlive = false

@@ -5,17 +5,17 @@ import { asPlainText, describeRefusal } from 'countersign/editions'
 import type { Tell } from 'countersign/node'
 import { AAuthError, type OnEvent, type Resource, type VerifiedRequest } from 'countersign/resource'
 
-/** A request, with what its `request` event will contain. */
+/** A request and the data of its `request` event. */
 export interface TrackedRequest {
   /** Emits an event. Undefined if there is no listener. */
   readonly tell: Tell | undefined
   readonly disconnect: ClientDisconnect
   request: { method: string | undefined; rawTarget: string }
-  /** The name of its route. */
+  /** The name of the matching route. */
   route: string
-  /** `ok`, or the code of an error. If undefined, the status decides. */
+  /** `ok`, or an error code. If undefined, it is derived from the status. */
   outcome: string | undefined
-  /** The status of a refusal, if a proxy gets another status that it understands. */
+  /** The actual status of a refusal, if the proxy receives a different status that it understands. */
   realStatus: number | undefined
   /** Set once the caller is verified. */
   caller: Caller
@@ -25,10 +25,10 @@ export interface TrackedRequest {
   end(status?: number): void
 }
 
-/** The route of a request that is for none. */
+/** The route name of requests that match no route. */
 const otherRoute = 'other'
 
-/** Tracks a request until its response is sent, or its client disconnects. @param upgraded the connection of an upgrade request */
+/** Tracks a request until its response is sent or its client disconnects. @param upgraded the connection of an upgrade request */
 export function trackRequest(
   tell: Tell | undefined,
   { method, url = '' }: IncomingMessage,
@@ -73,7 +73,7 @@ export function trackRequest(
   return tracked
 }
 
-/** @param passed `ok` if the response is that of the API */
+/** @param passed `ok` if the response came from the API */
 function plainOutcome(isWhole: boolean, status: number, passed: string | undefined): string {
   if (!isWhole) return 'aborted'
   if (passed !== undefined || status < 400) return 'ok'
@@ -81,11 +81,11 @@ function plainOutcome(isWhole: boolean, status: number, passed: string | undefin
 }
 
 /**
- * Whether a client has disconnected before its response was sent. An abort signal for each request would cost as much as finding its
+ * Tracks whether a client disconnected before its response was sent. An abort signal for each request would cost as much as matching its
  * route.
  *
- * This is a class since a getter of an object literal makes a hidden class for each object, which keeps what the getter refers to until a
- * full garbage collection.
+ * This is a class because a getter in an object literal creates a hidden class for each object, which retains everything the getter refers
+ * to until a full garbage collection.
  */
 export class ClientDisconnect {
   #hasHappened = false
@@ -112,10 +112,10 @@ export class ClientDisconnect {
   }
 }
 
-/** The caller as the log may name it: never the user, whom the log of the auth server does not name either. */
+/** The caller as it may appear in logs. Never includes the user, which the auth server's log does not include either. */
 type Caller = Pick<RequestEvent, 'agent' | 'delegate' | 'thumbprint'>
 
-/** Names a caller: an agent and its delegate, or a key that proves no agent. */
+/** Identifies a caller: an agent and its delegate, or a key that does not prove an agent. */
 export function callerOf({ agent, delegate, thumbprint }: Caller): Caller {
   if (agent === undefined) return { thumbprint }
   return { agent: asPlainText(agent), ...(delegate === undefined ? {} : { delegate: asPlainText(delegate) }) }
@@ -124,10 +124,10 @@ export function callerOf({ agent, delegate, thumbprint }: Caller): Caller {
 /** A call to an MCP server. */
 type McpCall = Pick<RequestEvent, 'mcpMethod' | 'mcpName'>
 
-/** Methods whose `name` is that of a tool or prompt. */
+/** Methods whose `name` parameter is the name of a tool or prompt. */
 const named: ReadonlySet<string> = new Set(['tools/call', 'prompts/get'])
 
-/** Names the call of a message; empty for a response, or without a message. */
+/** Identifies the call in a message; empty for a response or a missing message. */
 export function mcpCallOf(message: unknown): McpCall {
   const { method, params } = (message ?? {}) as { method?: unknown; params?: { name?: unknown } }
   if (typeof method !== 'string') return {}
@@ -136,8 +136,8 @@ export function mcpCallOf(message: unknown): McpCall {
 }
 
 /**
- * Sets the outcome of a refused request, and emits a `refusal` event with the reason that the response hides. No such event follows for
- * an error that the resource has already emitted, or for a failed request to the API, which has an event for that.
+ * Sets the outcome of a refused request, and emits a `refusal` event with the reason that the response hides. Skips errors that the
+ * resource has already emitted, and failed requests to the API, which have their own event.
  */
 export function reportRefusal(tracked: TrackedRequest, error: unknown, verified?: VerifiedRequest): void {
   tracked.outcome = error instanceof AAuthError ? error.code : 'bug'
@@ -147,9 +147,9 @@ export function reportRefusal(tracked: TrackedRequest, error: unknown, verified?
 }
 
 /**
- * A resource whose error responses keep their error, for {@link errorOf}, and that marks the errors which it has emitted itself.
+ * Wraps a resource so that its error responses keep their error for {@link errorOf}, and errors that it has already emitted are marked.
  *
- * @param onEvent The listener of the gateway, which may also be that of the resource
+ * @param onEvent the listener of the gateway, which may also be the listener of the resource
  */
 export function observeResource(resource: Resource, onEvent: OnEvent | undefined): Resource {
   const hasSameListener = onEvent !== undefined && resource.onEvent === onEvent
@@ -170,7 +170,7 @@ export function observeResource(resource: Resource, onEvent: OnEvent | undefined
   }
 }
 
-/** The error of a response that {@link observeResource} made. */
+/** Returns the error of a response that {@link observeResource} created. */
 export function errorOf(response: Response): AAuthError | undefined {
   return 'refused' in response && response.refused instanceof AAuthError ? response.refused : undefined
 }

@@ -3,18 +3,18 @@ import type { Duplex } from 'node:stream'
 import { createConnectionQueue, limitConnections } from 'countersign/node'
 import type { Exchange, GatewaySetup } from './gateway-setup.js'
 
-/** A server for a gateway, ready to listen for plain HTTP/1.1. */
+/** A server for a gateway, ready to listen, for plain HTTP/1.1. */
 export interface GatewayServer {
   readonly server: Server
-  /** Serves a request that does not wait behind others on its connection. */
+  /** Serves a request that is not queued behind others on its connection. */
   readonly serveNow: (exchange: Exchange) => void
-  /** Whether earlier requests on a connection are in progress. */
+  /** Whether earlier requests on a connection are still in progress. */
   readonly isBusy: (socket: Duplex) => boolean
 }
 
 /**
- * Creates a server that serves one request at a time on each connection, and limits connections by the current options. Bodies have separate
- * limits.
+ * Creates a server that serves one request at a time per connection, and limits connections according to the current options. Bodies have
+ * separate limits.
  */
 export function createGatewayServer(
   options: ServerOptions,
@@ -22,7 +22,7 @@ export function createGatewayServer(
   serve: (exchange: Exchange) => Promise<void>,
 ): GatewayServer {
   const queue = createConnectionQueue()
-  // Node.js would respond to requests without a host itself, past the queue.
+  // Otherwise, Node.js would respond to requests without a Host header itself, bypassing the queue.
   const server = createServer({
     headersTimeout: 15_000,
     keepAliveTimeout: 75_000,

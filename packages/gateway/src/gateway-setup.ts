@@ -17,7 +17,7 @@ import { createRouteTable } from './routes/route-table.js'
 import type { Spool } from './uploads/kept-upload.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream.js'
 
-/** The options of a gateway, checked and ready for use. */
+/** The validated options of a gateway, ready for use. */
 export interface GatewaySetup {
   resource: Resource
   /** Emits an event. Undefined if there is no listener. */
@@ -28,20 +28,20 @@ export interface GatewaySetup {
   cors: CorsOptions | undefined
   clientAddress: ClientAddress
   limits: typeof defaultLimits & { connectionsPerAddress: number }
-  /** Whether a peer is one of the trusted proxies. */
+  /** Whether a peer is a trusted proxy. */
   isProxy: (peer: string) => boolean
-  /** MCP servers, by their paths. */
+  /** MCP servers by path. */
   mcp: ReadonlyMap<string, ProtectedMcp>
   assertion: AssertionSetup | undefined
 }
 
-/** State that all requests of a gateway share, and that new options do not change. */
+/** State that all requests of a gateway share, and that persists when new options are applied. */
 export interface GatewayShared {
   connections: Connections
   spool: Spool
-  /** Closes each WebSocket when the gateway stops, by the client's socket. */
+  /** Functions that close each WebSocket when the gateway stops, by the client's socket. */
   tunnels: Map<Duplex, () => void>
-  /** Each ends an event stream when the gateway stops. */
+  /** Functions that end each event stream when the gateway stops. */
   streams: Set<() => void>
 }
 
@@ -63,7 +63,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const upstream = upstreamOptions(options.upstream)
   requireNames('createGateway', options, Object.keys(gatewayOptions))
   requireNames('limits', limits, [...Object.keys(defaultLimits), 'connectionsPerAddress'])
-  if (typeof resource?.verify !== 'function') throw new TypeError('resource must be what createResource returns')
+  if (typeof resource?.verify !== 'function') throw new TypeError('resource must be the result of createResource')
   if (!Array.isArray(routes)) throw new TypeError("routes must be a list: [{ method: 'GET', path: '/events', … }]")
   if (otherwise !== 'refuse' && otherwise !== 'pass') throw new TypeError("otherwise must be 'refuse' or 'pass'")
   for (const [at, route] of (routes as readonly Route[]).entries())
@@ -75,7 +75,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   if (unmatched) throw new TypeError(`${unmatched.setting} ${unmatched.problem}`)
   for (const [name, value] of Object.entries(limits))
     if (value !== undefined && !(typeof value === 'number' && value > 0))
-      throw new TypeError(`limits.${name} must be a number above 0`)
+      throw new TypeError(`limits.${name} must be a number greater than 0`)
   requireOrigins(cors)
   requireMcpPaths(options)
   const [passed] = passAroundMcp(routes, { otherwise, mcp })
@@ -121,7 +121,7 @@ function withDefaults(given: GatewayLimits): GatewaySetup['limits'] {
   return { connectionsPerAddress: Math.ceil(limits.connections / 4), ...limits }
 }
 
-/** Sessions of one MCP server: another one may issue the same ids. */
+/** The sessions of one MCP server. Separate, since another server may issue the same ids. */
 function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   const named = (id: string) => `${path} ${id}`
   return {
@@ -131,7 +131,7 @@ function sessionsAt(path: string, sessions: McpSessions): McpSessions {
   }
 }
 
-/** Paths of the resource and of the MCP servers, which no route decides. */
+/** The paths of the resource and of the MCP servers, which routes do not control. */
 function closedPathsOf({ resource, mcp = [] }: GatewayOptions): ClosedPath[] {
   const published = [...resource.publishedPaths].map((path) => ({ path, below: false }))
   return [...published, ...mcp.map(({ path }) => ({ path, below: true }))]
@@ -146,16 +146,17 @@ function requireOrigins(cors: CorsOptions | undefined): void {
   }
 }
 
-/** The table of an MCP server decides its path and all paths below it: no route may do so (G32). */
+/** The table of an MCP server controls its path and all paths below it; routes must not (G32). */
 function requireMcpPaths({ resource, routes = [], mcp = [] }: GatewayOptions): void {
   for (const [at, { path }] of mcp.entries()) {
     const problem = pathPatternProblem(path)
     if (problem !== undefined) throw new TypeError(`mcp: the path ${problem}`)
-    if (/[*{%]/.test(path)) throw new TypeError(`mcp: ${path} must be one path, in plain letters`)
+    if (/[*{%]/.test(path))
+      throw new TypeError(`mcp: ${path} must be a literal path, without wildcards, parameters or encoding`)
     const isOwn = createClosedPaths([{ path, below: true }])
     const refuse = (what: string, other: string) => {
-      const reason = `${other} is that of the MCP server at ${path}, or below it, where its table counts`
-      throw new TypeError(`${what} ${reason}: leave it out, or give it another path`)
+      const reason = `${other} is the path of the MCP server at ${path}, or below it, where its table applies`
+      throw new TypeError(`${what} ${reason}: remove it, or change its path`)
     }
     for (const published of resource.publishedPaths) if (isPatternClosed(published, isOwn)) refuse('mcp:', published)
     for (const other of mcp.filter((_, index) => index !== at))

@@ -1,41 +1,47 @@
 import { fieldValues } from 'countersign/signatures'
 
 /**
- * The name of a header as the most lenient server reads it. CGI and WSGI ignore the case of letters and do not distinguish `-` and `_`;
- * some servers treat every other character like those.
+ * A header name as the most lenient server reads it. CGI and WSGI ignore case and do not distinguish `-` and `_`; some servers treat every
+ * other character that way.
  */
 export function plainName(name: string): string {
   const lower = name.toLowerCase()
   return /[^a-z0-9-]/.test(lower) ? lower.replaceAll(/[^a-z0-9]/g, '-') : lower
 }
 
-/** Whether all servers read the name of a header alike: letters, digits and `-`. */
+/** Whether all servers read a header name alike: it contains only letters, digits and `-`. */
 export function isPlainName(name: string): boolean {
   return /^[A-Za-z0-9-]+$/.test(name)
 }
 
-/** The letters of a name alone, in lower case. */
+/** The letters of a name, in lower case. */
 export function lettersOf(name: string): string {
   return (/[^A-Za-z]/.test(name) ? name.replaceAll(/[^A-Za-z]+/g, '') : name).toLowerCase()
 }
 
-/** Whether a server may read a header as one that only the gateway sets (G01): some read any character but letters and digits as `-`. */
+/**
+ * Whether a server may confuse a header with one that only the gateway sets (G01): some treat any character except letters and digits as
+ * `-`.
+ */
 export function readsAsIdentity(name: string): boolean {
   return /^[^a-z0-9]*x[^a-z0-9]+aauth(?![a-z0-9])/i.test(name)
 }
 
 const who = '(?:client|remote|real|originating|connecting|connection|proxyuser|socket|peer|external|pseudo)'
 
-/** The origin of a request, which only the gateway knows: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`, as letters. */
+/**
+ * Headers with the origin of a request, which only the gateway may set: `X-Forwarded-For`, `Client-IP`, `X-Remote-Addr`, `X-Host`, as
+ * letters.
+ */
 const origin = new RegExp(
   `^x?(?:original|vercel)?forwarded|${who}(?:ipv?|(?:ip)?addr(?:ess)?)$|userip$|^(?:xclient|x(?:original)?host)$`,
 )
 
 /**
- * Whether a header must not reach the API from a client: one with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy); and
- * any name that some servers read as another one, such as `SCRIPT_NAME`.
+ * Whether a header must not reach the API from a client: headers with the client's address; `Proxy`, which becomes `HTTP_PROXY` (httpoxy);
+ * and any name that some servers confuse with another one, such as `SCRIPT_NAME`.
  *
- * @param letters of the name, if the caller has them
+ * @param letters the letters of the name, if the caller has them
  */
 export function isUntrusted(name: string, letters = lettersOf(name)): boolean {
   if (!isPlainName(name)) return true
@@ -56,29 +62,29 @@ const named = new RegExp(
   ].join('|'),
 )
 
-/** Variables by which CGI and WSGI servers pass the request line to a program, as letters. */
+/** Variables in which CGI and WSGI servers pass the request line to a program, as letters. */
 const variables =
   /^(?:http)?x?(?:scriptname|scriptfilename|pathinfo|pathtranslated|querystring|requestmethod|requesturi|documentroot)$/
 
-/** Whether some framework reads the method or path from a header instead of the request line (G02), by the letters of its name. */
+/** Whether some framework takes the method or path from a header instead of the request line (G02), by the letters of its name. */
 export function readsAsOverride(letters: string): boolean {
   return named.test(letters) || variables.test(letters)
 }
 
 /**
- * Whether some framework reads the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
- * such a header. `method` alone or after another word is data of the API.
+ * Whether some framework takes the method or path from a parameter, form field or JSON member: `_method` in any spelling, or the name of
+ * such a header. `method` on its own or after another word is data of the API.
  */
 export function namesAnotherRequest(name: string): boolean {
   return underscored.test(name) || named.test(lettersOf(name))
 }
 
-/** PHP converts a dot, a blank and `[` to `_` and truncates a name at NUL; others drop brackets, or nest at a dot. */
+/** PHP converts a dot, a space and `[` to `_` and truncates a name at NUL; other frameworks drop brackets, or nest at a dot. */
 const underscored = /^[^a-z0-9]+(?:http[^a-z]*)?method[^a-z]*(?:over+ide[^a-z]*)?(?:$|\0|\[|\.)/i
 
 const none: ReadonlySet<string> = new Set()
 
-/** The names of headers that `Connection` lists as hop-by-hop, in lower case (RFC 9110 §7.6.1). */
+/** The header names that `Connection` declares as hop-by-hop, in lower case (RFC 9110 §7.6.1). */
 export function connectionOptions(rawHeaders: readonly string[]): ReadonlySet<string> {
   const values = fieldValues({ rawHeaders }, 'connection')
   if (values.length === 0) return none
@@ -101,7 +107,7 @@ const hopByHop: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** Whether a header is for one connection only, whatever `Connection` lists. */
+/** Whether a header is always hop-by-hop, whatever `Connection` declares. */
 export function isHopByHop(name: string): boolean {
   return hopByHop.has(name.toLowerCase())
 }
@@ -119,13 +125,13 @@ function endToEndLines(rawHeaders: readonly string[], isDropped: (name: string) 
 }
 
 /**
- * Fields for framing, routing, authentication, caching and content. In trailers they come too late, and a recipient that merges trailers
+ * Fields for framing, routing, authentication, caching and content. In trailers they arrive too late, and a recipient that merges trailers
  * into the headers would trust them (RFC 9110 §6.5.1).
  */
 const ofHead =
   /^(?:access-control-.+|(?:.+-)?cache-control|age|agent-auth|authorization|content-(?:encoding|length|range|security-policy|type)|cookie|date|edge-control|expires|host|location|max-forwards|pragma|retry-after|set-cookie2?|signature-error|strict-transport-security|surrogate-control|vary|www-authenticate|x-accel-.+|x-litespeed-.+|x-reverse-proxy-ttl)$/
 
-/** The trailers of a response that the gateway forwards, as alternating names and values. */
+/** The response trailers that the gateway forwards, as alternating names and values. */
 export function passedTrailers(rawTrailers: readonly string[], rawHeaders: readonly string[]): string[] {
   const options = connectionOptions(rawHeaders)
   return endToEndLines(
@@ -134,7 +140,7 @@ export function passedTrailers(rawTrailers: readonly string[], rawHeaders: reado
   )
 }
 
-/** The names of trailers that a response announces and the gateway forwards. */
+/** The names of announced response trailers that the gateway forwards. */
 export function announcedTrailers(rawHeaders: readonly string[]): string[] {
   const names = fieldValues({ rawHeaders }, 'trailer').flatMap((value) => value.split(','))
   const tokens = names.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name))
@@ -157,25 +163,25 @@ interface ForwardedHead {
   identity: Readonly<Record<string, string>>
   /** The upstream's own `Host`. */
   authority: string
-  /** The origin of the resource, to which the client sent the request. */
+  /** The origin of the resource to which the client sent the request. */
   origin: URL
   remoteAddress: string | undefined
-  /** Length of the content in bytes; undefined if there is none. */
+  /** Content length in bytes; undefined if there is no content. */
   length: number | undefined
   isUpgrade: boolean
-  /** Whether the connection ends with it. */
+  /** Whether the connection closes after the request. */
   isLast: boolean
 }
 
 /**
- * Methods that are sent without any framing if there is no content. For every other one Node.js would add `Transfer-Encoding: chunked` and
- * an empty last chunk, which a server that reads no content takes for the start of the next request (G19).
+ * Methods that need no framing header if there is no content. For any other method, Node.js would add `Transfer-Encoding: chunked` and an
+ * empty last chunk. A server that does not read the content would parse that chunk as the start of the next request (G19).
  */
 const unframed: ReadonlySet<string> = new Set(['GET', 'HEAD', 'DELETE', 'OPTIONS'])
 
 /**
- * The headers for the upstream: the end-to-end lines of the client, unchanged, without those that only the gateway sets; then the headers
- * that identify the caller and its address.
+ * The headers for the upstream: the client's end-to-end lines, unchanged, except those that only the gateway sets; then the headers with
+ * the caller's identity and address.
  */
 export function forwardedHeaders(head: ForwardedHead): string[] {
   const { method, rawHeaders, identity, authority, origin, remoteAddress, length, isUpgrade, isLast } = head
@@ -198,14 +204,14 @@ function isWrittenHere(name: string): boolean {
   return /^(?:host|content-length)$/i.test(name) || readsAsIdentity(name) || isUntrusted(name)
 }
 
-/** The headers of a response for the client: end-to-end, without those that identify the caller. */
+/** The response headers for the client: end-to-end headers, without those that identify the caller. */
 export function responseHeaders(rawHeaders: readonly string[]): string[] {
   return endToEndLines(rawHeaders, readsAsIdentity)
 }
 
 /**
- * Whether a request is the last one of its connection. An API that does not read content would parse it as the next request, and content of a
- * response to HEAD would be parsed as the next response.
+ * Whether the connection must close after a request. Unread content would be parsed as the next request by the API, and content in a
+ * response to HEAD as the next response.
  */
 export function endsConnection(method: string, hasContent: boolean): boolean {
   return hasContent || method === 'HEAD'

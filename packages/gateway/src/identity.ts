@@ -15,14 +15,14 @@ export interface Identity {
   scope: readonly string[]
 }
 
-/** The caller at the level that the route requires: a user and a scope only for `authorization`. */
+/** The caller at the level that the route requires. A user and scopes are set only for `authorization`. */
 export function identityOf({ agent, delegate, thumbprint, authorization }: VerifiedRequest, level: Level): Identity {
   const allowed = level === 'authorization' && authorization ? authorization : undefined
   const { iss, sub } = allowed?.claims ?? { iss: undefined, sub: undefined }
   return { level, agent, delegate, thumbprint, iss, sub, scope: allowed?.scope ?? [] }
 }
 
-/** The headers that identify the caller to the upstream (W29). All of them are always sent; an unknown value is empty. */
+/** The headers that identify the caller to the upstream (W29). All of them are always sent; unknown values are empty. */
 const identityHeaderValues = {
   'X-AAuth-Level': ({ level }) => level,
   'X-AAuth-Agent-Server': ({ agent }) => agent,
@@ -46,18 +46,18 @@ function fieldsOf(identity: Identity): Record<string, string> {
   return fields
 }
 
-/** Printable ASCII without blanks at its ends, which a reader of a header strips: ` ann` would be `ann`. */
+/** Printable ASCII without leading or trailing spaces, which recipients of a header strip: ` ann` would become `ann`. */
 function isSendable(value: string): boolean {
   return /^[\x20-\x7e]*$/.test(value) && value.trim() === value
 }
 
-/** The agent's own server wrote the delegate, so that this is an error of the caller and not of the API. */
+/** The agent server chose the delegate's name, so an invalid one is an error of the caller, not of the API. */
 function refusalOf(name: string): AAuthError {
-  const problem = `${name} is not printable ASCII without blanks at its ends, and cannot be sent to the API.`
+  const problem = `${name} is not printable ASCII without leading or trailing spaces, so it cannot be sent to the API.`
   return new AAuthError(name === 'X-AAuth-Delegate' ? 'request_malformed' : 'upstream_failed', problem)
 }
 
-/** The claims of an assertion: the verified caller of one request. Claims that tokens have, too, have the same names. */
+/** The claims of an assertion: the verified caller of one request. Claims that also exist in tokens have the same names. */
 export interface AssertionClaims extends RegisteredClaims {
   /** The URL of the API. */
   aud: string
@@ -65,16 +65,18 @@ export interface AssertionClaims extends RegisteredClaims {
   agent?: string
   agent_delegate?: string
   agent_jkt: string
-  /** The auth server that issued the user's permission. */
+  /** The auth server that issued the auth token. */
   auth_server?: string
   sub?: string
   scope?: string
-  /** The request that the assertion is for; it is not valid for another one. */
+  /** The request that the assertion is for. It is not valid for any other request. */
   method: string
   target: string
 }
 
-/** Differs from every token of the protocol by its `typ`, so that no token signed by the resource's key can be used as another. */
+/**
+ * Its `typ` differs from that of every token of the protocol, so that no token signed with the resource's key can be used as another kind.
+ */
 export const assertionType: TokenType<AssertionClaims> = {
   typ: 'gateway-assertion+jwt',
   jose: registeredNames,
@@ -101,16 +103,16 @@ export const assertionType: TokenType<AssertionClaims> = {
 }
 
 export interface AssertionOptions {
-  /** The resource's own key, which its documents publish. */
+  /** The resource's own key, as published in its documents. */
   signer: Signer
   /** The audience. @default the URL of the upstream; required for subrequests */
   audience?: string | undefined
 }
 
-/** How a gateway issues assertions. */
+/** The settings for issuing assertions. */
 export interface AssertionSetup {
   signer: Signer
-  /** The resource. */
+  /** The identifier of the resource. */
   issuer: string
   audience: string
 }
@@ -121,9 +123,9 @@ const lifetime = 30
 export const assertionField = 'X-AAuth-Assertion'
 
 /**
- * The headers that identify the caller to the API; all are empty if nothing was verified. With an assertion there is one more.
+ * The headers that identify the caller to the API; all are empty if nothing was verified. With assertions, one more header is added.
  *
- * @throws AAuthError `upstream_failed` for a value that no header can have, `request_malformed` if that is the delegate
+ * @throws AAuthError `upstream_failed` for a value that no header can contain, `request_malformed` if that value is the delegate
  */
 export async function identityHeaders(
   identity: Identity | undefined,

@@ -8,42 +8,42 @@ import { coversNeed, type Need, type Route } from './routes/route.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { parseUpstream } from './upstream.js'
 
-/** How a spelling differs from the path of a route. */
+/** How an alternative spelling differs from a route's path. */
 export const spellingKinds = {
-  case: 'ignores the case of letters',
-  slash: 'ignores a slash at the end',
-  end: 'ignores dots and blanks at the end',
-  ending: 'ignores endings such as .json',
+  case: 'ignores case',
+  slash: 'ignores a trailing slash',
+  end: 'ignores trailing dots and spaces',
+  ending: 'ignores extensions such as .json',
   index: 'ignores index files',
-  prefix: 'compares the start of a path as text',
-  data: 'serves the data of a page at another path',
-  parameters: 'ignores ;… in the last segment',
-  cut: 'ends a path at ; or an encoded ? or #',
-  encoded: 'decodes %2F before it matches a path',
+  prefix: 'matches path prefixes as plain text',
+  data: 'serves page data at another path',
+  parameters: 'ignores ;… parameters in the last segment',
+  cut: 'truncates a path at ; or an encoded ? or #',
+  encoded: 'decodes %2F before matching the path',
   doubly: 'decodes a path twice',
-  letters: 'treats encoded or compatible letters as plain ones',
-  segments: 'ignores empty segments, or resolves encoded dots',
-  script: 'runs a path below a script',
+  letters: 'treats encoded or compatibility characters as plain ones',
+  segments: 'ignores empty segments, or resolves encoded dot segments',
+  script: 'runs a path appended to a script',
   stream: 'ignores ::$DATA',
-  slashed: 'treats a key or value with a slash as the path',
-  frontController: 'treats any key or value of the query as the path',
+  slashed: 'treats a query key or value with a slash as the path',
+  frontController: 'treats any query key or value as the path',
 } as const
 
 export type SpellingKind = keyof typeof spellingKinds
 
-/** Another spelling of a target. */
+/** An alternative spelling of a request target. */
 interface Spelling {
   kind: SpellingKind
   target: string
 }
 
-/** The path that a route is probed by. @param values of parameters by their names, and of `*` */
+/** The concrete path to probe for a route. @param values values of parameters by name, and of `*` */
 function examplePath(pattern: string, values: ReadonlyMap<string, string>): string {
   const filled = pattern.replaceAll(/\{([^{}]*)\}/g, (_, name: string) => values.get(name) ?? '1')
   return parsePathPattern(pattern).open ? filled.replace(/\*$/, values.get('*') ?? 'x') : filled
 }
 
-/** The spellings of a path that servers may run as the path itself. */
+/** The spellings that servers may treat as the path itself. */
 function spellingsOf(path: string): Spelling[] {
   const at = path.lastIndexOf('/') + 1
   const [parent, last] = [path.slice(0, at), path.slice(at)]
@@ -80,7 +80,7 @@ function hex(letter: string): string {
   return letter.charCodeAt(0).toString(16)
 }
 
-/** A full-width letter, which NFKC makes the plain one. */
+/** A full-width letter, which NFKC maps to the plain one. */
 function wide(letter: string): string {
   return encodeURIComponent(String.fromCharCode(letter.charCodeAt(0) + 0xfee0))
 }
@@ -88,20 +88,20 @@ function wide(letter: string): string {
 /** The part of a response that is compared. */
 interface ProbeResponse {
   status: number
-  /** The media type alone. */
+  /** The media type, without parameters. */
   type: string
-  /** Without the target, which some APIs repeat. */
+  /** The body without the request target, which some APIs repeat. */
   body: string
 }
 
-/** Bytes of a body that are compared. */
+/** Maximum number of body bytes to compare. */
 const maxBody = 262_144
 
-/** Milliseconds for a response. */
+/** Response timeout, in milliseconds. */
 const timeout = 5000
 
 /**
- * Sends a GET with a target as it is, which no URL parser changes.
+ * Sends a GET request with the exact target, bypassing URL parsers that would normalize it.
  *
  * @throws Error if no response arrives within 5 seconds
  */
@@ -143,24 +143,24 @@ function rawGet(upstream: string, target: string, headers: Readonly<Record<strin
 }
 
 export interface ProbeOptions {
-  /** A test copy of the API: its URL. */
+  /** The URL of a test instance of the API. */
   upstream: string
   routes: readonly Route[]
-  /** Undefined: the table is refused, since its routes collide. */
+  /** Undefined if the table is refused because its routes collide. */
   rules: GatewayRules | undefined
-  /** The values of parameters by their names, and of `*`. @default `1`, and `x` for `*` */
+  /** The values of parameters by name, and of `*`. @default `1`, and `x` for `*` */
   values?: ReadonlyMap<string, string> | undefined
-  /** Headers that the API needs to respond, such as those of the API's own authentication. @default none */
+  /** Headers that the API requires, such as those of its own authentication. @default none */
   headers?: Readonly<Record<string, string>> | undefined
-  /** The most requests in all. @default 5000 */
+  /** Maximum number of requests in total. @default 5000 */
   maxRequests?: number | undefined
 }
 
-/** A spelling that the API runs as the path of a route. */
+/** A spelling that the API treats as the path of a route. */
 export interface RunSpelling {
   kind: SpellingKind
   target: string
-  /** Whether the gateway refuses it, requires as much as for the path of the route, or less. Undefined without rules. */
+  /** Whether the gateway refuses it, requires as much as for the route's path, or less. Undefined without rules. */
   gateway: 'refused' | 'as much' | 'less' | undefined
 }
 
@@ -169,7 +169,7 @@ export interface RouteProbe {
   path: string
   /** The path that was sent. */
   example: string
-  /** Whether the API responds to it other than to a path that does not exist. */
+  /** Whether the API's response differs from that to a nonexistent path. */
   isComparable: boolean
   status: number
   runs: readonly RunSpelling[]
@@ -180,13 +180,13 @@ export interface ApiProbe {
   requests: number
   /** Whether all routes were probed within `maxRequests`. */
   isComplete: boolean
-  /** Kinds of spellings that some path was compared in. */
+  /** The kinds of spellings that were compared for some path. */
   compared: ReadonlySet<SpellingKind>
 }
 
 /**
- * Sends the spellings of each route's path to a test copy of the API, unsigned and with GET only, and compares the responses with that to
- * the path itself and to one that does not exist.
+ * Sends alternative spellings of each route's path to a test instance of the API, unsigned and with GET only. Compares the responses with
+ * those to the path itself and to a nonexistent path.
  *
  * @throws Error if the API does not respond
  */
@@ -225,12 +225,12 @@ function isEqual(one: ProbeResponse, other: ProbeResponse): boolean {
   return one.status === other.status && one.type === other.type && one.body === other.body
 }
 
-/** A path beside another one, which does not exist. */
+/** A nonexistent sibling of a path. */
 function siblingOf(path: string): string {
   return path.slice(0, path.lastIndexOf('/') + 1) + randomUUID()
 }
 
-/** The need of a signed GET; undefined if it is refused. */
+/** The requirements for a signed GET; undefined if it is refused. */
 function needAt(rawTarget: string, rules: GatewayRules): Need | undefined {
   try {
     return judgeRequest({ method: 'GET', rawTarget, rawHeaders: ['Signature', ''] }, rules).need

@@ -25,9 +25,9 @@ import { requirementOf, routeName } from './routes/route.js'
 import { discardInBackground, KeptUpload, requireFitting, type Spool } from './uploads/kept-upload.js'
 import { requestUpstream, type UpstreamResponse } from './upstream.js'
 
-/** A request whose caller and content are verified. */
+/** A request whose caller and content have been verified. */
 interface Admitted {
-  /** The caller, as headers. */
+  /** The headers that identify the caller. */
   identity: Readonly<Record<string, string>>
   /** The address of the client. */
   remoteAddress: string | undefined
@@ -35,7 +35,7 @@ interface Admitted {
   upload: KeptUpload
 }
 
-/** Serves one request: verifies it by its route and forwards it, or refuses it. */
+/** Serves one request: verifies it according to its route and forwards it, or refuses it. */
 export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shared: GatewayShared): Promise<void> {
   const { incoming, outgoing } = exchange
   const { resource, cors, tell } = setup
@@ -91,10 +91,10 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   }
 }
 
-/** Checks that Node.js would do itself, outside the queue of the connection. */
+/** Performs checks that Node.js would otherwise do itself, bypassing the connection's queue. */
 function requirePlainHead({ httpVersion, headers }: IncomingMessage): void {
   if (httpVersion !== '1.0' && headers.host === undefined)
-    throw new AAuthError('request_malformed', 'The request names no host: send Host.')
+    throw new AAuthError('request_malformed', 'The request has no Host header: send one.')
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue')
     throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
 }
@@ -106,11 +106,11 @@ function headOf(
   return { method, rawTarget: url, rawHeaders, isFromProxy: isProxy(socket.remoteAddress ?? '') }
 }
 
-/** Another protocol would hide requests from the gateway, and no one reads content of a handshake. */
+/** Another protocol would hide requests from the gateway, and nothing reads the content of a handshake. */
 function requireWebSocket({ method, headers }: IncomingMessage): void {
   const isPlain = method === 'GET' && headers['transfer-encoding'] === undefined
   if (isPlain && Number(headers['content-length'] ?? 0) === 0 && headers.upgrade?.toLowerCase() === 'websocket') return
-  throw new AAuthError('request_malformed', 'A connection can only be changed to a WebSocket here, with GET.')
+  throw new AAuthError('request_malformed', 'Connections can only be upgraded to WebSocket here, with GET.')
 }
 
 async function admit(
@@ -155,7 +155,7 @@ function forward(
     isUpgrade,
     isLast,
   })
-  // Frees the room once the content is sent: the response may take hours.
+  // Frees the space once the content is sent, since the response may take hours.
   const content = upload.isAnnounced ? () => upload.read().once('end', () => discardInBackground(upload)) : undefined
   return requestUpstream(
     { method, rawTarget, headers, content, isUpgrade, isLast },
@@ -165,8 +165,8 @@ function forward(
 }
 
 /**
- * Serves a request that no route decides: a preflight, a document or endpoint of the resource, or a request to an MCP server. Returns
- * false for any other one.
+ * Serves a request that no route handles: a preflight, a document or endpoint of the resource, or a request to an MCP server. Returns false
+ * for any other request.
  */
 function serveOwnPath(
   exchange: Exchange,
@@ -221,7 +221,7 @@ function publishedMethodsAt({ metadata }: Resource, path: string): string[] {
   return isEndpoint ? ['POST'] : ['GET', 'HEAD']
 }
 
-/** Serves a request by a Web handler, with CORS headers. Content is read only once nothing else can refuse the request. */
+/** Serves a request through a Web handler, with CORS headers. Content is read only after all other checks have passed. */
 function listen(
   { incoming, outgoing, waits }: Exchange,
   handler: Handler,
@@ -235,7 +235,7 @@ function listen(
     outgoing.once('close', () => discardInBackground(kept))
     return kept.asMessage()
   }
-  // Responses that no handler makes have only these.
+  // Responses that do not come from a handler have only these.
   for (const [name, value] of pageHeaders ?? []) outgoing.setHeader(name, value)
   void createMountedListener(
     async (request, received) => {

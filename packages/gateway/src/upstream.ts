@@ -4,10 +4,10 @@ import type { Duplex, Readable } from 'node:stream'
 import { joinReasons } from 'countersign/editions'
 import { type ClientDisconnect, type TrackedRequest, UpstreamFailure, type UpstreamOutcome } from './events.js'
 
-/** The API behind the gateway. */
+/** The address of the API behind the gateway. */
 export interface Upstream {
   readonly secure: boolean
-  /** The value of `Host`. */
+  /** The value of the `Host` header. */
   readonly authority: string
   readonly hostname: string
   readonly port: number
@@ -17,11 +17,11 @@ export interface Upstream {
 export interface UpstreamOptions {
   /** A scheme, a host and a port, such as `http://127.0.0.1:3000`. */
   url: string
-  /** `raw`: the API matches encoded paths, so that `%2F` in an id is no slash. @default it may decode them first */
+  /** `raw`: the API matches encoded paths, so that `%2F` in an id is not a slash. @default the API may decode paths first */
   matches?: 'raw' | undefined
 }
 
-/** The options of an upstream, for which its URL is short. */
+/** Expands an upstream that is given as just its URL. */
 export function upstreamOptions(given: string | UpstreamOptions): UpstreamOptions {
   return typeof given === 'string' ? { url: given } : given
 }
@@ -29,15 +29,15 @@ export function upstreamOptions(given: string | UpstreamOptions): UpstreamOption
 /** The connection pools of a gateway, for all of its upstreams. */
 export interface Connections {
   /**
-   * @param isLast Whether the request is the last one of its connection. If the upstream does not read all content, or sends content that
-   *   is not read, the rest would be taken for the next request or response.
+   * @param isLast whether the connection closes after the request. If the upstream does not read all content, or sends content that is not
+   * read, the rest would be parsed as the next request or response.
    */
   agent(secure: boolean, isLast: boolean): HttpAgent
   close(): void
 }
 
 export function createConnections(): Connections {
-  // Most servers keep an idle connection for 5 seconds or longer. The timeout does not close a connection in use.
+  // Most servers keep idle connections open for 5 seconds or longer. The timeout does not close connections in use.
   const kept = { keepAlive: true, timeout: 4000, maxFreeSockets: 256 }
   const agents = {
     http: { kept: watchIdle(new HttpAgent(kept)), once: new HttpAgent() },
@@ -54,7 +54,7 @@ export function createConnections(): Connections {
   }
 }
 
-/** Closes an idle connection on which the upstream sends data. */
+/** Closes an idle connection if the upstream sends data on it. */
 function watchIdle<Agent extends HttpAgent>(agent: Agent): Agent {
   const keep = agent.keepSocketAlive.bind(agent)
   const reuse = agent.reuseSocket.bind(agent)
@@ -73,15 +73,15 @@ function endUnasked(this: Duplex): void {
   this.destroy()
 }
 
-/** What is wrong with an upstream. */
+/** Returns the problem of an upstream URL; undefined if it is valid. */
 export function upstreamProblem(text: string): string | undefined {
   const url = typeof text === 'string' && URL.canParse(text) ? new URL(text) : undefined
   const isHttp = url && ['http:', 'https:'].includes(url.protocol)
   const isBare = url && `${url.username}${url.password}${url.search}${url.hash}` === '' && url.pathname === '/'
-  return isHttp && isBare ? undefined : 'must be a scheme, a host and a port, without a path: http://127.0.0.1:3000'
+  return isHttp && isBare ? undefined : 'must be a scheme, host and port without a path: http://127.0.0.1:3000'
 }
 
-/** @throws TypeError if the URL is no origin */
+/** @throws TypeError if the URL is not an origin */
 export function parseUpstream(text: string): Upstream {
   const problem = upstreamProblem(text)
   if (problem !== undefined) throw new TypeError(`upstream ${problem}`)
@@ -105,7 +105,7 @@ export async function requestUpstream(
     tell?.({ kind: 'upstream', route, outcome: 'answered', status, duration: duration() })
     return reply
   } catch (error) {
-    // A client that disconnected is no failure of the API.
+    // A client disconnect is not a failure of the API.
     if (error instanceof UpstreamFailure && !transport.disconnect.hasHappened)
       tell?.({ kind: 'upstream', route, outcome: error.outcome, duration: duration(), reason: reasonOf(error) })
     throw error
@@ -120,22 +120,22 @@ function reasonOf(error: UpstreamFailure): string {
 /** A request for the upstream. */
 interface UpstreamRequest {
   method: string
-  /** As the client sent it. */
+  /** The request target as the client sent it. */
   rawTarget: string
   /** Alternating names and values. */
   headers: readonly string[]
-  /** The content, from its start; may be called again. Undefined if there is none. */
+  /** Returns the content from its start; may be called repeatedly. Undefined if there is none. */
   content: (() => Readable) | undefined
   isUpgrade: boolean
-  /** Whether its connection ends with it. */
+  /** Whether the connection closes after the request. */
   isLast: boolean
 }
 
 /** Timeouts of requests to an upstream, in seconds. */
 interface UpstreamWaits {
-  /** Until the connection is established. */
+  /** Time to establish the connection. */
   connectTime: number
-  /** Until the head of the response. */
+  /** Time to receive the response headers. */
   answerTime: number
 }
 
@@ -145,16 +145,16 @@ export interface UpstreamResponse {
   upgraded?: { socket: Duplex; head: Buffer }
 }
 
-/** How to send a request. */
+/** The connection settings of a request. */
 interface UpstreamTransport {
   upstream: Upstream
   waits: UpstreamWaits
   connections: Connections
-  /** Nothing is sent for a client that has disconnected. */
+  /** Aborts the request if the client has disconnected. */
   disconnect: ClientDisconnect
 }
 
-/** Methods that may be sent twice (RFC 9110 §9.2.2). */
+/** Idempotent methods, which may be retried (RFC 9110 §9.2.2). */
 const repeatable: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE'])
 
 /** @throws UpstreamFailure */
@@ -162,14 +162,14 @@ async function sendUpstream(forwarded: UpstreamRequest, transport: UpstreamTrans
   try {
     return await sendOnce(forwarded, transport)
   } catch (error) {
-    // The upstream may just have closed the kept connection.
+    // The upstream may just have closed the kept-alive connection.
     if (!(error instanceof StaleConnection) || !repeatable.has(forwarded.method) || transport.disconnect.hasHappened)
       throw error
     return sendOnce(forwarded, transport)
   }
 }
 
-/** Most 1xx responses to one request. None is forwarded. */
+/** Maximum number of 1xx responses to one request. None are forwarded. */
 const mostInformation = 32
 
 class StaleConnection extends UpstreamFailure {}
@@ -224,16 +224,16 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
     })
     let informed = 0
     request.on('information', () => {
-      if (++informed > mostInformation) refuse(`more than ${mostInformation} responses of 1xx`)
+      if (++informed > mostInformation) refuse(`more than ${mostInformation} responses with a 1xx status`)
     })
     request.once('response', (answer) => {
       const problem = problemOf(answer)
       if (problem !== undefined) return refuse(problem)
-      // Without a length, a connection that breaks off would look like the end of the response.
+      // Without a known length, a broken connection would look like the end of the response.
       request.once('error', (cause) => answer.complete || answer.destroy(cause))
-      // Content after such a response would be taken for the next response.
+      // Content after such a response would be parsed as the next response.
       if (answer.statusCode === 204 || answer.statusCode === 304) request.shouldKeepAlive = false
-      // The rest of an upload is not sent once its response is complete.
+      // If the response is complete before the upload, the rest of the upload is not sent.
       answer.once('end', () => request.writableFinished || request.destroy())
       settle({ answer })
     })
@@ -250,13 +250,13 @@ function sendOnce(forwarded: UpstreamRequest, transport: UpstreamTransport): Pro
   })
 }
 
-/** Why a response cannot be forwarded faithfully, if it cannot. */
+/** Returns why a response cannot be forwarded faithfully; undefined if it can. */
 function problemOf({ statusCode = 0, headers, rawHeaders }: IncomingMessage): string | undefined {
-  // The limit of requests. A client with this limit would miss the headers that the gateway adds.
+  // The same limit as for requests. A client with this limit would miss the headers that the gateway adds.
   if (rawHeaders.length > 2000) return 'a response with more than 1000 header lines'
-  if (statusCode < 200 || statusCode > 599) return `a response with the status ${statusCode}`
+  if (statusCode < 200 || statusCode > 599) return `a response with status ${statusCode}`
   const coding = headers['transfer-encoding'] ?? 'chunked'
-  return coding.toLowerCase() === 'chunked' ? undefined : `a response in the coding ${coding}`
+  return coding.toLowerCase() === 'chunked' ? undefined : `a response with the transfer coding ${coding}`
 }
 
 function failure(request: ClientRequest, isConnected: boolean, cause?: Error): UpstreamFailure {

@@ -494,7 +494,7 @@ describe('options', () => {
           { method: 'GET', path: '/a/{b}.x', require: 'none' },
         ],
       },
-      /routes\[1\] is GET \/a\/\{b\}\.x, which some servers take for \/a\/\{b\} of routes\[0\]/,
+      /routes\[1\] is GET \/a\/\{b\}\.x, which some servers treat as \/a\/\{b\} of routes\[0\]/,
     ],
     // G42
     [

@@ -458,12 +458,12 @@ describe('an MCP server behind the gateway', () => {
   it('has one path', async () => {
     const { options } = await openGateway()
     expect(() => createGateway({ ...options, mcp: [{ path: '/mcp/*' }] })).toThrow(/must be one path/)
-    expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/%6d, which needs no encoding/)
+    expect(() => createGateway({ ...options, mcp: [{ path: '/%6dcp' }] })).toThrow(/%6d, an unnecessary escape/)
   })
 
   // G32
   it.each([
-    [{ mcp: [...mcp, { path: '/mcp', tools: {} }] }, /mcp: \/mcp is that of the MCP server at \/mcp, or below it/],
+    [{ mcp: [...mcp, { path: '/mcp', tools: {} }] }, /mcp: \/mcp is the path of the MCP server at \/mcp, or below it/],
     [{ mcp: [...mcp, { path: '/Mcp/other' }] }, /mcp: \/Mcp\/other is that of/],
     [{ mcp: [{ path: '/jwks.json' }] }, /mcp: \/jwks\.json is that of/],
     [{ mcp: [{ path: '/resource' }] }, /mcp: \/resource\/token is that of/],

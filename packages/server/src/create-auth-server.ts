@@ -38,23 +38,26 @@ export interface AuthServer {
   /** The published document. */
   readonly metadata: OwnDocument
   /**
-   * Answers a request; `received` is the message as it was on the wire, where the platform shows it. Pages and `onError`
-   * name the request by `requestId`, a random one by default.
+   * Responds to a request. `received` is the message as it was on the wire, if the platform exposes it. Pages and `onError` identify the
+   * request by `requestId`, a random id by default.
    */
   handler(request: Request, received?: ReceivedMessage, requestId?: string): Promise<Response>
-  /** The handler as platforms call it. */
+  /** The handler in the form that platforms call. */
   readonly fetch: (request: Request) => Promise<Response>
   /**
-   * Resolves when the server can write to its database, which must be this issuer's and of the same time, and sign; really
-   * tries, at most once a second. Call it before you listen, and where a load balancer asks. Rejects with `StorageError` or `KeyError`, whose
-   * message tells an operator what to do.
+   * Resolves if the server can sign and can write to its database, which must belong to this issuer and agree with its clock. Actually
+   * performs both, at most once a second. Call it before listening, and from health checks. Rejects with `StorageError` or `KeyError`,
+   * whose message tells the operator what to do.
    */
   ready(): Promise<void>
-  /** Adds a person who can sign in. Rejects with `StorageError` `username_taken` or `username_looks_alike`, and with a `TypeError` for a name or password that sign-up would refuse. */
+  /**
+   * Adds a user who can sign in. Rejects with `StorageError` `username_taken` or `username_looks_alike`, and with a `TypeError` for a
+   * username or password that sign-up would refuse.
+   */
   addUser(user: { username: string; password: string; displayName?: string; email?: string }): Promise<User>
   /**
-   * Begins nothing more that no answer waits for, such as fetching logos, and resolves when nothing of it needs the
-   * storage any more: call it after the last answer, before `storage.close()`.
+   * Starts no more background work, such as fetching logos, and resolves when none of it needs the storage anymore. Call it after the last
+   * response, before `storage.close()`.
    */
   close(): Promise<void>
 }
@@ -85,10 +88,10 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
     async addUser({ password, ...user }) {
       const unusable = usernameProblem(user.username)
       if (unusable === 'username_invalid')
-        throw new TypeError('addUser: a user name is 1 to 128 visible characters in one line')
+        throw new TypeError('addUser: username must be 1 to 128 visible characters on one line')
       if (unusable === 'username_mixed')
         throw new TypeError(
-          'addUser: a word of a user name is written in one alphabet, since letters of two look alike',
+          'addUser: each word of the username must be written in one alphabet, because letters of two alphabets can look alike',
         )
       const weak = passwordProblem(password, user.username)
       if (weak) throw new TypeError(`addUser: ${weak.replaceAll('_', ' ')}; use at least ${passwordMinimum} characters`)
@@ -98,7 +101,7 @@ export function createAuthServer(options: AuthServerOptions, edition: ServerEdit
   }
 }
 
-/** Everything that the server serves, in one table. */
+/** All routes of the server, in one table. */
 export function createRoutes(
   context: ServerContext,
   edition: ServerEdition = januaryServer,
@@ -167,7 +170,7 @@ function pageRoutes(context: ServerContext): readonly Row[] {
       return { path: decodeURIComponent(path), methods }
     }),
     { path: '/', isLight: true, methods: { GET: () => seeOther(accountPaths.agents) } },
-    // Parts of pages, by the names in the pages or by those that browsers try.
+    // Static files, under the names that the pages use and those that browsers request by default.
     { path: logoPath(':id'), methods: { GET: ({ id }) => showLogo(context, id) } },
     asset('/assets/:id'),
     asset('/favicon.ico', 'favicon.ico'),

@@ -138,7 +138,7 @@ it('asks all the same where a rule lets the agent act for itself by now, and pas
   expect(page).toContain('data-state="consent-first-time"')
   const denied = await user.submit(page, opened[0].url, { consent: 'deny' })
   const told = new URL(denied.headers.get('location') ?? '').searchParams
-  expect([told.get('error'), told.get('error_description')]).toEqual(['access_denied', 'The person said no.'])
+  expect([told.get('error'), told.get('error_description')]).toEqual(['access_denied', 'The user denied the request.'])
   const next = await view(stage, opened[1], user)
   const allowed = await user.submit(next.page, opened[1].url, { consent: 'grant' })
   expect(allowed.headers.get('location')).toContain('code=')

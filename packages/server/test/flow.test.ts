@@ -57,7 +57,7 @@ describe('the consent flow over a map of origins', () => {
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
       code: 'access_denied',
-      message: 'Access was not allowed: The person said no.',
+      message: 'Access was not allowed: The user denied the request.',
     })
     const bodies = await Promise.all(world.sent.map((request) => request.text()))
     expect(bodies.filter((body) => body.includes('request_type=code'))).toEqual([])

@@ -25,7 +25,7 @@ function refusalOf(options: object): string {
 
 describe('createAuthServer', () => {
   it.each<[object, string]>([
-    [{ issuer: 'https://auth.example/' }, 'issuer: is no identifier: leave out the slash at its end'],
+    [{ issuer: 'https://auth.example/' }, 'issuer: is not a valid identifier: leave out the slash at its end'],
     [{ issuer: undefined }, 'issuer: is missing; it must be a text'],
     [{ keys: undefined }, 'keys: is missing; it must be fixedKeys('],
     [{ storage: 'auth.db' }, 'storage: is missing; it must be a storage, such as sqliteStorage('],

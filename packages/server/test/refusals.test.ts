@@ -137,7 +137,7 @@ describe('who runs the server and the agent learn why', () => {
       error: 'access_denied',
       state: opened.state,
       iss: stage.authServer,
-      error_description: 'The person said no.',
+      error_description: 'The user denied the request.',
     })
     expect(told).toEqual([])
   })
@@ -183,7 +183,7 @@ describe('who runs the server and the agent learn why', () => {
       status: 405,
       allow: 'POST',
       error: 'invalid_request',
-      error_description: 'This endpoint does not answer this method.',
+      error_description: 'This endpoint does not support this method.',
     })
     expect(told).toMatchObject([
       { status: 400, code: 'request_unknown' },
@@ -251,7 +251,11 @@ describe('why an agent could not be looked up', () => {
     ],
     ['it answers 404', async () => new Response(null, { status: 404 }), `${document} answers 404`],
     ['it answers 500', async () => new Response(null, { status: 500 }), `${document} answers 500`],
-    ['it redirects', async () => new Response(null, { status: 302 }), `${document} redirects, which is not followed`],
+    [
+      'it redirects',
+      async () => new Response(null, { status: 302 }),
+      `${document} redirects, but redirects are not followed`,
+    ],
     ['it is not JSON', async () => new Response('<html>'), `${document} is not JSON`],
     [
       'it is of somebody else',
@@ -297,8 +301,8 @@ describe('why an agent could not be looked up', () => {
     stage.resource.keys = []
     const response = await stage.fetch(await signForm(stage, await authRequest(stage)))
     expect(await descriptionOf(response)).toBe(
-      'The key of the resource token was not found at its issuer: the resource must serve its documents. ' +
-        'See what is published there with countersign discover.',
+      'The resource token’s key was not found at its issuer: the resource must serve its documents. ' +
+        'Run countersign discover to see what it publishes.',
     )
     expect(told).toMatchObject([
       {
@@ -306,7 +310,7 @@ describe('why an agent could not be looked up', () => {
         code: 'resource_token_invalid',
         agent: stage.agent.id,
         lookup: true,
-        reason: expect.stringContaining('no key of this kid is published'),
+        reason: expect.stringContaining('no key with this kid is published'),
       },
     ])
     expect(told[0]?.claimed).toBeUndefined()

@@ -52,7 +52,7 @@ describe('countersign gateway probe', () => {
       /^GET \/admin\/users, as \/admin\/users: 200\n {2}runs \/ADMIN\/USERS +the gateway refuses it\n/m,
     )
     expect(stdout).toMatch(/^ {2}runs \/admin\/users\/ +the gateway refuses it$/m)
-    expect(stdout).toMatch(/^ {2}yes {2}ignores the case of letters$/m)
+    expect(stdout).toMatch(/^ {2}yes {2}ignores case$/m)
     expect(stdout).toMatch(/^ {2}no {3}ignores endings such as \.json$/m)
     expect(stdout).toMatch(/^GET \/users\/\{id\}, as \/users\/1: 404\n {2}not compared/m)
     expect(stdout).toMatch(/The configuration agrees with the API\.\n$/)
@@ -71,11 +71,11 @@ describe('countersign gateway probe', () => {
     expect([status, report.problems]).toEqual([0, []])
   })
 
-  it('reports an API that decodes %2F before it matches a path', async () => {
+  it('reports an API that decodes %2F before matching the path', async () => {
     const decoding: RequestListener = ({ url = '' }, outgoing) => respond(url.replace('%2F', '/'), outgoing)
     const { stdout } = await probe(decoding)
     expect(stdout).toMatch(/^ {2}runs \/admin%2Fusers +the gateway refuses it$/m)
-    expect(stdout).toMatch(/^ {2}yes {2}decodes %2F before it matches a path$/m)
+    expect(stdout).toMatch(/^ {2}yes {2}decodes %2F before matching the path$/m)
   })
 
   it('names what the configuration declares and the API does not do, or does and is not declared', async () => {

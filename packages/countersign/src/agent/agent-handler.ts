@@ -7,17 +7,17 @@ import type { SharedAgentOptions } from './agent-options.js'
 import { type CallbackOutcome, callbackPage, chooseCallbackMessages, type RefusedAnswer } from './callback-page.js'
 
 interface AnsweredPaths {
-  /** What is published, by its URL. */
+  /** The published documents, by URL. */
   documents: Readonly<Record<string, object>>
   /** The redirect URI; undefined if the edition has none. */
   callback: { url: string; answer: AgentHandler } | undefined
   tell: Tell | undefined
 }
 
-/** The owner whose browser sent a request, if it has one. */
+/** Finds the owner whose browser sent a request, if it has one. */
 type OwnerOf = () => MaybePromise<string | undefined>
 
-/** @param ownerOf called only for a request to the callback */
+/** @param ownerOf called only for requests to the callback */
 export type AgentHandler = (request: Request, ownerOf: OwnerOf) => Promise<Response>
 
 interface Route {
@@ -25,18 +25,18 @@ interface Route {
   answer: (request: Request, ownerOf: OwnerOf) => MaybePromise<Response>
 }
 
-/** Serves an agent's documents and its callback; anything else is 404. */
+/** Serves an agent's documents and its callback; responds with 404 to anything else. */
 export function createAgentHandler({ documents, callback, tell }: AnsweredPaths): AgentHandler {
   const routes = new Map<string, Route>()
   for (const [url, document] of Object.entries(documents))
     routes.set(new URL(url).pathname, { methods: 'GET, HEAD', answer: () => documentResponse(document) })
-  // HEAD comes from what looks at links, never from a person.
+  // HEAD requests come from link checkers, never from a user.
   if (callback) routes.set(new URL(callback.url).pathname, { methods: 'GET', answer: callback.answer })
   async function answerAt(route: Route | undefined, request: Request, ownerOf: OwnerOf): Promise<Response> {
-    if (!route) return new Response('No such document.\n', { status: 404 })
+    if (!route) return new Response('Not found.\n', { status: 404 })
     const { methods: allow, answer } = route
     if (allow.split(', ').includes(request.method)) return answer(request, ownerOf)
-    return new Response(`Ask for it with ${allow}.\n`, { status: 405, headers: { allow } })
+    return new Response(`Method not allowed: use ${allow}.\n`, { status: 405, headers: { allow } })
   }
 
   return async function agentHandler(request, ownerOf) {
@@ -57,7 +57,7 @@ interface CallbackTools extends Pick<SharedAgentOptions, 'id' | 'about'> {
   page: SharedAgentOptions['callbackResponse']
 }
 
-/** Takes what a person brings who comes back, and says in their browser what came of it. */
+/** Handles the callback of a returning user and shows the outcome in their browser. */
 export async function answerCallback(
   request: Request,
   { id, about, complete, ownerOf, page }: CallbackTools,
@@ -68,7 +68,7 @@ export async function answerCallback(
     const detail = refused && refusals[refused]
     return page ? page(outcome, detail, request) : callbackPage(outcome, { id, about, language, detail })
   }
-  // Only the person's own visit counts: a browser that looks ahead would use up the code.
+  // Only a real navigation counts: a browser prefetch would use up the code.
   if (looksAhead((name) => request.headers.get(name)))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const found = await complete(new URL(request.url).searchParams, await ownerOf())
@@ -79,14 +79,14 @@ export async function answerCallback(
   return show(end === 'done' ? 'allowed' : 'failed')
 }
 
-/** What came of a request. */
+/** The outcome of a request. */
 export interface Answered {
   response?: Response
-  /** Why it is refused. */
+  /** Why the request was refused. */
   code?: string | undefined
 }
 
-/** Does what an agent is asked for, and tells how it ended. */
+/** Runs an action of the agent and emits an event with its outcome. */
 export async function tellAsked<T extends Answered>(
   tell: Tell | undefined,
   asked: Pick<RequestEvent, 'route' | 'method' | 'host'>,
@@ -112,10 +112,10 @@ export async function tellAsked<T extends Answered>(
   }
 }
 
-/** What browsers say who look ahead. */
+/** Headers that browsers send when they prefetch. */
 const fields = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
 
-/** Whether a browser only loads a page before anybody asks for it. */
+/** Whether a browser is only prefetching or previewing the page. */
 export function looksAhead(header: (name: string) => string | null | undefined): boolean {
   return fields.some((name) => /\b(?:prefetch|preview)\b/i.test(header(name) ?? ''))
 }

@@ -18,7 +18,7 @@ import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { AgentStore } from './agent-store.js'
 import type { CallbackOutcome } from './callback-page.js'
 
-/** The names of the members of `interop`. */
+/** The option names of `interop`. */
 const agentInterop = {
   introduce: true,
   signatureEncoding: true,
@@ -26,65 +26,73 @@ const agentInterop = {
   stateOptional: true,
 } as const satisfies Record<keyof AgentInterop, true>
 
-/** What every agent is made of. */
+/** Options that all agents share. */
 export interface SharedAgentOptions {
-  /** The edition of AAuth that is spoken. @default January 2026 */
+  /** The AAuth edition to use. @default January 2026 */
   edition?: AgentEdition | undefined
-  /** The agent's identifier: its `https` URL, where its document and keys are (W10). */
+  /** The agent's identifier: the `https` URL under which its document and keys are published (W10). */
   id: string
   /** Signs every request. */
   signer: Signer
   /**
-   * The auth servers that the agent accepts, as identifiers or as a function that decides. There is no default, because a
-   * person will type a password there (W21).
+   * The auth servers that the agent accepts, as a list of identifiers or as a function that decides. There is no default, because users
+   * type a password there (W21).
    */
   authServers: readonly string[] | ((authServer: string) => MaybePromise<boolean>)
-  /** What the agent says about itself in its document. */
+  /** How the agent describes itself in its document. */
   about?: AgentDescription | undefined
-  /** Returns an agent token, which makes this process a delegate of `id` (S§5). Absent: the key is one that `id` publishes. */
+  /**
+   * Returns an agent token, which makes this process a delegate of `id` (S§5). If absent, the signing key must be one that `id` publishes.
+   */
   agentToken?: (() => MaybePromise<string>) | undefined
   /**
-   * Answers the callback in place of the built-in page. `detail` says why an answer was refused, in the language of the
-   * browser; `request` is its visit, whose URL holds the code: lead it away from there, or send no `Referer`.
+   * Responds to the callback instead of the built-in page. `detail` explains, in the browser's language, why a response was refused. The
+   * URL of `request` contains the code: redirect away from it, or send `Referrer-Policy: no-referrer`.
    */
   callbackResponse?:
     | ((outcome: CallbackOutcome, detail: string | undefined, request: Request) => MaybePromise<Response>)
     | undefined
   /**
-   * Other origins where the endpoints of an auth server may be, by auth server, as in
-   * `{ 'https://auth.example': ['https://login.example'] }`: people then type their password there.
+   * Additional origins at which an auth server's endpoints may be, by auth server, such as `{ 'https://auth.example':
+   * ['https://login.example'] }`. Users then type their password there.
    * @default none: endpoints must be at the origin of their auth server
    */
   endpointOrigins?: EndpointOrigins | undefined
-  /** Weaker rules for peers that speak an older form of the protocol. @default none */
+  /** Relaxed rules for peers that implement an older form of the protocol. @default none */
   interop?: AgentInterop | undefined
   /**
-   * Keeps tokens and the consents that people have not decided yet. With `fileStore` of `countersign/node` nothing is asked
-   * twice, also after a restart. @default memory
+   * Stores tokens and pending consents. With `fileStore` of `countersign/node`, users are not prompted for the same thing twice, even after
+   * a restart. @default memory
    */
   store?: AgentStore | undefined
-  /** Seconds to wait for a person. People can keep a request open for longer than the server says at first. @default three hours */
+  /**
+   * How long to wait for the user, in seconds. Users can keep a request open for longer than the server first announced. @default three
+   * hours
+   */
   consentTimeout?: number | undefined
-  /** Sends requests, and fetches documents if `fetchDocument` is absent. @default `globalThis.fetch`, and a guarded fetch for documents */
+  /** Sends requests, and fetches documents unless `fetchDocument` is set. @default `globalThis.fetch`, and a guarded fetch for documents */
   fetch?: typeof globalThis.fetch | undefined
-  /** Fetches the documents of auth servers. @default `fetch` where it is given, else a guarded fetch */
+  /** Fetches the documents of auth servers. @default `fetch` if set, otherwise a guarded fetch */
   fetchDocument?: FetchDocument | undefined
   /**
-   * Private networks that documents may be fetched from (W28). Auth servers in the list of `authServers` need no entry for
-   * what is at their own origin. Those that only a function accepts do, and so do keys at another origin. @default none
+   * Private networks from which documents may be fetched (W28). Auth servers listed in `authServers` need no entry for documents at their
+   * own origin. Auth servers that only a function accepts need one, and so do keys at another origin. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** Told each request, refusal and lookup: logs, metrics and traces are made of it. @default nobody is */
+  /** Receives an event for each request, refusal and lookup, for logs, metrics and traces. @default none */
   onEvent?: OnEvent | undefined
-  /** Unix seconds. @default the system clock */
+  /** Returns the current time in Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. @default false */
   allowInsecureLoopback?: boolean | undefined
-  /** Accepts identifiers with a path, of its own and of others (W10): `https://host/~someone` is then not `https://host`. @default false */
+  /**
+   * Accepts identifiers with a path, for this agent and for others (W10). `https://host/~someone` is then a different identifier from
+   * `https://host`. @default false
+   */
   allowPath?: boolean | undefined
 }
 
-/** The names of the options of every agent. */
+/** The names of the options that all agents share. */
 export const sharedAgentOptions = {
   edition: true,
   id: true,
@@ -108,44 +116,47 @@ export const sharedAgentOptions = {
 
 export interface SignInRequest {
   authServer: string
-  /** Space-separated; `openid`, `profile` and `email` are about the person, anything else is access to the agent's own API. @default 'openid' */
+  /**
+   * Space-separated scopes. `openid`, `profile` and `email` are claims about the user; any other scope is access to the agent's own API.
+   * @default 'openid'
+   */
   scope?: string | undefined
   signal?: AbortSignal | undefined
 }
 
-/** A token that an agent holds, without the token itself. */
+/** A summary of a stored token, without the token itself. */
 export interface TokenSummary {
-  /** Where it is shown. */
+  /** The resource that accepts the token. */
   resource: string
   authServer: string
   scope: readonly string[]
   /** Unix seconds. */
   expiresAt: number
-  /** Whether a new one is got when it has expired, without asking anybody. */
+  /** Whether the token can be renewed after it expires without prompting the user. */
   isRenewable: boolean
 }
 
-/** What an agent does for one owner of tokens. */
+/** The operations of an agent on behalf of one owner of tokens. */
 export interface AgentActions {
   /**
-   * `fetch`, with every request signed and challenges answered: it may wait for a person. Redirects are not followed.
-   * Resolves to the last response when a challenge repeats. Rejects with `AgentError` when authorization fails, and
-   * with a TypeError for plain http, except on loopback with a port where `allowInsecureLoopback` is set.
+   * `fetch`, with signed requests and automatic handling of challenges, so it may wait for a user. Redirects are not followed. Resolves to
+   * the last response if a challenge repeats. Rejects with `AgentError` if authorization fails, and with a TypeError for plain http, except
+   * on loopback with a port if `allowInsecureLoopback` is set.
    */
   readonly fetch: typeof globalThis.fetch
   /**
-   * Signs a person in to the agent itself, and gets access to its own API, with one token (S§3.5). Resolves to the
-   * token's claims, verified; a person is `iss` and `sub` together. Rejects with `AgentError`.
+   * Signs a user in to the agent itself and gets access to its own API, with one token (S§3.5). Resolves to the verified claims of the
+   * token; `iss` and `sub` together identify the user. Rejects with `AgentError`.
    */
   signIn(request: SignInRequest): Promise<AuthClaims>
-  /** The tokens that are held and can be used, the newest first. */
+  /** Lists the stored tokens that can be used, newest first. */
   tokens(): Promise<readonly TokenSummary[]>
 }
 
 /**
- * Throws a TypeError that says which option cannot work, where the mistake is made and not at the first challenge.
+ * Checks the options and throws a TypeError that names the invalid one, at creation rather than at the first challenge.
  *
- * `authServers` decides where people type passwords: a text instead of the list would match every part of itself.
+ * `authServers` decides where users type their passwords. A string instead of a list would match each of its substrings.
  */
 export function requireAgentOptions(
   { id, signer, authServers, consentTimeout, endpointOrigins = {}, interop = {} }: SharedAgentOptions,
@@ -171,16 +182,18 @@ export function requireAgentOptions(
     throw new TypeError('consentTimeout must be more than 0 seconds')
 }
 
-/** What kind of redirect URI is configured. @throws TypeError that says why it can be none */
+/** Returns the kind of the configured redirect URI. @throws TypeError with the reason if it is invalid */
 export function requireRedirectUri(redirectUri: string): RedirectKind {
   const own = URL.canParse(redirectUri) ? ownAnswerParameter(redirectUri) : undefined
   if (own !== undefined)
-    throw new TypeError(`redirectUri has a parameter ${own} of its own: take it out, since the answer is sent in it`)
+    throw new TypeError(
+      `redirectUri must not contain the parameter ${own}: remove it, since the auth server adds it to the redirect`,
+    )
   const kind = redirectKind(redirectUri)
   if (kind !== undefined) return kind
   throw new TypeError(
-    'redirectUri must be a URL of https, such as https://agent.example/callback, of loopback, such as ' +
-      'http://127.0.0.1:8080/callback, or of an app, such as com.example.app:/callback, in ASCII and without a fragment: ' +
+    'redirectUri must be an https URL, such as https://agent.example/callback, a loopback URL, such as ' +
+      'http://127.0.0.1:8080/callback, or an app URL, such as com.example.app:/callback, in ASCII and without a fragment: ' +
       String(redirectUri).slice(0, 200),
   )
 }

@@ -11,7 +11,7 @@ import type { BeforeAsking, createChallengeSteps, createOwnerWork } from './chal
 import type { createClocks } from './clock-offset.js'
 import type { HeldTokens } from './held-tokens.js'
 
-/** What an agent makes requests with. */
+/** The dependencies for sending requests as an agent. */
 export interface RequestTools {
   options: SharedAgentOptions
   edition: AgentEdition
@@ -32,10 +32,10 @@ export interface Acting {
   beforeAsking: BeforeAsking
 }
 
-/** Steps that one request takes at most, whatever its responses ask for. */
+/** Maximum number of challenge steps for one request, whatever its responses require. */
 const maxSteps = 6
 
-/** Sends a request; retries it once if the signature was refused and the server's clock explains that: it did nothing then. */
+/** Sends a request. Retries it once if the signature was refused and the server's clock explains why: the refused request had no effect. */
 export async function sendSigned(
   tools: RequestTools,
   request: Request,
@@ -48,7 +48,7 @@ export async function sendSigned(
   if (protocol.readRefusal(response).problem !== 'signature_refused') return response
   const learnt = clocks.learn(origin, response, edition.signing.window)
   if (!learnt) return response
-  warnOnce(options.id, `the clock of this agent, seen from ${origin}`, learnt.problem)
+  warnOnce(options.id, `clock skew of this agent relative to ${origin}`, learnt.problem)
   if (!learnt.mayHelp || signal.aborted) return response
   discard(response)
   return sendOnce(tools, request, credential, signal)
@@ -69,12 +69,12 @@ async function sendOnce(
     encoding: interop?.signatureEncoding ?? 'base64',
     nonce: interop?.nonce ?? 'automatic',
   })
-  // Node 20 forgets the signal of a request that only fetch holds.
+  // Node.js 20 loses the signal of a request that only fetch references.
   return fetch(signed, { signal })
 }
 
 /**
- * `fetch`, as the agent and for an owner: it answers the challenges of the response.
+ * `fetch` as the agent and for an owner: handles the challenges of the response.
  *
  * @throws TypeError for a URL that is not `https`
  */
@@ -103,7 +103,7 @@ async function lastAnswer(
   const { id, interop } = tools.options
   const { url, method } = given
   return tools.work.run(owner, callers, async (signal) => {
-    // The caller can also abort the response body.
+    // The caller's signal can also abort the response body.
     const ending = AbortSignal.any([callers, signal])
     const request = await bufferRequest(given)
     const mayStream = given.headers.get('accept')?.includes('text/event-stream') === true
@@ -133,19 +133,19 @@ async function lastAnswer(
   })
 }
 
-// Not awaited: it never resolves if a copy of the response stays unread.
+// Not awaited: the promise never resolves if a clone of the response stays unread.
 function discard({ body }: Response): void {
   body?.cancel().catch(() => undefined)
 }
 
-// Over plain http, anyone on the network path can read a signed request, and replay it for a minute.
+// Over plain http, anyone on the network path can read a signed request and replay it for a minute.
 function requireSecure(url: string, allowInsecureLoopback = false): void {
   const { protocol, origin } = new URL(url)
   if (protocol === 'https:') return
   if (/^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)$/.test(origin))
-    throw new TypeError(`http on loopback needs a port, such as ${origin}:8001, and not 80`)
-  if (!isLoopbackIdentifier(origin)) throw new TypeError(`an agent asks over https only, not ${origin}`)
-  if (!allowInsecureLoopback) throw new TypeError(`set allowInsecureLoopback for http on loopback: ${origin}`)
+    throw new TypeError(`http on loopback requires an explicit port other than 80, such as ${origin}:8001`)
+  if (!isLoopbackIdentifier(origin)) throw new TypeError(`agents send requests over https only, not to ${origin}`)
+  if (!allowInsecureLoopback) throw new TypeError(`http on loopback requires allowInsecureLoopback: ${origin}`)
 }
 
 async function bufferRequest(request: Request): Promise<Request> {

@@ -2,41 +2,41 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /** A record of an agent, as JSON. */
 export interface AgentRecord {
-  /** The agent's identifier and the name of the edition of AAuth: other agents and editions ignore the record. */
+  /** The agent's identifier and the name of the AAuth edition. Other agents and editions ignore the record. */
   agent: string
   edition: string
   /**
-   * `token`: what a user, or a rule, allowed. `consent`: what a user has to decide. `lease`: which process exchanges the code of a
-   * consent. `person`: whose the tokens of an auth server are. `session`: that a browser has this owner's cookie.
+   * `token`: what a user or a policy rule allowed. `consent`: a pending decision of a user. `lease`: the process that exchanges the code of
+   * a consent. `person`: the user to whom the tokens of an auth server belong. `session`: a browser has this owner's cookie.
    */
   kind: 'token' | 'consent' | 'lease' | 'person' | 'session'
-  /** Its name among the records of its kind and owner; any text. */
+  /** The record's name, unique within its kind and owner; any string. */
   id: string
   data: unknown
   /**
-   * Unix seconds after which a store may drop it: for a session, with all other records of its owner.
-   * Absent: it is stored until it is removed.
+   * Unix time in seconds after which a store may drop the record; for a session, all other records of its owner as well. If absent, the
+   * record is stored until it is removed.
    */
   until?: number | undefined
 }
 
-/** A record by its name. */
+/** Identifies a record by kind and id. */
 export type RecordName = Pick<AgentRecord, 'kind' | 'id'>
 
 /**
- * Stores an agent's tokens and pending consents by owner: a browser session of a web agent, or the one user of any other agent
- * (W26). Each verb is atomic. Records hold secrets: with the agent's key, they are enough to act for the agent.
+ * Stores an agent's tokens and pending consents by owner: a browser session of a web agent, or the single user of any other agent (W26).
+ * Every operation is atomic. Records contain secrets: together with the agent's key, they are enough to act as the agent.
  */
 export interface AgentStore {
-  /** Whether other processes may use it at the same time: the agent then reads it again while it waits. */
+  /** Whether other processes may use the store at the same time. If so, the agent rereads it while it waits. */
   readonly isShared: boolean
-  /** All records of an owner, in any order. */
+  /** Lists all records of an owner, in any order. */
   list(owner: string): MaybePromise<readonly AgentRecord[]>
-  /** Stores a record, and replaces the one of the same name. Of several writers the last one wins. */
+  /** Stores a record and replaces any record of that name. With concurrent writers, the last write wins. */
   put(owner: string, record: AgentRecord): MaybePromise<void>
-  /** Stores a record unless there is one of its name; returns the one that is stored. */
+  /** Stores a record unless one of that name exists. Returns the record that is stored. */
   add(owner: string, record: AgentRecord): MaybePromise<AgentRecord>
-  /** Removes a record; returns true if it was there, to one of several concurrent callers. */
+  /** Removes a record. Returns true if it existed, to exactly one of several concurrent callers. */
   remove(owner: string, name: RecordName): MaybePromise<boolean>
   /** Removes all records of an owner. */
   forget(owner: string): MaybePromise<void>

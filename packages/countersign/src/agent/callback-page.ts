@@ -6,11 +6,11 @@ export interface CallbackPageOptions {
   /** The agent's identifier. */
   id: string
   about: AgentDescription | undefined
-  /** `Accept-Language` of the visit that is answered. */
+  /** The `Accept-Language` header of the callback request. */
   language: string | null
-  /** Why an answer was refused, in that language. */
+  /** Why a response was refused, in that language. */
   detail?: string | undefined
-  /** A path at the agent where the person can go on. */
+  /** A path of the agent at which the user can continue. */
   back?: string | undefined
 }
 
@@ -20,13 +20,13 @@ interface Look {
   drawing: string
 }
 
-/** What a page of an agent says, in one language. */
+/** The content of a page of an agent, in one language. */
 interface AgentPage extends Look, Pick<CallbackMessages, 'lang' | 'dir' | 'back'> {
-  /** Where programs find it. */
+  /** The state of the page, exposed as `data-state` for programs. */
   state: string
   title: string
   texts: readonly string[]
-  /** What happens next, where there is no way back to show. */
+  /** The next step, shown if there is no link back. */
   next: string
 }
 
@@ -58,7 +58,7 @@ a:hover { text-decoration: underline; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
 `
 
-/** The page a person lands on after the decision. It loads nothing and sends no `Referer`, which would hold the code. */
+/** The page that the user sees after the decision. It loads nothing and sends no `Referer`, which would contain the code. */
 export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOptions): Response {
   const { titles, texts, close, again, ...messages } = chooseCallbackMessages(options.language)
   const text = outcome === 'refused' ? options.detail : texts[outcome]
@@ -75,7 +75,7 @@ export function callbackPage(outcome: CallbackOutcome, options: CallbackPageOpti
   )
 }
 
-/** A page of an agent, which names it, and loads nothing. */
+/** A page that names its agent and loads nothing. */
 export function agentPage(page: AgentPage, { id, about, back }: CallbackPageOptions): Response {
   const { lang, dir, state, status, drawing, title, texts, next } = page
   const nonce = platform.serializeBase64url(platform.randomBytes(16))
@@ -119,55 +119,55 @@ function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => `&${entities[character]};`)
 }
 
-/** How a consent ended, as the person sees it on the agent's callback page. */
+/** The outcome of a consent, as shown on the agent's callback page. */
 export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
 
-/** Why an answer was not used. */
+/** Why a response was refused. */
 export type RefusedAnswer = CallbackProblem | 'other_person'
 
 interface CallbackMessages {
   lang: 'en' | 'ar'
   dir: 'ltr' | 'rtl'
   titles: Readonly<Record<CallbackOutcome, string>>
-  /** What happened; of what was refused, `refusals` say it. */
+  /** What happened. For refused responses, the text is in `refusals`. */
   texts: Readonly<Record<Exclude<CallbackOutcome, 'refused'>, string>>
   refusals: Readonly<Record<RefusedAnswer, string>>
-  /** What happens next, where there is no way back to show: nothing more here, or once more. */
+  /** The next step if there is no link back: close the page, or start again. */
   close: string
   again: string
-  /** A link to the agent's own page; `{host}` is its host. */
+  /** The label of a link to the agent's own page; `{host}` is its host. */
   back: string
 }
 
 const warning =
-  'If somebody sent you the link that led here, they may want to get at what is yours through you. They got nothing. ' +
-  'If you allowed something, take it back at the server where you allowed it.'
+  'If someone sent you the link that led here, they may be trying to get access to your data. They did not get it. ' +
+  'If you allowed something, revoke it at the server where you allowed it.'
 
 const en: CallbackMessages = {
   lang: 'en',
   dir: 'ltr',
   titles: {
     allowed: 'It worked',
-    denied: 'Nothing was allowed',
+    denied: 'No access was given',
     failed: 'It didn’t work',
     refused: 'Please start again',
   },
   texts: {
-    allowed: 'The agent has what it needs, and goes on.',
-    denied: 'The agent was told that you said no.',
-    failed: 'You decided, but the agent could not finish.',
+    allowed: 'The agent has the access it needs and can continue.',
+    denied: 'The agent was told that you denied the request.',
+    failed: 'You made your decision, but the agent could not complete the request.',
   },
   refusals: {
-    unknown: 'Nothing here waits for this answer. It was used already, or its time is over.',
-    no_owner: `The agent does not know this browser, so the answer was not used. ${warning}`,
-    other_owner: `This was started in another browser, so the answer was not used. ${warning}`,
-    other_server: 'This answer does not come from the server that was asked.',
-    malformed: 'This answer is not complete, or has a part twice.',
+    unknown: 'No request is waiting for this response. It was already used, or it has expired.',
+    no_owner: `The agent does not recognize this browser, so the response was not used. ${warning}`,
+    other_owner: `This request was started in another browser, so the response was not used. ${warning}`,
+    other_server: 'This response came from a different server than the one that was contacted.',
+    malformed: 'This response is incomplete, or contains a duplicate parameter.',
     other_person:
-      'This agent acts for somebody else, so what you allowed was not kept: take it back at the server where you allowed it.',
+      'This agent acts for someone else, so your approval was not stored. Revoke it at the server where you gave it.',
   },
-  close: 'You can close this page, and go back to the program or app where you started.',
-  again: 'Go back to the program or app where you started, and try again.',
+  close: 'You can close this page and return to the program or app where you started.',
+  again: 'Return to the program or app where you started, and try again.',
   back: 'Back to {host}',
 }
 
@@ -197,7 +197,7 @@ const ar: CallbackMessages = {
   back: 'العودة إلى {host}',
 }
 
-/** The language that a browser likes best, of the two; else English (RFC 9110 §12.5.4). */
+/** Returns the messages in the browser's preferred language of the two; English by default (RFC 9110 §12.5.4). */
 export function chooseCallbackMessages(acceptLanguage: string | null): CallbackMessages {
   const ranges = (acceptLanguage ?? '').split(',', 50).map((range) => {
     const [, language = '', weight = '1'] = /^\s*([a-z]+)[^;]*(?:;\s*q=([\d.]+))?/i.exec(range) ?? []

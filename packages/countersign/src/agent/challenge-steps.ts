@@ -5,16 +5,16 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
 import type { Asked, HeldTokens } from './held-tokens.js'
 
-/** Milliseconds that a refresh ahead of time may take. */
+/** Timeout of a background refresh, in milliseconds. */
 const backgroundTimeout = 10_000
 
 /**
- * Called before an auth server is asked for a token that somebody may have to allow; what it rejects with, the request
- * rejects with, and nothing has begun.
+ * Called before the agent requests a token that a user may have to allow. If it rejects, the request rejects with the same error, and no
+ * consent is started.
  */
 export type BeforeAsking = () => MaybePromise<void>
 
-/** Milliseconds of it that a request waits whose answer may be a stream. */
+/** How long a request that may stream waits for the background refresh, in milliseconds. */
 const streamWait = 3000
 
 /** The request that was refused. */
@@ -38,13 +38,13 @@ interface ChallengeStepsOptions {
 
 interface ChallengeSteps {
   /**
-   * The token to show first. It is fetched anew if nobody has to decide: a resource ends a stream when the token ends, so one that
-   * `mayStream` begins with a new token where little is left of the old one.
+   * Returns the token to try first. It is refreshed if that needs no decision of the user. Resources close a stream when its token expires,
+   * so a request that `mayStream` starts with a new token if the old one expires soon.
    */
   tokenFor(owner: string, asked: Asked & { mayStream: boolean }, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** Takes a step; undefined when nothing more can be done. */
+  /** Takes a step; resolves to undefined if nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
-  /** Asks for access to the agent itself (S§3.5). */
+  /** Requests access to the agent itself (S§3.5). */
   askForOwn(request: OwnAccess): Promise<HeldToken>
 }
 
@@ -57,7 +57,7 @@ interface OwnAccess {
   beforeAsking: BeforeAsking
 }
 
-/** The steps that answer challenges, and the tokens that they bring. */
+/** Creates the steps that handle challenges, and obtain and renew tokens. */
 export function createChallengeSteps({
   id,
   protocol,
@@ -86,10 +86,10 @@ export function createChallengeSteps({
     if (!need) return undefined
     const { resource, authServer, scope } = need
     if (!(await isAccepted(authServer))) {
-      const asked = `${new URL(url).host} sends people to ${authServer.slice(0, 200)}`
+      const asked = `${new URL(url).host} sends users to ${authServer.slice(0, 200)}`
       throw new AgentError(
         'auth_server_refused',
-        `${asked}, which authServers does not accept: add it there if people may type their password at it.`,
+        `${asked}, which is not in authServers: add it if users may type their password there.`,
         { authServer },
       )
     }
@@ -126,7 +126,7 @@ export function createChallengeSteps({
     if (!token || (token.refreshAt > now() && held.isLive(token))) return token
     if (token.refreshToken === undefined) return token
     if (!held.isLive(token)) return refresh(owner, token, signal)
-    // Still good: the request goes ahead, and a failure here shows when the token has ended.
+    // The token is still valid: the request proceeds, and a failed refresh surfaces once the token has expired.
     const renewed = work
       .run(owner, AbortSignal.timeout(backgroundTimeout), (ending) => refresh(owner, token, ending))
       .catch(() => undefined)
@@ -159,11 +159,11 @@ export function createChallengeSteps({
   }
 }
 
-/** What is done for owners at this moment, so that all of one owner can be ended at once. */
+/** Tracks the work in progress by owner, so that all work of one owner can be aborted at once. */
 interface OwnerWork {
-  /** Runs `work` with a signal that aborts with the given one, or when the owner's work is ended. */
+  /** Runs `work` with a signal that aborts with the given one, or when the owner's work is aborted. */
   run<T>(owner: string, signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T>
-  /** Aborts everything that runs for an owner; what starts later runs. */
+  /** Aborts everything in progress for an owner. Work that starts later is not affected. */
   end(owner: string, reason: Error): void
 }
 
@@ -200,8 +200,8 @@ interface Flight<T> {
 }
 
 /**
- * Runs one flight per key for everybody who waits for it. A waiter whose signal aborts leaves alone; when the last one
- * leaves, the flight itself is aborted, and whoever comes next starts a new one.
+ * Shares one call per key among all callers that wait for it. If a caller's signal aborts, only that caller rejects. When the last one has
+ * left, the call itself is aborted, and the next caller starts a new one.
  */
 function createSharedFlights<T>(): (
   key: string,

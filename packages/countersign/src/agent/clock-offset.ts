@@ -1,28 +1,28 @@
 import { LruCache } from '../lib/lru-cache.js'
 
-/** Seconds of tolerance: how long an answer may travel, and the fraction that `Date` leaves out. */
+/** Tolerance in seconds, for network latency and the fraction that `Date` omits. */
 const tolerance = 5
 
-/** Seconds that a clock is made up for at most; one that is further off is to be set. */
+/** Maximum clock offset to compensate for, in seconds. A clock that is further off must be set. */
 const most = 3600
 
-/** More origins than an agent talks to at once. */
+/** Exceeds the number of origins that an agent uses at once. */
 const maxOrigins = 1000
 
-/** What servers showed of their clocks, by origin (W7). It never says when a token ends. */
+/** The clock offsets of servers, by origin (W7). They never affect when a token expires. */
 export interface Clocks {
-  /** What a server says the time is, in Unix seconds, as far as it has shown. */
+  /** Returns the server's time in Unix seconds, as far as it is known. */
   at(origin: string): number
   /**
-   * Learns from an answer that refuses a signature, where its `Date` is further from {@link at} than a signature may be old:
-   * what is wrong, and whether another signature may help.
+   * Learns the server's time from a response that refuses a signature, if its `Date` differs from {@link at} by more than a signature may
+   * be old. Returns the problem, and whether signing again may help.
    *
-   * @param window seconds a signature may be old
+   * @param window maximum age of a signature, in seconds
    */
   learn(origin: string, response: Response, window: number): { problem: string; mayHelp: boolean } | undefined
 }
 
-/** @param now this clock, in Unix seconds */
+/** @param now returns the local time in Unix seconds */
 export function createClocks(now: () => number): Clocks {
   const offsets = new LruCache<number>(maxOrigins)
   const at = (origin: string) => now() + (offsets.get(origin, now()) ?? 0)
@@ -33,7 +33,7 @@ export function createClocks(now: () => number): Clocks {
       if (!(Math.abs(shown - at(origin)) > window - tolerance)) return undefined
       const offset = Math.round(shown - now())
       const apart = `${Math.abs(offset)} s ${offset < 0 ? 'ahead of' : 'behind'}`
-      const problem = `it is ${apart} the server, which refuses signatures that are more than ${window} s off: set it, for example with NTP`
+      const problem = `it is ${apart} the server, which refuses signatures that are more than ${window} s off: synchronize the clock, for example with NTP`
       const mayHelp = Math.abs(offset) <= most
       if (mayHelp) offsets.set(origin, offset, Number.POSITIVE_INFINITY)
       else offsets.delete(origin)

@@ -2,24 +2,24 @@ import type { ConsentCallback, ConsentRequest, OpenConsent } from '../editions/a
 import type { MaybePromise } from '../lib/maybe-promise.js'
 
 /**
- * A way to one user and back that is open only while they decide, such as `loopbackConsent()` of `countersign/node`: the
+ * A way to prompt one user and receive the redirect, open only while they decide, such as `loopbackConsent()` of `countersign/node`. The
  * agent then needs no server.
  */
 export interface ConsentWay {
-  /** Whether the user can be prompted here; otherwise requests that need their consent reject with `consent_required`. */
+  /** Whether the user can be prompted here. Otherwise, requests that need consent reject with `consent_required`. */
   readonly canAsk: boolean
-  /** Where the browser comes back to, as the agent's document lists it: on loopback without a port, which stands for any (W24). */
+  /** The redirect URI as listed in the agent's document: on loopback without a port, which matches any port (W24). */
   readonly redirectUri: string
   /**
-   * Opens the way for one consent, before an auth server is asked. What it rejects with, the request rejects with. If the
-   * `redirectUri` of what it returns is not that of the callback of a pending consent, the agent starts a new consent.
+   * Called for one consent, before the agent contacts an auth server. If it rejects, the request rejects with the same error. If the
+   * returned `redirectUri` differs from that of the pending consent's callback, the agent starts a new consent.
    *
-   * @param answer handles the callback, and returns the page to show
+   * @param answer handles the callback and returns the page to show
    */
   open(answer: (request: Request) => Promise<Response>, callback: ConsentCallback): MaybePromise<OpenConsent>
 }
 
-/** How the users behind owners are prompted, and where they come back to. */
+/** How the users behind owners are prompted, and where they are redirected. */
 export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
   open(
     owner: string,
@@ -28,7 +28,7 @@ export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> 
   ): MaybePromise<OpenConsent>
 }
 
-/** Users are prompted by a function, and come back to the agent's handler. */
+/** Prompts users through a function; they return to the agent's handler. */
 export function askBy(
   onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined,
   redirectUri: string,
@@ -38,7 +38,7 @@ export function askBy(
   return {
     canAsk: onConsent !== undefined,
     redirectUri,
-    // Also where another process of the agent listens: it completes the consent through the store.
+    // Also when another process of the agent listens there: it completes the consent through the store.
     open: (owner, _answer, { redirectUri: at = redirectUri }) => ({
       redirectUri: at,
       ask: (consent) => onConsent?.(consent, owner),
@@ -47,10 +47,12 @@ export function askBy(
   }
 }
 
-/** The one user is prompted by a way that is opened for each consent. */
+/** Prompts the only user through a {@link ConsentWay}, which is opened for each consent. */
 export function askThrough(way: ConsentWay): WayToOwners {
   if (typeof way?.open !== 'function')
-    throw new TypeError('consent must prompt the user, such as loopbackConsent() of countersign/node')
+    throw new TypeError(
+      'consent must be an object that prompts the user, such as loopbackConsent() of countersign/node',
+    )
   const { canAsk, redirectUri } = way
   return {
     canAsk,

@@ -6,42 +6,43 @@ import { askBy, askThrough, type ConsentWay, type WayToOwners } from './consent-
 import { createOwnedAgent } from './owned-agent.js'
 
 export interface AgentOptions extends SharedAgentOptions {
-  /** Where the auth server sends the person back to; listed in the agent's document. @default `${id}/callback` */
+  /** The URL to which the auth server redirects the user; listed in the agent's document. @default `${id}/callback` */
   redirectUri?: string | undefined
   /**
-   * Called when the person must decide: show them `url` in a browser of theirs. The request waits meanwhile; abort its
-   * signal to give up: what they decide later is kept for the next one. What this throws or rejects with before the person
-   * decided, the request rejects with. Absent: such a request rejects with `consent_required` at once.
+   * Called when the user must decide: show them `url` in their browser. The request waits in the meantime. Abort its signal to give up; a
+   * later decision is stored for the next request. If this throws or rejects before the user has decided, the request rejects with the same
+   * error. If absent, such a request rejects with `consent_required` at once.
    */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
   /**
-   * A way to ask the person that is open only while they decide, in place of `onConsent` and `redirectUri`:
-   * `loopbackConsent()` of `countersign/node` asks in the terminal.
+   * Prompts the user through a channel that is open only while they decide, instead of `onConsent` and `redirectUri`. `loopbackConsent()`
+   * of `countersign/node` prompts in the terminal.
    */
   consent?: ConsentWay | undefined
   /**
-   * One person alone uses this agent, although the answer comes back to a web page: a service or script of your own.
-   * Whoever else is sent the link to decide gives that person what is theirs. For people in browsers there is
-   * `createWebAgent`. @default false: the redirect URI is on loopback, or of an app on a device
+   * Declares that only one person uses this agent, although the redirect goes to a web page: your own service or script. Anyone else who
+   * opens the consent link gives that person access to their data. For users in browsers, use `createWebAgent`. @default false: the
+   * redirect URI must be on loopback, or belong to an app on a device
    */
   onePerson?: boolean | undefined
 }
 
-/** An agent of one person. */
+/** An agent for one user. */
 export interface Agent extends AgentActions {
   readonly id: string
   /** The published document. */
   readonly metadata: OwnDocument
-  /** Serves the agent's document, its keys and the callback; anything else is 404. */
+  /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
   readonly handler: (request: Request) => Promise<Response>
   /**
-   * Waits for the decision on a page that `consent_required` gave as its `url`, whichever process of the agent receives it. Resolves to true
-   * when a token is stored, and to false if the page is not one of a pending consent. Rejects as {@link AgentActions.fetch} does.
+   * Waits for the decision on a consent page, the `url` of a `consent_required` error, whichever process of the agent receives it. Resolves
+   * to true when a token is stored, and to false if the page does not belong to a pending consent. Rejects as {@link AgentActions.fetch}
+   * does.
    */
   waitForConsent(page: string, options?: { signal?: AbortSignal | undefined }): Promise<boolean>
   /**
-   * Drops all tokens and pending consents, so that somebody else can be asked; or the tokens for one resource, with its
-   * pending consents where the store is shared with other processes. What was allowed stays so at the auth server.
+   * Removes all tokens and pending consents, so that another user can be prompted; or the tokens for one resource, with its pending
+   * consents if the store is shared with other processes. The user's grants at the auth server remain.
    */
   forget(only?: { resource: string }): Promise<void>
 }
@@ -66,7 +67,7 @@ export interface Agent extends AgentActions {
  */
 export function createAgent(options: AgentOptions): Agent {
   if (typeof options === 'object' && options !== null && 'sessionOf' in options)
-    throw new TypeError('sessionOf is for people in browsers: use createWebAgent, which keeps them apart')
+    throw new TypeError('sessionOf is for users in browsers: use createWebAgent, which keeps them apart')
   requireKnownOptions('createAgent', options, agentOptions)
   const { onePerson } = options
   const created = createOwnedAgent(options, wayTo(options))
@@ -74,8 +75,8 @@ export function createAgent(options: AgentOptions): Agent {
   if ((redirect === undefined || redirect.kind === 'web') && onePerson !== true) {
     const where = redirect === undefined ? '' : ` at ${redirect.uri}`
     throw new TypeError(
-      `whoever is sent the link to decide could complete it${where}: use createWebAgent for people in ` +
-        'browsers, or say onePerson: true where one person alone uses this agent',
+      `anyone who opens the consent link could complete the consent${where}: use createWebAgent for users in ` +
+        'browsers, or set onePerson: true if only one person uses this agent',
     )
   }
   return {
@@ -94,7 +95,7 @@ const onlyOwner = ''
 function wayTo({ id, consent, onConsent, redirectUri }: AgentOptions): WayToOwners {
   if (consent === undefined) return askBy(onConsent, redirectUri ?? `${id}/callback`)
   const other = onConsent === undefined ? redirectUri && 'redirectUri' : 'onConsent'
-  if (other) throw new TypeError(`consent asks by itself: leave ${other} out`)
+  if (other) throw new TypeError(`consent prompts the user itself: remove ${other}`)
   return askThrough(consent)
 }
 

@@ -7,44 +7,47 @@ import { decodeToken } from '../tokens/verify-token.js'
 import type { TokenSummary } from './agent-options.js'
 import type { OwnRecords } from './own-records.js'
 
-/** The request that a token is shown with. */
+/** The request for which a token is used. */
 export interface Asked {
   method: string
   url: string
 }
 
-/** The tokens of a store by owner and resource; the newest first. */
+/** The tokens of a store, by owner and resource, newest first. */
 export interface HeldTokens {
   /**
-   * The token to try first: one like the one that served the same method and path before, or the newest of the resource; one
-   * with a refresh token also when it has expired.
+   * Returns the token to try first: one like the token that last served the same method and path, or the newest one of the resource. An
+   * expired token is included if it has a refresh token.
    */
   forRequest(owner: string, asked: Asked): Promise<HeldToken | undefined>
-  /** Remembers which token served a request. */
+  /** Records which token served a request. */
   noteServed(owner: string, asked: Asked, token: HeldToken): void
-  /** Whether a token can still be shown to a resource. */
+  /** Whether a token can still be used at a resource. */
   isLive(token: HeldToken): boolean
-  /** A token that has all these scopes, kept after a time (Unix seconds), as another process may just have got it. */
+  /**
+   * Returns a token that has all these scopes and was stored after a time (Unix seconds), since another process may just have obtained it.
+   */
   withScope(
     owner: string,
     wanted: { resource: string; scope: readonly string[]; since?: number },
   ): Promise<HeldToken | undefined>
   /**
-   * Keeps a token, unless the signal has aborted: its owner may be forgotten.
+   * Stores a token, unless the signal has aborted: its owner may have been removed.
    *
-   * @throws AgentError `other_person` for one of another person than the owner's tokens of its auth server (attacks L01)
+   * @throws AgentError `other_person` if the token belongs to a different user than the owner's other tokens of its auth server (attacks
+   * L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
   readonly remove: (owner: string, token: HeldToken) => Promise<void>
-  /** Those that can be used, the newest first. */
+  /** Lists the tokens that can be used, newest first. */
   list(owner: string): Promise<readonly TokenSummary[]>
-  /** Removes the tokens of an owner for one resource, with the pending consents of a shared store; or all that is kept of the owner. */
+  /** Removes the tokens of an owner for one resource, with its pending consents if the store is shared; or all records of the owner. */
   forget(owner: string, resource?: string): Promise<void>
 }
 
 export interface HeldTokensOptions {
   records: OwnRecords
-  /** Of the agent's key: a token of another one can be renewed, but not shown. */
+  /** The thumbprint of the agent's key. A token that is bound to another key can be renewed, but not used. */
   thumbprint: string
   now: () => number
 }
@@ -53,26 +56,26 @@ const maxOwners = 10_000
 const maxTokensPerOwner = 100
 const maxRoutes = 1000
 
-/** Seconds before its expiry at which a token is no longer shown, so that it does not expire in transit. */
+/** Tokens are no longer used this many seconds before they expire, so that they do not expire in transit. */
 const margin = 5
 
-/** The part of a stored consent that has its resource. */
+/** The part of a stored consent that contains its resource. */
 interface StoredConsent {
   need?: { resource?: unknown }
 }
 
-/** A token, as it is stored. */
+/** A token as it is stored. */
 interface StoredToken {
   token: HeldToken
   thumbprint: string
-  /** When it was stored, in Unix seconds of the system: it orders tokens, whatever clock expires them. */
+  /** When the token was stored, in Unix seconds of the system clock. It orders tokens, independent of the clock that expires them. */
   at: number
 }
 
 export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions): HeldTokens {
-  /** The tokens in a store of this process alone; a shared store is read each time, since another process may change it. */
+  /** Caches the tokens of a store that only this process uses. A shared store is read each time, since another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
-  /** The kinds of the tokens that served a route. */
+  /** The kind of token that last served a route. */
   const served = new LruCache<string>(maxRoutes)
   const inTurn = createTurns()
   let lastAt = 0
@@ -98,23 +101,23 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
     return tokens
   }
 
-  /** The tokens of another user never replace those of the owner, whoever signed in at the auth server. */
+  /** Ensures that tokens of another user never replace those of the owner, no matter who signed in at the auth server. */
   async function requireSamePerson(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
     const { sub } = decodeToken(jwt)?.payload ?? {}
-    // A rule allowed it, and no user.
+    // A policy rule allowed it, not a user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
     if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
       'other_person',
-      `Somebody else allowed this at ${authServer} than the person whom the agent acts for: nothing was kept. To change the person, forget what the agent has first.`,
+      `A different user than the one this agent acts for allowed this at ${authServer}: no token was stored. To change the user, first have the agent forget its tokens.`,
     )
   }
 
   async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     await requireSamePerson(owner, token)
-    // Distinct, also within one tick of the clock: one token is the newest.
+    // Distinct even within one clock tick, so that one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
     const isCovered = ({ resource, scope }: HeldToken) =>
@@ -185,7 +188,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   }
 }
 
-/** Runs the writes of an owner one after the other, so that a write does not restore what is being forgotten. */
+/** Serializes the writes of an owner, so that no write restores data that is being removed. */
 function createTurns(): <T>(owner: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
   return async function inTurn(owner, work) {
@@ -203,7 +206,7 @@ function createTurns(): <T>(owner: string, work: () => Promise<T>) => Promise<T>
   }
 }
 
-/** A token that is bound to another key cannot be shown: it counts as expired. */
+/** Treats a token that is bound to another key as expired, since it cannot be used. */
 function asShown(stored: StoredToken, thumbprint: string): StoredToken {
   if (stored.thumbprint === thumbprint) return stored
   return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
@@ -214,12 +217,12 @@ function routeOf(owner: string, { method, url }: Asked): string {
   return JSON.stringify([owner, method, origin, pathname])
 }
 
-/** Equal for tokens that allow the same. */
+/** Identifies the access that a token gives: equal for equivalent tokens. */
 function kindOf({ authServer, resource, scope }: HeldToken): string {
   return [authServer, resource, ...scope.toSorted()].join(' ')
 }
 
-/** Unique to a token: removing it removes no newer one. */
+/** Unique to a token, so that removing it does not remove a newer one. */
 function idOf(token: HeldToken): string {
   return `${kindOf(token)} ${token.jwt.slice(-43)}`
 }

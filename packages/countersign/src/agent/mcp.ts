@@ -1,18 +1,18 @@
 /**
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */
 
-/** How long a request of an MCP client may take, as the SDKs of both eras name it. */
+/** Request timeouts of an MCP client, named as in the SDKs of both protocol eras. */
 export interface McpTimeouts {
-  /** Milliseconds without answer or progress. */
+  /** Milliseconds without a response or progress notification. */
   timeout: number
   resetTimeoutOnProgress: true
 }
 
 export interface McpTimeoutsOptions {
-  /** Seconds that a person gets to decide, and a tool to work after that. @default 1800 */
+  /** How long the user may take to decide, and then the tool to run, in seconds. @default 1800 */
   patience?: number | undefined
 }
 
@@ -32,9 +32,9 @@ export interface McpTimeoutsOptions {
  */
 export function mcpTimeouts({ patience = 1800 }: McpTimeoutsOptions = {}): McpTimeouts {
   if (!(patience > 0 && patience <= longestPatience))
-    throw new TypeError(`patience is in seconds, more than 0 and at most ${longestPatience}`)
+    throw new TypeError(`patience must be a number of seconds, more than 0 and at most ${longestPatience}`)
   return { timeout: patience * 1000, resetTimeoutOnProgress: true }
 }
 
-/** Seconds that a timer can wait. */
+/** The longest delay of a timer, in seconds. */
 const longestPatience = 2_147_483

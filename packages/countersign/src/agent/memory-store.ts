@@ -1,13 +1,13 @@
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** More than that many owners of one kind at once, and those that were not asked for for longest are forgotten. */
+/** Maximum number of owners per kind. Beyond it, the least recently used owner is evicted. */
 const maxOwners = 10_000
 
 type Records = Map<string, AgentRecord>
 
-/** A store in this process, which a restart empties. */
+/** Creates a store in the memory of this process, which is lost on restart. */
 export function memoryStore(): AgentStore {
-  // Apart, since a stranger can begin as many consents as they like: that forgets nobody's tokens.
+  // Separate maps, since an attacker can start any number of consents: this must not evict anyone's tokens.
   const withToken = new Map<string, Records>()
   const withoutToken = new Map<string, Records>()
   const keyOf = ({ kind, id }: RecordName) => `${kind} ${id}`
@@ -18,7 +18,7 @@ export function memoryStore(): AgentStore {
     withoutToken.delete(owner)
   }
 
-  /** Keeps what an owner has now, as the one that was asked for last. */
+  /** Stores the records of an owner and marks the owner as the most recently used. */
   function place(owner: string, records: Records): void {
     drop(owner)
     if (records.size === 0) return

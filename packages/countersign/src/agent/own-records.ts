@@ -2,12 +2,12 @@ import * as platform from '#crypto'
 import type { KeptConsent, KeptConsents } from '../editions/agent-protocol.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
-/** The records of one agent and edition in a store that others may use as well. */
+/** The records of one agent and edition, in a store that others may use as well. */
 export interface OwnRecords {
   readonly isShared: boolean
-  /** The records of one kind. */
+  /** Lists the records of one kind. */
   list(owner: string, kind: AgentRecord['kind']): Promise<readonly { id: string; data: unknown }[]>
-  /** @param until Unix seconds after which a store may drop it; absent: never */
+  /** @param until Unix time in seconds after which a store may drop the record; if absent: never */
   put(owner: string, name: RecordName, data: unknown, until?: number): Promise<void>
   /** Resolves to the data of the record that is stored. */
   add(owner: string, name: RecordName, data: unknown, until?: number): Promise<unknown>
@@ -40,7 +40,7 @@ export function ownRecords(store: AgentStore, { agent, edition }: { agent: strin
   }
 }
 
-/** The consents of one edition in the store of an agent. */
+/** The consents of one edition in an agent's store. */
 export function keptConsents(records: OwnRecords, now: () => number): KeptConsents {
   const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
@@ -53,7 +53,7 @@ export function keptConsents(records: OwnRecords, now: () => number): KeptConsen
     remove: (owner, id) => records.remove(owner, nameOf(id)),
     async lease(owner, state, until, overdue) {
       const by = platform.serializeBase64url(platform.randomBytes(12))
-      // An expired lease is never removed by others, who could remove the next one by mistake: they try the next name.
+      // Other processes never remove an expired lease, since they could remove its successor by mistake. They try the next name instead.
       for (let turn = 0; ; turn += 1) {
         const name = { kind: 'lease' as const, id: `${state} ${turn}` }
         const there = (await records.add(owner, name, { by, until }, until)) as { by: string; until: number }

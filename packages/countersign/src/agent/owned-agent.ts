@@ -25,25 +25,31 @@ import { createHeldTokens } from './held-tokens.js'
 import { memoryStore } from './memory-store.js'
 import { keptConsents, ownRecords } from './own-records.js'
 
-/** An agent whose tokens and consents belong to owners, each kept from the others. */
+/** An agent whose tokens and consents belong to owners, each isolated from the others. */
 export interface OwnedAgent {
   id: string
   metadata: OwnDocument
-  /** Where the browser comes back to; undefined: nowhere, so that whoever is sent the link to decide completes it. */
+  /**
+   * Where the browser is redirected after the decision. If undefined, it is not redirected, so anyone who opens the consent link can
+   * complete the consent.
+   */
   redirect: { uri: string; kind: RedirectKind } | undefined
-  /** @param beforeAsking of these actions alone: others of the owner may go on. */
+  /** @param beforeAsking applies to these actions only: other actions of the owner proceed */
   actionsFor(owner: string, beforeAsking?: BeforeAsking): AgentActions
-  /** Waits for the decision on the page of a pending consent; false: there is no such consent. */
+  /** Waits for the decision on the page of a pending consent. Resolves to false if there is no such consent. */
   waitForConsent(owner: string, page: string, signal: AbortSignal): Promise<boolean>
-  /** Ends what runs for an owner, and drops their tokens and pending consents; with a resource, only those of that. */
+  /**
+   * Aborts the work in progress for an owner and removes their tokens and pending consents; with a resource, only those for that resource,
+   * and no work is aborted.
+   */
   forget(owner: string, resource?: string): Promise<void>
-  /** Serves the agent's document, its keys and the callback; anything else is 404. */
+  /** Serves the agent's document, its keys and the callback; responds with 404 to anything else. */
   handle: AgentHandler
 }
 
 /**
  * @param way how the user behind an owner is prompted
- * @throws TypeError for options that cannot work
+ * @throws TypeError for invalid options
  */
 export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners): OwnedAgent {
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
@@ -53,7 +59,7 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     warnOnce(
       id,
       'allowInsecureLoopback',
-      'any program on this machine can pretend to be this agent. Use it for trying only.',
+      'any program on this machine can impersonate this agent. Use it for development only.',
     )
   requireAgentOptions(options, identifiers)
   const { redirectUri, canAsk } = way
@@ -155,7 +161,10 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
       work.run(owner, signal, async (ending) => (await protocol.waitFor?.(page, owner, ending)) !== undefined),
     async forget(owner, resource) {
       if (resource === undefined)
-        work.end(owner, new AgentError('session_forgotten', 'The session was forgotten while the request ran.'))
+        work.end(
+          owner,
+          new AgentError('session_forgotten', 'The session was removed while the request was in progress.'),
+        )
       await held.forget(owner, resource)
     },
     handle,

@@ -1,16 +1,16 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
-/** An address as the numbers of its bytes: 4, or 16. */
+/** The bytes of an address: 4 or 16. */
 export type AddressBytes = readonly number[]
 
-/** A range of addresses that begin alike. */
+/** A range of addresses with a common prefix. */
 export interface Network {
   bytes: AddressBytes
-  /** How many bits of it count. */
+  /** Length of the prefix, in bits. */
   prefix: number
 }
 
-/** The bytes of an address in text form; undefined for other text, and for an address with a zone (`fe80::1%eth0`). */
+/** Parses an address. Returns undefined for other text, and for an address with a zone (`fe80::1%eth0`). */
 function parseAddress(text: string): AddressBytes | undefined {
   if (isIPv4(text)) return text.split('.').map(Number)
   if (!isIPv6(text) || text.includes('%')) return undefined
@@ -19,7 +19,7 @@ function parseAddress(text: string): AddressBytes | undefined {
   return [...left, ...Array<number>(16 - left.length - right.length).fill(0), ...right]
 }
 
-/** Reads `10.0.0.0/8`; undefined for what is no network. Bits behind the prefix are kept as they are. */
+/** Parses a network such as `10.0.0.0/8`; undefined if it is invalid. Host bits are kept. */
 export function parseNetwork(cidr: string): Network | undefined {
   const [, address = '', digits] = /^([^/]+)\/(0|[1-9]\d{0,2})$/.exec(cidr) ?? []
   const bytes = parseAddress(address)
@@ -27,25 +27,25 @@ export function parseNetwork(cidr: string): Network | undefined {
   return bytes && prefix <= bytes.length * 8 ? { bytes, prefix } : undefined
 }
 
-/** @throws TypeError for what is no network */
+/** @throws TypeError if the text is not a network */
 export function requireNetwork(cidr: string): Network {
   const network = parseNetwork(cidr)
   if (network) return network
-  throw new TypeError(`no network: ${cidr}`)
+  throw new TypeError(`not a network: ${cidr}`)
 }
 
-/** Whether an address is in a network; one of the other family is not. */
+/** Whether an address is in a network. Always false for a network of the other family. */
 export function isInNetwork(address: AddressBytes, { bytes, prefix }: Network): boolean {
   if (address.length !== bytes.length) return false
   return bytes.every((byte, at) => ((byte ^ (address[at] ?? 0)) & maskOf(prefix, at)) === 0)
 }
 
-/** Whether two networks have addresses in common: the wider one then has all of the other. */
+/** Whether two networks overlap; the wider one then contains the other. */
 function networksOverlap(one: Network, other: Network): boolean {
   return isInNetwork(one.bytes, other) || isInNetwork(other.bytes, one)
 }
 
-/** The first address of a network: the bits behind its prefix are 0. */
+/** The first address of a network: all host bits are 0. */
 export function firstAddress({ bytes, prefix }: Network): AddressBytes {
   return bytes.map((byte, at) => byte & maskOf(prefix, at))
 }
@@ -59,14 +59,14 @@ export function serializeAddress(bytes: AddressBytes): string {
 }
 
 /**
- * What an address is for whoever connects to it.
+ * How an address is treated when connecting.
  *
- * `public`: on the public internet. `private`: of somebody's own network, or reserved. `loopback`: this machine.
- * `forbidden`: never connected to: link-local, multicast, unspecified, and where clouds tell their machines secrets.
+ * `public`: on the public internet. `private`: in a private network, or reserved. `loopback`: this machine. `forbidden`: never connected
+ * to: link-local, multicast, unspecified, and the metadata services of clouds.
  */
 export type AddressKind = 'public' | 'private' | 'loopback' | 'forbidden'
 
-/** IPv4 that is not public: the IANA registry of special-purpose addresses (RFC 6890), and multicast. */
+/** IPv4 networks that are not public: the IANA registry of special-purpose addresses (RFC 6890), and multicast. */
 const specialV4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -85,10 +85,10 @@ const specialV4 = [
   '240.0.0.0/4',
 ].map(requireNetwork)
 
-/** IPv6 that was given out at all. */
+/** The allocated global unicast range of IPv6. */
 const globalV6 = requireNetwork('2000::/3')
 
-/** In it: Teredo and other special purposes, documentation, 6to4. */
+/** Special ranges within it: Teredo and other special purposes, documentation, 6to4. */
 const specialV6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'].map(requireNetwork)
 
 const loopback = ['127.0.0.0/8', '::1/128'].map(requireNetwork)
@@ -101,7 +101,7 @@ const forbidden = [
   '::/128',
   'fe80::/10',
   'ff00::/8',
-  // Alibaba Cloud, Azure, and Oracle Cloud in its first form.
+  // Alibaba Cloud, Azure, and the older address of Oracle Cloud.
   '100.100.100.200/32',
   '168.63.129.16/32',
   '192.0.0.192/32',
@@ -112,23 +112,23 @@ const forbidden = [
   'fd00:42::42/128',
 ].map(requireNetwork)
 
-/** IPv4 in the form of IPv6, as the machine itself reads it (RFC 4291 §2.5.5.2). */
+/** IPv4-mapped IPv6 addresses, which the local machine treats as IPv4 (RFC 4291 §2.5.5.2). */
 const mapped = requireNetwork('::ffff:0:0/96')
 
-/** IPv6 that others on the way turn into the IPv4 address at its end; 6to4 has it in the middle. */
+/** IPv6 addresses that the network translates to the IPv4 address in their last bytes. In 6to4, that address is in the middle. */
 const translated = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'].map(requireNetwork)
 const sixToFour = requireNetwork('2002::/16')
 
-/** What is to be known of an address. */
+/** The classification of an address. */
 export interface JudgedAddress {
   kind: AddressKind
-  /** The address that counts: of an IPv4 address in the form of IPv6, the IPv4 address. */
+  /** The effective address: for an IPv4-mapped address, the IPv4 address. */
   bytes: AddressBytes
-  /** The IPv4 address that others on the way turn it into. */
+  /** The IPv4 address to which the network translates it. */
   carried: AddressBytes | undefined
 }
 
-/** Judges an address; undefined for a text that is no address. */
+/** Classifies an address; undefined if the text is not one. */
 export function judgeAddress(text: string): JudgedAddress | undefined {
   const written = parseAddress(text)
   if (!written) return undefined
@@ -138,27 +138,27 @@ export function judgeAddress(text: string): JudgedAddress | undefined {
   const kind = kindOf(bytes)
   if (kind === 'loopback') return { kind, bytes, carried: undefined }
   if (carried && ['forbidden', 'loopback'].includes(kindOf(carried))) return { kind: 'forbidden', bytes, carried }
-  // No public name has an address in this form.
+  // No public name resolves to an address in this form.
   return { kind: isMapped && kind === 'public' ? 'private' : kind, bytes, carried }
 }
 
-/** Whether an address is on the public internet, and not an IPv6 form that carries an IPv4 address. */
+/** Whether an address is on the public internet, and is not an IPv6 address that embeds an IPv4 address. */
 export function isPublicAddress(address: string): boolean {
   return judgeAddress(address)?.kind === 'public'
 }
 
-/** Whether there is a public address in a network. */
+/** Whether a network contains a public address. */
 export function hasPublicAddresses(network: Network): boolean {
   if (isWithinOne(network, [...specialV4, ...specialV6])) return false
   return network.bytes.length === 4 || networksOverlap(network, globalV6)
 }
 
-/** Whether there is no address in a network that could be connected to because somebody allows it. */
+/** Whether a network contains no address that could be allowed. */
 export function isNeverAllowed(network: Network): boolean {
   return isWithinOne(network, [...forbidden, ...loopback])
 }
 
-/** Whether a network is written in the form of IPv6, and is one of IPv4. */
+/** Whether an IPv4 network is written as IPv4-mapped IPv6. */
 export function isMappedNetwork(network: Network): boolean {
   return isWithinOne(network, [mapped])
 }
@@ -183,7 +183,7 @@ function isWithinOne(network: Network, list: readonly Network[]): boolean {
   return list.some((outer) => outer.prefix <= network.prefix && isInNetwork(network.bytes, outer))
 }
 
-/** The bits of the byte at a position that belong to the prefix. */
+/** The mask of the prefix for the byte at a position. */
 function maskOf(prefix: number, at: number): number {
   const bits = Math.min(Math.max(prefix - 8 * at, 0), 8)
   return (0xff << (8 - bits)) & 0xff

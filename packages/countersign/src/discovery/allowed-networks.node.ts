@@ -16,21 +16,21 @@ import {
 } from './address-ranges.node.js'
 import type { AllowedNetwork } from './network-options.js'
 
-/** Something in an allowed network that cannot be meant, and what to write. */
+/** A mistake in an allowed network, and how to fix it. */
 export interface AllowedNetworkProblem {
-  /** Where it is: `['hosts', 0]`. */
+  /** The path of the invalid member, such as `['hosts', 0]`. */
   path: readonly (string | number)[]
   /** Text to append to the setting's name: "must be …". */
   problem: string
 }
 
-/** Whether an address may be connected to, for a host and a port. */
+/** Whether connecting to an address is allowed for a host and a port. */
 export type NetworkRules = (address: JudgedAddress, host: string, port: number) => boolean
 
 /**
- * Makes rules of allowed networks.
+ * Creates the rules for allowed networks.
  *
- * @throws TypeError for what cannot be meant
+ * @throws TypeError for an invalid entry
  */
 export function createNetworkRules(allowNetworks: readonly AllowedNetwork[]): NetworkRules {
   requireAllowedNetworks(allowNetworks)
@@ -47,12 +47,12 @@ export function createNetworkRules(allowNetworks: readonly AllowedNetwork[]): Ne
 
   return ({ kind, bytes, carried }, host, port) => {
     if (kind !== 'private' || !isListed(bytes, host, port)) return false
-    // A network that translates to the public internet does not also open what it can reach besides.
+    // Allowing a translation prefix does not also allow the private addresses that are reachable through it.
     return carried === undefined || kindOf(carried) === 'public' || isListed(carried, host, port)
   }
 }
 
-/** Throws a TypeError that says which allowed network cannot be meant, and what to write. */
+/** Throws a TypeError that names the invalid network and how to fix it. */
 function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void {
   if (!Array.isArray(allowNetworks))
     throw new TypeError(`allowNetworks must be a list, such as [{ cidr: '10.0.0.0/8' }]`)
@@ -64,7 +64,7 @@ function requireAllowedNetworks(allowNetworks: readonly AllowedNetwork[]): void 
   }
 }
 
-/** What is wrong with an allowed network: values that mean nothing, or more than anybody can want. */
+/** Returns the problems of an allowed network: invalid values, and values that are too broad to be intended. */
 export function allowedNetworkProblems(network: unknown): readonly AllowedNetworkProblem[] {
   if (typeof network !== 'object' || network === null || !('cidr' in network))
     return [{ path: [], problem: `must be an object with a cidr, such as { cidr: '10.0.0.0/8' }` }]
@@ -74,7 +74,7 @@ export function allowedNetworkProblems(network: unknown): readonly AllowedNetwor
   if (cidrMistake !== undefined) problems.push({ path: ['cidr'], problem: cidrMistake })
   for (const [member, value] of Object.entries(rest)) {
     const check = listChecks[member]
-    if (!check) problems.push({ path: [member], problem: 'is unknown: there are cidr, hosts and ports' })
+    if (!check) problems.push({ path: [member], problem: 'is unknown: the members are cidr, hosts and ports' })
     else if (value !== undefined) problems.push(...listProblems(member, value, check))
   }
   return problems
@@ -91,7 +91,7 @@ function listProblems(
   check: (value: unknown) => string | undefined,
 ): AllowedNetworkProblem[] {
   if (!Array.isArray(value)) return [{ path: [member], problem: 'must be a list' }]
-  if (value.length === 0) return [{ path: [member], problem: 'is empty, which allows nothing: leave it out for any' }]
+  if (value.length === 0) return [{ path: [member], problem: 'is empty, which allows nothing: omit it to allow any' }]
   return (value as readonly unknown[]).flatMap((entry, index) => {
     const problem = check(entry)
     return problem === undefined ? [] : [{ path: [member, index], problem }]
@@ -104,37 +104,37 @@ function cidrProblem(cidr: unknown): string | undefined {
     const family = typeof cidr === 'string' ? isIP(cidr) : 0
     return family === 0
       ? 'must be a network, such as 10.0.0.0/8 or fd00::/8'
-      : `must say how many bits count: ${String(cidr)}/${family === 4 ? 32 : 128} is this address alone`
+      : `must include a prefix length: ${String(cidr)}/${family === 4 ? 32 : 128} is this address alone`
   }
   const first = firstAddress(network)
   const canonical: Network = { bytes: first, prefix: network.prefix }
   if (first.join() !== network.bytes.join())
-    return `has bits behind its prefix: ${serializeAddress(first)}/${network.prefix} is the network it is in`
+    return `has host bits set: the network is ${serializeAddress(first)}/${network.prefix}`
   if (isMappedNetwork(canonical))
     return `must be written as IPv4: ${serializeAddress(first.slice(12))}/${network.prefix - 96}`
   if (hasPublicAddresses(canonical))
-    return 'has public addresses in it, which need no permission: name your own network, such as 10.0.0.0/8'
+    return 'contains public addresses, which need no permission: enter your own network, such as 10.0.0.0/8'
   if (isNeverAllowed(canonical))
-    return 'is never connected to: loopback, link-local, multicast and metadata addresses cannot be allowed'
+    return 'is always refused: loopback, link-local, multicast and metadata addresses cannot be allowed'
   return undefined
 }
 
 function hostProblem(host: unknown): string | undefined {
-  const example = 'write a name, such as agent.corp.example, or *.corp.example for all below it'
-  if (typeof host !== 'string') return `must be a text: ${example}`
-  if (host === '*') return 'fits any name: leave hosts out'
+  const example = 'use a name, such as agent.corp.example, or *.corp.example for all its subdomains'
+  if (typeof host !== 'string') return `must be a string: ${example}`
+  if (host === '*') return 'matches any name: omit hosts instead'
   const name = host.startsWith('*.') ? host.slice(2) : host
-  if (name.includes('*')) return `has a * where none can be: ${example}`
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) || name.includes('/')) return `must be the host alone: ${example}`
-  if (isIP(name) !== 0 || name.startsWith('[')) return `is an address, which no identifier has: ${example}`
-  if (name.includes(':')) return 'must be without a port: ports has those'
+  if (name.includes('*')) return `has a * in an invalid position: ${example}`
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(name) || name.includes('/')) return `must be a host only: ${example}`
+  if (isIP(name) !== 0 || name.startsWith('[')) return `is an address, but identifiers contain names: ${example}`
+  if (name.includes(':')) return 'must not include a port: use ports'
   if (name !== name.toLowerCase()) return `must be lower case: ${host.toLowerCase()}`
-  // An A-label host has a dot; behind `*.` there is one.
+  // An A-label host has a dot; after `*.` there is always one.
   if (isIdentifier(`https://${host.startsWith('*.') ? `x.${name}` : name}`)) return undefined
   const ascii = URL.canParse(`https://${name}`) ? new URL(`https://${name}`).hostname : name
   return ascii !== name && isIdentifier(`https://${ascii}`)
-    ? `must be as it is in DNS: ${host.replace(name, ascii)}`
-    : `is no host that an identifier can have: ${example}`
+    ? `must be in its DNS form: ${host.replace(name, ascii)}`
+    : `is not a host that an identifier can have: ${example}`
 }
 
 function portProblem(port: unknown): string | undefined {

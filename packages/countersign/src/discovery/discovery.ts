@@ -24,22 +24,22 @@ import { type Found, fetchLimits } from './fetch-document.js'
 import type { Lookup, LookupGuard } from './lookup-guard.js'
 
 /**
- * Finds documents and keys where identifiers point (S§8). Holds bounded caches.
+ * Finds the documents and keys of identifiers (S§8), with bounded caches.
  *
- * `remoteAddress` is whose request needs the lookup: each address and network can cause a limited number of fetches
- * (attacks K25). Without it, only the limits for all together count. Documents of auth servers are not limited, and
- * their failures are told at once: ask for configured ones only, never for one that a stranger named.
+ * `remoteAddress` is the client whose request needs the lookup: each address and network can cause a limited number of fetches (attacks
+ * K25). Without it, only the total limits apply. Documents of auth servers are not limited, and their failures are reported at once, so
+ * look up configured auth servers only, never one that a client named.
  */
 export interface Discovery {
-  /** The document of an identifier. A failure is told at once, so ask only for agents whose key was found. */
+  /** Finds the document of an identifier. Failures are reported at once, so call it only for agents whose key was found. */
   findMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
     identifier: string,
     remoteAddress?: string,
   ): Promise<Found<M>>
   /**
-   * A newer document than `current`, in which something was missing. Undefined if there is none, or if it was fetched for this
-   * within `renewalInterval`.
+   * Fetches a newer document than `current`, which lacks something. Returns undefined if there is none, or if it was fetched for this
+   * reason within `renewalInterval`.
    */
   renewMetadata<M extends PublishedDocument>(
     type: DocumentType<M>,
@@ -47,15 +47,15 @@ export interface Discovery {
     current: M,
     remoteAddress?: string,
   ): Promise<M | undefined>
-  /** The key named `kid` in the JWKS that the identifier's document names. */
+  /** Finds the key named `kid` in the JWKS to which the identifier's document points. */
   findKey(type: DocumentType, identifier: string, kid: string, remoteAddress?: string): Promise<FoundKey>
-  /** The same key without a fetch, if it was found before and is still fresh. */
+  /** Returns the same key without a fetch, if it was found before and is still fresh. */
   peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
-  /** Until when that key is fresh, in Unix seconds. What was verified by it must not count for longer. */
+  /** Returns the time until which that key is fresh, in Unix seconds. Results that were verified with it must not be cached for longer. */
   peekFreshness(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
-   * Another key that is now published under the `kid` of `current`. Ask for it if a signature is not by `current`, which was
-   * known before. Undefined if there is none, or if it was looked for within `renewalInterval`.
+   * Finds another key that is now published under the `kid` of `current`. Call it if a signature does not verify with a cached `current`.
+   * Returns undefined if there is none, or if it was looked up within `renewalInterval`.
    */
   renewKey(
     type: DocumentType,
@@ -64,11 +64,11 @@ export interface Discovery {
     current: VerificationKey,
     remoteAddress?: string,
   ): Promise<VerificationKey | undefined>
-  /** The key named `kid` in the JWKS at a URL. */
+  /** Finds the key named `kid` in the JWKS at a URL. */
   findKeyAt(jwksUri: string, kid: string, remoteAddress?: string): Promise<Found<VerificationKey>>
   /**
-   * Whether the keys of an identifier are out of date because its origin does not answer. They still count for requests for an
-   * hour, but nothing new may begin with them (W32).
+   * Whether an identifier's keys are stale because its origin is unreachable. They remain valid for requests for an hour, but nothing new
+   * may be started with them (W32).
    */
   isStale(type: DocumentType, identifier: string): boolean
 }
@@ -76,11 +76,11 @@ export interface Discovery {
 /**
  * Creates a discovery with its own caches, behind a guard.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  */
 export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOptions): Discovery {
   const now = options.now ?? systemClock
-  /** Found keys by their document and `kid`; out of date if any document has changed since. */
+  /** Keys found, by document and `kid`. Out of date if any document has changed since. */
   const foundKeys = new LruCache<{ key: VerificationKey; freshUntil: number; changes: number }>(
     fetchLimits.cachedDocuments,
   )
@@ -134,7 +134,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
     },
     async findKeyAt(jwksUri, kid, remoteAddress) {
       if (!isFetchableUrl(jwksUri, options)) {
-        return { failure: { reason: 'refused', message: 'the JWKS URL is not of the accepted form' } }
+        return { failure: { reason: 'refused', message: 'the JWKS URL does not have the accepted form' } }
       }
       return guard.run(remoteAddress, failureTime, (lookup) =>
         loadKey(jwksSource(jwksUri, undefined, remoteAddress), kid, lookup),
@@ -189,21 +189,21 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
   }
 }
 
-// From Signature-Key before it is checked: its values can contain spaces, but no quote.
+// Taken from Signature-Key before it is verified: the values can contain spaces, but no quotes.
 function nameOf(type: DocumentType, identifier: string, kid: string): string {
   return `${type.name}"${identifier}"${kid}`
 }
 
 export interface GuardedDiscoveryOptions extends DiscoveryOptions {
-  /** Waits until a lookup that failed is reported. @default a timer */
+  /** Delays the report of a failed lookup. @default a timer */
   delay?: Delay
 }
 
 /**
- * Creates a discovery with its own caches, for a server that strangers make fetch documents (attacks K25); share one per
+ * Creates a discovery with its own caches, for a server that fetches documents on behalf of untrusted clients (attacks K25). Share one per
  * process.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  */
 export function createDiscovery(options: GuardedDiscoveryOptions = {}): Discovery {
   const { now = systemClock } = options
@@ -216,11 +216,10 @@ export function createDiscovery(options: GuardedDiscoveryOptions = {}): Discover
 }
 
 /**
- * Returns what finds the keys of tokens at their issuers. If a token is not signed by a key that was cached, a newer one is
- * looked for.
+ * Returns a function that finds the keys of tokens at their issuers. If a cached key did not sign the token, a newer key is looked up.
  *
- * @param requireFound returns the key, or throws what a missing key is to be
- * @param remoteAddress where the request came from: what one source can make us fetch is limited
+ * @param requireFound returns the key, or throws the error for a missing key
+ * @param remoteAddress the address of the client, since the fetches that one source can cause are limited
  */
 export function findTokenKey(
   discovery: Pick<Discovery, 'findKey' | 'peekKey' | 'renewKey'>,
@@ -232,7 +231,7 @@ export function findTokenKey(
     const known = discovery.peekKey(type, issuer, kid)
     const outcome = known ? { found: known } : await discovery.findKey(type, issuer, kid, remoteAddress)
     const key = requireFound(outcome, issuer)
-    // A document that was fetched for this lookup has the newest key.
+    // A document that was fetched for this lookup contains the newest key.
     if ('isNew' in outcome) return { key }
     return { key, renew: () => discovery.renewKey(type, issuer, kid, key, remoteAddress) }
   }

@@ -19,35 +19,41 @@ import type { Lookup } from './lookup-guard.js'
 import type { NetworkOptions } from './network-options.js'
 
 export interface DiscoveryOptions extends IdentifierOptions, DiscoveryLimits, NetworkOptions {
-  /** @default a guarded fetch: `https` only, no redirects, public addresses and those of `allowNetworks` only */
+  /** @default a guarded fetch: `https` only, no redirects, only public addresses and those in `allowNetworks` */
   fetch?: FetchDocument | undefined
   /**
-   * Auth servers that you configured: their documents may be at any address, at the auth server's own origin (W28). Never
-   * list one that a client named. @default none
+   * Auth servers that you configured. Their documents may be at any address, at the auth server's own origin (W28). Never list an auth
+   * server that a client named. @default none
    */
   configuredIssuers?: readonly string[]
-  /** The fetch for the documents of one of them. @default `fetch` if it is given, else a guarded fetch with `configuredOrigin` */
+  /**
+   * Returns the fetch for the documents of a configured auth server. @default `fetch` if set, otherwise a guarded fetch with
+   * `configuredOrigin`
+   */
   fetchConfigured?: (issuer: string) => FetchDocument
   /** Unix seconds. @default the system clock */
   now?: () => number
   /**
-   * Called if a key set publishes a private key, once a day for each: anyone can use that key now (attacks K18).
-   * `remoteAddress` is the client whose request caused the fetch: limit how much one address can make you record.
+   * Called if a key set publishes a private key, once a day for each key: anyone can use that key now (attacks K18). `remoteAddress` is the
+   * client whose request caused the fetch: limit how much one address can make you record.
    */
   onPrivateKey?: (jwksUri: string, kid: string | undefined, remoteAddress: string | undefined) => void
-  /** Called for every document and key that is needed, with the outcome. */
+  /** Called for every lookup of a document or key, with its outcome. */
   onLookup?: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
-  /** The public keys of this process's own identifiers, by the URL of their document: it fetches nothing from itself (attacks K28). */
+  /**
+   * The public keys of this process's own identifiers, by the URL of their document. The process never fetches documents from itself
+   * (attacks K28).
+   */
   local?: ReadonlyMap<string, () => Promise<readonly object[]>>
 }
 
-/** The party whose keys a JWKS has. */
+/** The party that a JWKS belongs to. */
 interface KeyOwner {
   type: DocumentType
   identifier: string
 }
 
-/** Describes the documents of parties: their address, how to read them, and by which `fetch`. */
+/** Describes the documents of parties: their URL, how to parse them, and the `fetch` to use. */
 export function createDocumentSources(options: DiscoveryOptions, now: () => number) {
   requireOneFetch(options)
   const { fetch = createGuardedFetch(options), configuredIssuers = [] } = options
@@ -79,7 +85,7 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
     }
   }
 
-  // Only the first in a document: an attacker can publish a hundred.
+  // Only the first key in a document: an attacker can publish a hundred.
   function reportPrivateKey(document: unknown, jwksUri: string, remoteAddress: string | undefined): void {
     const [first] = privateKeysIn(document)
     if (!first || !options.onPrivateKey) return
@@ -92,7 +98,7 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
   function jwksSource(jwksUri: string, owner?: KeyOwner, remoteAddress?: string): DocumentSource<KeyFinder> {
     const configured = owner !== undefined && isOfAuthServer(owner.type)
     return {
-      // Separate from the same URL as a client names it: their results must neither affect each other nor be visible.
+      // Cached separately from the same URL when a client names it: the results must neither affect each other nor be visible.
       key: configured ? `jwks of ${owner.identifier} ${jwksUri}` : `jwks ${jwksUri}`,
       what: 'keys',
       url: jwksUri,
@@ -110,7 +116,7 @@ export function createDocumentSources(options: DiscoveryOptions, now: () => numb
   return { metadataSource, jwksSource }
 }
 
-/** Whether a document is of an auth server, which the operator configured. */
+/** Whether a document belongs to an auth server, which the operator configured. */
 export function isOfAuthServer({ party }: DocumentType): boolean {
   return party === 'authServer'
 }
@@ -119,7 +125,7 @@ function requireOneFetch({ fetch, allowNetworks = [], egressProxy }: DiscoveryOp
   const idle = allowNetworks.length > 0 ? 'allowNetworks' : egressProxy === undefined ? undefined : 'egressProxy'
   if (!fetch || idle === undefined) return
   throw new TypeError(
-    `${idle} is for the guarded fetch, and documents are fetched by another one: give createGuardedFetch({ ${idle} }) of countersign/node in its place`,
+    `${idle} applies to the guarded fetch, but documents are fetched by a custom one: pass createGuardedFetch({ ${idle} }) of countersign/node instead`,
   )
 }
 
@@ -127,11 +133,10 @@ function requireOneFetch({ fetch, allowNetworks = [], egressProxy }: DiscoveryOp
 type KeyFinder = (kid: string) => Promise<Found<VerificationKey>>
 
 /**
- * Reads a JWKS (RFC 7517 §5), or says why it is refused. Keys are imported when they are asked for. Two entries with one
- * `kid` are both refused: readers would not agree which of them is meant. So is a key that a standard prints, but on
- * loopback.
+ * Parses a JWKS (RFC 7517 §5), or returns why it is refused. Keys are imported on first use. Two entries with the same `kid` are both
+ * refused, since readers would disagree on which one is meant. A key that is printed in a standard is refused except on loopback.
  *
- * @param origin where it was found
+ * @param origin the origin of the JWKS
  */
 export function readJwks(
   document: unknown,
@@ -150,8 +155,8 @@ export function readJwks(
   }
   const value: KeyFinder = async (kid) => {
     const entry = byKid.get(kid)
-    if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key of this kid is published' } }
-    if (repeated.has(kid)) return unusable('its kid names two keys: give each key a kid of its own')
+    if (!entry) return { failure: { reason: 'unknown_kid', message: 'no key with this kid is published' } }
+    if (repeated.has(kid)) return unusable('its kid is shared by two keys: give each key its own kid')
     const imported = entry instanceof Promise ? entry : importVerificationKey(entry, rules)
     byKid.set(kid, imported)
     try {
@@ -166,7 +171,10 @@ export function readJwks(
   return { value }
 }
 
-/** Why a key must not be used: a standard prints it, private part included. On loopback, examples may be tried as printed. */
+/**
+ * Why a key must not be used: it is printed in a standard, including its private part. On loopback, such keys are allowed, so that examples
+ * work as printed.
+ */
 export function printedKeyProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
   return isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(thumbprint)
 }
@@ -175,7 +183,7 @@ function unusable(message: string): Found<never> {
   return { failure: { reason: 'unusable', message } }
 }
 
-/** The keys in a JWKS that show their private part. */
+/** The keys in a JWKS that reveal their private part. */
 export function privateKeysIn(document: unknown): { kid: string | undefined }[] {
   const { keys } = document as { keys: readonly unknown[] }
   return keys
@@ -183,10 +191,10 @@ export function privateKeysIn(document: unknown): { kid: string | undefined }[] 
     .map(({ kid }) => ({ kid: typeof kid === 'string' ? kid.slice(0, 256) : undefined }))
 }
 
-/** A key, and whether it is of a document that was fetched for this very lookup: then no newer one is published. */
+/** A key, and whether its document was fetched for this lookup, so that no newer key is published. */
 export type FoundKey = { found: VerificationKey; isNew?: true } | { failure: DiscoveryFailure }
 
-/** Loads documents in which something was missing once more, no document more often than it may be. */
+/** Refetches documents in which something was missing, no more often than the interval allows. */
 export function createRefetches(
   documents: Documents,
   now: () => number,
@@ -211,7 +219,7 @@ export function createRefetches(
     const second = await documents.load(source, lookup, first.found.fetched)
     if ('found' in second) return second.found.value(kid)
     const { reason } = second.failure
-    // Nothing was fetched: the next request may have it fetched, and need not wait for a minute.
+    // Nothing was fetched, so the next request may fetch it without waiting for a minute.
     if (reason === 'busy' && mayRefetch) lastRefetch.delete(source.key)
     return reason === 'refused' || reason === 'busy' ? second : key
   }

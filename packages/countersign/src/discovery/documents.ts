@@ -12,25 +12,27 @@ import {
 } from './fetch-document.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
-/** A document to fetch, and how to read it. */
+/** A document to fetch, and how to parse it. */
 export interface DocumentSource<T> {
-  /** The key of the cache: the URL, and how it is read. A URL that is read in two ways is two documents. */
+  /** The cache key: the URL, and how the document is parsed. A URL that is parsed in two ways is cached as two documents. */
   key: string
   what: LookupEvent['what']
   url: string
   maxBytes: number
   read: (fetched: Extract<FetchedDocument, { document: unknown }>) => { value: T } | { refusal: string }
   fetch: FetchDocument
-  /** Its address was configured, not named by a client: no budget applies, and it is fetched again soon after a failure. */
+  /**
+   * Whether the URL was configured rather than named by a client. No budget applies, and the document is refetched soon after a failure.
+   */
   configured: boolean
 }
 
 export interface LoadedDocument<T> {
   value: T
   freshUntil: number
-  /** The number of the fetch that brought it. */
+  /** The number of the fetch that returned it. */
   fetched: number
-  /** It is no longer fresh, and its origin is unreachable. */
+  /** Set if the document has expired and its origin is unreachable. */
   stale?: true
 }
 
@@ -46,16 +48,16 @@ interface RememberedFailure extends FailedFetch {
   failedAt: number
 }
 
-/** Longest cached cause of a failed fetch, in characters. */
+/** Maximum length of the cached cause of a failed fetch, in characters. */
 const longestCause = 200
 
-/** Longest cause in an event, in characters. */
+/** Maximum length of the cause in an event, in characters. */
 const longestReason = 512
 
-/** Seconds before a configured document is fetched again after a failure. */
+/** Delay before a configured document is refetched after a failure, in seconds. */
 const configuredFailureAge = 5
 
-/** Cached documents, by size, so that clients with large documents neither fill the memory nor evict the small ones of most others. */
+/** Caches documents by size, so that clients with large documents cannot fill the memory or evict the many small ones. */
 class DocumentCache {
   readonly #small = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedDocuments)
   readonly #large = new LruCache<LoadedDocument<unknown>>(fetchLimits.cachedLargeDocuments)
@@ -72,18 +74,18 @@ class DocumentCache {
 }
 
 export interface DocumentsOptions {
-  /** Unix seconds. */
+  /** Returns the current time in Unix seconds. */
   now: () => number
   budget: FetchBudget
-  /** Seconds for which a failed fetch is cached. */
+  /** How long a failed fetch is cached, in seconds. */
   failureAge: number
-  /** Called for every document that is needed. */
+  /** Called for every document lookup. */
   onLookup?: ((lookup: Omit<LookupEvent, 'role'>) => void) | undefined
 }
 
-/** A bounded cache of fetched documents: one fetch at a time for each, failures cached briefly. */
+/** A bounded cache of fetched documents, with one fetch at a time per document. Failures are cached briefly. */
 export class Documents {
-  /** The number of fetches that may have brought another document: values derived before are out of date. */
+  /** The number of fetches that may have returned a changed document. Values derived before the last one are out of date. */
   changes = 0
   readonly #options: DocumentsOptions
   readonly #documents = new DocumentCache()
@@ -95,7 +97,7 @@ export class Documents {
     this.#options = options
   }
 
-  /** The document in the cache, fresh or not, if it is of a later fetch than the one of this number. */
+  /** Returns the cached document, fresh or not, if it was fetched later than the fetch with this number. */
   find<T>({ key }: DocumentSource<T>, laterThan = 0): LoadedDocument<T> | undefined {
     const cached = this.#documents.get(key, this.#options.now())
     return cached && cached.fetched > laterThan ? (cached as LoadedDocument<T>) : undefined
@@ -105,7 +107,7 @@ export class Documents {
     return this.#flights.has(key)
   }
 
-  /** The document, fetched when it is not fresh; stale while its origin is down. */
+  /** Returns the document, fetched if the cached one has expired; the stale document while its origin is down. */
   async load<T>(source: DocumentSource<T>, lookup: Lookup, laterThan = 0): Promise<Found<LoadedDocument<T>>> {
     const { now, onLookup } = this.#options
     if (!onLookup) return this.#load(source, lookup, laterThan)
@@ -124,11 +126,11 @@ export class Documents {
     const outcome = await this.#fetchLater(source, lookup, laterThan, cached)
     if ('found' in outcome || !cached) return outcome
     const { reason } = outcome.failure
-    // Briefly only: else an attacker with a removed key could keep it valid by keeping this server busy.
+    // Only briefly: otherwise, an attacker with a removed key could keep it valid by keeping this server busy.
     const isBusy = reason === 'busy' && cached.freshUntil + fetchLimits.refetchInterval > now()
     if (!isBusy && reason !== 'unreachable') return outcome
     cached.stale = true
-    // Not fetched again immediately: else every request would wait for an origin that is down.
+    // Not refetched immediately: otherwise, every request would wait for an origin that is down.
     if (!isBusy) cached.freshUntil = Math.max(cached.freshUntil, now() + fetchLimits.refetchInterval)
     return { found: cached }
   }
@@ -199,7 +201,7 @@ export class Documents {
   }
 }
 
-/** Without the error itself, which would be cached with its stack for each URL that a client names. */
+/** Omits the error object, which would be cached with its stack for each URL that a client names. */
 function withCauseAsText(failure: DiscoveryFailure): DiscoveryFailure {
   const { reason, message } = failure
   const cause = errorReasons(failure).join(': ').slice(0, longestCause)

@@ -4,27 +4,26 @@ import { isIP } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { networkFailure } from './fetch-document.js'
 
-/** Opens a way to `host:port` through a proxy. */
+/** Opens a tunnel to `host:port` through a proxy. */
 export type Tunnel = (authority: string, signal: AbortSignal | undefined) => Promise<Duplex>
 
-/** What is wrong with the URL of a proxy; undefined where nothing is. Never holds the URL, which may have a password. */
+/** Returns what is wrong with the URL of a proxy; undefined if it is valid. Never includes the URL, which may contain a password. */
 export function egressProxyProblem(egressProxy: unknown): string | undefined {
   const url = typeof egressProxy === 'string' && URL.canParse(egressProxy) ? new URL(egressProxy) : undefined
   const form = 'such as http://proxy.example:3128'
   if (!url) return `must be the URL of an HTTP proxy, ${form}`
   if (url.protocol !== 'http:' && url.protocol !== 'https:')
-    return `must begin with http:// or https://, ${form}: other proxies are not spoken to`
-  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `must end with the host and port, ${form}`
+    return `must begin with http:// or https://, ${form}: other kinds of proxies are not supported`
+  if (url.pathname !== '/' || url.search !== '' || url.hash !== '') return `must end after the host and port, ${form}`
   if (decoded(url.username) === undefined || decoded(url.password) === undefined)
-    return 'has a % in its user name or password that encodes nothing: write %25 for it'
+    return 'has a % in its username or password that is not an escape: write %25 for it'
   return undefined
 }
 
 /**
- * Makes ways through an HTTP proxy (`CONNECT`, RFC 9110 §9.3.6). User name and password of the URL are sent to the proxy
- * alone.
+ * Creates tunnels through an HTTP proxy (`CONNECT`, RFC 9110 §9.3.6). The username and password of the URL are sent to the proxy only.
  *
- * @throws TypeError for a URL of no such proxy
+ * @throws TypeError for an invalid proxy URL
  */
 export function createTunnel(egressProxy: string): Tunnel {
   const problem = egressProxyProblem(egressProxy)
@@ -36,7 +35,7 @@ export function createTunnel(egressProxy: string): Tunnel {
   const asked: RequestOptions & { rejectUnauthorized: true; servername: string } = {
     method: 'CONNECT',
     host,
-    // Else it is taken from the Host that is asked for.
+    // Otherwise it is taken from the Host header, which names the target.
     servername: isIP(host) === 0 ? host : '',
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     agent: false,
@@ -51,8 +50,9 @@ export function createTunnel(egressProxy: string): Tunnel {
       connect.on('connect', ({ statusCode = 0 }, socket, head) => {
         if (statusCode >= 200 && statusCode < 300 && head.length === 0) return resolve(socket)
         socket.destroy()
-        const hint = statusCode === 407 ? ': it wants a user name and a password, or others' : ''
-        reject(networkFailure('EPROXY', `the egress proxy answers ${statusCode}${hint}`))
+        const hint =
+          statusCode === 407 ? ': it requires a username and password, or did not accept those in its URL' : ''
+        reject(networkFailure('EPROXY', `the egress proxy responded with ${statusCode}${hint}`))
       })
       connect.on('error', reject)
       connect.end()

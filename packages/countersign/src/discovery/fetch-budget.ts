@@ -12,43 +12,43 @@ import {
   type Lookup,
 } from './lookup-guard.js'
 
-/** What strangers can make a server fetch, and how it answers when nothing is found (attacks K25). */
+/** Limits on the fetches that clients can cause, and when failures are reported (attacks K25). */
 export interface DiscoveryLimits {
   /**
-   * Fetches of documents not known yet that may begin in a minute, for everybody together; more are refused with 429.
+   * Fetches of documents that were never fetched before, per minute and in total. Further ones are refused with 429.
    * @default 3000
    */
   fetchesPerMinute?: number | undefined
   /**
-   * The same for one network, IPv4 /24 or IPv6 /48. Behind a proxy everybody counts as one network, unless the server
-   * knows the client's address (`trustProxy`, or `clientAddress` in code). @default 300
+   * The same limit for one network, IPv4 /24 or IPv6 /48. Behind a proxy, all clients count as one network unless the server knows the
+   * client's address (`trustProxy`, or `clientAddress` in code). @default 300
    */
   fetchesPerSource?: number | undefined
-  /** Seconds before a document that could not be fetched is tried again. @default 30 */
+  /** Delay before a document that could not be fetched is retried, in seconds. @default 30 */
   failureAge?: number | undefined
   /**
-   * Seconds between two fetches of the same key set because a signature did not fit its key: the origin may have changed
-   * the key and kept its `kid`. Anybody can cause such a fetch with a wrong signature. @default 60
+   * Minimum time between two fetches of the same key set because a signature did not match its key, in seconds: the origin may have
+   * replaced the key under the same `kid`. Anyone can cause such a fetch with an invalid signature. @default 60
    */
   renewalInterval?: number | undefined
   /**
-   * When a failed lookup is answered. `equal`: 2.5 seconds after it began, whatever the cause, so that strangers cannot
-   * learn from the time which names, hosts and ports a network has. `shortest`: as soon as it fails, for tools and tests.
+   * When a failed lookup is reported. `equal`: 2.5 seconds after it started, whatever the cause, so that clients cannot learn from the
+   * timing which names, hosts and ports a network has. `shortest`: as soon as it fails, for tools and tests.
    * @default 'equal'
    */
   failureTime?: 'equal' | 'shortest' | undefined
 }
 
-/** How many can go on at once. */
+/** Limits concurrent operations. */
 interface ConcurrencyLimit {
-  /** Enters; undefined where as many are in. What is given back must be called once, to leave. */
+  /** Takes a slot; returns undefined if none is free. The returned function must be called once, to release the slot. */
   enter(holder: string | undefined): (() => void) | undefined
 }
 
 /**
- * @param total for everybody together
- * @param perHolder of them for one holder; an unknown one may have all
- * @param partPerHolder of those that are left, for one holder, who may always have one
+ * @param total slots in total
+ * @param perHolder slots for one holder; an unknown holder may take all
+ * @param partPerHolder fraction of the free slots that one holder may take; at least one slot
  */
 function createConcurrencyLimit(
   total: number,
@@ -75,16 +75,16 @@ function createConcurrencyLimit(
   }
 }
 
-/** Of a rate limit. */
+/** The counter of a rate limit. */
 interface MinuteCount {
   begun: number
   endsAt: number
 }
 
 /**
- * Creates a budget of its own, with bounded memory for sources and hosts.
+ * Creates a fetch budget with bounded memory for sources and hosts.
  *
- * @param elapsed milliseconds since any moment, by a clock that nobody sets
+ * @param elapsed monotonic time in milliseconds
  */
 export function createFetchBudget(
   options: DiscoveryLimits,
@@ -92,7 +92,7 @@ export function createFetchBudget(
   elapsed: () => number = () => performance.now(),
 ): FetchBudget {
   const { fetchesPerMinute = 3000, fetchesPerSource = 300 } = options
-  // Concurrency limits; those of the options are rate limits.
+  // These are concurrency limits; the limits in the options are rate limits.
   const all = createConcurrencyLimit(guardLimits.fetches, guardLimits.fetchesPerHost)
   const cold = createConcurrencyLimit(
     guardLimits.coldFetches,
@@ -150,10 +150,10 @@ export function createFetchBudget(
       })
       if (spent.length > 0) {
         const retryAfter = Math.max(...spent.map(({ endsAt }) => endsAt - now()))
-        return { failure: busyFailure('enough was fetched in this minute', retryAfter) }
+        return { failure: busyFailure('the limit of fetches per minute is reached', retryAfter) }
       }
       const leave = enterAll(cause)
-      if (!leave) return { failure: busyFailure('too much is being fetched') }
+      if (!leave) return { failure: busyFailure('too many fetches are in progress') }
       for (const count of counts) count.begun++
       const begunAt = elapsed()
       return {
@@ -167,14 +167,14 @@ export function createFetchBudget(
   }
 }
 
-/** Waits for a number of milliseconds, or until the signal aborts; resolves in either case. */
+/** Waits for a number of milliseconds, or until the signal aborts; resolves in both cases. */
 export type Delay = (milliseconds: number, signal: AbortSignal) => Promise<void>
 
 /**
- * A queue of lookups that wait for a fetch. A waiting lookup fails 2.5 s after it was queued: with `equal` not earlier, so that
- * the time does not reveal why (a name that does not resolve, an address that is refused, a closed port, a silent host, a bad
- * document), and not later, even if two documents are fetched. A result is returned at once, as is a failure that needs no
- * fetch: one that is cached, or an identifier of the wrong form. Waiting does not count toward the limit of concurrent fetches.
+ * A queue of lookups that wait for a fetch. A waiting lookup fails 2.5 s after it was queued. With `equal` it does not fail earlier, so
+ * that the timing does not reveal why (a name that does not resolve, a refused address, a closed port, a silent host, an invalid document).
+ * It does not fail later either, even if two documents are fetched. A result is returned at once, as is a failure that needs no fetch: a
+ * cached failure, or an identifier of the wrong form. Waiting does not count toward the limit of concurrent fetches.
  */
 export class LookupQueue {
   readonly #now: () => number
@@ -190,7 +190,7 @@ export class LookupQueue {
     this.#delay = delay
   }
 
-  /** Runs a lookup for one caller; resolves to its result, a failure not before its time. */
+  /** Runs a lookup for one caller. Resolves to its result; a failure is held back until its time. */
   async run<T>(
     remoteAddress: string | undefined,
     failureTime: FailureTime,
@@ -213,7 +213,7 @@ const queueIsFull: Found<never> = { failure: busyFailure('too many lookups are w
 class QueuedLookup implements Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
-  /** The end of the time to wait, once the lookup waits. */
+  /** Resolves when the lookup times out; set once the lookup waits. */
   timeOver: Promise<Found<never>> | undefined
   readonly #clocks: { now: () => number; delay: Delay }
   readonly #forNew: ConcurrencyLimit
@@ -234,9 +234,9 @@ class QueuedLookup implements Lookup {
   }
 
   /**
-   * Joins the queue; returns the failure if it is full.
+   * Joins the queue; returns the failure if the queue is full.
    *
-   * @param known whether the document was fetched before: lookups of such documents have a separate queue
+   * @param known whether the document was fetched before: such lookups have a separate queue
    */
   enter(known: boolean): Found<never> | undefined {
     this.#leave ??= (known ? this.#forKnown : this.#forNew).enter(this.source)
@@ -245,17 +245,17 @@ class QueuedLookup implements Lookup {
     return undefined
   }
 
-  /** The result of a fetch, or that the time of the lookup is over before it. */
+  /** Resolves to the result of a fetch, or to a failure if the lookup times out first. */
   async within<T>(fetching: Promise<Found<T>>): Promise<Found<T>> {
     return this.timeOver ? Promise.race([fetching, this.timeOver]) : fetching
   }
 
   /**
-   * The failure of an earlier fetch, at once; but while the lookup that started that fetch may still wait, as late as if it
-   * were new: else a second lookup would get at once what the first one must wait for.
+   * Returns the failure of an earlier fetch. If the lookup that started that fetch may still be waiting, this one joins the queue as if it
+   * were new. Otherwise, a second lookup would get at once the failure that the first one must wait for.
    */
   recall({ failure, begunAt }: FailedFetch, known: boolean): Found<never> {
-    // A second more, since the clock shows whole ones.
+    // One more second, since the clock has a resolution of one second.
     const isAnswered = (this.#clocks.now() - begunAt - 1) * 1000 > fetchLimits.timeoutMilliseconds
     return isAnswered ? { failure } : (this.enter(known) ?? { failure })
   }
@@ -268,6 +268,6 @@ class QueuedLookup implements Lookup {
   async #timeOut(): Promise<Found<never>> {
     this.#waiting = new AbortController()
     await this.#clocks.delay(fetchLimits.timeoutMilliseconds, this.#waiting.signal)
-    return { failure: { reason: 'unreachable', message: `nothing within ${fetchLimits.timeoutMilliseconds} ms` } }
+    return { failure: { reason: 'unreachable', message: `no response within ${fetchLimits.timeoutMilliseconds} ms` } }
   }
 }

@@ -3,9 +3,9 @@ import { AAuthError } from '../lib/errors.js'
 import { readStream } from '../lib/read-stream.js'
 
 /**
- * What discovery needs of a `fetch`; `globalThis.fetch` fits. When the network fails it rejects with a `TypeError`, as
- * the Fetch standard says, an `AbortError`, `TimeoutError` or `NetworkError`, or an error with a `code`, as Node does; any
- * other error is a mistake in it, and is thrown on.
+ * The part of `fetch` that discovery needs; `globalThis.fetch` is suitable. On a network failure it rejects with a `TypeError`, as the
+ * Fetch standard requires, with an `AbortError`, `TimeoutError` or `NetworkError`, or with an error that has a `code`, as on Node.js. Any
+ * other error is a bug in it and is rethrown.
  */
 export type FetchDocument = (
   url: string,
@@ -14,15 +14,15 @@ export type FetchDocument = (
 
 export interface FetchDocumentOptions {
   fetch: FetchDocument
-  /** Largest body in bytes. */
+  /** Maximum body size, in bytes. */
   maxBytes: number
-  /** Milliseconds for the whole answer. */
+  /** Timeout of the whole response, in milliseconds. */
   timeout: number
-  /** Media types, as in the header `Accept`. @default JSON */
+  /** Media types, in the format of the `Accept` header. @default JSON */
   accept?: string
 }
 
-/** Why nothing usable was fetched. */
+/** Why the fetch returned nothing usable. */
 export interface FetchRefusal {
   refusal: string
   cause?: unknown
@@ -33,27 +33,27 @@ export type FetchedBytes = { bytes: Uint8Array; maxAge: number | undefined } | F
 
 type FetchedText = { text: string; maxAge: number | undefined } | FetchRefusal
 
-/** With the length of its text. */
+/** `size` is the length of the text. */
 export type FetchedDocument = { document: unknown; maxAge: number | undefined; size: number } | FetchRefusal
 
-/** Why no document or key was found; the caller decides which error that is. */
+/** Why no document or key was found. The caller maps it to an error. */
 export interface DiscoveryFailure {
   /**
-   * `unreachable`: the origin did not answer, and nothing usable is cached; `refused`: what it answered is not
-   * acceptable; `unknown_kid`: no key of this name is published; `unusable`: the key of this name may not be used,
-   * and the message says what to do; `busy`: too much is being fetched already.
+   * `unreachable`: the origin did not respond, and nothing usable is cached; `refused`: the response is not acceptable; `unknown_kid`: no
+   * key with this `kid` is published; `unusable`: the key with this `kid` may not be used, and the message says what to do; `busy`: too
+   * many fetches are in progress.
    */
   reason: 'unreachable' | 'refused' | 'unknown_kid' | 'unusable' | 'busy'
   message: string
   cause?: unknown
-  /** Seconds after which to ask again, with `busy`. */
+  /** Seconds to wait before retrying, with `busy`. */
   retryAfter?: number
 }
 
-/** What was looked for, or why it was not found. */
+/** The result of a lookup, or why it failed. */
 export type Found<T> = { found: T } | { failure: DiscoveryFailure }
 
-/** Fetches a JSON document as {@link fetchText} does. */
+/** Fetches a JSON document, like {@link fetchText}. */
 export async function fetchDocument(url: string, options: FetchDocumentOptions): Promise<FetchedDocument> {
   const fetched = await fetchText(url, options)
   if ('refusal' in fetched) return fetched
@@ -63,7 +63,7 @@ export async function fetchDocument(url: string, options: FetchDocumentOptions):
     : { document, maxAge: fetched.maxAge, size: fetched.text.length }
 }
 
-/** Fetches a text as {@link fetchBytes} does. */
+/** Fetches text, like {@link fetchBytes}. */
 export async function fetchText(url: string, options: FetchDocumentOptions): Promise<FetchedText> {
   const fetched = await fetchBytes(url, options)
   if ('refusal' in fetched) return fetched
@@ -87,7 +87,7 @@ export async function fetchBytes(url: string, options: FetchDocumentOptions): Pr
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<FetchRefusal>((resolve) => {
     timer = setTimeout(() => {
-      const cause = new DOMException(`no answer within ${options.timeout} ms`, 'TimeoutError')
+      const cause = new DOMException(`no response within ${options.timeout} ms`, 'TimeoutError')
       resolve(unreachable(url, cause))
       abort.abort(cause)
     }, options.timeout)
@@ -108,7 +108,7 @@ async function request(
   const response = await overNetwork(url, fetch(url, { signal, redirect: 'manual', headers: { accept } }))
   if ('refusal' in response) return response
   if (response.type === 'opaqueredirect' || (response.status >= 300 && response.status < 400)) {
-    return { refusal: `${url} redirects, which is not followed`, unreachable: false }
+    return { refusal: `${url} redirects, but redirects are not followed`, unreachable: false }
   }
   if (response.status >= 500) return { refusal: `${url} answers ${response.status}`, unreachable: true }
   if (response.status !== 200) return { refusal: `${url} answers ${response.status}`, unreachable: false }
@@ -148,29 +148,29 @@ function unreachable(url: string, cause: unknown): FetchRefusal {
 
 function isNetworkFailure(error: unknown): boolean {
   if (!(error instanceof Error)) return false
-  // With these codes Node names a wrong argument; with all others, what the network did.
+  // Node.js uses these codes for invalid arguments, and all other codes for network failures.
   if ('code' in error && typeof error.code === 'string') return !error.code.startsWith('ERR_INVALID_')
   return error instanceof TypeError || ['AbortError', 'TimeoutError', 'NetworkError'].includes(error.name)
 }
 
-/** A failure of the network, with a code as all have on Node. */
+/** A network failure with a `code`, as all have on Node.js. */
 export function networkFailure(code: 'EREFUSED' | 'ECONNABORTED' | 'EPROXY', message: string): Error {
   return Object.assign(new TypeError(message), { code })
 }
 
-/** A host that is not connected to: it has an address that is not public, and nothing allows that. */
+/** The refusal to connect to a host: it has an address that is neither public nor allowed. */
 export class AddressRefused extends TypeError {
   readonly code = 'EREFUSED'
   readonly host: string
   readonly port: number
   readonly address: string
-  /** Whether `allowNetworks` could allow it: this machine, link-local and metadata addresses it cannot. */
+  /** Whether `allowNetworks` could allow it. Loopback, link-local and metadata addresses cannot be allowed. */
   readonly allowable: boolean
 
   constructor(at: { host: string; port: number; address: string; allowable: boolean }) {
     const { host, port, address, allowable } = at
-    const remedy = allowable ? 'allowNetworks can allow it' : 'such an address cannot be allowed'
-    super(`refused: its address is not public: ${host} is at ${address}; ${remedy}`)
+    const remedy = allowable ? 'allow it with allowNetworks if intended' : 'such an address cannot be allowed'
+    super(`refused: the address is not public: ${host} is at ${address}; ${remedy}`)
     this.name = 'AddressRefused'
     this.host = host
     this.port = port
@@ -179,40 +179,42 @@ export class AddressRefused extends TypeError {
   }
 }
 
-/** Limits of what is fetched. Times are seconds unless they say otherwise. */
+/** Limits of fetches. Times are in seconds unless the name says otherwise. */
 export const fetchLimits = {
   timeoutMilliseconds: 2500,
   metadataBytes: 16_384,
   jwksBytes: 65_536,
-  /** In one JWKS. */
+  /** Per JWKS. */
   keys: 100,
-  /** Cache bounds. */
+  /** Cache sizes. */
   cachedDocuments: 10_000,
-  /** Of more characters than `largeDocument`. */
+  /** For documents of more characters than `largeDocument`. */
   cachedLargeDocuments: 500,
   largeDocument: 4096,
   failures: 4096,
   minAge: 60,
   defaultAge: 300,
-  /** However long an origin says: a key that leaked is gone everywhere ten minutes after it was taken out (W32). */
+  /**
+   * Upper bound on the lifetime that an origin declares: a leaked key stops being accepted everywhere ten minutes after its removal (W32).
+   */
   maxAge: 600,
-  /** For requests, while an origin is down; nothing new begins with a stale key. */
+  /** How long stale documents are used for requests while an origin is down. Nothing new is started with a stale key. */
   staleAge: 3600,
   reportedAge: 86_400,
   refetchInterval: 60,
 } as const
 
-/** Seconds that a document or a key set is kept after it was fetched, by how long its origin says that it is fresh (W32). */
+/** How long a document or key set is cached after it was fetched, in seconds, given the freshness that its origin declares (W32). */
 export function keptSeconds(freshness: number | undefined): number {
   return Math.min(Math.max(freshness ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
 }
 
-/** The most seconds that anybody keeps a document after its origin answered with another one (W32). */
+/** The longest that any party caches a document after its origin has changed it, in seconds (W32). */
 export function longestKept(headers: Headers): number {
   return keptSeconds(lifetimeOf(headers))
 }
 
-/** Seconds for which an answer says it is still fresh (RFC 9111 §4.2, for a private cache); undefined where it does not say. */
+/** How long a response remains fresh, in seconds (RFC 9111 §4.2, for a private cache); undefined if it does not say. */
 function freshnessOf(headers: Headers): number | undefined {
   const lifetime = lifetimeOf(headers)
   return lifetime === undefined ? undefined : Math.max(0, lifetime - ageOf(headers))
@@ -226,11 +228,11 @@ function lifetimeOf(headers: Headers): number | undefined {
   const expires = headers.get('expires')
   if (expires === null) return undefined
   const [from, until] = [Date.parse(headers.get('date') ?? ''), Date.parse(expires)]
-  // An Expires that is no date, such as 0, is over (RFC 9111 §5.3).
+  // An Expires that is not a date, such as 0, means already expired (RFC 9111 §5.3).
   return Number.isNaN(until) || Number.isNaN(from) ? 0 : Math.max(0, (until - from) / 1000)
 }
 
-/** What caches on the way have used of it. */
+/** The time that the response has already spent in caches. */
 function ageOf(headers: Headers): number {
   const age = headers.get('age') ?? ''
   return /^\d{1,10}$/.test(age) ? Number(age) : 0

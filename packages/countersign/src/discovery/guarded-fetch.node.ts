@@ -13,15 +13,14 @@ import { createTunnel } from './egress-proxy.node.js'
 import { AddressRefused, networkFailure } from './fetch-document.js'
 import type { GuardedFetch, GuardedFetchOptions, GuardedInit } from './guarded-fetch.js'
 
-/** Milliseconds that the addresses of a name are waited for where a proxy finds them too. */
+/** How long to wait for DNS if a proxy resolves the name as well, in milliseconds. */
 const patience = 1000
 
 /**
- * A `fetch` for URLs that a stranger chose: `https` only, no redirects followed, and no connection unless every address
- * that the name resolves to is public, or in `allowNetworks` for this name and port. The addresses that were checked are
- * the ones connected to.
+ * Creates a `fetch` for untrusted URLs: `https` only, no redirects, and no connection unless every address that the name resolves to is
+ * public, or in `allowNetworks` for this name and port. It connects only to the addresses that were checked.
  *
- * @throws TypeError for options that cannot be meant
+ * @throws TypeError for invalid options
  */
 export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFetch {
   const { allowInsecureLoopback = false, allowNetworks = [], egressProxy, configuredOrigin } = options
@@ -40,9 +39,9 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
   }
 
   async function secureOptions(url: URL, signal: AbortSignal | undefined): Promise<RequestOptions> {
-    if (url.protocol !== 'https:') throw networkFailure('EREFUSED', 'refused: only https is fetched')
+    if (url.protocol !== 'https:') throw networkFailure('EREFUSED', 'refused: only https URLs are fetched')
     if (isIP(url.hostname.replace(/^\[|\]$/g, '')) !== 0)
-      throw networkFailure('EREFUSED', 'refused: the host is an address')
+      throw networkFailure('EREFUSED', 'refused: the host is an IP address')
     if (!tunnel) {
       const addresses = await resolveHost(url.hostname, signal)
       requireAllowed(url, addresses)
@@ -83,34 +82,35 @@ function send(
       try {
         resolve(toResponse(message))
       } catch (error) {
-        // Thrown from here it would end the process.
+        // Thrown from this callback, it would crash the process.
         message.destroy()
         reject(error)
       }
     })
     sent.on('error', (error) => reject(withTrustHint(error)))
-    // An upgrade ends without an answer and without an error.
-    sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without an answer')))
+    // A protocol upgrade closes without a response and without an error.
+    sent.on('close', () => reject(networkFailure('ECONNABORTED', 'the connection was closed without a response')))
     sent.end(body)
   })
 }
 
-/** The same error; where nobody vouches for the certificate, with what to do if that is an authority of one's own. */
+/** Returns the error; for an untrusted certificate, with a hint for private certificate authorities. */
 function withTrustHint(error: Error): Error {
   if (!isUntrustedCertificate(error)) return error
-  const hint = 'if its authority is your own, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
+  const hint =
+    'if it was issued by your own certificate authority, start this program with NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem'
   return Object.assign(new Error(`${error.message}: ${hint}`, { cause: error }), {
     code: 'code' in error && error.code,
   })
 }
 
-/** The addresses of a host, as the operating system finds them. Rejects when there are none, or the signal aborts. */
+/** Resolves the addresses of a host through the operating system. Rejects if there are none, or the signal aborts. */
 function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
   return new Promise((resolve, reject) => {
     const abort = () => reject(signal?.reason as Error)
     if (signal?.aborted) return abort()
     signal?.addEventListener('abort', abort, { once: true })
-    // As a socket would: addresses of a family that this machine has no other address of are left out.
+    // Like a socket: omits addresses of a family for which this machine has no address.
     lookup(hostname, { all: true, hints: process.platform === 'win32' ? 0 : ADDRCONFIG }, (error, addresses) => {
       signal?.removeEventListener('abort', abort)
       if (error) reject(error)
@@ -121,7 +121,7 @@ function resolveHost(hostname: string, signal: AbortSignal | undefined): Promise
   })
 }
 
-/** The addresses of a name, or none if they are not found soon: behind a proxy names are often unknown. */
+/** Resolves the addresses of a name, or none if that takes too long: behind a proxy, names often cannot be resolved. */
 async function resolveSoon(hostname: string, signal: AbortSignal | undefined): Promise<readonly LookupAddress[]> {
   const soon = AbortSignal.timeout(patience)
   try {
@@ -132,7 +132,7 @@ async function resolveSoon(hostname: string, signal: AbortSignal | undefined): P
   }
 }
 
-/** Gives a socket the addresses that were checked, so that no other answer of the name's server counts. */
+/** Pins a socket to the addresses that were checked, so that a second DNS response cannot change them. */
 function lookupOf(addresses: readonly LookupAddress[]): LookupFunction {
   return (_hostname, options, callback) => {
     const [first] = addresses
@@ -147,7 +147,7 @@ function toResponse(message: IncomingMessage): Response {
     headers.append(message.rawHeaders[i] as string, message.rawHeaders[i + 1] as string)
   }
   const status = message.statusCode ?? 0
-  if (status < 200 || status > 599) throw networkFailure('ECONNABORTED', `the answer has the status ${status}`)
+  if (status < 200 || status > 599) throw networkFailure('ECONNABORTED', `the response has the status ${status}`)
   const empty = status === 204 || status === 205 || status === 304
   if (empty) message.resume()
   const body: ReadableStream | null = empty ? null : Readable.toWeb(message)

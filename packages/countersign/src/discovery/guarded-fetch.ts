@@ -1,25 +1,25 @@
 import type { NetworkOptions } from './network-options.js'
 
 export interface GuardedFetchOptions extends NetworkOptions {
-  /** Exempts `http` on literal loopback hosts with a port, and nothing else. @default false */
+  /** Permits `http` on literal loopback hosts with a port, and nothing else. @default false */
   allowInsecureLoopback?: boolean | undefined
   /**
-   * An origin that the operator configured, such as `https://auth.example`, for fetches that no stranger caused: it may be at
-   * any address, but for those that are never connected to. URLs at other origins are judged as a stranger's. @default none
+   * An origin that the operator configured, such as `https://auth.example`, for fetches that are not caused by a client. It may be at any
+   * address except the forbidden ones. URLs at other origins are treated as untrusted. @default none
    */
   configuredOrigin?: string
 }
 
-/** What a guarded fetch takes of the second argument of `fetch`. */
+/** The members of the second argument of `fetch` that a guarded fetch supports. */
 export interface GuardedInit {
   /** @default 'GET' */
   method?: string
   headers?: Readonly<Record<string, string>>
   body?: string | Uint8Array
   signal?: AbortSignal
-  /** Redirects are not followed, whether it says so or not. */
+  /** Redirects are never followed, whether or not this is set. */
   redirect?: 'manual'
 }
 
-/** Fetches a URL that someone else chose. Rejects with `AddressRefused` if its host is in a network that is not allowed. */
+/** Fetches an untrusted URL. Rejects with `AddressRefused` if its host is at an address that is not allowed. */
 export type GuardedFetch = (url: string, init?: GuardedInit) => Promise<Response>

@@ -6,45 +6,45 @@ export interface FailedFetch {
   begunAt: number
 }
 
-/** When a lookup that failed is answered: as late as every one, or as soon as it failed. */
+/** When a failed lookup is reported: at the same time as every other failure, or as soon as it fails. */
 export type FailureTime = 'equal' | 'shortest'
 
-/** One caller's lookup: who asks, and how long they may wait. */
+/** A lookup for one caller: the caller's network, and how long it may wait. */
 export interface Lookup {
   /** The network that the request came from. */
   readonly source: string | undefined
   /**
-   * Begins to wait; gives the failure where too many do.
+   * Starts to wait; returns a failure if too many lookups are waiting.
    *
    * @param known whether the document was fetched before
    */
   enter(known: boolean): Found<never> | undefined
-  /** What comes of a fetch, or that the time of the lookup is over before it. */
+  /** Resolves to the result of a fetch, or to a failure if the lookup times out first. */
   within<T>(fetching: Promise<Found<T>>): Promise<Found<T>>
   /** The failure of an earlier fetch. */
   recall(failed: FailedFetch, known: boolean): Found<never>
 }
 
-/** Who makes a fetch necessary, and for what. */
+/** The reason for a fetch: on whose behalf, and of which document. */
 export interface FetchCause {
-  /** Undefined where it is not known: only the limits for all together count then. */
+  /** The network of the client. If undefined, only the total limits apply. */
   source: string | undefined
-  /** Whether the document was fetched before: it is then fetched once in a while, whoever asks. */
+  /** Whether the document was fetched before. Refetches are rare, whoever causes them. */
   known: boolean
-  /** Of the document, with the port where it is another than that of `https`. */
+  /** The host of the document, with the port if it is not the default port of `https`. */
   host: string
 }
 
-/** How much may be fetched because strangers ask for it (attacks K25): rate limits and concurrency limits. */
+/** Limits the fetches that clients can cause (attacks K25), by rate and by concurrency. */
 export interface FetchBudget {
-  /** Begins a fetch; `end` must be called when it is over. */
+  /** Starts a fetch. `end` must be called when the fetch is done. */
   begin(cause: FetchCause): { end: () => void } | { failure: DiscoveryFailure }
 }
 
-/** What stands between those who make lookups necessary and the fetches. */
+/** Limits and delays the lookups of callers. */
 export interface LookupGuard {
   readonly budget: FetchBudget
-  /** Makes a lookup for one caller and answers what comes of it, when it is time. */
+  /** Runs a lookup for one caller and resolves to its outcome, delayed if required. */
   run<T>(
     remoteAddress: string | undefined,
     failureTime: FailureTime,
@@ -59,39 +59,42 @@ const openLookup: Lookup = {
   recall: ({ failure }) => ({ failure }),
 }
 
-/** No guard: for those whom no stranger makes fetch anything. */
+/** No limits: for programs in which no untrusted client can cause fetches. */
 export const noGuard: LookupGuard = {
   budget: { begin: () => ({ end: () => undefined }) },
   run: (_remoteAddress, _failureTime, look) => look(openLookup),
 }
 
-/** @param retryAfter seconds; soon, where it is not known when a place will be free */
+/** @param retryAfter seconds; short by default, since it is not known when a slot will be free */
 export function busyFailure(message: string, retryAfter = 3): DiscoveryFailure {
   return { reason: 'busy', message, retryAfter }
 }
 
-/** Limits of fetches that unauthenticated requests cause, and of lookups that wait (attacks K25). Times are seconds unless they say otherwise. */
+/**
+ * Limits of fetches that unauthenticated requests cause, and of waiting lookups (attacks K25). Times are in seconds unless the name says
+ * otherwise.
+ */
 export const guardLimits = {
-  /** Networks and hosts that are counted separately. */
+  /** Number of networks and hosts that are counted separately. */
   sources: 10_000,
-  /** Concurrency limits: fetches at once. */
+  /** Concurrency limits: fetches in progress. */
   fetches: 32,
-  /** Of these, for documents not known yet: the rest is kept for agents that are. */
+  /** Of these, for documents that were never fetched before. The rest is reserved for known agents. */
   coldFetches: 24,
   coldFetchesPerSource: 4,
-  /** Of the places that are left, for one source: the last ones are for those who have few. */
+  /** The fraction of free slots that one source may take. The last slots go to sources that hold few. */
   coldPartPerSource: 1 / 4,
-  /** Of these, for documents that were fetched before: the rest is kept for new agents. */
+  /** Of these, for documents that were fetched before. The rest is reserved for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,
   fetchesPerHost: 8,
-  /** Of these, from hosts that were slow: they take seconds where others take a moment. */
+  /** Of these, from hosts that were slow: they hold a slot for seconds rather than milliseconds. */
   slowFetches: 8,
   slowFetchesPerSource: 2,
   slowMilliseconds: 1000,
-  /** For how long a host that was slow counts as slow. */
+  /** How long a host counts as slow, in seconds. */
   slowAge: 600,
-  /** The queue: lookups that wait for a fetch, or for the time to report a failure. */
+  /** Queue sizes: lookups that wait for a fetch, or for the time to report a failure. */
   waiting: 2000,
   waitingPerSource: 500,
 } as const

@@ -26,7 +26,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'an auth server with a slash at the end',
     { authServers: ['https://a.example', 'https://auth.example/'] },
-    'authServers[1] is no identifier: leave out the slash at its end (https://auth.example)',
+    'authServers[1] is not a valid identifier: leave out the slash at its end (https://auth.example)',
   ],
   [
     'an auth server on loopback without the option',
@@ -36,19 +36,23 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'an identifier on loopback without a port',
     { id: 'http://127.0.0.1', allowInsecureLoopback: true },
-    'id is no identifier: say at which port, such as (http://127.0.0.1:8001)',
+    'id is not a valid identifier: say at which port, such as (http://127.0.0.1:8001)',
   ],
   [
     'an auth server in capitals',
     { authServers: ['https://Auth.example'] },
     'write it in lower case (https://auth.example)',
   ],
-  ['a host alone', { id: 'agent.example' }, 'id is no identifier: write https:// before it (https://agent.example)'],
+  [
+    'a host alone',
+    { id: 'agent.example' },
+    'id is not a valid identifier: write https:// before it (https://agent.example)',
+  ],
   ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
   [
     'a redirect URI with a parameter that the answer has',
     { redirectUri: 'https://agent.example/callback?state=1' },
-    'redirectUri has a parameter state of its own',
+    'redirectUri must not contain the parameter state of its own',
   ],
   [
     'endpoint origins that are none',
@@ -93,12 +97,12 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'onConsent beside consent',
     { consent: {}, onConsent: () => undefined },
-    'consent asks by itself: leave onConsent out',
+    'consent prompts the user itself: remove onConsent out',
   ],
   [
     'a redirect URI beside consent',
     { consent: {}, onConsent: undefined, redirectUri: 'https://agent.example/callback' },
-    'consent asks by itself: leave redirectUri out',
+    'consent prompts the user itself: remove redirectUri out',
   ],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
@@ -133,7 +137,7 @@ it.each<[string, string, Record<string, unknown>, string]>([
     'loopback without a port',
     'http://127.0.0.1/',
     loopback,
-    'http on loopback needs a port, such as http://127.0.0.1:8001',
+    'http on loopback requires an explicit port other than 80, such as http://127.0.0.1:8001',
   ],
   ['loopback without the option', 'http://127.0.0.1:8002/', {}, 'set allowInsecureLoopback'],
 ])('sends nothing to %s', async (_, url, more, message) => {
@@ -255,7 +259,7 @@ it('warns of allowInsecureLoopback once for each agent, and not without it', asy
   await new Promise(setImmediate)
   expect(warnings).toEqual(
     Array(2).fill(
-      'allowInsecureLoopback: any program on this machine can pretend to be this agent. Use it for trying only.',
+      'allowInsecureLoopback: any program on this machine can impersonate this agent. Use it for development only.',
     ),
   )
 })

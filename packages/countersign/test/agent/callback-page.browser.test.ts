@@ -14,7 +14,10 @@ const states: Record<string, Options> = {
   allowed: plain,
   denied: { ...plain, back: '/' },
   failed: plain,
-  refused: { ...plain, detail: 'This was started in another browser, so the answer was not used. '.repeat(4) },
+  refused: {
+    ...plain,
+    detail: 'This request was started in another browser, so the response was not used. '.repeat(4),
+  },
   'allowed.long': { id: `https://${'calendar-'.repeat(6)}helper.example`, about: long, back: '/' },
   'denied.nameless': { id: 'http://127.0.0.1:8004', about: undefined },
 }

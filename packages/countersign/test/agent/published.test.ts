@@ -29,7 +29,7 @@ describe('an agent publishes', () => {
     }
     const refused = await open().handler(new Request(ids.agent + path, { method: 'POST' }))
     expect([refused.status, refused.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
-    expect(await refused.text()).toBe('Ask for it with GET, HEAD.\n')
+    expect(await refused.text()).toBe('Method not allowed: use GET, HEAD.\n')
   })
 
   it('its own metadata, as an object too', () => {
@@ -47,7 +47,7 @@ describe('an agent publishes', () => {
     async (path) => {
       const response = await open().handler(new Request(ids.agent + path))
       expect(response.status).toBe(404)
-      expect(await response.text()).toBe('No such document.\n')
+      expect(await response.text()).toBe('Not found.\n')
     },
   )
 
@@ -147,6 +147,6 @@ describe('the callback', () => {
     callback.searchParams.set('error', 'access_denied')
     const page = await agent.handler(new Request(callback))
     expect([page.status, await call]).toEqual([200, 'access_denied'])
-    expect(await page.text()).toContain('The agent was told that you said no.')
+    expect(await page.text()).toContain('The agent was told that you denied the request.')
   })
 })

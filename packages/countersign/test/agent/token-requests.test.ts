@@ -164,7 +164,7 @@ describe('a token request', () => {
   it('to an auth server that is not accepted is not made, and the error says who sends people there', async () => {
     const stage = openStage({ authServers: (server) => server !== ids.authServer })
     expect((await errorOf(stage)).message).toBe(
-      'api.example sends people to https://auth.example, which authServers does not accept: add it there if people may type their password at it.',
+      'api.example sends users to https://auth.example, which is not in authServers: add it if users may type their password there.',
     )
     await expect(stage.agent.for(session).signIn({ authServer: ids.authServer })).rejects.toMatchObject({
       code: 'auth_server_refused',

@@ -117,7 +117,7 @@ describe('a clock that is off', () => {
     await new Promise(setImmediate)
     expect(warnings).toEqual([
       expect.stringMatching(
-        /^the clock of this agent, seen from http:\/\/127\.0\.0\.1:\d+: it is (?:299|300|301) s behind the server, which refuses/,
+        /^clock skew of this agent relative to http:\/\/127\.0\.0\.1:\d+: it is (?:299|300|301) s behind the server, which refuses/,
       ),
     ])
   })

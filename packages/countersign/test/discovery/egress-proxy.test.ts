@@ -183,11 +183,11 @@ describe('W28: egressProxy', () => {
   })
 
   it.each<[string, Answer, RegExp]>([
-    ['refuses', (socket) => void socket.end('HTTP/1.1 403 No\r\n\r\n'), /^the egress proxy answers 403$/],
+    ['refuses', (socket) => void socket.end('HTTP/1.1 403 No\r\n\r\n'), /^the egress proxy responded with 403$/],
     [
       'wants credentials',
       (socket) => void socket.end('HTTP/1.1 407 No\r\nproxy-authenticate: Basic\r\n\r\n'),
-      /^the egress proxy answers 407: it wants a user name and a password, or others$/,
+      /^the egress proxy responded with 407: it requires a username and password, or did not accept those in its URL$/,
     ],
     ['redirects', (socket) => void socket.end('HTTP/1.1 302 Go\r\nlocation: http://a.example\r\n\r\n'), /answers 302$/],
     ['answers 300', (socket) => void socket.end('HTTP/1.1 300 Go\r\n\r\n'), /answers 300$/],

@@ -234,7 +234,7 @@ describe('lookups that failed are remembered', () => {
     }
     expect((await failureOf())?.cause).toBe(error)
     const remembered = (await failureOf())?.cause
-    expect(remembered).toMatch(/^refused: its address is not public: aaa/)
+    expect(remembered).toMatch(/^refused: the address is not public: aaa/)
     expect(remembered).toHaveLength(200)
     otherwise.set(agent, answers({ agent: 'https://other.example' }))
     clock.now += 30

@@ -50,7 +50,7 @@ describe.each([
     expect(fetched).toMatchObject({
       unreachable: true,
       refusal: expect.stringContaining('could not be fetched'),
-      cause: { name: 'TimeoutError', message: 'no answer within 300 ms' },
+      cause: { name: 'TimeoutError', message: 'no response within 300 ms' },
     })
     await expect.poll(server.isClosed, { timeout: 2000 }).toBe(true)
   })

@@ -158,7 +158,8 @@ describe('W28: allowNetworks', () => {
       port: 8443,
       address: '10.1.2.3',
       allowable: true,
-      message: 'refused: its address is not public: agent.corp.example is at 10.1.2.3; allowNetworks can allow it',
+      message:
+        'refused: the address is not public: agent.corp.example is at 10.1.2.3; allow it with allowNetworks if intended',
     })
     for (const address of ['127.0.0.1', '169.254.169.254', '::ffff:127.0.0.1']) {
       expect(await refusal('https://agent.corp.example/', address)).toMatchObject({
@@ -176,10 +177,10 @@ describe('W28: networks that cannot be meant are refused where they are named', 
     [
       'an address with bits behind the prefix',
       { cidr: '10.1.2.3/8' },
-      '[0].cidr has bits behind its prefix: 10.0.0.0/8',
+      '[0].cidr has host bits set: the network is 10.0.0.0/8',
     ],
-    ['the same of IPv6', { cidr: 'fd12:3456::1/32' }, '[0].cidr has bits behind its prefix: fd12:3456::/32'],
-    ['one bit behind the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has bits behind its prefix: 10.1.2.0/29'],
+    ['the same of IPv6', { cidr: 'fd12:3456::1/32' }, '[0].cidr has host bits set: the network is fd12:3456::/32'],
+    ['one bit behind the prefix', { cidr: '10.1.2.4/29' }, '[0].cidr has host bits set: the network is 10.1.2.0/29'],
     ['every address', { cidr: '0.0.0.0/0' }, '[0].cidr has public addresses in it'],
     ['every address of IPv6', { cidr: '::/0' }, '[0].cidr has public addresses in it'],
     ['half of all addresses', { cidr: '0.0.0.0/1' }, '[0].cidr has public addresses in it'],
@@ -199,8 +200,8 @@ describe('W28: networks that cannot be meant are refused where they are named', 
     ['link-local of IPv6', { cidr: 'fe80::/10' }, '[0].cidr is never connected to'],
     ['multicast', { cidr: '224.0.0.0/4' }, '[0].cidr is never connected to'],
     ['IPv4 in the form of IPv6', { cidr: '::ffff:10.0.0.0/104' }, '[0].cidr must be written as IPv4: 10.0.0.0/8'],
-    ['an address alone', { cidr: '10.1.2.3' }, '[0].cidr must say how many bits count: 10.1.2.3/32'],
-    ['an address of IPv6 alone', { cidr: 'fd00::1' }, '[0].cidr must say how many bits count: fd00::1/128'],
+    ['an address alone', { cidr: '10.1.2.3' }, '[0].cidr must include a prefix length: 10.1.2.3/32'],
+    ['an address of IPv6 alone', { cidr: 'fd00::1' }, '[0].cidr must include a prefix length: fd00::1/128'],
     ['a prefix of too many bits', { cidr: '10.0.0.0/33' }, '[0].cidr must be a network'],
     ['a prefix of too many bits of IPv6', { cidr: 'fd00::/129' }, '[0].cidr must be a network'],
     ['a prefix that is no number', { cidr: '10.0.0.0/x' }, '[0].cidr must be a network'],
@@ -212,14 +213,18 @@ describe('W28: networks that cannot be meant are refused where they are named', 
     ['no network', { hosts: ['a.example'] }, '[0] must be an object with a cidr'],
     ['a text', '10.0.0.0/8', '[0] must be an object with a cidr'],
     ['nothing', null, '[0] must be an object with a cidr'],
-    ['a member that is none', { ...corp, host: 'a.example' }, '[0].host is unknown: there are cidr, hosts and ports'],
+    [
+      'a member that is none',
+      { ...corp, host: 'a.example' },
+      '[0].host is unknown: the members are cidr, hosts and ports',
+    ],
     ['hosts that are a text', { ...corp, hosts: 'a.example' }, '[0].hosts must be a list'],
-    ['no hosts', { ...corp, hosts: [] }, '[0].hosts is empty, which allows nothing: leave it out for any'],
+    ['no hosts', { ...corp, hosts: [] }, '[0].hosts is empty, which allows nothing: omit it to allow any'],
     ['a URL', { ...corp, hosts: ['a.example', 'https://b.example'] }, '[0].hosts[1] must be the host alone'],
     ['a path', { ...corp, hosts: ['a.example/x'] }, '[0].hosts[0] must be the host alone'],
     ['a host with a port', { ...corp, hosts: ['a.example:443'] }, '[0].hosts[0] must be without a port'],
     ['a host of capitals', { ...corp, hosts: ['*.Corp.example'] }, '[0].hosts[0] must be lower case: *.corp.example'],
-    ['any host, as a pattern', { ...corp, hosts: ['*'] }, '[0].hosts[0] fits any name: leave hosts out'],
+    ['any host, as a pattern', { ...corp, hosts: ['*'] }, '[0].hosts[0] matches any name: omit hosts instead'],
     ['a pattern in the middle', { ...corp, hosts: ['a.*.example'] }, '[0].hosts[0] has a * where none can be'],
     ['a pattern for a part', { ...corp, hosts: ['*corp.example'] }, '[0].hosts[0] has a * where none can be'],
     ['two patterns', { ...corp, hosts: ['*.*.example'] }, '[0].hosts[0] has a * where none can be'],
@@ -233,7 +238,7 @@ describe('W28: networks that cannot be meant are refused where they are named', 
     [
       'letters that DNS has not',
       { ...corp, hosts: ['*.münchen.example'] },
-      'must be as it is in DNS: *.xn--mnchen-3ya.example',
+      'must be in its DNS form: *.xn--mnchen-3ya.example',
     ],
     ['ports that are a number', { ...corp, ports: 443 }, '[0].ports must be a list'],
     ['no ports', { ...corp, ports: [] }, '[0].ports is empty'],
@@ -274,10 +279,10 @@ describe('W28: networks that cannot be meant are refused where they are named', 
       'allowNetworks[0].cidr',
     )
     expect(() => createResource({ ...options, allowNetworks: [corp], fetch })).toThrow(
-      'give createGuardedFetch({ allowNetworks }) of countersign/node in its place',
+      'give createGuardedFetch({ allowNetworks }) of countersign/node instead',
     )
     expect(() => createResource({ ...options, egressProxy: 'http://proxy.example:3128', fetch })).toThrow(
-      'give createGuardedFetch({ egressProxy }) of countersign/node in its place',
+      'give createGuardedFetch({ egressProxy }) of countersign/node instead',
     )
     expect(() => createResource({ ...options, allowNetworks: [], fetch })).not.toThrow()
   })

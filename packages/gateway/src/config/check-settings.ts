@@ -5,14 +5,14 @@ import { encodedWithoutRaw, type Route, routeProblems } from '../routes/route.js
 import { passAroundMcp, routeCollisions } from '../routes/route-collisions.js'
 import { type GatewaySettings, gatewayShape, routeShape } from './gateway-schema.js'
 
-/** The settings that are valid alone, if others are not. Routes are by their index. */
+/** The settings that are valid on their own, even if others are not. Routes are keyed by index. */
 type ReadableSettings = Partial<Omit<GatewaySettings, 'routes'>> & {
   routes: ReadonlyMap<number, Partial<Route>>
-  /** The names of all settings that are given. */
+  /** The names of all settings that are present. */
   names: ReadonlySet<string>
 }
 
-/** Reads each setting alone. */
+/** Parses each setting on its own. */
 export function readableSettings(given: object): ReadableSettings {
   const values = new Map(Object.entries(given))
   const read = readMembers(gatewayShape, (name) => values.get(name))
@@ -38,16 +38,16 @@ function readMembers(shape: Readonly<Record<string, Readable>>, givenFor: (name:
 
 const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost)(?=[:/]|$)/
 
-/** Contradictions between settings, each of which is valid alone. */
+/** Contradictions between settings that are each valid on their own. */
 export function contradictionsIn(settings: ReadableSettings): ConfigurationProblem[] {
   const { allowInsecureLoopback = false, scopes, routes, mcp = [], upstream } = settings
   const named = (['id', 'authServer'] as const).flatMap((setting) => {
     const text = settings[setting]
     if (text === undefined || isIdentifier(text, { allowInsecureLoopback })) return []
     const hint = loopback.test(text)
-      ? '; for http on this machine, in development, set allowInsecureLoopback to true'
+      ? '; for http on this machine during development, set allowInsecureLoopback to true'
       : ''
-    return [{ setting, problem: `must be an https URL without a path, a slash at the end or a default port${hint}` }]
+    return [{ setting, problem: `must be an https URL without a path, trailing slash or default port${hint}` }]
   })
   const needed = [
     ...[...routes].map(([at, { scope }]) => [`routes[${at}].scope`, scope] as const),
@@ -58,13 +58,13 @@ export function contradictionsIn(settings: ReadableSettings): ConfigurationProbl
   const unknown = needed.flatMap(([setting, scope]) =>
     (scope?.match(/[^ ]+/g) ?? [])
       .filter((value) => scopes && !Object.hasOwn(scopes, value))
-      .map((value) => ({ setting, problem: `names ${value}, which scopes does not describe` })),
+      .map((value) => ({ setting, problem: `names ${value}, which is not described in scopes` })),
   )
   const encoded = encodedWithoutRaw(routes, upstream ?? {})
   return [...named, ...encoded, ...unknown, ...withoutRoutes(settings), ...missingFor(settings), ...notShared(settings)]
 }
 
-/** Routes that contradict each other, or that servers could confuse. */
+/** Finds routes that contradict each other, or that servers could confuse. */
 export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings): ConfigurationProblem[] {
   const whole = [...routes].filter((entry): entry is [number, Route] => isRoute(entry[1]))
   const collisions = routeCollisions(
@@ -75,26 +75,26 @@ export function collisionsIn({ routes, mcp = [], otherwise }: ReadableSettings):
   return [...collisions.map(({ at, problem }) => ({ setting: `routes[${at}]`, problem })), ...passed]
 }
 
-/** Whether a route is valid alone. */
+/** Whether a route is valid on its own. */
 function isRoute(route: Partial<Route>): route is Route {
   const { method, path, require } = route
   return method !== undefined && path !== undefined && !!require && routeProblems(route as Route).length === 0
 }
 
-/** Only a gateway with MCP servers needs no routes. */
+/** Only a gateway with MCP servers can omit routes. */
 function withoutRoutes({ names }: ReadableSettings): ConfigurationProblem[] {
   if (names.has('routes') || names.has('mcp')) return []
-  return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp needs none' }]
+  return [{ setting: 'routes', problem: 'is missing; it must be a list. Only a gateway with mcp can omit it' }]
 }
 
-/** Several gateways without shared memory would each accept a signed request once (G12). */
+/** Without shared memory, each of several gateways would accept a signed request once (G12). */
 function notShared({ instances = 1, redis }: ReadableSettings): ConfigurationProblem[] {
   if (instances === 1 || redis !== undefined) return []
-  const problem = `is ${instances}, so each would accept a signed request once: set redis, which they share`
+  const problem = `is ${instances}, so each instance would accept the same signed request once: set redis as their shared memory`
   return [{ setting: 'instances', problem }]
 }
 
-/** The scopes of a table of MCP, by their settings. */
+/** The scopes of an MCP table, by setting name. */
 function scopesOf(table: object, name: string): (readonly [setting: string, scope: string])[] {
   return Object.entries(table).flatMap(([member, given]: [string, unknown]) =>
     typeof given === 'string' ? [[`${name}.${member}`, given] as const] : scopesOf(given ?? {}, `${name}.${member}`),
@@ -113,7 +113,7 @@ function missingFor({
       {
         setting: 'upstream',
         problem:
-          'is missing; it must be where the API listens: http://127.0.0.1:3000. Only --verify-only needs none, for nginx or Caddy',
+          'is missing; it must be the address of the API: http://127.0.0.1:3000. Only --verify-only works without it, for nginx or Caddy',
       },
     ]
   if (!verifyOnly) return []
@@ -121,15 +121,15 @@ function missingFor({
   if (assertion && upstream === undefined)
     problems.push({
       setting: 'upstream',
-      problem: 'is missing; it must be where the API listens, since an assertion is addressed to it',
+      problem: 'is missing; it must be the address of the API, which is the audience of assertions',
     })
   if (trustProxy.length === 0)
-    problems.push({ setting: 'trustProxy', problem: 'must name the proxy: other callers get 404' })
+    problems.push({ setting: 'trustProxy', problem: 'must name the proxy: all other callers get 404' })
   if (mcp.length > 0)
     problems.push({
       setting: 'mcp',
       problem:
-        'cannot be protected with verifyOnly: the call is in the body, which the proxy does not show. Run a gateway in the path for it',
+        'cannot be protected with verifyOnly: the MCP call is in the body, which the proxy does not pass on. Run the gateway as a reverse proxy for it',
     })
   return problems
 }
@@ -139,34 +139,35 @@ export function warningsOf(settings: GatewaySettings, given: unknown): string[] 
   return [...withoutEffect(settings, given), ...refusedUnseen(settings), ...knownToOne(settings)]
 }
 
-/** Limits of forwarded requests and responses. */
+/** The limits of forwarded requests and responses. */
 const limitsOfPassage = Object.keys(defaultLimits).filter((name) => name !== 'connections')
 
-/** Settings without effect on a gateway that responds to subrequests only. */
+/** Settings that have no effect on a gateway that only responds to subrequests. */
 function withoutEffect({ verifyOnly, cors, routes }: GatewaySettings, given: unknown): string[] {
   if (!verifyOnly) return []
   const { limits = {} } = given as { limits?: object }
   const names = limitsOfPassage.filter((name) => Object.hasOwn(limits, name)).map((name) => `limits.${name}`)
   for (const [at, { maxBody }] of routes.entries()) if (maxBody !== undefined) names.push(`routes[${at}].maxBody`)
   const warnings = names.map((name) => `${name} has no effect with verifyOnly: set such a limit in the proxy.`)
-  if (cors) warnings.push('cors has no effect with verifyOnly: have the proxy or the API respond to preflights.')
+  if (cors)
+    warnings.push('cors has no effect with verifyOnly: configure the proxy or the API to respond to preflights.')
   return warnings
 }
 
-/** Sessions that several gateways do not share. */
+/** Warns about sessions that several gateways do not share. */
 function knownToOne({ instances, mcp }: GatewaySettings): string[] {
   if (instances === 1 || mcp.length === 0) return []
   return [
-    'mcp: a session, as servers before 2026-07-28 have them, is known to one gateway only: route its client to that one.',
+    'mcp: sessions of servers before 2026-07-28 are known to one gateway only: route each client to the same gateway.',
   ]
 }
 
-/** Routes that refuse most methods, since no proxy shows a body. */
+/** Routes that refuse most methods, since proxies do not pass on the body. */
 function refusedUnseen({ verifyOnly, routes }: GatewaySettings): string[] {
   const refused = routes.filter(({ method, body }) => body !== 'unseen' && method !== 'GET' && method !== 'HEAD')
   if (!verifyOnly || refused.length === 0) return []
   const names = refused.map(({ method, path }) => `${method} ${path}`).join(', ')
   return [
-    `verifyOnly: since no proxy shows a body, all methods except GET and HEAD are refused on ${names}; "body": "unseen" on a route permits them.`,
+    `verifyOnly: proxies do not pass on the body, so all methods except GET and HEAD are refused on ${names}; "body": "unseen" on a route permits them.`,
   ]
 }

@@ -7,28 +7,28 @@ import type { Gateway, GatewayOptions } from '../gateway-options.js'
 import { createSubrequestGateway, type SubrequestOptions } from '../subrequests/create-subrequest-gateway.js'
 import type { LoadedGatewayConfig } from './load-gateway-config.js'
 
-/** Memory of requests that several processes share. */
+/** Request memory that several processes share. */
 export interface SharedMemory {
-  /** Remembers nonces for all of them. */
+  /** Remembers nonces for all processes. */
   claimNonce: ClaimNonce
-  /** Counts requests for all of them. */
+  /** Counts requests for all processes. */
   rateLimit: RateLimit
-  /** Remembers who owns the sessions of MCP servers. @default in this process: not for several with `mcp` */
+  /** Remembers the owners of MCP sessions. @default in this process, so not for several processes with `mcp` */
   mcpSessions?: McpSessions | undefined
 }
 
 export interface ConfiguredGatewayOptions {
-  /** Memory of requests, if several processes must share it. @default in this process */
+  /** Request memory, required if several processes must share it. @default in this process */
   shared?: SharedMemory | undefined
   /** Receives the events of the gateway and of its resource. @default none */
   onEvent?: OnEvent | undefined
 }
 
 /**
- * Creates a gateway from a configuration. `use` applies another one, which keeps the port and `verifyOnly`.
+ * Creates a gateway from a configuration. `use` applies another configuration, which must not change the port or `verifyOnly`.
  *
- * @throws TypeError for contradictory settings, and in a worker of a cluster without `shared`: a request would be accepted once in each
- * (G12)
+ * @throws TypeError for contradictory settings, and in a cluster worker without `shared`, since each worker would accept the same request
+ * once (G12)
  */
 export function createConfiguredGateway(
   config: LoadedGatewayConfig,
@@ -36,9 +36,9 @@ export function createConfiguredGateway(
 ): Gateway<LoadedGatewayConfig> {
   if (cluster.isWorker && !shared)
     throw new TypeError(
-      'a worker of a cluster needs shared.claimNonce: otherwise a signed request is accepted once in each',
+      'a cluster worker needs shared.claimNonce: otherwise, each worker accepts the same signed request once',
     )
-  // Kept when the configuration changes: a used nonce stays used, and clients keep their sessions.
+  // Kept across configuration changes: a used nonce stays used, and clients keep their sessions.
   const mcpSessions = shared?.mcpSessions ?? (cluster.isWorker ? undefined : createMcpSessions())
   const { claimNonce, rateLimit } = shared ?? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() }
 
@@ -46,9 +46,11 @@ export function createConfiguredGateway(
     const { id, authServer, scopes, nonce, denyList, allowNetworks, egressProxy, allowInsecureLoopback } = settings
     const { routes, otherwise, frontController, trustProxy, mcp, upstream = { url: '' } } = settings
     if (mcp.length > 0 && settings.verifyOnly)
-      throw new TypeError('mcp cannot be protected with verifyOnly: proxies do not show the body')
+      throw new TypeError('mcp cannot be protected with verifyOnly: proxies do not pass on the body')
     if (mcp.length > 0 && !mcpSessions)
-      throw new TypeError('a worker of a cluster needs shared.mcpSessions for mcp: otherwise only one knows a session')
+      throw new TypeError(
+        'a cluster worker needs shared.mcpSessions for mcp: otherwise, only one worker knows a session',
+      )
     const network = { allowNetworks, egressProxy, allowInsecureLoopback }
     const revoked = denyList ? { denyList: {} } : {}
     const known = { id, signer, authServer, scopes, nonce, claimNonce, rateLimit, onEvent }
@@ -76,7 +78,7 @@ export function createConfiguredGateway(
       ...gateway,
       use(next) {
         if (next.settings.verifyOnly !== verifyOnly)
-          throw new TypeError(`verifyOnly cannot become ${!verifyOnly} while the gateway runs: start it again`)
+          throw new TypeError(`verifyOnly cannot become ${!verifyOnly} while the gateway runs: restart it`)
         gateway.use(from(next))
       },
     }

@@ -18,7 +18,7 @@ import { upstreamProblem } from '../upstream.js'
 const text = (longest: number) => z.string().min(1).max(longest)
 const whole = (most: number) => z.int().min(1).max(most)
 
-/** A text that a function may refuse. */
+/** A string with a custom check. */
 function judged(problemOf: (value: string) => string | undefined) {
   return z.string().superRefine((value, context) => {
     const message = problemOf(value)
@@ -26,7 +26,7 @@ function judged(problemOf: (value: string) => string | undefined) {
   })
 }
 
-/** The URL may contain a password, so that no message repeats it. */
+/** The URL may contain a password, so messages never repeat it. */
 function redisProblem(text: string): string | undefined {
   const isRedis = URL.canParse(text) && ['redis:', 'rediss:'].includes(new URL(text).protocol)
   return isRedis ? undefined : 'must be the URL of Redis or Valkey: redis://127.0.0.1:6379, or rediss:// for TLS'
@@ -73,7 +73,7 @@ const route = z.strictObject(routeShape).superRefine((value, context) => {
 
 const limit = (preset: number) => z.number().positive().max(1_099_511_627_776).default(preset)
 
-/** Scopes by the names of tools, resources, prompts or methods; an empty text: no further scope. */
+/** Scopes by tool, resource, prompt or method name. An empty string requires no additional scope. */
 const scopeTable = z.record(text(2048), z.string().max(4096)).optional()
 
 const mcp = z
@@ -90,7 +90,7 @@ const mcp = z
   .superRefine((values, context) => {
     for (const [at, { path }] of values.entries()) {
       const first = values.findIndex((other) => other.path === path)
-      const message = `is that of mcp[${first}], too: make one table of both`
+      const message = `is also the path of mcp[${first}]: merge the two tables`
       if (first < at) context.addIssue({ code: 'custom', path: [at, 'path'], message })
     }
   })
@@ -149,8 +149,8 @@ export const gatewayShape = {
 
 export const gatewaySchema = z.strictObject(gatewayShape)
 
-/** A configuration that was checked, with its defaults. */
+/** A validated configuration, with its defaults. */
 export type GatewaySettings = z.output<typeof gatewaySchema>
 
-/** All settings, in the order of the manual. */
+/** All settings, in the order of the documentation. */
 export const gatewaySettingTable: readonly SettingRow[] = settingRows(gatewayShape)

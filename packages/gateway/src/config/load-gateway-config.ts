@@ -13,16 +13,16 @@ import {
 import { collisionsIn, contradictionsIn, readableSettings, warningsOf } from './check-settings.js'
 import { type GatewaySettings, gatewaySchema, gatewaySettingTable, gatewayShape } from './gateway-schema.js'
 
-/** Settings that were read and checked. */
+/** Parsed and validated settings. */
 export interface ReadGatewaySettings {
-  /** The file, absolute. */
+  /** The absolute path of the file. */
   file: string
   settings: GatewaySettings
   /** Settings that are valid but probably not intended. */
   warnings: readonly string[]
 }
 
-/** A configuration that was read and checked, with its key. */
+/** A parsed and validated configuration, with its key. */
 export interface LoadedGatewayConfig extends ReadGatewaySettings {
   signer: Signer
 }
@@ -32,11 +32,11 @@ const prefix = 'COUNTERSIGN_GATEWAY_'
 type Environment = Readonly<Record<string, string | undefined>>
 
 /**
- * Reads a configuration file (`.json`, or the default export of a module), which the environment overrides
+ * Reads a configuration file (`.json`, or the default export of a module). Environment variables override it
  * (`COUNTERSIGN_GATEWAY_LISTEN_PORT`). Paths in it are relative to the file. The key is not read.
  *
  * @param flags settings that override both
- * @throws ConfigurationError naming every wrong setting
+ * @throws ConfigurationError naming every invalid setting
  */
 export async function readGatewaySettings(
   path: string,
@@ -49,9 +49,9 @@ export async function readGatewaySettings(
 }
 
 /**
- * As {@link readGatewaySettings}, but also if routes collide: a probe shows how the API interprets their paths.
+ * Like {@link readGatewaySettings}, but accepts colliding routes: a probe finds out how the API interprets their paths.
  *
- * @throws ConfigurationError naming every other wrong setting, and collisions if there is one
+ * @throws ConfigurationError naming every other invalid setting, and collisions if there are any
  */
 export async function readProbedSettings(
   path: string,
@@ -64,9 +64,9 @@ export async function readProbedSettings(
 }
 
 /**
- * As {@link readGatewaySettings}, with the key of the API.
+ * Like {@link readGatewaySettings}, with the key of the API.
  *
- * @throws ConfigurationError naming every wrong setting, with the key
+ * @throws ConfigurationError naming every invalid setting, including the key
  */
 export async function loadGatewayConfig(
   path: string,
@@ -84,11 +84,11 @@ export async function loadGatewayConfig(
 
 interface JudgedFile {
   file: string
-  /** Undefined if the schema refuses them. */
+  /** Undefined if schema validation fails. */
   settings: GatewaySettings | undefined
   keyFile: string | undefined
   problems: ConfigurationProblem[]
-  /** Of routes with each other. */
+  /** Collisions between routes. */
   collisions: ConfigurationProblem[]
   warnings: string[]
 }
@@ -102,7 +102,7 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   const wrong = parsed.success ? [] : problemsOf(parsed.error.issues, gatewayShape)
   const named = new Set(wrong.map(({ setting }) => setting.replace(/[.[].*$/, '')))
   const readable = readableSettings(merged)
-  // A setting that is invalid alone is reported once; the other entries of a list are still checked.
+  // A setting that is invalid on its own is reported once. The other entries of a list are still checked.
   const later = contradictionsIn(readable).filter(({ setting }) => setting.includes('[') || !named.has(setting))
   const found = [...wrong, ...later].map((problem) => withVariable(problem, overrides.values))
   const unknown = overrides.unknown.map((name) => `${name} is not a setting and has no effect.`)
@@ -116,7 +116,7 @@ async function judgeFile(path: string, env: Environment, flags: ReadonlyMap<stri
   }
 }
 
-/** `upstream` may be written as its URL alone. */
+/** `upstream` may also be just its URL. */
 function withUpstreamGroup(content: object): object {
   const { upstream } = content as { upstream?: unknown }
   return typeof upstream === 'string' ? { ...content, upstream: { url: upstream } } : content
@@ -133,6 +133,6 @@ async function readSigner(keyFile: string): Promise<{ signer: Signer } | { probl
   } catch (cause) {
     const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT'
     const what = isMissing ? 'the file does not exist' : 'it contains no valid private JWK'
-    return { problem: `${keyFile}: ${what}. countersign keys generate --out creates one`, cause }
+    return { problem: `${keyFile}: ${what}. Create one with countersign keys generate --out`, cause }
   }
 }

@@ -10,24 +10,24 @@ import { type Identity, identityHeaders } from '../identity.js'
 import { isEventStream } from '../responses/pass-response.js'
 import { type Connections, requestUpstream } from '../upstream.js'
 
-/** Largest MCP message, in bytes. It is read as a whole, since its content decides the scope. */
+/** Maximum size of an MCP message, in bytes. It is buffered, since its content determines the required scope. */
 export const longestMessage = 1_048_576
 
-/** The HTTP methods of MCP. */
+/** The HTTP methods that MCP uses. */
 export const mcpMethods: ReadonlySet<string> = new Set(['GET', 'POST', 'DELETE'])
 
-/** The state that serving an MCP path needs. */
+/** The state needed to serve an MCP path. */
 export interface McpTools {
   setup: GatewaySetup
   connections: Connections
-  /** Each ends an event stream when the gateway stops. */
+  /** Functions that end each event stream when the gateway stops. */
   streams: Set<() => void>
   tracked: TrackedRequest
 }
 
 /**
- * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its scope, lists show what the caller may
- * use, and a session belongs to the caller that opened it.
+ * Serves the path of an MCP server through `protectMcp`: each tool, resource and prompt requires its scope, lists include only items that
+ * the caller may use, and a session belongs to the caller that opened it.
  */
 export function serveMcp(incoming: IncomingMessage, mcp: ProtectedMcp, tools: McpTools): Handler {
   const { resource } = tools.setup
@@ -55,7 +55,7 @@ async function ask(
   const identity = identityOf(given.authInfo)
   tracked.caller = callerOf(identity)
   tracked.mcpCall = mcpCallOf(given.parsedBody)
-  // The body that was checked. It may differ from the one that was sent, since a sealed state is opened.
+  // The body that was checked. It may differ from the body that was sent, since sealed state is opened.
   const content = Buffer.from(await request.arrayBuffer())
   const isLast = endsConnection(method, content.length > 0)
   const headers = forwardedHeaders({
@@ -95,7 +95,7 @@ async function ask(
   return new Response(await bodyOf(answer, streams), { status, headers: shown })
 }
 
-/** The header lines for the API: with the server's own event id, and without compression, since the response may be changed. */
+/** The header lines for the API: with the server's own event id, and without accepting compression, since the response may be modified. */
 function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] {
   return rawHeaders.map((value, at) => {
     const name = at % 2 === 1 ? rawHeaders[at - 1]?.toLowerCase() : undefined
@@ -104,7 +104,7 @@ function askedAs(rawHeaders: readonly string[], { headers }: Request): string[] 
   })
 }
 
-/** An event stream that ends normally when the gateway stops. */
+/** An event stream that ends cleanly when the gateway stops. */
 function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
   const passed = answer.pipe(new PassThrough())
   const end = () => {
@@ -124,9 +124,9 @@ function endedBy(streams: Set<() => void>, answer: IncomingMessage): Readable {
 }
 
 /**
- * The content of a response, once its first chunk has arrived. For an event stream, which may pause, at once.
+ * The content of a response, once its first chunk has arrived. For an event stream, which may pause, returned at once.
  *
- * @throws AAuthError `upstream_failed` if it breaks off, also to the reader
+ * @throws AAuthError `upstream_failed` if the response breaks off, which the reader also sees
  */
 async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promise<ReadableStream<Uint8Array>> {
   const isEvents = isEventStream(answer)
@@ -136,7 +136,7 @@ async function bodyOf(answer: IncomingMessage, streams: Set<() => void>): Promis
     try {
       return await reader.read()
     } catch (cause) {
-      throw new AAuthError('upstream_failed', 'The response of the API behind this gateway broke off.', { cause })
+      throw new AAuthError('upstream_failed', 'The response of the API behind this gateway was incomplete.', { cause })
     }
   }
   let first = isEvents ? undefined : await read()

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { parse } from 'yaml'
 
-/** Reads a description in YAML or JSON. @throws Error if the file cannot be read or parsed */
+/** Reads an OpenAPI document in YAML or JSON. @throws Error if the file cannot be read or parsed */
 export async function readDescription(file: string): Promise<unknown> {
-  // `<<` is from YAML 1.1, but common. Nested aliases could exceed the memory.
+  // `<<` is from YAML 1.1, but common. Nested aliases could exhaust the memory.
   return parse(await readFile(file, 'utf8'), { maxAliasCount: 100, merge: true }) as unknown
 }
 
@@ -15,13 +15,13 @@ export function membersOf(value: unknown): [name: string, value: unknown][] {
   return isObject(value) ? Object.entries(value) : []
 }
 
-/** The operations of a path, with those that it refers to in the same document. */
+/** The operations of a path, including those it references in the same document. */
 export function resolvedItem(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   const referred = resolved(document, value)
   return referred && isObject(value) ? { ...referred, ...value } : referred
 }
 
-/** An object, or the one that it refers to in the same document; undefined if there is none. */
+/** Returns an object, or the object that it references in the same document; undefined if there is none. */
 export function resolved(document: Record<string, unknown>, value: unknown): Record<string, unknown> | undefined {
   let found = value
   for (let steps = 0; steps < 10 && isObject(found); steps++) {
@@ -41,19 +41,19 @@ function decodePointer(part: string): string {
   return part.replaceAll('~1', '/').replaceAll('~0', '~')
 }
 
-/** The path of the first server, a prefix of all paths, and notes for the operator. */
+/** The path of the first server, which is the prefix of all paths, and notes for the operator. */
 interface ServerPath {
   path: string
   notes: string[]
 }
 
-/** @param servers of a description, a path or an operation */
+/** @param servers the `servers` member of a document, path or operation */
 export function serverPath(servers: unknown): ServerPath {
   const [first, ...others] = (Array.isArray(servers) ? servers : []).map(pathOf)
   if (!first) return { path: '', notes: [] }
   const different = [...new Set(others.map(({ path }) => path).filter((path) => path !== first.path))]
   const left = different.map(
-    (path) => `The server with the path ${path || '/'} is left out: the first one has ${first.path || '/'}.`,
+    (path) => `The server with the path ${path || '/'} is skipped: the first one has ${first.path || '/'}.`,
   )
   return { path: first.path, notes: [...first.notes, ...left] }
 }
@@ -66,15 +66,15 @@ function pathOf(server: unknown): ServerPath {
     return isObject(variable) && typeof variable.default === 'string' ? variable.default : whole
   })
   if (filled.includes('{') || !URL.canParse(filled, 'https://api.example'))
-    return { path: '', notes: [`The server ${template} has no readable path: add it to the routes as a prefix.`] }
+    return { path: '', notes: [`The server ${template} has no valid path: add its path to the routes as a prefix.`] }
   const path = new URL(filled, 'https://api.example').pathname.replace(/\/+$/, '')
   const isFilled = filled !== template
-  return { path, notes: isFilled ? [`The server ${template} is used with its defaults: ${filled}.`] : [] }
+  return { path, notes: isFilled ? [`The server ${template} is used with its default values: ${filled}.`] : [] }
 }
 
 /**
- * The path of a description as a route needs it: without a query, percent-encoded, and with one parameter in a segment. `/files/{a}-{b}` becomes
- * `/files/{a}`: a route covers at least the paths that are described.
+ * Converts a path of an OpenAPI document to the path of a route: without a query, percent-encoded, and with one parameter per segment.
+ * `/files/{a}-{b}` becomes `/files/{a}`: the route covers at least the described paths.
  */
 export function writtenPath(described: string): string {
   const parts = described.replace(/[?#].*$/s, '').split('/')
@@ -102,18 +102,18 @@ function decoded(text: string): string {
   }
 }
 
-/** All bytes of a text in UTF-8, encoded as in URLs. */
+/** Percent-encodes all bytes of a string in UTF-8. */
 function percentEncoded(text: string): string {
   return [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('')
 }
 
-/** The security of an operation. */
+/** The security requirements of an operation. */
 export interface Secured {
-  /** Whether it requires nothing. */
+  /** Whether nothing is required. */
   isOpen: boolean
-  /** Permissions with their descriptions. */
+  /** Scopes with their descriptions. */
   scopes: ReadonlyMap<string, string>
-  /** Whether the permission is derived from the path, since the description names none. */
+  /** Whether the scope is derived from the path, since the document names none. */
   isMade: boolean
   /** Notes for the operator. */
   notes: string[]
@@ -124,7 +124,7 @@ interface Asked {
   path: string
 }
 
-/** The first alternative of an operation's security, or of that of the whole description. */
+/** The first alternative of an operation's security requirements, or of those of the document. */
 export function securityOf(
   document: Record<string, unknown>,
   operation: Record<string, unknown>,
@@ -143,12 +143,14 @@ export function securityOf(
   })
   const renamed = named.map(String).filter((name) => scopeOf(name) !== name)
   const notes = renamed.map(
-    (name) => `The scope "${name}" is written as ${scopeOf(name)}: no token can contain its name.`,
+    (name) => `The scope "${name}" is written as ${scopeOf(name)}: tokens cannot contain its original name.`,
   )
   return { isOpen, scopes: new Map(scopes), isMade: false, notes }
 }
 
-/** A scope as tokens can contain it. All characters are kept, encoded if necessary: two scopes must not become one. */
+/**
+ * Encodes a scope so that tokens can contain it. All characters are preserved, encoded if necessary, so that two scopes never become one.
+ */
 function scopeOf(name: string): string {
   return name.replaceAll(/[^\x21\x23-\x5b\x5d-\x7e]+/g, percentEncoded)
 }
@@ -157,7 +159,7 @@ function isEmpty(alternative: unknown): boolean {
   return isObject(alternative) && Object.keys(alternative).length === 0
 }
 
-/** A permission derived from a path: `orders.read` of `/v1/orders/{id}`. */
+/** A scope derived from a path, such as `orders.read` for `/v1/orders/{id}`. */
 function made(path: string, isRead: boolean): [string, string] {
   const words = path.split('/').filter((part) => /^[A-Za-z][\w-]*$/.test(part) && !/^(?:api|v\d+)$/i.test(part))
   const subject = words[0] ?? 'api'
@@ -167,7 +169,7 @@ function made(path: string, isRead: boolean): [string, string] {
     : [`${subject}.write`, `Create, change and delete your ${plain}`]
 }
 
-/** The descriptions of scopes in the OAuth schemes. */
+/** The scope descriptions of the OAuth security schemes. */
 function descriptionsIn(document: Record<string, unknown>): ReadonlyMap<string, string> {
   const components = resolved(document, document.components)
   const schemes = membersOf(components?.securitySchemes).map(([, scheme]) => resolved(document, scheme))

@@ -20,51 +20,51 @@ import {
   writtenPath,
 } from './description.js'
 
-/** The routes and permissions of an API that OpenAPI describes. */
+/** The routes and permissions derived from an OpenAPI document. */
 export interface DescribedRoutes {
   routes: Route[]
-  /** Descriptions of permissions, which users read. */
+  /** Descriptions of permissions, shown to users. */
   scopes: Record<string, string>
-  /** Sentences for the operator, who should review the result. */
+  /** Notes for the operator, who should review the result. */
   notes: string[]
 }
 
 const methods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch'] as const
 
 /**
- * Routes and permissions of an OpenAPI description, version 3.0 or 3.1. An operation keeps the scopes that it names; one that names
- * none gets a scope derived from its path, to read or to change; one with empty `security` gets the level `none`. Operations that cannot be
- * routes are left out, so that the gateway refuses them.
+ * Derives routes and permissions from an OpenAPI document, version 3.0 or 3.1. An operation that names scopes keeps them. One that names
+ * none gets a scope derived from its path, to read or to change. One with empty `security` gets the level `none`. Operations that cannot be
+ * routes are skipped, so that the gateway refuses them.
  *
- * @throws TypeError for any other document, or if a wider route would permit an operation that is left out
+ * @throws TypeError for any other document, or if a wider route would permit a skipped operation
  */
 export function routesFromOpenApi(document: unknown): DescribedRoutes {
   const version = isObject(document) ? document.openapi : undefined
   if (!isObject(document) || typeof version !== 'string' || !/^3\.[01]\./.test(version))
-    throw new TypeError('This is not an OpenAPI description of version 3.0 or 3.1.')
+    throw new TypeError('This is not an OpenAPI document of version 3.0 or 3.1.')
   const described: Described = { document, routes: [], scopes: {}, notes: [], leftOut: [], made: new Set() }
   const whole = serverPath(document.servers)
   described.notes.push(...whole.notes)
   for (const [path, given] of membersOf(document.paths))
     if (path.startsWith('/')) addPath(described, path, given, whole.path)
   for (const [name] of membersOf(document.webhooks))
-    described.notes.push(`The webhook ${name} is left out: the API sends it to others.`)
+    described.notes.push(`The webhook ${name} is skipped: the API sends it to others.`)
   if (described.made.size > 0)
     described.notes.push(
-      `These permissions are derived from paths, for operations that name no scope: ${[...described.made].join(', ')}.`,
+      `These permissions are derived from paths, since their operations name no scope: ${[...described.made].join(', ')}.`,
     )
   const { routes, notes } = joinedRoutes(described.routes)
   const covered = coveredAmong(described.leftOut, routes).map(({ method, path }) => `${method} ${path}`)
   if (covered.length > 0)
     throw new TypeError(
-      `These operations are left out, and a wider route would permit them: ${covered.join(', ')}. Describe them in this document.`,
+      `These operations are skipped, but a wider route would permit them: ${covered.join(', ')}. Describe them in this document.`,
     )
   const open = routes.filter(({ require }) => require === 'none')
   const told = open.map(
-    ({ method, path }) => `${method} ${path} requires nothing, as the description says: anyone can call it.`,
+    ({ method, path }) => `${method} ${path} requires nothing, according to the document: anyone can call it.`,
   )
   const collisions = routeCollisions(routes.entries()).map(
-    ({ at, problem }) => `The gateway does not start with this table yet: routes[${at}] ${problem}.`,
+    ({ at, problem }) => `The gateway will not start with this table: routes[${at}] ${problem}.`,
   )
   return { routes, scopes: described.scopes, notes: [...described.notes, ...notes, ...told, ...collisions] }
 }
@@ -73,28 +73,28 @@ export function routesFromOpenApi(document: unknown): DescribedRoutes {
 interface Described extends DescribedRoutes {
   document: Record<string, unknown>
   leftOut: LeftOut[]
-  /** Permissions of operations that name none. */
+  /** Scopes derived for operations that name none. */
   made: Set<string>
 }
 
-/** Members of a path that are not operations. */
+/** Members of a path item that are not operations. */
 const besideOperations: ReadonlySet<string> = new Set(['$ref', 'summary', 'description', 'servers', 'parameters'])
 
 function addPath(described: Described, path: string, given: unknown, base: string): void {
   const { document, notes, leftOut } = described
   const item = resolvedItem(document, given)
   if (!item) {
-    notes.push(`${path} is described elsewhere, and left out.`)
+    notes.push(`${path} is described outside this document, so it is skipped.`)
     leftOut.push(...methods.map((method) => ({ method: method.toUpperCase(), path: writtenPath(base + path) })))
     return
   }
   for (const name of Object.keys(item))
     if (!besideOperations.has(name) && !name.startsWith('x-') && !methods.some((method) => method === name))
-      notes.push(`${name.toUpperCase()} ${base}${path} is left out: no route is written for it.`)
+      notes.push(`${name.toUpperCase()} ${base}${path} is skipped: such operations cannot become routes.`)
   for (const method of methods) {
     if (item[method] === undefined) continue
     const operation = resolved(document, item[method])
-    // HEAD goes with GET, unless it is described otherwise.
+    // GET routes cover HEAD, unless HEAD has different requirements.
     if (method === 'head' && operation && isNeededAlike(document, operation, resolved(document, item.get))) continue
     const own = operation?.servers ?? item.servers
     const server = own === undefined ? { path: base, notes: [] } : serverPath(own)
@@ -118,7 +118,7 @@ function isNeededAlike(
 interface Place {
   method: (typeof methods)[number]
   path: string
-  /** The path as described. */
+  /** The path as written in the document. */
   shown: string
   operation: Record<string, unknown> | undefined
 }
@@ -127,14 +127,14 @@ function addOperation(described: Described, { method, path, shown, operation }: 
   const { document, routes, scopes, notes, leftOut, made } = described
   const name = method.toUpperCase()
   if (!operation) {
-    notes.push(`${name} ${shown} is described elsewhere, and left out.`)
+    notes.push(`${name} ${shown} is described outside this document, so it is skipped.`)
     return void leftOut.push({ method: name, path })
   }
   const secured = securityOf(document, operation, { isRead: ['get', 'head', 'options'].includes(method), path })
   const route: Route = { method: name, path, ...needOf(secured) }
   const [problem] = routeProblems(route)
   if (problem) {
-    notes.push(`${name} ${shown} is left out: its ${problem.member} ${problem.problem}.`)
+    notes.push(`${name} ${shown} is skipped: its ${problem.member} ${problem.problem}.`)
     return void leftOut.push({ method: name, path })
   }
   if (path !== shown) notes.push(`${name} ${shown} is written as ${path}.`)
@@ -158,7 +158,7 @@ function joinedRoutes(routes: readonly Route[]): { routes: Route[]; notes: strin
     const other = joined.get(requests)
     if (other)
       notes.push(
-        `${route.method} ${route.path} is described more than once: the route requires what all descriptions require.`,
+        `${route.method} ${route.path} is described more than once: the route requires what all of its descriptions require.`,
       )
     joined.set(requests, other ? both(other, route) : route)
   }
@@ -178,7 +178,7 @@ interface LeftOut {
   path: string
 }
 
-/** The operations that were left out, so should be refused, but that a wider route permits. */
+/** The skipped operations, which should be refused, but which a wider route permits. */
 function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): LeftOut[] {
   const [kept] = folds as readonly [Kept]
   const written = routes.map((route) => {
@@ -186,10 +186,10 @@ function coveredAmong(leftOut: readonly LeftOut[], routes: readonly Route[]): Le
     return { route, pattern, folded: foldPattern(pattern, kept) }
   })
   return leftOut.filter(({ method, path }) => {
-    // The gateway refuses every request with such a path.
+    // The gateway refuses all requests with such a path.
     if (pathPatternProblem(path) !== undefined) return false
     const own = parsePathPattern(path)
-    // A route for the same path refuses other methods with 405.
+    // A route for the same path already refuses other methods with 405.
     if (written.some(({ pattern }) => shapeOf(pattern) === shapeOf(own))) return false
     const ownFolded = foldPattern(own, kept)
     return written.some(

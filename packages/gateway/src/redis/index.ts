@@ -1,5 +1,5 @@
 /**
- * Memory that several gateways share, in Redis or Valkey. This entry alone needs `@redis/client`.
+ * Memory that several gateways share, in Redis or Valkey. Only this entry point needs `@redis/client`.
  *
  * @packageDocumentation
  */
@@ -14,5 +14,5 @@ const loaded = await importOptional(
   () => import('./open-redis-memory.js'),
 )
 
-/** Connects to Redis or Valkey. @throws Error if `@redis/client` is not installed, when the entry is imported */
+/** Connects to Redis or Valkey. @throws Error if `@redis/client` is not installed, when this entry point is imported */
 export const openRedisMemory: typeof loaded.openRedisMemory = loaded.openRedisMemory

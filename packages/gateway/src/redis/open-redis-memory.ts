@@ -4,38 +4,38 @@ import type { SharedMemory } from '../config/configured-gateway.js'
 
 /** Memory that all gateways of one API share. */
 export interface RedisMemory extends SharedMemory {
-  /** Rejects if the store does not respond: requests that need it are refused with 503. */
+  /** Rejects if the store does not respond. Requests that need it are then refused with 503. */
   ready(): Promise<void>
-  /** Ends the connection. */
+  /** Closes the connection. */
   close(): void
 }
 
 export interface RedisMemoryOptions {
-  /** The identifier of the API. Gateways of several APIs can share a store. */
+  /** The identifier of the API. Gateways of different APIs can share a store. */
   id: string
-  /** Called once each time that the store is lost. */
+  /** Called once each time the connection to the store is lost. */
   onLost: (error: unknown) => void
-  /** Called each time that the store is available again, and at first. */
+  /** Called each time the store becomes available, including the first time. */
   onFound: () => void
 }
 
 /** Milliseconds. */
 const times = { first: 2000, answer: 1000, silence: 5000, ping: 2000 }
-/** Commands that wait for a store that hangs. */
+/** Maximum number of commands that wait for an unresponsive store. */
 const mostWaiting = 10_000
 
 /**
- * Connects to Redis, Valkey or a compatible store, and reconnects whenever the connection is lost. Waits at most two seconds for a store
- * that is not available yet.
+ * Connects to Redis, Valkey or a compatible store, and reconnects whenever the connection is lost. Waits up to two seconds for a store that
+ * is not available yet.
  *
- * @param url `redis://user:password@host:6379`; `rediss://` by TLS
+ * @param url `redis://user:password@host:6379`; `rediss://` for TLS
  */
 export async function openRedisMemory(url: string, { id, onLost, onFound }: RedisMemoryOptions): Promise<RedisMemory> {
   const client = createClient({
     url,
     disableOfflineQueue: true,
     commandsQueueMaxLength: mostWaiting,
-    // Detects a connection that is gone without being closed.
+    // Detects a connection that was lost without being closed.
     pingInterval: times.ping,
     socket: { connectTimeout: times.silence, socketTimeout: times.silence },
   })

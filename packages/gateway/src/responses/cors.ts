@@ -2,15 +2,15 @@ import { fieldValues } from 'countersign/signatures'
 import { plainName } from '../headers.js'
 import type { RequestHead } from '../routes/require-plain-fields.js'
 
-/** Web pages whose scripts may call the API. */
+/** Web origins whose scripts may call the API. */
 export interface CorsOptions {
-  /** Origins of the pages, such as `https://app.example`; `*`: any. */
+  /** Origins such as `https://app.example`, or `*` for any origin. */
   origins: '*' | readonly string[]
-  /** Seconds that browsers cache a preflight response. @default 600 */
+  /** How long browsers cache a preflight response, in seconds. @default 600 */
   maxAge?: number | undefined
 }
 
-/** Headers that pages of other origins may read, besides those that browsers always expose. */
+/** Response headers that pages of other origins may read, besides those that browsers always expose. */
 const exposed = 'Agent-Auth, Signature-Error, Retry-After, Allow, WWW-Authenticate, Mcp-Session-Id'
 
 const allowOrigin = 'Access-Control-Allow-Origin'
@@ -24,7 +24,7 @@ export function isPreflight({ method, rawHeaders }: RequestHead): boolean {
   return method === 'OPTIONS' && has('origin') && has('access-control-request-method')
 }
 
-/** The CORS headers for a page. They allow nothing if its origin is not listed. */
+/** The CORS headers for a page of an origin. They allow nothing if the origin is not listed. */
 export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOptions): PageHeaders {
   const [origin, another] = fieldValues({ rawHeaders }, 'origin')
   // A cache must not serve the response for a listed origin to another one.
@@ -34,7 +34,7 @@ export function corsHeaders(rawHeaders: readonly string[], { origins }: CorsOpti
   return [...vary, allowed, ['Access-Control-Expose-Headers', exposed]]
 }
 
-/** The CORS headers of a preflight response. @param allows whether some route has a method */
+/** The CORS headers of a preflight response. @param allows whether some route lists a method */
 export function preflightHeaders(
   { rawHeaders }: RequestHead,
   allows: (method: string) => boolean,
@@ -61,7 +61,7 @@ export function showToPages(headers: Headers, ours: PageHeaders): void {
   for (const [name, value] of ours) headers.append(name, value)
 }
 
-/** Headers of the upstream with our CORS headers. Its own are dropped, since it does not know which origins are listed. */
+/** The upstream's headers with our CORS headers. Its own CORS headers are dropped, since it does not know which origins are listed. */
 export function withPageHeaders(headers: readonly string[], ours: PageHeaders): readonly string[] {
   const others = headers.flatMap((name, at) =>
     at % 2 === 1 || isForPages(name, ours) ? [] : [name, headers[at + 1] ?? ''],
@@ -76,11 +76,11 @@ function isForPages(name: string, ours: PageHeaders): boolean {
   return !(isListed && name.toLowerCase() === 'access-control-expose-headers')
 }
 
-/** What is wrong with an origin of the setting, which must be in the form that browsers send. */
+/** Returns what is wrong with a configured origin, which must have the form that browsers send. */
 export function originProblem(origin: unknown): string | undefined {
   if (typeof origin !== 'string') return 'must be an origin: https://app.example'
-  if (origin.includes('*')) return 'must be one origin, without *: name each, or write "*" instead of the list'
+  if (origin.includes('*')) return 'must be one origin, without *: list each origin, or use "*" instead of the list'
   const url = URL.canParse(origin) ? new URL(origin) : undefined
   if (!url || !/^https?:$/.test(url.protocol)) return 'must be an origin: https://app.example'
-  return url.origin === origin ? undefined : `must be written as browsers send it: ${url.origin}`
+  return url.origin === origin ? undefined : `must be in the form that browsers send: ${url.origin}`
 }

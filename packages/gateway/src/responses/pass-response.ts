@@ -10,17 +10,17 @@ interface PassedResponse {
   resource: Resource
   /** Undefined if nothing was verified. */
   verified: VerifiedRequest | undefined
-  /** Longest pause of the upstream within a response that is no event stream, in seconds. */
+  /** Maximum pause within an upstream response that is not an event stream, in seconds. */
   silence: number
   tracked: TrackedRequest
-  /** Each ends an event stream when the gateway stops. */
+  /** Functions that end each event stream when the gateway stops. */
   streams: Set<() => void>
 }
 
 /**
- * Streams a response to the client, with its trailers. One without a known length ends when the permission does (G08).
+ * Streams a response to the client, with its trailers. A response of unknown length ends when the permission expires or is revoked (G08).
  *
- * @throws UpstreamFailure if the response broke off before any of it was sent
+ * @throws UpstreamFailure if the response breaks off before any of it is sent
  */
 export async function passResponse(
   answer: IncomingMessage,
@@ -28,7 +28,11 @@ export async function passResponse(
   { headers, resource, verified, silence, tracked, streams }: PassedResponse,
 ): Promise<void> {
   if (answer.destroyed && !answer.complete)
-    throw new UpstreamFailure('upstream_failed', 'broken_off', 'The response of the API behind this gateway broke off.')
+    throw new UpstreamFailure(
+      'upstream_failed',
+      'broken_off',
+      'The response of the API behind this gateway was incomplete.',
+    )
   const isEvents = isEventStream(answer)
   const hasEnd = answer.headers['content-length'] !== undefined
   if (verified) keepPrivate(outgoing)
@@ -37,14 +41,14 @@ export async function passResponse(
   const head = announced.length > 0 ? [...lines, 'Trailer', announced.join(', ')] : lines
   outgoing.writeHead(answer.statusCode ?? 502, verified ? head : varyBySigner(head))
   tracked.outcome = 'ok'
-  // A body that arrived with its head is sent in one piece with it.
+  // A body that arrived together with its head is sent together with it.
   if (answer.complete) return endWithTrailers(answer, outgoing, answer.read() as Buffer | null)
   if (answer.readableLength === 0) sendHead(outgoing)
   const began = performance.now()
   const { socket } = answer
   let isOver = false
   answer.once('close', () => {
-    // A client that disconnected did so first.
+    // The client disconnected first.
     if (!answer.complete && !isOver && !tracked.disconnect.hasHappened) tracked.outcome = 'upstream_failed'
   })
   if (!isEvents) answer.setTimeout(silence * 1000, () => answer.destroy())
@@ -62,7 +66,7 @@ export async function passResponse(
     await pump(answer, outgoing, () => endWithTrailers(answer, outgoing))
   } catch {
     if (tracked.outcome === 'upstream_failed') reportBrokenOff(answer, tracked, began)
-    // The client must not take a partial response for a complete one.
+    // The client must not mistake a partial response for a complete one.
     if (!outgoing.writableEnded) outgoing.destroy()
   } finally {
     stop()
@@ -78,16 +82,16 @@ function reportBrokenOff(
   began: number,
 ): void {
   const duration = (performance.now() - began) / 1000
-  const reason = errored ? 'its connection ended' : 'it sent nothing for too long'
+  const reason = errored ? 'its connection closed early' : 'it sent nothing for too long'
   tell?.({ kind: 'upstream', route, outcome: 'broken_off', status, duration, reason })
 }
 
-/** A response without content has no length (RFC 9110 §8.6). */
+/** A response without content has no Content-Length (RFC 9110 §8.6). */
 function withoutLength(headers: readonly string[]): string[] {
   return pairsOf(headers).flatMap(([name, value]) => (name.toLowerCase() === 'content-length' ? [] : [name, value]))
 }
 
-/** Sends the head alone. `flushHeaders` would encode non-ASCII characters twice. */
+/** Sends the head without content. `flushHeaders` would encode non-ASCII characters twice. */
 function sendHead(outgoing: ServerResponse): void {
   if (outgoing.req.method !== 'HEAD' && outgoing.statusCode !== 304) outgoing.write(Buffer.alloc(0))
 }
@@ -99,7 +103,7 @@ function endWithTrailers(answer: IncomingMessage, outgoing: ServerResponse, rest
   outgoing.end(rest ?? undefined)
 }
 
-/** Whether trailers can follow: only chunked content has them, so not in HTTP/1.0. */
+/** Whether trailers can follow. They require chunked content, which HTTP/1.0 does not have. */
 function mayTrail({ headers, statusCode = 0 }: IncomingMessage, { req }: ServerResponse): boolean {
   const isChunked = headers['transfer-encoding'] !== undefined && ![204, 304].includes(statusCode)
   return isChunked && req.method !== 'HEAD' && req.httpVersion === '1.1'
@@ -110,8 +114,8 @@ function pairsOf(lines: readonly string[]): [string, string][] {
 }
 
 /**
- * Pipes a response to the client with backpressure, calls `end` after it, and resolves when all of it is sent. `pipeline` of Node.js would
- * create an abort signal for each response, and abort it at the end.
+ * Pipes a response to the client with backpressure, calls `end` after it, and resolves when all of it is sent. Node.js's `pipeline` would
+ * create an abort signal for each response and abort it at the end.
  *
  * @throws Error if either connection breaks off
  */
@@ -124,19 +128,19 @@ function pump(answer: IncomingMessage, outgoing: ServerResponse, end: () => void
     outgoing.once('close', () => {
       if (outgoing.writableFinished) return
       answer.destroy()
-      reject(new Error('the client is gone'))
+      reject(new Error('the client disconnected'))
     })
     answer.once('end', end)
     answer.pipe(outgoing, { end: false })
   })
 }
 
-/** A cache must not serve the response to an unsigned request for a signed one. */
+/** Caches must not serve the response to an unsigned request for a signed one. */
 function varyBySigner(headers: readonly string[]): string[] {
   return [...headers, 'Vary', 'Signature-Key']
 }
 
-/** Whether a response is an event stream, in which there may be long pauses. */
+/** Whether a response is an event stream, which may pause for long periods. */
 export function isEventStream({ headers }: IncomingMessage): boolean {
   return /^text\/event-stream\b/i.test(headers['content-type'] ?? '')
 }

@@ -6,7 +6,7 @@ import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/reso
 import type { TrackedRequest } from '../events.js'
 import { responseHeaders } from '../headers.js'
 
-/** One end of a connection that was upgraded, with the bytes that followed its head. */
+/** One end of an upgraded connection, with the bytes that followed its head. */
 export interface TunnelEnd {
   socket: Duplex
   head: Buffer
@@ -16,14 +16,17 @@ export interface WebSocketTunnel {
   client: TunnelEnd
   upstream: TunnelEnd
   resource: Resource
-  /** Undefined if nothing was verified. Otherwise, the tunnel ends with the permission. */
+  /** Undefined if nothing was verified. Otherwise, the tunnel closes when the permission expires or is revoked. */
   verified: VerifiedRequest | undefined
   tracked: TrackedRequest
-  /** Closes each tunnel of the gateway, by the client's socket. */
+  /** Functions that close each tunnel of the gateway, by the client's socket. */
   tunnels: Map<Duplex, () => void>
 }
 
-/** Sends the handshake of the upstream to the client, connects the two, and reports the connection when it ends. */
+/**
+ * Sends the upstream's handshake to the client, connects the two sockets, and emits a `socket` event when the connection opens and when it
+ * closes.
+ */
 export function openWebSocket(
   outgoing: ServerResponse,
   answer: IncomingMessage,
@@ -60,7 +63,7 @@ function connectEnds(answer: IncomingMessage, client: TunnelEnd, upstream: Tunne
   }
   for (const { socket } of [client, upstream]) {
     socket.on('error', close).on('close', close)
-    // Detects an end that is gone without closing the connection.
+    // Detects a peer that is gone without having closed the connection.
     if (socket instanceof Socket) socket.setKeepAlive(true, 30_000)
   }
   client.socket.write(Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'))

@@ -16,19 +16,19 @@ import type { Route } from './route.js'
 /** A path that no route serves, in any spelling. */
 export interface ClosedPath {
   path: string
-  /** Whether everything below it is closed, too: for programs that respond there as well (G32). */
+  /** Whether all paths below it are closed as well, for programs that also respond there (G32). */
   below: boolean
 }
 
-/** Whether some server may read a path as a closed one. */
+/** Whether some server may interpret a path as a closed one. */
 export type IsClosed = (path: Pick<ParsedPath, 'decoded'> & Partial<ParsedPath>) => boolean
 
 /**
- * Closes paths in every spelling: in folded form, and with any punctuation around the name of the last segment, such as `:x` or `~`. Only a letter,
- * a digit, `-` or `_` makes it another name.
+ * Closes paths in every spelling: in folded form, and with any punctuation around the name of the last segment, such as `:x` or `~`. Only a
+ * letter, a digit, `-` or `_` makes it a different name.
  *
- * @param routes The table. With it, a path in the request line that begins with the text of a closed one is closed, too, since some
- * routers compare no more than that; but not where a route has the whole name. @default such a path is open
+ * @param routes the table. If given, request paths that start with the text of a closed path are closed as well, since some routers compare
+ * only prefixes, unless a route has the whole name. @default such paths are open
  */
 export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonly Pick<Route, 'path'>[]): IsClosed {
   const [kept] = folds as readonly [Kept]
@@ -56,7 +56,7 @@ export function createClosedPaths(paths: readonly ClosedPath[], routes?: readonl
 interface Closed {
   names: readonly string[]
   below: boolean
-  /** The names that routes have in the place of the last one; undefined unless what begins with it is closed. */
+  /** The names that routes have in the position of the last segment; undefined unless longer names with the same prefix are closed. */
   others: ReadonlySet<string> | undefined
 }
 
@@ -74,12 +74,12 @@ function isBegunBy({ names, others }: Closed, read: readonly string[]): boolean 
   return names.every((each, at) => (at === last ? name.startsWith(each) : read[at] === each))
 }
 
-/** Whether everything that a pattern matches is closed. */
+/** Whether all paths that a pattern matches are closed. */
 export function isPatternClosed(pattern: string, isClosed: IsClosed): boolean {
   return isClosed({ decoded: parsePathPattern(pattern).segments.map(({ before, free }) => (free ? '{}' : before)) })
 }
 
-/** Whether a segment is a name, with nothing around it that belongs to a name. */
+/** Whether a segment is a name, surrounded only by characters that cannot be part of a name. */
 function isNamed(segment: string, name: string): boolean {
   const read = segment.replace(/^[^a-z0-9_-]+/, '')
   return read.startsWith(name) && !/^[a-z0-9_-]/.test(read.slice(name.length))

@@ -9,59 +9,59 @@ import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
 
 /**
- * Checks the fields of one request, in its head or its body, for other requests that a server may run instead of it: by another path (G48),
- * by another method (G02), or as a request within the request (G54). Each method throws an AAuthError, `target_ambiguous` or
- * `request_malformed`, if the other request may need more.
+ * Checks the fields of one request, in its head or its body, for other requests that a server may run instead: with another path (G48),
+ * with another method (G02), or as a request within the request (G54). Each method throws an AAuthError, `target_ambiguous` or
+ * `request_malformed`, if the other request may require more.
  */
 export interface FieldCheck {
   header(name: string, value: string): void
-  /** The name of a parameter or form field, without encoding. */
+  /** Checks the decoded name of a parameter or form field. */
   name(name: string): void
   /**
-   * The value of a field that {@link mayNameMethod}.
+   * Checks the value of a field that {@link mayNameMethod}.
    *
-   * @param value as it was sent, or its start
-   * @param isMember whether it is a member of JSON
+   * @param value the value as sent, or its start
+   * @param isMember whether it is a JSON member
    */
   named(name: string, value: string, isMember?: boolean): void
   /**
-   * The value of a parameter or form field, percent-encoded: it may be a batch in JSON, or a path.
+   * Checks the percent-encoded value of a parameter or form field, which may be a JSON batch or a path.
    *
-   * @param isInQuery whether paths were compared already, as those of a query are. @default false
+   * @param isInQuery whether paths have already been compared, as in a query. @default false
    */
   value(encoded: string, isInQuery?: boolean): void
-  /** The start of a value that is too long to be inspected. */
+  /** Checks the start of a value that is too long to be inspected. */
   longValue(start: string): void
   /**
-   * A member that may be the URL of a request in a batch: of an object in an array of JSON.
+   * Checks a member that may be the URL of a request in a batch: a member of an object in a JSON array.
    *
    * @param text undefined if it is too long to be inspected, or not a string
    */
   url(text: string | undefined): void
 }
 
-/** A request whose head was judged: it passes with what it needs. */
+/** A request whose head was accepted, with its requirements. */
 export interface JudgedRequest {
   head: RequestHead
   need: Need
   rules: GatewayRules
-  /** The path, if it was looked up. */
+  /** The path, if it has been looked up. */
   routed?: RoutedPath
 }
 
-/** URLs that are compared in one head. Each costs time before a signature is verified. */
+/** Maximum number of URLs to compare in one head. Each costs time before a signature is verified. */
 const mostInHead = 16
 
-/** Paths and URLs that are compared in one body. */
+/** Maximum number of paths and URLs to compare in one body. */
 export const mostInBody = 100
 
-/** Values of one request that are parsed as JSON, each once for every layer of encoding that may be JSON. */
+/** Maximum number of values per request that are parsed as JSON, each once per layer of encoding that may be JSON. */
 const mostBatches = 16
 
-/** A method that no route lists, so that the strictest route of a path counts. */
+/** A method that no route lists, so that the strictest route of a path applies. */
 const anyMethod = ''
 
-/** @param most paths and URLs that are compared */
+/** @param most maximum number of paths and URLs to compare */
 export function createFieldCheck(judged: JudgedRequest, most = mostInBody): FieldCheck {
   const { head, need, rules } = judged
   const { method, rawTarget } = head
@@ -80,7 +80,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     if (mayNestMore()) throw nested(what)
   }
 
-  /** Compares paths with all routes, unless the same text was compared before. */
+  /** Compares paths with all routes, unless the same text has already been compared. */
   function compare(text: string, pathsOf: () => QueryPath[], as: string): void {
     if (seen.has(text)) return
     seen.add(text)
@@ -89,7 +89,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     if (seen.size > most || names > mostInterpreted)
       throw new AAuthError(
         'target_ambiguous',
-        `The request has more than ${most} fields that may be paths, or longer ones.`,
+        `The request has more than ${most} fields that may be paths, or such fields are too long.`,
       )
     requireNotClosed(paths, isClosed)
     table.requireNoStricterQuery(paths, as, need)
@@ -101,7 +101,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
   }
 
   function url(text: string | undefined): void {
-    // An empty reference is the request itself.
+    // An empty reference refers to the request itself.
     if (text === '' || !mayNestMore()) return
     const path = () => {
       const found = text === undefined ? undefined : pathOfUrl(text)
@@ -113,9 +113,9 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
 
   function batch(text: string): void {
     if (!/^\s*[[{]/.test(text) || !mayContainUrl(text) || !mayNestMore()) return
-    if (++batches > mostBatches) refuseNested(`More than ${mostBatches} parameters in JSON`)
+    if (++batches > mostBatches) refuseNested(`More than ${mostBatches} JSON parameters`)
     const urls = urlsIn(text)
-    // Lenient parsers read what strict ones refuse, such as `[{url:'/admin'}]`.
+    // Lenient parsers accept input that strict ones reject, such as `[{url:'/admin'}]`.
     if (!urls && text.includes('{')) refuseNested('A parameter that is not JSON but may be a batch')
     for (const each of urls ?? []) url(each)
   }
@@ -125,7 +125,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     header(name, value) {
       if (batchHeader.test(name)) refuseNested(`The header ${name.slice(0, 32)}`)
       if (!mayNameMethod(name) || requestedMethod.test(name)) return
-      // Of a list, frameworks take the first item or the last one.
+      // From a list, frameworks take the first or the last item.
       const items = value.split(',')
       for (const item of new Set([items[0] ?? '', items.at(-1) ?? ''])) named(name, item)
     },
@@ -134,7 +134,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     },
     named,
     longValue(start) {
-      // Its last escape may be cut.
+      // Its last escape may be truncated.
       if (/^[\0-\x20\xa0]*(?:[[{/\\]|(?:%[\da-f]?)?$)/i.test(parameterName(start)))
         refuseNested('A field that is too long to be inspected')
     },
@@ -148,37 +148,37 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
 function nested(what: string): AAuthError {
   return new AAuthError(
     'target_ambiguous',
-    `${what} may name another request, which may need more: send that as a request. If the API takes it as data, set mayNameMethod on the route.`,
+    `${what} may name another request, which may require more: send that request itself. If the API treats it as data, set mayNameMethod on the route.`,
   )
 }
 
-/** Refuses paths in fields that no route leads to. @throws AAuthError `target_ambiguous` */
+/** Refuses fields with closed paths, to which no route leads. @throws AAuthError `target_ambiguous` */
 export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayRules['isClosed']): void {
   if (isClosed && paths.some(({ names }) => names.length > 0 && isClosed({ decoded: names })))
     throw new AAuthError(
       'target_ambiguous',
-      'Some servers treat a field of this request as its path, which is closed here.',
+      'Some servers treat a field of this request as its path, and that path is closed.',
     )
 }
 
 /**
- * Checks the headers of a request and its query. Paths in the query are judged before it is known what the request needs.
+ * Checks the headers and the query of a request. Paths in the query are compared before the requirements of the request are known.
  *
  * @throws AAuthError as {@link FieldCheck}
  */
 export function requirePlainHead(judged: JudgedRequest): void {
-  // Most heads have nothing to check.
+  // Most heads contain nothing to check.
   let created: FieldCheck | undefined
   const check = () => (created ??= createFieldCheck(judged, mostInHead))
   const { rawHeaders, rawTarget, isFromProxy = false } = judged.head
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string
     if (!batchHeader.test(name) && !mayNameMethod(name)) continue
-    // A proxy of the operator sets it itself, and it is not forwarded.
+    // The operator's proxy sets it, and it is not forwarded.
     if (!(isFromProxy && isUntrusted(name))) check().header(name, rawHeaders[at + 1] as string)
   }
   for (const part of rawTarget.includes('?') ? queryOf(rawTarget).split(/[&;]/) : []) {
-    // No name that is looked for is shorter than `verb`, and no batch than `[{"url":""}]`.
+    // The shortest relevant name is `verb`, and the shortest batch `[{"url":""}]`.
     const equals = part.indexOf('=')
     const encodedName = equals === -1 ? part : part.slice(0, equals)
     const value = part.slice(encodedName.length + 1)
@@ -189,34 +189,34 @@ export function requirePlainHead(judged: JudgedRequest): void {
   }
 }
 
-/** Parameters by which Astro and Qwik run an action or function of the server at any path. */
+/** Parameters with which Astro and Qwik run a server action or function at any path. */
 const actionName = /^(?:_action|qfunc)$/i
 
-/** Headers of batches, and of server actions in Next.js. */
+/** Headers of batches, and of Next.js server actions. */
 const batchHeader = /^next-action$|-batch$/i
 
-/** The header of preflights. */
+/** The method header of preflights. */
 const requestedMethod = /^access-control-request-method$/i
 
-/** A value that may begin with a bracket or brace, behind blanks and in any layer of encoding. */
+/** A value that may start with a bracket or brace, after whitespace and in any layer of encoding. */
 const mayBeBatch = /^[\s+]*(?:[[{]|%(?:25)*[0257])/
 
 /**
- * Words of a name by which some framework may look up the method of a request. Plural forms are lists, and a method of delivery or payment
- * is none of HTTP: both are data.
+ * Words in a name by which some framework may look up the request method. Plural forms are lists, and a delivery or payment method is not
+ * an HTTP method: both are data.
  */
 const words =
   /(?<!delivery|contact|shipping|payment)method(?!s$)|verb(?![ao]|s$)|over+ide|tunnel|(?:http|rest|request)(?:action|operation|type)/
 
-/** Cheap test for names that may have one of the words. */
+/** A cheap test for names that may contain one of the words. */
 const mayHaveWord = /method|verb|over|tunnel|action|operation|type/i
 
-/** Whether a framework may look up the method of a request by a name without encoding: `verb`, `http_method`, `X-Tunneled-Method`. */
+/** Whether a framework may look up the request method by a decoded name: `verb`, `http_method`, `X-Tunneled-Method`. */
 export function mayNameMethod(name: string): boolean {
   return mayHaveWord.test(name) && words.test(lettersOf(name))
 }
 
-/** The HTTP method that a text names in any case, blanks and quotes aside. */
+/** The HTTP method that a string names, ignoring case, whitespace and quotes. */
 export function methodIn(text: string): string | undefined {
   const bare = parameterName(text)
     .replaceAll(/["'\0]/g, ' ')
@@ -225,13 +225,13 @@ export function methodIn(text: string): string | undefined {
   return METHODS.includes(bare) ? bare : undefined
 }
 
-/** Methods that frameworks override POST with: refused in a field if no route lists them. */
+/** Methods with which frameworks override POST. They are refused in a field even if no route lists them. */
 const overriding: ReadonlySet<string> = new Set(['PUT', 'PATCH', 'DELETE'])
 
 /** Methods that frameworks may take from a field of a GET or POST request only. */
 const weak: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST'])
 
-/** Refuses a field that names another method, if that needs more on the path. Each method is looked up once. */
+/** Refuses a field that names another method if that method requires more on the path. Each method is looked up once. */
 function createMethodCheck({
   method,
   need,
@@ -255,12 +255,12 @@ function createMethodCheck({
     const found = known.get(named) ?? lookUp(named)
     known.set(named, found)
     if (found === 'met') return
-    // In JSON-RPC, the member `method` names a procedure, which may be called `delete`.
+    // In JSON-RPC, the `method` member names a procedure, which may be called `delete`.
     const isOverride = overriding.has(named) && !(isMember && lettersOf(name) === 'method')
     if (found === 'stricter' || isOverride)
       throw new AAuthError(
         'request_malformed',
-        `The field ${name.slice(0, 32)} names ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the method of the request. If the API takes the field as data, set mayNameMethod on the route.`,
+        `The field ${name.slice(0, 32)} names ${named}, which ${found === 'unlisted' ? 'no route lists here' : `needs more here than ${method}`}: send ${named} as the request method. If the API treats the field as data, set mayNameMethod on the route.`,
       )
   }
 }

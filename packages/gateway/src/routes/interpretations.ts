@@ -1,15 +1,16 @@
 import { AAuthError } from 'countersign/resource'
 import { decodeSegment, foldName, isScript, type ParsedPath } from './path-grammar.js'
 
-/** Names of a path, and whether any others may follow, as in open patterns. */
+/** The names of a path, and whether further ones may follow, as in open patterns. */
 export interface Names {
   names: readonly string[]
   open: boolean
 }
 
 /**
- * The decoded paths that servers may read a path as: itself, with or without the parameters of its last segment, with encoded octets decoded;
- * the page that it is data of; and with a script before further segments, the script alone, the segments after it, and the path without it.
+ * The decoded paths as which servers may interpret a path: the path itself, with or without the parameters of its last segment, with
+ * encoded octets decoded; the page that it contains the data of; and, with a script before further segments, the script alone, the segments
+ * after it, and the path without it.
  */
 export function interpretations(
   { decoded, encoded, hasParameters }: Omit<ParsedPath, 'segments'>,
@@ -21,8 +22,8 @@ export function interpretations(
 }
 
 /**
- * The paths, otherwise as sent, that servers may read a path with parameters or encoded octets as: with and without them. None for any other
- * path, which has one spelling.
+ * The paths as which servers may interpret a path with parameters or encoded octets, otherwise as sent: with and without them. Empty for
+ * any other path, which has only one spelling.
  */
 export function spelledReadings({ segments, decoded, encoded, hasParameters }: ParsedPath): (readonly string[])[] {
   if (!hasParameters && !encoded) return []
@@ -30,7 +31,7 @@ export function spelledReadings({ segments, decoded, encoded, hasParameters }: P
   return optedReadings(spelled, { encoded, hasParameters })
 }
 
-/** A path itself, without its parameters, and split or cut at its encoded octets. */
+/** Returns the path itself, without its parameters, and split or truncated at its encoded octets. */
 function optedReadings(
   names: readonly string[],
   { encoded, hasParameters }: Pick<ParsedPath, 'encoded' | 'hasParameters'>,
@@ -46,11 +47,11 @@ function optedReadings(
   return read
 }
 
-/** Most paths that the lists in one path stand for. */
+/** Maximum number of paths into which the lists in one path are expanded. */
 export const mostListed = 16
 
 /**
- * The paths of the items of lists, which some servers run instead: batches of tRPC (`/trpc/a,b`), indices of Elasticsearch. One for each
+ * The paths of the items of lists, which some servers run instead: tRPC batches (`/trpc/a,b`), Elasticsearch indices. One path for each
  * combination of items; undefined if there are more than `most`.
  */
 export function listedPaths(names: readonly string[], most = mostListed): (readonly string[])[] | undefined {
@@ -74,13 +75,13 @@ function aroundScripts(names: readonly string[], open: boolean): Names[] {
   return read
 }
 
-/** Last names by which frameworks serve the data of the page whose path is before them. */
+/** Last names under which frameworks serve the data of the page at the preceding path. */
 const dataNames =
   /^(?:__data\.json|__route\.js|_payload\.js(?:on)?|_(?:root)?\.data|q-(?:loader-)?data\.json|index\.pagecontext\.json)$/i
 
 /**
- * The paths of the pages that frameworks run for a path that is one of their data: `__data.json` of SvelteKit, `_payload.json` of Nuxt,
- * `_.data` of React Router, `q-data.json` of Qwik, `/_next/data/{build}/….json` and `.segments/` of Next.js, and `/page-data/` of Gatsby.
+ * The paths of the pages that frameworks run for a page-data path: `__data.json` of SvelteKit, `_payload.json` of Nuxt, `_.data` of React
+ * Router, `q-data.json` of Qwik, `/_next/data/{build}/….json` and `.segments/` of Next.js, and `/page-data/` of Gatsby.
  */
 function pagesOf(names: readonly string[]): string[][] {
   const last = names.at(-1) ?? ''
@@ -101,32 +102,32 @@ function pagesOf(names: readonly string[]): string[][] {
   return pages
 }
 
-/** The path of a page by that of its file. */
+/** Converts the path of a data file to the path of its page. */
 function withoutFile(names: string[]): string[] {
   const last = (names.at(-1) ?? '').replace(/\.json$/i, '')
   return last === 'index' ? names.slice(0, -1) : names.with(-1, last)
 }
 
-/** The literal text before the parameter of each segment of a pattern. */
+/** The literal text before the parameter in each segment of a pattern. */
 interface LiteralParts {
   segments: readonly { before: string }[]
 }
 
-/** The names that patterns have before a parenthesis: `users` of `/odata/Users({id})`. In folded form. */
+/** The names that precede a parenthesis in patterns, in folded form: `users` in `/odata/Users({id})`. */
 export function calledNames(patterns: readonly LiteralParts[]): ReadonlySet<string> {
   const calls = patterns.flatMap(({ segments }) => segments).filter(({ before }) => before.includes('('))
   return new Set(calls.map(({ before }) => foldName(decodeSegment(before.slice(0, before.indexOf('('))))))
 }
 
-/** Most names in one path that may be those of entities: each adds a reading. */
+/** Maximum number of names in one path that may be entities: each adds an interpretation. */
 const mostEntities = 8
 
 /**
- * The paths that OData servers may read a path as: without the namespace of an entity set (`S.Users` is `Users`), and with a key in parentheses
- * (`Users/1` is `Users(1)`).
+ * The paths as which OData servers may interpret a path: without the namespace of an entity set (`S.Users` is `Users`), and with a key in
+ * parentheses (`Users/1` is `Users(1)`).
  *
- * @param called From {@link calledNames}
- * @throws AAuthError `target_ambiguous` for more than 8 names of entities
+ * @param called from {@link calledNames}
+ * @throws AAuthError `target_ambiguous` for more than 8 entity names
  */
 export function entityPaths(names: readonly string[], called: ReadonlySet<string>): string[][] {
   if (called.size === 0) return []
@@ -160,9 +161,9 @@ export function literalNames(
 }
 
 /**
- * Refuses a call that no chosen route names: `Users(1)` is an entity or a function of OData, and `$batch` contains other requests.
+ * Refuses a call that no selected route names: `Users(1)` is an entity or a function in OData, and `$batch` contains other requests.
  *
- * @param sets Names that may be called. @default any
+ * @param sets names that may be called. @default any
  * @throws AAuthError `target_ambiguous`
  */
 export function requireNamedCalls(
@@ -173,27 +174,27 @@ export function requireNamedCalls(
   for (const [at, segment] of segments.entries()) {
     const name = callOf(segment, decoded[at] as string, sets)
     if (name === undefined || chosen.every((pattern) => pattern.segments[at]?.before.startsWith(name))) continue
-    throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may stand for another resource.`)
+    throw new AAuthError('target_ambiguous', `No route names ${name}: in OData, it may refer to another resource.`)
   }
 }
 
-/** The raw segment up to its first parenthesis, if it is one of a call. ASP.NET drops a leading `(S(…))`, a session, from a path. */
+/** The raw segment up to its first parenthesis, if it is a call. ASP.NET removes a leading `(S(…))`, a session, from a path. */
 function callOf(segment: string, decoded: string, sets: ReadonlySet<string> | undefined): string | undefined {
   if (/^\$batch\b/i.test(decoded)) return segment
   const isCall = decoded.endsWith(')') && decoded.includes('(') && (!sets || isSet(decoded, sets))
   return isCall || /^\([a-z]\(/i.test(decoded) ? /^.*?(?:\(|%28)/i.exec(segment)?.[0] : undefined
 }
 
-/** Whether a call is that of one of the sets, with or without a namespace. */
+/** Whether a call refers to one of the sets, with or without a namespace. */
 function isSet(call: string, sets: ReadonlySet<string>): boolean {
   const name = setOf(call)
   return sets.has(name) || sets.has(name.slice(name.lastIndexOf('.') + 1))
 }
 
-/** What some server takes a path for. */
+/** The ways in which servers may interpret a path. */
 export interface Readings {
   paths: (readonly string[])[]
-  /** Those with lists of more items than are compared. */
+  /** Interpretations with more list items than are compared. */
   unlisted: (readonly string[])[]
 }
 

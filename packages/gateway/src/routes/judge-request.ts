@@ -9,13 +9,13 @@ import type { GatewayRules } from './route-table.js'
 
 /** The verdict on the head of a request that is not refused. */
 export type Judgement =
-  /** It passes if it proves the need. */
+  /** The request is accepted if it meets the requirements. */
   | { verify: true; need: Need }
-  /** It passes without verification. */
+  /** The request is accepted without verification. */
   | { verify: false; need: Need | undefined }
 
 /**
- * Judges a request by its head alone. Pure.
+ * Decides on a request by its head alone. A pure function.
  *
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
@@ -37,7 +37,7 @@ export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement 
     const methods = routed.methods()
     throw methods.length > 0
       ? new MethodNotAllowed(`The methods of this path are ${methods.join(', ')}.`, methods)
-      : new AAuthError('not_found', 'There is nothing at this path for agents.')
+      : new AAuthError('not_found', 'This path is not available to agents.')
   }
   routed.requireNoStricter(head.method, need)
   table.requireNoStricterQuery(query, head.method, need)
@@ -48,7 +48,7 @@ export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement 
   return { verify: true, need }
 }
 
-/** `Content-Digest` covers the encoded bytes: an intermediary that adds a coding makes the API decode other content (G40). */
+/** `Content-Digest` covers the encoded bytes. If an intermediary adds a content coding, the API decodes different content (G40). */
 function requireSignedCoding(head: RequestHead): void {
   const codings = fieldValues(head, 'content-encoding')
   if (codings.every((coding) => coding.toLowerCase() === 'identity')) return
@@ -59,13 +59,16 @@ function requireSignedCoding(head: RequestHead): void {
     )
 }
 
-/** A batch of OData contains other requests, whose paths are not judged. */
+/** An OData batch contains other requests, whose paths are not checked. */
 function requireNoBatch(head: RequestHead): void {
   if (fieldValues(head, 'content-type').some((type) => /multipart\s*\/\s*mixed/i.test(type)))
-    throw new AAuthError('media_type_unsupported', 'multipart/mixed contains other requests: send each one alone.')
+    throw new AAuthError(
+      'media_type_unsupported',
+      'multipart/mixed contains other requests: send each of them separately.',
+    )
 }
 
-/** A path that has routes for other methods, which the response lists (RFC 9110 §15.5.6). */
+/** Thrown for a path that has routes for other methods only, which the response lists (RFC 9110 §15.5.6). */
 class MethodNotAllowed extends AAuthError {
   readonly methods: readonly string[]
 
@@ -75,7 +78,7 @@ class MethodNotAllowed extends AAuthError {
   }
 }
 
-/** The header that lists the methods of the path; none for other errors. */
+/** The header that lists the methods of the path; empty for other errors. */
 export function allowHeader(error: unknown): readonly (readonly [string, string])[] {
   return error instanceof MethodNotAllowed ? [['Allow', error.methods.join(', ')]] : []
 }

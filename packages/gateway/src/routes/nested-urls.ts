@@ -2,19 +2,19 @@ import { parsePath } from './path-grammar.js'
 import type { QueryPath } from './query-paths.js'
 import { unescaped } from './require-plain-fields.js'
 
-/** Whether a member of an object may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
+/** Whether an object member may be the URL of a request in a batch: `url`, `uri`, `path`, `relative_url`. */
 export function isUrlName(name: string): boolean {
   return /^(?:relative_?)?(?:url|uri|path)$/i.test(name)
 }
 
-/** Whether a text in JSON may have a member that {@link isUrlName}, perhaps with escapes. */
+/** Whether JSON text may contain a member that {@link isUrlName}, possibly with escapes. */
 export function mayContainUrl(text: string): boolean {
   return /\\u/i.test(text) || /url|uri|path/i.test(unescaped(text))
 }
 
 /**
- * The URLs of objects that are items of arrays, at any depth of JSON; undefined if the text is not JSON, or repeats a name in an object: some
- * parsers return the first member, and some the last.
+ * The URLs of objects that are array items, at any depth of the JSON. Undefined if the text is not JSON, or an object repeats a name: some
+ * parsers return the first such member, and some the last.
  */
 export function urlsIn(text: string): (string | undefined)[] | undefined {
   const urls: (string | undefined)[] = []
@@ -40,8 +40,8 @@ export function urlsIn(text: string): (string | undefined)[] | undefined {
 }
 
 /**
- * The path of a URL, or of a reference relative to the origin, if it has a single interpretation: that of a raw target, after an authority of
- * plain letters. `&` and `;` end a path for some servers only.
+ * The path of a URL, or of a reference relative to the origin, if it has only one interpretation: that of a raw target, after an authority
+ * of plain characters. `&` and `;` end a path for some servers only.
  *
  * @returns undefined if servers interpret the text in different ways
  */
@@ -49,7 +49,7 @@ export function pathOfUrl(url: string): QueryPath | undefined {
   const found = plainUrl.exec(url)
   if (!found) return undefined
   const [, scheme, authority, path = ''] = found
-  // `http:admin` is relative, and in `h:80/admin` and `x:/admin` lenient parsers find an authority.
+  // `http:admin` is relative, and in `h:80/admin` and `x:/admin`, lenient parsers find an authority.
   if (authority === undefined && (/^https?:$/i.test(scheme ?? '') || /^[^:]*:.*\//.test(`${scheme ?? ''}${path}`)))
     return undefined
   const parsed = parsePath(path.startsWith('/') ? path : `/${path}`)
@@ -58,6 +58,6 @@ export function pathOfUrl(url: string): QueryPath | undefined {
   return { names: parsed.decoded.filter((name) => name !== ''), isRest: false, isCertain }
 }
 
-/** Scheme, authority, and path of a URL, whose query and fragment may contain anything but control characters. */
+/** The scheme, authority, and path of a URL. Its query and fragment may contain anything but control characters. */
 const plainUrl =
   /^([a-z][a-z0-9+.-]*:)?(\/\/[\w.~:@[\]-]+(?=[/?#]|$))?((?!\/\/)[^?#&;\s\p{Cc}\p{Surrogate}]*)(?:[?#][^\p{Cc}]*)?$/iu

@@ -1,13 +1,13 @@
 import { AAuthError } from 'countersign/resource'
 import { requireTarget } from 'countersign/signatures'
 
-/** Distinctions that an API makes although many servers do not: the case of letters, and the endings of the last segment. */
+/** Distinctions that an API makes although many servers do not: letter case, and the extensions of the last segment. */
 export interface Kept {
   case: boolean
   endings: boolean
 }
 
-/** Every combination; that of a route is found by {@link keptOf}. */
+/** Every combination. The `case` and `endings` of a route select one. */
 export const folds: readonly Kept[] = [
   { case: false, endings: false },
   { case: true, endings: false },
@@ -18,12 +18,12 @@ export const folds: readonly Kept[] = [
 const script =
   /^index(?:\.|$)|\.(?:php\w*|pht\w*|phar|f?cgi|p[ly]|rb|lua|exe|dll|shtml|as[hmp]x?|aspx|svc|jspx?|jsf|faces|cf[cm]|do|action)$/
 
-/** Whether servers run a decoded segment as a program, and pass it the segments that follow. */
+/** Whether servers run a decoded segment as a script and pass it the following segments. */
 export function isScript(decoded: string): boolean {
   return /index|\.|[^\0-\x7f]/i.test(decoded) && script.test(foldName(decoded))
 }
 
-/** Decodes a raw segment, in up to five layers. Invalid sequences stay as they are. */
+/** Decodes a raw segment, up to five layers. Invalid sequences are left unchanged. */
 export function decodeSegment(segment: string): string {
   let decoded = segment
   for (let layer = 0; layer < 5 && decoded.includes('%'); layer++) {
@@ -43,8 +43,8 @@ function decodeLayer(text: string): string {
 }
 
 /**
- * The common form of all names that some server treats as equal: compatible letters (NFKC), case, ignorable characters, `+` as a blank, blanks
- * and dots at the ends, and the streams of NTFS (`::$DATA`).
+ * The common form of all names that some server treats as equal. It removes differences in compatibility characters (NFKC), case, ignorable
+ * characters, `+` for a space, leading and trailing whitespace, trailing dots, and NTFS streams (`::$DATA`).
  */
 export function foldName(decoded: string, keepsCase = false): string {
   if (/^[a-z0-9_-]*(?:\.[a-z0-9_-]+)*$/.test(decoded)) return decoded
@@ -59,7 +59,7 @@ export function foldName(decoded: string, keepsCase = false): string {
   return trimEnd(/^\s/.test(name) ? name.trimStart() : name)
 }
 
-/** Upper case first: `ß` and `ẞ` become `ss`, `ς` and `Σ` one letter, `ı` and `İ` become `i`. */
+/** Upper case first: `ß` and `ẞ` become `ss`, `ς` and `Σ` become one letter, `ı` and `İ` become `i`. */
 function foldCase(name: string): string {
   let folded = name
   for (let round = 0; round < 2; round++) {
@@ -70,18 +70,18 @@ function foldCase(name: string): string {
   return folded
 }
 
-/** Without blanks, dots and colons at the end. In linear time. */
+/** Removes trailing whitespace, dots and colons, in linear time. */
 function trimEnd(name: string): string {
   let end = name.length
   while (end > 0 && /[\s.:]/.test(name[end - 1] as string)) end--
   return name.slice(0, end)
 }
 
-/** What is dropped from the end of a path: an index file and empty names, empty names alone, or nothing. */
+/** The parts that are dropped from the end of a path: an index file and empty names, empty names only, or nothing. */
 export const ends = ['index', 'empty', 'nothing'] as const
 export type End = (typeof ends)[number]
 
-/** Folds the names of a path. The last one loses its ending (`.json`, `.tar.gz`). */
+/** Folds the names of a path. The last one loses its extension (`.json`, `.tar.gz`). */
 export function foldNames(decoded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   return withoutEnd(
     decoded.map((name) => foldName(name, kept.case)),
@@ -90,7 +90,7 @@ export function foldNames(decoded: readonly string[], kept: Kept, dropped: End =
   )
 }
 
-/** Drops the end of a path whose names are folded. */
+/** Drops the end of a path whose names are already folded. */
 export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End = 'index'): string[] {
   const names = [...folded]
   for (;;) {
@@ -103,10 +103,10 @@ export function withoutEnd(folded: readonly string[], kept: Kept, dropped: End =
   }
 }
 
-/** Folds names as {@link foldName} does, each one once. */
+/** Like {@link foldName}, but folds each name only once. */
 export type FoldOnce = (decoded: string, keepsCase: boolean) => string
 
-/** For all of a request: its names are compared in many forms, and some take long to fold. */
+/** Creates a cache for one request: its names are compared in many forms, and some are slow to fold. */
 export function createFoldOnce(): FoldOnce {
   const seen = [new Map<string, string>(), new Map<string, string>()] as const
   return (decoded, keepsCase) => {
@@ -121,8 +121,8 @@ export function createFoldOnce(): FoldOnce {
 }
 
 /**
- * The forms of a path for different servers: some treat an index file as its folder and ignore a slash at the end, some ignore the slash alone,
- * and for some an empty name is a parameter.
+ * The forms of a path for different servers: some treat an index file as its folder and ignore a trailing slash, some ignore the slash
+ * only, and for some an empty name is a parameter.
  */
 export function foldedForms(
   decoded: readonly string[],
@@ -139,29 +139,29 @@ export function foldedForms(
   return forms
 }
 
-/** `default` alone is a common id. */
+/** `default` without an extension is a common id. */
 function isIndex(bare: string, name: string): boolean {
   return /^index$/i.test(bare) || (/^default$/i.test(bare) && bare !== name)
 }
 
-/** A folded name without its ending: `report` of `report.tar.gz`. */
+/** A folded name without its extension: `report` for `report.tar.gz`. */
 export function withoutEnding(name: string): string {
   const dot = name.indexOf('.', 1)
   return dot === -1 ? name : trimEnd(name.slice(0, dot))
 }
 
-/** Octets that only `encoded` of a route permits, in upper case. */
+/** Octets that only a route's `encoded` permits, in upper case. */
 export type EncodedOctet = '%2F' | '%23' | '%25'
 
-/** A raw path that the grammar accepts. It is forwarded as it is, never rebuilt. */
+/** A raw path that the grammar accepts. It is forwarded unchanged, never rebuilt. */
 export interface ParsedPath {
-  /** The raw segments after the first slash; the last one is empty if the path ends with a slash. */
+  /** The raw segments after the first slash. The last one is empty if the path ends with a slash. */
   readonly segments: readonly string[]
-  /** The same without encoding, in all of its layers. */
+  /** The same segments, with all layers decoded. */
   readonly decoded: readonly string[]
-  /** The one segment that has encoded octets which a route must permit. */
+  /** The one segment with encoded octets that a route must permit. */
   readonly encoded: { readonly at: number; readonly octets: readonly EncodedOctet[] } | undefined
-  /** Whether the last segment has `;…`, which a route must permit. */
+  /** Whether the last segment has `;…` parameters, which a route must permit. */
   readonly hasParameters: boolean
 }
 
@@ -174,9 +174,9 @@ const plainPath = /^\/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*$/
 const unreserved = /%(?:2[de]|3\d|4[1-9a-f]|5[\daf]|6[1-9a-f]|7[\dae])/i
 
 /**
- * Parses the path of a raw target, and refuses what servers interpret in more than one way (W29): dot segments and empty ones,
- * delimiters and control characters in any encoding, encoded characters that need none, and octets that are not UTF-8. `;` in the last
- * segment, `%2F`, `%23` and `%25` are accepted here, and {@link ParsedPath} says that a route must permit them.
+ * Parses the path of a raw target, and refuses paths that servers interpret in different ways (W29): empty segments and dot segments,
+ * delimiters and control characters in any encoding, unnecessary escapes, and octets that are not UTF-8. `;` in the last segment, `%2F`,
+ * `%23` and `%25` are accepted here; {@link ParsedPath} reports them, since a route must permit them.
  *
  * @throws AAuthError `target_ambiguous`
  */
@@ -188,9 +188,9 @@ export function requirePath(rawTarget: string): ParsedPath {
   return parsed
 }
 
-/** The path, or its problem. */
+/** Returns the parsed path, or its problem. */
 export function parsePath(path: string): ParsedPath | string {
-  if (!plainPath.test(path)) return 'a character that must be encoded, or a % without two hexadecimal digits'
+  if (!plainPath.test(path)) return 'a character that must be encoded, or a % without two hex digits'
   const segments = path.slice(1).split('/')
   const decoded = path.includes('%') ? segments.map(decodeSegment) : segments
   const names = path.includes('%') ? decoded.flatMap((name) => name.split('/')) : segments
@@ -204,7 +204,7 @@ export function parsePath(path: string): ParsedPath | string {
   const parameters = path.indexOf(';')
   if (parameters !== -1 && parameters < path.lastIndexOf('/')) return '; before its last segment'
   const needless = unreserved.exec(path)?.[0]
-  if (needless !== undefined) return `${needless}, which needs no encoding`
+  if (needless !== undefined) return `${needless}, an unnecessary escape`
   let encoded: ParsedPath['encoded']
   for (const [at, segment] of segments.entries()) {
     if (segment === '' && at === last) continue
@@ -220,22 +220,22 @@ export function parsePath(path: string): ParsedPath | string {
   return { segments, decoded, encoded, hasParameters: parameters !== -1 }
 }
 
-/** Why the names of one or more paths have too many interpretations, if so: each script adds three, and each page one. */
+/** Why one or more paths have too many interpretations, if they do: each script adds three, and each page one. */
 export function excessOf(count: { names: number; scripts: number; pages: number }): string | undefined {
   if (count.names > maxSegments) return `more than ${maxSegments} segments`
-  if (count.scripts > 2) return 'more than two names of scripts'
-  return count.pages > 4 ? 'more than four names of page data' : undefined
+  if (count.scripts > 2) return 'more than two script names'
+  return count.pages > 4 ? 'more than four page-data names' : undefined
 }
 
-/** Names that make a path one of the data of a page; each may add an interpretation. */
+/** Names that mark a path as page data. Each may add an interpretation. */
 const pageName = /^(?:_next|page-data)$|\.segments$/i
 
-/** Whether a name may make a path one of the data of a page. */
+/** Whether a name may mark a path as page data. */
 export function isPageName(name: string): boolean {
   return pageName.test(name)
 }
 
-/** `/` and `#` of a segment, also in further layers of encoding, and `%` itself. */
+/** The octets `/` and `#` of a segment, in any layer of encoding, and `%` itself. */
 function encodedOctets(segment: string, decoded: string): EncodedOctet[] {
   if (!/%2[f35]/i.test(segment)) return []
   const found: EncodedOctet[] = []
@@ -252,17 +252,17 @@ function segmentProblem(segment: string, decoded: string): string | undefined {
     if (/[\p{Cc}\\?]/u.test(decoded) || /;/.test(decoded) !== /;/.test(segment) || /%3b/i.test(segment))
       return 'an encoded delimiter or control character'
     if (/%[0-9A-Fa-f]{2}/.test(decoded)) return 'too many layers of encoding'
-    // The slashes that Windows converts are beyond NFKC.
+    // NFKC does not cover the slashes that Windows converts.
     for (const [text] of decoded.matchAll(/[^\0-\x7f]+/g))
       if (/[\\/;?#%\p{Cc}]/u.test(text.normalize('NFKC')) || /[\u2044\u2215\u2216]/.test(text))
-        return 'a letter that some servers convert to a delimiter'
+        return 'a character that some servers convert to a delimiter'
   }
   const [name = ''] = decoded.split(';', 1)
   for (const part of name.split('/')) {
     const [before = ''] = part.split('#', 1)
     const folded = foldName(before)
     if (part === '') return 'an empty segment'
-    if ((folded === '' && before !== '') || folded.startsWith('..')) return 'a dot segment, or one of blanks'
+    if ((folded === '' && before !== '') || folded.startsWith('..')) return 'a dot segment, or a segment of spaces'
   }
   return undefined
 }

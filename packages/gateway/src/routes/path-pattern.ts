@@ -1,10 +1,10 @@
 import { interpretations, type Names } from './interpretations.js'
 import { decodeSegment, type End, foldName, foldNames, type Kept, parsePath, withoutEnding } from './path-grammar.js'
 
-/** A pattern of paths, taken apart. */
+/** A parsed path pattern. */
 export interface PathPattern {
   segments: readonly Segment[]
-  /** Whether anything may follow. */
+  /** Whether further segments may follow. */
   open: boolean
 }
 
@@ -12,11 +12,11 @@ export interface PathPattern {
 export interface Segment {
   before: string
   after: string
-  /** Whether there is a parameter. */
+  /** Whether it has a parameter. */
   free: boolean
 }
 
-/** Paths as they are sent: encoded, and with no two ways to write them. */
+/** Literal parts of paths as they are sent: encoded, in their only spelling. */
 const literal = /^[A-Za-z0-9\-._~!$&'()+,=:@%]*$/
 
 export function pathPatternProblem(path: unknown): string | undefined {
@@ -27,7 +27,7 @@ export function pathPatternProblem(path: unknown): string | undefined {
     if (part === '' && !last) return 'has an empty segment, and requests with // are refused'
     if (part === '*' && last) continue
     if (part.includes('*')) return 'can only have * as its last segment: /files/*'
-    if (/[[\]|]/.test(part)) return 'has [, ] or |: it is not a regular expression, and a parameter is written {id}'
+    if (/[[\]|]/.test(part)) return 'has [, ] or |: paths are not regular expressions, and a parameter is written {id}'
     if (/^:\w/.test(part)) return `has ${part}: a parameter is written {${part.slice(1)}}`
     const parameters = part.match(/\{[^{}]*\}/g) ?? []
     const rest = part.replaceAll(/\{[^{}]*\}/g, '')
@@ -36,7 +36,7 @@ export function pathPatternProblem(path: unknown): string | undefined {
   }
   const parsed = parsePath(path.replaceAll(/\{[^{}]*\}/g, 'x').replace(/\*$/, 'x'))
   if (typeof parsed === 'string') return `has ${parsed}, and requests with such a path are refused`
-  return parsed.encoded && 'has an encoded delimiter: only a parameter can stand for one'
+  return parsed.encoded && 'has an encoded delimiter: only a parameter can match one'
 }
 
 export function parsePathPattern(path: string): PathPattern {
@@ -50,13 +50,13 @@ function parseSegment(part: string): Segment {
   return { before, after, free: parameter !== undefined }
 }
 
-/** Patterns of the same paths have the same shape, whatever their parameters are called. */
+/** Patterns that match the same paths have the same shape, whatever their parameters are called. */
 export function shapeOf({ segments, open }: PathPattern): string {
   const parts = segments.map(({ before, after, free }) => (free ? `${before}{}${after}` : before))
   return [...parts, ...(open ? ['*'] : [])].join('/')
 }
 
-/** Whether a path, as its segments, is one of the pattern's. */
+/** Whether a path, given as segments, matches a pattern. */
 export function patternFits({ segments, open }: PathPattern, path: readonly string[]): boolean {
   if (open ? path.length <= segments.length : path.length !== segments.length) return false
   return segments.every((segment, at) => segmentFits(segment, path[at] ?? ''))
@@ -67,7 +67,7 @@ function segmentFits({ before, after, free }: Segment, part: string): boolean {
   return part.length > before.length + after.length && part.startsWith(before) && part.endsWith(after)
 }
 
-/** Whether all paths of one pattern are also the other's. `/files` counts as one of `/files/*`, since many servers treat it so. */
+/** Whether all paths of one pattern also match the other. `/files` counts as a path of `/files/*`, since many servers treat it that way. */
 export function isWithin(one: PathPattern, other: PathPattern): boolean {
   const isLong = one.segments.length >= other.segments.length
   if (other.open ? !isLong : one.open || one.segments.length !== other.segments.length) return false
@@ -79,7 +79,7 @@ function isSegmentWithin(one: Segment, other: Segment): boolean {
   return other.free && one.before.startsWith(other.before) && one.after.endsWith(other.after)
 }
 
-/** Whether some path is of both patterns; `/files` counts as one of `/files/*`. */
+/** Whether some path matches both patterns. `/files` counts as a path of `/files/*`. */
 export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
   const [longer, shorter] = one.segments.length < other.segments.length ? [other, one] : [one, other]
   if (!shorter.open && longer.segments.length > shorter.segments.length) return false
@@ -87,8 +87,8 @@ export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
 }
 
 /**
- * Whether a parameter of a pattern can be a name that starts with the last literal name of an open one. Mounts that compare text alone, as those
- * of h3 1 and nginx, run `/admin` for `/adminx`.
+ * Whether a parameter of a pattern can be a name that starts with the last literal name of an open pattern. Routers that mount by text
+ * prefix, such as h3 1 and nginx, run `/admin` for `/adminx`.
  */
 export function mayBeginAs({ segments }: PathPattern, other: PathPattern): boolean {
   const last = other.segments.length - 1
@@ -106,7 +106,7 @@ function isSegmentShared(one: Segment, other: Segment): boolean {
   return starts && (one.after.endsWith(other.after) || other.after.endsWith(one.after))
 }
 
-/** Whether a parameter of a pattern is longer in a path than find-my-way permits by default: it then tries wider routes. */
+/** Whether a parameter in a path is longer than find-my-way permits by default. It then tries wider routes. */
 export function hasLongParameter({ segments }: PathPattern, path: readonly string[]): boolean {
   return segments.some(
     ({ before, after, free }, at) => free && (path[at] ?? '').length - before.length - after.length > 100,
@@ -114,8 +114,8 @@ export function hasLongParameter({ segments }: PathPattern, path: readonly strin
 }
 
 /**
- * Whether a path has the literal name of another pattern where a pattern has a parameter. A router that never goes back, such as that of
- * h3 1, follows the other one, and ends at a wider route.
+ * Whether a path has the literal name of another pattern where a pattern has a parameter. A router that does not backtrack, such as h3 1,
+ * follows the other pattern and ends at a wider route.
  */
 export function leavesFor({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
   const isAt = (at: number) => {
@@ -126,23 +126,23 @@ export function leavesFor({ segments }: PathPattern, other: PathPattern, path: r
   return segments.some((_, at) => isAt(at) && (follows === -1 || at < follows))
 }
 
-/** Whether the first pattern has only paths of the second, and not all of them. */
+/** Whether the first pattern matches only paths of the second, and not all of them. */
 export function isNarrower(one: PathPattern, other: PathPattern): boolean {
   return isWithin(one, other) && !isWithin(other, one)
 }
 
-/** Stands for a parameter within a name: no path that the grammar accepts has it. */
+/** Represents a parameter within a name: no path that the grammar accepts contains it. */
 const parameter = '\0'
 
 /**
- * A pattern in folded form. An open one has a second form, for the path that it is below: `/files` of `/files/*`. Where it has, its last
- * name may have an ending before further names, too: connect runs what is mounted at `/files` for `/files.x/y`.
+ * A pattern in folded form. An open pattern has a second form, for its parent path: `/files` for `/files/*`. If it has one, its last name
+ * may also have an extension before further names: connect runs handlers mounted at `/files` for `/files.x/y`.
  */
 export interface FoldedPattern extends PathPattern {
   base: PathPattern | undefined
 }
 
-/** Whether folding drops nothing of the end of a pattern. */
+/** Whether folding drops nothing from the end of a pattern. */
 export function hasPlainEnd({ segments, open }: PathPattern): boolean {
   const last = segments.at(-1)
   return open || !last || last.free || !/^(?:(?:index|default)(?:\.|$)|$)/.test(foldName(decodeSegment(last.before)))
@@ -153,24 +153,24 @@ export function foldPattern(pattern: PathPattern, kept: Kept, dropped?: End): Fo
   return folded({ names: namesOf(pattern), open: pattern.open }, kept, dropped)
 }
 
-/** A folded pattern for each path that some server takes those of a pattern for. */
+/** Returns a folded pattern for each path as which some server may interpret the paths of a pattern. */
 export function patternInterpretations(pattern: PathPattern, kept: Kept): FoldedPattern[] {
   const path = { decoded: namesOf(pattern), encoded: undefined, hasParameters: false }
   return interpretations(path, pattern.open).map((names) => folded(names, kept))
 }
 
-/** A path before it was folded, for names that some servers treat as equal, but that the table distinguishes by routes for both. */
+/** A path before folding, for names that some servers treat as equal, but that the table distinguishes by having routes for both. */
 export interface ReadPath {
-  /** The patterns that the path was chosen by. A name that all of them have is not another one: `/v1.1` beside `/v1`. */
+  /** The patterns that selected the path. A name that all of them contain is not a variant of another one: `/v1.1` beside `/v1`. */
   own: readonly PathPattern[]
-  /** The last name, folded with its ending. */
+  /** The last name, folded with its extension. */
   last: string
 }
 
 /**
- * Whether folded names are those of a path of a folded pattern.
+ * Whether folded names match a folded pattern.
  *
- * @param read The path of a request, unless the pattern's row keeps endings apart
+ * @param read the path of a request, unless the pattern's row distinguishes extensions
  */
 export function foldedFits(
   { segments, open, base }: FoldedPattern,
@@ -195,7 +195,7 @@ function isNamed(patterns: readonly PathPattern[], at: number, name: string): bo
   return patterns.length > 0 && patterns.every(({ segments }) => !segments[at]?.free && segments[at]?.before === name)
 }
 
-/** Whether a name differs from a literal one in punctuation only, which CherryPy takes for `_`. */
+/** Whether a name differs from a literal one only in punctuation, which CherryPy treats as `_`. */
 function isPunctuated({ before, free }: Segment, name: string): boolean {
   if (free || name.length !== before.length) return false
   for (let at = 0; at < name.length; at++)
@@ -207,19 +207,19 @@ function isPunctuation(character = ''): boolean {
   return /[ -/:-@[-`{-~]/.test(character)
 }
 
-/** A parameter may be empty, as it is in Fastify and h3. find-my-way then ignores what follows it. */
+/** A parameter may be empty, as in Fastify and h3. find-my-way then ignores the rest of the segment. */
 function foldedSegmentFits(segment: Segment, name: string): boolean {
   const { before, after, free } = segment
   return segmentFits(segment, name) || (free && (name === before || name === before + after))
 }
 
-/** Whether a name, or the start of one, is that of a segment with an ending. */
+/** Whether a name, or its start, matches a segment followed by an extension. */
 function hasEnding(segment: Segment, name: string): boolean {
   if (segment.free) return name.includes('.', 1) && foldedSegmentFits(segment, withoutEnding(name))
   return segment.before !== '' && name.startsWith(`${segment.before}.`)
 }
 
-/** Whether all paths of a folded pattern are also another one's. */
+/** Whether all paths of a folded pattern also match another one. */
 export function isFoldedWithin(one: FoldedPattern, other: FoldedPattern): boolean {
   const { segments, base } = other
   if (isWithin(one, other)) return true
@@ -243,7 +243,7 @@ function namesOf({ segments }: PathPattern): string[] {
 }
 
 function folded({ names, open }: Names, kept: Kept, dropped?: End): FoldedPattern {
-  // The last name of an open pattern is not the last one of its paths, but of the path that they are below.
+  // The last name of an open pattern is not the last one of its paths, but of their parent path.
   const own = open ? names.map((name) => foldName(name, kept.case)) : foldNames(names, kept, dropped)
   const last = own.at(-1)
   const isBased = open && last !== undefined && !kept.endings

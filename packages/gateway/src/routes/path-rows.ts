@@ -12,7 +12,7 @@ import {
 } from './path-pattern.js'
 import { covers, handledAs, methodDistance, type Need, type Route } from './route.js'
 
-/** A route with its place in the list. */
+/** A route with its index in the table. */
 export interface Row {
   at: number
   route: Route
@@ -22,9 +22,9 @@ export interface Row {
 export interface PathRows {
   rows: readonly [Row, ...Row[]]
   pattern: PathPattern
-  /** Which of {@link folds} its paths are compared in. */
+  /** The index in {@link folds} in which its paths are compared. */
   fold: number
-  /** The pattern in one of {@link folds}, by what is dropped of the end of a path. @param end @default index */
+  /** The pattern in one of {@link folds}, by the part dropped from the end of a path. @param end @default index */
   formIn(fold: number, end?: End): FoldedPattern
 }
 
@@ -45,7 +45,7 @@ export function pathRowsOf(routes: Iterable<readonly [at: number, route: Route]>
   })
 }
 
-/** Folds a pattern when it is first compared: most tables use one of the folds. */
+/** Folds a pattern on first use: most tables use only one of the folds. */
 function foldedForms(pattern: PathPattern): PathRows['formIn'] {
   const known: FoldedPattern[] = []
   let isPlain: boolean | undefined
@@ -62,11 +62,11 @@ function formNumber(fold: number, end: End): number {
   return fold * ends.length + ends.indexOf(end)
 }
 
-/** Finds the rows of a table by the paths that they are for. */
+/** Finds the rows of a table by path. */
 export interface RowIndex {
-  /** Those that may fit a raw path. */
+  /** Rows that may match a raw path. */
   at(segments: readonly string[]): PathRows[]
-  /** Of those that are compared in one of {@link folds}, by the folded form of a path. Empty if there are none. */
+  /** An index by the folded path, of the rows that are compared in one of {@link folds}. Empty if there are none. */
   foldedIn(fold: number, end?: End): PathIndex<PathRows>
 }
 
@@ -86,7 +86,7 @@ export function indexRows(groups: readonly PathRows[]): RowIndex {
   }
 }
 
-/** The route that names a method, or stands for it. */
+/** The route that lists a method, explicitly or through `*`. */
 export function routeFor({ rows }: PathRows, method: string): Route | undefined {
   let found: Route | undefined
   let nearest = Number.POSITIVE_INFINITY
@@ -102,20 +102,20 @@ export function routesFor(group: PathRows, method: string): Route[] {
   return [...new Set(handledAs(method).flatMap((each) => routeFor(group, each) ?? []))]
 }
 
-/** Paths that a request was chosen for, or may be run by, in one folded form. */
+/** The rows that were selected for a request, or that may serve it, in one folded form. */
 export interface FoldedOwn {
-  /** Those that the request still is in this form. */
+  /** Those that still match the request in this form. */
   own: readonly PathRows[]
-  /** The form, by what is dropped of the end of a path. @default index */
+  /** The form, by the part dropped from the end of a path. @default index */
   end?: End
 }
 
 /**
- * Whether another path, which a request may be taken for in folded form, has a route that needs more. A narrower own path has precedence
- * only for the methods that it lists: a router without a handler there tries wider paths.
+ * Whether another row that may serve a request in folded form has a route that requires more. A narrower row of the request takes
+ * precedence only for the methods that it lists: a router without a handler there tries wider paths.
  *
- * @param isMore whether a route needs more than the request
- * @param ofUnlisted result for a method that the other path does not list
+ * @param isMore whether a route requires more than the request
+ * @param ofUnlisted result for a method that the other row does not list
  */
 export function isStricter(
   other: PathRows,
@@ -134,14 +134,16 @@ export function isStricter(
   })
 }
 
-/** A path refuses a method that it does not list, whatever a wider one permits; but not if it is an own path in folded form. */
+/**
+ * A row refuses a method that it does not list, whatever a wider row permits, unless it is one of the request's own rows in folded form.
+ */
 function isRefused(other: PathRows, { own, end }: FoldedOwn): boolean {
   const pattern = other.formIn(other.fold, end)
   const isSame = (one: FoldedPattern) => isWithin(one, pattern) && isWithin(pattern, one)
   return !own.some((each) => isSame(each.formIn(other.fold, end)))
 }
 
-/** Whether a path needs more than another one was chosen for that is not as wide. */
+/** Whether a row requires more than a narrower row that was selected. */
 export function isWiderAndStricter(other: PathRows, method: string, need: Need, own: PathRows): boolean {
   if (!isNarrower(own.pattern, other.pattern)) return false
   return routesFor(other, method).some((route) => !covers(need, route, method))
@@ -149,19 +151,19 @@ export function isWiderAndStricter(other: PathRows, method: string, need: Need, 
 
 /** Finds patterns by their segments. The caller must check whether they match. */
 interface PathIndex<Item> {
-  /** Those that may fit a path, or contain a pattern whose names begin so, in the order in which they were added. */
+  /** Patterns that may match a path, or match a prefix of it, in the order in which they were added. */
   around(names: readonly string[]): Item[]
-  /** Those that may share paths with an open pattern. */
+  /** Patterns that may share paths with an open pattern. */
   sharing(segments: readonly Segment[]): Item[]
 }
 
 interface Node<Item> {
   items: { at: number; item: Item }[]
-  /** By the next name. */
+  /** Child nodes by the next name. */
   named: Map<string, Node<Item>>
-  /** The same, by {@link keysOf} the name. */
+  /** Child nodes by {@link keysOf} the name. */
   near: Map<string, Set<Node<Item>>>
-  /** If the next segment has a parameter. */
+  /** The child node for a segment with a parameter. */
   free: Node<Item> | undefined
 }
 
@@ -233,7 +235,7 @@ function inOrder<Item>(found: { at: number; item: Item }[]): Item[] {
   return found.map(({ item }) => item)
 }
 
-/** Keys that a name shares with names that differ in punctuation or an ending. */
+/** Keys that a name shares with names that differ only in punctuation or an extension. */
 function keysOf(name: string): string[] {
   if (/^[A-Za-z0-9]*$/.test(name)) return [name]
   const bare = withoutEnding(name)

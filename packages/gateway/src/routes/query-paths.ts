@@ -2,21 +2,21 @@ import { AAuthError } from 'countersign/resource'
 import { decodeSegment, excessOf, isPageName, isScript } from './path-grammar.js'
 import { isRestRoute, parameterName } from './require-plain-fields.js'
 
-/** A path in a field of a request, which a server may run instead of the path of the request (G48, G54). */
+/** A path in a field of a request, which a server may run instead of the request's path (G48, G54). */
 export interface QueryPath {
   names: readonly string[]
-  /** Whether the field certainly is a path, so that rows which begin with a parameter are compared, too. @default false */
+  /** Whether the field is certainly a path, so that rows starting with a parameter are compared as well. @default false */
   isCertain?: boolean
-  /** Whether it is the one of WordPress, which is below a path that is not part of it: `/wp-json`. */
+  /** Whether it is the WordPress REST path, which is relative to a prefix that it does not contain: `/wp-json`. */
   isRest: boolean
 }
 
 const maxPaths = 100
 
-/** A slash, behind blanks and in any layer of encoding. */
+/** A slash, after whitespace and in any layer of encoding. */
 const slash = /(?:[\0-\x20+]|%(?:25)*(?:[01][\da-f]|20))*(?:[/\\]|%(?:25)*(?:2f|5c))/
 
-/** A raw key or value that begins with a slash. */
+/** A raw key or value that starts with a slash. */
 const slashed = new RegExp(`(?<=^|[&;=])${slash.source}[^&;=]*`, 'gi')
 
 const slashFirst = new RegExp(`^${slash.source}`, 'i')
@@ -27,10 +27,9 @@ export function beginsAsPath(encoded: string): boolean {
 }
 
 /**
- * The paths in a raw query: keys and values that begin with a slash, those of `rest_route`, and for a front controller
- * all others.
+ * The paths in a raw query: keys and values that start with a slash, the value of `rest_route`, and for a front controller all others.
  *
- * @throws AAuthError `target_ambiguous` for more than 100 of them, or more names in them than a path may have
+ * @throws AAuthError `target_ambiguous` for more than 100 of them, or if they contain more names than a path may have
  */
 export function pathsInQuery(query: string, isFrontController: boolean): QueryPath[] {
   const found = new Map<string, QueryPath>()
@@ -49,7 +48,7 @@ export function pathsInQuery(query: string, isFrontController: boolean): QueryPa
     if (excess !== undefined) throw new AAuthError('target_ambiguous', `The query has paths with ${excess}.`)
   }
   for (const [text] of query.matchAll(isFrontController ? /[^&;=]+/g : slashed)) add(text, false)
-  // CodeIgniter treats the whole query as the path, with the separators of parameters.
+  // CodeIgniter treats the whole query as the path, including parameter separators.
   if (/[&;=]/.test(query) && (isFrontController || query.search(slashed) === 0)) add(query, false, /[?#]/)
   if (/rest|%/i.test(query))
     for (const [, key = '', value = ''] of query.matchAll(/(?<=^|[&;])([^&;=]{10,})=([^&;]*)/g))
@@ -69,10 +68,10 @@ function namesIn(encoded: string, end: RegExp): string[] {
   return names
 }
 
-/** Most names in the interpretations of all paths in one body. Those of one path are at most 8,960. */
+/** Maximum number of names in the interpretations of all paths in one body. A single path has up to 8,960. */
 export const mostInterpreted = 20_000
 
-/** How many names all interpretations of some paths have. */
+/** The number of names in all interpretations of some paths. */
 export function interpretedNames(paths: readonly QueryPath[]): number {
   return paths.reduce((sum, { names }) => {
     const scripts = names.filter(isScript).length

@@ -11,8 +11,8 @@ import {
 } from '../headers.js'
 
 /**
- * Options of `Connection` that a client may send. Any other names a header, which the gateway would have to remove before it forwards the
- * request, and the API would get a request without it (G01).
+ * `Connection` options that a client may send. Any other option names a header that the gateway would have to remove, so that the API would
+ * get the request without it (G01).
  */
 const permittedOptions: ReadonlySet<string> = new Set([
   'close',
@@ -25,12 +25,12 @@ const permittedOptions: ReadonlySet<string> = new Set([
   'upgrade',
 ])
 
-/** The head of a request, as it was on the wire. */
+/** The head of a request, as received. */
 export interface RequestHead {
   method: string
   rawTarget: string
   rawHeaders: readonly string[]
-  /** Whether one of the operator's proxies sent it on. @default false */
+  /** Whether one of the operator's proxies forwarded it. @default false */
   isFromProxy?: boolean
 }
 
@@ -41,13 +41,13 @@ export function queryOf(rawTarget: string): string {
 }
 
 /**
- * Refuses headers and parameters by which the upstream could run another request than the one that was judged.
+ * Refuses headers and parameters that could make the upstream run a different request than the one that was checked.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`
  */
 export function requirePlainFields(message: RequestHead): void {
   const { rawTarget, rawHeaders, isFromProxy = false } = message
-  // Node.js silently drops lines beyond 2,000.
+  // Node.js silently drops entries beyond 2,000.
   if (rawHeaders.length > 2000)
     throw new AAuthError('headers_too_large', 'The request has more than 1000 header lines.')
   const coversField = coveredFields(message)
@@ -55,10 +55,10 @@ export function requirePlainFields(message: RequestHead): void {
     const name = rawHeaders[at] as string
     const letters = lettersOf(name)
     const isDropped = isUntrusted(name, letters)
-    // A proxy of the operator sets some of these itself, and they are not passed on.
+    // An operator's proxy sets some of these itself, and they are not forwarded.
     if (readsAsOverride(letters) && !(isFromProxy && isDropped))
-      throw new AAuthError('request_malformed', `${name} is not accepted: send the request that is meant.`)
-    // Without a signed field, the API would get another request than the signed one.
+      throw new AAuthError('request_malformed', `${name} is not accepted: send the intended request directly.`)
+    // Without a signed field, the API would get a different request than the signed one.
     const isRemoved = (isDropped && !readsAsIdentity(name)) || isHopByHop(name)
     if (isRemoved && coversField(name.toLowerCase()))
       throw new AAuthError('request_malformed', `${name} is not forwarded: do not send or sign it.`)
@@ -78,8 +78,8 @@ export function requirePlainFields(message: RequestHead): void {
 }
 
 /**
- * Whether a signature of the message covers a field, by its name in lower case. `Signature-Input` is split once, when the first name
- * is looked up: a search for each header would cost the product of both lengths (G45).
+ * Whether a signature of the message covers a field, by its lower-case name. `Signature-Input` is split once, on the first lookup:
+ * searching it for each header would cost the product of both lengths (G45).
  */
 function coveredFields(message: RequestHead): (name: string) => boolean {
   let names: ReadonlySet<string> | undefined
@@ -89,10 +89,10 @@ function coveredFields(message: RequestHead): (name: string) => boolean {
   }
 }
 
-/** Characters of Content-Type. */
+/** Maximum length of Content-Type, in characters. */
 const longestType = 1024
 
-/** Characters of all Connection headers together. */
+/** Maximum length of all Connection headers together, in characters. */
 const longestConnection = 1024
 
 function requireShortConnection(message: RequestHead): void {
@@ -103,7 +103,7 @@ function requireShortConnection(message: RequestHead): void {
 }
 
 /**
- * Refuses parameters of a query that frameworks take for the method or the path. None of these names is shorter than `_method`.
+ * Refuses query parameters that frameworks use as the method or the path. The shortest such name is `_method`.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -112,7 +112,7 @@ function requirePlainParameters(query: string): void {
 }
 
 /**
- * Refuses a parameter, form field or member that frameworks take for the method or the path, by its name without encoding (G02).
+ * Refuses a parameter, form field or member that frameworks use as the method or the path, by its decoded name (G02).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -120,17 +120,17 @@ export function requirePlainName(name: string): void {
   if (namesRequest(name))
     throw new AAuthError(
       'request_malformed',
-      `The field ${name.slice(0, 32)} is not accepted: send the request that is meant.`,
+      `The field ${name.slice(0, 32)} is not accepted: send the intended request directly.`,
     )
 }
 
-/** Whether frameworks treat a parameter, form field or member as the method or the path, by its name without encoding. */
+/** Whether frameworks use a parameter, form field or member as the method or the path, by its decoded name. */
 export function namesRequest(name: string): boolean {
   return /method|^[^a-z]*x/i.test(name) && namesAnotherRequest(name)
 }
 
 /**
- * Refuses a form field as {@link requirePlainName} does, and the one by which WordPress takes a path.
+ * Refuses a form field like {@link requirePlainName}, as well as the field from which WordPress takes a path.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -143,17 +143,19 @@ export function requirePlainFormField(name: string): void {
     )
 }
 
-/** Whether WordPress takes the path of its REST API from a field. PHP makes `_` of a dot, a blank and `[`, and ends a name at NUL. */
+/**
+ * Whether WordPress takes the path of its REST API from a field. PHP converts a dot, a space and `[` to `_`, and truncates a name at NUL.
+ */
 export function isRestRoute(name: string): boolean {
   return /^[^a-z0-9]*rest[^a-z0-9]route(?:$|[\0[])/i.test(name)
 }
 
-/** The name of a parameter without up to three layers of encoding. */
+/** The name of a parameter after decoding up to three layers. */
 export function parameterName(encodedName: string): string {
   return parameterLayers(encodedName).at(-1) ?? encodedName
 }
 
-/** A name or value of a parameter after each of up to three layers of decoding. */
+/** A parameter name or value after each of up to three layers of decoding. */
 export function parameterLayers(encoded: string): string[] {
   if (!/[%+]/.test(encoded)) return [encoded]
   let text = encoded.replaceAll('+', ' ')
@@ -168,8 +170,8 @@ export function parameterLayers(encoded: string): string[] {
 }
 
 /**
- * Decodes one layer of what can be decoded, and keeps the rest. ASP reads `%u005F`, too, and takes the nearest letter for one that it
- * lacks. Without a callback for each escape: a query may hold thousands (G45).
+ * Decodes one layer as far as possible, and leaves the rest unchanged. ASP also decodes `%u005F`, and substitutes the closest letter for
+ * one that it lacks. Avoids a callback per escape, since a query may contain thousands (G45).
  */
 function lenientlyDecoded(text: string): string {
   let decoded = ''
@@ -186,10 +188,10 @@ function lenientlyDecoded(text: string): string {
   return decoded + text.slice(from)
 }
 
-/** The characters of escapes in JSON. */
+/** The characters of JSON escapes. */
 const whitespace: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', b: ' ', f: '\f' }
 
-/** A text as it is written in JSON, without its escapes. */
+/** Removes the escapes from a JSON string. */
 export function unescaped(raw: string): string {
   let text = ''
   let from = 0
@@ -210,7 +212,7 @@ export function unescaped(raw: string): string {
   return text + raw.slice(from)
 }
 
-/** The number that some hexadecimal digits stand for; undefined if they are not all digits. */
+/** The number that some hex digits represent; undefined if they are not all digits. */
 function hexAt(text: string, start: number, length: number): number | undefined {
   let value = 0
   for (let at = start; at < start + length; at++) {

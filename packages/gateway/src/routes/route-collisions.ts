@@ -23,28 +23,28 @@ import {
 } from './path-rows.js'
 import { covers, isProofStricter, needOf, pathMembers, plainMethods, type Route } from './route.js'
 
-/** A problem of a table, with the index of the route that has it. */
+/** A problem of a table, with the index of the route. */
 export interface RouteCollision {
   at: number
   problem: string
 }
 
-/** The paths that each route with `mayShadow` may be taken for. */
+/** The stricter rows that may serve the paths of each route with `mayShadow`. */
 export type Shadows = ReadonlyMap<Route, ReadonlySet<PathRows>>
 
-/** A weaker row whose paths some server may run as those of a stricter one. */
+/** A weaker row with paths that some server may treat as paths of a stricter row. */
 interface Finding {
   row: Row
-  /** The setting by which the row accepts that. */
+  /** The setting with which the row accepts this. */
   setting: 'mayShadow' | 'fallback'
-  /** What is wrong without the setting. */
+  /** The problem without the setting. */
   problem: () => string
 }
 
 /**
- * Finds routes, each valid in itself, that contradict each other or that servers could confuse (G42, G46, G52, W39).
+ * Finds routes that are valid on their own, but contradict each other, or that servers could confuse (G42, G46, G52, W39).
  *
- * @param mcpPaths Paths of MCP servers, which are stricter than any route around them. @default none
+ * @param mcpPaths paths of MCP servers, which are stricter than any route around them. @default none
  */
 export function routeCollisions(
   routes: Iterable<readonly [at: number, route: Route]>,
@@ -54,7 +54,7 @@ export function routeCollisions(
   return examineTable(groups, indexRows(groups), mcpPaths).collisions
 }
 
-/** Examines a table as {@link routeCollisions} does, whose rows are grouped and indexed. */
+/** Like {@link routeCollisions}, for a table whose rows are already grouped and indexed. */
 export function examineTable(
   groups: readonly PathRows[],
   index: RowIndex,
@@ -76,7 +76,7 @@ export function examineTable(
   for (const { row, setting, problem } of findings) {
     if (row.route[setting]) continue
     const collision = { at: row.at, problem: problem() }
-    // One of these problems is enough for a row.
+    // One problem of this kind per row is enough.
     const key = setting === 'fallback' ? `${row.at}` : `${row.at} ${collision.problem}`
     if (!collisions.has(key)) collisions.set(key, collision)
   }
@@ -90,12 +90,15 @@ function needlessSettings(groups: readonly PathRows[], findings: readonly Findin
     rows.flatMap(({ at, route }) =>
       (['mayShadow', 'fallback'] as const)
         .filter((setting) => route[setting] && !needed.has(`${setting} ${at}`))
-        .map((setting) => ({ at, problem: `has ${setting}, but ${reasons[setting]}: leave it out` })),
+        .map((setting) => ({ at, problem: `has ${setting}, but ${reasons[setting]}: remove it` })),
     ),
   )
 }
 
-/** MCP servers that `otherwise: 'pass'` surrounds as an open route does, and that no route with `fallback` declares to have one name. */
+/**
+ * MCP servers that `otherwise: 'pass'` surrounds as an open route does, unless a route with `fallback` declares that they have only one
+ * name.
+ */
 export function passAroundMcp(
   routes: Iterable<Partial<Route>>,
   { otherwise, mcp = [] }: { otherwise?: 'refuse' | 'pass' | undefined; mcp?: readonly { path: string }[] | undefined },
@@ -104,13 +107,13 @@ export function passAroundMcp(
   const declared = [...routes].flatMap(({ fallback, path }) => (fallback && path ? [parsePathPattern(path)] : []))
   const open = mcp.find(({ path }) => !declared.some((pattern) => isWithin(parsePathPattern(path), pattern)))
   if (!open) return []
-  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API has another name for that, an unsigned request passes there. Use refuse and list the open paths, or give the MCP server another gateway. If the API has no other name for it, add a route around it with fallback: true`
+  const problem = `cannot be pass beside the MCP server at ${open.path}: if the API serves it under another name, unsigned requests to that name pass. Use refuse and list the permitted paths, or give the MCP server a separate gateway. If the API has no other name for it, add a route around it with fallback: true`
   return [{ setting: 'otherwise', problem }]
 }
 
 /**
- * Open routes that require less than a route which shares paths with them and is not as wide. They let a request pass by any other name that
- * the API has for a path of that route.
+ * Open routes that require less than a route that shares paths with them and is not wider. They let a request pass under any other name
+ * that the API has for a path of that route.
  */
 function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.open))
@@ -122,20 +125,20 @@ function* aroundStricter(groups: readonly PathRows[], index: RowIndex): Generato
     }
 }
 
-/** Routes with a parameter, beside a stricter open route that some servers run for each path that begins with its text. */
+/** Routes with a parameter beside a stricter open route that some servers run for every path with its prefix. */
 function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
   const mounts = groups.filter(({ pattern: { open, segments } }) => open && segments.at(-1)?.free === false)
   for (const group of groups.filter(({ pattern }) => !pattern.open && pattern.segments.some(({ free }) => free)))
     for (const other of mounts) {
       const [own, mount] = [group.formIn(other.fold), other.formIn(other.fold)]
       if (mayBeginAs(own, mount) && !isFoldedWithin(own, mount))
-        yield* weakerThan(other, group, 'which some servers run for every path that begins so')
+        yield* weakerThan(other, group, 'which some servers run for every path with that prefix')
     }
 }
 
 /**
- * The rows of a path that require less than a row of another one. A method that the other path does not list counts as each that it lists:
- * handlers that a framework mounts at a path run for every method.
+ * The rows of a path that require less than a row of another path. A method that the other path does not list counts as each one that it
+ * lists, since handlers that a framework mounts at a path run for every method.
  */
 function* weakerThan(other: PathRows, group: PathRows, reason: string): Generator<Finding> {
   for (const row of group.rows) {
@@ -152,7 +155,7 @@ function* weakerThan(other: PathRows, group: PathRows, reason: string): Generato
   }
 }
 
-/** Open routes around the path of an MCP server: its table may require more than any route. */
+/** Open routes around the path of an MCP server, whose table may require more than any route. */
 function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): Generator<Finding> {
   for (const path of mcpPaths) {
     const pattern = foldPattern(parsePathPattern(path), folds[0] as Kept)
@@ -162,7 +165,7 @@ function* aroundMcp(groups: readonly PathRows[], mcpPaths: readonly string[]): G
   }
 }
 
-/** Whether an open path shares paths with another one, and is not within it. */
+/** Whether an open path shares paths with another one that is not within it. */
 function isAround(group: PathRows, other: FoldedPattern, fold: number): boolean {
   return openReadings(group, fold).some((read) => isOverlapping(read, other) && !isFoldedWithin(read, other))
 }
@@ -174,14 +177,14 @@ function openReadings({ pattern }: PathRows, fold: number): FoldedPattern[] {
 function openFinding(row: Row, relation: string): Finding {
   const { at, route } = row
   const problem = () =>
-    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that, this route lets it pass. List the open paths instead, since a path that is not listed is refused. If the API has no other name for it, set fallback: true on routes[${at}]`
+    `is ${route.method} ${route.path}, which ${relation}: if the API has another name for that path, this route lets it pass. List the permitted paths instead, since unlisted paths are refused. If the API has no other name for it, set fallback: true on routes[${at}]`
   return { row, setting: 'fallback', problem }
 }
 
 interface Shadow {
   row: Row
   group: PathRows
-  /** The stricter path that some server takes all paths of the row for. */
+  /** The stricter row that some server may run for all paths of this row. */
   other: PathRows
 }
 
@@ -196,12 +199,12 @@ function* shadowsIn(groups: readonly PathRows[], index: RowIndex): Generator<Sha
     }
 }
 
-/** Which of {@link folds} some path is compared in. */
+/** The indexes in {@link folds} in which some path is compared. */
 function foldsOf(groups: readonly PathRows[]): ReadonlySet<number> {
   return new Set(groups.map(({ fold }) => fold))
 }
 
-/** Rows with `mayShadow` beside wider, stricter paths, which a server tries if it takes no parameter as long as that of the row. */
+/** Rows with `mayShadow` beside wider, stricter paths. A server tries those if it does not accept a parameter as long as the row's. */
 function* widerIn(groups: readonly PathRows[]): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => pattern.segments.some(({ free }) => free)))
     for (const row of group.rows.filter(({ route }) => route.mayShadow))
@@ -210,7 +213,7 @@ function* widerIn(groups: readonly PathRows[]): Generator<Finding> {
           yield { row, setting: 'mayShadow', problem: () => '' }
 }
 
-/** The methods that a route decides. */
+/** The methods that a route handles. */
 function methodsOf(route: Route, group: PathRows): string[] {
   return [...new Set([...plainMethods, route.method])].filter((method) => routeFor(group, method) === route)
 }
@@ -225,7 +228,7 @@ function isShadow(
     if (!isFoldedWithin(path, pattern)) return false
     const form = group.formIn(fold)
     const own = isWithin(path, form) ? [group] : []
-    // A request whose method the narrower path does not handle is judged by both.
+    // Both rows apply to a request whose method the narrower path does not handle.
     if (own.length > 0 && isNarrower(form, pattern)) return false
     const need = needOf([route])
     return methodsOf(route, group).some((method) =>
@@ -237,7 +240,7 @@ function isShadow(
 function shadowProblem({ row: { at, route }, group, other }: Shadow): string {
   const [strict] = other.rows
   const places = other.rows.map(({ at: place }) => `routes[${place}]`).join(' and ')
-  // The settings that suffice, one rather than both.
+  // The settings that suffice: one of them if possible.
   const fold = folds.findIndex(
     (kept, index) =>
       (index & other.fold) === other.fold &&
@@ -245,11 +248,11 @@ function shadowProblem({ row: { at, route }, group, other }: Shadow): string {
   )
   const settings = (['case', 'endings'] as const).filter((member) => fold !== -1 && folds[fold]?.[member])
   const declared = settings.map((member) => `${member}: 'kept'`).join(' and ')
-  const kept = declared === '' ? '' : ` If the API keeps the two apart, set ${declared} on ${places}.`
-  return `is ${route.method} ${route.path}, which some servers take for ${strict.route.path} of ${places}, and that needs more.${kept} If the API may take it for either, set mayShadow: true on routes[${at}]`
+  const kept = declared === '' ? '' : ` If the API distinguishes the two, set ${declared} on ${places}.`
+  return `is ${route.method} ${route.path}, which some servers treat as ${strict.route.path} of ${places}, which requires more.${kept} If the API may treat it as either, set mayShadow: true on routes[${at}]`
 }
 
-/** Rows of one path that contradict each other on the same requests, or on the path. */
+/** Rows of one path that contradict each other for the same requests, or for the path. */
 function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollision[] {
   const seen = [first]
   return others.flatMap(({ at, route }) => {
@@ -257,15 +260,16 @@ function contradictionsIn({ rows: [first, ...others] }: PathRows): RouteCollisio
     seen.push({ at, route })
     const differing = pathMembers.filter((member) => String(route[member]) !== String(first.route[member]))
     const problems = differing.map(
-      (member) => `has another ${member} than routes[${first.at}], which is for the same path: set it on both`,
+      (member) =>
+        `has a different ${member} than routes[${first.at}], which has the same path: use the same value in both`,
     )
     if (same && ownMembers.some((member) => route[member] !== same.route[member]))
       problems.unshift(
-        `contradicts routes[${same.at}], which is ${same.route.method} ${same.route.path}, too: keep one`,
+        `contradicts routes[${same.at}], which is also ${same.route.method} ${same.route.path}: remove one of them`,
       )
     return problems.map((problem) => ({ at, problem }))
   })
 }
 
-/** What two rows for the same requests must agree on. */
+/** Members that must be equal in two rows for the same requests. */
 const ownMembers = ['require', 'scope', 'maxBody', 'body', 'mayShadow', 'mayNameMethod', 'fallback'] as const

@@ -52,57 +52,60 @@ import {
 } from './route.js'
 import { examineTable } from './route-collisions.js'
 
-/** How requests are judged. */
+/** The rules by which requests are checked. */
 export interface GatewayRules {
   table: RouteTable
-  /** Paths that are not judged here: another spelling of one must not get there by another route. @default none */
+  /** Paths that are handled elsewhere: no route may match another spelling of one. @default none */
   isClosed?: IsClosed | undefined
   /** Whether a request without signature headers is refused, or left to the upstream's own authentication. */
   otherwise: 'refuse' | 'pass'
-  /** Whether the API may treat any key or value of the query as the path. @default only `rest_route`, and those that begin with a slash */
+  /**
+   * Whether the API may interpret any query key or value as the path. @default only `rest_route`, and keys and values that start with a
+   * slash
+   */
   frontController?: boolean | undefined
 }
 
 export interface RouteTable {
   /**
-   * Looks up a path, for all methods.
+   * Looks up a path for all methods.
    *
    * @throws AAuthError `target_ambiguous` for `;` or encoded delimiters that its routes do not permit
    */
   at(path: ParsedPath): RoutedPath
   /**
-   * Refuses a query with a path that a front controller may run, of a route that needs more (G48).
+   * Refuses a query with a path that a front controller may run and whose route requires more (G48).
    *
-   * @param need of the path itself; undefined if no route decides it
+   * @param need requirements of the path itself; undefined if no route matches it
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricterQuery(query: readonly QueryPath[], method: string, need: Need | undefined): void
-  /** Whether some route, or an MCP server, requires a proof that a request which meets a need may lack. */
+  /** Whether some route, or an MCP server, requires a proof that a request with these requirements may lack. */
   hasStricter(need: Need): boolean
 }
 
-/** A path that was looked up once, for all methods. */
+/** A path that has been looked up once, for all methods. */
 export interface RoutedPath {
-  /** What a request needs by its raw path; undefined if no route lists it. */
+  /** The requirements for a request, by its raw path; undefined if no route matches. */
   need(method: string): Need | undefined
   /**
-   * Refuses a path that is also one of a stricter route, once it is folded as some servers do (W39, G15).
+   * Refuses a path that also matches a stricter route once it is folded as some servers do (W39, G15).
    *
    * @throws AAuthError `target_ambiguous`
    */
   requireNoStricter(method: string, need: Need): void
-  /** Whether a request that meets a need also meets what another method needs, however the path is folded. */
+  /** Whether a request that meets these requirements also meets those of another method, however the path is folded. */
   isMet(method: string, need: Need): boolean
-  /** The methods that some route lists. */
+  /** The methods that have a route. */
   methods(): readonly string[]
 }
 
 /**
- * A table of routes, in any order. Of the paths that list the method, the most specific ones that a raw path matches decide, of each path
- * the route that names the method. If none of the most specific paths lists it, no wider route applies.
+ * Creates a table of routes, in any order. Among the paths that list the method, the most specific ones that match a raw path apply; within
+ * each path, the route that lists the method. If none of the most specific paths lists the method, no wider route applies.
  *
- * @param mcpPaths Paths of MCP servers, which may require more than any route, and which an open route surrounds with `fallback` only.
- *   @default none
+ * @param mcpPaths paths of MCP servers, which may require more than any route. An open route can surround them only with `fallback`.
+ * @default none
  * @throws TypeError for routes that contradict each other, or that lenient servers could confuse (W39)
  */
 export function createRouteTable(routes: readonly Route[], mcpPaths: readonly string[] = []): RouteTable {
@@ -144,13 +147,13 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       if (problem !== undefined) throw ambiguous(problem)
     }
 
-    /** How some servers read the path so that it needs more than a need; undefined if none does. */
+    /** Describes how some servers interpret the path so that it requires more; undefined if none does. */
     function stricterReading(method: string, need: Need): string | undefined {
-      if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which needs more'
+      if (isWiderRun(method, need)) return 'Some servers run a wider route for this path, which requires more'
       readings ??= readingsOf(path, called)
       const { paths, unlisted } = readings
       if (unlisted.some((names) => mayNeedMore(groups, names, method, need)))
-        return `The path has lists of more than ${mostListed} items, some of which may need more`
+        return `The path has lists of more than ${mostListed} items, some of which may require more`
       foldedMatches ??= [...matchesOf(paths, createFoldOnce(), { chosen })]
       const isMore = (route: Route) => !covers(need, route, method)
       const found = foldedMatches.find(
@@ -206,7 +209,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
   function requireNoStricterQuery(query: readonly QueryPath[], method: string, own: Need | undefined): void {
     const foldOnce = createFoldOnce()
     const isMore = (route: Route) => (own ? !covers(own, route, method) : route.require !== 'none')
-    // A front controller that runs a method which no route lists is as strict as the strictest of the path.
+    // If a front controller runs a method that no route lists, the strictest route of the path applies.
     const isStricterPath = (match: FoldedMatch, isCertain: boolean) =>
       (isCertain || beginsLiterally(match)) &&
       isStricter(match.other, method, match, isMore, () => match.other.rows.some(({ route }) => isMore(route)))
@@ -215,7 +218,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       const paths = read.map((each) => each.names)
       for (const match of matchesOf(paths, foldOnce, { isRest }))
         if (isStricterPath(match, isCertain))
-          throw ambiguous('Some servers treat a field of this request as its path, which needs more')
+          throw ambiguous('Some servers treat a field of this request as its path, which requires more')
     }
   }
 
@@ -223,7 +226,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
   return { at, requireNoStricterQuery, hasStricter }
 }
 
-/** Whether some row needs more than a need, and may fit an item of the lists in a path, whatever that is. */
+/** Whether some row requires more and may match a list item of a path, whatever the item is. */
 function mayNeedMore(groups: readonly PathRows[], names: readonly string[], method: string, need: Need): boolean {
   const nameOf = (name: string) => withoutEnding(foldName(name))
   const mayFit = ({ open, segments }: PathPattern) =>
@@ -237,7 +240,7 @@ function mayNeedMore(groups: readonly PathRows[], names: readonly string[], meth
   )
 }
 
-/** Rows that some server may run for a path, in one of its folded forms, and the chosen ones that match this form, too. */
+/** A row that some server may run for a path in one of its folded forms, and the selected rows that also match in this form. */
 interface FoldedMatch extends FoldedOwn {
   other: PathRows
 }
@@ -246,7 +249,7 @@ function beginsLiterally({ other, end }: FoldedMatch): boolean {
   return other.formIn(other.fold, end).segments[0]?.free === false
 }
 
-/** Names below the first one of a pattern, as in WordPress below `/wp-json`. */
+/** The names below the first name of a pattern, such as those below `/wp-json` in WordPress. */
 function belowFirst({ segments: [first] }: FoldedPattern, names: readonly string[]): readonly string[] {
   return first ? [first.before, ...names] : names
 }
@@ -255,13 +258,13 @@ function ambiguous(problem: string): AAuthError {
   return new AAuthError('target_ambiguous', `${problem}: send the request as the API documents it.`)
 }
 
-/** Those that no other one is narrower than. */
+/** The groups that have no narrower group. */
 function mostSpecific(groups: readonly PathRows[]): readonly PathRows[] {
   if (groups.length < 2) return groups
   return groups.filter((group) => !groups.some((other) => isNarrower(other.pattern, group.pattern)))
 }
 
-/** The most specific routes whose handlers may run for a method, which is of a wider path if a narrower one does not list it. */
+/** The most specific routes whose handlers may run for a method. A wider path applies if a narrower one does not list the method. */
 function routesAmong(groups: readonly PathRows[], method: string): ReadonlySet<Route> {
   const listing = (each: string) => groups.filter((group) => routeFor(group, each))
   return new Set(
@@ -273,7 +276,7 @@ function withoutParameters(segments: readonly string[]): readonly string[] {
   return segments.with(-1, (segments.at(-1) as string).replace(/;.*$/, ''))
 }
 
-/** `;…` and encoded delimiters pass only if each chosen route permits them, there. */
+/** Refuses `;…` and encoded delimiters unless every selected route permits them in that position. */
 function requirePermitted({ hasParameters, encoded }: ParsedPath, chosen: readonly PathRows[]): void {
   if (!hasParameters && !encoded) return
   const isPermitted = chosen.map(({ rows: [row] }) => {

@@ -4,74 +4,78 @@ import type { Requirement, VerifyRequestOptions } from 'countersign/resource'
 import type { EncodedOctet } from './path-grammar.js'
 import { parsePathPattern, pathPatternProblem } from './path-pattern.js'
 
-/** What a request must prove. `none`: nothing is verified, and the upstream gets empty identity headers. */
+/** The proof that a request must provide. `none`: nothing is verified, and the upstream gets empty identity headers. */
 export type Level = 'none' | Requirement
 
-/** A row of the table: which requests, and what they require. */
+/** A row of the table: which requests it matches, and what they require. */
 export interface Route {
-  /** `GET`, with which HEAD goes, or another method; `*`: GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. */
+  /** An HTTP method. `GET` includes HEAD; `*` means GET, HEAD, POST, PUT, PATCH, DELETE and OPTIONS. */
   method: string
   /**
-   * The path, such as `/events`. `{id}` matches one segment or a part of one, `*` at the end all that follows, or nothing: `/users/{id}`,
-   * `/files/*`.
+   * The path, such as `/events`. `{id}` matches one segment or part of one. A trailing `*` matches the rest of the path, which may be
+   * empty: `/users/{id}`, `/files/*`.
    */
   path: string
-  /** The level. */
+  /** The required level. */
   require: Level
-  /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and only valid there. */
+  /** Space-separated scopes, all of which the auth token must have. Required with `authorization`, and not valid with other levels. */
   scope?: string | undefined
-  /** Largest body in bytes. @default that of the gateway */
+  /** Maximum body size, in bytes. @default the gateway's limit */
   maxBody?: number | undefined
   /**
-   * For a proxy that sends subrequests, which show no body: `unseen` accepts a signed body, even if it was changed on the way. Weaker than a
-   * gateway in the path, and refused on routes that delete or spend (W30). @default only GET and HEAD pass there
+   * For proxies that send subrequests, which do not include the body. `unseen` accepts a signed body without seeing it, even if it was
+   * changed on the way. Weaker than a gateway in the request path, and refused on routes that delete or spend (W30). @default only GET and
+   * HEAD are accepted there
    */
   body?: 'unseen' | undefined
-  /** `kept`: the API distinguishes case, so that `/Admin` is not this route's `/admin`. @default it may be */
+  /** `kept`: the API distinguishes case, so that `/Admin` is not this route's `/admin`. @default the two may be the same */
   case?: 'kept' | undefined
-  /** `kept`: the API distinguishes endings and index files, so that `/doc/x.pdf` is not this route's `/doc/x`. @default it may be */
+  /**
+   * `kept`: the API distinguishes extensions and index files, so that `/doc/x.pdf` is not this route's `/doc/x`. @default the two may be
+   * the same
+   */
   endings?: 'kept' | undefined
   /**
-   * Accepts that some servers run a stricter route of the table for the paths of this one, as a whole: of `/doc/{name}.pdf`, beside
-   * `/doc/{name}`. Without it such a table is refused. Also lets a parameter have more than 100 characters beside a wider, stricter
-   * route, which Fastify would run. @default false
+   * Accepts that some servers run a stricter route of the table for all paths of this one, such as `/doc/{name}` for `/doc/{name}.pdf`.
+   * Without it, such a table is refused. Also permits parameters of more than 100 characters beside a wider, stricter route, which Fastify
+   * would run. @default false
    */
   mayShadow?: true | undefined
   /**
-   * Serves every path that it matches and no other route lists, although routes within it require more. Set it only if the API reaches
-   * those routes by no other name. For a path that ends with `*`, or has a parameter beside a stricter path such as `/admin/*`.
+   * Serves every path that it matches and that no other route lists, although routes within it require more. Set it only if the API reaches
+   * those routes by no other name. For a path that ends with `*`, or that has a parameter beside a stricter path such as `/admin/*`.
    * @default false
    */
   fallback?: true | undefined
   /**
-   * Permits headers, parameters, form fields and members of JSON that name a method which needs more on this path, such as
-   * `http_method=DELETE`, or that may be a further request, such as `_action`. Set it if the API takes neither from them.
+   * Permits headers, parameters, form fields and JSON members that name a method which requires more on this path, such as
+   * `http_method=DELETE`, or that may contain another request, such as `_action`. Set it if the API takes neither from them.
    * @default false
    */
   mayNameMethod?: true | undefined
   /**
-   * The encoded delimiters that the last parameter may have, such as `%2F` in the ids of GitLab. Needs `upstream.matches: 'raw'`.
+   * Encoded delimiters that the last parameter may contain, such as `%2F` in GitLab ids. Needs `upstream.matches: 'raw'`.
    * @default none
    */
   encoded?: readonly EncodedOctet[] | undefined
-  /** Lets `;…` follow the last segment, as matrix parameters of JAX-RS do. @default false */
+  /** Permits `;…` after the last segment, such as the matrix parameters of JAX-RS. @default false */
   pathParameters?: true | undefined
 }
 
-/** Members that all rows of one path must agree on. */
+/** Members that must be equal in all rows of one path. */
 export const pathMembers = ['case', 'endings', 'encoded', 'pathParameters'] as const satisfies (keyof Route)[]
 
-/** Words for actions that cannot be undone. */
+/** Words that indicate an irreversible action. */
 const grave = /delet|remov|destroy|purge|erase|wipe|pay|spend|transfer|purchas|refund|charge|withdraw|order|buy|sell/i
 
 const levels: readonly Level[] = ['none', 'signature', 'identity', 'authorization']
 
-/** Levels from the weakest to the strongest. */
+/** The strength of a level, from the weakest to the strongest. */
 export function strengthOf(level: Level): number {
   return levels.indexOf(level)
 }
 
-/** The problems of a route, by member. */
+/** Returns the problems of a route, by member. */
 export function routeProblems(route: Route): { member: keyof Route; problem: string }[] {
   const problems: { member: keyof Route; problem: string }[] = []
   const refuse = (member: keyof Route, problem: string | undefined) => problem && problems.push({ member, problem })
@@ -80,12 +84,12 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
   if (!levels.includes(route.require)) refuse('require', `must be one of ${levels.join(', ')}`)
   else if (route.require === 'authorization') {
     if (!/^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/.test(route.scope ?? ''))
-      refuse('scope', 'must be scopes that users grant, such as "events.read"')
-  } else if (route.scope !== undefined) refuse('scope', 'has a meaning with require: "authorization" only')
+      refuse('scope', 'must be scopes that users can grant, such as "events.read"')
+  } else if (route.scope !== undefined) refuse('scope', 'is only valid with require: "authorization"')
   const { maxBody, body, encoded } = route
   if (body !== undefined && body !== 'unseen') refuse('body', 'can only be "unseen"')
   if (body === 'unseen' && (['*', 'DELETE'].includes(route.method) || grave.test(`${route.path} ${route.scope ?? ''}`)))
-    refuse('body', 'cannot be unseen on a route that deletes or spends: put the gateway in the path')
+    refuse('body', 'cannot be unseen on a route that deletes or spends: run the gateway as a reverse proxy instead')
   if (maxBody !== undefined && !(Number.isSafeInteger(maxBody) && maxBody >= 0))
     refuse('maxBody', 'must be a number of bytes')
   for (const member of ['case', 'endings'] as const)
@@ -94,11 +98,11 @@ export function routeProblems(route: Route): { member: keyof Route; problem: str
     if (![undefined, true].includes(route[member])) refuse(member, 'can only be true')
   if (encoded !== undefined && !isEncodable(encoded)) refuse('encoded', 'must list %2F, %23 or %25')
   else if (encoded && pathPatternProblem(route.path) === undefined && lastParameterOf(route.path) === -1)
-    refuse('encoded', 'is for the last parameter of the path, which has none')
+    refuse('encoded', 'is for the last parameter of the path, but the path has no parameter')
   return problems
 }
 
-/** The segment with the last parameter of a path, or -1. */
+/** The index of the segment with the last parameter of a path, or -1. */
 export function lastParameterOf(path: string): number {
   return parsePathPattern(path).segments.findLastIndex(({ free }) => free)
 }
@@ -107,7 +111,7 @@ function isEncodable(encoded: unknown): boolean {
   return Array.isArray(encoded) && encoded.length > 0 && encoded.every((octet) => ['%2F', '%23', '%25'].includes(octet))
 }
 
-/** The routes that permit encoded delimiters, if the API may decode a path before it matches it. */
+/** The problems of routes that permit encoded delimiters although the API may decode a path before matching it. */
 export function encodedWithoutRaw(
   routes: Iterable<readonly [at: number, route: Partial<Route>]>,
   { matches }: { matches?: 'raw' | undefined },
@@ -117,28 +121,28 @@ export function encodedWithoutRaw(
   return [...routes].flatMap(([at, { encoded }]) => (encoded ? [{ setting: `routes[${at}].encoded`, problem }] : []))
 }
 
-/** The methods of `*`. `MOVE` and `COPY`, which name a second path in a header, need a route. */
+/** The methods included in `*`. `MOVE` and `COPY`, which name a second path in a header, need their own routes. */
 export const plainMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
-/** How closely a route for one method, or for `*`, names that of a request: 0 is closest; undefined if it does not. */
+/** How closely a route for one method, or for `*`, matches the method of a request: 0 is closest; undefined if it does not match. */
 export function methodDistance(method: string, routed: string): number | undefined {
   if (routed === method) return 0
   if (routed === 'GET' && method === 'HEAD') return 1
   return routed === '*' && plainMethods.has(method) ? 2 : undefined
 }
 
-/** The methods whose handlers a request may run: many frameworks run that of GET for HEAD, even beside one for HEAD. */
+/** The methods whose handlers may run for a request: many frameworks run the GET handler for HEAD, even if there is one for HEAD. */
 export function handledAs(method: string): readonly string[] {
   return method === 'HEAD' ? ['HEAD', 'GET'] : [method]
 }
 
-/** The problem of a route's method; undefined if it is valid. */
+/** Returns the problem of a route's method; undefined if it is valid. */
 export function methodProblem(routed: unknown): string | undefined {
   if (routed === '*') return undefined
-  if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in capitals, or *'
+  if (typeof routed !== 'string' || !/^[A-Z][A-Z-]*$/.test(routed)) return 'must be a method in upper case, or *'
   if (['CONNECT', 'TRACE', 'TRACK'].includes(routed)) return 'is never forwarded'
   if (METHODS.includes(routed)) return undefined
-  // A name of three letters may have the right ones in another order.
+  // In a name of three letters, the right letters may be transposed.
   const near = [...plainMethods].find((method) => sorted(method) === sorted(routed)) ?? nearestName(routed, METHODS)
   return `is not an HTTP method that Node.js can parse${near === undefined ? '' : `; did you mean ${near}?`}`
 }
@@ -149,18 +153,18 @@ function sorted(text: string): string {
 
 /** The requirements of a request. */
 export interface Need {
-  /** The routes that it is judged by: mostly one; several if neither is more specific, as `/public/*` and `/{tenant}/admin`. */
+  /** The routes that apply: usually one; several if neither is more specific, such as `/public/*` and `/{tenant}/admin`. */
   routes: readonly [Route, ...Route[]]
   level: Level
   /** Space-separated; undefined unless the level is `authorization`. */
   scope: string | undefined
-  /** Bytes; undefined: the gateway's limit. */
+  /** Maximum body size, in bytes; if undefined, the gateway's limit. */
   maxBody: number | undefined
-  /** Whether a body may pass that a proxy does not show. */
+  /** Whether a body that the proxy does not show is accepted. */
   isBodyUnseen: boolean
 }
 
-/** The route of a need as operators know it. */
+/** The name of the matching route, in the form that operators know. */
 export function routeName({ routes: [route] }: Need): string {
   return `${route.method} ${route.path}`
 }
@@ -181,7 +185,7 @@ export function needOf(routes: readonly [Route, ...Route[]]): Need {
   }
 }
 
-/** Whether a route requires a proof that a request which meets a need may lack: a level, a scope, or a body that is seen. */
+/** Whether a route requires a proof that a request with these requirements may lack: a level, a scope, or a visible body. */
 export function isProofStricter({ require, scope = '', body }: Route, need: Need, method: string): boolean {
   if (strengthOf(need.level) < strengthOf(require)) return true
   const scopes = need.scope?.split(' ') ?? []
@@ -189,12 +193,12 @@ export function isProofStricter({ require, scope = '', body }: Route, need: Need
   return need.isBodyUnseen && body !== 'unseen' && !isBodiless(method)
 }
 
-/** A body of GET or HEAD is refused on every route. */
+/** A body with GET or HEAD is refused on every route. */
 function isBodiless(method: string): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether a request that meets a need also meets what another route requires. */
+/** Whether a request that meets these requirements also meets those of another route. */
 export function covers(need: Need, route: Route, method: string): boolean {
   if (isProofStricter(route, need, method)) return false
   const { maxBody } = route
@@ -202,7 +206,7 @@ export function covers(need: Need, route: Route, method: string): boolean {
   return isBodiless(method) || need.maxBody === maxBody || isSmaller
 }
 
-/** Whether a GET that meets one need also meets another. */
+/** Whether a GET request that meets one set of requirements also meets another. */
 export function coversNeed(need: Need, other: Need): boolean {
   return other.routes.every((route) => covers(need, route, 'GET'))
 }
@@ -212,6 +216,6 @@ export function requirementOf({
   level,
   scope,
 }: Need): VerifyRequestOptions<'signature' | 'identity' | 'authorization'> {
-  if (level === 'none') throw new TypeError('nothing is verified at the level none')
+  if (level === 'none') throw new TypeError('nothing is verified at the level "none"')
   return scope === undefined ? { require: level } : { require: level, scope }
 }

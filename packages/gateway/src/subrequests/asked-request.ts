@@ -6,15 +6,15 @@ import type { RequestHead } from '../routes/require-plain-fields.js'
 import type { Need } from '../routes/route.js'
 import { namesForm } from '../uploads/body-watch.js'
 
-/** How a proxy describes the request that a subrequest is about (W30). */
+/** How a proxy describes the original request in a subrequest (W30). */
 export interface Dialect {
   /** The header with the method of the request. */
   method: string
-  /** The header with its raw target. */
+  /** The header with its raw request target. */
   target: string
-  /** The header with the length of the body, and its transfer coding; empty if the request names neither. */
+  /** The header with the length of the body and its transfer coding; empty if the request has neither. */
   body: string
-  /** Whether the proxy accepts any status, or 401 and 403 only. */
+  /** Whether the proxy accepts any status, or only 401 and 403. */
   takesAnyStatus: boolean
 }
 
@@ -25,15 +25,15 @@ export const dialects = {
 
 export type ProxyName = keyof typeof dialects
 
-/** The request that a subrequest is about. */
+/** The original request that a subrequest describes. */
 export interface AskedRequest extends RequestHead {
   /** Whether the request has a body, or may have one. */
   hasBody: boolean
 }
 
 /**
- * Reads the request that a proxy describes. If one of the proxy's headers is there twice, one is the client's. A header name that the API may
- * read as another one is refused, since the proxy forwards it (G04).
+ * Reads the original request that a proxy describes. A duplicate of one of the proxy's headers is refused, since the client must have sent
+ * one of them. A header name that the API may confuse with another one is refused as well, since the proxy forwards it (G04).
  *
  * @throws AAuthError `request_malformed`
  */
@@ -49,7 +49,7 @@ export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): A
   const only = (name: string): string => {
     const [value, another] = fieldValues({ rawHeaders }, name)
     if (value === undefined || value === '' || another !== undefined)
-      throw new AAuthError('request_malformed', `The proxy must send ${name} once.`)
+      throw new AAuthError('request_malformed', `The proxy must send ${name} exactly once.`)
     return value
   }
   const method = only(dialect.method)
@@ -62,29 +62,29 @@ export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): A
 }
 
 /**
- * Whether a request may have a body (G43). Proxies show no end of an HTTP/2 stream, nor every transfer coding: so each method but GET and
- * HEAD has one, unless its length is 0.
+ * Whether a request may have a body (G43). Proxies show neither the end of an HTTP/2 stream nor every transfer coding. Therefore, every
+ * method except GET and HEAD counts as having a body, unless its length is 0.
  */
 function mayHaveBody(method: string, lengths: readonly string[]): boolean {
   if (method === 'GET' || method === 'HEAD') return lengths.some((length) => length !== '' && length !== '0')
   return !(lengths.length === 1 && lengths[0] === '0')
 }
 
-/** A body that cannot be compared with its digest (G06). The signature is valid, and no other one would help. */
+/** The refusal of a body that cannot be compared with its digest (G06). The signature is valid, so signing again would not help. */
 export class UnseenBody extends AAuthError {
   override readonly status = 401
 
   constructor() {
     super(
       'request_malformed',
-      'The proxy here does not show the body, so it cannot be compared with its digest. Only GET and HEAD without a body pass; the operator lets others pass by body: unseen on the route.',
+      'The proxy does not pass on the body, so it cannot be compared with its digest. Only GET and HEAD requests without a body are accepted; the operator can permit others with body: unseen on the route.',
     )
   }
 }
 
 /**
- * The body of a request, which the proxy does not show: it counts as the signed one if the route has `body: 'unseen'`. Only GET and HEAD pass
- * without that (G06).
+ * The body of a request, which the proxy does not pass on. It counts as the signed body if the route has `body: 'unseen'`. Otherwise, only
+ * GET and HEAD are accepted (G06).
  *
  * @throws UnseenBody, AAuthError `media_type_unsupported`
  */
@@ -95,7 +95,7 @@ export function unseenUpload(asked: AskedRequest, need: Need): Upload {
 }
 
 /**
- * Refuses a body that the proxy does not show, unless the route has `body: 'unseen'`, also if nothing is verified (G06, G35).
+ * Refuses a body that the proxy does not pass on, unless the route has `body: 'unseen'`, even if nothing is verified (G06, G35).
  *
  * @throws UnseenBody, AAuthError `request_malformed` if nothing is verified, `media_type_unsupported`
  */
@@ -105,26 +105,26 @@ export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
     throw need.level === 'none'
       ? new AAuthError(
           'request_malformed',
-          'The proxy here does not show the body, so it cannot be inspected: send GET or HEAD without one.',
+          'The proxy does not pass on the body, so it cannot be inspected: send GET or HEAD without a body.',
         )
       : new UnseenBody()
   requirePlainContent(asked)
 }
 
-/** Frameworks take the method from a field of a form, which the proxy does not show (G02); some read what has no type as a form (G43). */
+/** Frameworks take the method from a form field, which the proxy does not show (G02). Some parse content without a type as a form (G43). */
 function requirePlainContent(asked: AskedRequest): void {
   const types = fieldValues(asked, 'content-type')
   if (asked.hasBody && types.length !== 1)
     throw new AAuthError(
       'media_type_unsupported',
-      'A body needs exactly one Content-Type here, and a request without a body Content-Length: 0.',
+      'A request with a body must have exactly one Content-Type here, and a request without a body Content-Length: 0.',
     )
   if (types.some((type) => !plainType.test(type) || namesForm(type)))
     throw new AAuthError(
       'media_type_unsupported',
-      'The proxy here does not show the body, so a form cannot be inspected: send JSON or another media type.',
+      'The proxy does not pass on the body, so a form cannot be inspected: send JSON or another media type.',
     )
 }
 
-/** One media type, with parameters or without. */
+/** One media type, with or without parameters. */
 const plainType = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+[\t ]*(?:;[^,]*)?$/

@@ -20,22 +20,22 @@ import {
   unseenUpload,
 } from './asked-request.js'
 
-/** The options of a gateway for the subrequests of a proxy. */
+/** The options of a gateway that responds to the subrequests of a proxy. */
 export interface SubrequestOptions
   extends Pick<GatewayOptions, 'resource' | 'otherwise' | 'frontController' | 'onEvent'> {
   routes: readonly Route[]
-  /** The proxy, which decides whose headers are read. */
+  /** The kind of proxy, which determines the headers to read. */
   proxy: ProxyName
-  /** Addresses or networks of the proxies. Other callers get 404. */
+  /** Addresses or networks of the proxies. All other callers get 404. */
   trustProxy: readonly string[]
-  /** How the API matches paths. @default it may decode them first */
+  /** How the API matches paths. @default the API may decode paths first */
   upstream?: Pick<UpstreamOptions, 'matches'> | undefined
   limits?: Pick<GatewayLimits, 'connections' | 'connectionsPerAddress'> | undefined
-  /** Adds `X-AAuth-Assertion`, as {@link GatewayOptions} describes. `audience` is the API's own name for itself. @default none */
+  /** Adds `X-AAuth-Assertion`, as described in {@link GatewayOptions}. `audience` is the API's own name for itself. @default none */
   assertion?: (AssertionOptions & { audience: string }) | undefined
 }
 
-/** The names of the options of a gateway that it shares. */
+/** The option names that it shares with a gateway. */
 const subrequestOptions = Object.keys(gatewayOptions).filter((name) => !['cors', 'mcp', 'mcpSessions'].includes(name))
 
 /** The options that are in effect. */
@@ -45,8 +45,8 @@ interface SubrequestSetup {
 }
 
 /**
- * Responds to the subrequests of a proxy: `GET /verify` returns 200 with the `X-AAuth-…` headers, or refuses with the challenge. It also
- * serves the documents of the resource. Only proxies in `trustProxy` get a verdict.
+ * Creates a gateway that responds to the subrequests of a proxy: `GET /verify` returns 200 with the `X-AAuth-…` headers, or refuses with
+ * the challenge. It also serves the documents of the resource. Only proxies in `trustProxy` get a verdict.
  *
  * @throws TypeError for invalid or contradictory options
  */
@@ -77,10 +77,10 @@ function setUp({ proxy, ...options }: SubrequestOptions): SubrequestSetup {
     throw new TypeError(`proxy must be one of ${Object.keys(dialects).join(', ')}`)
   const { trustProxy, upstream, assertion } = options
   if (!Array.isArray(trustProxy) || trustProxy.length === 0)
-    throw new TypeError('trustProxy must name the proxy: no other one is trusted')
+    throw new TypeError('trustProxy must name the proxy: all other callers are refused')
   if (assertion && typeof assertion.audience !== 'string')
-    throw new TypeError('assertion.audience must be the API that the assertion is for')
-  // No request is sent there.
+    throw new TypeError('assertion.audience must identify the API that assertions are for')
+  // A placeholder: no request is sent to this URL.
   const setup = setUpGateway({ ...options, upstream: { matches: upstream?.matches, url: 'http://127.0.0.1:1' } })
   return { setup, dialect: dialects[proxy] }
 }
@@ -104,7 +104,7 @@ async function respond(incoming: IncomingMessage, outgoing: ServerResponse, curr
   }
   try {
     if (path !== '/verify' || !setup.isProxy(incoming.socket.remoteAddress ?? ''))
-      throw new AAuthError('not_found', 'There is nothing here.')
+      throw new AAuthError('not_found', 'Not found.')
     const identity = await verify(incoming, current, tracked)
     outgoing.writeHead(200, { ...unasserted, ...identity, 'Cache-Control': 'no-store', 'Content-Length': '0' })
     outgoing.end()
@@ -114,7 +114,7 @@ async function respond(incoming: IncomingMessage, outgoing: ServerResponse, curr
     if (path !== '/verify') return sendRefusal(refusal, incoming, outgoing)
     tracked.realStatus = refusal.status
     const unknown = await identityHeaders(undefined, { method: '', rawTarget: '' }, setup.assertion)
-    // nginx drops the body of a refusal, so the agent would look for a mistake in its signature.
+    // nginx drops the body of a refusal, so the agent's developer would suspect the signature.
     const named = error instanceof UnseenBody ? { 'X-AAuth-Error': 'body_unseen' } : {}
     const headers = [...Object.entries({ ...unasserted, ...unknown, ...named }), ...allowHeader(error)]
     await sendRefusal(readable(refusal, dialect), incoming, outgoing, headers)
@@ -150,7 +150,7 @@ async function verify(
   return identityHeaders(identityOf(verified, judged.need.level), asked, assertion)
 }
 
-/** A refusal that the proxy understands, with its status in a header: for other statuses than these, some proxies return 500. */
+/** A refusal that the proxy understands, with the actual status in a header: for other statuses, some proxies return 500. */
 function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
   const { status, body } = refusal
   const headers = new Headers(refusal.headers)

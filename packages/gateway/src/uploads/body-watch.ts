@@ -6,10 +6,10 @@ import { requireBoundary, type Watch, watchParameters, watchParts } from './watc
 import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
 
 /**
- * Inspects a body as it arrives, for a field or member that frameworks take for the method or the path (G02). Its type decides
- * whether it is read as a form. Whether it is read as JSON, only its start decides: some frameworks parse any type (G49).
+ * Inspects a body as it arrives, for a field or member that frameworks use as the method or the path (G02). The media type decides whether
+ * it is parsed as a form. Only its start decides whether it is parsed as JSON, since some frameworks parse any type (G49).
  *
- * @param judged the request, for values of fields that may be a path or a method; without it names alone are inspected
+ * @param judged the request, to check values of fields that may be a path or a method; without it, only names are inspected
  * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be inspected
  */
 export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedRequest): Watch {
@@ -35,7 +35,7 @@ export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedReq
   }
 }
 
-/** Whether a framework could read a body of a type as a form. Some search for these words anywhere in the type. */
+/** Whether a framework could parse a body of this type as a form. Some search for these words anywhere in the type. */
 export function namesForm(type: string): boolean {
   return namesParameters(type) || namesParts(type)
 }
@@ -44,24 +44,26 @@ function namesParameters(type: string): boolean {
   return /url-?encoded/i.test(type)
 }
 
-/** With a boundary, the word alone is enough for some frameworks. */
+/** For some frameworks, the word is enough if there is a boundary. */
 function namesParts(type: string): boolean {
   return /multipart\//i.test(type) || (/multipart/i.test(type) && /boundary/i.test(type))
 }
 
-/** Whether a type is JSON, or one of two types is. Only some frameworks accept one that names JSON in a parameter or in quotes (G49). */
+/**
+ * Whether a type is JSON, or one of several types is. Only some frameworks accept a type that names JSON in a parameter or in quotes (G49).
+ */
 function isJson(type: string): boolean {
   return /(?:^|,)[^,;]*json/i.test(type.replaceAll(/"[^"]*"/g, ''))
 }
 
-/** In encodings without ASCII letters, the start of a body does not show its format. UTF-16 is recognized by its zeros. */
+/** In encodings without ASCII letters, the start of a body does not reveal its format. UTF-16 is detected by its zero bytes. */
 function requireAsciiLetters(type: string): void {
   const at = type.search(/charset/i)
   if (at !== -1 && /utf-?7|ebcdic|ibm|cp-?(?:037|500|1026)/i.test(type.slice(at)))
     throw new AAuthError('media_type_unsupported', 'Send text in UTF-8.')
 }
 
-/** Encodings in which the letters of a name are single bytes, as in ASCII. */
+/** Encodings in which the letters of a name are single ASCII-compatible bytes. */
 const plainCharset = /^(?:utf-?8|(?:us-)?ascii|iso-8859-1|latin1|windows-1252)$/i
 
 function requireReadable(type: string, coding: string): void {
@@ -72,16 +74,16 @@ function requireReadable(type: string, coding: string): void {
     throw new AAuthError('media_type_unsupported', 'Send forms and JSON in UTF-8.')
 }
 
-/** Bytes of a compressed body that are decompressed to find its first character. */
+/** Bytes of a compressed body to decompress to find its first character. */
 const shown = 1024
 
-/** Most bytes that are decompressed. A few bytes of brotli may stand for megabytes. */
+/** Maximum output of the decompression, in bytes. A few bytes of brotli may expand to megabytes. */
 const maxOutputLength = 4096
 
 const limits = { finishFlush: constants.Z_SYNC_FLUSH, maxOutputLength }
 const brotliLimits = { finishFlush: constants.BROTLI_OPERATION_FLUSH, maxOutputLength }
 
-/** How servers decompress. */
+/** The ways in which servers decompress. */
 const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer)[]>> = {
   gzip: [(packed) => gunzipSync(packed, limits)],
   'x-gzip': [(packed) => gunzipSync(packed, limits)],
@@ -90,9 +92,9 @@ const unpacked: Readonly<Record<string, readonly ((packed: Uint8Array) => Buffer
 }
 
 /**
- * Decompresses the start of a body, and refuses it if it may be JSON: only members of plain JSON are inspected.
+ * Decompresses the start of a body and refuses it if it may be JSON, since members can only be inspected in uncompressed JSON.
  *
- * @throws AAuthError `media_type_unsupported`, also for another coding than gzip, deflate or br
+ * @throws AAuthError `media_type_unsupported`, also for codings other than gzip, deflate or br
  */
 function watchPackedStart(coding: string): Watch {
   const unpack = Object.hasOwn(unpacked, coding) ? unpacked[coding] : undefined
@@ -120,8 +122,8 @@ function watchPackedStart(coding: string): Watch {
 }
 
 /**
- * Whether a compressed body starts as an object or array. If all of it yields too much, a shorter prefix decides: the first character needs few
- * bytes of an honest body.
+ * Whether a compressed body starts with an object or array. If decompressing all of it yields too much, a shorter prefix decides: in an
+ * honest body, a few bytes suffice for the first character.
  */
 function startsAsJson(unpack: (packed: Uint8Array) => Buffer, packed: Uint8Array): boolean | 'unknown' | 'unreadable' {
   const whole = unpackedStart(unpack, packed)

@@ -13,31 +13,31 @@ import type { JudgedRequest } from '../routes/field-check.js'
 import { createBodyWatch } from './body-watch.js'
 
 /**
- * The share of the room that content may fill, by what its sender proved (G44). Requests that no agent signed leave half free, requests without
- * a user's permission a quarter: a key is free, an agent costs a domain, a permission needs a user of the API.
+ * The share of the space that content may use, by what its sender has proved (G44). Requests not signed by an agent leave half of it free,
+ * requests without a user's permission a quarter: a key is free, an agent costs a domain, and a permission requires a user of the API.
  */
 const shares = { unknown: 0.5, agent: 0.75, authorized: 1 } as const
 
 type Share = (typeof shares)[keyof typeof shares]
 
-/** Room for the content of requests, in memory and on disk. */
+/** Space for the content of requests, in memory and on disk. */
 export interface Spool {
-  /** A new file without a name, so that no other program can open it. */
+  /** Opens a new unlinked file, so that no other program can open it. */
   open(): Promise<FileHandle>
-  /** Takes room on disk, in bytes. @throws AAuthError `unavailable` if the share is used up */
+  /** Reserves disk space, in bytes. @throws AAuthError `unavailable` if the share is used up */
   take(bytes: number, share: Share): void
   free(bytes: number): void
   /**
-   * Takes room in memory, in bytes, and returns whether there was any. Half of it is for messages, which are never kept on disk: uploads
-   * cannot take it from them.
+   * Reserves memory, in bytes, and returns whether it was available. Half of it is reserved for messages, which are never stored on disk,
+   * so uploads cannot use it up.
    */
   hold(bytes: number, share: Share, isMessage: boolean): boolean
   release(bytes: number): void
-  /** Removes the folder. */
+  /** Deletes the temporary folder. */
   close(): void
 }
 
-/** @param limits bytes that all requests may take together, on disk and in memory, as they are at the time */
+/** @param limits returns the current limits for all requests together, on disk and in memory, in bytes */
 export function createSpool(limits: () => { uploads: number; memory: number }): Spool {
   let folder: string | undefined
   let taken = 0
@@ -53,7 +53,7 @@ export function createSpool(limits: () => { uploads: number; memory: number }): 
     },
     take(bytes, share) {
       if (taken + bytes > limits().uploads * share)
-        throw new AAuthError('unavailable', 'There is no room for the upload now.', { retryAfter: 5 })
+        throw new AAuthError('unavailable', 'There is no space for the upload at the moment.', { retryAfter: 5 })
       taken += bytes
     },
     free(bytes) {
@@ -74,25 +74,25 @@ export function createSpool(limits: () => { uploads: number; memory: number }): 
   }
 }
 
-/** Bytes of one upload that stay in memory. */
+/** Maximum size of an upload in memory, in bytes. */
 const inMemory = 1_048_576
 
 interface UploadLimits {
   /** Bytes. */
   maxBody: number
-  /** Time limit, in seconds. */
+  /** Timeout of the whole body, in seconds. */
   bodyTime: number
-  /** Longest pause, in seconds. */
+  /** Maximum pause, in seconds. */
   stallTime: number
-  /** Whether the gateway reads the body itself, so keeps it in memory only. @default false */
+  /** Whether the gateway reads the body itself, so that it stays in memory. @default false */
   isMessage?: boolean
-  /** The request, to compare values of its fields with. @default names of fields alone are inspected */
+  /** The request, to check values of its fields. @default only names of fields are inspected */
   judged?: JudgedRequest | undefined
 }
 
 const noBytes = new Uint8Array(0)
 
-/** An upload that is complete and verified before any of it is forwarded. */
+/** An upload that is fully received and verified before any of it is forwarded. */
 export class KeptUpload implements Upload {
   readonly isAnnounced: boolean
   readonly #incoming: IncomingMessage
@@ -118,12 +118,12 @@ export class KeptUpload implements Upload {
     this.#onTake = onTake
   }
 
-  /** Bytes, once it was read. */
+  /** Length in bytes, once the upload has been read. */
   get length(): number {
     return this.#length
   }
 
-  /** Bytes of it that were on disk. */
+  /** The number of its bytes that were stored on disk. */
   get spooled(): number {
     return this.#file === undefined ? 0 : this.#length
   }
@@ -148,19 +148,19 @@ export class KeptUpload implements Upload {
       if (hash.digest('base64') !== expected) throw digestMismatch(algorithm)
   }
 
-  /** The upload for a reader of the whole body. */
+  /** Adapts the upload for a reader of the whole body. */
   asMessage(): Upload {
     const { isAnnounced } = this
     return { isAnnounced, take: (digests, signer) => this.take(digests, signer), content: () => this.#kept }
   }
 
-  /** The content, from its beginning; may be called again. */
+  /** Returns the content from its start. May be called repeatedly. */
   read(): Readable {
     if (!this.#file) return Readable.from([this.#kept], { objectMode: false })
     return this.#file.createReadStream({ start: 0, autoClose: false })
   }
 
-  /** Frees its room. */
+  /** Frees the space that the upload uses. */
   async discard(): Promise<void> {
     if (this.#isDiscarded) return
     this.#isDiscarded = true
@@ -180,14 +180,15 @@ export class KeptUpload implements Upload {
     this.#length += chunk.length
     if (this.#length > maxBody) throw tooLarge(maxBody)
     if (!this.#file && this.#length <= inMemory && this.#hold(before, chunk)) return
-    if (isMessage) throw new AAuthError('unavailable', 'There is no room for the message now.', { retryAfter: 5 })
+    if (isMessage)
+      throw new AAuthError('unavailable', 'There is no space for the message at the moment.', { retryAfter: 5 })
     this.#file ??= await this.#spool.open()
     if (this.#bytes.length > 0) await this.#write(this.#file, this.#bytes.subarray(0, before))
     this.#release()
     await this.#write(this.#file, chunk)
   }
 
-  /** Keeps a chunk in memory, and returns whether there was room. */
+  /** Stores a chunk in memory, and returns whether there was space. */
   #hold(before: number, chunk: Uint8Array): boolean {
     const bytes = appendChunk(this.#bytes, before, chunk)
     const more = bytes.length - this.#bytes.length
@@ -215,22 +216,22 @@ function shareOf(signer: UploadSigner | undefined): Share {
   return signer.authorization?.expired === false ? shares.authorized : shares.agent
 }
 
-/** Discards an upload without waiting for it. An error is a warning of the process. */
+/** Discards an upload without waiting. Errors become process warnings. */
 export function discardInBackground(upload: KeptUpload): void {
   upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
 }
 
-/** Refuses a body by its announced length, before anything else is done. */
+/** Refuses a body by its announced length, before any other work is done. */
 export function requireFitting(incoming: IncomingMessage, maxBody: number): void {
   const announced = Number(incoming.headers['content-length'] ?? 0)
   if (announced > maxBody) throw tooLarge(maxBody)
   if (announced > 0) requireMethodWithBody(incoming)
 }
 
-/** Many servers do not read the content of such a request, and would parse it as the next request. */
+/** Many servers do not read the content of such a request and would parse it as the next request. */
 function requireMethodWithBody({ method }: IncomingMessage): void {
   if (method === 'GET' || method === 'HEAD')
-    throw new AAuthError('request_malformed', `A ${method} request has no body.`)
+    throw new AAuthError('request_malformed', `A ${method} request must not have a body.`)
 }
 
 const nodeNames = { 'sha-256': 'sha256', 'sha-512': 'sha512' } as const
@@ -247,11 +248,11 @@ async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
   try {
     await file.appendFile(bytes)
   } catch (cause) {
-    throw new AAuthError('unavailable', 'The upload cannot be stored now.', { retryAfter: 5, cause })
+    throw new AAuthError('unavailable', 'The upload cannot be stored at the moment.', { retryAfter: 5, cause })
   }
 }
 
-/** The chunks of a body, each as large as what has arrived. */
+/** Yields the chunks of a body as they arrive. */
 async function* chunksOf(incoming: IncomingMessage, bodyTime: number, stallTime: number): AsyncGenerator<Uint8Array> {
   const end = performance.now() + bodyTime * 1000
   const chunks = incoming.iterator({ destroyOnReturn: false })
@@ -264,7 +265,7 @@ async function* chunksOf(incoming: IncomingMessage, bodyTime: number, stallTime:
   }
 }
 
-/** Waits some milliseconds for a chunk. */
+/** Waits for a chunk, with a timeout in milliseconds. */
 async function within<Chunk>(time: number, chunk: Promise<Chunk>): Promise<Chunk> {
   let timer: NodeJS.Timeout | undefined
   const timeout = new Promise<never>((_, reject) => {

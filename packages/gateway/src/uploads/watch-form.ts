@@ -8,24 +8,24 @@ export interface Watch {
   end(): void
 }
 
-/** Characters of a value that are inspected: more than servers accept as a path. */
+/** Maximum number of characters of a value to inspect: more than servers accept as a path. */
 const longestValue = 8192
 
-/** Characters of a name that are inspected, encoded: no name that names a method or path is longer. */
+/** Maximum number of encoded characters of a name to inspect: names of a method or path are shorter. */
 const longestName = 1024
 
-/** Blanks that PHP drops before a name. */
+/** Whitespace that PHP strips before a name. */
 const blanks = /^(?:[\s+]|%20|%0[09a-d])+/i
 
-/** The first bytes of a value that may be a path or JSON, which may follow blanks or be encoded. */
+/** The first bytes of a value that may be a path or JSON, possibly after whitespace or encoded. */
 const wantedStarts = Buffer.from('/\\[{%+\u00a0', 'latin1')
 
-/** All bytes up to this one are blanks or control characters. */
+/** All bytes up to this one are whitespace or control characters. */
 const blank = 0x20
 
 const [ampersand, semicolon, equals] = [0x26, 0x3b, 0x3d]
 
-/** Inspects names and values as in a query. */
+/** Inspects names and values in the format of a query. */
 export function watchParameters(fields?: FieldCheck): Watch {
   let name = ''
   let value = ''
@@ -92,17 +92,18 @@ export function watchParameters(fields?: FieldCheck): Watch {
   }
 }
 
-/** Longest head of a part. */
+/** Maximum size of a part's head, in bytes. */
 const longestHead = 8192
 
-/** Most names in one head: an honest one has a name, and perhaps one more of its Content-Type. */
+/** Maximum number of names in one head: an honest head has one name, and perhaps another in its Content-Type. */
 const mostNames = 16
 
 const longestPartName = 4096
 
 /**
- * The boundary of a multipart type, in a form that all servers read alike. Some search for the word anywhere in the type, so it occurs first as
- * the parameter, and nowhere else as one. Within the boundary it may occur, as in those of browsers.
+ * Returns the boundary of a multipart type, if all servers parse it alike. Some search for the word anywhere in the type, so its first
+ * occurrence must be the parameter, and there must be no other such parameter. The word may occur within the boundary, as it does in those
+ * of browsers.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -111,27 +112,30 @@ export function requireBoundary(type: string): string {
     /^(?:(?!boundary).)*;\s*boundary=(?:"([\w'()+./:=? -]{0,69}[\w'()+./:=?-])"|([\w'+.-]{1,70}))\s*(?:;|$)/i.exec(type)
   const boundary = found?.[1] ?? found?.[2]
   if (boundary === undefined || type.match(/boundary\s*[*=]/gi)?.length !== 1)
-    throw new AAuthError('request_malformed', 'A multipart body needs one boundary of letters, digits and -, _ or .')
+    throw new AAuthError(
+      'request_malformed',
+      'A multipart body needs exactly one boundary of letters, digits and -, _ or .',
+    )
   return boundary
 }
 
-/** Inspects the heads of the parts of a multipart body, as the most lenient server reads them. */
+/** Inspects the heads of the parts of a multipart body as the most lenient server parses them. */
 export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   const delimiter = `--${boundary}`
-  /** Text that was not inspected yet. */
+  /** Text that has not been inspected yet. */
   let text = ''
   let isHead = false
-  /** How far the end of a head was searched for. */
+  /** The position up to which the end of a head has been searched for. */
   let looked = 0
   /** The start of the content of a part. */
   let value = ''
-  /** Names of the part that may name the method of the request. */
+  /** Names of the part that may specify the request method. */
   let named: string[] = []
 
   function readHead(): boolean {
     const end = text.indexOf('\r\n\r\n', looked)
     if ((end === -1 ? text.length : end) > longestHead)
-      throw new AAuthError('request_malformed', `The head of a part has at most ${longestHead} bytes.`)
+      throw new AAuthError('request_malformed', `The head of a part must have at most ${longestHead} bytes.`)
     requireLineEnds(end === -1 ? text : text.slice(0, end), looked)
     looked = end === -1 ? Math.max(0, text.length - 3) : 0
     if (end === -1) return false
@@ -185,32 +189,35 @@ export function watchParts(boundary: string, fields?: FieldCheck): Watch {
   }
 }
 
-/** Half of a line end; at the end of what has arrived, the other half may follow. */
+/** A bare CR or LF. At the end of the received text, a CR may still be followed by its LF. */
 const bareLineEnd = /(?<!\r)\n|\r(?!\n|$)/g
 
-/** Some servers accept a bare CR or LF as a line end, and so as the end of a head. @param from where to start */
+/**
+ * Refuses bare CR and LF, which some servers accept as a line end, and therefore as the end of a head. @param from the position to start
+ * from
+ */
 function requireLineEnds(head: string, from = 0): void {
   bareLineEnd.lastIndex = from
   if (bareLineEnd.test(head) && !/^--\s*$/.test(head))
-    throw new AAuthError('request_malformed', 'The lines of the head of a part must end with CR and LF.')
+    throw new AAuthError('request_malformed', 'The lines in the head of a part must end with CR and LF.')
 }
 
-/** The names in a head, wherever they are: folded, quoted in any way, twice, or in unusual places. */
+/** The names in a head, wherever they occur: folded, with any quoting, repeated, or in unusual places. */
 function requirePlainPart(head: string): string[] {
   const fields: string[] = []
-  // Rack names a part that has no name by its Content-ID.
+  // Rack uses the Content-ID of a part as its name if it has no other name.
   const names = [...head.matchAll(/(?<![a-z])name\s*(\*[*\d\s]*)?=\s*|(?<![a-z-])content-id[^\S\r\n]*:\s*<?/gi)]
   if (names.length > mostNames)
-    throw new AAuthError('request_malformed', `The head of a part has at most ${mostNames} names.`)
+    throw new AAuthError('request_malformed', `The head of a part must have at most ${mostNames} names.`)
   for (const [at, { 0: start, 1: encoding, index }] of names.entries()) {
-    // Each is read up to the next one, so that all are read in one go.
+    // Each is read only up to the next one, so that the total time is linear.
     const rest = head.slice(index + start.length, names[at + 1]?.index)
     const quoted = /^(["'])((?:\\.|(?!\1)[^\\\r\n])*)/.exec(rest)?.[2] ?? ''
     const whole = /^[^;\r\n]*/.exec(rest)?.[0] ?? ''
     if (Math.max(quoted.length, whole.length) > longestPartName)
-      throw new AAuthError('request_malformed', `The name of a field has at most ${longestPartName} bytes.`)
+      throw new AAuthError('request_malformed', `The name of a field must have at most ${longestPartName} bytes.`)
     if (encoding !== undefined || whole.includes('=?'))
-      throw new AAuthError('request_malformed', 'Send the names of fields in UTF-8, without an encoding.')
+      throw new AAuthError('request_malformed', 'Send field names in UTF-8, without any other encoding.')
     const one = parameterName(quoted.replaceAll('\\', ''))
     const other = parameterName(whole.replaceAll(/["'\\]/g, '').trimEnd())
     requirePlainFormField(one)

@@ -4,10 +4,10 @@ import { isUrlName } from '../routes/nested-urls.js'
 import { namesRequest, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
 
-/** Characters of a name or value that are inspected, with escapes: no name that counts is longer, and a longer URL is refused. */
+/** Maximum number of characters of a name or value to inspect, with escapes: relevant names are shorter, and longer URLs are refused. */
 const longestText = 1024
 
-/** Depth from which every object counts as an item of an array. */
+/** Depth from which every object is treated as an array item. */
 const deepest = 64
 
 const refuseOddity = (): void => {
@@ -20,7 +20,7 @@ const refuseOddity = (): void => {
 const [quote, backslash, colon, comma] = Buffer.from('"\\:,')
 const [brace, bracket] = Buffer.from('{[')
 
-/** A number for each byte: 1 and 2 for those of some characters, 0 for every other one. */
+/** A lookup table by byte: 1 for the bytes of `marks`, 2 for those of `others`, 0 for all others. */
 function tableOf(marks: string, others = ''): Uint8Array {
   const table = new Uint8Array(256)
   for (const byte of Buffer.from(marks)) table[byte] = 1
@@ -28,28 +28,31 @@ function tableOf(marks: string, others = ''): Uint8Array {
   return table
 }
 
-/** 1: structure of JSON. 2: no meaning outside of strings, or what lenient parsers take for a comment or a quote. */
+/**
+ * 1: structural characters of JSON. 2: characters that have no meaning outside of strings, or that lenient parsers may treat as a comment
+ * or quote.
+ */
 const structure = tableOf('"{}[]:,', "!#$%&'()*/;<=>?@\\^_`|~")
 
 /**
- * The members of an object in JSON, whatever follows it, complete or not.
+ * Inspects the members of a JSON object, whether or not it is complete, and whatever follows it.
  *
- * @param onOddity called for what strict parsers refuse and lenient ones read
+ * @param onOddity called for input that strict parsers reject and lenient ones accept
  */
 export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watch {
   let depth = 0
   /** Whether the container at each depth is an array, up to `deepest`. */
   const arrays: boolean[] = []
-  /** Whether the container is an object that is an item of an array, as requests in a batch are. */
+  /** Whether the container is an object in an array, like the requests in a batch. */
   let isItem = false
-  /** Whether the next value is one of a member that may be the URL of a request in a batch. */
+  /** Whether the next value belongs to a member that may be the URL of a request in a batch. */
   let isUrl = false
   let isString = false
   let isEscaped = false
   let isName = true
   /** The last string; undefined if it is not needed. */
   let text: string | undefined
-  /** The member of the outermost object whose value is next, if it may name the method. */
+  /** The member of the outermost object whose value is next, if it may specify the method. */
   let named: string | undefined
 
   function keep(chunk: Buffer, from: number, end: number): void {
@@ -109,7 +112,7 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
     } else if (mark === colon) {
       if (isName) endName()
     } else {
-      // As a URL, an array is its items, joined.
+      // Used as a URL, an array becomes its joined items.
       if (isUrl && mark === bracket) fields?.url(undefined)
       isUrl = false
       if (mark === brace || mark === bracket) {
@@ -141,21 +144,21 @@ export function watchMembers(fields?: FieldCheck, onOddity = refuseOddity): Watc
   }
 }
 
-/** Blanks and byte order marks, which may precede JSON. */
+/** Whitespace and byte order marks, which may precede JSON. */
 const blanks: ReadonlySet<number> = new Set(Buffer.from('\t\n\v\f\r \u00a0\u00ef\u00bb\u00bf\u00fe\u00ff', 'latin1'))
 
-/** Whether a body begins as an object or array, from its start; undefined if there are only blanks. */
+/** Whether a body starts with an object or array; undefined if the given start is only whitespace. */
 export function isJsonStart(start: Uint8Array): boolean | undefined {
   const first = start.find((byte) => byte !== 0 && !blanks.has(byte))
   return first === undefined ? undefined : '{['.includes(String.fromCharCode(first))
 }
 
 /**
- * Inspects a body that only some frameworks parse as JSON: only a member that names another request is refused. If the JSON is odd, such as
- * one with comments, every name counts, at any depth; in an array, only names of URLs. A body that does not begin as an object or array
- * costs nothing beyond its start.
+ * Inspects a body that only some frameworks parse as JSON. Only a member that names another request is refused. If the JSON is nonstandard,
+ * for example has comments, every name is checked, at any depth; within an array, only names of URLs. A body that does not start with an
+ * object or array costs nothing beyond its start.
  *
- * @param starts The characters that JSON may begin with: `{`, `[`, and those of comments
+ * @param starts the characters with which JSON may start: `{`, `[`, and those of comments
  */
 export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch {
   /** Whether an object or array follows, perhaps after a comment; undefined until that is known. */
@@ -163,7 +166,7 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
   let hasZeroBefore = false
   /** The first character of the object or array, until a second byte arrives. */
   let begun = Buffer.alloc(0)
-  /** Whether each character has zeros beside it (UTF-16, UTF-32): some parsers detect that. */
+  /** Whether each character is padded with zero bytes (UTF-16, UTF-32), which some parsers detect. */
   let isWide = false
   let isOdd = false
   /** Undefined before the first byte. */
@@ -209,25 +212,25 @@ export function watchPossibleMembers(starts: string, fields?: FieldCheck): Watch
 
 const marks = tableOf('{}[],:')
 
-/** The last characters between two marks, which are inspected: comments may precede a name. */
+/** Maximum number of characters to inspect before a mark, counted from its end: comments may precede a name. */
 const longestOddText = 4096
 
-/** Separators of words in lenient JSON: quotes and comments. */
+/** Word separators in lenient JSON: quotes and comments. */
 const separators = /["'*/#\n]+/
 
-/** Collects names and values of JSON from the text between its marks, as the most lenient parsers would read them. */
+/** Collects names and values from the text between the structural characters of JSON, as the most lenient parsers would read them. */
 function watchOddNames(isArray: boolean, fields?: FieldCheck) {
-  /** The text since the last mark. */
+  /** The text since the last structural character. */
   let text = ''
   let isNamed = false
   let named: string | undefined
   let isUrl = false
-  /** A name for each method that was named. */
+  /** The member name for each method that was found. */
   const methods = new Map<string, string>()
   const urls = new Set<string | undefined>()
 
   function readName(): void {
-    // No name of this kind is shorter than `url`.
+    // The shortest such name is `url`.
     if (text.length < 3) return
     for (const word of separators.test(text) ? text.split(separators) : [text]) {
       const name = unescaped(word).trim()
@@ -248,12 +251,12 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   }
 
   function urlOf(written: string): string | undefined {
-    // Up to the end of the last comment, so that no other one is searched to the end of the text.
+    // Limits the search to the last comment's end, so that an unclosed comment is not searched to the end of the text.
     const end = written.lastIndexOf('*/') + 2
     const bare = written.slice(0, end).replaceAll(/\/\*.*?\*\//gs, '') + written.slice(end)
-    // The mark that ends the text may be within a comment.
+    // The structural character that ends the text may be inside a comment.
     if (written.length >= longestOddText || /^\s*(?:#|\/\*)/.test(bare)) return undefined
-    // Line ends and blanks around quotes are not part of the URL; those within are.
+    // Line ends and whitespace around quotes are not part of the URL; those inside are.
     return unescaped(/^[\s"'`]*(.*[^\s"'`])?/s.exec(bare)?.[1] ?? '')
   }
 
@@ -272,13 +275,13 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
         if (at === chunk.length) continue
         if (isUrl && chunk[at] === bracket) urls.add(undefined)
         else if (isValue) readValue()
-        // A URL continues after the colon of its scheme.
+        // A URL continues after the colon that follows its scheme.
         if (!isName) isUrl = false
         else if (isRead) readName()
         text = ''
       }
     },
-    /** @throws AAuthError if a name, or a method or URL that was named, is refused */
+    /** @throws AAuthError if a name, method or URL that was found is refused */
     requireNone(): void {
       if (isNamed) throw new AAuthError('request_malformed', 'A member names another method or path.')
       for (const [method, name] of methods) fields?.named(name, method, true)

@@ -166,11 +166,11 @@ paths:
   ])
   expect(Object.keys(scopes).sort()).toEqual(['pets%20write', 'pets.read'])
   expect(notes).toEqual([
-    'TRACE /pets is left out: no route is written for it.',
-    'QUERY /pets is left out: no route is written for it.',
-    'The scope "pets write" is written as pets%20write: no token can contain its name.',
-    'The webhook newPet is left out: the API sends it to others.',
-    'These permissions are derived from paths, for operations that name no scope: pets.read.',
+    'TRACE /pets is skipped: such operations cannot become routes.',
+    'QUERY /pets is skipped: such operations cannot become routes.',
+    'The scope "pets write" is written as pets%20write: tokens cannot contain its original name.',
+    'The webhook newPet is skipped: the API sends it to others.',
+    'These permissions are derived from paths, since their operations name no scope: pets.read.',
   ])
 })
 

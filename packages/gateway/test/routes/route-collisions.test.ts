@@ -55,7 +55,7 @@ describe('a table is refused if a server may take the paths of one route for tho
       { ...strict, path: '/a' },
       { ...strict, scope: 'other', path: '/A' },
     ]
-    expect(() => createRouteTable(of)).toThrow(/routes\[0\] is GET \/a, which some servers take for \/A of routes\[1\]/)
+    expect(() => createRouteTable(of)).toThrow(/routes\[0\] is GET \/a, which some servers treat as \/A of routes\[1\]/)
     const kept = of.map((route): Route => ({ ...route, case: 'kept' }))
     expect([needed(kept, '/a'), needed(kept, '/A')]).toEqual(['authorization', 'authorization'])
   })
@@ -214,7 +214,7 @@ describe('a table is refused if an open route requires less than a route within 
   })
 
   it('and fallback is refused where it has no effect', () => {
-    const needless = /routes\[0\] has fallback, but no route within it requires more: leave it out/
+    const needless = /routes\[0\] has fallback, but no route within it requires more: remove it/
     expect(() => table({ path: '/*', fallback: true })).toThrow(needless)
     expect(() => table({ path: '/{page}', fallback: true }, admin)).toThrow(needless)
     expect(() => table({ ...admin, path: '/*', fallback: true }, { path: '/admin' })).toThrow(needless)

@@ -16,11 +16,11 @@ it.each(['*', 'GET', 'M-SEARCH', 'PROPFIND'])('%s can be routed', (method) => {
 })
 
 it.each([
-  ['get', 'must be a method in capitals, or *'],
-  ['GET ', 'must be a method in capitals, or *'],
-  ['GET,POST', 'must be a method in capitals, or *'],
-  ['', 'must be a method in capitals, or *'],
-  [undefined, 'must be a method in capitals, or *'],
+  ['get', 'must be a method in upper case, or *'],
+  ['GET ', 'must be a method in upper case, or *'],
+  ['GET,POST', 'must be a method in upper case, or *'],
+  ['', 'must be a method in upper case, or *'],
+  [undefined, 'must be a method in upper case, or *'],
   ['CONNECT', 'is never forwarded'],
   ['TRACE', 'is never forwarded'],
   ['TRACK', 'is never forwarded'],

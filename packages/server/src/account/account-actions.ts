@@ -19,12 +19,12 @@ const removeAgent: AccountHandler = async (context, visit) => {
   const userId = visit.session.user.id
   const grant = await context.storage.findGrant(visit.form.get('agent') ?? '')
   if (grant?.userId !== userId) throw new PageError('not_found', { retry: accountPaths.agents })
-  // The page said that the agent can then no longer act there, however often it was allowed.
+  // The page promised that the agent loses all access there, so every live grant is revoked, not only this one.
   const now = context.now()
   const live = await liveGrants(context, grant)
   for (const { id } of live) await context.storage.revokeGrant({ grantId: id, by: userId, userId })
   if (live.length > 0) return removedAt(context, visit, now)
-  // A form that is posted again tells when it was done.
+  // If the form is submitted again, the notice shows when the access was revoked.
   const ends = (await endedGrants(context, grant)).flatMap((each) => endOf(each, now)?.at ?? [])
   return removedAt(context, visit, Math.max(...ends))
 }
@@ -51,7 +51,7 @@ const signOutEverywhere: AccountHandler = async (context, visit) => {
   return signedOut(context, visit, 'signed_out_everywhere')
 }
 
-/** With `return_to`, on the way to sign in as somebody else. */
+/** With `return_to`, continues to the sign-in page for signing in as another user. */
 const signOut: AccountHandler = async (context, visit) => {
   const ended = await endSession(context, visit)
   const returnTo = visit.form.get('return_to')
@@ -131,7 +131,7 @@ function signedOut(context: ServerContext, { browser }: SignedInVisit, what: Sig
   return seeOther(pathWithNotice(context, { browser, session: undefined }, notice), [clearedSession(context)])
 }
 
-/** The forms of an account by their `action`. */
+/** The account's form handlers, by the form's `action`. */
 export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
   ['reauthenticate', confirmPerson],
   ['passkey', confirmPerson],

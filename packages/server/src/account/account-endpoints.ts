@@ -12,13 +12,13 @@ import { accountActions } from './account-actions.js'
 import { type AccountHandler, readNotice } from './account-handler.js'
 import { confirmPage, isProved } from './confirm-person.js'
 
-/** Shows a page of the account; who is not signed in signs in first. */
+/** Shows an account page. A user who is not signed in is sent to sign in first. */
 export async function showAccountPage(context: ServerContext, visit: Visit, page: AccountHandler): Promise<Response> {
   const { session } = visit
   return session ? page(context, { ...visit, session }) : seeOther(signInPath(visit.path), visit.newCookies)
 }
 
-/** `POST /account`: every form of the account. */
+/** `POST /account`: handles every account form. */
 export async function submitAccountForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form, formOf, session } = visit
   const action = accountActions.get(form.get('action') ?? '')
@@ -28,14 +28,14 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   return action(context, { ...visit, session, path: accountPaths.agents })
 }
 
-/** `POST /account/passkeys/options`: what adding a passkey starts with, as JSON. */
+/** `POST /account/passkeys/options`: returns the options for adding a passkey, as JSON. */
 export async function newPasskeyOptions(context: ServerContext, visit: Visit): Promise<Response> {
   const { session } = visit
   if (!session || !(await isProved(context, session))) throw new PageError('csrf')
   return ceremony(await registrationOptions(context, { ...visit, session }))
 }
 
-/** `GET /account/confirm`: asks a signed-in person to show again who they are, on the way to a page of this server. */
+/** `GET /account/confirm`: asks a signed-in user to reauthenticate on the way to a page of this server. */
 export async function showConfirmation(context: ServerContext, visit: Visit): Promise<Response> {
   const { session, url } = visit
   const returnTo = localPath(readParameters(url.searchParams).get('return_to'))
@@ -45,7 +45,7 @@ export async function showConfirmation(context: ServerContext, visit: Visit): Pr
 
 const reasons = ['signed_out', 'signed_out_everywhere', 'account_closed'] as const
 
-/** `GET /account/signed-out`: what ended, to the browser in which it did. */
+/** `GET /account/signed-out`: shows what was signed out or closed, only in the browser where it happened. */
 export async function showSignedOut(context: ServerContext, visit: Visit): Promise<Response> {
   if (visit.session) return seeOther(accountPaths.agents)
   const notice = readNotice(context, visit)

@@ -5,17 +5,17 @@ import { assetPath } from '../pages/assets.js'
 import type { AccountFrame } from '../pages/models/account-models.js'
 import { cleanText } from '../policy/plain-text.js'
 
-/** A page or a form of the account, for the person whose it is; the visit's `id` is the row's, where the path names one. */
+/** Handles an account page or form for the signed-in owner of the account. The visit's `id` is the row's id, if the path has one. */
 export type AccountHandler = (context: ServerContext, visit: SignedInVisit) => Promise<Response>
 
-/** The answer with a page. */
+/** Returns a response with an account page. */
 export function accountResponse(html: string, visit: SignedInVisit, status = 200): Response {
   return htmlResponse(html, { status, cookies: visit.newCookies })
 }
 
 const maxUser = 60
 
-/** What every page of an account has. */
+/** The members that every account page needs. */
 export function accountFrame(context: ServerContext, visit: SignedInVisit): AccountFrame {
   return {
     ...pageFrame(context, visit),
@@ -26,19 +26,19 @@ export function accountFrame(context: ServerContext, visit: SignedInVisit): Acco
   }
 }
 
-/** What an action of the account did, and when. */
+/** What an account action did, and when. */
 interface Notice {
   what: string
   /** Unix seconds. */
   at: number
 }
 
-/** Seconds during which it is told. */
+/** How long a notice can be shown, in seconds. */
 const toldFor = 600
 
 /**
- * Where the browser is sent after an action: a page that tells what was done, however often it is opened again. Nobody
- * but this browser, in the same session, is told; a link that somebody else made tells nothing.
+ * Returns the path to redirect to after an action: a page that shows a notice of what was done, even if it is reloaded. Only this browser,
+ * in the same session, sees the notice; a link made by someone else shows none.
  */
 export function pathWithNotice(
   { secrets }: ServerContext,
@@ -48,7 +48,7 @@ export function pathWithNotice(
   return `${path}?notice=${secrets.noticeFor(browser, `${what}~${at}~${viewerOf(session)}`)}`
 }
 
-/** What the address of a page says was done, if this server said so to this browser, a short while ago. */
+/** Reads the notice in the URL of a page. Returns undefined unless this server issued it to this browser and session recently. */
 export function readNotice({ secrets, now }: ServerContext, { browser, session, url }: Visit): Notice | undefined {
   const [what = '', at, ...page] = (secrets.readNotice(url.searchParams.get('notice') ?? '', browser) ?? '').split('~')
   return page.join('~') === viewerOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined

@@ -42,7 +42,7 @@ const yoursPage: AccountHandler = async (context, visit) => {
   return accountResponse(renderYours(model, visit.messages), visit)
 }
 
-/** The page that closes the account, first or again. */
+/** Renders the page that closes the account, initially or after a failed attempt. */
 export const closePage = async (
   context: ServerContext,
   visit: SignedInVisit,
@@ -70,7 +70,7 @@ const download: AccountHandler = async (context, visit) => {
   return accountDownload(exported)
 }
 
-/** The pages of an account by their path; `:id` stands for the id of a row. */
+/** The account pages by path; `:id` stands for a row id. */
 export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
   [accountPaths.agents, agentsPage],
   [accountPaths.removeAll, removeAllPage],
@@ -85,7 +85,7 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.close, onceProved((context, visit) => closePage(context, visit))],
 ])
 
-/** What somebody takes along of their account: a file with the day in its name, and times that people can read in it. */
+/** Exports the user's account data as a file with the date in its name and human-readable timestamps. */
 export function accountDownload(exported: UserExport): Response {
   const day = timeOf(exported.exportedAt).slice(0, 10)
   const name = exported.user.username.replaceAll(/[^A-Za-z0-9._-]+/g, '-').slice(0, 60)
@@ -101,7 +101,7 @@ export function accountDownload(exported: UserExport): Response {
 
 const times = /^(?:at|day|authTime|[a-zA-Z]+At)$/
 
-/** Times in the form of ISO 8601, and nothing where there is nothing. */
+/** A JSON replacer that formats timestamps as ISO 8601 and omits null members. */
 function readable(member: string, value: unknown): unknown {
   if (value === null) return undefined
   return typeof value === 'number' && times.test(member) ? timeOf(value) : value

@@ -3,7 +3,7 @@ import type { AccountEvent, Activity, AgentEvent } from '../pages/models/account
 import { cleanText } from '../policy/plain-text.js'
 import type { RecordedEvent } from '../storage/api/storage.js'
 
-/** Undefined: nothing that a person is told. */
+/** Builds the activity entry for a recorded event; undefined if the event is not shown to the user. */
 type Entry = (event: RecordedEvent, delegate?: string) => Activity | undefined
 
 const ofAccount =
@@ -24,20 +24,23 @@ const ofAgent =
     resourceHost: displayHost(resource),
   })
 
-/** A session that was named was another one than that of the person who ended it, or of whom there were too many. */
+/**
+ * The end of a session: displaced because there were too many, signed out by the user, or, if the event names a session, another session
+ * that the user ended.
+ */
 const endOfSession: Entry = (event) => {
   if (event.data?.by === 'limit') return ofAccount('session_displaced')(event)
   return ofAccount(event.data?.session === undefined ? 'signed_out' : 'session_ended')(event)
 }
 
-/** What took the place of something was allowed, not removed. */
+/** A replaced grant led to a newly allowed one, so it is not shown as revoked. */
 const endOfGrant: Entry = (event, delegate) => {
   const by = event.data?.by
   if (by === 'replaced') return undefined
   return ofAgent(by === event.userId ? 'removed' : 'removed_by_server')(event, delegate)
 }
 
-/** Which recorded events a person is shown, and as what. */
+/** The recorded events that are shown to the user, and how each is shown. */
 const entries: ReadonlyMap<string, Entry> = new Map([
   ['user.created', ofAccount('signed_up')],
   ['session.created', ofSignIn('signed_in')],
@@ -58,13 +61,13 @@ const entries: ReadonlyMap<string, Entry> = new Map([
   ['grant.revoked', endOfGrant],
 ])
 
-/** The names of the events that {@link activityOf} shows, for a list that others must not crowd out. */
+/** The names of the events that {@link activityOf} shows. Filtering by them keeps other events from crowding these out of a list. */
 export const shownEvents: readonly string[] = [...entries.keys()]
 
-/** Seconds within which removing the same access again is the same act: one row is kept for each time it was given. */
+/** Revocations of the same access within this many seconds are shown as one: each grant has its own row. */
 const oneAct = 60
 
-/** The events that a person can read, in the order given; `delegates` are names by grant. */
+/** Converts recorded events into activity entries for the user, in the given order. `delegates` maps grant ids to delegate names. */
 export function activityOf(events: readonly RecordedEvent[], delegates: ReadonlyMap<string, string>): Activity[] {
   const removals = new Map<string, number>()
   return events
@@ -102,7 +105,7 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ]
 
-/** Browser and system in words, as far as the browser says so; nothing depends on it. */
+/** Returns the browser and operating system as text, as far as the user agent string reveals them. For display only. */
 export function deviceOf(userAgent: string | null): string | undefined {
   const nameOf = (table: readonly (readonly [RegExp, string])[]) =>
     table.find(([pattern]) => pattern.test(userAgent ?? ''))?.[1]

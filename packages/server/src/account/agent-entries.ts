@@ -5,10 +5,10 @@ import { cleanName, cleanText } from '../policy/plain-text.js'
 import { permissionsOf } from '../policy/policy.js'
 import type { ListedGrant, RecordedEvent } from '../storage/api/storage.js'
 
-/** What was allowed to one agent at one resource, from the newest on, as often as it was. */
+/** All grants of one user to one agent at one resource, newest first. */
 type Grants = readonly [ListedGrant, ...ListedGrant[]]
 
-/** Takes a list of grants apart by agent, delegate and resource, in the order of the newest of each. */
+/** Groups grants by agent, delegate and resource, ordered by the newest grant of each group. */
 export function byParties(grants: readonly ListedGrant[]): Grants[] {
   const groups = new Map<string, [ListedGrant, ...ListedGrant[]]>()
   for (const grant of grants) {
@@ -22,7 +22,7 @@ export function byParties(grants: readonly ListedGrant[]): Grants[] {
 
 const pageSize = 500
 
-/** The grants of the same person for the same agent, delegate and resource that still hold: all of them, newest first. */
+/** Returns all live grants of the same user for the same agent, delegate and resource, newest first. */
 export async function liveGrants({ storage }: ServerContext, grant: ListedGrant): Promise<ListedGrant[]> {
   const { userId, agent, resource } = grant
   const found: ListedGrant[] = []
@@ -35,7 +35,7 @@ export async function liveGrants({ storage }: ServerContext, grant: ListedGrant)
   return found
 }
 
-/** The newest such grants that have ended, and the one given. */
+/** Returns the newest ended grants for the same user, agent, delegate and resource, followed by the given grant. */
 export async function endedGrants({ storage }: ServerContext, grant: ListedGrant): Promise<Grants> {
   const { userId, agent, resource } = grant
   const ended = await storage.listGrants({ userId, agent, resource, live: false, limit: pageSize })
@@ -43,7 +43,7 @@ export async function endedGrants({ storage }: ServerContext, grant: ListedGrant
   return [newest, ...older, grant]
 }
 
-/** Who may act, and where, as pages name them. */
+/** The agent, delegate and resource, as pages display them. */
 export function shownParties({
   agent,
   delegate,
@@ -56,7 +56,7 @@ export function shownParties({
   }
 }
 
-/** The delegates of a person's grants by grant: the record of a removal names none itself. */
+/** Returns the delegate names of a user's grants by grant id, because revocation events do not name a delegate. */
 export async function delegateNames(
   { storage }: ServerContext,
   userId: string,
@@ -67,19 +67,19 @@ export async function delegateNames(
   return new Map(grants.flatMap(({ id, delegate }) => (delegate === null ? [] : [[id, delegate]])))
 }
 
-/** The agents of grants, each once. */
+/** Returns the distinct agents of the grants. */
 export function agentsOf(grants: readonly ListedGrant[]): string[] {
   return [...new Set(grants.map(({ agent }) => agent))]
 }
 
-/** Those of the agents that the operator blocks now. */
+/** Returns the agents among the given ones that the operator currently blocks. */
 export async function blockedAmong({ storage }: ServerContext, agents: readonly string[]): Promise<Set<string>> {
   const blocked = new Set<string>()
   for (const agent of agents) if ((await storage.findStanding(agent)).isBlocked) blocked.add(agent)
   return blocked
 }
 
-/** Grants in the words of the person who gave them; `logos` are paths by agent. */
+/** Builds the page's entry for a group of grants; `logos` maps agents to logo paths. */
 export function agentEntry(
   context: ServerContext,
   grants: Grants,
@@ -113,7 +113,7 @@ export function agentEntry(
   }
 }
 
-/** When something that a person allowed came to its end, and who saw to that; undefined: it still holds. */
+/** When a grant ended and what ended it; undefined if it is still valid. */
 export function endOf({ userId, revokedAt, revokedBy, expiresAt }: ListedGrant, now: number): AgentPage['ended'] {
   if (revokedAt !== null) return { at: revokedAt, by: revokedBy === userId ? 'person' : 'server' }
   return expiresAt !== null && expiresAt <= now ? { at: expiresAt, by: 'time' } : undefined

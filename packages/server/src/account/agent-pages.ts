@@ -22,10 +22,10 @@ import {
   shownParties,
 } from './agent-entries.js'
 
-/** From how many agents on the list can be filtered. */
+/** The number of agents from which the list has a filter. */
 const filterFrom = 6
 
-/** `/account`: what may act for the person now. */
+/** `/account`: the agents that can currently act for the user. */
 export const agentsPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const text = (visit.url.searchParams.get('filter') ?? '').trim().slice(0, 200)
@@ -103,12 +103,12 @@ export const removeAllPage: AccountHandler = async (context, visit) => {
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
 }
 
-/** Seconds that what was given before a removal may work on. */
+/** How many seconds tokens issued before a revocation may still work. */
 function tokenLife({ storage, lifetimes }: ServerContext): Promise<number> {
   return longestTokenLife(storage, lifetimes.authToken)
 }
 
-/** Pages show no seconds: what they say must not be too early. */
+/** Rounds up to the minute: pages show no seconds, and the time they show must not be too early. */
 function minuteAfter(unixSeconds: number): number {
   return Math.ceil(unixSeconds / 60) * 60
 }

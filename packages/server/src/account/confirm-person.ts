@@ -12,29 +12,28 @@ import { accountWay, signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { Session } from '../storage/api/storage.js'
 import type { AccountHandler } from './account-handler.js'
 
-/** A page that only a user who proved in the last ten minutes who they are may see, by whichever factor. */
+/** Wraps a page so that it requires authentication within the last ten minutes, with any factor. */
 export function onceConfirmed(act: AccountHandler): AccountHandler {
   return async (context, visit) =>
     isFresh(context, visit.session) ? act(context, visit) : seeOther(confirmationPath(visit.path))
 }
 
 /**
- * What changes which proof counts, or closes the account: it needs the strongest proof that the user has, so that a password
- * alone cannot remove a passkey, or add another (attacks C24). The page that asks for the proof leads back to the page, or
- * to `returnTo`.
+ * Wraps an action that changes the user's credentials or closes the account. It requires the strongest proof the user has, so that a
+ * password alone cannot remove or add a passkey (attacks C24). The confirmation page returns to this page, or to `returnTo`.
  */
 export function onceProved(act: AccountHandler, returnTo?: string): AccountHandler {
   return async (context, visit) =>
     (await isProved(context, visit.session)) ? act(context, visit) : seeOther(confirmationPath(returnTo ?? visit.path))
 }
 
-/** Like `onceProved`, for a form that asks for the password itself: a user without a passkey need not prove anything before. */
+/** Like `onceProved`, for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
 export function oncePasskeyProved(act: AccountHandler, returnTo: string): AccountHandler {
   return async (context, visit) =>
     (await needsPasskey(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
 }
 
-/** Whether the user proved who they are in the last ten minutes, and with a passkey if one of theirs proves it. */
+/** Whether the user proved who they are in the last ten minutes, with a passkey if they have one that counts as proof. */
 export async function isProved(context: ServerContext, session: Session): Promise<boolean> {
   return isFresh(context, session) && !(await needsPasskey(context, session))
 }
@@ -44,14 +43,17 @@ async function needsPasskey(context: ServerContext, session: Session): Promise<b
   return (await provingWays(context, session.user.id)).passkey
 }
 
-/** The page that asks for a proof of the user, on the way to a path of the account. */
+/** The path of the page that asks for a proof, returning to an account path. */
 export function confirmationPath(returnTo: string): string {
   return `${accountPaths.confirm}?return_to=${encodeURIComponent(returnTo)}`
 }
 
 type Shown = Pick<ReauthenticationPage, 'problem'> & { returnTo: string; retryAfter?: number }
 
-/** `GET /account/confirm`, first or again: asks for a passkey if the user has one, else for the password, else for a new sign-in. */
+/**
+ * `GET /account/confirm`, initially or after a failed attempt: asks for a passkey if the user has one, otherwise for the password,
+ * otherwise for a new sign-in.
+ */
 export async function confirmPage(
   context: ServerContext,
   visit: SignedInVisit,
@@ -80,7 +82,7 @@ export async function confirmPage(
   })
 }
 
-/** `POST /account/confirm`: the proof that the page asked for. A password does not replace a passkey. */
+/** `POST /account/confirm`: checks the proof that the page requested. A password does not replace a passkey. */
 export async function confirmPerson(context: ServerContext, visit: SignedInVisit): Promise<Response> {
   const { form, session } = visit
   const { id, username } = session.user
@@ -93,7 +95,7 @@ export async function confirmPerson(context: ServerContext, visit: SignedInVisit
       return confirmPage(context, visit, { returnTo, problem: 'passkey_failed' })
     proof = { user: shown.user, factorAddedAt: shown.addedAt, amr: ['webauthn'] }
   } else {
-    // Where it proves nothing, it is not compared either: a right one would clear the count of wrong ones.
+    // A password that would prove nothing is not compared: a correct one would reset the count of wrong passwords.
     if (!ways.password || ways.passkey) return confirmPage(context, visit, { returnTo, problem: 'wrong_password' })
     const check = await checkPassword(context, visit, { username, password: form.get('password') ?? '' })
     if (check.outcome === 'throttled') {

@@ -14,10 +14,13 @@ import { type AccountHandler, accountFrame, accountResponse, readNotice } from '
 import { deviceOf } from './activity-of.js'
 import { confirmationPath, isProved } from './confirm-person.js'
 
-/** What the security page tells, once it was done. */
+/** The notices of completed actions that the security page can show. */
 const done = ['password_changed', 'passkey_added', 'passkey_removed', 'session_ended'] as const
 
-/** `/account/security`: sessions, passkeys, and the way to a new password; it says what was done there, or that a passkey failed. */
+/**
+ * `/account/security`: sessions, passkeys, and the link to change the password. Shows the notice of a completed action, or that a passkey
+ * failed.
+ */
 export const securityPage = async (
   context: ServerContext,
   visit: SignedInVisit,
@@ -59,7 +62,7 @@ function securityNotice(what: string | undefined): SecurityPage['notice'] {
   return done.find((notice) => notice === what)
 }
 
-/** What the person called it, else how its id begins. */
+/** The name the user gave the passkey, or the beginning of its id. */
 function passkeyName({ name, credentialId }: Passkey): string {
   return cleanText(name ?? '', 60) || credentialId.slice(0, 8)
 }
@@ -76,7 +79,7 @@ export const removePasskeyPage: AccountHandler = async (context, visit) => {
   )
 }
 
-/** The page that changes the password, first or again. */
+/** Renders the page that changes the password, initially or after a failed attempt. */
 export const passwordPage = async (
   context: ServerContext,
   visit: SignedInVisit,

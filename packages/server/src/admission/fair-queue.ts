@@ -1,26 +1,25 @@
-/** How much may wait in a {@link FairQueue} when an item is added. */
+/** The limits on the size of a {@link FairQueue} when an item is added. */
 interface FairQueueLimits {
-  /** From this size on, an added item displaces one of the share that holds most. */
+  /** Size at which a new item displaces one from the share that holds the most. */
   capacity: number
-  /** The size up to which a share that holds nothing may still add an item while no other share holds more than one. */
+  /** Size up to which a share that holds nothing may still add an item, as long as no other share holds more than one. */
   most: number
 }
 
 export interface FairQueueEntry {
   /**
-   * The share that the item counts against, after the shares around it, widest first: `['203.0', '203.0.113', '203.0.113.9']`.
-   * No path may be the start of another, and no key empty.
+   * Path of the share that the item counts against, preceded by its enclosing shares, widest first: `['203.0', '203.0.113',
+   * '203.0.113.9']`. No path may be a prefix of another, and no key may be empty.
    */
   path: readonly string[]
-  /** Whether the item yields to those of the share around its own that do not; every eighth turn is left to those that yield. @default false */
+  /** Whether the item yields to non-yielding items of the enclosing share. Every eighth turn goes to yielding items. @default false */
   yields?: boolean | undefined
 }
 
 /**
- * A bounded queue that serves shares in turn. Each share gets one turn a round, and gives it to one of the shares inside it in
- * the same way. When the queue is full, the share that holds most loses its newest item: a share that holds less than its
- * fair part is never refused. Only what waits is counted, and an empty queue remembers nothing. Each operation takes time
- * proportional to the length of the path.
+ * A bounded queue that serves shares in turn. Each share gets one turn per round and passes it to one of its inner shares in the same way.
+ * When the queue is full, the share that holds the most loses its newest item; a share below its fair part is never refused. Only waiting
+ * items are counted, and an empty queue keeps no state. Each operation takes time proportional to the length of the path.
  */
 export class FairQueue<T> {
   readonly #root = new Share<T>('', undefined)
@@ -29,7 +28,7 @@ export class FairQueue<T> {
     return this.#root.held
   }
 
-  /** Adds an item. Returns the item that lost its place: undefined, an older one, or the added item itself. */
+  /** Adds an item. Returns the item that was displaced: undefined, an older one, or the added item itself. */
   push(item: T, entry: FairQueueEntry, { capacity, most }: FairQueueLimits): T | undefined {
     const path = entry.yields ? entry.path.toSpliced(-1, 0, yieldingKey) : entry.path
     let displaced: T | undefined
@@ -44,7 +43,7 @@ export class FairQueue<T> {
     return displaced
   }
 
-  /** Removes and returns the item whose turn it is; undefined if the queue is empty. */
+  /** Removes and returns the next item; undefined if the queue is empty. */
   shift(): T | undefined {
     if (this.size === 0) return undefined
     let share = this.#root
@@ -52,13 +51,13 @@ export class FairQueue<T> {
     return share.removeOldest()
   }
 
-  /** The share that must lose an item for one of `path`; undefined if none holds more than one and this one holds nothing. */
+  /** The share that must lose an item to make room for one at `path`; undefined if no share holds more than one and this one is empty. */
   #fullestFor(path: readonly string[]): Share<T> | 'own' | undefined {
     let share = this.#root
     for (const key of path) {
       const own = share.inside(key)
       if (key === yieldingKey) {
-        // What yields displaces only its like.
+        // A yielding item can only displace another yielding item.
         if (!own) return 'own'
         share = own
         continue
@@ -76,22 +75,22 @@ export class FairQueue<T> {
   }
 }
 
-/** After how many turns of the other shares the one that yields gets a turn. */
+/** Number of turns of the other shares before the yielding share gets one. */
 const turnsPerYielding = 7
 
-/** The key of the share that yields to the others beside it. */
+/** The key of the share that yields to its siblings. */
 const yieldingKey = ''
 
-/** One share of a queue: items, or the shares inside it. It exists while it holds something. */
+/** One share of a queue. It holds either items or inner shares, and exists only while it is not empty. */
 class Share<T> {
-  /** Items in it and in the shares inside it. */
+  /** Number of items in it and in its inner shares. */
   held = 0
   readonly #key: string
   readonly #parent: Share<T> | undefined
   readonly #inside = new Map<string, Share<T>>()
-  /** The shares inside, in the order of their turns, without the one that yields. */
+  /** The inner shares in turn order, without the yielding one. */
   readonly #turns = new LinkedRing<Share<T>>()
-  /** The shares inside by how many items they hold. */
+  /** The inner shares by the number of items they hold. */
   readonly #bySize: LinkedRing<Share<T>>[] = []
   #largest = 0
   readonly #turn = new RingNode<Share<T>>(this)
@@ -104,7 +103,7 @@ class Share<T> {
     this.#parent = parent
   }
 
-  /** Of the shares inside, one that holds most. */
+  /** One of the inner shares that hold the most items. */
   get fullest(): Share<T> | undefined {
     return this.#bySize[this.#largest]?.first
   }
@@ -113,7 +112,7 @@ class Share<T> {
     return this.#inside.get(key)
   }
 
-  /** The share inside with that key. A new one must be given an item at once. */
+  /** Returns the inner share with that key, creating it if missing. A new share must be given an item at once. */
   open(key: string): Share<T> {
     return this.#inside.get(key) ?? new Share(key, this)
   }
@@ -123,7 +122,7 @@ class Share<T> {
     this.#resize(1)
   }
 
-  /** Passes the turn to the next share inside; undefined if this share has items instead. */
+  /** Passes the turn to the next inner share; undefined if this share holds items instead. */
   takeTurn(): Share<T> | undefined {
     const { first } = this.#turns
     const yielding = this.#inside.get(yieldingKey)
@@ -139,21 +138,21 @@ class Share<T> {
     return first
   }
 
-  /** Removes the oldest item from a share that has items. */
+  /** Removes the oldest item of a share that holds items. */
   removeOldest(): T | undefined {
     const item = this.#items.shift()
     this.#resize(-1)
     return item
   }
 
-  /** Removes the newest item from a share that has items. */
+  /** Removes the newest item of a share that holds items. */
   removeNewest(): T | undefined {
     const item = this.#items.pop()
     this.#resize(-1)
     return item
   }
 
-  /** Counts an item in this share and in those around it. */
+  /** Adjusts the item count of this share and of all enclosing shares. */
   #resize(change: 1 | -1): void {
     this.held += change
     const parent = this.#parent
@@ -170,7 +169,7 @@ class Share<T> {
     parent.#resize(change)
   }
 
-  /** Puts a share inside that gained or lost one item among those of its size. */
+  /** Moves an inner share that gained or lost one item to the list for its new size. */
   #sort(share: Share<T>): void {
     const { held } = share
     share.#size.remove()
@@ -182,7 +181,7 @@ class Share<T> {
   }
 }
 
-/** A node of a doubly linked ring: inserting and removing take constant time. A new node is its own ring. */
+/** A node of a doubly linked ring. Inserting and removing take constant time. A new node is a ring by itself. */
 class RingNode<T> {
   next: RingNode<T> = this
   previous: RingNode<T> = this
@@ -204,7 +203,7 @@ class RingNode<T> {
   }
 }
 
-/** A list in the order of insertion. */
+/** A list in insertion order. */
 class LinkedRing<T> {
   readonly #head = new RingNode<T | undefined>(undefined)
 
@@ -216,7 +215,7 @@ class LinkedRing<T> {
     return this.#head.next.value
   }
 
-  /** Appends a node that is in no list. */
+  /** Appends a node that is not in any list. */
   append(node: RingNode<T>): void {
     const head = this.#head as RingNode<T>
     node.previous = head.previous

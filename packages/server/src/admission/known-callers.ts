@@ -12,43 +12,43 @@ interface KnownCallersOptions {
   now: () => number
 }
 
-/** What a request says about its caller before anything of it is verified. */
+/** What a request claims about its caller before any of it is verified. */
 interface CallerHints {
   remoteAddress: string | undefined
-  /** The text of the header `Signature-Key`. */
+  /** The value of the `Signature-Key` header. */
   signatureKey: string | null
-  /** The cookies that make a browser known. */
+  /** The cookies that identify a known browser. */
   cookies: () => { known: string | undefined; browser: string | undefined }
 }
 
-/** The callers that half of an overloaded server is kept for. */
+/** The callers that half of an overloaded server's capacity is reserved for. */
 export interface KnownCallers {
-  /** The path of the share that a request counts against: half of all is for known callers. Reads no storage. */
+  /** Returns the path of the share that a request counts against: half of the capacity is for known callers. Reads no storage. */
   shareOf(hints: CallerHints): readonly string[]
-  /** A cookie value that makes a browser known for {@link knownBrowserAge}. Set it after a sign-in. */
+  /** Returns a cookie value that makes a browser known for {@link knownBrowserAge}. Set it after a sign-in. */
   sealFor(signIn: { browser: string; userId: string }): string
   /** Invalidates the cookie values sealed for a user so far, on this instance and until it restarts. */
   dropSealsOf(userId: string): void
-  /** Notes an agent that proved its key and holds a grant. */
+  /** Records an agent that proved its key and holds a grant. */
   noteAgent(agent: { agent: string; remoteAddress: string | undefined }): void
 }
 
-/** Seconds for which a browser stays known after a sign-in. */
+/** How long a browser stays known after a sign-in, in seconds. */
 export const knownBrowserAge = 30 * 86_400
 
-/** Seconds for which an agent stays known after it was issued a token. */
+/** How long an agent stays known after it was issued a token, in seconds. */
 const agentAge = 86_400
 
-/** Seconds in which an agent is noted once. */
+/** Interval in which an agent is recorded at most once, in seconds. */
 const agentInterval = 60
 
-/** Seconds for which the networks that a user's cookies come from are counted together. */
+/** Window in which the networks of a user's cookies are counted, in seconds. */
 const networksWindow = 3600
 
-/** Users and agents that are remembered, and networks in which one of them is known. */
+/** Maximum numbers of users and agents that are tracked, and of networks in which each of them is known. */
 const most = { callers: 10_000, networks: 16 }
 
-/** What a cookie that makes a browser known says. */
+/** The content of a known-browser cookie. */
 interface Seal {
   /** Unix seconds. */
   sealedAt: number
@@ -56,20 +56,19 @@ interface Seal {
 }
 
 /**
- * Recognizes browsers by a sealed cookie, and agents by their network and the identifier that they claim, which is verified
- * only later. Both count against the network that the request comes from, so neither cookies nor claims add to its share; they
- * only choose the half. Any number of cookies of one user are known in at most 16 networks an hour,
- * unless 10,000 other users are seen in between.
+ * Recognizes browsers by a sealed cookie, and agents by their network and claimed identifier, which is verified only later. Both count
+ * against the network that the request comes from, so neither cookies nor claims enlarge its share; they only select the half. However many
+ * cookies a user has, they are known in at most 16 networks an hour, unless 10,000 other users are seen in between.
  */
 export function createKnownCallers({ secrets, signing, now }: KnownCallersOptions): KnownCallers {
-  /** By agent and network: when a token was last noted, in Unix seconds. */
+  /** By agent and network: when a token was last recorded, in Unix seconds. */
   const agents = new LruCache<LruCache<number>>(most.callers)
   const seals = new LruCache<Seal>(most.callers)
   const networksOfUsers = new LruCache<Set<string>>(most.callers)
-  /** By user: the Unix second up to which seals are invalid. */
+  /** By user: the Unix time up to which seals are invalid. */
   const droppedUntil = new LruCache<number>(most.callers)
 
-  /** Decrypts a seal once: under overload, that takes longer than the rest of a refusal. */
+  /** Decrypts each seal only once: under overload, decryption costs more than the rest of a refusal. */
   function openSeal(known: string, browser: string): Seal | undefined {
     const key = `${browser} ${known}`
     const opened = seals.get(key, now())
@@ -135,7 +134,7 @@ export function createKnownCallers({ secrets, signing, now }: KnownCallersOption
   }
 }
 
-/** The path of an address in a fair queue: its /16, /24 and /32, or /32, /48 and /64; all unknown addresses are one. */
+/** Returns the path of an address in a fair queue: its /16, /24 and /32, or /32, /48 and /64. All unknown addresses share one path. */
 export function networkPath(address: string | undefined): readonly string[] {
   if (address === undefined) return ['unknown']
   return [networkOf(address, 'provider'), networkOf(address, 'site'), networkOf(address)]

@@ -1,41 +1,41 @@
 import { setImmediate } from 'node:timers'
 import { FairQueue, type FairQueueEntry } from './fair-queue.js'
 
-/** What a request takes: `light` for what needs neither the database nor a key, which is served even when those are slow. */
+/** The cost class of a request. `light` requests need neither the database nor a key, and are served even when those are slow. */
 export type Weight = 'light' | 'heavy'
 
 export interface Work<T> {
   weight: Weight
-  /** Describes where the request waits. Called only when it must. */
+  /** Describes the request's place in the queue. Called only if the request has to wait. */
   entry: () => FairQueueEntry | Promise<FairQueueEntry>
   run: () => Promise<T>
 }
 
-/** The requests that a server works on, and those that wait for that. */
+/** Admission control: the requests being processed and those waiting for a slot. */
 export interface Workload {
-  /** Runs the work as soon as there is a slot. Resolves to undefined if it lost its place in the queue, and did not run. */
+  /** Runs the work as soon as a slot is free. Resolves to undefined if the request was displaced from the queue and did not run. */
   admit<T>(work: Work<T>): Promise<T | undefined>
   /**
-   * The same object. Until the promise of one of its methods settles, the request that waits for it holds no slot: a document
-   * that is fetched, a password whose turn comes.
+   * Wraps an object. Until a promise returned by one of its methods settles, the waiting request holds no slot, for example while a
+   * document is fetched or a password waits for its turn.
    */
   aside<T extends object>(awaited: T): T
 }
 
 /**
- * How many requests begin in a turn of the event loop. Most take what they need of the process at one go, and what arrives in
- * the meantime would otherwise be neither accepted nor refused before all of them are done. With one, a flood of refusals
- * would make each turn so long that hardly anything began.
+ * How many requests start in one turn of the event loop. Most requests use most of their CPU time in one go, and with a large batch,
+ * requests arriving in the meantime would be neither admitted nor refused until all of the batch is done. With a batch of one, a flood of
+ * refusals would make each turn so long that hardly any request would start.
  */
 const together = 8
 
-/** Requests that wait for something else, as a multiple of the others; beyond, they keep their slots. */
+/** Maximum number of requests that wait for something else, as a multiple of `most`. Any further ones keep their slots. */
 const asidePerRequest = 8
 
-/** Requests of as many shares may wait, as a multiple of the others, while none has more than one. */
+/** Maximum number of queued requests from different shares, as a multiple of `most`, while no share has more than one. */
 const sharesPerRequest = 4
 
-/** @param most how many requests of each weight are worked on or wait at once, unless they wait for something else */
+/** @param most how many requests of each weight can be processed or queued at once, excluding those that wait for something else */
 export function createWorkload(most: number): Workload {
   let waiting = 0
   const lanes = {
@@ -69,16 +69,16 @@ export function createWorkload(most: number): Workload {
   }
 }
 
-/** Tells a request that waits whether it may run. */
+/** Tells a waiting request whether it may run. */
 type Notify = (mayRun: boolean) => void
 
-/** Slots, and the queue for them. */
+/** A number of slots and the queue for them. */
 class Lane {
   readonly #most: number
   readonly #slots: number
   readonly #setAside: () => number
   readonly #queue = new FairQueue<Notify>()
-  /** Requests that have a slot and begin in the next turn. */
+  /** Requests that hold a slot and start in the next turn. */
   readonly #next: Notify[] = []
   #running = 0
   #begun = 0
@@ -109,8 +109,8 @@ class Lane {
   }
 
   /**
-   * Takes a slot if no other request waits or began in this turn. The next ones begin together in the next turn: the storage then
-   * answers them in one batch.
+   * Takes a slot if no other request is waiting or has started in this turn. Later ones start together in the next turn, so that the
+   * storage can serve them in one batch.
    */
   #begin(): boolean {
     if (this.#queue.size > 0 || this.#begun > 0 || !this.#hasSlot) return false
@@ -118,7 +118,7 @@ class Lane {
     return true
   }
 
-  /** Takes a slot for the next turn if no request waits for a slot; undefined if one does, or that turn has enough to begin. */
+  /** Takes a slot for the next turn. Returns undefined if another request is waiting for a slot, or the next turn is full. */
   #beginNext(): Promise<boolean> | undefined {
     if (this.#queue.size > 0 || this.#next.length >= together || !this.#hasSlot) return undefined
     this.#running++
@@ -131,11 +131,11 @@ class Lane {
     this.#scheduleTurn()
   }
 
-  /** Waits for a slot, and takes it; false if the request lost its place. */
+  /** Waits for a slot and takes it. Resolves to false if the request was displaced from the queue. */
   async #wait(describe: () => FairQueueEntry | Promise<FairQueueEntry>): Promise<boolean> {
     const described = describe()
     const entry = described instanceof Promise ? await described : described
-    // The slots may have changed while the entry was read.
+    // The slots may have changed while the entry was resolved.
     if (this.#begin()) return true
     const limits = { capacity: this.#most - this.#taken, most: sharesPerRequest * this.#most }
     return new Promise((resolve) => {
@@ -144,7 +144,7 @@ class Lane {
     })
   }
 
-  /** Has the queue served in the next turn of the event loop, if anything waits. */
+  /** Schedules the queue to be served in the next turn of the event loop, if any request is waiting. */
   schedule(): void {
     if (this.#queue.size > 0) this.#scheduleTurn()
   }

@@ -10,7 +10,7 @@ import {
   settingShape,
 } from './options.js'
 
-/** Where the server listens. */
+/** The address and port the server listens on. */
 export interface ListenSettings {
   /** The address to listen on. @default '127.0.0.1' */
   host?: string | undefined
@@ -18,44 +18,48 @@ export interface ListenSettings {
   port?: number | undefined
 }
 
-/** The port that only operators reach. */
+/** The admin port, for operators only. */
 export interface AdminSettings {
   /** The address of the admin port. @default '127.0.0.1' */
   host?: string | undefined
   /** Serves `/healthz`, `/readyz` and `/metrics`. @default no admin port */
   port: number
   /**
-   * Host names in `Host` that the admin port answers besides `localhost` and its own address, without a port; others get 421.
+   * Values of `Host`, without a port, that the admin port accepts in addition to `localhost` and its own address. Others get 421.
    * @default none
    */
   hosts?: readonly string[] | undefined
 }
 
-/** How the keys in the database change. */
+/** How the signing keys in the database are rotated. */
 export interface KeyRotationSettings {
-  /** Seconds after which the next key signs; 0: only when you rotate. @default 7776000, 90 days */
+  /** Seconds between rotations; 0 disables automatic rotation. @default 7776000, 90 days */
   rotateAfter?: number | undefined
 }
 
-/** How many nonces are remembered at once. */
+/** Limits on the stored nonces. */
 export interface NonceSettings {
-  /** Nonces of one agent remembered at once, for about two minutes each; one more is refused with 429. @default 16384 */
+  /**
+   * Maximum number of stored nonces per agent, each kept for about two minutes. Further requests with a nonce are refused with 429.
+   * @default 16384
+   */
   perAgent?: number | undefined
-  /** Nonces of all agents remembered at once; beyond, the network that holds most is refused. @default 1000000 */
+  /** Maximum number of stored nonces of all agents. When it is reached, the network that holds the most is refused. @default 1000000 */
   total?: number | undefined
 }
 
-/** How much the program takes at once. */
+/** Limits on concurrent work. */
 export interface ProgramLimits extends LimitOptions {
-  /** Connections at once; does not count those from `trustProxy`. @default 1024 */
+  /** Maximum number of concurrent connections, not counting those from `trustProxy`. @default 1024 */
   connections?: number | undefined
   /**
-   * Connections that one network (IPv4 /24, IPv6 /48) may hold; does not count for those in `trustProxy`.
+   * Maximum number of connections from one network (IPv4 /24, IPv6 /48). Does not apply to addresses in `trustProxy`.
    * @default half of `limits.connections`
    */
   connectionsPerNetwork?: number | undefined
   /**
-   * Connections that one address may hold without a whole request, with its body; does not count for those in `trustProxy`.
+   * Maximum number of connections from one address that have not yet sent a complete request, including the body. Does not apply to
+   * addresses in `trustProxy`.
    * @default a quarter of `limits.connections`
    */
   idlePerAddress?: number | undefined
@@ -73,24 +77,24 @@ export interface ProgramLimits extends LimitOptions {
 export interface Configuration extends Omit<AuthServerSettings, 'limits'> {
   listen?: ListenSettings | undefined
   admin?: AdminSettings | undefined
-  /** The SQLite file, whose folder must exist; or the URL of a PostgreSQL database, `postgres://user@host/database`. */
+  /** Path of the SQLite file, whose folder must exist, or the URL of a PostgreSQL database, `postgres://user@host/database`. */
   database: string
-  /** The file with the master key that encrypts the stored keys. */
+  /** Path of the file with the master key that encrypts the stored keys. */
   masterKeyFile?: string | undefined
-  /** The master key itself, instead of a file. Best set by its variable. */
+  /** The master key itself, instead of a file. Best set through its environment variable. */
   masterKey?: string | undefined
-  /** PEM files with the root certificates under which agents may use `scheme=x509`. @default none, such agents are refused */
+  /** PEM files with the root certificates under which agents may use `scheme=x509`. @default none; such agents are refused */
   certificateRoots?: readonly string[] | undefined
   keyRotation?: KeyRotationSettings | undefined
   limits?: ProgramLimits | undefined
-  /** Addresses or networks of your proxies. Only their `X-Forwarded-For` is read. @default none */
+  /** Addresses or networks of your proxies. `X-Forwarded-For` is read only from these. @default none */
   trustProxy?: readonly string[] | undefined
 }
 
 const port = whole(1, 65_535)
 const { issuer, name, ...settings } = settingShape
 
-/** What a configuration may hold. */
+/** The shape of a configuration. */
 export const configurationShape = {
   issuer,
   name,
@@ -136,41 +140,41 @@ export const configurationShape = {
 
 export const configurationSchema = z.strictObject(configurationShape)
 
-/** A configuration that was checked, with its defaults; paths are absolute. */
+/** A validated configuration with its defaults; paths are absolute. */
 export type Settings = z.output<typeof configurationSchema>
 
-/** Every setting there is, in the order of the manual. */
+/** All settings, in the order of the manual. */
 export const settingTable: readonly SettingRow[] = settingRows(configurationShape)
 
 const shared = z.object({ ...settingShape, limits: z.object(limitShape) })
 
-/** What of a configuration is for `createAuthServer`; keys, storage and certificates are the caller's. */
+/** Returns the part of a configuration that `createAuthServer` takes. The caller supplies keys, storage and certificates. */
 export function serverOptions(configuration: Settings): Omit<AuthServerOptions, 'keys' | 'storage'> {
   return shared.parse(configuration)
 }
 
-/** Whether the setting `database` is the URL of a PostgreSQL database, and not the path of a SQLite file. */
+/** Whether the setting `database` is the URL of a PostgreSQL database rather than the path of a SQLite file. */
 export function isPostgresUrl(database: string): boolean {
   return /^postgres(?:ql)?:\/\//i.test(database)
 }
 
-/** The setting as it may be shown: without the password in a URL. */
+/** The setting as it may be displayed: without the password in a URL. */
 export function shownDatabase(database: string): string {
   if (!isPostgresUrl(database)) return database
   return database.replace(/^([^:]+:\/\/[^/?@:]*):[^/@]*@/, '$1@').replaceAll(/([?&]password=)[^&]*/gi, '$1…')
 }
 
-/** Whether a password stands in it. */
+/** Whether the setting contains a password. */
 export function holdsPassword(database: string): boolean {
   return shownDatabase(database) !== database
 }
 
-/** What is wrong with the setting; nothing where it may be right. */
+/** Returns the problem with the setting; undefined if it may be valid. */
 function databaseProblem(database: string): string | undefined {
   if (isPostgresUrl(database)) {
     return /^[^?]*\/\/[^/?]*\/[^/?]+(?:\?.*)?$/.test(database)
       ? undefined
-      : 'names no database: write postgres://user@host/database'
+      : 'has no database name: write postgres://user@host/database'
   }
   return /^(?:file|sqlite3?|postgres(?:ql)?):|:\/\//i.test(database)
     ? 'must be the path of a SQLite file, such as auth.db, or the URL of a PostgreSQL database, such as postgres://countersign@db.internal/countersign'

@@ -16,7 +16,7 @@ export const text = (longest: number) => z.string().min(1).max(longest)
 
 export const whole = (least: number, most: number) => z.int().min(least).max(most)
 
-/** What only a program can give. */
+/** A value that can only be given in code. */
 export function given<T>(isGiven: (value: unknown) => boolean, error: string) {
   return z.custom<T>(isGiven, { error })
 }
@@ -25,7 +25,7 @@ export function functionOf<T>() {
   return given<T>((value) => typeof value === 'function', 'must be a function')
 }
 
-/** A text that something has to say about. */
+/** A string validated by a function that returns the problem. */
 function judged(problemOf: (value: string) => string | undefined) {
   return z.string().superRefine((value, context) => {
     const message = problemOf(value)
@@ -33,7 +33,7 @@ function judged(problemOf: (value: string) => string | undefined) {
   })
 }
 
-/** Networks as `10.0.0.0/8`, and single addresses. */
+/** Networks such as `10.0.0.0/8`, and single addresses. */
 export const networks = z.array(judged(trustedNetworkProblem)).superRefine((values, context) => {
   if (values.some((value) => trustedNetworkProblem(value) !== undefined)) return
   const message = trustedNetworksProblem(values)
@@ -47,14 +47,14 @@ export const allowedNetwork = z.custom<AllowedNetwork>().superRefine((value, con
     context.addIssue({ code: 'custom', path: [...path], message: problem })
 })
 
-/** Agents by name, or a function that decides by one. */
+/** Agents by identifier, or a function that decides by identifier. */
 export const agents = z.custom<AgentSelection>().superRefine((value: unknown, context) => {
   if (typeof value === 'function') return
   const refuse = (message: string, ...path: number[]) => context.addIssue({ code: 'custom', path, message })
-  if (!Array.isArray(value)) return refuse('must be a list of agents, or a function that decides by the name of one')
+  if (!Array.isArray(value)) return refuse('must be a list of agents, or a function that selects agents by identifier')
   for (const [index, agent] of value.entries()) {
     if (typeof agent === 'string' && isIdentifier(agent, { allowInsecureLoopback: true, allowPath: true })) continue
-    refuse('must be the identifier of an agent, such as https://agent.example', index)
+    refuse('must be an agent identifier, such as https://agent.example', index)
   }
 })
 
@@ -63,7 +63,7 @@ export const link = z
   .regex(/^(?:https:\/\/|mailto:|\/(?!\/))\S+$/, 'must be an https: or mailto: URL, or a path')
 
 export const identityProvider = z.strictObject({
-  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must be of lower-case letters, digits and hyphens'),
+  id: z.string().regex(/^[a-z0-9-]{1,32}$/, 'must consist of lowercase letters, digits and hyphens'),
   name: text(64),
   issuer: z.string().regex(/^https?:\/\/\S+$/, 'must be the https: URL of the provider'),
   clientId: text(256),
@@ -73,14 +73,14 @@ export const identityProvider = z.strictObject({
 
 const pattern = text(512)
 const party = pattern.refine(isPartyPattern, {
-  error: 'can fit no identifier: write https://host as agents and resources do, or * for any',
+  error: 'cannot match any identifier: use the form of agent and resource identifiers, https://host, or * for any',
 })
 
 export const policyRule = z
   .strictObject({
     name: z
       .string()
-      .regex(/^[a-z0-9-]{1,64}$/, 'must be of lower-case letters, digits and hyphens')
+      .regex(/^[a-z0-9-]{1,64}$/, 'must consist of lowercase letters, digits and hyphens')
       .optional(),
     agent: party,
     resource: party.default('*'),
@@ -90,13 +90,17 @@ export const policyRule = z
   .superRefine(({ decision, name, agent, scopes }, context) => {
     if (decision !== 'grant') return
     const refuse = (setting: string, message: string) =>
-      context.addIssue({ code: 'custom', path: [setting], message: `${message}: it gives tokens without a person` })
-    if (name === undefined) refuse('name', 'a policy that grants needs a name')
-    if (agent.includes('*')) refuse('agent', 'a policy that grants names one agent, without *')
-    if (!scopes) refuse('scopes', 'a policy that grants says which permissions')
+      context.addIssue({
+        code: 'custom',
+        path: [setting],
+        message: `${message}: it issues tokens without user consent`,
+      })
+    if (name === undefined) refuse('name', 'is required for a policy that grants')
+    if (agent.includes('*')) refuse('agent', 'must be a single agent, without *, in a policy that grants')
+    if (!scopes) refuse('scopes', 'is required for a policy that grants')
   })
 
-/** Whether there is an identifier that a pattern of the policies fits: a rule that never fits would let pass what it denies. */
+/** Whether any identifier can match a policy pattern. A rule that can never match would silently let through what it should deny. */
 function isPartyPattern(value: string): boolean {
   if (value === '*') return true
   const ported = value.replaceAll(':*', ':1')
@@ -109,17 +113,17 @@ const riskPattern = z.tuple([pattern.refine(isRiskPattern), z.enum(risksByStreng
 
 export const risk = given<z.infer<typeof riskPattern>>(
   (value) => riskPattern.safeParse(value).success,
-  `must be a word or a whole name, and one of ${risksByStrength.join(', ')}, as in ["delet*", "delete"] or ["payments.read", "read"]`,
+  `must be a pair: a word or a full permission name, then one of ${risksByStrength.join(', ')}, as in ["delet*", "delete"] or ["payments.read", "read"]`,
 )
 
 export const host = z
   .string()
-  .regex(/^(?:\*|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$/, 'must be a host in lower case, such as bank.example, or "*" for any')
+  .regex(/^(?:\*|[a-z0-9-]+(?:\.[a-z0-9-]+)+)$/, 'must be a host in lowercase, such as bank.example, or "*" for any')
 
 export const durations = z
   .tuple([duration()], duration())
   .refine((values) => values.every((value, at) => at === 0 || asNumber(values[at - 1]) < asNumber(value)), {
-    error: 'must go from the shortest to the longest',
+    error: 'must be sorted from shortest to longest',
   })
   .readonly()
 
@@ -133,7 +137,7 @@ function asNumber(value: number | 'until-removed' | undefined): number {
   return typeof value === 'number' ? value : Number.POSITIVE_INFINITY
 }
 
-/** The settings that can be at odds; those that are not well formed are left out. */
+/** The settings that can contradict each other; malformed ones are left out. */
 interface Related {
   issuer?: string | undefined
   allowInsecureLoopback?: boolean | undefined
@@ -146,19 +150,19 @@ interface RelatedProvider {
   allowInsecureLoopback?: boolean | undefined
 }
 
-/** What is wrong between settings that are each well formed. */
+/** Returns the contradictions between settings that are each well formed. */
 export function contradictionsOf({ issuer, allowInsecureLoopback = false, accounts }: Related): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = []
   const refuse = (setting: string, problem: string) => problems.push({ setting, problem })
   if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback }))
     refuse('issuer', issuerProblem(issuer, allowInsecureLoopback))
   if (allowInsecureLoopback && issuer?.startsWith('https:')) {
-    refuse('allowInsecureLoopback', 'is for development with an http issuer on loopback: take it out')
+    refuse('allowInsecureLoopback', 'is only for development with an http issuer on loopback: remove it')
   }
   const ids = new Set<string>()
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {
     const at = `accounts.identityProviders[${index}]`
-    if (ids.has(provider.id)) refuse(`${at}.id`, 'is the id of another provider')
+    if (ids.has(provider.id)) refuse(`${at}.id`, 'is already used by another provider')
     ids.add(provider.id)
     if (!provider.allowInsecureLoopback && provider.issuer.startsWith('http:')) {
       refuse(`${at}.issuer`, 'must be an https: URL')
@@ -170,10 +174,11 @@ export function contradictionsOf({ issuer, allowInsecureLoopback = false, accoun
 function issuerProblem(issuer: string, allowInsecureLoopback: boolean): string {
   const insecure = issuer.startsWith('http:')
   if (insecure && isIdentifier(issuer, { allowInsecureLoopback: true })) {
-    return 'must be https; for development on this machine only, set allowInsecureLoopback to true'
+    return 'must use https; for development on this machine only, set allowInsecureLoopback to true'
   }
   const repair = identifierRepair(issuer, { allowInsecureLoopback })
-  if (repair !== undefined && !isIdentifier(issuer.replace('http:', 'https:'))) return `is no identifier: ${repair}`
-  if (insecure) return 'must be https: put TLS in front of the server and name the URL that people see'
-  return 'must be the URL of the server without a path, a slash at the end or a default port, such as https://auth.example'
+  if (repair !== undefined && !isIdentifier(issuer.replace('http:', 'https:')))
+    return `is not a valid identifier: ${repair}`
+  if (insecure) return 'must use https: put TLS in front of the server and set the URL that users see'
+  return 'must be the URL of the server without a path, trailing slash or default port, such as https://auth.example'
 }

@@ -21,20 +21,20 @@ import {
 } from './configuration-schema.js'
 import { contradictionsOf } from './fields.js'
 
-/** A configuration that was read and checked by itself; {@link requireSafeStart} judges the machine it runs on. */
+/** A configuration that was read and validated on its own. {@link requireSafeStart} checks the environment it runs in. */
 export interface LoadedConfig {
-  /** The file, absolute. */
+  /** Absolute path of the configuration file. */
   file: string
   settings: Settings
-  /** What is odd, but no reason not to start. */
+  /** Oddities that do not prevent the server from starting. */
   warnings: readonly string[]
 }
 
 /**
- * Reads a configuration file (`.json`, or the default export of a `.js`, `.mjs` or, from Node 22.18 on, `.ts` module) and what the environment
- * overrides. Paths in it are relative to the file.
+ * Reads a configuration file (`.json`, or the default export of a `.js`, `.mjs` or, from Node 22.18 on, `.ts` module) and applies overrides
+ * from the environment. Paths in it are relative to the file.
  *
- * @throws ConfigurationError naming every wrong setting
+ * @throws ConfigurationError naming every invalid setting
  */
 export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<LoadedConfig> {
   const file = resolve(path)
@@ -58,11 +58,11 @@ export async function loadConfig(path: string, env: NodeJS.ProcessEnv): Promise<
       masterKeyFile: settings.masterKeyFile === undefined ? undefined : absolute(settings.masterKeyFile),
       certificateRoots: settings.certificateRoots?.map(absolute),
     },
-    warnings: overrides.unknown.map((name) => `${name} is no setting and has no effect.`),
+    warnings: overrides.unknown.map((name) => `${name} is not a setting and has no effect.`),
   }
 }
 
-/** What is wrong with settings, and between those of them that are well formed. */
+/** Returns the problems of single settings, and the contradictions between the well-formed ones. */
 function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): ConfigurationProblem[] {
   const malformed = new Set(issues.map(({ path: [group] }) => group))
   const wellFormed = Object.fromEntries(Object.entries(merged).filter(([name]) => !malformed.has(name)))
@@ -70,21 +70,21 @@ function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): Config
   return [...problemsOf(issues, configurationShape), ...(parsed.success ? contradictionsIn(parsed.data) : [])]
 }
 
-/** What is wrong between settings; those that are not well formed are left out. */
+/** Returns the contradictions between settings; malformed ones are left out. */
 function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] | undefined }): ConfigurationProblem[] {
   const { accounts, allowInsecureLoopback, masterKey, masterKeyFile } = settings
   const problems = contradictionsOf(settings)
   if (masterKey !== undefined && masterKeyFile !== undefined)
-    problems.push({ setting: 'masterKey', problem: 'is set beside masterKeyFile: set one of them' })
+    problems.push({ setting: 'masterKey', problem: 'is set together with masterKeyFile: set only one of them' })
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {
     if (!provider.allowInsecureLoopback || allowInsecureLoopback) continue
     const setting = `accounts.identityProviders[${index}].allowInsecureLoopback`
-    problems.push({ setting, problem: 'is for development: take it out, or set allowInsecureLoopback' })
+    problems.push({ setting, problem: 'is for development: remove it, or set allowInsecureLoopback' })
   }
   return problems
 }
 
-/** On loopback there is no proxy in front, so the server listens on the port of its issuer unless a setting says otherwise. */
+/** On loopback there is no proxy in front of the server, so it listens on its issuer's port unless a setting says otherwise. */
 function portOf(given: object, { issuer, listen }: Settings): number {
   const set = 'listen' in given && typeof given.listen === 'object' && given.listen !== null && 'port' in given.listen
   return set || !isLoopbackIdentifier(issuer) ? listen.port : Number(new URL(issuer).port)
@@ -94,7 +94,7 @@ function withVariable(setting: string, values: ReadonlyMap<string, unknown>): st
   return values.has(setting) ? `${setting} (${environmentName(setting)})` : setting
 }
 
-/** What the variables of the auth server begin with. */
+/** The prefix of the auth server's environment variables. */
 const variablePrefix = 'COUNTERSIGN_'
 
 /** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
@@ -103,9 +103,9 @@ export function environmentName(setting: string): string {
 }
 
 /**
- * What makes pictures of agents' logos; undefined where pages show none.
+ * Loads the re-encoder for agents' logos; undefined if pages show no logos.
  *
- * @throws ConfigurationError saying what is to be installed
+ * @throws ConfigurationError naming the package to install
  */
 export async function loadLogoReEncoder({
   file,
@@ -116,7 +116,7 @@ export async function loadLogoReEncoder({
     return (await import('../outbound/re-encode/index.js')).reEncodeLogo
   } catch (error) {
     if (!(error instanceof MissingPackageError)) throw error
-    const problem = `${error.message}, or set it to false: then pages show a letter for each agent`
+    const problem = `${error.message}, or set it to false, so that pages show a letter for each agent`
     throw new ConfigurationError(file, [{ setting: 'pages.logos', problem }])
   }
 }

@@ -28,48 +28,51 @@ import {
   whole,
 } from './fields.js'
 
-/** How long things are good for, in seconds. */
+/** How long things are valid, in seconds. */
 export interface LifetimeOptions {
-  /** Seconds that an auth token lives, at most a day; pages show it. A removal stops new tokens, and not those. @default 600 */
+  /**
+   * Lifetime of an auth token, in seconds, at most a day; shown on pages. Revoking a grant stops new tokens, but not those already issued.
+   * @default 600
+   */
   authToken?: number | undefined
-  /** Seconds that a request waits for a person. @default 600 */
+  /** How long a request waits for the user's decision, in seconds. @default 600 */
   requestToken?: number | undefined
-  /** Seconds that an authorization code lives. @default 60 */
+  /** Lifetime of an authorization code, in seconds. @default 60 */
   code?: number | undefined
 }
 
-/** How much one agent or person may have at once, and how often. */
+/** Concurrency and rate limits per agent and user. */
 export interface LimitOptions {
   /**
-   * How many requests of one agent, delegate and resource may be open at once; one more is refused with 429. Of an agent that
-   * nobody has allowed anything yet, 20 at most. @default 1000
+   * Maximum number of open requests of one agent, delegate and resource; further ones are refused with 429. An agent that no user has
+   * allowed yet can have at most 20. @default 1000
    */
   openRequests?: number | undefined
   /**
-   * Requests that are worked on or queued at once, not counting those that wait for a document or a password. When the queue is
+   * Maximum number of requests processed or queued at once, not counting those that wait for a document or a password. When the queue is
    * full, the network that holds most of it gets 503 with `Retry-After`. @default 200
    */
   requests?: number | undefined
-  /** In how many browsers one person may be signed in at once; signing in in one more ends the oldest session. @default 50 */
+  /** Maximum number of browsers in which one user can be signed in. A further sign-in ends the oldest session. @default 50 */
   sessions?: number | undefined
   /**
-   * Multiplies how often one address or agent may ask for access, and one person allow something, before they are told to wait.
-   * Raise it for load tests, or where many come from one address. @default 1
+   * Multiplier for the rate limits on access requests of one address or agent, and on approvals of one user. Raise it for load tests, or if
+   * many users share one address. @default 1
    */
   rateFactor?: number | undefined
 }
 
-/** How people get an account and sign in. */
+/** How users get an account and sign in. */
 export interface AccountOptions {
-  /** Whether people may make accounts themselves. @default false */
+  /** Whether users can create accounts themselves. @default false */
   signUp?: boolean | undefined
-  /** Whether people may sign in with passkeys. @default true where the issuer's host is a name, and no address */
+  /** Whether users can sign in with passkeys. @default true if the issuer's host is a name, not an address */
   passkeys?: boolean | undefined
-  /** OpenID Connect providers that people may sign in with. @default none */
+  /** OpenID Connect providers that users can sign in with. @default none */
   identityProviders?: readonly IdentityProvider[] | undefined
 }
 
-/** What people see. */
+/** What the pages show. */
 export interface PageOptions {
   /**
    * Whether agents' logos are fetched, re-encoded and shown. Otherwise pages show a letter of the agent's host.
@@ -80,61 +83,64 @@ export interface PageOptions {
   contact?: ContactOptions | undefined
 }
 
-/** Links at the foot of the pages: an `https:` or `mailto:` URL, or a path. */
+/** Links in the page footer: an `https:` or `mailto:` URL, or a path. */
 export interface FooterOptions {
-  /** The link at the foot of the pages to where people find help. @default none */
+  /** The footer link to where users get help. @default none */
   help?: string | undefined
-  /** The link on pages about an agent to where it is reported. @default none */
+  /** The link for reporting an agent, on pages about an agent. @default none */
   report?: string | undefined
-  /** The link at the foot of the pages to what you say about privacy. @default none */
+  /** The footer link to your privacy policy. @default none */
   privacy?: string | undefined
 }
 
-/** Whom people can ask. */
+/** The contact for users. */
 export interface ContactOptions {
   /**
-   * Whom people can ask about what the policies forbid, and for a new password.
+   * Name of the contact for requests that a policy forbids, and for password resets.
    * @default the pages say "your administrator"
    */
   name: string
-  /** The link to reach them. @default none */
+  /** The link to the contact. @default none */
   href?: string | undefined
 }
 
-/** What is accepted from agents that speak another form of the protocol; each member is weaker than its default. */
+/** What is accepted from agents that speak another variant of the protocol. Each member is weaker than its default. */
 export interface InteropOptions {
   /**
-   * Agents, by their identifiers, whose document may list no redirect URIs. Weaker: the answer may then go to any page of
-   * the agent's own origin (W12). @default none
+   * Identifiers of agents whose document may list no redirect URIs. Weaker: the response may then go to any page on the agent's own origin
+   * (W12). @default none
    */
   redirectUrisOptional?: AgentSelection | undefined
   /**
-   * Agents, by their identifiers, whose signatures may leave the body out. Weaker: anyone on the way may change the body
+   * Identifiers of agents whose signatures may leave out the body. Weaker: anyone between the agent and the server can change the body
    * (W6). @default none
    */
   unsignedBodies?: AgentSelection | undefined
 }
 
-/** The settings of an auth server: in code, in a configuration file or in the environment. */
+/** The settings of an auth server, in code, in a configuration file or in the environment. */
 export interface AuthServerSettings {
-  /** The `https` URL that people and agents know this server by (W10). It is part of every token, so it never changes. */
+  /** The `https` URL that identifies this server to users and agents (W10). It is part of every token, so it must never change. */
   issuer: string
   /** The server's name on its pages. @default the issuer's host */
   name?: string | undefined
   lifetimes?: LifetimeOptions | undefined
   /**
-   * For how long a person may allow something: seconds, from the shortest to the longest, and `"until-removed"` for no end.
-   * The first is preset. @default an hour, 30 days, until removed
+   * The durations for which a user can allow something: seconds, from shortest to longest, and `"until-removed"` for no expiry. The first
+   * is preset. @default an hour, 30 days, until revoked
    */
   durations?: readonly [Duration, ...Duration[]] | undefined
   accounts?: AccountOptions | undefined
-  /** Rules that say who is asked, refused, or let in without a person; the first that fits decides. @default a person is asked */
+  /**
+   * Rules that decide which requests are shown to the user, denied, or granted without a user. The first match decides. @default the user
+   * is asked
+   */
   policies?: readonly PolicyRule[] | undefined
-  /** What permissions can do, by words or whole names. For other words the built-in list decides. @default none */
+  /** The risks of permissions, by words or full names. The built-in list covers all other words. @default none */
   risks?: RiskPatterns | undefined
   /**
-   * Names that people trust, and the hosts they belong to, besides the built-in ones. The consent page warns of an agent
-   * that uses such a name at another host. `["*"]` leaves a built-in name out. @default none
+   * Brand names that users trust, with the hosts they belong to, in addition to the built-in ones. The consent page warns if an agent uses
+   * such a name at another host. `["*"]` disables a built-in name. @default none
    */
   brands?: Brands | undefined
   pages?: PageOptions | undefined
@@ -142,20 +148,21 @@ export interface AuthServerSettings {
   /** `required`: token requests must carry a nonce (S§10.5), so agents that send none are refused. @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Whether a code works only with the key that asked for it. An agent that changes its key in between must ask again. @default false
+   * Whether a code works only with the key that requested it. An agent that rotates its key in between must start a new request. @default
+   * false
    */
   bindCodeToKey?: boolean | undefined
-  /** The signature algorithms that are accepted from agents. @default all that are known */
+  /** Signature algorithms accepted from agents. @default all supported algorithms */
   algorithms?: readonly Algorithm[] | undefined
   limits?: LimitOptions | undefined
   discovery?: DiscoveryLimits | undefined
   /**
-   * Private networks that documents and logos may be fetched from, as
-   * `[{ "cidr": "10.0.0.0/8", "hosts": ["*.corp.example"] }]` (W28). Identity providers may be at any address without it.
+   * Private networks that documents and logos may be fetched from, as `[{ "cidr": "10.0.0.0/8", "hosts": ["*.corp.example"] }]` (W28).
+   * Identity providers can be at any address without it.
    * @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** The HTTP proxy to fetch by, if there is no direct way to the internet. @default none */
+  /** The HTTP proxy for outbound requests, if the server has no direct internet access. @default none */
   egressProxy?: string | undefined
   /** Accepts agents and resources whose identifiers have a path, as `https://host/~agent`; pages show host and path. @default false */
   allowPath?: boolean | undefined
@@ -163,38 +170,38 @@ export interface AuthServerSettings {
   allowInsecureLoopback?: boolean | undefined
 }
 
-/** What an auth server is made of: its settings, and what only a program can give. */
+/** The options of an auth server: its settings, and values that can only be given in code. */
 export interface AuthServerOptions extends AuthServerSettings {
   /** Signs auth tokens, and derives codes and form values: `fixedKeys({ signer, secret })`, or keys from the storage. */
   keys: ServerKeys
   storage: Storage
-  /** Decides where none of `policies` fits. @default a person is asked */
+  /** Decides when no rule of `policies` matches. @default the user is asked */
   policy?: Policy | undefined
   /** Accepts agents with `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
   certificates?: CertificateFinder | undefined
   /**
-   * Makes the pictures that pages show of agents' logos: the one of `countersign-server/logos`. `pages.logos` turns it off.
+   * Re-encodes agents' logos for pages: use the one from `countersign-server/logos`. `pages.logos` disables it.
    * @default pages show a letter of the host, and no logo is fetched
    */
   reEncodeLogo?: LogoReEncoder | undefined
   /**
-   * Fetches documents and logos; `allowNetworks` and `egressProxy` then count for identity providers only.
+   * Fetches documents and logos; `allowNetworks` and `egressProxy` then apply to identity providers only.
    * @default a guarded fetch
    */
   fetch?: FetchDocument | undefined
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
   /**
-   * Told each request, refusal, lookup, decision, verb of the storage and password: logs, metrics and traces are made of it.
-   * A refusal says more than the answer does, such as the rule that denied it or why an agent could not be looked up.
-   * `countersign/observability` has a log and metrics. @default nobody is
+   * Called with an event for each request, refusal, lookup, decision, storage operation and password, for logs, metrics and traces. A
+   * refusal event carries more than the response does, such as the rule that denied the request or why an agent's lookup failed.
+   * `countersign/observability` has a log and metrics. @default no events
    */
   onEvent?: OnEvent | undefined
-  /** Told of failures that are not the caller's, with the id the caller was shown. @default a process warning */
+  /** Called for failures that are not the caller's fault, with the id that the caller was shown. @default a process warning */
   onError?: ((error: unknown, requestId: string) => void) | undefined
 }
 
-/** A schema for each member; does not compile where it takes what the interface does not allow. */
+/** A schema for each member. Does not compile if a schema accepts values that the interface does not allow. */
 export type ShapeOf<T> = { [Name in keyof T]-?: z.ZodType<unknown, T[Name]> }
 
 export const limitShape = {
@@ -284,10 +291,10 @@ function isObject(value: unknown): boolean {
   return typeof value === 'object' && value !== null
 }
 
-/** Options that were checked, with their defaults. */
+/** Validated options with their defaults. */
 export type CheckedOptions = z.output<typeof optionsSchema>
 
-/** @throws TypeError naming every wrong or unknown option */
+/** @throws TypeError naming every invalid or unknown option */
 export function checkOptions(options: AuthServerOptions): CheckedOptions {
   const parsed = optionsSchema.safeParse(options satisfies z.input<typeof optionsSchema>, { reportInput: true })
   const problems = parsed.success ? contradictionsOf(parsed.data) : problemsOf(parsed.error.issues, optionsSchema.shape)

@@ -4,12 +4,13 @@ import { ConfigurationError, type ConfigurationProblem, MissingPackageError } fr
 import { masterKeyLength } from '../secrets/sealed-private-key.js'
 import type { LoadedConfig } from './load-config.js'
 
-const ranBefore = 'A server that ran before: only the master key it had opens the keys in its database'
-const missing = `is missing. A new server: make one with "countersign keys generate-master --out master.key" and set masterKeyFile. ${ranBefore}`
+const ranBefore =
+  'For an existing server, use its original master key: no other key can decrypt the keys in its database'
+const missing = `is missing. For a new server, create one with "countersign keys generate-master --out master.key" and set masterKeyFile. ${ranBefore}`
 const noFile = (path: string) =>
-  `is missing: there is no file ${path}. A new server: make it with "countersign keys generate-master --out ${path}". ${ranBefore}`
+  `is missing: there is no file ${path}. For a new server, create it with "countersign keys generate-master --out ${path}". ${ranBefore}`
 
-/** The master key, from its variable or file. @throws ConfigurationError that says whether it is missing or wrong */
+/** Reads the master key from its variable or file. @throws ConfigurationError if it is missing or invalid */
 export async function readMasterKey({ file, settings }: Pick<LoadedConfig, 'file' | 'settings'>): Promise<Uint8Array> {
   const { masterKey, masterKeyFile } = settings
   const refuse = (setting: string, problem: string, cause?: unknown) =>
@@ -35,10 +36,10 @@ const forms = [
   { pattern: /^[A-Za-z0-9+/]{43}=?$/, encoding: 'base64' },
 ] as const
 
-/** Distinct values that 32 random bytes have at least, in all but one of 10^15 cases. */
+/** Minimum number of distinct values in 32 random bytes, in all but one of 10^15 cases. */
 const fewestValues = 16
 
-/** A master key written down as base64url, base64 or hex; or what is wrong with it. */
+/** Parses a master key encoded as base64url, base64 or hex. Returns the key or the problem. */
 export function parseMasterKey(text: string): { masterKey: Uint8Array } | { problem: string } {
   const trimmed = text.trim()
   const form = forms.find(({ pattern }) => pattern.test(trimmed))
@@ -49,12 +50,12 @@ export function parseMasterKey(text: string): { masterKey: Uint8Array } | { prob
   return { masterKey }
 }
 
-const how = 'make one with countersign keys generate-master'
+const how = 'create one with countersign keys generate-master'
 
 /**
- * The finder of agents' certificates under the configured roots; undefined where none are configured.
+ * Creates the finder for agents' certificates under the configured roots; undefined if none are configured.
  *
- * @throws ConfigurationError naming each file that cannot be read or holds no certificates, or what is to be installed
+ * @throws ConfigurationError naming each file that cannot be read or contains no certificates, or the package to install
  */
 export async function readCertificates({
   file,
@@ -84,7 +85,7 @@ export async function readCertificates({
 
 type CreateFinder = Awaited<ReturnType<typeof loadFinder>>['createCertificateFinder']
 
-/** Loaded by servers that have roots only. */
+/** Loaded only if root certificates are configured. */
 async function loadFinder(file: string) {
   try {
     return await import('countersign/x509')
@@ -103,10 +104,14 @@ async function readRoots(
     createCertificateFinder({ roots: [text] })
     return { text }
   } catch (error) {
-    if (error instanceof TypeError) return { problem: `holds no PEM certificates, or something else too: ${path}` }
+    if (error instanceof TypeError)
+      return { problem: `contains no PEM certificates, or something in addition to them: ${path}` }
     if (!(error instanceof Error && 'code' in error)) throw error
     return {
-      problem: error.code === 'ENOENT' ? `there is no file ${path}` : `cannot be read (${String(error.code)}): ${path}`,
+      problem:
+        error.code === 'ENOENT'
+          ? `names a file that does not exist: ${path}`
+          : `cannot be read (${String(error.code)}): ${path}`,
     }
   }
 }

@@ -5,20 +5,19 @@ import { ConfigurationError, type ConfigurationProblem } from 'countersign/node'
 import { holdsPassword, isPostgresUrl, type Settings } from './configuration-schema.js'
 import type { LoadedConfig } from './load-config.js'
 
-/** Secrets that examples use. */
+/** Secrets that appear in examples. */
 const defaultSecret = /^(?:secret|changeme|change-me|password|default|example|test|client-?secret|your-.*|x+)[\d!]*$/i
 const shortestSecret = 16
-/** Different characters that 32 random ones have at least, however they are encoded. */
+/** Minimum number of distinct characters in 32 random ones, in any encoding. */
 
-/** A flag of Node, on its command line or in NODE_OPTIONS. */
+/** A Node flag, on the command line or in NODE_OPTIONS. */
 const lenientParser = '--insecure-http-parser'
 
 /**
- * Refuses to start where a setting or the machine makes the server unsafe (attacks O06): development settings in
- * production, secrets that can be guessed, files that everybody on the machine can read, TLS that checks nothing, HTTP
- * that is read leniently.
+ * Refuses to start if a setting or the environment makes the server unsafe (attacks O06): development settings in production, guessable
+ * secrets, files that anyone on the machine can read, TLS without verification, or lenient HTTP parsing.
  *
- * @throws ConfigurationError naming every setting
+ * @throws ConfigurationError naming every unsafe setting
  */
 export async function requireSafeStart({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv): Promise<void> {
   const problems: ConfigurationProblem[] = [
@@ -42,7 +41,7 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
     if (!(await isOpenToAll(path, 0o002))) continue
     problems.push({
       setting: `certificateRoots[${index}]`,
-      problem: `can be changed by everybody: chmod o-w ${path}`,
+      problem: `can be changed by anyone on this machine: chmod o-w ${path}`,
     })
   }
   const inFile = accounts.identityProviders.length > 0 && env.COUNTERSIGN_ACCOUNTS_IDENTITY_PROVIDERS === undefined
@@ -55,7 +54,7 @@ export async function requireSafeStart({ file, settings }: LoadedConfig, env: No
     inFile
   const readsAsText = file.endsWith('.json')
   if (holdsSecret && readsAsText && (await isOpenToAll(file))) {
-    problems.push({ setting: 'the file', problem: `holds a secret and ${exposed(file)}` })
+    problems.push({ setting: 'the file', problem: `contains a secret and ${exposed(file)}` })
   }
   if (problems.length > 0) throw new ConfigurationError(file, problems)
 }
@@ -66,19 +65,19 @@ function environmentProblems({ allowInsecureLoopback }: Settings, env: NodeJS.Pr
     problems.push({
       setting: 'NODE_TLS_REJECT_UNAUTHORIZED',
       problem:
-        'is 0, so keys would be believed from anybody: unset it; for a private authority, set NODE_EXTRA_CA_CERTS',
+        'is 0, so TLS certificates are not verified and anyone could serve forged keys: unset it; for a private certificate authority, set NODE_EXTRA_CA_CERTS',
     })
   }
   if ([...process.execArgv, ...(env.NODE_OPTIONS ?? '').split(/\s+/)].includes(lenientParser)) {
     problems.push({
       setting: lenientParser,
-      problem: 'lets a proxy and this server see different requests in the same bytes: take it out',
+      problem: 'lets a proxy and this server parse the same bytes as different requests: remove it',
     })
   }
   if (allowInsecureLoopback && env.NODE_ENV === 'production') {
     problems.push({
       setting: 'allowInsecureLoopback',
-      problem: 'is for development, and NODE_ENV is production: take it out',
+      problem: 'is for development, but NODE_ENV is production: remove it',
     })
   }
   return problems
@@ -88,24 +87,25 @@ function providerProblems(identityProviders: Settings['accounts']['identityProvi
   return identityProviders.flatMap(({ clientSecret }, index) => {
     const setting = `accounts.identityProviders[${index}].clientSecret`
     if (defaultSecret.test(clientSecret))
-      return [{ setting, problem: 'is a default: set the secret the provider gave you' }]
+      return [{ setting, problem: 'is a placeholder: set the secret that the provider issued' }]
     if (clientSecret.length >= shortestSecret) return []
-    return [{ setting, problem: `is shorter than ${shortestSecret} characters: let the provider make a longer one` }]
+    return [{ setting, problem: `is shorter than ${shortestSecret} characters: have the provider issue a longer one` }]
   })
 }
 
 async function misplacedDatabase(path: string): Promise<string | undefined> {
   const folder = dirname(path)
-  if (!(await statOf(folder))?.isDirectory()) return `there is no folder ${folder}: mkdir -p ${folder}`
-  if ((await statOf(path))?.isDirectory()) return `is a folder: name a file, such as ${join(path, 'auth.db')}`
+  if (!(await statOf(folder))?.isDirectory()) return `is in a folder that does not exist, ${folder}: mkdir -p ${folder}`
+  if ((await statOf(path))?.isDirectory())
+    return `is a folder: set the path of a file, such as ${join(path, 'auth.db')}`
   return undefined
 }
 
 function exposed(path: string): string {
-  return `can be read or changed by everybody on this machine: chmod 600 ${path}`
+  return `can be read or changed by anyone on this machine: chmod 600 ${path}`
 }
 
-/** Whether others than owner and group may read, write or run a file, or what of it is asked. */
+/** Whether users other than the owner and group have any of the permissions in `mode`, by default read, write or execute. */
 async function isOpenToAll(path: string, mode = 0o007): Promise<boolean> {
   if (process.platform === 'win32') return false
   return (((await statOf(path))?.mode ?? 0) & mode) !== 0

@@ -1,9 +1,9 @@
 import { foldLookAlikes, type ReadName, readName } from './read-name.js'
 
-/** Length from which a brand is found within other letters and with one typing error: a shorter one is part of many words. */
+/** Length from which a brand is also found inside other words and with one typo. Shorter brands occur in too many words. */
 const longBrand = 6
 
-/** Which of the brands, in their folded form, a name uses. */
+/** Creates a function that returns the brands, given in folded form, that a name uses. */
 export function createFindBrand<B extends { folded: string }>(brands: readonly B[]): (name: ReadName) => B[] {
   return (name) => {
     const around = placesAround(name)
@@ -27,7 +27,7 @@ function isUsed(brand: string, name: ReadName, around: Around): boolean {
   )
 }
 
-/** Where a brand may begin and end: at boundaries, or after and before what is often written together with a brand. */
+/** Where a brand may begin and end: at word boundaries, or next to words that are often joined to a brand. */
 interface Around {
   starts: readonly number[]
   ends: ReadonlySet<number>
@@ -45,7 +45,7 @@ function placesAround({ letters, boundaries }: ReadName): Around {
   return { starts: [...starts], ends }
 }
 
-/** What stands before or after a name that is written together with it, as in `slackapp`. */
+/** Words that are joined to a brand before or after it, as in `slackapp`. */
 const oneAddition = `
   account accounts admin agent ai api app apps auth bot business care center chat client cloud com connect desk dev drive
   get go group help helper helpdesk hq id inc integration io live login mail my net official online pay payment payments
@@ -61,7 +61,7 @@ const additions: ReadonlySet<string> = new Set([
 ])
 const longestAddition = Math.max(...Array.from(additions, (addition) => addition.length))
 
-/** Whether the letters from here on are the brand's. A symbol, or a letter of another script, may stand for one in three. */
+/** Whether the letters at a position match the brand. A symbol, or a letter of another script, may stand for one in three letters. */
 function resembles({ letters, symbols }: ReadName, at: number, brand: string): boolean {
   let wild = Math.floor(brand.length / 3)
   for (let index = 0; index < brand.length; index++) {
@@ -77,7 +77,7 @@ function isLatin(letter: string | undefined): boolean {
   return letter !== undefined && /[a-z0-9]/.test(letter)
 }
 
-/** Whether one letter was left out, added, replaced, or changed places with the next one. */
+/** Whether the word differs by one letter that is missing, added or replaced, or by two swapped neighbors. */
 function isOneEdit(word: string, brand: string): boolean {
   let start = 0
   while (start < Math.min(word.length, brand.length) && word[start] === brand[start]) start++
@@ -87,7 +87,7 @@ function isOneEdit(word: string, brand: string): boolean {
   return rest[0] === other[1] && rest[1] === other[0] && rest.slice(2) === other.slice(2)
 }
 
-/** Words and well-known names that contain a brand or are one letter away from it, and are not taken for it. */
+/** Words and well-known names that contain a brand or differ from it by one letter, and are not mistaken for it. */
 const ordinary = new RegExp(
   `^(?:(?!${foldLookAlikes('icloud')}).?${foldLookAlikes('cloud')}s?|${[
     'amazons clade clause discard finance goggle goggly openair openapi outlooks papal strife strike strip stride',
@@ -99,7 +99,7 @@ const ordinary = new RegExp(
     .join('|')})$`,
 )
 
-/** Whether these letters are, or begin, a word that is not taken for the brand. The brand itself never is. */
+/** Whether these letters are a word, or begin one, that is not mistaken for the brand. The brand itself never is. */
 function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number, brand: string): boolean {
   if (!boundaries.has(at)) return false
   return [0, 1].some((more) => {
@@ -108,7 +108,7 @@ function isOrdinary({ letters, boundaries }: ReadName, at: number, end: number, 
   })
 }
 
-/** A name or brand in the form in which they are compared. */
+/** Folds a name or brand for comparison. */
 export function foldName(text: string): string {
   return readName(text).letters
 }

@@ -30,10 +30,10 @@ import {
 } from './link.js'
 import { consentPageAt } from './page.js'
 
-/** What is allowed for longer than this, in seconds, may answer the agent's next request without a page. */
+/** Grants for longer than this, in seconds, can be remembered: the agent's next request is then allowed without a page. */
 const rememberedFrom = 86_400
 
-/** `consent=grant`: records that the person the page was made for allows the request, in the browser it was made for. */
+/** `consent=grant`: records that the user whom the page was made for allows the request, in the browser it was made for. */
 export async function allow(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
@@ -57,7 +57,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
   return outcomeResponse(context, visit, outcome.request)
 }
 
-/** `consent=deny`: records that they do not. */
+/** `consent=deny`: records that the user denies the request. */
 export async function deny(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const decider = await deciderOf(context, visit, link)
   if (decider instanceof Response) return decider
@@ -78,7 +78,10 @@ interface Decider {
   stored: AuthRequest
 }
 
-/** Who decides, and on what: an open request, by the user who was shown it, where they were. A decided one is answered again. */
+/**
+ * Returns the user who decides and the open request. The decision must come from the user and browser that were shown the request. A
+ * decided request gets its response again.
+ */
 async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Decider | Response> {
   const { session, browserHash } = visit
   const stored = await requireStored(context, link, visit)
@@ -92,13 +95,13 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
   return decideRefusals[isHere ? 'other_user' : 'other_browser'](context, visit, link)
 }
 
-/** Judges the policy again: a proof takes time, and no verb of the storage knows the policy. */
+/** Evaluates the policy again: checking a proof takes time, and the storage does not know the policy. */
 function requirePermitted(context: ServerContext, request: AuthRequest): void {
   const denied = policyDenial(context, request)
   if (denied) throw new PageError('policy_forbids', { agent: request.agent, cause: denied })
 }
 
-/** What must come before an Allow: the operator's consent, and a proof of who allows it. */
+/** The checks before an Allow: the operator permits it, and the user has proved who they are. Returns a response if one of them fails. */
 async function stopBeforeAllowing(
   context: ServerContext,
   person: SignedInVisit,
@@ -112,7 +115,7 @@ async function stopBeforeAllowing(
   if (terms.forbidden) throw new PageError('policy_forbids', { agent: stored.agent, cause: terms.forbidden })
   const { proof: kind } = terms
   if (kind === undefined) return undefined
-  // A proof names the revision that was shown, and is not used up for another one.
+  // A proof covers the revision that was shown, and must not be consumed for another one.
   const revision = readRevision(person.form)
   if (kind === 'sign-in' || revision !== stored.revision) return seeOther(link.path)
   const problem = await checkProof(context, person, { kind, request: stored, revision, duration })
@@ -125,7 +128,7 @@ function decisionBy(person: SignedInVisit, { tokenHash }: ConsentLink, stored: A
   return { tokenHash, judged: stored, ...inSession(person), revision: readRevision(person.form) ?? stored.revision }
 }
 
-/** `action=extend`: keeps the request open longer, at most twelve times (WCAG 2.2.1: ten at least). */
+/** `action=extend`: extends the request's expiry, up to twelve times (WCAG 2.2.1 requires at least ten). */
 export async function extend(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const { session } = visit
   if (!session) return seeOther(link.path)
@@ -158,7 +161,7 @@ function refusedDecision(
   throw new PageError('too_many_requests', { retryAfter: refused.retryAfter, retry: link.path })
 }
 
-/** Where a decision that was not taken leads. */
+/** Where each refused decision leads. */
 const decideRefusals: Refusals<Exclude<ReasonOf<DecideOutcome>, 'too_often'>> = {
   unknown: () => turnAway('request_unknown'),
   expired: () => turnAway('request_expired'),
@@ -170,7 +173,7 @@ const decideRefusals: Refusals<Exclude<ReasonOf<DecideOutcome>, 'too_often'>> = 
     throw signInChanged(link)
   },
   not_open: () => turnAway('request_used'),
-  // The page no longer shows what is stored: show it as it is now.
+  // The page no longer matches what is stored, so show the current state.
   changed: (_context, _visit, link) => seeOther(link.path),
 }
 
@@ -184,16 +187,16 @@ function turnAway(code: PageError['code']): never {
   throw new PageError(code)
 }
 
-/** What a proof is for: it is valid for one Allow of one request, in one session. */
+/** The subject of a proof. A proof is valid for one Allow of one request, in one session. */
 interface Allowed {
   request: AuthRequest
-  /** The revision that the page showed. */
+  /** The revision shown on the page. */
   revision: number | undefined
   duration: DecisionTerms['preset']
   session: Session
 }
 
-/** The duration in a form; the preset if the terms do not offer it. */
+/** The duration submitted with the form, or the preset if the terms do not offer it. */
 function chosenDuration(
   { durations, preset }: Pick<DecisionTerms, 'durations' | 'preset'>,
   form: ReadonlyMap<string, string>,
@@ -201,7 +204,7 @@ function chosenDuration(
   return durations.find((choice) => String(choice) === form.get('duration')) ?? preset
 }
 
-/** The purpose of a passkey challenge that proves who allows this, and is valid for nothing else. */
+/** The purpose of a passkey challenge that proves who allows this request; the proof is valid for nothing else. */
 function allowPurpose({ request, revision, duration, session }: Allowed): string {
   const { id, scope } = request
   return `allow-${hashSecret(JSON.stringify([id, revision, scope, duration, session.id]))}`
@@ -209,7 +212,7 @@ function allowPurpose({ request, revision, duration, session }: Allowed): string
 
 type ProofProblem = { problem: 'wrong_password' | 'throttled' | 'passkey_failed'; retryAfter?: number }
 
-/** Checks the proof that comes with an Allow; undefined: the user has proved who they are. */
+/** Checks the proof submitted with an Allow; undefined if the user has proved who they are. */
 async function checkProof(
   context: ServerContext,
   person: SignedInVisit,
@@ -228,7 +231,7 @@ async function checkProof(
   return check.outcome === 'wrong' || check.user.id !== id ? { problem: 'wrong_password' } : undefined
 }
 
-/** The purpose of the passkey challenge for an Allow, as its form states it; undefined: the form is no decision. */
+/** The purpose of the passkey challenge for an Allow, from the fields of its form; undefined if the form is not a decision. */
 export async function challengePurpose(context: ServerContext, visit: Visit): Promise<string | undefined> {
   const { form, session } = visit
   if (form.get('consent') !== 'grant') return undefined
@@ -238,19 +241,19 @@ export async function challengePurpose(context: ServerContext, visit: Visit): Pr
   return allowPurpose({ request, revision: readRevision(form), duration: chosenDuration(terms, form), session })
 }
 
-/** The revision of the page that was submitted; scripted users may leave it out. */
+/** The revision of the submitted page; scripted users may leave it out. */
 function readRevision(form: ReadonlyMap<string, string>): number | undefined {
   const revision = form.get('revision')
   if (revision !== undefined && !/^\d{1,9}$/.test(revision)) throw new PageError('bad_form')
   return revision === undefined ? undefined : Number(revision)
 }
 
-/** How often one user can allow something in a window of seconds: no one reads faster. */
+/** How often one user can allow something within a window, in seconds. No one reads faster than that. */
 const rate = { window: 60, most: 60 }
 
 /**
- * The limit of what a user allows, with a page or without. Every grant is kept for a year and, once revoked, listed for every
- * resource: a user who runs an agent must fill neither the database nor the revocation list.
+ * The rate limit on what a user allows, with or without a page. Every grant is stored for a year and, once revoked, listed for every
+ * resource, so a user who runs an agent must not be able to fill the database or the revocation list.
  */
 export function allowing({ rateFactor }: ServerContext, userId: string): LimitedAttempt {
   return { key: hashSecret(`allowed by ${userId}`), window: rate.window, most: rate.most * rateFactor }

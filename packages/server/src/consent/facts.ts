@@ -8,41 +8,44 @@ import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/api/storage.js'
 
-/** A passkey where there is one, else the password, else a new sign-in. */
+/** A passkey if the user has one, otherwise the password, otherwise a new sign-in. */
 type ProofKind = 'passkey' | 'password' | 'sign-in'
 
-/** On what terms a request may be allowed; worked out anew for the page and for the decision. */
+/** The terms on which a request can be allowed. They are computed separately for the page and for the decision. */
 export interface DecisionTerms {
-  /** What of what is asked for is dangerous, the worst first. */
+  /** The dangers among the requested permissions, worst first. */
   dangers: readonly Danger[]
-  /** What must prove that the user is still there: they last proved it elsewhere than on the way to this request, or with less than their passkey (attacks C24). */
+  /**
+   * The proof that the user is still present; undefined if none is needed. It is needed if their last proof was not made for this request,
+   * or used less than their passkey (attacks C24).
+   */
   proof: ProofKind | undefined
-  /** Whether a decision may answer later requests (W22). */
+  /** Whether a decision may be remembered and allow later requests without a page (W22). */
   mayRemember: boolean
   /** Shortest first. */
   durations: readonly [Duration, ...Duration[]]
   preset: Duration
-  /** Why the operator does not let the person allow it. */
+  /** Why the operator's policy or a block prevents the user from allowing the request; undefined if nothing does. */
   forbidden: AAuthError | undefined
 }
 
-/** What a page says of a request, and what decides whether there is one. */
+/** The facts about a request that the page shows, and that determine whether a page is needed. */
 export interface DecisionFacts extends DecisionTerms {
-  /** What about the agent is not as people saw it before. */
+  /** Traits of the agent that differ from what users saw before. */
   changes: readonly AgentChange[]
-  /** What the agent already has. */
+  /** The access that the agent already has. */
   holdings: Holdings
-  /** The person's live permission for the same agent, delegate and resource. */
+  /** The user's live remembered grant for the same agent, delegate and resource. */
   remembered: Grant | undefined
-  /** When the person last allowed this delegate of the agent anything, in Unix seconds; a delegate is as new as a stranger. */
+  /** When the user last allowed this delegate of the agent anything, in Unix seconds. A delegate they never allowed counts as new. */
   lastAllowed: number | undefined
-  /** When they last allowed the agent anything, by whichever delegate. */
+  /** When the user last allowed the agent anything, for any delegate. */
   agentLastAllowed: number | undefined
-  /** It answers this request without a page. */
+  /** Whether the remembered grant allows this request without a page. */
   answersAlone: boolean
 }
 
-/** Judges a stored request for the person who decides it. */
+/** Evaluates a stored request for the user who decides it. */
 export async function decisionTerms(
   context: ServerContext,
   visit: SignedInVisit,
@@ -61,7 +64,7 @@ export async function decisionTerms(
   }
 }
 
-/** Judges a stored request for the person who looks at it. */
+/** Evaluates a stored request for the user who views it. */
 export async function decisionFacts(
   context: ServerContext,
   visit: SignedInVisit,
@@ -93,7 +96,7 @@ export async function decisionFacts(
   }
 }
 
-/** Why the operator's policy, as it is now, denies a request. */
+/** The denial of a request by the operator's current policy; undefined if it is not denied. */
 export function policyDenial(
   { policy }: ServerContext,
   { agent, delegate, resource, scope }: AuthRequest,
@@ -102,8 +105,8 @@ export function policyDenial(
 }
 
 /**
- * Undefined if the user last proved who they are on the way to this request, and not with a password although they have a
- * passkey. A proof for one request counts for no other that is open.
+ * Returns undefined if the user last proved who they are for this request, and did not use a password although they have a passkey. A proof
+ * for one request does not count for any other open request.
  */
 async function proofFor(
   context: ServerContext,
@@ -117,17 +120,17 @@ async function proofFor(
   return password ? 'password' : 'sign-in'
 }
 
-/** What is dangerous always ends by itself. */
+/** A dangerous permission always expires. */
 function shortest(duration: Duration): number {
   return duration === 'until-removed' ? 3600 : duration
 }
 
-/** How far back it is looked. */
+/** How many previous grants are considered. */
 const looked = 20
 
 /**
- * What about the agent is not as this person saw it when they last allowed it; for somebody who never did, as others saw
- * it. What nobody looked at, such as a request that an agent made for itself, is no news to anybody.
+ * Returns how the agent differs from what this user saw when they last allowed it, or from what other users saw if this user never allowed
+ * it. Requests that no user saw, such as those an agent makes for itself, are not compared.
  */
 async function agentChanges(
   { storage }: ServerContext,
@@ -143,7 +146,7 @@ async function agentChanges(
 
 type Traits = AuthRequest['display']['agent']
 
-/** An agent may have several keys and addresses in use, so one that was seen is known; its name is one. Newest first. */
+/** An agent may use several keys and redirect hosts, so any that was seen before is known. It has only one name. `seen` is newest first. */
 function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   const [last] = seen
   if (!last) return []
@@ -159,32 +162,32 @@ function changesSince(seen: readonly Traits[], now: Traits): AgentChange[] {
   return changes
 }
 
-/** What a user already granted an agent that requests more. */
+/** The access that a user already granted to an agent that requests more. */
 export interface Holdings {
-  /** What the same delegate may use at the same resource. */
+  /** The scopes that the same delegate may use at the same resource. */
   same: readonly string[]
-  /** What any delegate of the agent may use there. */
+  /** The scopes that any delegate of the agent may use at the same resource. */
   here: readonly string[]
-  /** What it may still use there for a few minutes, although it was revoked. */
+  /** The scopes that were revoked at the same resource, but may still work there for a few minutes. */
   fading: readonly string[]
-  /** Other resources at which the agent may use something, by their identifiers. */
+  /** The identifiers of other resources at which the agent may use something. */
   elsewhere: readonly string[]
-  /** Whether `elsewhere` is complete: nothing is left out, and nothing that was revoked still works. */
+  /** Whether `elsewhere` is complete: no resource is left out, and no revoked grant still works at another resource. */
   nothingElse: boolean
 }
 
-/** How many grants are read. With more, the page does not say what is missing. */
+/** The maximum number of grants that are read. If there are more, the page makes no claim about what the agent cannot do. */
 const most = 500
 
 /** All grants of a user to an agent. */
 interface OwnGrants {
-  /** The newest first, live or ended. A delegate without one of them is new. */
+  /** Newest first, live or ended. A delegate that appears in none of them is new. */
   newest: readonly Grant[]
   live: readonly Grant[]
   ended: readonly Grant[]
 }
 
-/** Reads all grants of a user to an agent: in one list, unless it is a long one. */
+/** Reads all grants of a user to an agent, in one query unless there are too many. */
 export async function ownGrants(
   { storage, now }: Pick<ServerContext, 'storage' | 'now'>,
   userId: string,
@@ -200,7 +203,7 @@ export async function ownGrants(
   return { newest, live: newest.filter(isLive), ended: newest.filter((grant) => !isLive(grant)) }
 }
 
-/** What an agent may use at the resource of a request, and elsewhere. */
+/** Returns what an agent may use at the resource of the request, and elsewhere. */
 async function holdingsOf(
   { storage, lifetimes, now }: ServerContext,
   { delegate, resource }: AuthRequest,
@@ -226,7 +229,7 @@ function scopesOf(grants: readonly Grant[]): string[] {
   return [...new Set(grants.flatMap(({ scope }) => scope.split(' ')))]
 }
 
-/** By how many seconds the expiry of a request is extended, and how often. */
+/** How many seconds each extension adds to a request's expiry, and how often it can be extended. */
 export const extension = { seconds: 600, times: 12 }
 
 /** Whether a request can be extended once more. */

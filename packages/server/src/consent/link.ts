@@ -14,7 +14,7 @@ import { hashSecret } from '../secrets/server-keys.js'
 import type { Way } from '../sign-in/sign-in-page-at.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
-/** The link that a query or a form is about; undefined: it is about none. */
+/** Reads the link that a query or form belongs to; undefined if it belongs to none. */
 export async function findLink(
   { transport }: ServerContext,
   parameters: ReadonlyMap<string, string>,
@@ -22,13 +22,13 @@ export async function findLink(
   return followed(await transport.readLink(parameters))
 }
 
-/** The link that a path of this server is; undefined: it is another page. */
+/** Reads the link from a path of this server; undefined if the path is another page. */
 export async function linkAt(context: ServerContext, path: string): Promise<ConsentLink | undefined> {
   const { pathname, searchParams } = new URL(path, context.issuer)
   return pathname === context.transport.path ? findLink(context, readParameters(searchParams)) : undefined
 }
 
-/** What a transport read of a query or a form. */
+/** The result of a transport reading a query or form. */
 export type ReadLink = ConsentLink | LinkProblem | undefined
 
 function followed(read: ReadLink): ConsentLink | undefined {
@@ -36,19 +36,19 @@ function followed(read: ReadLink): ConsentLink | undefined {
   return read
 }
 
-/** The link that a query or a form is about; what is missing ends on the page that says the link is not known. */
+/** Returns the link that a query or form belongs to. Without one, shows the page for unknown links. */
 export function requireLink(read: ReadLink): ConsentLink {
   const link = followed(read)
   if (!link) throw new PageError('request_unknown')
   return link
 }
 
-/** The request that a visit is about, to be read with the session; undefined: a link that is not followed. */
+/** The token hash of the request that a visit is about, to be read together with the session; undefined if the link is invalid. */
 export function tokenHashIn(read: ReadLink): string | undefined {
   return typeof read === 'object' ? read.tokenHash : undefined
 }
 
-/** The stored request that a link leads to, as it is now, or as it was read for a visit. */
+/** Returns the stored request that a link leads to, as it was read for the visit, or else its current state. */
 export async function requireStored(
   { storage }: ServerContext,
   link: ConsentLink,
@@ -61,23 +61,26 @@ export async function requireStored(
   return stored
 }
 
-/** Where a request is, and what its forms carry. */
+/** The path of a request's page, and what its forms carry. */
 export function linkWay({ path, fields, state, tokenHash }: ConsentLink): Pick<Way, 'path' | 'tokenHash' | 'fields'> {
   return { path, tokenHash, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
 }
 
-/** The way to a stored request, for who must sign in first. */
+/** The way to a stored request, for a user who must sign in first. */
 export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
   return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkWay(link) }
 }
 
-/** What an Allow of a request gives out, to be kept as its hash; undefined: the transport needs nothing. */
+/** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
 export function newHandle({ transport, lifetimes }: ServerContext, requestId: string): NewHandle | undefined {
   const handle = transport.handleOf(requestId)
   return handle === undefined ? undefined : { handleHash: hashSecret(handle), handleLifetime: lifetimes.code }
 }
 
-/** Refuses any browser but the one that the request is bound to, and an expired request; a decided one gets its response again. */
+/**
+ * Refuses any browser except the one that the request is bound to, and an expired request. For a decided request, returns its response
+ * again.
+ */
 export async function answerUnlessOpen(
   context: ServerContext,
   visit: Visit,
@@ -95,7 +98,7 @@ export async function answerUnlessOpen(
   return outcomeResponse(context, visit, stored)
 }
 
-/** Responds with where a decision leads, as often as the same browser requests it, as long as that is of use. */
+/** Responds with a redirect or page for the decision. The same browser can request it repeatedly, as long as it is still usable. */
 export async function outcomeResponse(context: ServerContext, visit: Visit, stored: AuthRequest): Promise<Response> {
   const allowed = stored.status === 'allowed'
   const { transport } = context
@@ -112,7 +115,10 @@ export async function outcomeResponse(context: ServerContext, visit: Visit, stor
   return htmlResponse(renderReturnToApp(model, visit.messages))
 }
 
-/** Tells the user who allowed a request that they did, and where to revoke it; any other user of that browser, that it was decided. */
+/**
+ * Tells the user who allowed a request that they did, and where to revoke it; tells any other user of that browser only that it was
+ * decided.
+ */
 async function allowedBefore(
   { storage }: ServerContext,
   { session }: Visit,
@@ -130,10 +136,10 @@ async function allowedBefore(
   })
 }
 
-/** The description of a denial for the agent: a rule’s if it left the user no choice. */
+/** The denial's description for the agent: that of the rule, if a rule left the user no choice. */
 function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
   const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
-  return denial?.description ?? 'The person said no.'
+  return denial?.description ?? 'The user denied the request.'
 }
 
 /** Emits the event of a decision. */

@@ -15,7 +15,7 @@ import { mayInclude } from '../policy/risk.js'
 import type { AuthRequest, User } from '../storage/api/storage.js'
 import type { Holdings } from './facts.js'
 
-/** What the consent page needs besides the stored request. */
+/** The input of the consent page in addition to the stored request. */
 interface ConsentModelInput {
   frame: PageFrame
   form: FormFields
@@ -29,13 +29,13 @@ interface ConsentModelInput {
   judgeName: JudgeName
   /** Seconds. */
   tokenLifetime: number
-  /** Where this server has the agent's logo. */
+  /** The path at which this server serves the agent's logo. */
   logo: string | undefined
   holdings: Holdings
   changes: readonly AgentChange[]
 }
 
-/** What a decision may say, and where the person finds it later. */
+/** The choices that a decision offers, and where the user finds it later. */
 export type ConsentChoices = Pick<
   ConsentPage,
   | 'durations'
@@ -52,10 +52,10 @@ export type ConsentChoices = Pick<
 const maxName = 60
 const maxDescription = 200
 const maxNotAsked = 50
-/** How much a page reads of the scopes that a resource offers. */
+/** How many of the scopes that a resource offers the page reads, and their total length. */
 const maxOffered = { scopes: 150, characters: 4000 }
 
-/** Makes the consent page's model from verified facts and the stored request; a pure function. */
+/** Builds the model of the consent page from verified facts and the stored request. A pure function. */
 export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof ConsentChoices> {
   const { frame, form, request, user, readRisk, logo, holdings, changes } = input
   const { agent, resource, display, redirectUri } = request
@@ -103,7 +103,10 @@ function redirectOf(uri: string, agent: string): ConsentPage['redirect'] {
   return { uri, display: displayRedirect(uri), elsewhere: host !== new URL(agent).host, loopback: protocol === 'http:' }
 }
 
-/** Names of copies are often addresses, or of a make; words that could be this server's own are neither. */
+/**
+ * Delegate names are often addresses or product names, so those cautions are dropped. Words that could be this server's own are still
+ * reported.
+ */
 function imitationOnly(caution: NameCaution | undefined): NameCaution | undefined {
   return caution?.what === 'imitation' ? caution : undefined
 }
@@ -119,7 +122,7 @@ function permissionLists(
   const kept = here.filter((name) => !asked.includes(name))
   const usable = [...new Set([...asked, ...here, ...fading])]
   const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readRisk(name))
-  // What somebody learns about the person, they may learn from other data too.
+  // What an agent learns about the user, it may also learn from other data.
   const isOutOfReach = (name: string) => {
     if (usable.includes(name) || isIdentityScope(name)) return false
     const part = readRisk(name)
@@ -136,7 +139,7 @@ function permissionLists(
   }
 }
 
-/** The scopes among the names that a resource offers, as far as the page reads them. */
+/** The scopes that a resource offers, up to the number and length that the page reads. */
 function firstScopes(names: readonly string[]): string[] {
   let room = maxOffered.characters
   return names.slice(0, maxOffered.scopes).filter((name) => {
@@ -145,7 +148,7 @@ function firstScopes(names: readonly string[]): string[] {
   })
 }
 
-/** What the agent learns about the person by a permission: nothing without `openid`, as the claims say. */
+/** What the agent learns about the user through a permission: nothing without `openid`, as in the claims. */
 function learnt(
   { identity }: Permission,
   user: User,
@@ -158,7 +161,7 @@ function learnt(
   return { value: values.length === 0 ? null : cleanText(values.join(', '), maxDescription) }
 }
 
-// A link of the agent's is shown only where it leads to the agent itself, over https (attacks C14).
+// An agent's link is shown only if it leads to the agent's own host over https (attacks C14).
 function ownLinks(
   agent: string,
   links: AuthRequest['display']['agent'],

@@ -5,7 +5,7 @@ import { defaultBrands } from '../policy/default-brands.js'
 import { createFindBrand, foldName } from './brand-use.js'
 import { beginsIn, foldLookAlikes, type ReadName, readName, standsIn } from './read-name.js'
 
-/** Words that this server's pages could say of an agent, in the languages of the pages and a few more. */
+/** Words that this server's pages could use about an agent, in the languages of the pages and a few more. */
 const ownWords = `
   verified verification verify official officially approved certified trusted trustworthy authorized authorised authentic
   authenticated genuine checked confirmed legitimate allow administrator verificad verificat verifikation verifie
@@ -16,7 +16,7 @@ const ownWords = `
   .split(/\s+/)
   .map(foldLookAlikes)
 
-/** Words and phrases that speak for the operator of a service: only as a whole, since each is part of others. */
+/** Words and phrases that speak for the operator of a service. They are matched only as whole words, since each is part of others. */
 const authorities = `
   security securityteam securityalert securitycenter securitycentre securitycheck securitydepartment securitynotice
   securityservice securityupdate accountsecurity accountrecovery accountservices accountsteam accountteam accountsupport
@@ -28,7 +28,7 @@ const authorities = `
   .split(/\s+/)
   .map(foldLookAlikes)
 
-/** The same where words have their articles and endings on them, or stand together. */
+/** Words of the same kind in languages that attach articles and endings to words, or write without spaces. They are matched anywhere. */
 const ownWordsAnywhere = [
   '已验证',
   '已驗證',
@@ -52,14 +52,14 @@ const ownWordsAnywhere = [
   'السماح',
 ].map(foldLookAlikes)
 
-/** Signs that say "checked" or "safe" without words: ticks, locks, shields, badges, lights and warnings. */
+/** Symbols that suggest "checked" or "safe": ticks, locks, shields, badges, lights and warnings. */
 const ownSigns =
   /[\u221a\u237b\u2611\u26a0\u2705\u2713\u2714\u272a\u{10102}\u{1f396}\u{1f3c5}\u{1f44d}\u{1f4af}\u{1f50f}\u{1f510}\u{1f512}\u{1f530}\u{1f535}\u{1f5f8}\u{1f5f9}\u{1f6c2}\u{1f6e1}\u{1f7e2}\u{1f7e6}\u{1f7e9}\u{1f947}\u{1f197}]/u
 
-/** How many names that were judged are remembered: pages show the same ones again and again. */
+/** The number of judged names that are cached: pages show the same ones repeatedly. */
 const mostJudged = 500
 
-/** Judges what about a name that nobody checked could make a person believe something that is not so; the gravest. */
+/** Creates a function that returns the gravest way in which an agent's unverified name could mislead the user. */
 export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands }) => {
   const known = Object.entries({ ...defaultBrands, ...brands }).map(
     ([brand, hosts]): KnownBrand => ({ brand, hosts, folded: foldName(brand) }),
@@ -95,11 +95,11 @@ export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands })
 interface KnownBrand {
   brand: string
   hosts: readonly string[]
-  /** As it is compared. */
+  /** The brand as folded for comparison. */
   folded: string
 }
 
-/** Something in the name that reads as an address of somebody else. */
+/** Returns a part of the name that looks like the address of another host. */
 function otherAddressIn(name: string, host: string): string | undefined {
   const addresses =
     name
@@ -112,10 +112,10 @@ function otherAddressIn(name: string, host: string): string | undefined {
   })
 }
 
-/** Names of programs that end like an address, such as Node.js. */
+/** Names of programs that look like addresses, such as Node.js. */
 const files = /\.(?:js|ts|jsx|tsx|mjs|exe|html?)$/
 
-/** Whether a name has this server's own in it; a short one is part of many words, and counts only as a whole one. */
+/** Whether a name contains this server's own name. A short one occurs in many words, so it counts only as a whole word. */
 function usesOwn(name: ReadName, own: string): boolean {
   return own.length >= 6 ? name.letters.includes(own) : standsIn(name, own)
 }

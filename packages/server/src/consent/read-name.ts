@@ -1,19 +1,19 @@
 import { shapesOf } from '../storage/api/shapes-of.js'
 
-/** A text as it is compared with names: its letters, digits and symbols by what they look like, without what separates them. */
+/** A text folded for comparison with names: its letters, digits and symbols by their appearance, without separators. */
 export interface ReadName {
-  /** One UTF-16 unit for each character. */
+  /** One UTF-16 unit per character. */
   letters: string
-  /** Positions of symbols, which may stand for any letter. */
+  /** Positions of symbols, which can stand for any letter. */
   symbols: ReadonlySet<number>
-  /** Where a word begins or ends: words can be written together, and letters apart. */
+  /** Positions where a word begins or ends. Words may be joined and letters may be spaced apart. */
   boundaries: ReadonlySet<number>
 }
 
-/** Characters that are read; a host name has no more. */
+/** The maximum number of characters read, which is the maximum length of a host name. */
 const longest = 253
 
-/** Reads a name or a host, up to 253 characters of it. */
+/** Reads a name or host, up to its first 253 characters. */
 export function readName(text: string): ReadName {
   const apart = text
     .slice(0, longest)
@@ -36,24 +36,24 @@ export function readName(text: string): ReadName {
 
 const unknownCharacter = '\ufffd'
 
-/** A run of letters, a run of digits, or one symbol that may be read as a letter. */
+/** Matches a run of letters, a run of digits, or one symbol that can be read as a letter. */
 const wordPattern = /[\p{L}\p{M}]+|\p{N}+|[@$|]|(?![+<=>^`~])\p{S}/gu
 
 const symbol = /^[@|\p{S}]$/u
 
-/** Whether a folded word stands in a name from one boundary to another. */
+/** Whether a folded word occurs in a name between two boundaries. */
 export function standsIn({ letters, boundaries }: ReadName, word: string): boolean {
   return [...boundaries].some((at) => letters.startsWith(word, at) && boundaries.has(at + word.length))
 }
 
-/** Whether a folded word stands at the beginning of a word of a name. */
+/** Whether a folded word occurs at the beginning of a word in a name. */
 export function beginsIn({ letters, boundaries }: ReadName, word: string): boolean {
   return [...boundaries].some((at) => letters.startsWith(word, at))
 }
 
 /**
- * Letters, digits and symbols that are read as a small Latin letter within a name, though they only resemble it. What
- * UTS 39 lists is in `shapesOf`; these are digits, symbols, and the letters of other scripts that decorative alphabets use.
+ * Letters, digits and symbols that read as a lowercase Latin letter within a name, though they only resemble it. `shapesOf` covers the ones
+ * that UTS 39 lists. These are digits, symbols, and letters of other scripts that decorative alphabets use.
  */
 const resembling: Readonly<Record<string, string>> = {
   a: '∂ⱥ@4ᗩ卂ɐ∀△▲☆★ค',
@@ -88,12 +88,12 @@ const letters: ReadonlyMap<string, string> = new Map(
   Object.entries(resembling).flatMap(([letter, others]) => Array.from(others, (other) => [other, letter] as const)),
 )
 
-/** Arabic letters that differ by a sign only, or between the languages that use them. */
+/** Arabic letters that differ only by a mark, or between the languages that use them. */
 const arabic: Readonly<Record<string, string>> = { ة: 'ه', ى: 'ي', ی: 'ي', ک: 'ك', ٱ: 'ا', ؤ: 'و', ئ: 'ي', ـ: '' }
 
 /**
- * A text with every letter and sign by the one that it can be taken for, in lower case and without marks on them: two
- * texts that look alike are one. It is for comparing with another, never for showing.
+ * Folds each letter and symbol to the one it can be mistaken for, in lowercase and without marks, so that texts that look alike become
+ * equal. For comparison only, never for display.
  */
 export function foldLookAlikes(text: string): string {
   const plain = replaced(text.normalize('NFKC'), (sign) => arabic[sign] ?? drawnLetter(sign) ?? sign)
@@ -107,7 +107,7 @@ function replaced(text: string, by: (sign: string) => string): string {
   return Array.from(text, by).join('')
 }
 
-/** Where the letters from A to Z stand in circles, squares and flags. */
+/** Code points of the letters A to Z in circles, squares and flags. */
 const drawn = [0x1f1e6, 0x1f130, 0x1f150, 0x1f170]
 
 function drawnLetter(sign: string): string | undefined {

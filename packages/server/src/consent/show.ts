@@ -21,10 +21,10 @@ import {
 } from './link.js'
 import { consentPageAt } from './page.js'
 
-/** A link to a request: the sign-in page, then the consent page, or why there is neither (S§9.5). */
+/** Responds to a link to a request with the sign-in page, then the consent page, or with the reason why neither is shown (S§9.5). */
 export async function showRequest(context: ServerContext, arrival: Arrival): Promise<Response> {
   const { method, url } = arrival.request
-  // Programs that look at links ask for the head.
+  // Link scanners send HEAD requests.
   if (method === 'HEAD') throw new PageError('method_not_allowed')
   const parameters = readParameters(new URL(url).searchParams)
   if (parameters.has('consent')) throw new PageError('method_not_allowed')
@@ -61,13 +61,16 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   }
   if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
-  // Decided or run out between the two reads: look again.
+  // Decided or expired between the two reads, so check again.
   const again = await answerUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
 }
 
-/** Nothing new is asked by somebody the person allowed before, and whose page they come from: no page (W22). Undefined: it needs one after all. */
+/**
+ * Allows a request without a page if it requests nothing new, the user allowed the agent before, and they come from the agent's page (W22).
+ * Returns undefined if it needs a page after all.
+ */
 async function allowRemembered(
   context: ServerContext,
   visit: SignedInVisit,
@@ -88,10 +91,10 @@ async function allowRemembered(
 }
 
 /**
- * Whether a browser says that a page of the agent led the person here (W22): by a `Referer` of the agent's origin, which
- * a link in a message has none of. Where the identifier has a path, the page must lie at or under it, since others may
- * share the host. What else a browser says of how it got here must fit: a person was taken here, and saw nothing else
- * before, such as this server's sign-in page.
+ * Whether the browser reports that a page of the agent led the user here (W22). This requires a `Referer` with the agent's origin, which a
+ * link in a message does not have. If the identifier has a path, the referring page must be at or below it, since others may share the
+ * host. The browser's other navigation headers must be consistent: the user was brought here directly and saw no other page first, such as
+ * this server's sign-in page.
  */
 export function comesFromAgent({ headers }: Request, agent: string): boolean {
   const referer = headers.get('referer') ?? ''
@@ -102,7 +105,10 @@ export function comesFromAgent({ headers }: Request, agent: string): boolean {
   return origin === own.origin && isOwnPath && isNavigation(headers)
 }
 
-/** What browsers tell of a navigation that a page of another origin caused; all of them, or none. */
+/**
+ * The headers that browsers send for a navigation started by a page of another origin. A header may be missing, but each one sent must
+ * match.
+ */
 const navigation: readonly (readonly [header: string, value: RegExp])[] = [
   ['sec-fetch-site', /^(?:cross|same)-site$/],
   ['sec-fetch-mode', /^navigate$/],

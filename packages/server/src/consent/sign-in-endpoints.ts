@@ -14,7 +14,7 @@ import { challengePurpose } from './decide.js'
 import { findLink, linkAt } from './link.js'
 import { onTheWay, wayTo } from './submit.js'
 
-/** `GET /account/sign-in`, on the way to a page of this server: one of the account, or an agent's request. */
+/** `GET /account/sign-in`: the sign-in page, on the way to a page of this server, either an account page or an agent's request. */
 export async function showSignIn(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   if (visit.session) return seeOther(returnTo)
@@ -22,7 +22,7 @@ export async function showSignIn(context: ServerContext, visit: Visit): Promise<
   return way instanceof Response ? way : signInPageAt(context, visit, { way })
 }
 
-/** `GET /account/sign-up`, on the way to a page of this server. */
+/** `GET /account/sign-up`: the sign-up page, on the way to a page of this server. */
 export async function showSignUp(context: ServerContext, visit: Visit): Promise<Response> {
   const returnTo = returnToOf(visit)
   requireSignUp(context)
@@ -45,7 +45,7 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['language', chooseLanguage],
 ])
 
-/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`. */
+/** `POST /account/sign-in`, `/account/sign-up` and `/account/language`: handles their forms. */
 export async function submitEntranceForm(context: ServerContext, visit: Visit): Promise<Response> {
   const { form } = visit
   const action = actions.get(form.get('action') ?? '')
@@ -55,19 +55,19 @@ export async function submitEntranceForm(context: ServerContext, visit: Visit): 
   return action(context, { ...visit, path }, link)
 }
 
-/** `GET /account/with/{provider}`: on to the identity provider. */
+/** `GET /account/with/{provider}`: redirects to the identity provider. */
 export async function enterWithProvider(context: ServerContext, visit: Visit): Promise<Response> {
   const path = returnToOf(visit)
   const tokenHash = (await linkAt(context, path))?.tokenHash
   return orSignIn(context, visit, await startProviderSignIn(context, visit, { path, tokenHash }))
 }
 
-/** `GET /account/with/{provider}/callback`: back from there. */
+/** `GET /account/with/{provider}/callback`: handles the redirect back from the provider. */
 export async function returnFromProvider(context: ServerContext, visit: Visit): Promise<Response> {
   return orSignIn(context, visit, await finishProviderSignIn(context, visit))
 }
 
-/** Where signing in at a provider came to nothing: the sign-in page of where the person was on the way to. */
+/** Shows the sign-in page after a failed sign-in at a provider, for the page the user was on the way to. */
 async function orSignIn(context: ServerContext, visit: Visit, outcome: Response | FailedSignIn): Promise<Response> {
   if (outcome instanceof Response) return outcome
   const { returnTo, ...shown } = outcome
@@ -92,7 +92,7 @@ function requireSignUp({ signUp: isOffered }: ServerContext): void {
   if (!isOffered) throw new PageError('not_found')
 }
 
-/** `POST /account/passkeys/challenge`: what a sign-in with a passkey starts with, or an Allow that needs one, as JSON. */
+/** `POST /account/passkeys/challenge`: returns the options for a sign-in with a passkey, or for an Allow that needs one, as JSON. */
 export async function passkeyChallenge(context: ServerContext, visit: Visit): Promise<Response> {
   return ceremony(await signInOptions(context, visit, await challengePurpose(context, visit)))
 }

@@ -16,7 +16,7 @@ type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promi
 /** `action=logout` */
 const signOut: Action = async (context, visit) => seeOther(visit.path, await endSession(context, visit))
 
-/** What the forms of a request do, by `action`. */
+/** The handlers of a request's forms, by `action`. */
 const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['login', onTheWay(signIn)],
   ['passkey', onTheWay(signInWithPasskey)],
@@ -24,13 +24,13 @@ const actions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['extend', extend],
 ])
 
-/** What the decision does, by `consent`. */
+/** The handlers of a decision, by `consent`. */
 const decisions: ReadonlyMap<string, Action> = new Map<string, Action>([
   ['grant', allow],
   ['deny', deny],
 ])
 
-/** A form of a request's pages: signs in, signs out, or decides (S§9.5). */
+/** Handles a form on a request's pages: signs in, signs out, or decides (S§9.5). */
 export async function submitForm(context: ServerContext, arrival: Arrival): Promise<Response> {
   let read: ReadLink
   const visit = await openFormVisit(context, arrival, async (form) => {
@@ -45,13 +45,13 @@ export async function submitForm(context: ServerContext, arrival: Arrival): Prom
   return action(context, { ...visit, path: link.path }, link)
 }
 
-/** The way to the request of a link. It must exist, and be open to this browser; else its page or redirect is the answer. */
+/** Returns the way to a link's request. The request must exist and be open to this browser; otherwise returns its page or redirect. */
 async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
   const stored = await requireStored(context, link, visit)
   return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
 
-/** The way to a path of this server, as {@link wayBy} where a request is there. */
+/** The way to a path of this server, as {@link wayBy} if the path leads to a request. */
 export async function wayTo(context: ServerContext, visit: Visit, path: string): Promise<Way | Response> {
   const link = await linkAt(context, path)
   if (link) return wayBy(context, visit, link)
@@ -61,7 +61,7 @@ export async function wayTo(context: ServerContext, visit: Visit, path: string):
   )
 }
 
-/** The action of a form, on the way to the request of its link, or where it says. */
+/** Runs a form's action, on the way to its link's request or to the path that the form names. */
 export function onTheWay(action: SignInAction) {
   return async function actOnTheWay(
     context: ServerContext,

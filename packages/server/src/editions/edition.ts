@@ -11,8 +11,8 @@ export type AgentRoute = Omit<Route, 'caller'>
 export interface ServerEdition {
   readonly edition: Edition
   readonly createTransport: CreateTransport
-  /** What the server publishes about itself, at the address that its document type names. */
+  /** The metadata that the server publishes at the address for its document type. */
   describe(context: ServerContext): OwnDocument
-  /** The table of the endpoints that agents call. A path may have a variable segment, as in `/pending/:id`. */
+  /** The endpoints that agents call. A path may have a variable segment, as in `/pending/:id`. */
   endpoints(context: ServerContext): readonly AgentRoute[]
 }

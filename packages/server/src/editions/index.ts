@@ -1,5 +1,5 @@
 /**
- * For another edition's auth server: what it implements, what it is given, and the parts that are the same in every edition.
+ * For implementing another edition's auth server: the interface to implement, its inputs, and the parts shared by all editions.
  *
  * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *

@@ -6,19 +6,20 @@ import { hashSecret } from '../secrets/server-keys.js'
 import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
-/** What an agent asks for, verified. */
+/** The access that an agent requests, verified. */
 export interface AccessAsked {
   resource: string
   scope: readonly string[]
 }
 
 export interface Admission extends CountedAccess {
-  /** The policy under which the agent acts for itself; undefined: a person is asked. */
+  /** The policy under which the agent acts for itself; undefined if a user is asked. */
   policy: string | undefined
 }
 
 /**
- * Lets an agent ask for access, unless it is blocked, asks too often, for nothing, or for what a rule denies.
+ * Admits an agent's request for access unless the agent is blocked or sends too many requests, the request asks for nothing grantable, or a
+ * rule denies it.
  *
  * @throws AAuthError `scope_invalid`, `agent_blocked`, `too_many_requests`, `policy_denied`
  */
@@ -36,7 +37,7 @@ export async function requireAdmitted(
 
 function requireGrantable({ scope }: AccessAsked): void {
   if (grantable(scope).length === 0) {
-    throw new AAuthError('scope_invalid', 'Without openid, profile and email give nothing: ask for openid too.')
+    throw new AAuthError('scope_invalid', 'Without openid, profile and email grant nothing: request openid as well.')
   }
 }
 
@@ -61,11 +62,11 @@ function policyGrant(
   return granted
 }
 
-/** How many open requests an agent may have that nobody has allowed anything yet (attacks A13). */
+/** Maximum number of open requests of an agent that no user has allowed anything yet (attacks A13). */
 const unknownAgentOpenRequests = 20
 
 /**
- * How many requests of the agent may be open, where it may have one more stored.
+ * Returns how many requests of the agent may be open, provided that it may store another one.
  *
  * @throws AAuthError `too_many_requests`
  */
@@ -79,25 +80,25 @@ export async function requireRoom(
   return admission.hasBeenAllowed ? maxOpenRequests : Math.min(maxOpenRequests, unknownAgentOpenRequests)
 }
 
-/** How many requests for access are admitted in a window, counted in the storage for all instances together. */
+/** A limit on access requests within a window, counted in the storage across all instances. */
 interface Rate extends RequestAttempt {
-  /** Before the setting that multiplies it. */
+  /** Before multiplication by the rate setting. */
   most: number
-  /** What each user who has allowed the agent something adds to that. */
+  /** Allowance added for each user who has allowed the agent something. */
   perPerson?: number
 }
 
 type CountedRate = Rate & AttemptCount
 
-/** A request for access, counted. */
+/** A request for access, after it was counted. */
 interface CountedAccess {
-  /** Whether any user ever allowed the agent something. */
+  /** Whether any user has ever allowed the agent anything. */
   hasBeenAllowed: boolean
-  /** Its rates in windows longer than a minute, if a user will decide: {@link requireLastingRate} judges them. */
+  /** Its rates in windows longer than a minute, if a user will decide. {@link requireLastingRate} enforces them. */
   lasting: readonly CountedRate[]
 }
 
-/** Requests in a minute, from one address and from one agent (attacks A20). */
+/** Limits on requests per minute, by address and by agent (attacks A20). */
 function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
   return [
     ...(remoteAddress === undefined ? [] : [rate(`address ${networkOf(remoteAddress)}`, { window: 60, most: 1000 })]),
@@ -106,9 +107,9 @@ function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
 }
 
 /**
- * Requests in an hour and in a day that leave long-lived rows. For agents that no user has allowed anything yet, they are
- * counted by address. For agents that a few users have allowed something, they are counted by agent, since a user who runs
- * and allows an agent could fill the database, and by address, since that user may run many agents.
+ * Limits on requests per hour and per day that leave long-lived rows. Agents that no user has allowed anything yet are counted by address.
+ * Agents that a few users have allowed something are counted by agent, since a user who runs and allows an agent could fill the database,
+ * and also by address, since that user may run many agents.
  */
 function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
   const ofAgent = [
@@ -129,9 +130,9 @@ function rate(counted: string, terms: Omit<Rate, 'key'>): Rate {
 }
 
 /**
- * Counts a request for access in all its rates at once, and judges those of a minute.
+ * Counts a request for access in all its rates at once, and enforces the per-minute ones.
  *
- * @param options.lasts whether it will leave rows that are kept for long
+ * @param options.lasts whether it will leave long-lived rows
  * @throws AAuthError `agent_blocked`, `too_many_requests`
  */
 async function countRequest(
@@ -155,7 +156,7 @@ async function countRequest(
   return { hasBeenAllowed, lasting: counted.slice(ofMinute.length) }
 }
 
-/** From so many users on, an agent is limited by its rate in a minute only. */
+/** From this number of users, only the per-minute rate limits an agent. */
 const manyPeople = 500
 
 /** @throws AAuthError `too_many_requests` */
@@ -178,7 +179,7 @@ async function requireLastingRate(
   if (full) throw tooMany(context, full)
 }
 
-/** Runs checks after a request was counted: one that they refuse leaves no rows, and counts towards the rates of a minute only. */
+/** Runs checks after a request was counted. If they refuse it, it leaves no rows, so it counts only towards the per-minute rates. */
 export async function orGiveBack<T>(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
@@ -194,7 +195,7 @@ export async function orGiveBack<T>(
 
 const page = { size: 500, most: 10 }
 
-/** Whether at least so many users have allowed an agent something, among its newest grants. */
+/** Whether at least `least` users have allowed an agent something, judging by its newest grants. */
 async function isAllowedBy({ storage }: ServerContext, agent: string, least: number): Promise<boolean> {
   const people = new Set<string>()
   let after: string | undefined
@@ -212,7 +213,10 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
   return count - most * rateFactor
 }
 
-/** Refuses a request beyond one rate, and counts it towards no other: an agent beyond its limit takes nothing from others at its address. */
+/**
+ * Refuses a request that exceeds one rate, and uncounts it in the others, so that an agent over its limit takes nothing from others at its
+ * address.
+ */
 async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
   await giveBack(
     context,
@@ -227,5 +231,5 @@ async function giveBack({ storage }: ServerContext, counted: readonly CountedRat
 
 function tooMany({ now }: ServerContext, { resetAt }: CountedRate): AAuthError {
   const retryAfter = Math.max(1, resetAt - now())
-  return new AAuthError('too_many_requests', 'Too many requests for access.', { retryAfter })
+  return new AAuthError('too_many_requests', 'Too many access requests.', { retryAfter })
 }

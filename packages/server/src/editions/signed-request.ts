@@ -20,39 +20,39 @@ import type { ServerContext } from '../http/context.js'
 import { RefusedAgent } from '../http/refusal-response.js'
 import type { Arrival } from '../http/route.js'
 
-/** An agent whose signature and identity verified. */
+/** An agent whose signature and identity are verified. */
 export interface SigningAgent {
   agent: string
   delegate: string | null
-  /** Where the request came from, where the platform tells. */
+  /** The address that the request came from, if the platform reports it. */
   remoteAddress: string | undefined
   key: ResolvedKey['key']
-  /** Its keys are no longer fresh, and its origin could not be asked. */
+  /** Whether its keys are no longer fresh because its origin could not be reached. */
   isStale: boolean
 }
 
 /**
- * Judges a verified request, changing nothing but what limits count. What it returns then does what is asked, and answers.
- * Before that, or in one with it, the nonce is claimed, where the request has one: a copy of a request changes nothing, and a request that is
- * refused takes no place in the store.
+ * Checks a verified request, changing nothing except rate-limit counts. The returned `Answer` then performs the request and responds. The
+ * nonce, if the request has one, is claimed before that or in the same operation. A replayed request therefore changes nothing, and a
+ * refused request takes no space in the nonce store.
  *
- * @param verified the message, with the token that its key came in
+ * @param verified the message, with the token that carried its key
  */
 export type RequestJudge = (
   agent: SigningAgent,
   verified: VerifiedSignature<ResolvedKey>,
 ) => Answer<Response> | Promise<Answer<Response>>
 
-/** What does what is asked, and answers, once the nonce is claimed; or what claims it by itself. */
+/** Performs the request and responds, once the nonce is claimed; or an object that claims the nonce itself. */
 export type Answer<T> = (() => T | Promise<T>) | ClaimingAnswer<T>
 
-/** Changes something with one verb of the storage, which claims the nonce as well: both with one wait for the disk. */
+/** Makes a change with one storage operation that also claims the nonce, so that both need only one wait for the disk. */
 export interface ClaimingAnswer<T> {
-  /** @param nonce to be passed to the verb, which alone claims it */
+  /** @param nonce the nonce to pass to the storage operation, which alone claims it */
   claiming(nonce: NonceClaim | undefined): Promise<T>
 }
 
-/** Serves a signed request of an agent. What is thrown becomes the refusal that the edition writes. */
+/** Serves a signed request from an agent. A thrown error becomes a refusal in the edition's format. */
 export async function signedRequest(
   context: ServerContext,
   { request, received }: Arrival,
@@ -101,13 +101,14 @@ function requireAgent(
   remoteAddress: string | undefined,
 ): SigningAgent {
   const { agent, delegate, key, publisher = edition.documents.agent } = resolved
-  if (agent === undefined) throw new AAuthError('identity_required', 'The signature proves a key, but no agent.')
+  if (agent === undefined)
+    throw new AAuthError('identity_required', 'The signature proves a key, but does not identify an agent.')
   const isStale = discovery.isStale(publisher, agent)
   return { agent, delegate: delegate ?? null, key, remoteAddress, isStale }
 }
 
 /**
- * Refuses an agent whose keys may be gone by now: nothing new begins with them (W32).
+ * Refuses an agent whose cached keys may no longer be valid: they cannot start anything new (W32).
  *
  * @throws AAuthError `key_unknown`
  */
@@ -116,14 +117,14 @@ export function requireFreshKeys({ agent, isStale }: SigningAgent): void {
   const cause: DiscoveryFailure = { reason: 'unreachable', message: `the keys of ${agent} are stale` }
   throw new AAuthError(
     'key_unknown',
-    'The keys of the agent cannot be fetched now, and those from before begin nothing new: try again when its server answers.',
+    'The agent’s keys cannot be fetched right now, and its cached keys cannot start a new request: try again when its server is available.',
     { cause },
   )
 }
 
 /**
- * Judges what a verified agent asks for with a form, changing nothing but what limits count. What it returns then does it,
- * and gives the JSON body of the answer.
+ * Checks what a verified agent requests with a form, changing nothing except rate-limit counts. The returned `Answer` then performs it and
+ * resolves to the JSON body of the response.
  */
 export type FormEndpoint = (
   context: ServerContext,
@@ -131,7 +132,7 @@ export type FormEndpoint = (
   form: ReadonlyMap<string, string>,
 ) => Answer<object> | Promise<Answer<object>>
 
-/** A signed form in, JSON out, at whichever endpoint agents call (S§9.3–9.7, 10). */
+/** Handles a signed form and responds with JSON, for any endpoint that agents call (S§9.3–9.7, 10). */
 export function signedForm(context: ServerContext, arrival: Arrival, judge: FormEndpoint): Promise<Response> {
   return signedRequest(context, arrival, async (agent, { body }) => {
     const form = readForm(arrival.request.headers.get('content-type'), body)

@@ -3,25 +3,25 @@ import { denialOf, type IdentityPermission, isIdentityScope } from '../policy/po
 import type { TokenIssue, User } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
-/** What an auth token is issued for; the issue is on record before this is called. */
+/** What an auth token is issued for. The issuance is recorded before this is used. */
 export interface AuthTokenSubject {
   agent: SigningAgent
   resource: string
   issue: TokenIssue
-  /** Absent where the agent acts for itself. */
+  /** Absent if the agent acts for itself. */
   user?: User | undefined
 }
 
-/** What an auth token says in every edition. */
+/** The content of an auth token, the same in every edition. */
 export interface AuthTokenContent {
-  /** Access to the resource. */
+  /** The access granted at the resource. */
   scope: readonly string[]
-  /** About the person; without `openid` nothing. */
+  /** Claims about the user; empty without `openid`. */
   identity: Readonly<Record<string, string | boolean>>
 }
 
 /**
- * What an auth token is to say. The policy is asked each time: a rule may deny what was allowed before there was one.
+ * Determines the content of an auth token. The policy is evaluated each time, since a rule may now deny what was allowed earlier.
  *
  * @throws AAuthError `policy_denied`
  */
@@ -42,11 +42,11 @@ export function contentOf(
 const claimsOf: Readonly<Record<IdentityPermission, (user: User) => Record<string, string | boolean>>> = {
   openid: () => ({}),
   profile: ({ displayName, username }) => ({ name: displayName ?? username, preferred_username: username }),
-  // Nobody has shown that the address is theirs.
+  // No one has verified that the address belongs to the user.
   email: ({ email }): Record<string, string | boolean> => (email === null ? {} : { email, email_verified: false }),
 }
 
-/** The claims that the identity scopes add; without `openid` they add nothing. */
+/** Returns the claims that the identity scopes add; without `openid` they add none. */
 function identityClaims(user: User, identity: readonly IdentityPermission[]): Record<string, string | boolean> {
   if (!identity.includes('openid')) return {}
   return Object.assign({}, ...identity.map((scope) => claimsOf[scope](user))) as Record<string, string | boolean>

@@ -3,10 +3,7 @@ import type { ServerContext } from './context.js'
 import { takesGzip } from './html-response.js'
 import { PageError } from './page-error.js'
 
-/**
- * `GET /assets/{name}`: kept for ever where the name has the hash of what is there; else asked for anew each time, which
- * costs no more than a 304.
- */
+/** `GET /assets/{name}`: cached forever if the name contains the content hash; otherwise revalidated each time, at the cost of a 304. */
 export async function showAsset(request: Request, name: string): Promise<Response> {
   const found = findAsset(name)
   if (!found) throw new PageError('not_found')
@@ -26,12 +23,12 @@ export async function showAsset(request: Request, name: string): Promise<Respons
   return new Response(gzip ?? asset.body, { headers })
 }
 
-/** Where a logo is served: another image has another id, so it never changes. */
+/** The path of a logo. A different image has a different id, so the content at a path never changes. */
 export function logoPath(id: string): string {
   return `/agents/logos/${id}`
 }
 
-/** The paths of logos by agent, of those that have one. */
+/** Returns logo paths by agent, for the agents that have a logo. */
 export async function logoPaths(
   { logos, storage }: ServerContext,
   agents: readonly string[],
@@ -41,7 +38,7 @@ export async function logoPaths(
   return new Map([...ids].map(([agent, id]) => [agent, logoPath(id)]))
 }
 
-/** `GET /agents/logos/{id}`: never anything but a picture, whoever made it (attacks K31). */
+/** `GET /agents/logos/{id}`: serves only images, wherever they came from (attacks K31). */
 export async function showLogo({ logos, storage }: ServerContext, id: string): Promise<Response> {
   const image = logos && (await storage.readLogo(id))
   if (!image) throw new PageError('not_found')

@@ -3,36 +3,39 @@ import { networkOf } from 'countersign/node'
 import { hashSecret } from '../secrets/server-keys.js'
 import { foldUsername, type NewEvent, type Storage } from '../storage/api/storage.js'
 
-/** Seconds in which rows are counted. */
+/** Window in which rows are counted, in seconds. */
 const window = 900
 
 /**
- * Rows of one kind in a window, about one agent or user, from one address, from the networks around it, and in all. More say
- * nothing new.
+ * Maximum numbers of rows of one kind per window: about one agent or user, from one address, from the networks around it, and in total.
+ * Further rows add no information.
  */
 const mostEvents = { subscriber: 20, site: 40, provider: 125, all: 500 }
 const mostRefusals = { agent: 20, subscriber: 40, site: 60, provider: 125, all: 500 }
 
-/** Bounds that are known to be reached. */
+/** Maximum number of cached bounds that have been reached. */
 const mostKnown = 10_000
 
-/** What an operator decided: the other refusals that are recorded are failed lookups. */
+/** Refusals that are an operator's decision. All other recorded refusals are failed lookups. */
 const decided: ReadonlySet<string> = new Set(['policy_denied', 'agent_blocked', 'policy_forbids'])
 
-/** Records in the audit log what anyone can cause at any rate. Rows are few, and what is over a bound costs no write. */
+/**
+ * Records events in the audit log that anyone can cause at any rate. The number of rows is bounded, and an event over a bound costs no
+ * write.
+ */
 export interface BoundedRecorder {
-  /** Resolves with false if the event was over a bound of its kind and of the user it is about. */
+  /** Resolves to false if the event was over a bound for its kind and the user it concerns. */
   recordEvent(event: NewEvent): Promise<boolean>
   /**
-   * Records a refusal if an operator looks for it: a rule denied an agent, it is blocked, or it could not be looked up. Each kind
-   * has its own bounds: what strangers cause takes no room from what operators decided.
+   * Records a refusal that operators look for: a rule denied an agent, the agent is blocked, or its lookup failed. Each kind has its own
+   * bounds, so that refusals caused by strangers take no room from those decided by operators.
    *
-   * @param remoteAddress where the request came from
+   * @param remoteAddress the address that the request came from
    */
   recordRefusal(refusal: Refusal, remoteAddress: string | undefined): Promise<void>
 }
 
-/** How many rows may be about something. */
+/** A maximum number of rows about one subject. */
 interface Bound {
   key: string
   most: number
@@ -40,7 +43,7 @@ interface Bound {
 
 /** @param options.now Unix seconds */
 export function createBoundedRecorder({ storage, now }: { storage: Storage; now: () => number }): BoundedRecorder {
-  /** Until when a bound is reached, by its key. */
+  /** When each reached bound resets, by its key. */
   const reached = new Map<string, number>()
 
   function isReached({ key }: Bound): boolean {
@@ -55,7 +58,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
     return count > bound.most
   }
 
-  /** @param bounds the narrowest first: what is over one of them counts in no wider one */
+  /** @param bounds narrowest first: an event over one bound is not counted in the wider ones */
   async function recordWithin(bounds: readonly Bound[], event: NewEvent): Promise<boolean> {
     if (bounds.some(isReached)) return false
     for (const bound of bounds) if (await isOver(bound)) return false
@@ -73,7 +76,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
       const { status, code, agent, delegate, claimed, rule, lookup, reason } = refusal
       if (!lookup && !decided.has(code)) return
       const kind = `refusal ${decided.has(code) ? code : 'failed lookup'}`
-      // An agent that is only claimed takes nothing from what is recorded of the agent itself.
+      // Rows about an agent that is only claimed take no room from those about the verified agent.
       const ofAgent = boundOf(`${kind} agent ${claimed ? 'claimed ' : ''}${agent ?? ''}`, mostRefusals.agent)
       const data = { status, code, claimed, delegate, rule, reason }
       const bounds = [ofAgent, ...networkBounds(kind, ip, mostRefusals)]
@@ -82,7 +85,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
   }
 }
 
-/** The bounds of one kind for an address, its networks and in all; without an address, as for one address. */
+/** The bounds of one kind for an address, for its networks and in total. Unknown addresses share the bounds of a single address. */
 function networkBounds(kind: string, ip: string | undefined, most: typeof mostEvents): Bound[] {
   const sizes = ip === undefined ? (['subscriber'] as const) : (['subscriber', 'site', 'provider'] as const)
   return [

@@ -45,7 +45,7 @@ interface Lifetimes {
   session: number
 }
 
-/** Where passkeys belong (WebAuthn: relying party). */
+/** The WebAuthn relying party. */
 export interface PasskeySettings {
   /** The host that passkeys are bound to. */
   rpId: string
@@ -53,13 +53,13 @@ export interface PasskeySettings {
   origin: string
 }
 
-/** Judges a name as pages show it, which the agent with this identifier gives itself or its delegate. */
+/** Checks a name that the agent with this identifier gives itself or its delegate, as pages show it. */
 export type JudgeName = (name: string, agent: string) => NameCaution | undefined
 
-/** @param known.brands besides the built-in ones, or instead of those with the same name */
+/** @param known.brands added to the built-in ones, replacing those with the same name */
 export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => JudgeName
 
-/** What every endpoint works with; made once from the options and never changed. */
+/** The state shared by all endpoints; created once from the options and never changed. */
 export interface ServerContext {
   issuer: string
   /** The server's name on its pages. */
@@ -69,11 +69,11 @@ export interface ServerContext {
   passwords: Passwords
   storage: Storage
   discovery: Discovery
-  /** The edition of AAuth that is spoken. */
+  /** The AAuth edition in use. */
   edition: Edition
-  /** How people get to a request, and agents learn of the decision. */
+  /** How users get to a request, and how agents learn of the decision. */
   transport: ConsentTransport
-  /** Finds the keys of those who sign requests. */
+  /** Finds the keys of agents that sign requests. */
   signers: KeyResolver
   policy: Policy
   readRisk: ReadPermission
@@ -83,38 +83,38 @@ export interface ServerContext {
   algorithms: readonly Algorithm[]
   lifetimes: Lifetimes
   maxOpenRequests: number
-  /** How many live sessions one person may have. */
+  /** Maximum number of live sessions per user. */
   maxSessions: number
-  /** By how much the rates of requests and decisions are multiplied. */
+  /** Multiplier for the rates of requests and decisions. */
   rateFactor: number
-  /** How long a person may allow something for, shortest first; the first is preset. */
+  /** The durations for which a user can allow something, shortest first; the first is preset. */
   durations: readonly [Duration, ...Duration[]]
-  /** Whether people may make accounts themselves. */
+  /** Whether users can create accounts themselves. */
   signUp: boolean
   passkeys: PasskeySettings | undefined
-  /** Identity providers that people may sign in with, by the id in their path. */
+  /** Identity providers that users can sign in with, by the id in their path. */
   providers: ReadonlyMap<string, IdentityProviderClient>
   background: BackgroundWork
   workload: Workload
-  /** Whom half of the server is kept for under overload. */
+  /** The callers that half of the server's capacity is reserved for under overload. */
   knownCallers: KnownCallers
-  /** Undefined: pages show no logos, and none is fetched. */
+  /** Undefined if pages show no logos, in which case none is fetched. */
   logos: LogoKeeper | undefined
   footer: PageFooter
-  /** Whom people can ask: about what the policy forbids, and for a new password. */
+  /** Contact for users, about what the policy forbids and for password resets. */
   contact: CheckedOptions['pages']['contact']
   nonce: 'optional' | 'required'
-  /** Whether a code works only with the key that asked for it. */
+  /** Whether a code works only with the key that requested it. */
   bindCodeToKey: boolean
   now: () => number
   recorder: BoundedRecorder
-  /** Tells what happens; undefined where nobody listens. */
+  /** Emits an event; undefined if there is no listener. */
   tell: Tell | undefined
-  /** Told of what is not the caller's fault; the response shows only the id. */
+  /** Called for errors that are not the caller's fault; the response shows only the id. */
   onError: (error: unknown, requestId: string) => void
 }
 
-/** Checks the options and makes the context of them. @throws TypeError naming the option */
+/** Validates the options and creates the context from them. @throws TypeError naming the option */
 export function createContext(
   given: AuthServerOptions,
   { edition, createTransport }: { edition: Edition; createTransport: CreateTransport },
@@ -226,7 +226,7 @@ export function createContext(
   }
 }
 
-// Nothing is fetched from ourselves: this server is an issuer, and neither an agent nor a resource (attacks K28).
+// The server never fetches from itself: it is an issuer, and neither an agent nor a resource (attacks K28).
 function ownDocuments(
   { documents }: Edition,
   issuer: string,
@@ -239,14 +239,15 @@ function ownDocuments(
   ])
 }
 
-// Passkeys are bound to a host name; an address can have none.
+// Passkeys are bound to a host name, so an issuer at an IP address cannot have any.
 function passkeySettings(
   { issuer, accounts: { passkeys } }: CheckedOptions,
   rpName: string,
 ): PasskeySettings | undefined {
   const { hostname: rpId, origin } = new URL(issuer)
   const possible = !/^[\d.]+$|^\[/.test(rpId)
-  if (passkeys && !possible) throw new TypeError('accounts.passkeys: need an issuer whose host is a name')
+  if (passkeys && !possible)
+    throw new TypeError('accounts.passkeys: require an issuer whose host is a name, not an address')
   return (passkeys ?? possible) ? { rpId, rpName, origin } : undefined
 }
 
@@ -255,7 +256,7 @@ function providerClient(provider: IdentityProvider, issuer: string, network: Net
   if (!URL.canParse(at)) throw new TypeError(`accounts.identityProviders: the issuer of ${id} must be a URL`)
   if (allowInsecureLoopback && !isLoopbackIdentifier(new URL(at).origin)) {
     throw new TypeError(
-      `accounts.identityProviders: allowInsecureLoopback of ${id} is for an issuer on loopback, in development`,
+      `accounts.identityProviders: allowInsecureLoopback of ${id} requires an issuer on loopback, for development`,
     )
   }
   return createIdentityProviderClient(provider, `${issuer}/account/with/${provider.id}/callback`, network)

@@ -6,13 +6,16 @@ import type { PageFrame } from '../pages/models/models.js'
 import type { ServerContext } from './context.js'
 import { csrfOf, type Visit } from './visit.js'
 
-// Nothing of what a browser can do, but passkeys.
+// Disables every browser feature except passkeys.
 const permissionsPolicy =
   'accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(), geolocation=(), ' +
   'gyroscope=(), hid=(), magnetometer=(), microphone=(), midi=(), payment=(), picture-in-picture=(), ' +
   'screen-wake-lock=(), serial=(), usb=(), xr-spatial-tracking=()'
 
-/** `form-action` would stop the redirect from the consent form to the agent, so the two pages with that form leave it out (attacks C26). Only pages with a passkey ceremony or an end to put off may ask the server by script. */
+/**
+ * Returns a response with a page. `form-action` would block the redirect from the consent form to the agent, so the two pages with that
+ * form leave it out (attacks C26). Only pages with a passkey ceremony or an extendable deadline may call the server from a script.
+ */
 export function htmlResponse(
   html: string,
   {
@@ -48,19 +51,19 @@ export function htmlResponse(
   return withCookies(new Response(html, { status, headers }), cookies)
 }
 
-/** A redirect after a form: 303, so that the form is never posted again (attacks C25). */
+/** Redirects after a form with 303, so that the form is never resubmitted (attacks C25). */
 export function seeOther(location: string, cookies: readonly string[] = []): Response {
   const headers = new Headers({ location, 'cache-control': 'no-store', 'referrer-policy': 'same-origin' })
   return withCookies(new Response(null, { status: 303, headers }), cookies)
 }
 
-/** The response, which sets these cookies, too. */
+/** Adds cookies to a response and returns it. */
 export function withCookies(response: Response, cookies: readonly string[]): Response {
   for (const cookie of cookies) response.headers.append('set-cookie', cookie)
   return response
 }
 
-/** What every page of this server has; a page that cannot be come back to offers no language, and is made without a visit. */
+/** Builds the frame that every page has. A page that cannot be returned to is made without a visit and offers no language choice. */
 export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   const language = visit && { action: '/account/language', csrf: csrfOf(context, visit), returnTo: visit.path }
   const footer = { ...context.footer, languages: Object.keys(languages).length > 1 ? language : undefined }
@@ -75,24 +78,24 @@ export function pageFrame(context: ServerContext, visit?: Visit): PageFrame {
   }
 }
 
-/** Below this many bytes a page is sent as it is. */
+/** Pages smaller than this, in bytes, are not compressed. */
 const least = 1000
 
-/** How many bytes of no meaning a page has at most. */
+/** Maximum number of random padding bytes in a page. */
 const mostPadding = 100
 
-/** Whether the client takes gzip. */
+/** Whether the client accepts gzip. */
 export function takesGzip(request: Request): boolean {
   return /\bgzip\b(?!\s*;\s*q=0(?:\.0*)?\s*(?:[,;]|$))/i.test(request.headers.get('accept-encoding') ?? '')
 }
 
-/** Compresses a page for a client that takes gzip; returns any other response as it is. */
+/** Compresses a page if the client accepts gzip; returns any other response unchanged. */
 type Compress = (request: Request, response: Response) => Promise<Response>
 
 /**
- * Creates the compression of pages. The file name in the head of the gzip stream has a random length: what a link brings into
- * a page must not tell by the length what else is on it (BREACH). Pages of an overloaded server are the same for many, and are
- * compressed once.
+ * Creates the compression of pages. The file name in the gzip header has a random length, so that an attacker who injects text into a page
+ * through a link cannot infer the rest of the page from its compressed length (BREACH). Pages sent under overload are the same for many
+ * clients, and are compressed only once.
  */
 export function createCompression(): Compress {
   const overloadPages = new Map<string, Buffer>()
@@ -131,7 +134,7 @@ const headLength = 10
 
 const hasName = 8
 
-/** The same stream with a file name (RFC 1952 §2.3.1). */
+/** Returns the same stream with a file name added (RFC 1952 §2.3.1). */
 function padded(stream: Buffer): Buffer<ArrayBuffer> {
   const name = `${'p'.repeat(randomInt(1, mostPadding + 1))}\0`
   const head = Buffer.from(stream.subarray(0, headLength))

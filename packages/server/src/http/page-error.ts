@@ -2,16 +2,16 @@ import type { ProblemPage } from '../pages/models/models.js'
 
 type Shown = Partial<Pick<ProblemPage, 'agentHost' | 'retry' | 'user' | 'switchAccount' | 'remove'>>
 
-/** A request to a browser endpoint that ends on a problem page. */
+/** Ends a request to a browser endpoint with a problem page. */
 export class PageError extends Error {
   readonly code: ProblemPage['code']
-  /** What the page shows besides its own words. */
+  /** What the page shows in addition to its own text. */
   readonly shown: Shown
-  /** For log and audit: the agent that it is about. */
+  /** The agent it concerns, for the log and the audit log. */
   readonly agent: string | undefined
   readonly retryAfter: number | undefined
   readonly status: number
-  /** A page that is shown instead of the problem page. */
+  /** A page shown instead of the problem page. */
   readonly response: Response | undefined
 
   constructor(
@@ -19,9 +19,9 @@ export class PageError extends Error {
     options: Shown & {
       agent?: string | undefined
       retryAfter?: number | undefined
-      /** @default the one of the code's page */
+      /** The page's HTTP status. @default the status of the code's page */
       status?: number
-      /** What is shown instead of the problem page: a page with this status. */
+      /** A page shown instead of the problem page, with this status. */
       response?: Response
       cause?: unknown
     } = {},
@@ -38,7 +38,7 @@ export class PageError extends Error {
   }
 }
 
-/** The status of each problem page. */
+/** The HTTP status of each problem page. */
 export const problemStatus: Readonly<Record<ProblemPage['code'], number>> = {
   request_unknown: 400,
   request_expired: 410,

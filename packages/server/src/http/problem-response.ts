@@ -9,10 +9,10 @@ import { asRefusal, isFailure, type Outcome } from './refusal-response.js'
 import type { Arrival } from './route.js'
 import { localPath, messagesFor } from './visit.js'
 
-/** Turns anything that was thrown while a browser was served into a page, and reports what is not the caller's fault. */
+/** Turns any error thrown while serving a browser into a page, and reports errors that are not the caller's fault. */
 export type RespondWithProblem = (arrival: Pick<Arrival, 'request' | 'requestId'>, error: unknown) => Outcome
 
-/** Creates the responses with problem pages. Pages of an overloaded server are rendered once per language. */
+/** Creates the responses with problem pages. Pages sent under overload are rendered once per language. */
 export function createProblemResponses(context: ServerContext): RespondWithProblem {
   const overloadPages = new Map<Messages, string>()
 
@@ -27,7 +27,7 @@ export function createProblemResponses(context: ServerContext): RespondWithProbl
     const isOverload = status >= 500 && !isFault
     const render = () => {
       const retry = shown.retry ?? retryPath(code, request, context)
-      // A page that others get too says nothing of this request.
+      // A page shared between callers must not contain anything about this request.
       const own = isOverload ? { requestId: undefined } : { requestId, ...shown, retry }
       return renderProblem({ ...pageFrame(context), code, ...own }, messages)
     }
@@ -48,14 +48,14 @@ function asPageError(error: unknown): PageError {
 
 type Code = ProblemPage['code']
 
-/** What may go well the next time, when the same page is opened again. */
+/** Problems that may go away if the same page is opened again. */
 const passing: ReadonlySet<Code> = new Set<Code>(['server_error', 'temporarily_unavailable'])
-/** What may go well when the page of the form is opened again. */
+/** Problems that may go away if the page with the form is opened again. */
 const ofForms: ReadonlySet<Code> = new Set<Code>([...passing, 'csrf', 'bad_form'])
 
 /**
- * Where a person can try again: the page that failed, or the page of this server whose form did. Undefined: trying again
- * would not help, or nobody knows where.
+ * The path at which the user can try again: the failed page, or the page of this server whose form failed. Undefined if a retry would not
+ * help, or the page is unknown.
  */
 function retryPath(code: Code, request: Request, { issuer, transport }: ServerContext): string | undefined {
   if (request.method === 'GET') return passing.has(code) ? pathIn(request.url, transport.path) : undefined
@@ -66,7 +66,7 @@ function retryPath(code: Code, request: Request, { issuer, transport }: ServerCo
 
 function pathIn(address: string, requestPath: string): string | undefined {
   const { pathname, search } = new URL(address)
-  // Shown in answer to a form: without the request in the address there is nothing to come back to.
+  // A consent page shown in response to a form: without the request in its URL, it cannot be reopened.
   if (pathname === requestPath && search === '') return undefined
   const path = pathname + search
   return localPath(path) === path ? path : undefined

@@ -2,9 +2,9 @@ import { KeyError } from '../secrets/server-keys.js'
 import { requireOwnDatabase, requireSameTime } from '../storage/api/deployment-storage.js'
 import type { ServerContext } from './context.js'
 
-/** Milliseconds for which an outcome stands, so that asking often costs little. */
+/** How long an outcome is reused, in milliseconds, so that frequent checks cost little. */
 const outcomeAge = 1000
-/** Milliseconds that a signature may take: the key may be with a service. The database has a bound of its own. */
+/** Timeout for a signature, in milliseconds: the key may be held by a remote service. The database has its own timeout. */
 const patience = 2000
 
 type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'> & {
@@ -12,8 +12,8 @@ type ReadinessParts = Pick<ServerContext, 'issuer' | 'storage' | 'keys' | 'now'>
 }
 
 /**
- * Creates what really tries whether the server can do its work: a write to the database, which must be this issuer's and
- * of the same time, and a signature. At most one try a second; it rejects with what went wrong.
+ * Creates the readiness check, which performs real work: a write to the database, which must belong to this issuer and agree with its
+ * clock, and a signature. It runs at most once a second and rejects with the failure.
  */
 export function createReadiness(
   { issuer, storage, keys, now, lifetimes }: ReadinessParts,
@@ -35,7 +35,7 @@ export function createReadiness(
     try {
       await within(patience, signing)
     } catch (cause) {
-      throw new KeyError('cannot_sign', 'The key of this server does not sign.', { cause })
+      throw new KeyError('cannot_sign', 'The key of this server cannot sign.', { cause })
     }
   }
 
@@ -60,7 +60,7 @@ export function createReadiness(
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`nothing within ${milliseconds} ms`)), milliseconds)
+    timer = setTimeout(() => reject(new Error(`no result within ${milliseconds} ms`)), milliseconds)
   })
   try {
     await Promise.race([work, late])

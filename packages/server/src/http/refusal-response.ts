@@ -7,24 +7,24 @@ import type { ServerContext } from './context.js'
 import { PageError } from './page-error.js'
 import type { Arrival } from './route.js'
 
-/** A response, and why it refuses, for events and the audit log. */
+/** A response and, for events and the audit log, why it is a refusal. */
 export interface Outcome {
   response: Response
   refusal?: Refusal | undefined
 }
 
-/** Wraps the error that ended a request of an agent, and adds which agent sent the request. */
+/** Wraps the error that ended an agent's request, and adds which agent sent the request. */
 export class RefusedAgent extends Error {
   readonly refused: Refused
 
   constructor(cause: unknown, refused: Refused) {
-    super('the request of an agent was refused', { cause })
+    super('the agent’s request was refused', { cause })
     this.name = 'RefusedAgent'
     this.refused = refused
   }
 }
 
-/** Turns anything that was thrown while an agent was served into JSON, and reports what is not the caller's fault. */
+/** Turns any error thrown while serving an agent into a JSON response, and reports errors that are not the caller's fault. */
 export function refusalResponse(
   context: ServerContext,
   { requestId }: Pick<Arrival, 'requestId'>,
@@ -39,26 +39,26 @@ export function refusalResponse(
   return { response: new Response(body, { status, headers }), refusal: describeRefusal(refusal, refusal, refused) }
 }
 
-/** Whether it is to be reported: nothing is wrong where there is too much to do, which events tell. */
+/** Whether the error must be reported. Overload is not a fault, and has its own events. */
 export function isFailure(error: unknown, status: number): boolean {
   const reason = error instanceof PageError ? (error.cause ?? error) : error
   return status >= 500 && !(reason instanceof AAuthError && reason.code === 'unavailable' && reason.cause === undefined)
 }
 
-/** What is told to the caller about anything that was thrown. */
+/** Converts any thrown error into the refusal that the caller sees. */
 export function asRefusal(error: unknown): AAuthError {
   if (error instanceof AAuthError) return error
   if (error instanceof PageError && error.code === 'method_not_allowed') {
-    return new AAuthError('method_not_allowed', 'This endpoint does not answer this method.', { cause: error })
+    return new AAuthError('method_not_allowed', 'This endpoint does not support this method.', { cause: error })
   }
   if (error instanceof PageError && error.code === 'not_found') {
-    return new AAuthError('not_found', 'There is nothing here.', { cause: error })
+    return new AAuthError('not_found', 'There is no endpoint at this path.', { cause: error })
   }
   if (error instanceof StorageError && error.code === 'too_many_requests') {
     return new AAuthError('too_many_requests', 'Too many open requests.', { cause: error, retryAfter: 60 })
   }
   if (error instanceof StorageError && error.code === 'too_many_nonces') {
-    return new AAuthError('too_many_requests', 'Too many nonces are remembered: wait.', {
+    return new AAuthError('too_many_requests', 'Too many nonces are stored: try again later.', {
       cause: error,
       retryAfter: 60,
     })
@@ -70,7 +70,7 @@ export function asRefusal(error: unknown): AAuthError {
     return agentBlocked(error)
   }
   if (error instanceof StorageError && error.code === 'unavailable') {
-    return new AAuthError('unavailable', 'The database does not answer.', { cause: error, retryAfter: 2 })
+    return new AAuthError('unavailable', 'The database is not available.', { cause: error, retryAfter: 2 })
   }
   return new AAuthError('bug', 'Unexpected error.', { cause: error })
 }

@@ -14,8 +14,8 @@ import { type Outcome, refusalResponse } from './refusal-response.js'
 import type { Arrival, Endpoint, Route } from './route.js'
 
 /**
- * Creates the handler of a table of routes: it admits a request, finds its endpoint, turns what is thrown into a refusal, and
- * reports the outcome to events and the audit log.
+ * Creates the handler for a routing table. It admits a request, finds its endpoint, turns thrown errors into refusals, and reports the
+ * outcome to events and the audit log.
  */
 export function createRequestHandler(
   context: ServerContext,
@@ -51,7 +51,7 @@ export function createRequestHandler(
     const began = performance.now()
     const sent = pathSent(received)
     const found = findRoute(sent)
-    // A path that is in the table as it was sent needs no parsing.
+    // If the raw path is in the table, it needs no parsing.
     const pathname = found?.id === '' ? sent : new URL(request.url).pathname
     const { route, id = '' } = (pathname === sent ? found : findRoute(pathname)) ?? {}
     const arrival = { request, received, requestId, id }
@@ -69,10 +69,10 @@ export function createRequestHandler(
   }
 }
 
-// A proxy in front that keeps some paths for itself must see the path that is served here (attacks S28).
+// A proxy that blocks some paths must see the same path that is served here (attacks S28).
 function requirePlainPath(received: ReceivedMessage, path: string): void {
   if (pathSent(received) === path) return
-  throw new AAuthError('target_ambiguous', 'Send the path as a URL parser would, without dot segments.')
+  throw new AAuthError('target_ambiguous', 'Send a normalized path, without dot segments.')
 }
 
 const pathSent = ({ rawTarget }: ReceivedMessage): string => rawTarget.split('?', 1)[0] ?? ''
@@ -84,7 +84,7 @@ function requireEndpoint({ methods }: Route, method: string): Endpoint {
   return endpoint
 }
 
-/** Emits the event of a refusal, and records it if operators look for it. */
+/** Emits the event of a refusal, and adds it to the audit log if operators look for it. */
 async function recordRefusal(
   { tell, recorder, onError }: ServerContext,
   { received, requestId }: Arrival,
@@ -113,19 +113,19 @@ function reportRequest(
   })
 }
 
-/** How a request ends: it is served, or shed with an error for the caller. */
+/** How a request finishes: it is served, or shed with an error. */
 interface Ways {
   serve: () => Promise<Response>
   shed: (error: AAuthError) => Promise<Response>
 }
 
-/** Serves a request, or sheds it if the server is overloaded and the caller has its share of what waits. */
+/** Serves a request, or sheds it if the server is overloaded and the caller already has its share of the queue. */
 type Admit = (arrival: Arrival, route: Route | undefined, ways: Ways) => Promise<Response>
 
 /**
- * Creates admission control, which every request passes first, whatever its path: refusals must cost little when most
- * requests are refused. Half of the slots are for known callers while they have requests; the others are served in turn by
- * network. Within an address, what starts something new yields to the rest.
+ * Creates admission control, which every request passes first, whatever its path, because refusals must be cheap when most requests are
+ * refused. Half of the slots are for known callers while they have requests; the rest are served in turn by network. Within an address,
+ * requests that start a new flow yield to the others.
  */
 function createAdmission(context: ServerContext): Admit {
   return async function admit(arrival, route, { serve, shed }) {
@@ -153,7 +153,7 @@ async function entryOfPost(
   return { path, yields: body !== undefined && startsNew(new TextDecoder().decode(body)) }
 }
 
-/** Undefined for a body that cannot be read: the endpoint that reads it refuses the request. */
+/** Returns undefined for a body that cannot be read; the endpoint that reads it later refuses the request. */
 async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefined> {
   try {
     return await received.body(maxFormBytes)
@@ -162,12 +162,18 @@ async function readBody(received: ReceivedMessage): Promise<Uint8Array | undefin
   }
 }
 
-/** One for each number of seconds, so that callers do not return all at once. Made once: an error costs as much as a response. */
+/**
+ * One error per `Retry-After` value, so that callers do not all return at once. Created once, because creating an error costs as much as a
+ * response.
+ */
 const overloaded = [1, 2, 3].map(
   (retryAfter) => new AAuthError('unavailable', 'The server is overloaded.', { retryAfter }),
 )
 
-/** Creates the check that the database is this issuer's, also if no one called `ready`. Once it succeeded it costs nothing. */
+/**
+ * Creates the check that the database belongs to this issuer, which runs even if no one called `ready`. Once it has succeeded, it costs
+ * nothing.
+ */
 function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
   const ownership = { isKnown: false, check }
 
@@ -176,7 +182,7 @@ function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
       await requireOwnDatabase(storage, issuer, lifetimes.authToken)
       ownership.isKnown = true
     } catch (error) {
-      // Documents and keys are served without the database; endpoints that need it fail by themselves.
+      // Documents and keys are served without the database; endpoints that need it fail on their own.
       if (!(error instanceof StorageError) || error.code !== 'unavailable') throw error
     }
   }
@@ -184,7 +190,7 @@ function createOwnershipCheck({ storage, issuer, lifetimes }: ServerContext) {
   return ownership
 }
 
-/** The path of the share that a request counts against under overload. Nothing that it rests on is verified; no storage is read. */
+/** The path of the share that a request counts against under overload. It is based on unverified data, and no storage is read. */
 export function shareOf(
   context: Pick<ServerContext, 'issuer' | 'knownCallers'>,
   request: Request,
@@ -200,13 +206,13 @@ export function shareOf(
   })
 }
 
-/** The route of a path, and the path's variable segment. */
+/** The route that matches a path, and the path's variable segment. */
 interface FoundRoute {
   route: Route
   id: string
 }
 
-/** Creates the lookup of a table of routes. Paths are compared as they were sent: an encoded letter is another path. */
+/** Creates the lookup for a routing table. Raw paths are compared, so a percent-encoded letter makes a different path. */
 function createRouteFinder(routes: readonly Route[]): (path: string) => FoundRoute | undefined {
   const isVariable = ({ path }: Route) => path.includes(':')
   const exact = new Map(routes.filter((route) => !isVariable(route)).map((route) => [route.path, { route, id: '' }]))

@@ -8,42 +8,42 @@ import { cookieOf, longestCookieLife, readCookie, readProviderStates } from './c
 import { PageError } from './page-error.js'
 import type { Arrival } from './route.js'
 
-/** A request of a browser: who is there, where, and what they sent. */
+/** A browser's request: who sent it, for which page, and with which form fields. */
 export interface Visit {
   request: Request
   requestId: string
   url: URL
-  /** What `:id` in the route's path stood for. */
+  /** The value that matched `:id` in the route's path. */
   id: string
-  /** Path and query of the page that is shown, to come back to. */
+  /** Path and query of the page, for returning to it. */
   path: string
   /** The browser's stable random cookie (W23). */
   browser: string
   browserHash: string
   /** Cookies that every page shown to this browser sets. */
   newCookies: readonly string[]
-  /** Sign-ins at identity providers that were begun here. */
+  /** Sign-ins at identity providers that were started in this browser. */
   providerStates: ReadonlyMap<string, string>
-  /** Who is signed in there. */
+  /** The session of the signed-in user, if any. */
   session: Session | undefined
   sessionHash: string | undefined
-  /** The request that the visit is about, where it was read with the session. */
+  /** The request that the visit is about, if it was read with the session. */
   about: { tokenHash: string; request: AuthRequest | undefined } | undefined
-  /** In the language that the person picked, or the browser prefers. */
+  /** In the language that the user chose or the browser prefers. */
   messages: Messages
-  /** The fields of a form; empty where none was sent. */
+  /** The fields of the submitted form; empty if there is none. */
   form: ReadonlyMap<string, string>
-  /** Whom the page of the form was made for, as {@link viewerOf} says. */
+  /** The viewer that the form's page was made for, as {@link viewerOf} returns it. */
   formOf: string
-  /** Where the request came from, where the platform tells. */
+  /** The address that the request came from, if the platform reports it. */
   ip: string | undefined
   userAgent: string | undefined
 }
 
-/** A visit of somebody who is signed in. */
+/** A visit by a signed-in user. */
 export type SignedInVisit = Visit & { session: Session }
 
-/** Whose decision an action of a signed-in visit is, for the storage: the user as they were read with their session. */
+/** The user and browser on whose behalf a signed-in visit acts, for the storage: the user as they were read with their session. */
 export function inSession({ browserHash, session: { user } }: SignedInVisit): InSession {
   return { browserHash, userId: user.id, credentialRevision: user.credentialRevision }
 }
@@ -51,7 +51,7 @@ export function inSession({ browserHash, session: { user } }: SignedInVisit): In
 const browserCookie = /^aabr_[A-Za-z0-9_-]{43}$/
 
 /**
- * Who asks for a page. A browser without a cookie gets one. An unknown session counts as signed out.
+ * Opens a visit for a page request. A browser without a cookie is given one. An unknown session counts as signed out.
  *
  * @param tokenHash of the request that the page is about, which is then read with the session
  */
@@ -98,8 +98,8 @@ async function readSession(
 }
 
 /**
- * Who sends a form, and the form; refuses one that no page of this server made for this browser (attacks C06, C07, C22).
- * What is refused leaves an audit row.
+ * Opens a visit for a submitted form. Refuses a form that no page of this server made for this browser (attacks C06, C07, C22), and records
+ * the refusal in the audit log.
  *
  * @param tokenHashOf of the request that a form is about, which is then read with the session
  */
@@ -114,7 +114,7 @@ export async function openFormVisit(
   const page = isSameOrigin(request, context.issuer)
     ? context.secrets.readCsrf(form.get('csrf') ?? '', browser)
     : undefined
-  // Nobody was shown a consent form without being signed in.
+  // A consent form is only ever shown to a signed-in user.
   const forged = page === undefined || (form.has('consent') && page === viewerOf(undefined))
   if (forged || isOfOtherSession(page, session)) {
     await context.recorder.recordEvent({ event: form.has('consent') ? 'consent.forged' : 'form.forged', ip })
@@ -123,29 +123,29 @@ export async function openFormVisit(
   return { ...visit, form, formOf: page }
 }
 
-/** The language a person picked, or the browser prefers. */
+/** Returns the messages in the language that the user chose or the browser prefers. */
 export function messagesFor(context: ServerContext, request: Request): Messages {
   return chooseMessages(request.headers.get('accept-language'), readCookie(context, request, 'language'))
 }
 
-// Browsers send both headers with forms; other clients, such as scripted users, may send neither and still need the cookie.
+// Browsers send both headers with forms. Other clients, such as scripted users, may send neither, but still need the cookie.
 function isSameOrigin(request: Request, issuer: string): boolean {
   const origin = request.headers.get('origin')
   const site = request.headers.get('sec-fetch-site')
   return (origin === null || origin === new URL(issuer).origin) && (site === null || site === 'same-origin')
 }
 
-/** What a form value names as the page's user and session: nobody, or the person, without telling who. */
+/** Returns the user and session of a page as encoded in a form value: either anonymous, or the user without revealing who they are. */
 export function viewerOf(session: Session | undefined): string {
   return session ? `${personOf(session)}~${hashSecret(`page in ${session.id}`).slice(0, 22)}` : 'anonymous'
 }
 
-/** Whether a page was made for the person who is signed in, but in another session of theirs: one that has ended (W23). */
+/** Whether a page was made for the signed-in user in another of their sessions, which has ended (W23). */
 function isOfOtherSession(viewer: string, session: Session | undefined): boolean {
   return session !== undefined && viewer !== viewerOf(session) && viewer.startsWith(`${personOf(session)}~`)
 }
 
-/** The form value of a page: for this browser, and whom it is shown to. */
+/** The CSRF value of a page, bound to this browser and to the viewer of the page. */
 export function csrfOf(
   { secrets }: ServerContext,
   { browser, session }: { browser: string; session: Session | undefined },
@@ -157,7 +157,7 @@ function personOf({ user }: Session): string {
   return hashSecret(`page of ${user.id}`).slice(0, 22)
 }
 
-/** A path of this server; anything else leads to the account. */
+/** Returns a path of this server; anything else is replaced with the account page. */
 export function localPath(path: string | undefined): string {
   return path !== undefined && /^\/(?![/\\])[\x21-\x7e]*$/.test(path) && !path.includes('\\') ? path : '/account'
 }

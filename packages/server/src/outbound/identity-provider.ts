@@ -3,11 +3,11 @@ import { createGuardedFetch } from 'countersign/node'
 import * as oidc from 'openid-client'
 import { usernameProblem } from '../policy/account-policy.js'
 
-/** An identity provider that people may sign in with (OpenID Connect). */
+/** An identity provider that users can sign in with (OpenID Connect). */
 export interface IdentityProvider {
-  /** In the path of its pages; lower-case letters, digits and hyphens. */
+  /** Used in the path of its pages; lowercase letters, digits and hyphens. */
   id: string
-  /** What the button says. */
+  /** The button label. */
   name: string
   issuer: string
   clientId: string
@@ -16,53 +16,53 @@ export interface IdentityProvider {
   allowInsecureLoopback?: boolean | undefined
 }
 
-/** What a started sign-in must come back with; kept in the browser, sealed. */
+/** What the response to a started sign-in must match; stored in the browser, sealed. */
 export interface ProviderState {
   provider: string
   state: string
   nonce: string
   verifier: string
   returnTo: string
-  /** The request that `returnTo` leads to, by the hash of its token. */
+  /** The hash of the token of the request that `returnTo` leads to. */
   provedFor?: string | undefined
   /** Unix seconds. */
   startedAt: number
-  /** Somebody who is signed in shows again who they are: only a sign-in since `startedAt` counts. */
+  /** Whether a signed-in user is reauthenticating: only a sign-in since `startedAt` counts. */
   again: boolean
 }
 
-/** Who signed in, as the provider says. */
+/** The identity of the user who signed in, as reported by the provider. */
 interface ProviderIdentity {
   issuer: string
   subject: string
   username: string
   displayName: string | undefined
-  /** Only where the provider says that it is verified. */
+  /** Set only if the provider reports it as verified. */
   email: string | undefined
 }
 
 export interface IdentityProviderClient {
   readonly name: string
-  /** Where the browser goes, and what must come back. */
+  /** Returns the URL to send the browser to, and the state that the response must match. */
   start(sought: ProviderSignIn): Promise<{ url: string; state: ProviderState }>
   /**
-   * The identity behind the provider's answer, and when the person signed in there, if the provider says so. Rejects
-   * when the answer is not for this state.
+   * Returns the identity from the provider's response, and when the user signed in there, if the provider reports it. Rejects if the
+   * response does not match this state.
    */
   finish(callback: URL, state: ProviderState): Promise<{ identity: ProviderIdentity; authTime: number | undefined }>
 }
 
-/** What is asked of a provider; `maxAge` is how many seconds ago the person may have signed in there. */
+/** What is requested of a provider; `maxAge` is the maximum age of the user's sign-in there, in seconds. */
 interface ProviderSignIn extends Pick<ProviderState, 'returnTo' | 'provedFor' | 'startedAt' | 'again'> {
   maxAge: number
 }
 
-/** Seconds that the provider's clock may be behind. */
+/** Allowed clock skew of the provider, in seconds. */
 const clockSkew = 60
 
 /**
- * How a provider is reached. Its own origin may be at any address, since the operator configured it; what its document names
- * elsewhere may not (W28).
+ * Creates the fetch for a provider. Its own origin may be at any address, since the operator configured it; the other URLs in its document
+ * may not (W28).
  */
 function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider, network: NetworkOptions) {
   const configuredOrigin = new URL(issuer).origin
@@ -70,7 +70,7 @@ function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider
   const reach: oidc.CustomFetch = async (url, { method, headers, body, signal }) => {
     const content = body instanceof URLSearchParams ? body.toString() : body
     if (content !== null && content !== undefined && typeof content !== 'string')
-      throw new TypeError('providers are sent forms only')
+      throw new TypeError('only form bodies can be sent to providers')
     try {
       return await fetch(url, { method, headers, ...(content ? { body: content } : {}), ...(signal ? { signal } : {}) })
     } catch (error) {
@@ -81,10 +81,10 @@ function createReach({ issuer, allowInsecureLoopback = false }: IdentityProvider
 }
 
 /**
- * A client of one provider, whose document is fetched when it is first needed.
+ * Creates a client for one provider, whose document is fetched on first use.
  *
  * @param redirectUri its callback at this server
- * @param network where it may be reached besides the public internet
+ * @param network networks that may be reached in addition to the public internet
  */
 export function createIdentityProviderClient(
   provider: IdentityProvider,
@@ -120,7 +120,7 @@ export function createIdentityProviderClient(
         nonce: state.nonce,
         code_challenge: await oidc.calculatePKCECodeChallenge(verifier),
         code_challenge_method: 'S256',
-        // With `max_age` a provider must say when the person signed in (OpenID Connect Core §3.1.2.1).
+        // With `max_age`, a provider must report when the user signed in (OpenID Connect Core §3.1.2.1).
         ...(again ? { prompt: 'login', max_age: '0' } : { max_age: String(maxAge) }),
       })
       return { url: url.href, state }
@@ -136,10 +136,10 @@ export function createIdentityProviderClient(
         idTokenExpected: true,
       })
       const claims = tokens.claims()
-      if (!claims) throw new TypeError('an answer without an ID token')
+      if (!claims) throw new TypeError('the response has no ID token')
       const { auth_time: authTime } = claims
       if (state.again && !(authTime !== undefined && authTime >= state.startedAt - clockSkew)) throw new StaleSignIn()
-      // Many providers say who it is there only (OpenID Connect Core §5.4).
+      // Many providers return the user's profile only from this endpoint (OpenID Connect Core §5.4).
       const said = configuration.serverMetadata().userinfo_endpoint
         ? await oidc.fetchUserInfo(configuration, tokens.access_token, claims.sub)
         : {}
@@ -151,7 +151,7 @@ export function createIdentityProviderClient(
 function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Record<string, unknown>>): ProviderIdentity {
   const text = (value: unknown) => (typeof value === 'string' && value !== '' ? value.slice(0, 254) : undefined)
   const claim = (name: string) => text(claimed[name]) ?? text(said[name])
-  // Both members from one place: "verified" is said of the address beside it.
+  // Both members must come from the same source: `email_verified` refers to the address next to it.
   const source: Readonly<Record<string, unknown>> = claimed.email === undefined ? said : claimed
   const email = source.email_verified === true ? text(source.email) : undefined
   const displayName = claim('name')
@@ -165,7 +165,7 @@ function identityOf({ iss, sub, ...claimed }: oidc.IDToken, said: Readonly<Recor
   }
 }
 
-/** The provider could not be reached; its cause says why. */
+/** The provider could not be reached; the cause has the reason. */
 export class ProviderUnreachable extends Error {
   constructor(cause: unknown) {
     super('the identity provider cannot be reached', { cause })
@@ -173,28 +173,28 @@ export class ProviderUnreachable extends Error {
   }
 }
 
-/** The provider's answer does not show that the person signed in there since they were sent. */
+/** The provider's response does not show that the user signed in there after they were sent. */
 class StaleSignIn extends Error {
   constructor() {
-    super('the identity provider did not say that the person signed in just now')
+    super('the identity provider did not confirm that the user signed in just now')
   }
 }
 
-/** A sign-in at a provider that the provider ended, for the operator's log. */
+/** A sign-in that failed at the provider, for the operator's log. */
 export class ProviderFailure extends Error {
   constructor(provider: string, reason: string, cause: unknown) {
-    super(`signing in at the identity provider "${provider}" failed: ${reason}`, { cause })
+    super(`sign-in at the identity provider "${provider}" failed: ${reason}`, { cause })
     this.name = 'ProviderFailure'
   }
 }
 
-/** What ended a sign-in at a provider: the page's problem, and the reason for the operator. */
+/** Why a sign-in at a provider failed: the problem shown on the page, and the reason for the operator. */
 interface ProviderProblem {
   problem: 'provider_denied' | 'provider_failed' | 'provider_not_fresh'
   reason: string
 }
 
-/** Says what the person or the provider did wrong; undefined means a bug. */
+/** Returns the problem if the user or the provider caused the failure; undefined means a bug. */
 export function providerProblemOf(error: unknown): ProviderProblem | undefined {
   if (error instanceof StaleSignIn) return { problem: 'provider_not_fresh', reason: 'stale_auth_time' }
   if (error instanceof oidc.AuthorizationResponseError) {
@@ -206,12 +206,12 @@ export function providerProblemOf(error: unknown): ProviderProblem | undefined {
   if (!(error instanceof oidc.ClientError)) return undefined
   if (error.cause instanceof ProviderUnreachable)
     return { problem: 'provider_failed', reason: reachingReason(error.cause) }
-  // Keys of the provider that the platform cannot read come without a code.
+  // An error for provider keys that the platform cannot parse has no code.
   const reason = error.code ?? (error.cause instanceof DOMException ? error.cause.name : undefined)
   return reason === undefined ? undefined : { problem: 'provider_failed', reason }
 }
 
-/** `ECONNREFUSED`, `TimeoutError` and the like, from the innermost cause that has one. */
+/** Returns `ECONNREFUSED`, `TimeoutError` or similar, from the innermost cause that has one. */
 function reachingReason({ cause }: ProviderUnreachable): string {
   let reason = 'unreachable'
   for (let at: unknown = cause, depth = 0; at instanceof Error && depth < 5; at = at.cause, depth += 1) {

@@ -10,22 +10,22 @@ interface LogoKeeperOptions {
   fetch: FetchDocumentOptions['fetch']
   reEncode: LogoReEncoder
   storage: LogoStorage
-  /** This server's own identifier: nothing is fetched from there. */
+  /** This server's own identifier, from which nothing is fetched. */
   issuer: string
   logoIdOf: (agent: string, image: Uint8Array) => string
   /** Unix seconds. */
   now: () => number
-  /** All that touches the storage. */
+  /** Runs all work that uses the storage. */
   background: BackgroundWork
   onError: (error: unknown) => void
 }
 
-/** Has agents' logos at hand for the pages. */
+/** Keeps agents' logos available for the pages. */
 export interface LogoKeeper {
   /**
-   * Fetches the logo in the background; returns at once and never throws.
+   * Fetches the logo in the background. Returns immediately and never throws.
    *
-   * @param from the address that the agent's request came from: fetches are shared by network
+   * @param from the address that the agent's request came from; fetches are shared fairly between networks
    */
   note(agent: string, uri: string | undefined, from: string | undefined): void
 }
@@ -35,10 +35,10 @@ const limits = { maxBytes: 262_144, timeout: 2500, accept: 'image/png, image/jpe
 /** Seconds. */
 const ages = { maxAge: 86_400, retryAfter: 600 }
 
-/** Neither keys and documents nor other sites may suffer from logos. */
+/** Logo fetches must not slow down fetches of keys and documents, or burden other sites. */
 const perMinute = 20
 
-/** Fetches logos, re-encodes them and keeps them in the storage (attacks K12, K31). */
+/** Fetches logos, re-encodes them and stores them (attacks K12, K31). */
 export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
   const { fetch, reEncode, storage, issuer, logoIdOf, now, background, onError } = options
   const lane = createWorkLane({ perMinute, now, onError })
@@ -69,7 +69,7 @@ export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
   return {
     note(agent, uri, from) {
       const isNamed = uri !== undefined && new URL(uri).origin !== issuer
-      // Not before the agent has its response.
+      // Deferred until the agent has received its response.
       setImmediate(() => {
         if (isNamed) lane.add({ claim: () => claim(agent, uri), run: () => renew(agent, uri) }, networkPath(from))
         else background.run(() => forget(agent))
@@ -79,40 +79,40 @@ export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
 }
 
 interface WorkLaneOptions {
-  /** How much work starts in a minute at most; half of it may start at once. */
+  /** Maximum number of jobs started per minute; half of them may start at once. */
   perMinute: number
   /** Unix seconds. */
   now: () => number
-  /** Called when work rejects. */
+  /** Called when a job rejects. */
   onError: (error: unknown) => void
 }
 
-/** Work of a lane. */
+/** A job of a lane. */
 interface LaneWork {
-  /** Whether there is anything to do, asked when it is its turn. */
+  /** Whether there is anything to do; called when it is the job's turn. */
   claim: () => Promise<boolean>
   run: () => Promise<void>
 }
 
-/** Work that is done in sequence, and dropped when too much of it waits. */
+/** Runs jobs one after another, and drops jobs when too many are waiting. */
 interface WorkLane {
-  /** Adds work for the share that a path names; the shares are served in turn. */
+  /** Adds a job for the share at a path; shares are served in turn. */
   add(work: LaneWork, share: readonly string[]): void
 }
 
-/** How much work may wait, and of how many shares one each. */
+/** Maximum number of waiting jobs, and of shares that have one job each. */
 const laneLimits = { capacity: 16, most: 64 }
 
 /**
- * How much longer than its work a lane rests. Work can go on to cost after it was given up: a name that is looked up
- * slowly holds one of the two threads of the process that look names up.
+ * How long a lane pauses after each job, as a multiple of the job's duration. A job can keep using resources after it was abandoned: a slow
+ * DNS lookup occupies one of the process's two lookup threads.
  */
 const rest = 4
 
-/** Milliseconds after which a lane without starts left looks at the clock again. */
+/** Milliseconds until a lane that has used up its starts checks the clock again. */
 const patience = 200
 
-/** A lane for at most `perMinute` works a minute, of which half may start in sequence without a pause. */
+/** Creates a lane that runs at most `perMinute` jobs a minute, half of which may start in sequence without a pause. */
 export function createWorkLane({ perMinute, now, onError }: WorkLaneOptions): WorkLane {
   const queue = new FairQueue<LaneWork>()
   const most = perMinute / 2

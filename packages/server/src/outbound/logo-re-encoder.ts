@@ -1,5 +1,5 @@
-/** A small picture made of a stranger's, or why there is none. */
+/** A small image made from an untrusted one, or the reason why there is none. */
 export type LogoOutcome = { image: Uint8Array } | { refusal: string }
 
-/** Makes a small square PNG, without anything but pixels, of whatever a stranger serves as a logo. */
+/** Makes a small square PNG, containing only pixels, from whatever a stranger serves as a logo. */
 export type LogoReEncoder = (bytes: Uint8Array) => Promise<LogoOutcome>

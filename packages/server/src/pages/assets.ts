@@ -6,9 +6,9 @@ import { constants, gzipSync } from 'node:zlib'
 export interface Asset {
   type: string
   body: Uint8Array<ArrayBuffer>
-  /** The same, compressed, where that is shorter. */
+  /** The compressed body, if it is shorter. */
   gzip: Uint8Array<ArrayBuffer> | undefined
-  /** Another one whenever the body is. */
+  /** Changes whenever the body changes. */
   hash: string
 }
 
@@ -37,17 +37,20 @@ function read(name: string, type: string): Asset {
   }
 }
 
-/** A style sheet without comments and indentation. */
+/** Removes comments and indentation from a style sheet. */
 function squeezed(css: string): string {
   return css.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/\n\s*/g, '\n')
 }
 
-/** The path of an asset as it is now: whoever keeps what is there may do so for ever. */
+/** Returns the path of the current version of an asset. The content at this path can be cached forever. */
 export function assetPath(name: AssetName): string {
   return `/assets/${name.replace('.', `.${assets.get(name)?.hash}.`)}`
 }
 
-/** The asset with a name, or with one that {@link assetPath} gives or gave; `current`: exactly this one is meant. */
+/**
+ * Finds the asset by its plain name, or by a name that {@link assetPath} returns or used to return. `current`: whether the name identifies
+ * exactly this version.
+ */
 export function findAsset(name: string): { asset: Asset; current: boolean } | undefined {
   const [, stem, hash, ending] = /^([a-z-]+)\.(?:([0-9a-f]{12})\.)?([a-z]+)$/.exec(name) ?? []
   const asset = assets.get(`${stem}.${ending}`)

@@ -11,10 +11,9 @@ import type { Messages } from './messages/messages.js'
 import type { ConsentPage, PasskeyForm } from './models/models.js'
 
 /**
- * Renders the page on which a person allows or refuses what an agent asks for, `data-state="consent-first-time"` or
- * `"consent-known"`.
+ * Renders the page on which a user allows or denies an agent's request, `data-state="consent-first-time"` or `"consent-known"`.
  *
- * The first button of the form refuses, so that an implicit submission never allows.
+ * The first button of the form denies, so that an implicit submission never allows.
  *
  * @returns A complete HTML document.
  */
@@ -47,7 +46,7 @@ export function renderConsent(model: ConsentPage, messages: Messages = en): stri
   })
 }
 
-/** An agent that is its own resource signs the person in, and may ask for more. */
+/** An agent that is its own resource signs the user in, and may request more. */
 function question(
   { agent, resource, agentHost, resourceHost, able }: ConsentPage,
   messages: Messages,
@@ -90,7 +89,7 @@ function Decision({ model, messages }: { model: ConsentPage; messages: Messages 
   )
 }
 
-/** Allow with a passkey: the script shows the form, has the passkey sign what the form says, and posts both. */
+/** Allow with a passkey: the script shows the form, has the passkey sign the form's decision, and posts both. */
 function AllowWithPasskey({
   model,
   passkey,

@@ -6,8 +6,8 @@ import type { Messages } from './messages/messages.js'
 import type { PasskeyForm, ReauthenticationPage } from './models/models.js'
 
 /**
- * Renders the form that asks a signed-in user for their passkey, or for the password if they have none, before something that
- * could let others in, `data-state="reauthentication"`. Where they were going is kept in the hidden fields.
+ * Renders the form that asks a signed-in user for their passkey, or for the password if they have none, before something that could let
+ * others in, `data-state="reauthentication"`. The hidden fields keep the page they were on the way to.
  *
  * @returns A complete HTML document.
  */

@@ -4,20 +4,20 @@ import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { ReturnToAppPage } from './models/models.js'
 
-/** Schemes that run or show something in the browser instead of opening an app. */
+/** Schemes that run or display something in the browser instead of opening an app. */
 const NOT_AN_APP = /^(?:javascript|data|vbscript|blob|file|filesystem|about|view-source):/i
 
 /**
- * Renders the way back to an agent that is an app on the person's device, `data-state="return-to-app"`. A browser opens
- * an app only when a person asks for it, so there is a link and no redirect; or neither, where the agent asks by itself.
+ * Renders the way back to an agent that is an app on the user's device, `data-state="return-to-app"`. Browsers open an app only after a
+ * user action, so the page has a link instead of a redirect, or neither if the agent polls for the outcome.
  *
  * @returns A complete HTML document.
- * @throws {TypeError} When `href` is no absolute address, or is one of a scheme that the browser itself would run.
+ * @throws {TypeError} If `href` is not an absolute URL, or has a scheme that the browser itself would run.
  */
 export function renderReturnToApp(model: ReturnToAppPage, messages: Messages = en): string {
   const { href } = model
   if (href !== undefined && (!/^[a-z][a-z0-9+.-]*:/i.test(href) || NOT_AN_APP.test(href)))
-    throw new TypeError('not the address of an app')
+    throw new TypeError('href must be the URL of an app')
   const allowed = model.outcome === 'allowed'
   return renderLayout({
     frame: model,

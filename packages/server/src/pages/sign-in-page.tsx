@@ -7,9 +7,9 @@ import type { Messages } from './messages/messages.js'
 import type { SignInPage } from './models/models.js'
 
 /**
- * Renders the form that asks for a user name and a password, `data-state="sign-in"`.
+ * Renders the form that asks for a username and a password, `data-state="sign-in"`.
  *
- * A failed attempt also has `data-error-code`, keeps the user name and puts the focus on what went wrong.
+ * A failed attempt also sets `data-error-code`, keeps the username and moves the focus to the problem.
  *
  * @returns A complete HTML document.
  */

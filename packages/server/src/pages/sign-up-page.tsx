@@ -6,8 +6,8 @@ import type { Messages } from './messages/messages.js'
 import type { SignUpPage } from './models/models.js'
 
 /**
- * Renders the form that makes an account, `data-state="sign-up"`. After a failed attempt everything but the password is
- * kept, and the focus is on what went wrong.
+ * Renders the form that creates an account, `data-state="sign-up"`. After a failed attempt, everything but the password is kept, and the
+ * focus is on the problem.
  *
  * @returns A complete HTML document.
  */

@@ -1,10 +1,10 @@
-/** What a user name and a password must be. */
+/** The limits for usernames and passwords. */
 export const passwordMinimum = 8
 const passwordMaximum = 1024
 /** UTF-16 units. */
 export const usernameMaximum = 128
 
-/** What is wrong with a new password of a person; its length is in characters. */
+/** Returns what is wrong with a user's new password. Its length is counted in characters. */
 export function passwordProblem(
   password: string,
   username?: string,
@@ -15,13 +15,13 @@ export function passwordProblem(
   return isCommonPassword(password, username) ? 'password_common' : undefined
 }
 
-// A letter may carry vowel signs or accents, as in many scripts, but no heap of them.
+// A letter may carry vowel signs or accents, as in many scripts, but only a few.
 const visible = '[\\p{L}\\p{N}\\p{P}\\p{S}]\\p{M}{0,3}'
 const usernamePattern = new RegExp(`^${visible}(?: ?${visible})*$`, 'u')
-/** Letters and signs that show nothing: with one, a name reads as somebody else's. */
+/** Invisible characters: with one, a name could look identical to another user's. */
 const unseen = /[\p{Default_Ignorable_Code_Point}\u2800]/u
 
-/** Alphabets with many letters that look like those of another one of them. */
+/** Alphabets with many letters that look like letters of another one in this list. */
 const alphabets = [
   /\p{Script=Latin}/u,
   /\p{Script=Cyrillic}/u,
@@ -38,8 +38,8 @@ const alphabets = [
 ]
 
 /**
- * What is wrong with a user name: it is not one line of visible characters, or one word of it is written in two alphabets
- * whose letters look alike (UTS 39 §5). Whether it looks like somebody's who is there, the storage knows.
+ * Returns what is wrong with a username: it is not one line of visible characters, or a word in it mixes two alphabets whose letters look
+ * alike (UTS 39 §5). Whether it looks like an existing username is checked by the storage.
  */
 export function usernameProblem(username: string): 'username_invalid' | 'username_mixed' | undefined {
   if (username.length > usernameMaximum || !usernamePattern.test(username) || unseen.test(username)) {
@@ -50,12 +50,12 @@ export function usernameProblem(username: string): 'username_invalid' | 'usernam
   return words.some(isMixed) ? 'username_mixed' : undefined
 }
 
-/** Whether a text looks like an e-mail address; whether it is theirs, nobody has shown. */
+/** Whether a text looks like an email address. It does not verify that the address belongs to the user. */
 export function isEmail(email: string): boolean {
   return email.length <= 254 && /^[^\s@<>"]+@[^\s@<>"]+\.[^\s@<>"]+$/.test(email)
 }
 
-// Words that lists of leaked passwords begin with, and rows of keys (ASVS 6.2.4).
+// Words at the top of leaked-password lists, and keyboard rows (ASVS 6.2.4).
 const stems = new Set(
   `password passwort passw passwd pass qwerty qwertyui qwertyuiop qwertz qwert azerty asdfgh asdfghjk asdfghjkl zxcvbn
   zxcvbnm qazwsx qazwsxedc zaqwsx abcd abcde abcdef abcdefg abcdefgh letmein welcome admin administrator login secret
@@ -64,7 +64,7 @@ const stems = new Set(
   samsung google facebook internet abc qwe zaq12wsx`.split(/\s+/),
 )
 
-/** Letters that are written as digits or signs so often that it hides nothing. */
+/** Letters that are so often replaced with these digits or symbols that the replacement hides nothing. */
 const disguises: Readonly<Record<string, string>> = {
   '0': 'o',
   '1': 'i',
@@ -79,8 +79,8 @@ const rows = ['01234567890', '1q2w3e4r5t6y7u8i9o0p', '1qaz2wsx3edc4rfv', 'qwerty
 const runs = [...rows, ...rows.map((row) => Array.from(row).reverse().join(''))]
 
 /**
- * Whether a password is among the first that are guessed: a common word with digits or signs around it, the user name
- * in the same way, a row of keys, or a few characters again and again.
+ * Whether a password is among the first guesses: a common word or the username with digits or symbols around it, a keyboard row, or a few
+ * characters repeated.
  */
 export function isCommonPassword(password: string, username = ''): boolean {
   const text = password.toLowerCase()
@@ -98,7 +98,7 @@ function undisguised(text: string): string {
   return Array.from(letters, (character) => disguises[character] ?? character).join('')
 }
 
-/** The word between what people put around one. */
+/** Returns the word without the digits and symbols that users put around it. */
 function withoutEdges(text: string): string {
   return text.replace(/^[^\p{L}]+|[^\p{L}]+$/gu, '')
 }

@@ -1,6 +1,6 @@
 /**
- * Names that people trust, and the hosts that they belong to, with all hosts below them; `*` is any host. A host below
- * which customers have names of their own belongs to nobody: there is no `amazonaws.com` here, and no `googleapis.com`.
+ * Brand names that users trust, and the hosts they belong to, including all hosts below them; `*` is any host. A host below which customers
+ * have their own names belongs to no brand, so `amazonaws.com` and `googleapis.com` are missing here.
  */
 export type Brands = Readonly<Record<string, readonly string[]>>
 
@@ -12,7 +12,7 @@ const meta = ['facebook.com', 'meta.com', 'whatsapp.com', 'instagram.com']
 const microsoft = ['microsoft.com', 'live.com', 'office.com', 'outlook.com', 'portal.azure.com', 'cloud.microsoft']
 const openAi = ['openai.com', 'chatgpt.com']
 
-/** The brands that are known without a setting. */
+/** The built-in brands, known without configuration. */
 export const defaultBrands: Brands = {
   Amazon: amazon,
   Anthropic: anthropic,

@@ -44,12 +44,15 @@ const words: readonly (readonly [Risk, string])[] = [
   ['read', 'read reads readonly view viewing'],
 ]
 
-/** What words in the names of permissions mean, where the operator says nothing of them. */
+/** The risks of words in permission names, for words that the operator's patterns do not cover. */
 export const defaultRisks: readonly (readonly [pattern: string, risk: Risk])[] = words.flatMap(([risk, list]) =>
   split(list).map((word) => [word, risk] as const),
 )
 
-/** Words that say on what something is done: a change to it, or what nothing else is said of, is more than a change. */
+/**
+ * Words for the object of an action. A change to one of them, or a name that says nothing else about one, is riskier than an ordinary
+ * change.
+ */
 export const graveThings: readonly (readonly [pattern: string, risk: Danger])[] = (
   [
     [
@@ -66,7 +69,7 @@ export const graveThings: readonly (readonly [pattern: string, risk: Danger])[] 
   ] as const
 ).flatMap(([risk, list]) => split(list).map((word) => [word, risk] as const))
 
-/** What stands beside these words in one that is written together, as in `droptable`; it says nothing by itself. */
+/** Words that may be joined to the risk words above, as in `droptable`; they carry no risk by themselves. */
 export const ordinaryThings: readonly string[] = split(`
   account accounts app apps backup backups bill bills branch branches bucket buckets cache calendar calendars card cards
   contact contacts customer customers data database databases db device devices disk disks domain domains event events

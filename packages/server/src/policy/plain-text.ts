@@ -2,18 +2,17 @@ const INVISIBLE = /[\p{Default_Ignorable_Code_Point}\p{Cf}\p{Cs}\p{Co}\p{Cn}\u28
 const CONTROL = /(?![\t-\r\u0085])\p{Cc}/gu
 const STACKED_MARKS = /([\p{Mn}\p{Me}]{2})[\p{Mn}\p{Me}]+/gu
 const ELLIPSIS = '…'
-/** UTF-16 units of a text that are read: no line of a page is as long. */
+/** The maximum length of text that is read, in UTF-16 units. No line of a page is that long. */
 const longestRead = 4000
 
 /**
- * Makes a string of somebody else's fit to stand in a line of a page: one line of visible characters, in logical order.
+ * Makes an untrusted string safe to show within a line of a page: one line of visible characters, in logical order.
  *
- * Strips control, bidirectional formatting, zero-width, blank-looking, private-use and unassigned characters and lone
- * surrogates, keeps at most two combining marks on a letter, and collapses white space. Does not escape for HTML and
- * does not judge what the text claims.
+ * Strips control, bidirectional formatting, zero-width, blank-looking, private-use and unassigned characters and lone surrogates, keeps at
+ * most two combining marks per letter, and collapses whitespace. Does not escape for HTML and does not judge what the text claims.
  *
- * @param maxLength - Code points that are kept, the ellipsis of a cut string included.
- * @returns The clean text, empty when nothing visible is left.
+ * @param maxLength - Maximum number of code points, including the ellipsis of a truncated string.
+ * @returns The clean text, empty if nothing visible is left.
  */
 export function cleanText(value: string, maxLength: number): string {
   const line = value
@@ -35,22 +34,22 @@ export function cleanText(value: string, maxLength: number): string {
   )
 }
 
-// An apostrophe within a word is none.
+// An apostrophe within a word is not a quotation mark.
 const QUOTES = /(?!['’])[\p{Quotation_Mark}`´″‴ʺˮ״❛❜❝❞❟❠🙶🙷🙸]|(?<!\p{L})['’]|['’](?!\p{L})/gu
 
 /**
- * Makes a name that somebody gave themselves fit to stand in quotation marks: as {@link cleanText}, and without
- * quotation marks of its own, with which it could seem to end and the page's words to begin.
+ * Makes a self-chosen name safe to show in quotation marks: like {@link cleanText}, and without its own quotation marks, which could make
+ * it seem that the name ends and the page's text begins.
  */
 export function cleanName(value: string): string {
   return cleanText(cleanText(value, Number.POSITIVE_INFINITY).replace(QUOTES, ''), MAX_NAME)
 }
 
-/** Characters of a name. */
+/** Maximum number of characters of a name. */
 const MAX_NAME = 60
 
 /**
- * Whether a host, with or without a port or path after it, has an `xn--` label: its letters may look like others (UTS 39).
+ * Whether a host, with or without a port or path after it, has an `xn--` label, so that its letters may look like others (UTS 39).
  *
  * Does not decide whether they do.
  */

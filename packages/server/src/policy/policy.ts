@@ -3,55 +3,61 @@ import { cleanText } from './plain-text.js'
 import { fitsPattern, longestName, type PermissionReading, type RiskPatterns, readPermission } from './risk.js'
 import { type Danger, dangers, type Risk } from './risk-order.js'
 
-/** What is asked for, verified. */
+/** What an agent requests, verified. */
 export interface PolicyRequest {
   agent: string
   delegate: string | null
-  /** The agent itself, where an agent asks for access to its own API (S§3.5). */
+  /** Equal to the agent if it requests access to its own API (S§3.5). */
   resource: string
   scope: readonly string[]
 }
 
 /**
- * `ask` shows a person the consent page; `deny` refuses with `access_denied`, and names the rule that does for log and
- * audit; `grant` gives the agent a token for itself, without a person, under the policy's name (W19).
+ * `ask` shows the consent page to a user; `deny` refuses with `access_denied`, and names the rule for the log and the audit log; `grant`
+ * gives the agent a token for itself, without a user, under the policy's name (W19).
  */
 export type PolicyDecision = 'ask' | { deny: string } | { grant: string }
 
 /** A pure function of the request. */
 export type Policy = (request: PolicyRequest) => PolicyDecision
 
-/** Asks a person, whoever the agent is: nobody gets a token without a decision. */
+/** Asks a user for every agent, so that no agent gets a token without a decision. */
 export const askAlways: Policy = () => 'ask'
 
-/** The refusal of a rule, if the decision is one: the agent is told that it was one, and not which. */
+/** Returns the refusal if the decision is a denial. The agent learns that a rule denied it, but not which one. */
 export function denialOf(decision: PolicyDecision): AAuthError | undefined {
   if (decision === 'ask' || 'grant' in decision) return undefined
   const { deny: rule } = decision
-  return new AAuthError('policy_denied', `The rule ${rule} denies it.`, { rule })
+  return new AAuthError('policy_denied', `The rule ${rule} denies this request.`, { rule })
 }
 
-/** The refusal of an agent that an operator blocked. */
+/** Returns the refusal for an agent that an operator blocked. */
 export function agentBlocked(cause?: unknown): AAuthError {
   return new AAuthError('agent_blocked', 'The agent is blocked.', { cause })
 }
 
-/** A line of the configured policies. */
+/** One rule of the configured policies. */
 export interface PolicyRule {
-  /** What log and audit call it, and what is recorded with the tokens that a `grant` gives. @default its place, as `policies[2]` */
+  /**
+   * Name of the rule in the log and the audit log, also recorded with the tokens that a `grant` issues. @default its position, as in
+   * `policies[2]`
+   */
   name?: string | undefined
-  /** An agent's identifier; `*` alone is any agent, elsewhere it stands for characters without `/`, `:` and `@`. */
+  /** An agent's identifier. `*` alone matches any agent; within an identifier, it matches characters other than `/`, `:` and `@`. */
   agent: string
-  /** A resource's identifier, as `agent`. @default '*' */
+  /** A resource's identifier, with the same wildcards as `agent`. @default '*' */
   resource?: string | undefined
-  /** `ask` and `grant` need every permission asked for to fit one of these, `deny` any. Absent: whatever is asked. */
+  /**
+   * `ask` and `grant` match if every requested permission matches one of these patterns, `deny` if any does. Absent: matches whatever is
+   * requested.
+   */
   scopes?: readonly string[] | undefined
   decision: 'ask' | 'deny' | 'grant'
 }
 
 /**
- * The first rule that fits decides; where none does, another policy: by default, a person is asked. Nothing is ever granted
- * without a rule (W19).
+ * Creates a policy in which the first matching rule decides. If none matches, another policy does; by default, the user is asked. Nothing
+ * is ever granted without a rule (W19).
  */
 export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = askAlways): Policy {
   return function configuredPolicy(request) {
@@ -72,24 +78,24 @@ function fits({ agent, resource, scope }: PolicyRequest, rule: PolicyRule): bool
   return decision === 'deny' ? scope.some(listed) : scope.every(listed)
 }
 
-// A wildcard that crossed a slash would let https://evil.example/x.example fit https://*.example.
+// A wildcard that matched a slash would let https://evil.example/x.example match https://*.example.
 function fitsIdentifier(identifier: string, pattern: string): boolean {
   return pattern === '*' || fitsPattern(identifier, pattern, '/:@')
 }
 
-/** How long something is allowed for: seconds, or until the user revokes it. */
+/** How long a permission is granted: seconds, or until the user revokes it. */
 export type Duration = number | 'until-removed'
 
 /** Permissions that give an agent no access, but reveal who the user is (S§7.4). */
 export type IdentityPermission = 'openid' | 'profile' | 'email'
 
-/** A permission as users read it. */
+/** A permission as it is shown to users. */
 export interface NamedPermission {
   /** The name on the wire, such as `calendar.read`. */
   name: string
-  /** The resource's words, at most 200 characters; absent: it gives none. */
+  /** The resource's description, at most 200 characters; absent if it gives none. */
   description?: string | undefined
-  /** What the agent learns about the user, in this server's words. */
+  /** What the agent learns about the user, described in this server's words. */
   identity?: IdentityPermission | undefined
   risk: Risk
 }
@@ -105,16 +111,16 @@ export function isIdentityScope(value: string): value is IdentityPermission {
 }
 
 /**
- * What an Allow grants of the requested scope: without `openid` nothing about the user is revealed, so `profile` and `email`
- * are not granted either, and cannot be used once `openid` is allowed later.
+ * Returns the part of the requested scope that an Allow grants. Without `openid`, nothing about the user is revealed, so `profile` and
+ * `email` are not granted either, and do not become usable when `openid` is allowed later.
  */
 export function grantable(asked: readonly string[]): string[] {
   return asked.filter((name) => asked.includes('openid') || !isIdentityScope(name))
 }
 
 /**
- * Names of permissions with the resource's words for them and the operator's judgement of their risk. Permissions
- * that reveal who the user is are described in this server's words.
+ * Returns permissions with the resource's descriptions and the risks, including the operator's risk patterns. Permissions that reveal who
+ * the user is are described in this server's words.
  */
 export function permissionsOf(
   names: readonly string[],
@@ -132,14 +138,14 @@ export function permissionsOf(
   })
 }
 
-/** Judges a permission by its name. */
+/** Determines the risk of a permission by its name. */
 export type ReadPermission = (name: string) => PermissionReading
 
 const mostCached = 500
 
 /**
- * Creates the judgement of a server, which caches what it read: pages and decisions read the same names repeatedly. Scopes that
- * only reveal who the user is are for reading, unless a pattern of the operator's says otherwise.
+ * Creates a server's risk function. It caches results, since pages and decisions read the same names repeatedly. Scopes that only reveal
+ * who the user is have the risk `read`, unless one of the operator's patterns says otherwise.
  */
 export function createPermissionReader(patterns: RiskPatterns): ReadPermission {
   const readings = new Map<string, PermissionReading>()
@@ -153,7 +159,7 @@ export function createPermissionReader(patterns: RiskPatterns): ReadPermission {
   }
 }
 
-/** The dangers among permissions, the strongest first. */
+/** Returns the dangers among permissions, strongest first. */
 export function dangersOf(permissions: readonly string[], readRisk: ReadPermission): Danger[] {
   const risks = new Set(permissions.map((name) => readRisk(name).risk))
   return dangers.filter((danger) => risks.has(danger))

@@ -1,16 +1,16 @@
-/** What a permission can do, from the weakest on; `control` is all there is, or more than its own holder has. */
+/** What a permission can do, weakest first. `control` covers everything, or more than the user's own rights. */
 export type Risk = 'read' | 'change' | Danger
 
-/** What asks for a second proof of who allows it. */
+/** Risks that require a second proof of who allows them. */
 export type Danger = 'delete' | 'spend' | 'control'
 
-/** From the weakest on. */
+/** Weakest first. */
 export const risksByStrength = ['read', 'change', 'delete', 'spend', 'control'] as const satisfies readonly Risk[]
 
-/** Orders risks from the strongest on. */
+/** Sorts risks, strongest first. */
 export function byDanger(one: Risk, other: Risk): number {
   return risksByStrength.indexOf(other) - risksByStrength.indexOf(one)
 }
 
-/** Risks for which users prove again who they are, and which nothing remembers; the strongest first. */
+/** Risks for which users prove again who they are, and which are never remembered; strongest first. */
 export const dangers: readonly Danger[] = ['control', 'spend', 'delete']

@@ -2,40 +2,40 @@ import { defaultRisks, graveThings, ordinaryThings } from './default-risks.js'
 import { byDanger, dangers, type Risk, risksByStrength } from './risk-order.js'
 
 /**
- * What permissions can do, by words of their names (`*` stands for any letters), as in `['delet*', 'delete']`, or by a
- * whole name, as in `['payments.read', 'read']`.
+ * The risks of permissions, by words in their names (`*` matches any letters), as in `['delet*', 'delete']`, or by a full name, as in
+ * `['payments.read', 'read']`.
  */
 export type RiskPatterns = readonly (readonly [pattern: string, risk: Risk])[]
 
-/** A whole name, or a word; nothing else can fit. */
+/** Whether a pattern is a full name or a word; nothing else can match. */
 export function isRiskPattern(pattern: string): boolean {
   return pattern !== '' && (!pattern.includes('*') || /^[A-Za-z*]+$/.test(pattern))
 }
 
-/** What the name of a permission tells. */
+/** What the name of a permission reveals. */
 export interface PermissionReading {
   risk: Risk
-  /** Whether any of its words says what may be done. */
+  /** Whether any of its words says what the permission allows. */
   isKnown: boolean
-  /** Whether it may be used for more than its risk says, as what manages something may also delete it. */
+  /** Whether it may allow more than its risk says, as a permission to manage something may also allow deleting it. */
   isBroad: boolean
-  /** The words for what it is done with; none: anything. */
+  /** The words for the objects of the permission; empty means any object. */
   things: readonly string[]
 }
 
-/** Characters of a scope: a longer text is none. */
+/** Maximum number of characters of a scope; a longer text is not a scope. */
 export const longestName = 128
 
-/** Words of a name that are read; a name with more could do anything. */
+/** Maximum number of words that are read in a name; a name with more could allow anything. */
 const mostWords = 24
 
 const unreadable: PermissionReading = { risk: 'control', isKnown: true, isBroad: true, things: [] }
 
 /**
- * What a permission lets an agent do, judged by its name, never by what the resource says of it. A pattern that is the
- * whole name decides; else the strongest of its words does. Where no pattern of the operator's fits a word, the built-in
- * ones are asked. A name whose words say nothing is a change; a change to everything, or to what gives rights, is control,
- * and one to money spends.
+ * Determines what a permission lets an agent do, from its name and never from the resource's description. A pattern equal to the full name
+ * decides; otherwise the strongest of the name's words does. The built-in patterns apply to words that match none of the operator's. A name
+ * without any known word counts as a change. A change to everything, or to something that confers rights, is control, and a change to money
+ * is spending.
  */
 export function readPermission(permission: string, patterns: RiskPatterns): PermissionReading {
   if (permission.length > longestName) return unreadable
@@ -65,9 +65,9 @@ export function readPermission(permission: string, patterns: RiskPatterns): Perm
 }
 
 /**
- * Whether one permission may come with another, in any reading of their names: with full control, with a name that says
- * nothing, with what manages the same thing, or with what can do the same or more to it. Who may write packages may read
- * them, and who may manage a calendar may delete it.
+ * Whether one permission may include another, in any reading of their names. It may if it is full control, if its name says nothing, if it
+ * manages the same thing, or if it can do the same or more to it. For example, an agent that may write packages may read them, and one that
+ * may manage a calendar may delete it.
  */
 export function mayInclude(whole: PermissionReading, part: PermissionReading): boolean {
   if (whole.risk === 'control' || !whole.isKnown) return true
@@ -80,26 +80,26 @@ function shareThings({ things }: PermissionReading, other: PermissionReading): b
   return things.some((thing) => other.things.some((each) => thing.includes(stem(each)) || each.includes(stem(thing))))
 }
 
-/** A word without the ending of its plural: `Files` are `file`. */
+/** A word without its plural ending: `Files` becomes `file`. */
 function stem(word: string): string {
   return word.replace(/(?:ies|es|s|y)$/, '')
 }
 
-/** Words for a change that may be any, and a removal too. */
+/** Words that can stand for any change, including deletion. */
 const broad: ReadonlySet<string> = new Set(
   'manage manages managing management control controls configure sync maintain moderate'.split(' '),
 )
 
-/** Phrases in which a word that names everything does not. */
+/** Phrases in which a word that usually means everything does not. */
 const partialThings: ReadonlyMap<string, string> = new Map([
   ...['name', 'names', 'text', 'day', 'time', 'screen', 'size'].map((word) => [`full${word}`, 'full'] as const),
   ['allday', 'all'],
 ])
 
-/** Built-in words that may be written apart, by what they mean. */
+/** The risks of built-in words that may also be written as two or three words. */
 const phraseRisks: ReadonlyMap<string, Risk> = new Map(defaultRisks.filter(([pattern]) => !pattern.includes('*')))
 
-/** All words that a longer one can be made of: of those of two letters, few. */
+/** The words that a longer word can be composed of; only a few of them have two letters. */
 const parts: ReadonlySet<string> = new Set(
   [...[...defaultRisks, ...graveThings].map(([pattern]) => pattern.replaceAll('*', '')), ...ordinaryThings].filter(
     (part) => part.length > 2 || part === 'rm' || part === 'db',
@@ -107,7 +107,7 @@ const parts: ReadonlySet<string> = new Set(
 )
 const longestPart = Math.max(...Array.from(parts, (part) => part.length))
 
-/** What a word says of what may be done; undefined: nothing. */
+/** Returns the risk that a word indicates; undefined if none. */
 function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
   return fitting(word, patterns) ?? builtInRisk(word)
 }
@@ -115,10 +115,13 @@ function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
 const builtInRisk = matcherOf(defaultRisks)
 const graveRisk = matcherOf(graveThings)
 
-/** Words whose risk is remembered: most names consist of the same ones. */
+/** The maximum number of words whose risk is cached; most names consist of the same words. */
 const mostJudged = 2000
 
-/** What fixed patterns say of a word. Each risk is one expression, since there are hundreds of words. */
+/**
+ * Creates a function that returns the risk of a word under fixed patterns. Each risk is compiled into one expression, since there are
+ * hundreds of words.
+ */
 function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]): (word: string) => R | undefined {
   const risks = [...new Set(patterns.map(([, risk]) => risk))].toSorted(byDanger)
   const expressions = risks.map((risk) => {
@@ -143,13 +146,13 @@ function strongest<R extends Risk>(risks: Iterable<R>): R | undefined {
   return Array.from(risks).toSorted(byDanger)[0]
 }
 
-/** The words of a name in their order, in lower case, which end where letters do and where capitals begin or end. A `*` says "all". */
+/** Returns the words of a name in order and in lowercase. They are split at non-letters and at changes of case. A `*` becomes "all". */
 function sequenceOf(permission: string): string[] {
   const words = lettersOf(permission).flatMap((text) => text.match(/[A-Z]+(?![a-z])|[A-Z]?[a-z]+/g) ?? [])
   return words.map((word) => word.toLowerCase())
 }
 
-/** The same words, and others there are where capitals mean nothing, and where words are written together. */
+/** Returns the same words, plus those found if case is ignored, or if words are written together. */
 function wordsOf(permission: string, sequence: readonly string[], patterns: RiskPatterns): string[] {
   const letters = lettersOf(permission).flatMap((text) => [text, ...(text.match(/[A-Z]+|[a-z]+/g) ?? [])])
   const words = new Set([...sequence, ...letters.map((word) => word.toLowerCase())])
@@ -157,13 +160,13 @@ function wordsOf(permission: string, sequence: readonly string[], patterns: Risk
   return [...new Set([...words].flatMap((word) => [word, ...(isOwn(word) ? [] : partsOf(word))]))]
 }
 
-/** Two and three neighbours, written together. */
+/** Returns each two and three adjacent words, written together. */
 function phrasesOf(sequence: readonly string[]): string[] {
   const joined = sequence.flatMap((_, at) => [2, 3].map((count) => sequence.slice(at, at + count).join('')))
   return [...new Set(joined)]
 }
 
-/** The words that a longer one is wholly made of, where one of them is grave; `dataset` is one word. */
+/** Splits a longer word that consists entirely of known words, if one of them is dangerous; `dataset` stays one word. */
 function partsOf(word: string): string[] {
   const ends = (from: number) => {
     const found: number[] = []
@@ -201,15 +204,15 @@ function lettersOf(permission: string): string[] {
   )
 }
 
-/** Without the signs of percent-encoding, which may itself be encoded. */
+/** Decodes percent-encoding, repeatedly if it is nested. */
 function decoded(text: string): string {
   const once = text.replace(/%([0-9a-f]{2})/gi, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
   return once === text ? text : decoded(once)
 }
 
 /**
- * Whether a text fits a pattern, in which `*` stands for any characters but those of `stop`. Takes time in proportion to
- * the text, whatever the pattern.
+ * Whether a text matches a pattern, in which `*` matches any characters except those of `stop`. Takes linear time in the length of the
+ * text, whatever the pattern.
  */
 export function fitsPattern(text: string, pattern: string, stop = ''): boolean {
   const [head = '', ...rest] = pattern.split('*')
@@ -222,7 +225,7 @@ export function fitsPattern(text: string, pattern: string, stop = ''): boolean {
     return false
   }
   let from = head.length
-  // The first place for a part is as good as any later one: what lies between is then part of a longer `*`.
+  // The first position of a part is as good as any later one: the skipped text then belongs to a longer `*`.
   for (const part of rest) {
     const at = text.indexOf(part, from)
     if (at === -1 || at + part.length > end || crosses(from, at)) return false

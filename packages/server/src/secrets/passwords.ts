@@ -4,10 +4,10 @@ import { AAuthError } from 'countersign'
 import type { Tell } from 'countersign/node'
 import { FairQueue } from '../admission/fair-queue.js'
 
-/** argon2id, 19 MiB and two passes (OWASP); computed off the event loop. */
+/** argon2id, 19 MiB and two passes (OWASP), computed off the event loop. */
 const parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 }
 
-/** Computations at once, and how many may wait: each takes a core and 19 MiB. */
+/** Maximum numbers of concurrent and of waiting computations; each takes a core and 19 MiB. */
 const limits = { running: 2, waiting: { capacity: 64, most: 256 } }
 
 /** An encoded argon2id hash. */
@@ -15,7 +15,7 @@ export function hashPassword(password: string): Promise<string> {
   return hash(password, parameters)
 }
 
-/** A hash with the same parameters that no known password has: comparing with it takes as long, the first time too. */
+/** A hash with the same parameters that no known password has. Comparing with it takes as long, even the first time. */
 const hashOfNoPassword = encodedHash(randomBytes(16), randomBytes(32))
 
 function encodedHash(salt: Buffer, hashed: Buffer): string {
@@ -25,21 +25,21 @@ function encodedHash(salt: Buffer, hashed: Buffer): string {
 }
 
 /**
- * Hashes and checks the passwords of one server, a few at a time; those that wait are served in turn by share, as the path of a
- * fair queue names it.
+ * Hashes and checks the passwords of one server, a few at a time. Waiting ones are served in turn by share, as named by the path in a fair
+ * queue.
  */
 export interface Passwords {
   /**
-   * An encoded argon2id hash.
+   * Returns an encoded argon2id hash.
    *
-   * @throws AAuthError `unavailable` when too many are waiting
+   * @throws AAuthError `unavailable` if too many are waiting
    */
   hash(password: string, share: readonly string[]): Promise<string>
   /**
-   * Whether the password belongs to the hash. Without a hash it takes the same time and is false (attacks C17). Undefined:
-   * it waited, and `mayCompare` refused it when its turn came.
+   * Whether the password matches the hash. Without a hash, it takes the same time and is false (attacks C17). Undefined if it had to wait
+   * and `mayCompare` refused it when its turn came.
    *
-   * @throws AAuthError `unavailable` when too many are waiting
+   * @throws AAuthError `unavailable` if too many are waiting
    */
   verify(
     passwordHash: string | undefined,
@@ -49,11 +49,11 @@ export interface Passwords {
   ): Promise<boolean | undefined>
 }
 
-/** Creates the one queue in which passwords wait. */
+/** Creates the single queue in which passwords wait. */
 export function createPasswords(tell?: Tell): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
-  /** Resolves with whether it had to wait. */
+  /** Resolves to whether it had to wait. */
   async function takeTurn(share: readonly string[]): Promise<boolean> {
     if (running < limits.running) {
       running++
@@ -79,7 +79,7 @@ export function createPasswords(tell?: Tell): Passwords {
       outcome = 'ok'
       return computed
     } finally {
-      // A waiting computation takes this one's place, so the count stays.
+      // The next waiting computation takes over this slot, so the count stays the same.
       const next = queue.shift()
       if (next) next(true)
       else running--

@@ -7,42 +7,42 @@ import { KeyError } from './server-keys.js'
 
 export interface RotateKeysOptions {
   masterKey: Uint8Array
-  /** Seconds that the longest auth token lives: for so long the old key stays published. */
+  /** Lifetime of the longest-lived auth token, in seconds: the old key stays published for that long. */
   tokenLifetime: number
   /**
-   * Uses the next key although caches may not know it: resources then refuse tokens until they fetch the keys again.
-   * For emergencies. @default false
+   * Activates the next key although caches may not have it yet: resources then refuse tokens until they fetch the keys again. For
+   * emergencies. @default false
    */
   evenUnpublished?: boolean
-  /** Who rotates, for the audit. */
+  /** Who rotates the keys, for the audit log. */
   by?: string
   /** Unix seconds. @default the system clock */
   now?: () => number
 }
 
-/** What a rotation did, by key ids. */
+/** The result of a rotation, by key ids. */
 export interface Rotation {
-  /** The key that signs from now on; undefined: there was no next key, so one was only made. */
+  /** The key that signs from now on; undefined if there was no next key, so that one was only generated. */
   activated: string | undefined
-  /** The keys that do not sign any more, and until when they are published. */
+  /** The keys that no longer sign, and until when they are published. */
   retiring: readonly { kid: string; until: number }[]
-  /** The keys whose last token has ended: no longer published, their private parts deleted. */
+  /** The keys whose last token has expired: they are no longer published, and their private parts are deleted. */
   gone: readonly string[]
-  /** The key that comes next, published from now on. */
+  /** The next key, published from now on. */
   next: string
-  /** Unix seconds: from when it may sign. */
+  /** When it may start signing, in Unix seconds. */
   nextReadyAt: number
-  /** Whether the active key was published for less time than it should. */
+  /** Whether the active key was published for less time than required. */
   early: boolean
 }
 
 /**
- * Rotates the signing keys: next → active → retiring → gone, and makes a new next one. Every instance follows within
- * 5 s, and no token stops working.
+ * Rotates the signing keys (next → active → retiring → gone) and generates a new next key. Every instance follows within 5 s, and no token
+ * stops working.
  *
- * @throws KeyError `next_key_too_new` when the next key was not published for twice the life of a cached key set;
- * `master_key_wrong`; `no_active_key` before the first start
- * @throws StorageError `keys_changed` when another rotation came first
+ * @throws KeyError `next_key_too_new` if the next key was not published for twice the lifetime of a cached key set; `master_key_wrong`;
+ * `no_active_key` before the first start
+ * @throws StorageError `keys_changed` if another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
   const { masterKey, tokenLifetime, evenUnpublished = false, by, now = systemClock } = options
@@ -52,7 +52,7 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
   const inState = (state: StoredKey['state']) => stored.filter((key) => key.purpose === 'sign' && key.state === state)
   const active = inState('active')
   if (active.length === 0) {
-    throw new KeyError('no_active_key', 'There are no keys yet: the server makes them at its first start.')
+    throw new KeyError('no_active_key', 'There are no keys yet: the server creates them when it first starts.')
   }
   for (const key of active) openPrivateKey(key, masterKey)
   const [next, spare] = inState('next')
@@ -86,21 +86,21 @@ function tooNew(kid: string, readyAt: number): KeyError {
   const when = new Date(readyAt * 1000).toISOString()
   return new KeyError(
     'next_key_too_new',
-    `The next key ${kid} may sign from ${when}: until then resources may hold a key set without it.`,
+    `The next key ${kid} cannot sign before ${when}: until then, resources may have cached a key set without it.`,
     { readyAt },
   )
 }
 
 export interface DueRotationOptions extends Omit<RotateKeysOptions, 'evenUnpublished'> {
-  /** Seconds between two rotations. */
+  /** Interval between rotations, in seconds. */
   rotateAfter: number
 }
 
 /**
- * Rotates the signing keys if the last rotation was too long ago, and deletes the private parts of keys whose last token
- * has ended. Of any number of instances that do this at once, one rotates.
+ * Rotates the signing keys if a rotation is due, and deletes the private parts of keys whose last token has expired. If several instances
+ * do this at once, only one rotates.
  *
- * @returns what was done; undefined when nothing was due, or another instance did it
+ * @returns what was done; undefined if nothing was due, or another instance did it
  * @throws KeyError `master_key_wrong`
  */
 export async function rotateKeysWhenDue(
@@ -125,16 +125,16 @@ export async function rotateKeysWhenDue(
   }
 }
 
-/** When the next rotation is due, in Unix seconds; 0 where there is no key that could sign next. */
+/** When the next rotation is due, in Unix seconds; 0 if there is no key that could sign next. */
 export function rotationDueAt(keys: readonly StoredKey[], rotateAfter: number): number {
   const signing = keys.filter(({ purpose }) => purpose === 'sign')
   const next = signing.find(({ state }) => state === 'next')
   if (!next) return 0
-  // Each rotation makes a key, so the newest one is as old as the last rotation.
+  // Each rotation generates a key, so the newest key is as old as the last rotation.
   return Math.max(Math.max(...signing.map(({ createdAt }) => createdAt)) + rotateAfter, next.notBefore ?? 0)
 }
 
-/** Another instance rotated between the reading and the moving: the keys moved, or the next one is new already. */
+/** Whether another instance rotated between the read and the move: the keys were moved, or there is already a new next key. */
 function wasFirst(error: unknown): boolean {
   if (error instanceof StorageError) return error.code === 'keys_changed'
   return error instanceof KeyError && error.code === 'next_key_too_new'
@@ -142,9 +142,9 @@ function wasFirst(error: unknown): boolean {
 
 export interface KeyRotationOptions extends Omit<DueRotationOptions, 'by'> {
   storage: KeyStorage
-  /** Told of each rotation that this instance did. */
+  /** Called after each rotation that this instance performed. */
   onRotated?: (rotation: Rotation) => void
-  /** Told when it failed; it is tried again an hour later. */
+  /** Called if a rotation failed; it is retried an hour later. */
   onError: (error: unknown) => void
 }
 
@@ -179,7 +179,7 @@ export function startKeyRotation({ storage, onRotated, onError, ...options }: Ke
   }
 }
 
-/** A new Ed25519 key, sealed, named by its thumbprint. @param notBefore Unix seconds: when it may sign */
+/** Generates an Ed25519 key with a sealed private part, named by its thumbprint. @param notBefore when it may sign, in Unix seconds */
 async function generateSigningKey(
   masterKey: Uint8Array,
   { state, notBefore }: { state: 'next' | 'active'; notBefore: number },
@@ -192,8 +192,8 @@ async function generateSigningKey(
 }
 
 /**
- * What a new server starts with: a key that signs at once, since no cache can know this server yet; the next one, so that
- * it has long been published when it is needed; and the secret that codes and form values are derived from.
+ * Generates the keys of a new server: one that signs immediately, since no cache can know this server yet; the next one, so that it has
+ * been published long before it is needed; and the secret from which codes and form values are derived.
  */
 export async function generateFirstKeys(masterKey: Uint8Array, now: number): Promise<NewKey[]> {
   const secret = { kid: `secret-${randomBytes(8).toString('hex')}`, purpose: 'secret' } as const
@@ -211,14 +211,14 @@ export async function generateFirstKeys(masterKey: Uint8Array, now: number): Pro
   ]
 }
 
-/** Seconds between two readings of the stored keys: how far instances may lag behind each other. */
+/** Interval between reads of the stored keys, in seconds; also the maximum lag between instances. */
 export const reloadInterval = 5
 
-/** Seconds that caches may hold `/jwks.json`, as its `max-age` says. */
+/** How long caches may keep `/jwks.json`, in seconds; its `max-age`. */
 const jwksMaxAge = 300
 
-/** Seconds that a key is published, by every instance, before it signs (I6). */
+/** How long every instance publishes a key before it signs, in seconds (I6). */
 const publishedBeforeUse = 2 * jwksMaxAge + reloadInterval
 
-/** Seconds that a key stays published after the last token it signed has ended: instances lag, and clocks differ. */
+/** How long a key stays published after its last token has expired, in seconds, because instances lag and clocks differ. */
 const retirementMargin = reloadInterval + 60

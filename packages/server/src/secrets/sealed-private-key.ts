@@ -2,7 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import type { NewKey, StoredKey } from '../storage/api/key-storage.js'
 import { KeyError } from './server-keys.js'
 
-/** What the seal is bound to, so that no stored key can take another's place. */
+/** What the seal is bound to, so that stored keys cannot be swapped. */
 type SealedFor = Pick<NewKey, 'kid' | 'purpose'>
 
 /** The authenticated data of a seal. */
@@ -10,7 +10,7 @@ function sealContext({ kid, purpose }: SealedFor): Buffer {
   return Buffer.from(JSON.stringify(['countersign key', purpose, kid]))
 }
 
-/** Encrypts a private part with AES-256-GCM: `v1.<iv>.<ciphertext>.<tag>`, each base64url. */
+/** Encrypts a private key with AES-256-GCM: `v1.<iv>.<ciphertext>.<tag>`, each base64url. */
 export function sealPrivateKey(plain: Uint8Array, masterKey: Uint8Array, key: SealedFor): string {
   const iv = randomBytes(12)
   const cipher = createCipheriv('aes-256-gcm', masterKey, iv).setAAD(sealContext(key))
@@ -19,13 +19,13 @@ export function sealPrivateKey(plain: Uint8Array, masterKey: Uint8Array, key: Se
 }
 
 const wrong =
-  'The keys in the database are encrypted with another master key. Start with the master key that was set when they were made: without it nobody can read them.'
+  'The keys in the database are encrypted with a different master key. Start the server with the master key that was set when they were created: they cannot be decrypted without it.'
 
-/** Decrypts a stored private part. @throws KeyError `master_key_wrong`, also when what is stored was changed */
+/** Decrypts a stored private key. @throws KeyError `master_key_wrong`, also if the stored value was modified */
 export function openPrivateKey(key: StoredKey, masterKey: Uint8Array): Buffer {
   const [version, iv, sealed, tag, ...rest] = (key.private ?? '').split('.')
   if (version !== 'v1' || iv === undefined || sealed === undefined || tag === undefined || rest.length > 0) {
-    throw new KeyError('master_key_wrong', `The private part of the key ${key.kid} was not sealed by this server.`)
+    throw new KeyError('master_key_wrong', `The private key of ${key.kid} was not encrypted by this server.`)
   }
   try {
     const decipher = createDecipheriv('aes-256-gcm', masterKey, Buffer.from(iv, 'base64url'), { authTagLength: 16 })
@@ -37,10 +37,10 @@ export function openPrivateKey(key: StoredKey, masterKey: Uint8Array): Buffer {
   }
 }
 
-/** Bytes that a master key has. */
+/** Length of a master key, in bytes. */
 export const masterKeyLength = 32
 
-/** @throws TypeError for anything but 32 bytes */
+/** @throws TypeError unless the key is 32 bytes */
 export function requireMasterKey(masterKey: Uint8Array): void {
   if (masterKey.length !== masterKeyLength) throw new TypeError(`masterKey must be ${masterKeyLength} random bytes`)
 }

@@ -5,9 +5,9 @@ import type { BackgroundWork } from '../storage/api/background-work.js'
 
 /** The server's own keys; they may change while it runs. */
 export interface ServerKeys {
-  /** The key that signs now. */
+  /** The key that currently signs. */
   signer(): Signer | Promise<Signer>
-  /** What `/jwks.json` shows: keys before their use, in use, and as long as tokens signed by them live. */
+  /** The keys in `/jwks.json`: those about to be used, those in use, and retired ones while tokens signed by them are valid. */
   publicKeys(): Promise<readonly PublicJwk[]>
   /** At least 32 random bytes, durable and the same on every instance: codes and form values are derived from it. */
   readonly secret: Uint8Array
@@ -17,18 +17,19 @@ export interface FixedKeysOptions {
   signer: Signer
   /** At least 32 random bytes, durable and the same on every instance. */
   secret: Uint8Array
-  /** Older public keys to keep publishing while tokens signed by them live. */
+  /** Older public keys to keep publishing while tokens signed by them are valid. */
   retired?: readonly PublicJwk[]
 }
 
-/** Keys that stay the same while the process runs: from your own store or key service. */
+/** Uses keys that stay the same while the process runs, from your own store or key service. */
 export function fixedKeys({ signer, secret, retired = [] }: FixedKeysOptions): ServerKeys {
   return { signer: () => signer, publicKeys: async () => [signer.jwk, ...retired], secret }
 }
 
 /**
- * The keys, published as the edition names algorithms, which must be the issuer's own: a key that a standard prints is refused at once where it is at hand; else it
- * is reported in the background, and refused whenever it is to sign.
+ * Returns the keys, with public keys in the format of the edition. The signing key must be the issuer's own: a key printed in a standard is
+ * refused immediately if the signer is available synchronously. Otherwise it is reported in the background, and refused each time it would
+ * sign.
  *
  * @throws TypeError
  */
@@ -51,10 +52,10 @@ export function requireOwnKeys(
   }
 }
 
-/** Why keys could not be opened or moved; `code` is stable, the message is a sentence for an operator. */
+/** Why keys could not be opened or moved. `code` is stable; the message is written for an operator. */
 export class KeyError extends Error {
   readonly code: 'master_key_wrong' | 'no_active_key' | 'next_key_too_new' | 'cannot_sign'
-  /** Unix seconds: when the next key may be used, for `next_key_too_new`. */
+  /** When the next key may be used, in Unix seconds, for `next_key_too_new`. */
   readonly readyAt: number | undefined
 
   constructor(code: KeyError['code'], message: string, options: { readyAt?: number; cause?: unknown } = {}) {
@@ -65,37 +66,37 @@ export class KeyError extends Error {
   }
 }
 
-/** Makes and recognises the server's own secrets; storage sees only their hashes. */
+/** Creates and recognizes the server's own secrets; the storage sees only their hashes. */
 export interface MintedSecrets {
-  /** A new random secret with a prefix that secret scanners know. */
+  /** Returns a new random secret with a prefix that secret scanners recognize. */
   random(prefix: 'aarq_' | 'aart_' | 'aasn_' | 'aabr_'): string
-  /** The code of a request: the same each time, so that a repeated decision redirects to the same place (W14). */
+  /** Returns the code of a request. It is always the same, so that a repeated decision redirects to the same place (W14). */
   codeOf(requestId: string): string
-  /** What an agent's logo is served by: the same for the same image, and not to be guessed from it. */
+  /** Returns the id under which an agent's logo is served: the same for the same image, but not guessable from it. */
   logoIdOf(agent: string, image: Uint8Array): string
-  /** A value for forms that only this browser, showing this user's page, can send back. */
+  /** Returns a form value that only this browser, showing this user's page, can send back. */
   csrfFor(browser: string, page: string): string
-  /** The page a form value was made for, or undefined when it was not made for this browser. */
+  /** Returns the page a form value was made for, or undefined if it was not made for this browser. */
   readCsrf(value: string, browser: string): string | undefined
-  /** A text without dots that only this server can have given to this browser; it stands in addresses, and no form takes it. */
+  /** Signs a text without dots, so that only this server can have given it to this browser. It is used in URLs, and no form accepts it. */
   noticeFor(browser: string, text: string): string
-  /** The text, or undefined when it was not made for this browser. */
+  /** Returns the text, or undefined if it was not made for this browser. */
   readNotice(value: string, browser: string): string | undefined
-  /** An encrypted text that makes a browser known. */
+  /** Encrypts a text that makes a browser known. */
   sealKnown(browser: string, text: string): string
-  /** The text, or undefined if this server did not encrypt it for this browser. */
+  /** Decrypts the text, or returns undefined if this server did not encrypt it for this browser. */
   openKnown(value: string, browser: string): string | undefined
 }
 
-/** SHA-256 as base64url: how secrets are looked up. */
+/** Returns the SHA-256 hash as base64url, under which a secret is stored and looked up. */
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url')
 }
 
-/** Bytes that a server's secret has at least. */
+/** Minimum length of a server's secret, in bytes. */
 const minimumSecretLength = 32
 
-/** @throws TypeError when the secret is shorter than 32 bytes */
+/** @throws TypeError if the secret is shorter than 32 bytes */
 export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
   if (secret.length < minimumSecretLength)
     throw new TypeError(`secret must be at least ${minimumSecretLength} random bytes`)
@@ -120,7 +121,7 @@ export function createMintedSecrets(secret: Uint8Array): MintedSecrets {
   }
 }
 
-/** Bytes of AES-256-GCM. */
+/** Lengths for AES-256-GCM, in bytes. */
 const lengths = { nonce: 12, tag: 16 }
 
 function createSeal(key: Uint8Array): Pick<MintedSecrets, 'sealKnown' | 'openKnown'> {
@@ -142,7 +143,7 @@ function createSeal(key: Uint8Array): Pick<MintedSecrets, 'sealKnown' | 'openKno
         decipher.final()
         return text.toString()
       } catch {
-        // Its tag does not fit: Node has no code for that.
+        // The authentication tag does not match. Node has no error code for that.
         return undefined
       }
     },

@@ -7,7 +7,7 @@ import { KeyError, type ServerKeys } from './server-keys.js'
 
 export interface StoredKeysOptions {
   storage: Pick<KeyStorage, 'listKeys' | 'createKeysIfNone'>
-  /** 32 random bytes that encrypt the private parts in the storage; kept outside of it, the same on every instance. */
+  /** 32 random bytes that encrypt the private keys in the storage. Kept outside the storage, and the same on every instance. */
   masterKey: Uint8Array
   /** Unix seconds. @default the system clock */
   now?: () => number
@@ -46,7 +46,7 @@ export async function storedKeys({ storage, masterKey, now = systemClock }: Stor
   }
 
   async function current(): Promise<typeof ring> {
-    // A clock that was set back must not stop the reading.
+    // A clock that was set back must not stop the periodic reads.
     if (Math.abs(now() - readAt) >= reloadInterval) reading ??= read()
     await reading
     return ring
@@ -64,20 +64,20 @@ export async function storedKeys({ storage, masterKey, now = systemClock }: Stor
 
 function requireSecret(stored: readonly StoredKey[]): StoredKey {
   const secret = stored.find(({ purpose, state }) => purpose === 'secret' && state === 'active')
-  if (!secret) throw new KeyError('no_active_key', 'The database holds signing keys, but no secret.')
+  if (!secret) throw new KeyError('no_active_key', 'The database contains signing keys, but no secret.')
   return secret
 }
 
-/** The signing keys as they stood at one reading. */
+/** The signing keys as of one read. */
 interface KeyRing {
   active: Signer
   /** Next, active and retiring keys, until they are gone. */
   published: readonly { jwk: PublicJwk; until: number | null }[]
-  /** Opened keys by their id, for the next reading. */
+  /** Decrypted keys by id, reused by the next read. */
   signers: ReadonlyMap<string, Signer>
 }
 
-/** Opens every key that signs or will sign, so that a wrong master key shows at once. @throws KeyError */
+/** Decrypts every key that signs or will sign, so that a wrong master key is detected immediately. @throws KeyError */
 async function openKeyRing(
   stored: readonly StoredKey[],
   masterKey: Uint8Array,
@@ -95,7 +95,7 @@ async function openKeyRing(
     .sort((one, other) => (one.notBefore ?? 0) - (other.notBefore ?? 0))
     .at(-1)
   const active = newestActive && signers.get(newestActive.kid)
-  if (!active) throw new KeyError('no_active_key', 'The database holds no active signing key.')
+  if (!active) throw new KeyError('no_active_key', 'The database contains no active signing key.')
   const published = keys
     .filter(({ state, publicJwk }) => state !== 'gone' && publicJwk !== null)
     .map(({ publicJwk, state, retireAt }) => ({

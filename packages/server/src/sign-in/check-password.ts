@@ -15,10 +15,10 @@ type PasswordCheck =
 /**
  * Checks a password within the limits of {@link limitsOf}.
  *
- * Only a wrong password that was compared is counted, and the result is returned only if the count is still within every
- * limit: an attempt that was refused, aborted or failed leaves nothing to take back, even if the process is killed. One that
- * had to wait is not compared if a limit was reached in the meantime. Until the password is compared, the same statements run
- * for every username, whether or not the account exists (attacks C17).
+ * Only a wrong password that was compared is counted, and the result is returned only if the count is still within every limit. An attempt
+ * that was refused, aborted or failed therefore leaves nothing to undo, even if the process is killed. An attempt that had to wait is not
+ * compared if a limit was reached in the meantime. Until the password is compared, the same statements run for every username, whether or
+ * not the account exists (attacks C17).
  *
  * @throws AAuthError `unavailable` if too many passwords are waiting to be checked, or the client disconnected
  */
@@ -43,8 +43,8 @@ export async function checkPassword(
   const share = shareOf(context, request, ip)
   const mayCompare = async () => (await storage.findReachedLimit(limits)) === undefined
   const matches = await context.passwords.verify(credential?.passwordHash, password, share, mayCompare)
-  if (request.signal.aborted) throw new AAuthError('unavailable', 'The client disconnected during its sign-in.')
-  // The same statements, whether or not the password is right, until it is known to be within the limits.
+  if (request.signal.aborted) throw new AAuthError('unavailable', 'The client disconnected during the sign-in.')
+  // Until the attempt is known to be within the limits, the same statements run whether or not the password is right.
   const since = await storage.findReachedLimit(limits)
   if (since || matches === undefined) return throttled(since)
   if (credential && matches && credential.user.status === 'active') {
@@ -61,27 +61,27 @@ export async function checkPassword(
 const minutes15 = 900
 const day = 86_400
 
-/** Wrong passwords that are allowed (attacks C16). A known browser is one in which the account was signed in before. */
+/** Limits on wrong passwords (attacks C16). A known browser is one in which the account was signed in before. */
 const allowed = {
   accountFromKnownBrowser: { window: minutes15, most: 10 },
   accountFromAddress: { window: minutes15, most: 5 },
   accountFromNetwork: { window: minutes15, most: 20 },
   accountFromUnknownBrowsers: { window: day, most: 100 },
-  /** For all usernames, so that one password cannot be tried on many accounts. */
+  /** Applies across all usernames, so that one password cannot be tried on many accounts. */
   address: { window: minutes15, most: 29 },
   network: { window: minutes15, most: 145 },
 } as const
 
 interface SignInLimits {
   limits: LimitedAttempt[]
-  /** The limit for this account in this browser, or from this address: a sign-in clears it, and no other. */
+  /** The limit for this account in this browser, or from this address. A sign-in resets this limit only. */
   own: LimitedAttempt
 }
 
 /**
- * The limits that apply to an attempt to sign in. A known browser has its own limit and no other, so that no one else's
- * attempts can lock it out. An address is an IPv4 address or an IPv6 /64; a network is a /24 or a /48. If the platform
- * reports no address, all unknown browsers share the limits per account, and there are none for all accounts.
+ * Returns the limits that apply to a sign-in attempt. A known browser has only its own limit, so that no one else's attempts can lock it
+ * out. An address is an IPv4 address or an IPv6 /64; a network is a /24 or a /48. If the platform reports no address, all unknown browsers
+ * share the limits per account, and there are no limits across accounts.
  */
 function limitsOf(attempt: {
   username: string

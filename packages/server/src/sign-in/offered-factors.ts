@@ -14,13 +14,16 @@ export async function offeredFactors(
   return (await storage.listFactors(userId)).filter(({ kind }) => isOffered[kind])
 }
 
-/** How a user can prove who they are, without leaving this server; neither: they sign in again. */
+/** How a user can prove who they are without leaving this server. If neither applies, they sign in again. */
 export interface ProvingWays {
   passkey: boolean
   password: boolean
 }
 
-/** How a user can prove now who they are. A factor of the last 24 hours does not count next to an older one (attacks C24). */
+/**
+ * Returns how a user can currently prove who they are. A factor added in the last 24 hours does not count if there is an older one (attacks
+ * C24).
+ */
 export async function provingWays(context: ServerContext, userId: string): Promise<ProvingWays> {
   const proving = provingFactors(await offeredFactors(context, userId), context.now())
   return {

@@ -13,15 +13,15 @@ import { hashSecret } from '../secrets/server-keys.js'
 import type { AddedPasskey } from '../storage/api/passkey-storage.js'
 import { StorageError, type User } from '../storage/api/storage.js'
 
-/** Seconds that a ceremony may take. */
+/** Time limit for a ceremony, in seconds. */
 const ceremonyTime = 300
 
 const signInPurpose = 'sign-in'
 
-/** Loaded when a passkey is first used: it takes longer than all else that the server starts with. */
+/** Loaded on first use, because it takes longer to load than everything else in the server. */
 const loadWebauthn = () => import('@simplewebauthn/server')
 
-/** The options of a ceremony that proves who the user is, for one purpose: any passkey of this server will do. */
+/** Returns the options of a ceremony that proves who the user is, for one purpose. Any passkey of this server is accepted. */
 export async function signInOptions(context: ServerContext, visit: Visit, purpose = signInPurpose): Promise<object> {
   const { rpId } = requirePasskeys(context)
   const challenge = challengeFor(context, visit, purpose)
@@ -34,7 +34,7 @@ export async function signInOptions(context: ServerContext, visit: Visit, purpos
   })
 }
 
-/** The options of a ceremony that adds a passkey to the signed-in person. */
+/** Returns the options of a ceremony that adds a passkey to the signed-in user. */
 export async function registrationOptions(context: ServerContext, visit: SignedInVisit): Promise<object> {
   const { user } = visit.session
   const { rpId, rpName } = requirePasskeys(context)
@@ -61,7 +61,7 @@ interface ShownPasskey {
   addedAt: number
 }
 
-/** The passkey that signed a challenge of this server for this purpose, in this browser; undefined: none did. */
+/** Returns the passkey that signed this server's challenge for this purpose, in this browser; undefined if none did. */
 export async function verifyPasskey(
   context: ServerContext,
   visit: Visit,
@@ -79,7 +79,7 @@ export async function verifyPasskey(
       expectedChallenge: (challenge) => claimChallenge(context, visit, { purpose, holder: response.id, challenge }),
       expectedOrigin,
       expectedRPID,
-      // The storage judges the counter, in one step with keeping it, and leaves an audit row.
+      // The storage checks the counter and stores it in one step, and leaves an audit row.
       credential: { id, publicKey, counter: 0 },
     }),
   )
@@ -93,7 +93,7 @@ export async function verifyPasskey(
   return used ? { user: found.user, credentialId: id, addedAt: found.passkey.createdAt } : undefined
 }
 
-/** Adds the passkey that answered a challenge of ours; `refused` when it did not. */
+/** Adds the passkey that signed this server's challenge; `refused` if the response is not valid. */
 export async function addPasskey(context: ServerContext, visit: SignedInVisit): Promise<AddedPasskey | 'refused'> {
   const { user } = visit.session
   const { rpId: expectedRPID, origin: expectedOrigin } = requirePasskeys(context)
@@ -128,7 +128,10 @@ function requirePasskeys({ passkeys }: ServerContext): PasskeySettings {
   return passkeys
 }
 
-/** A challenge carries its own time and a code that only this server could make for this browser and purpose, so nothing is stored until it is used. */
+/**
+ * Creates a challenge that carries its own timestamp and a code that only this server could make for this browser and purpose, so nothing
+ * is stored until it is used.
+ */
 function challengeFor(context: ServerContext, { browser }: Visit, purpose: string): Uint8Array<ArrayBuffer> {
   const issued = `${context.now()}.${context.secrets.random('aasn_').slice(5)}`
   return new TextEncoder().encode(context.secrets.csrfFor(browser, challengePage(purpose, issued)))
@@ -154,7 +157,10 @@ function challengePage(purpose: string, issued: string): string {
   return `passkey~${purpose}~${issued.replace('.', '~')}`
 }
 
-/** The library throws on whatever is wrong with an answer; to the person each is the same refusal. */
+/**
+ * Returns undefined if the library throws, as it does for anything wrong with a response. The user sees the same refusal for all of these
+ * errors.
+ */
 async function orUndefined<T>(verify: () => Promise<T>): Promise<T | undefined> {
   try {
     return await verify()
@@ -169,13 +175,15 @@ interface CredentialByCeremony {
   registration: RegistrationResponseJSON
 }
 
-/** What each ceremony's answer must hold, as text (WebAuthn Level 3 §5.1.8). */
+/** The text members that each ceremony's response must have (WebAuthn Level 3 §5.1.8). */
 const responseMembers: Readonly<Record<keyof CredentialByCeremony, readonly string[]>> = {
   authentication: ['clientDataJSON', 'authenticatorData', 'signature'],
   registration: ['clientDataJSON', 'attestationObject'],
 }
 
-/** The browser's answer to a ceremony, as its script posts it; undefined when it is not of the right form. Nothing about it is verified. */
+/**
+ * Parses the browser's response to a ceremony, as the page's script posts it; undefined if it is malformed. Nothing in it is verified yet.
+ */
 function parseCredential<C extends keyof CredentialByCeremony>(
   json: string | undefined,
   ceremony: C,
@@ -195,7 +203,7 @@ function isCredential<C extends keyof CredentialByCeremony>(
   return responseMembers[ceremony].every((name) => typeof members[name] === 'string')
 }
 
-/** The response with the options of a WebAuthn ceremony, for the browser's script. */
+/** Returns the response with the options of a WebAuthn ceremony, for the browser's script. */
 export function ceremony(options: object): Response {
   return new Response(JSON.stringify(options), {
     headers: { 'content-type': 'application/json', 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' },

@@ -12,14 +12,16 @@ import {
 import { renewSession, signInChanged, startSession } from './session.js'
 import type { SignInProblem, Way } from './sign-in-page-at.js'
 
-/** A sign-in at a provider that came to nothing: the sign-in page is shown again, on the way to `returnTo`. */
+/** A failed sign-in at a provider: the sign-in page is shown again, on the way to `returnTo`. */
 export interface FailedSignIn {
   returnTo: string
   problem: NonNullable<SignInProblem['problem']>
   cookies: readonly string[]
 }
 
-/** `GET /account/with/{provider}`: sends the browser to the identity provider; who is signed in signs in there again. */
+/**
+ * `GET /account/with/{provider}`: redirects the browser to the identity provider. A user who is already signed in must sign in there again.
+ */
 export async function startProviderSignIn(
   context: ServerContext,
   visit: Visit,
@@ -43,7 +45,7 @@ export async function startProviderSignIn(
   }
 }
 
-/** `GET /account/with/{provider}/callback`: the provider says who signed in; the same browser must have started it. */
+/** `GET /account/with/{provider}/callback`: handles the provider's response. The sign-in must have been started in the same browser. */
 export async function finishProviderSignIn(context: ServerContext, visit: Visit): Promise<Response | FailedSignIn> {
   const client = requireProvider(context, visit)
   const state = findProviderState(context, visit)
@@ -65,7 +67,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   const session =
     state.again && visit.session?.user.id === user.id
       ? await renewSession(context, visit, { user, factorAddedAt, amr: ['oidc'], provedFor })
-      : // What the provider does not say is not taken for a sign-in just now.
+      : // Without a time from the provider, the sign-in does not count as recent.
         await startSession(
           context,
           { ...visit, path: returnTo },
@@ -75,7 +77,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   return seeOther(returnTo, [...session, ...cookies])
 }
 
-/** Puts on record what the person or the provider did; anything else is a bug, and goes on. */
+/** Records a failure caused by the user or the provider; any other error is a bug and is rethrown. */
 async function tellFailure(
   context: ServerContext,
   { id: provider, ip, requestId }: Visit,
@@ -97,18 +99,18 @@ function requireProvider({ providers }: ServerContext, { id }: Visit): IdentityP
   return client
 }
 
-/** Seconds that a sign-in at a provider may take. */
+/** Time limit for a sign-in at a provider, in seconds. */
 const signInTime = 600
 
-/** Sign-ins at providers that one browser may have begun, and bytes of their cookies: Node reads 16 KiB of headers. */
+/** Maximum number of pending provider sign-ins in one browser, and of bytes in their cookies: Node reads 16 KiB of headers. */
 const bounds = { count: 4, bytes: 8192 }
 
-/** A path that a cookie can hold beside the rest of a state: browsers keep 4 KiB. */
+/** Maximum length of a path that fits in a cookie with the rest of a state: browsers store up to 4 KiB. */
 const longestReturn = 2000
 
 const sealed = 'provider~'
 
-/** Keeps a started sign-in in the browser, beside those of other tabs; the oldest make room. Returns the cookies to set. */
+/** Stores a started sign-in in the browser, next to those of other tabs; the oldest are evicted. Returns the cookies to set. */
 export function keepProviderState(
   context: ServerContext,
   { browser, providerStates }: Visit,
@@ -129,28 +131,28 @@ export function keepProviderState(
   ]
 }
 
-/** The sign-in that a callback answers, if this browser started it. */
+/** Returns the pending sign-in for a callback, if this browser started it. */
 function findProviderState(context: ServerContext, { browser, providerStates, url }: Visit): ProviderState | undefined {
   return open(context, providerStates.get(cookieId(url.searchParams.get('state') ?? '')), browser)
 }
 
-/** The cookie that removes a state: it answers once. */
+/** Returns the cookie that removes a state, because a state can be used only once. */
 function dropProviderState(context: ServerContext, { state }: ProviderState): string {
   return cookieOf(context, `provider-${cookieId(state)}`, '', 0)
 }
 
-/** Whether a sign-in was started too long ago. */
+/** Whether a sign-in has expired. */
 function isOver({ now }: ServerContext, { startedAt }: ProviderState): boolean {
   return !(now() - startedAt <= signInTime)
 }
 
-/** A path that fits into a cookie: a request keeps the agent's `state` itself. */
+/** Shortens a path to fit in a cookie. It drops the agent's `state`, which is stored with the request. */
 function shortened(returnTo: string): string {
   if (returnTo.length <= longestReturn) return returnTo
   const { pathname, searchParams } = new URL(returnTo, 'https://server.invalid')
   searchParams.delete('state')
   const path = `${pathname}?${searchParams.toString()}`
-  // Without its dots, `/..//host` is another server.
+  // With its dots resolved, `/..//host` becomes another server.
   return path.length <= longestReturn ? localPath(path) : localPath(undefined)
 }
 

@@ -8,9 +8,9 @@ import type { Session, User } from '../storage/api/storage.js'
 import { fieldsOf, type Way } from './sign-in-page-at.js'
 
 /**
- * Starts a session with a new id, whatever the browser held before (attacks C18), and remembers the browser. Who signs in
- * again without having signed out goes on in the same session under a new id, so that pages in other tabs still work.
- * `authTime` is when the person showed who they are, now by default. Returns the cookies to set.
+ * Starts a session with a new id, whatever the browser held before (attacks C18), and makes the browser known. A user who signs in again
+ * without having signed out continues the same session under a new id, so that pages in other tabs still work. `authTime` is when the user
+ * proved who they are, by default now. Returns the cookies to set.
  */
 export async function startSession(
   context: ServerContext,
@@ -25,7 +25,7 @@ export async function startSession(
     if (renewed.length > 0) return renewed
   }
   const session = context.secrets.random('aasn_')
-  // Sealed first: a password that changes after the session was created invalidates it.
+  // Sealed before the session is created, so that a later password change invalidates the seal.
   const known = knownCookie(context, visit, userId)
   const { sessionIdle: idleSeconds, session: lifetime } = lifetimes
   const idHash = hashSecret(session)
@@ -49,7 +49,7 @@ export async function startSession(
   return [...visit.newCookies, cookieOf(context, 'session', session, lifetime), known]
 }
 
-/** A cookie that makes a browser known after a sign-in. */
+/** Returns a cookie that makes a browser known after a sign-in. */
 export function knownCookie(context: ServerContext, { browser }: Visit, userId: string): string {
   return cookieOf(context, 'known', context.knownCallers.sealFor({ browser, userId }), knownBrowserAge)
 }
@@ -60,29 +60,31 @@ export async function endSession(context: ServerContext, { sessionHash }: Visit)
   return [clearedSession(context)]
 }
 
-/** The cookie of no session. */
+/** Returns the cookie that clears the session. */
 export function clearedSession(context: ServerContext): string {
   return cookieOf(context, 'session', '', 0)
 }
 
-/** A proof that was accepted: the user as they were read with the factor that was checked. */
+/** An accepted proof: the user as they were read with the verified factor. */
 export interface Proof {
   user: Pick<User, 'id' | 'credentialRevision'>
-  /** When the factor was added, in Unix seconds: one of the last 24 hours signs in, but proves nothing next to an older one. */
+  /**
+   * When the factor was added, in Unix seconds. One added in the last 24 hours can sign in, but proves nothing if there is an older one.
+   */
   factorAddedAt: number
   amr: Session['amr']
-  /** The request on whose way it was made, by the hash of its token. */
+  /** The hash of the token of the request for which the proof was made. */
   provedFor?: string | undefined
 }
 
-/** How the user signs in changed, or they signed out, after their proof or session was read: it counts for nothing. */
+/** The user changed how they sign in, or signed out, after their proof or session was read, so it does not count. */
 export function signInChanged({ path }: Pick<Visit, 'path'>): PageError {
   return new PageError('sign_in_changed', { retry: path })
 }
 
 /**
- * The same session under a new id, after the user proved again who they are. Returns the cookies to set; none when the
- * session has ended, or the user is not as they were when their proof was checked.
+ * Continues the session under a new id, after the user proved again who they are. Returns the cookies to set; none if the session has
+ * ended, or the user has changed since their proof was checked.
  */
 export async function renewSession(
   context: ServerContext,
@@ -103,15 +105,15 @@ export async function renewSession(
   return renewed ? [cookieOf(context, 'session', session, Math.max(1, renewed.expiresAt - context.now()))] : []
 }
 
-/** Seconds after signing in during which a person need not show again who they are (attacks C24). */
+/** How long after signing in a user does not need to reauthenticate, in seconds (attacks C24). */
 const freshFor = 600
 
-/** Whether the person showed just now who they are: a session alone may have been left open, or stolen. */
+/** Whether the user proved recently who they are. A session alone is not proof, since it may have been left open or stolen. */
 export function isFresh({ now }: ServerContext, { authTime }: Session): boolean {
   return now() - authTime <= freshFor
 }
 
-/** A form that was made for somebody else in the same browser: go on as who is signed in now, or sign in as another. */
+/** A form that was made for another user in the same browser. The page offers to continue as the current user, or to sign in as another. */
 export function accountChanged(context: ServerContext, visit: Visit, { path, fields }: Omit<Way, 'asker'>): PageError {
   return new PageError('account_changed', {
     retry: path,

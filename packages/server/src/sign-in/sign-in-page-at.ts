@@ -8,7 +8,7 @@ import { renderSignUp } from '../pages/sign-up-page.js'
 import { passwordMinimum } from '../policy/account-policy.js'
 
 export type SignInProblem = Pick<SignInPage, 'username' | 'problem'> & {
-  /** Seconds until the next attempt counts. */
+  /** Seconds until another attempt is accepted. */
   retryAfter?: number
 }
 type Shown = SignInProblem & Pick<SignInPage, 'again'> & { way: Way; cookies?: readonly string[] }
@@ -24,7 +24,7 @@ const problemStatus: Readonly<Record<NonNullable<SignInPage['problem']>, number>
   passkey_failed: 401,
 }
 
-/** The sign-in page, first or again, with every way in that this server has. */
+/** Renders the sign-in page, initially or after a failed attempt, with every way to sign in that this server offers. */
 export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown): Response {
   const { way, cookies = [], retryAfter, ...said } = shown
   const { browser } = visit
@@ -54,7 +54,7 @@ export function signInPageAt(context: ServerContext, visit: Visit, shown: Shown)
   })
 }
 
-/** The sign-up page, first or again. */
+/** Renders the sign-up page, initially or after a failed attempt. */
 export function signUpPageAt(
   context: ServerContext,
   visit: Visit,
@@ -73,28 +73,28 @@ export function signUpPageAt(
   return htmlResponse(renderSignUp(model, messages), { status, formRedirectsAway: true, cookies })
 }
 
-/** Where a person goes when they have signed in, and what the forms on the way there carry; whoever sends them knows. */
+/** Where a user continues after signing in, and what the forms on the way carry; known to the page that sends them to sign in. */
 export interface Way {
-  /** The path that comes next. */
+  /** The path to continue to. */
   path: string
-  /** Who asks, where an agent does. */
+  /** The requesting agent, if there is one. */
   asker?: { agentHost: string; resourceHost: string }
-  /** The request that it leads to, by the hash of its token. */
+  /** The hash of the token of the request that it leads to. */
   tokenHash?: string | undefined
   fields: Omit<FormFields, 'action' | 'csrf'>
 }
 
-/** The way to a page of the account. */
+/** Returns the way to an account page. */
 export function accountWay(path: string): Way {
   return { path, fields: { returnTo: path } }
 }
 
-/** The sign-in page on a way: an agent's request shows it in its own place. */
+/** The path of the sign-in page on a way. For an agent's request, the page is shown at the request's own URL. */
 function signInPathOf({ path, asker }: Way): string {
   return asker ? path : signInPath(path)
 }
 
-/** The fields of a form that is posted to the page at `action`. */
+/** Returns the fields of a form that posts to the page at `action`. */
 export function fieldsOf(
   context: ServerContext,
   visit: Pick<Visit, 'browser' | 'session'>,

@@ -76,7 +76,7 @@ const attacks: readonly CallbackAttack[] = [
     says: broken,
   })),
   { id: 'C39', claim: 'a HEAD, as of what looks at links', init: { method: 'HEAD' }, status: 405, says: '' },
-  { id: 'C39', claim: 'a POST', init: { method: 'POST' }, status: 405, says: 'Ask for it with GET' },
+  { id: 'C39', claim: 'a POST', init: { method: 'POST' }, status: 405, says: 'Method not allowed: use GET' },
   {
     id: 'C39',
     claim: 'a browser that only looks ahead',
@@ -180,7 +180,7 @@ describe('the agent’s callback', () => {
       'no such cookie',
     ],
     ['rejects', async () => Promise.reject(new Error('the store is down')), 'the store is down'],
-    ['says a number', () => 1 as never, 'a session must be a text, not of type number'],
+    ['says a number', () => 1 as never, 'a session must be a string, not of type number'],
   ])('L08: uses nothing where sessionOf %s, and goes on when it works again', async (_how, broken, message) => {
     let sessionOf = broken
     const scene = await waiting({ sessionOf: (request) => sessionOf(request) })

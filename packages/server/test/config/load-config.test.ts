@@ -102,7 +102,7 @@ describe('loadConfig', () => {
   })
 
   const riskForm =
-    'risks[0]: must be a word or a whole name, and one of read, change, delete, spend, control, as in ["delet*", "delete"] or ["payments.read", "read"]'
+    'risks[0]: must be a pair: a word or a full permission name, then one of read, change, delete, spend, control, as in ["delet*", "delete"] or ["payments.read", "read"]'
 
   const provider = {
     id: 'corp',
@@ -113,7 +113,11 @@ describe('loadConfig', () => {
   }
   it.each<[string, object, string]>([
     ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a text'],
-    ['an issuer with a slash', { issuer: 'https://auth.example/' }, 'issuer: is no identifier: leave out the slash'],
+    [
+      'an issuer with a slash',
+      { issuer: 'https://auth.example/' },
+      'issuer: is not a valid identifier: leave out the slash',
+    ],
     ['PostgreSQL without a database', { database: 'postgres://u@localhost' }, 'database: names no database: write'],
     ['a URL of nothing', { database: 'postgres:auth' }, 'database: must be the path of a SQLite file'],
     ['another database server', { database: 'mysql://localhost/auth' }, 'database: must be the path of a SQLite file'],
@@ -121,7 +125,7 @@ describe('loadConfig', () => {
     [
       'one on loopback',
       { issuer: 'http://127.0.0.1:8080/', allowInsecureLoopback: true },
-      'issuer: is no identifier: leave out the slash at its end (http://127.0.0.1:8080)',
+      'issuer: is not a valid identifier: leave out the slash at its end (http://127.0.0.1:8080)',
     ],
     ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
     ['loopback outside of development', { issuer: 'http://127.0.0.1:8003' }, 'issuer: must be https; for development'],
@@ -142,7 +146,7 @@ describe('loadConfig', () => {
     [
       'a nameless grant',
       { policies: [{ agent: 'https://a.example', scopes: ['x'], decision: 'grant' }] },
-      'policies[0].name: a policy that grants needs a name',
+      'policies[0].name: is required for a policy that grants',
     ],
     [
       'a grant for anybody',
@@ -152,7 +156,7 @@ describe('loadConfig', () => {
     [
       'a grant of anything',
       { policies: [{ agent: 'https://a.example', decision: 'grant', name: 'n' }] },
-      'policies[0].scopes: a policy that grants says which permissions',
+      'policies[0].scopes: is required for a policy that grants',
     ],
     [
       'two providers with one id',
@@ -200,14 +204,14 @@ describe('loadConfig', () => {
     [
       'an allowed network with bits behind its prefix',
       { allowNetworks: [{ cidr: '192.168.0.0/16' }, { cidr: '10.1.2.3/8' }] },
-      'allowNetworks[1].cidr: has bits behind its prefix: 10.0.0.0/8 is the network it is in',
+      'allowNetworks[1].cidr: has host bits set: the network is 10.0.0.0/8 ',
     ],
     ['every network', { allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
     ['the metadata address', { allowNetworks: [{ cidr: '169.254.169.254/32' }] }, 'allowNetworks[0].cidr: is never'],
     [
       'a URL for a host',
       { allowNetworks: [{ cidr: '10.0.0.0/8', hosts: ['https://agent.corp.example'] }] },
-      'allowNetworks[0].hosts[0]: must be the host alone: write a name, such as agent.corp.example',
+      'allowNetworks[0].hosts[0]: must be a host only: write a name, such as agent.corp.example',
     ],
     [
       'a port that is none',
@@ -259,7 +263,7 @@ describe('loadConfig', () => {
     ).toEqual([
       'bindCodeToKey: must be true or false',
       'extra: is no setting; take it out',
-      'issuer: must be https: put TLS in front of the server and name the URL that people see',
+      'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'accounts.identityProviders[0].issuer: must be an https: URL',
     ])
   })
@@ -275,8 +279,8 @@ describe('loadConfig', () => {
     expect(await problemsOf(wrong)).toEqual([
       'admin.port: must be at least 1',
       'typo: is no setting; take it out',
-      'issuer: must be https: put TLS in front of the server and name the URL that people see',
-      'masterKey: is set beside masterKeyFile: set one of them',
+      'issuer: must use https: put TLS in front of the server and set the URL that users see',
+      'masterKey: is set together with masterKeyFile: set only one of them',
     ])
   })
 
@@ -314,7 +318,7 @@ describe('loadConfig', () => {
 
   it('warns of a variable that is no setting', async () => {
     const { warnings } = await load(valid, { COUNTERSIGN_LISTEN_PROT: '1', COUNTERSIGN_PORT_80_TCP: 'tcp://x' })
-    expect(warnings).toEqual(['COUNTERSIGN_LISTEN_PROT is no setting and has no effect.'])
+    expect(warnings).toEqual(['COUNTERSIGN_LISTEN_PROT is not a setting and has no effect.'])
   })
 
   it('knows every setting of the schema in its table', async () => {

@@ -87,7 +87,7 @@ describe('certificateRoots', () => {
       'text.pem': 'text',
     })
     expect(problems).toMatchObject([
-      { setting: 'certificateRoots[1]', problem: expect.stringContaining('there is no file') },
+      { setting: 'certificateRoots[1]', problem: expect.stringContaining('names a file that does not exist:') },
       { setting: 'certificateRoots[2]', problem: expect.stringContaining('holds no PEM certificates') },
     ])
   })

@@ -45,8 +45,8 @@ describe('requireSafeStart (O06)', () => {
   })
 
   it.each<[string, string, string]>([
-    ['a folder', '.', 'is a folder: name a file, such as'],
-    ['a file in a folder that does not exist', 'none/auth.db', 'there is no folder'],
+    ['a folder', '.', 'is a folder: set the path of a file, such as'],
+    ['a file in a folder that does not exist', 'none/auth.db', 'is in a folder that does not exist,'],
   ])('refuses %s as the database, and says what to do', async (_, database, problem) => {
     await expect(start({ config: { database } })).rejects.toThrow(`database: ${problem}`)
   })

@@ -17,7 +17,7 @@ export function directFetch(
     const headers = { ...Object.fromEntries(request.headers), ...(body && { 'content-length': body.length }) }
     const incoming = await new Promise<IncomingMessage>((resolve, reject) => {
       const outgoing = send(url, { agent, method: request.method, headers }, resolve)
-      outgoing.setTimeout(patience, () => outgoing.destroy(new Error(`no answer within ${patience} ms`)))
+      outgoing.setTimeout(patience, () => outgoing.destroy(new Error(`no response within ${patience} ms`)))
       outgoing.once('error', reject).end(body)
     })
     const chunks: Buffer[] = []

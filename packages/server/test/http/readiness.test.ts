@@ -128,7 +128,7 @@ describe('whether a server is ready', () => {
         (error: unknown) => error,
       )
       await vi.advanceTimersByTimeAsync(2000)
-      expect(await outcome).toMatchObject({ code: 'cannot_sign', cause: { message: 'nothing within 2000 ms' } })
+      expect(await outcome).toMatchObject({ code: 'cannot_sign', cause: { message: 'no result within 2000 ms' } })
       clock += 2000
     }
     expect(asked).toBe(1)

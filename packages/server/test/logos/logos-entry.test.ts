@@ -21,5 +21,7 @@ it('is asked for by a configuration that shows logos, and by no other', async ()
         ({ problems }) => console.log(problems[0].setting, problems[0].problem),
       )`)
   expect(await load(false)).toBe('undefined')
-  expect(await load(true)).toBe(`pages.logos ${missing}, or set it to false: then pages show a letter for each agent`)
+  expect(await load(true)).toBe(
+    `pages.logos ${missing}, or set it to false, so that pages show a letter for each agent`,
+  )
 })

@@ -383,7 +383,7 @@ describe('countersign serve refuses to start, and says why', () => {
     const { status, stderr } = await stage.run('serve', { env: { NODE_TLS_REJECT_UNAUTHORIZED: '0' } })
     expect(status).toBe(1)
     expect(stderr).toContain('NODE_TLS_REJECT_UNAUTHORIZED: is 0')
-    expect(stderr).toContain(`masterKeyFile: can be read or changed by everybody on this machine: chmod 600`)
+    expect(stderr).toContain(`masterKeyFile: can be read or changed by anyone on this machine: chmod 600`)
   })
 
   it('with several files that will not do, each by the setting that names it', async () => {
@@ -400,9 +400,9 @@ describe('countersign serve refuses to start, and says why', () => {
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr.split('\n')).toEqual([
       `${stage.config} cannot be used:`,
-      '  accounts.identityProviders[0].clientSecret: is a default: set the secret the provider gave you',
+      '  accounts.identityProviders[0].clientSecret: is a placeholder: set the secret that the provider issued',
       expect.stringMatching(/^ {2}masterKeyFile: is missing/),
-      expect.stringMatching(/^ {2}certificateRoots\[0\]: there is no file/),
+      expect.stringMatching(/^ {2}certificateRoots\[0\]: names a file that does not exist:/),
       '',
     ])
   })

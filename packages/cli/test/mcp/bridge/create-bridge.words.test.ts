@@ -120,8 +120,8 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     })
     expect((await ask('resources/list')).result).toEqual({ resources: [{ uri: 'a://x', name: 'n' }] })
     expect(problems).toEqual([
-      'x[2J is left out: its name has characters that nobody sees.',
-      'a://x is left out: its uri has characters that nobody sees.',
+      'x[2J is skipped: its name has characters that nobody sees.',
+      'a://x is skipped: its uri has characters that nobody sees.',
     ])
   })
 

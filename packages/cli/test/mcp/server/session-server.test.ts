@@ -266,7 +266,7 @@ it.each([
     const given = new Response(null, { status: 302, headers: { location: to } })
     const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
     await server.open(exchange)
-    const problem = { message: 'api.example redirects, which is not followed.', forPerson }
+    const problem = { message: 'api.example redirects, but redirects are not followed.', forPerson }
     await expect(server.request(call, exchange)).rejects.toMatchObject(problem)
   },
 )

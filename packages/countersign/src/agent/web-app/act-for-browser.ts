@@ -3,19 +3,19 @@ import type { AgentActions } from '../agent-options.js'
 
 export interface BrowserActs {
   actions: AgentActions
-  /** Whether an error came from these actions, and says where the person of this browser decides. */
+  /** Whether these actions threw the error, and it has the URL at which this browser's user decides. */
   isAsking: (error: unknown) => error is AgentError & { url: string }
-  /** Whether an error came from these actions, and says when to try again. */
+  /** Whether these actions threw the error, and it says when to retry. */
   isBusy: (error: unknown) => error is AgentError & { retryAfter: number }
 }
 
 /**
- * The agent as it acts for one browser, whose session is found, or made, when it is first needed.
+ * The agent as it acts for one browser, whose session is looked up or created on first use.
  *
- * @param onAsk told where the person must decide, before the caller hears of it
+ * @param onAsk called with the URL at which the user must decide, before the caller receives the error
  */
 export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActs {
-  // Those of another agent in the same handler are not this person's to answer.
+  // Errors of another agent in the same handler are not for this user.
   const asking = new Set<unknown>()
   const busy = new Set<unknown>()
   let found: Promise<AgentActions> | undefined

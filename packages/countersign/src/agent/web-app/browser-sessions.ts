@@ -6,27 +6,27 @@ import type { AgentStore } from '../agent-store.js'
 import type { OwnRecords } from '../own-records.js'
 import { type OwnCookies, readCookie } from './own-cookies.js'
 
-/** The sessions of browsers, each known by a cookie. */
+/** Sessions of browsers, each identified by a cookie. */
 interface BrowserSessions {
-  /** The session of a header `Cookie`; undefined for what was not made here, or has ended. */
+  /** Returns the session of a `Cookie` header; undefined if the session was not created here, or has expired. */
   find(header: string | undefined): Promise<string | undefined>
-  /** The same for an answer that a browser brings, which may have begun its way before the session was renewed. */
+  /** Like `find`, for a callback, which may have been sent before the session was renewed. */
   findForAnswer(header: string | undefined): Promise<string | undefined>
   /**
-   * A session that nobody can guess, for a visit of a browser that has none: the same for all its first visits. It is kept,
-   * and its cookie given, with the first record in it: visits that leave nothing cost nothing. Undefined: what the browser
-   * brought has had its session.
+   * Returns an unguessable session for a visit of a browser that has none. All first visits of a browser share one session. It is stored,
+   * and its cookie set, with its first record, so visits that store nothing cost nothing. Returns undefined if that session was renewed or
+   * removed since.
    *
-   * @param brought what a first visit left in the browser
+   * @param brought the value that a first visit left in the browser
    */
   begin(brought: string, giveCookie: GiveCookie): Promise<string | undefined>
-  /** Ends a visit: what was not kept until then is no session. */
+  /** Ends a visit. A session that has not been stored by then is discarded. */
   settle(session: string, giveCookie: GiveCookie): void
-  /** The cookie with which the session goes on, and no other: whoever knew the one of before knows nothing now. */
+  /** Returns a new cookie with which the session continues, and invalidates the old one: anyone who knew the old value loses access. */
   renew(header: string | undefined): Promise<string | undefined>
-  /** Where an agent keeps what belongs to these sessions. */
+  /** Stores an agent's data for these sessions. */
   readonly store: AgentStore
-  /** The cookie that ends it in the browser. */
+  /** The cookie that ends the session in the browser. */
   readonly end: string
 }
 
@@ -34,17 +34,17 @@ type GiveCookie = (cookie: string) => void
 
 interface BrowserSessionsOptions {
   store: AgentStore
-  /** Those of the agent in this store: a session and what was allowed in it are kept, and forgotten, together. */
+  /** The agent's records in this store: a session and the access granted in it are stored and removed together. */
   records: OwnRecords
   cookies: OwnCookies
-  /** Seconds that a session lasts. */
+  /** Session lifetime, in seconds. */
   lifetime: number
-  /** Drops all that is kept of a session that has ended. */
+  /** Removes all data of a session that has expired. */
   forget: (session: string) => Promise<void>
   now: () => number
 }
 
-/** What a browser must know to be in a session, as a hash. */
+/** The secret that a browser must present to use a session, as a hash. */
 interface Known {
   hash: string
   /** Unix seconds. */
@@ -52,11 +52,11 @@ interface Known {
 }
 
 interface KeptSession extends Known {
-  /** What it had to know before. */
+  /** The secret before the last renewal. */
   before?: Known
 }
 
-/** A session that visits of one browser have begun. */
+/** A session started by the visits of one browser. */
 interface Begun {
   session: string
   secret: string
@@ -64,15 +64,15 @@ interface Begun {
   kept: Promise<void> | undefined
 }
 
-/** Seconds in which first visits of a browser are in one session. */
+/** How long the first visits of a browser share one session, in seconds. */
 export const firstVisits = 600
 
-/** Seconds in which an answer is taken that was on its way while its session was renewed. */
+/** How long after a renewal a callback with the previous cookie is accepted, in seconds. */
 const onTheWay = 60
 
 const name = { kind: 'session', id: 'browser' } as const
 
-/** @throws TypeError for a lifetime that is none */
+/** @throws TypeError for an invalid lifetime */
 export function createBrowserSessions({
   store,
   records,
@@ -82,9 +82,9 @@ export function createBrowserSessions({
   now,
 }: BrowserSessionsOptions): BrowserSessions {
   if (!(lifetime > 0)) throw new TypeError('sessionTime must be more than 0 seconds')
-  /** By what their browsers brought. */
+  /** By the value that a first visit left in the browser. */
   const begun = new LruCache<Begun>(10_000)
-  /** Those of visits that still go on. */
+  /** The sessions of visits in progress. */
   const open = new Map<string, Begun>()
 
   const cookieOf = (session: string, secret: string) => cookies.write(cookies.name, `${session}.${secret}`)
@@ -106,7 +106,7 @@ export function createBrowserSessions({
     return undefined
   }
 
-  /** First: it throws where an answer has gone out already. */
+  /** Called before anything is stored, since it throws if a response has already been sent. */
   function giveCookies({ session, secret, visits }: Begun): void {
     const late: unknown[] = []
     for (const giveCookie of visits) {
@@ -141,7 +141,7 @@ export function createBrowserSessions({
       if (there?.kept) {
         await there.kept
         if ((await read(there.session))?.hash !== (await hashOf(there.secret))) return undefined
-        // The answer that gave it may not have arrived.
+        // The response that set the cookie may not have arrived.
         giveCookie(cookieOf(there.session, there.secret))
       }
       const each = there ?? { session: randomText(16), secret: randomText(32), visits: new Set(), kept: undefined }
@@ -191,24 +191,24 @@ async function hashOf(secret: string): Promise<string> {
 
 interface SessionStoreOptions {
   store: AgentStore
-  /** Keeps a session that has begun but is not kept yet. */
+  /** Stores a session that was started but is not stored yet. */
   keep: (session: string) => Promise<void>
-  /** Whether a session is kept, and was not forgotten meanwhile. */
+  /** Whether a session is stored, and was not removed in the meantime. */
   isKept: (session: string) => Promise<boolean>
 }
 
 /**
- * A store whose owners are sessions of browsers: a session is kept with the first record in it, and no record is left in one
- * that was forgotten, also by another process, while the record was written.
+ * A store whose owners are browser sessions. A session is stored with its first record. No record is left in a session that was removed
+ * while the record was being written, even by another process.
  */
 function createSessionStore({ store, keep, isKept }: SessionStoreOptions): AgentStore {
   async function inSession<T>(session: string, write: () => Promise<T>): Promise<T> {
     await keep(session)
     const written = await write()
-    // Afterwards: who forgets it later removes this record, too.
+    // Checked after the write: a process that removes the session later also removes this record.
     if (await isKept(session)) return written
     await store.forget(session)
-    throw new AgentError('session_forgotten', 'The session had ended.')
+    throw new AgentError('session_forgotten', 'The session has expired.')
   }
 
   return {

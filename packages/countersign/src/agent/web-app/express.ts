@@ -27,14 +27,14 @@ export function createAppAgent<R extends NodeRequest = NodeRequest, S extends No
   const { agent, origin, isOwn, isOwnCookie, serve, makePage, signOut } = createWebApp(options)
   const visitOf = (req: R, addCookie: Visit<R>['addCookie'] = () => undefined) => nodeVisit(req, req, addCookie)
 
-  /** Put it into the app itself, not into a router. */
+  /** Mount it on the app itself, not on a router. */
   function ownRoutes(req: R, res: NodeResponse, next: Next): void {
     if (isOwn(visitOf(req).target))
       void createMountedListener((request) => serve(request, req), { origin, replaceGlobals: false })(req, res)
     else next()
   }
 
-  /** A page, which may use the agent for this browser's session. What else the handler throws goes to `next`. */
+  /** A page handler that can use the agent of this browser's session. Its other errors are passed to `next`. */
   function page<Q extends R, P extends S>(handler: (req: Q, res: P, agent: AgentActions) => unknown) {
     async function answer(req: Q, res: P): Promise<void> {
       const page = await makePage(visitOf(req, keepPage(res, isOwnCookie)), (actions) => handler(req, res, actions))

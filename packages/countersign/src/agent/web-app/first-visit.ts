@@ -4,19 +4,19 @@ import { type OwnCookies, readCookie } from './own-cookies.js'
 import { isNavigation, isRead, type Visit } from './visit.js'
 
 /**
- * What comes before a browser's session: it shows that it brings cookies back, by way of the callback, before an auth server
- * is asked for its person. Whatever keeps no cookies would begin one request more with each visit (attacks L12).
+ * The cookie check before a browser gets a session. The browser shows at the callback that it returns cookies, before an auth server is
+ * contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
  */
 export interface FirstVisits {
-  /** What an earlier visit left in the browser. */
+  /** Returns the value that an earlier visit left in the browser. */
   find(cookies: string | undefined): string | undefined
-  /** Where a browser shows it, and the cookie to bring. */
+  /** Returns the URL of the cookie check, and the cookie to set for it. */
   send(visit: Visit<unknown>): { url: string; cookie: string }
-  /** Whether an address is one that was sent to. */
+  /** Whether a URL is one of the cookie check. */
   isSent(url: string): boolean
-  /** The page that a browser at such an address wants. */
+  /** The page to which the cookie check at a URL returns. */
   pageOf(url: string): string
-  /** The cookie that forgets what it left. */
+  /** The `Set-Cookie` line that deletes the cookie. */
   readonly end: string
 }
 
@@ -47,7 +47,7 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
     },
     isSent(url) {
       const { pathname: at, searchParams } = new URL(url)
-      // A redirect URI may have a query of its own.
+      // A redirect URI may have its own query.
       const isAnswer = searchParams.has('code') || searchParams.has('error')
       return at === pathname && searchParams.has(parameter) && !isAnswer
     },
@@ -55,36 +55,36 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
   }
 }
 
-/** Where a browser was when its person had to decide: in a cookie for each consent, so that each tab comes back to its page. */
+/** Remembers the page at which a user had to decide, in a cookie for each consent, so that each tab returns to its own page. */
 export interface WayBack {
-  /** What a visit asks for, as a path with its query; empty for a long one. */
+  /** The path and query of a visit; empty if too long. */
   pageOf(visit: Visit<unknown>): string
-  /** A page of the app's own, whatever is given. */
+  /** Resolves a path to a page of the app's own origin, whatever the input. */
   within(path: string | null): string
-  /** The cookie that remembers the page of a visit until the consent at `url` is answered. */
+  /** The cookie that remembers the page of a visit until the consent at `url` is decided. */
   remember(visit: Visit<unknown>, url: string): string
-  /** Where to go after the callback at `url`: an address of the app's own, whatever the cookies say. */
+  /** Where to go after the callback at `url`: always a URL of the app, whatever the cookies contain. */
   find(url: string, cookies: string | undefined): string
-  /** The cookie that forgets it. */
+  /** The `Set-Cookie` line that deletes the cookie. */
   forget(url: string): string
 }
 
 interface WayBackOptions {
   cookies: OwnCookies
   origin: string
-  /** The path of those who have none. */
+  /** The path to use if no page is remembered. */
   home: string
-  /** Never gone back to: an answer works once. */
+  /** Never a target, since a callback works only once. */
   callbackPath: string
 }
 
-/** Seconds for which it is remembered: a person may take as long to decide. */
+/** How long the page is remembered, in seconds: as long as a user may take to decide. */
 const longestConsent = 3 * 3600
 
-/** Characters of a path in a cookie, and in an address; the way back of a longer one is home. */
+/** Maximum length of a path in a cookie and in a URL, in characters. For longer paths, the user returns to `home`. */
 const longest = { cookie: 2000, address: 6000 }
 
-/** @throws TypeError for a home that is no path of the app's own */
+/** @throws TypeError if `home` is not a path of the app */
 export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOptions): WayBack {
   if (!isOwn(home)) throw new TypeError(`home must be a path of the app, such as /start: ${String(home)}`)
 
@@ -97,7 +97,7 @@ export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOp
     return url.pathname === callbackPath ? new URL(home, origin).href : url.href
   }
 
-  // Only a hint: what belongs to whom is checked by the agent.
+  // Only a hint: the agent itself checks who may use what.
   function nameFor(url: string): string {
     const state = new URL(url).searchParams.get('state') ?? ''
     return `${cookies.name}-back-${state.replaceAll(/[^\w-]/g, '').slice(0, 16)}`
@@ -111,7 +111,7 @@ export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOp
 
   return {
     remember(visit, url) {
-      // What was posted is not sent again: the person comes back to the form.
+      // A POST is never repeated: the user returns to the form.
       const from = isRead(visit) && isNavigation(visit) ? visit.target : visit.header('referer')
       return cookies.write(nameFor(url), encodeURIComponent(shorten(from, longest.cookie)), longestConsent)
     },

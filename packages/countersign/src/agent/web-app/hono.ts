@@ -33,7 +33,7 @@ export function createAppAgent(options: AppAgentOptions<Context>) {
     return undefined
   }
 
-  /** A page, which may use the agent for this browser's session. What else the handler throws, this throws. */
+  /** A page handler that can use the agent of this browser's session. Its other errors are rethrown. */
   function page<E extends Env, P extends string, I extends Input>(
     handler: (c: Context<E, P, I>, agent: AgentActions) => MaybePromise<Response>,
   ) {

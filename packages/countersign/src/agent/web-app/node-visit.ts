@@ -3,13 +3,16 @@ import { type HeadWriter, keepPrivateBy } from '../../node/keep-private.js'
 import { type PageHead, privatePage } from './page-head.js'
 import type { Visit } from './visit.js'
 
-/** One request of a browser, as frameworks of Node have it; `R` is the framework's. */
+/** A browser's request, as Node.js frameworks represent it; `R` is the framework's request type. */
 export function nodeVisit<R>(request: R, incoming: NodeRequest, addCookie: Visit<R>['addCookie']): Visit<R> {
   const { method = 'GET', url = '/', originalUrl: target = url, headers } = incoming
   return { request, method, target, header: (name) => headers[name]?.toString(), addCookie }
 }
 
-/** Keeps the answer of a page to its browser, whatever the handler sets; gives what adds cookies to it. */
+/**
+ * Keeps the response of a page private to its browser, whatever headers the handler sets. Returns a function that adds cookies to the
+ * response.
+ */
 export function keepPage(
   writer: HeadWriter & { readonly headersSent: boolean },
   isOwnCookie: PageHead['isOwnCookie'],
@@ -23,7 +26,7 @@ export function keepPage(
   }
 }
 
-/** Last of all: a handler that sets its own cookies takes none of the agent's away. */
+/** Runs when the head is written, so that a handler that sets its own cookies does not remove the agent's. */
 function setCookiesWithHead(writer: HeadWriter, head: PageHead): void {
   const writeHead = writer.writeHead.bind(writer)
   writer.writeHead = (status, ...rest) => {

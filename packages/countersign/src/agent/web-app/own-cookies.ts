@@ -1,22 +1,22 @@
-/** The cookies of one agent. */
+/** The cookie names of one agent, and their format. */
 export interface OwnCookies {
-  /** The one of the session; those of others begin with it. */
+  /** The session cookie's name, and the prefix of the others. */
   readonly name: string
-  /** That of a first visit. */
+  /** The name of the first-visit cookie. */
   readonly visit: string
-  /** @param age seconds; absent: until the browser is closed */
+  /** @param age lifetime in seconds; if absent: until the browser is closed */
   write(name: string, value: string, age?: number): string
-  /** Whether a line `Set-Cookie` is of one of these. */
+  /** Whether a `Set-Cookie` line sets one of these cookies. */
   isOwn: (line: string) => boolean
 }
 
-/** Over https no other host can write them: `__Host-` sees to it (RFC 6265bis). */
+/** Creates the cookies of an agent. Over https, the `__Host-` prefix prevents other hosts from setting them (RFC 6265bis). */
 export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   const { port, pathname } = new URL(id)
-  // Each path has a name of its own, without `-`, which stands before the rest.
+  // Each path has its own name. It contains no `-`, which separates the suffixes.
   const path = pathname === '/' ? '' : `_${pathname.slice(1).replaceAll(/[^a-z\d.]/gi, escaped)}`
   const attributes = `; Path=/; HttpOnly; SameSite=Lax${isSecure ? '; Secure' : ''}`
-  // Cookies know nothing of ports.
+  // Cookies are shared between ports.
   const name = isSecure ? `__Host-agent${path}` : `agent-${port}${path}`
   return {
     name,
@@ -29,12 +29,12 @@ export function createOwnCookies(id: string, isSecure: boolean): OwnCookies {
   }
 }
 
-/** By `~`, for which `_` stands, and its code, of which none begins with another one. */
+/** Escapes a character as `~` and its code, and `~` itself as `_`. No code is a prefix of another, so names stay unique. */
 function escaped(character: string): string {
   return character === '~' ? '_' : `~${character.charCodeAt(0)}`
 }
 
-/** Of cookies of one name the first, as it was sent. */
+/** Returns the first cookie of a name, with its value as sent. */
 export function readCookie(header: string | undefined, name: string): string | undefined {
   const pairs = (header ?? '').split(';').map((pair) => pair.trim())
   return pairs.find((pair) => pair.startsWith(`${name}=`))?.slice(name.length + 1)

@@ -1,32 +1,32 @@
 import { isTargeted, keptNowhere, mayTarget, privateCacheControl } from '../../node/keep-private.js'
 
-/** What the agent adds to the head of a page. */
+/** The headers that the agent adds to a page. */
 export interface PageHead {
-  /** As they are set. */
+  /** The `Set-Cookie` lines to add. */
   cookies: string[]
-  /** Whether a line `Set-Cookie` is of one that only the agent sets. */
+  /** Whether a `Set-Cookie` line sets a cookie that only the agent may set. */
   isOwnCookie: (line: string) => boolean
 }
 
-/** What is in the head of a page that was made with the agent, whatever its handler set. */
+/** The head of a page that was rendered with the agent, whatever its handler sets. */
 export const privatePage = {
-  /** No shared cache keeps a page, and none at all one that gives a browser its session. */
+  /** Shared caches must not store the page; no cache may store a response that sets a session cookie. */
   cacheControl: (set: string, { cookies }: PageHead): string =>
     cookies.length > 0 ? keptNowhere : privateCacheControl(set),
 
-  /** Whether a field would have some cache keep it all the same. */
+  /** Whether a header would still allow some cache to store the page. */
   isRefused: (name: string, set: string): boolean => isTargeted(name) && !mayTarget(name, set),
 
-  /** An API whose answer is handed on gives no browser a session that it knows. */
+  /** Drops agent cookies from the handler's headers, so that an API whose response is forwarded cannot plant a session that it knows. */
   cookies: (given: readonly string[], { cookies, isOwnCookie }: PageHead): string[] => [
     ...given.filter((line) => !isOwnCookie(line)),
     ...cookies,
   ],
 
-  tooLate: () => new TypeError('A page must wait for fetch before its answer begins.'),
+  tooLate: () => new TypeError('A page must await fetch before it starts its response.'),
 }
 
-/** The headers of what `fetch` answered cannot be set, so this is a response of its own. */
+/** Creates a new response, since the headers of a response of `fetch` are immutable. */
 export function withHead(answer: Response, head: PageHead): Response {
   const response = new Response(answer.body, answer)
   const { headers } = response

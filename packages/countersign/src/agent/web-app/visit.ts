@@ -2,14 +2,14 @@ import { keptNowhere } from '../../node/keep-private.js'
 import { looksAhead } from '../agent-handler.js'
 import { agentPage, type CallbackPageOptions, chooseCallbackMessages } from '../callback-page.js'
 
-/** One request of a browser, as its framework has it; `R` is the framework's own. */
+/** A browser's request, as its framework represents it; `R` is the framework's request type. */
 export interface Visit<R> {
   request: R
   method: string
-  /** Path and query, as they were asked for. */
+  /** Path and query, as requested. */
   target: string
   header: (name: string) => string | undefined
-  /** Adds `Set-Cookie` to the answer. */
+  /** Adds a `Set-Cookie` line to the response. */
   addCookie: (cookie: string) => void
 }
 
@@ -17,33 +17,33 @@ export function isRead({ method }: Pick<Visit<unknown>, 'method'>): boolean {
   return method === 'GET' || method === 'HEAD'
 }
 
-/** Whether a browser goes to the page: neither a script nor another page asks for it. */
+/** Whether the browser navigates to the page, rather than a script or another page loading it. */
 export function isNavigation({ header }: Pick<Visit<unknown>, 'header'>): boolean {
   return (header('sec-fetch-dest') ?? 'document') === 'document'
 }
 
-/** Whether a page of the app itself sent a request: browsers say so, and no other site can have them say it. */
+/** Whether a page of the app itself sent the request. Browsers set the headers that say so, and other sites cannot forge them. */
 export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boolean {
   const site = header('sec-fetch-site')
   return site === undefined ? header('origin') === origin : site === 'same-origin'
 }
 
-/** The answer to what no person asked for on a page of the app; undefined: it may go on. */
+/** Returns the refusal of a request that no user made on a page of the app; undefined if the request may proceed. */
 export function refuseVisit(visit: Visit<unknown>, origin: string): Response | undefined {
-  // Nobody is asked for what a browser only loads ahead.
+  // A prefetch must not prompt the user.
   if (looksAhead(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
-  // Browsers send no cookie of ours with what other sites load, and keep none of its answer.
+  // On cross-site subrequests, browsers neither send our cookies nor store those of the response.
   const isLoadedElsewhere = visit.header('sec-fetch-site') === 'cross-site' && !isNavigation(visit)
   if (isLoadedElsewhere) return refuseForeign()
   return isRead(visit) || isFromOwnPage(visit, origin) ? undefined : refuseForeign()
 }
 
 export function refuseForeign(): Response {
-  const why = 'Another site sent this request, so nothing was done. Go back and try again from the page itself.\n'
+  const why = 'Another site sent this request, so it was ignored. Go back and try again from the page itself.\n'
   return new Response(why, { status: 403, headers: { 'cache-control': 'no-store' } })
 }
 
-/** Leads a browser on: by GET, whatever it sent (303), or with all that it sent (307). */
+/** Redirects a browser: with GET, whatever the original method (303), or with the original method and body (307). */
 export function redirect(location: string, cookies: readonly string[] = [], status: 303 | 307 = 303): Response {
   const headers = new Headers({ location, 'cache-control': keptNowhere })
   for (const each of cookies) headers.append('set-cookie', each)
@@ -53,18 +53,18 @@ export function redirect(location: string, cookies: readonly string[] = [], stat
 interface VisitMessages {
   noCookies: string
   busy: string
-  /** Why nobody can be asked. */
+  /** Why the user cannot be prompted. */
   why: string
-  /** `{when}` is such as "in 2 minutes". */
+  /** `{when}` is a relative time, such as "in 2 minutes". */
   wait: string
 }
 
 const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
   en: {
     noCookies:
-      'Your browser sends no cookies back, so the agent cannot tell what is yours. Allow cookies for this page, and try again.',
+      'Your browser does not send cookies, so the agent cannot recognize you. Allow cookies for this page and try again.',
     busy: 'Please try again later',
-    why: 'Too many people are asked at the moment, so you could not be asked.',
+    why: 'The server is busy with other users right now, so your request could not be started.',
     wait: 'Try again {when}.',
   },
   ar: {
@@ -76,12 +76,12 @@ const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
   },
 }
 
-/** Why a browser without cookies is asked for nothing, in its language. */
+/** Explains, in the browser's language, why a browser without cookies is not prompted. */
 export function describeNoCookies(language: string | null): string {
   return messages[chooseCallbackMessages(language).lang].noCookies
 }
 
-/** For a person who cannot be asked at the moment: says when to try again. */
+/** The page for a user who cannot be prompted at the moment, with the time to retry. */
 export function busyPage(options: CallbackPageOptions, retryAfter: number): Response {
   const { again, ...own } = chooseCallbackMessages(options.language)
   const { busy, why, wait } = messages[own.lang]

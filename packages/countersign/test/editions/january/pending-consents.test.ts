@@ -279,7 +279,7 @@ it('stores nothing after the session was forgotten', async () => {
   const consents = openConsents(true)
   const redeem = async () => {
     for (const { id } of await consents.list('s1')) await consents.remove('s1', id)
-    throw new AgentError('session_forgotten', 'The session had ended.')
+    throw new AgentError('session_forgotten', 'The session has expired.')
   }
   const pending = openPending({ consents, redeem })
   await begin(pending, 'forgotten')

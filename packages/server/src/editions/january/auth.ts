@@ -21,15 +21,15 @@ import { type AuthTokenAnswer, issueAuthToken } from './issue-tokens.js'
 
 type Form = ReadonlyMap<string, string>
 
-/** What an agent is answered with that a person is asked for (S§9.4). */
+/** The response to an agent whose request a user will decide (S§9.4). */
 interface RequestAnswer {
   request_token: string
   expires_in: number
 }
 
 /**
- * `request_type=auth`: an agent asks for access to a resource, with its resource token, or to itself, with a scope
- * (S§3.5, 9.3). A person will decide, unless a policy allows the agent to act for itself (S§9.4).
+ * `request_type=auth`: an agent requests access to a resource, with its resource token, or to itself, with a scope (S§3.5, 9.3). A user
+ * will decide, unless a policy allows the agent to act for itself (S§9.4).
  */
 export async function requestAuthorization(
   context: ServerContext,
@@ -62,7 +62,7 @@ function requireOneSubject(form: Form): void {
   }
 }
 
-/** The agent's document; a newer one where the redirect URI is not in the one that is held: the agent may have changed it. */
+/** The agent's document. It is fetched again if the cached one does not list the redirect URI, since the agent may have changed it. */
 async function requireDocument(
   { discovery, interop }: ServerContext,
   { agent, remoteAddress }: SigningAgent,
@@ -75,7 +75,7 @@ async function requireDocument(
     return (await discovery.renewMetadata(january.documents.agent, agent, found, remoteAddress)) ?? found
   }
   requireNotBusy(outcome.failure)
-  throw new AAuthError('key_unknown', 'The document of the agent was not found.', { cause: outcome.failure })
+  throw new AAuthError('key_unknown', 'The agent’s document was not found.', { cause: outcome.failure })
 }
 
 async function issueAutonomously(
@@ -99,19 +99,19 @@ async function issueAutonomously(
   return issueAuthToken(context, { agent, resource, issue })
 }
 
-/** A request that a person will decide. */
+/** A request that a user will decide. */
 interface RequestToOpen {
   access: AccessAsked
   redirectUri: string
   /** The agent's document. */
   document: AgentMetadata
   prompt: string | undefined
-  /** How many requests of the agent may then be open. */
+  /** Maximum number of open requests of the agent, including this one. */
   maxOpen: number
   nonce: NonceClaim | undefined
 }
 
-/** Remembers the agent as it is seen now and stores the request. Returns the answer to the agent (S§9.4). */
+/** Records the agent's current metadata and stores the request. Returns the response to the agent (S§9.4). */
 async function openRequest(
   context: ServerContext,
   agent: SigningAgent,
@@ -135,7 +135,7 @@ async function openRequest(
     sighting: {
       name: document.name?.slice(0, 256),
       redirectHosts: [redirectHost(redirectUri)],
-      // A delegate's key is its own and changes often; what is known of the agent's published keys stays.
+      // A delegate has its own key, which changes often, so what is known about the agent's published keys is left unchanged.
       keyThumbprints: agent.delegate === null ? [agent.key.thumbprint] : undefined,
     },
   })
@@ -143,7 +143,7 @@ async function openRequest(
   return { request_token: requestToken, expires_in: lifetimes.requestToken }
 }
 
-/** What the pages show of the agent and the resource, as they were at the time of the request. */
+/** What the pages show about the agent and the resource, as of the time of the request. */
 async function displayOf(
   { discovery }: ServerContext,
   { delegate, key, remoteAddress }: SigningAgent,
@@ -167,8 +167,8 @@ async function displayOf(
   }
 }
 
-// An app's private-use scheme has no host, and stands for it. Loopback, which alone may be `http`, has another port each
-// time (W24).
+// An app's private-use scheme has no host, so the scheme stands for it. Loopback, the only host that may use `http`, has a different port
+// each time (W24).
 function redirectHost(redirectUri: string): string {
   const { host, hostname, protocol } = new URL(redirectUri)
   if (protocol === 'http:') return hostname
@@ -189,8 +189,8 @@ async function requireAccess(
   if (resourceToken !== undefined) return requireResourceAccess(context, agent, resourceToken)
   const scope = parseScope(form.get('scope') ?? '')
   if (!form.has('scope'))
-    throw new AAuthError('request_malformed', 'This server does not read an auth_request_url: send a scope.')
-  if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+    throw new AAuthError('request_malformed', 'This server does not support auth_request_url: send a scope.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
   return { resource: agent.agent, scope }
 }
 
@@ -215,25 +215,25 @@ async function requireResourceAccess(
   if (context.discovery.isStale(january.documents.resource, claims.iss)) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The keys of the resource cannot be fetched now: try again when its server answers.',
+      'The resource’s keys cannot be fetched right now: try again when its server is available.',
     )
   }
   if (claims.agent !== agent) throw new AAuthError('resource_token_invalid', 'The resource token is for another agent.')
   if (claims.agent_jkt !== key.thumbprint) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The resource token is for another key: ask the resource again with the key you sign with.',
+      'The resource token is for another key: request a new one from the resource with the key you sign with.',
     )
   }
   if (claims.scope === undefined) {
     throw new AAuthError(
       'resource_token_invalid',
-      'The resource token has an auth_request_url, which this server does not read.',
+      'The resource token has an auth_request_url, which this server does not support.',
     )
   }
   const scope = parseScope(claims.scope)
   if (!scope)
-    throw new AAuthError('scope_invalid', 'The scope of the resource token is not a list of at most 64 values.')
+    throw new AAuthError('scope_invalid', 'The scope of the resource token must be a list of at most 64 values.')
   return { resource: claims.iss, scope }
 }
 
@@ -242,17 +242,17 @@ function requireFound(found: Found<VerificationKey>): VerificationKey {
   requireNotBusy(found.failure)
   throw new AAuthError(
     'resource_token_invalid',
-    'The key of the resource token was not found at its issuer: the resource must serve its documents. ' +
-      'See what is published there with countersign discover.',
+    'The resource token’s key was not found at its issuer: the resource must serve its documents. ' +
+      'Run countersign discover to see what it publishes.',
     { cause: found.failure },
   )
 }
 
 /**
- * Requires the redirect URI to be one that the agent lists, as the same string; one listed for loopback without a port
- * matches any port there (W12, RFC 8252 §7.3).
+ * Requires the redirect URI to be listed by the agent as an identical string. One listed for loopback without a port matches any port there
+ * (W12, RFC 8252 §7.3).
  *
- * @param optional agents that may list none at all: then any URI on the identifier's own origin is accepted
+ * @param optional agents that may list no redirect URIs: any URI on the identifier's own origin is then accepted
  * @throws AAuthError `redirect_uri_not_listed`; `redirect_uri_ambiguous` if the response could be mistaken
  */
 export function requireListedRedirect(redirectUri: string, metadata: AgentMetadata, optional: AgentSelection): void {
@@ -260,20 +260,20 @@ export function requireListedRedirect(redirectUri: string, metadata: AgentMetada
     throw new AAuthError(
       'redirect_uri_not_listed',
       metadata.redirect_uris === undefined
-        ? 'The agent’s document lists no redirect_uris: the redirect_uri must be one of them.'
-        : 'The redirect_uri is not one of the redirect_uris in the agent’s document, which is fetched again for this at most once a minute.',
+        ? 'The agent’s document has no redirect_uris: list the redirect_uri there.'
+        : 'The redirect_uri is not in the redirect_uris of the agent’s document, which is fetched again for this at most once a minute.',
     )
   }
   const own = ownAnswerParameter(redirectUri)
   if (own !== undefined) {
     throw new AAuthError(
       'redirect_uri_ambiguous',
-      `The redirect_uri has the parameter ${own}, which the response would add: remove it, also in the agent’s document.`,
+      `The redirect_uri has the parameter ${own}, which the response would add: remove it here and in the agent’s document.`,
     )
   }
 }
 
-/** Whether the agent lists the redirect URI, as {@link requireListedRedirect} requires it. */
+/** Whether the agent lists the redirect URI, by the rule of {@link requireListedRedirect}. */
 function isListedRedirect(
   redirectUri: string,
   { agent, redirect_uris: listed }: AgentMetadata,

@@ -3,17 +3,17 @@ import type { ConsentLink, ConsentTransport } from '../../http/consent-transport
 import { hashSecret, type MintedSecrets } from '../../secrets/server-keys.js'
 import type { AuthRequest } from '../../storage/api/storage.js'
 
-/** Where the pages are. */
+/** The path of the consent pages. */
 export const consentPath = '/agent/auth'
 const maxState = 2048
 
-/** The person comes by a link of the agent's, and goes back to it with a code (S§9.5). */
+/** The transport in which the user arrives through the agent's link and returns to the agent with a code (S§9.5). */
 export function createConsentTransport(issuer: string, secrets: MintedSecrets): ConsentTransport {
   return {
     path: consentPath,
     async readLink(parameters) {
       const requestToken = parameters.get('request_token')
-      // None is like one that differs: whether the request is known comes first.
+      // A missing redirect URI is treated like a wrong one: whether the request is known is checked first.
       const redirectUri = parameters.get('redirect_uri') ?? ''
       const state = parameters.get('state')
       if (requestToken === undefined) return undefined
@@ -33,7 +33,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
   }
 }
 
-// Anybody on the device can answer on loopback, and on another host it is somebody else who gets the code (W22).
+// On loopback, any program on the device can receive the response, and on another host someone else would get the code (W22).
 function isOnOwnHost({ redirectUri, agent }: AuthRequest): boolean {
   if (redirectUri === null) return false
   const { protocol, host } = new URL(redirectUri)
@@ -60,14 +60,13 @@ async function linkOf({ requestToken, redirectUri, state }: LinkParts): Promise<
   }
 }
 
-/** The one place where a redirect to an agent is built; its input is the stored request, whose redirect URI was verified (W12). */
+/** The only place that builds a redirect to an agent. Its input is the stored request, whose redirect URI was verified (W12). */
 export function consentRedirect(
   request: AuthRequest,
   issuer: string,
   outcome: { code: string } | { error: 'access_denied'; description: string },
 ): string {
-  if (request.redirectUri === null)
-    throw new TypeError('a request without a redirect URI cannot be answered by redirect')
+  if (request.redirectUri === null) throw new TypeError('a request without a redirect URI has no redirect response')
   const url = new URL(request.redirectUri)
   const answer = new URLSearchParams('code' in outcome ? { code: outcome.code } : { error: outcome.error })
   if (request.state !== null) answer.set('state', request.state)
@@ -77,7 +76,7 @@ export function consentRedirect(
   return url.href
 }
 
-/** The parameters of the agent's own query, as they are written (RFC 6749 §4.1.2); none says another thing than the answer. */
+/** The parameters of the agent's own query, in their original encoding (RFC 6749 §4.1.2), without any that the response sets. */
 function keptParameters(search: string, answer: URLSearchParams): string[] {
   const pairs = search.slice(1).split('&')
   return pairs.filter((pair) => pair !== '' && ![...new URLSearchParams(pair).keys()].some((name) => answer.has(name)))

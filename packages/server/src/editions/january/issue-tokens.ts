@@ -7,7 +7,7 @@ import type { ReasonOf, RedeemOutcome, RefreshOutcome } from '../../storage/api/
 import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'
 import { type AuthTokenSubject, contentOf } from '../token-content.js'
 
-/** What the wire says of a code that was not redeemed: always `invalid_grant`. */
+/** The wire error for a code that was not redeemed: always `invalid_grant`. */
 const codeRefusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
   unknown: 'code_unknown',
   expired: 'code_expired',
@@ -22,8 +22,8 @@ const codeRefusals: Readonly<Record<ReasonOf<RedeemOutcome>, ErrorCode>> = {
 }
 
 /**
- * `request_type=code`: the code becomes an auth token bound to the key that signed (S§9.6), and a refresh token where
- * the permission outlives it (W14). The code is consumed before anything is signed.
+ * `request_type=code`: exchanges the code for an auth token bound to the signing key (S§9.6), and a refresh token if the grant outlives the
+ * auth token (W14). The code is consumed before anything is signed.
  */
 export function exchangeCode(
   context: ServerContext,
@@ -62,7 +62,7 @@ export function exchangeCode(
   }
 }
 
-/** The members every answer with an auth token has (W15). */
+/** The members of every response with an auth token (W15). */
 export interface AuthTokenAnswer {
   auth_token: string
   expires_in: number
@@ -70,8 +70,7 @@ export interface AuthTokenAnswer {
 }
 
 /**
- * Signs an auth token bound to the key that signed the request (S§7.3, 7.4). `agent` is left out where the agent is the
- * resource (S§3.5).
+ * Signs an auth token bound to the key that signed the request (S§7.3, 7.4). `agent` is omitted if the agent is the resource (S§3.5).
  *
  * @throws AAuthError `policy_denied`
  */
@@ -109,8 +108,8 @@ const refreshRefusals: Readonly<Record<ReasonOf<RefreshOutcome>, ErrorCode>> = {
 }
 
 /**
- * `request_type=refresh`: a new auth token under a permission that lasts, for whatever key signs now (S§9.7, W14); with
- * `scope` for no more than that (RFC 6749 §6).
+ * `request_type=refresh`: issues a new auth token under a live grant, for whichever key signs now (S§9.7, W14). `scope` can narrow it (RFC
+ * 6749 §6).
  */
 export function refreshToken(
   context: ServerContext,
@@ -119,7 +118,7 @@ export function refreshToken(
 ): ClaimingAnswer<AuthTokenAnswer> {
   const scope = form.get('scope')
   if (scope !== undefined && !parseScope(scope))
-    throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+    throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')
   const tokenHash = hashSecret(requireParameter(form, 'refresh_token'))
   return {
     async claiming(nonce) {
@@ -141,6 +140,6 @@ export function refreshToken(
 
 function refreshRefusal(reason: ReasonOf<RefreshOutcome>): AAuthError {
   return reason === 'scope_exceeded'
-    ? new AAuthError('scope_invalid', 'The scope is more than the refresh token is for: leave some of it out.')
-    : new AAuthError(refreshRefusals[reason], `The refresh token gives nothing: ${reason}.`)
+    ? new AAuthError('scope_invalid', 'The scope exceeds that of the refresh token: request fewer permissions.')
+    : new AAuthError(refreshRefusals[reason], `The refresh token was not accepted: ${reason}.`)
 }

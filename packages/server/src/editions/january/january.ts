@@ -11,7 +11,7 @@ import { createRevocationListEndpoint, revocationListPath, revokeToken } from '.
 const paths = { keys: '/jwks.json', token: '/agent/token', revoke: '/agent/revoke' }
 const requestTypeOfConsent = 'auth'
 
-/** What `POST /agent/token` does, by the form's `request_type` (S§9.3–9.7); the metadata lists the same names. */
+/** The handlers of `POST /agent/token` by the form's `request_type` (S§9.3–9.7); the metadata lists the same names. */
 const requestTypes: ReadonlyMap<string, FormEndpoint> = new Map<string, FormEndpoint>([
   [requestTypeOfConsent, requestAuthorization],
   ['code', exchangeCode],

@@ -11,17 +11,17 @@ import { hashSecret } from '../../secrets/server-keys.js'
 import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'
 import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
 
-/** Entries of one person at most: beyond, one time stands for all that was issued for them until then. */
+/** Maximum number of entries per user. For a user with more, a single time revokes everything issued to them until then. */
 const perPerson = 20
 
 const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
 
-/** Where the list is, after the issuer. */
+/** The path of the list, relative to the issuer. */
 export const revocationListPath = '/.well-known/aauth-revocations'
 
 /**
- * Creates what answers resources that poll for auth tokens taken back (attacks T23): a signed list of the grants, agents
- * and people that were, as long as one of their tokens may be alive. It is made once a second at most, however many ask.
+ * Creates the endpoint that resources poll for revoked auth tokens (attacks T23): a signed list of the grants, agents and users that were
+ * revoked, for as long as one of their tokens may be alive. The list is built at most once a second, however many resources poll.
  */
 export function createRevocationListEndpoint(context: ServerContext): () => Promise<Response> {
   let shared: { at: number; list: Promise<string> } | undefined
@@ -30,8 +30,8 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   function warn(at: number): void {
     if (Math.abs(at - warnedAt) < seconds.betweenWarnings) return
     warnedAt = at
-    const left = 'what the newest accounts take back is not on it, and their tokens work until they end'
-    context.onError(new Error(`The list of revocations is full: ${left}.`), '-')
+    const left = 'revocations by the newest accounts are not on it, and their tokens work until they expire'
+    context.onError(new Error(`The revocation list is full: ${left}.`), '-')
   }
 
   async function makeList(at: number): Promise<string> {
@@ -69,8 +69,8 @@ async function timesOf(people: Revocations['revokedBefore']): Promise<Record<str
 }
 
 /**
- * `POST /agent/revoke`: an agent gives back a refresh token it no longer needs. The answer is the same whether the token
- * was its own, somebody else's or nobody's (RFC 7009 §2.2).
+ * `POST /agent/revoke`: an agent revokes a refresh token that it no longer needs. The response is the same whether the token belongs to it,
+ * to another agent, or does not exist (RFC 7009 §2.2).
  */
 export function revokeToken(
   context: ServerContext,

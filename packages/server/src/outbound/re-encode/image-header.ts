@@ -1,4 +1,4 @@
-/** What an image says of itself before any of it is decoded. */
+/** The data in an image's header, read before any of the image is decoded. */
 interface ImageHeader {
   format: 'png' | 'jpeg' | 'webp'
   /** Pixels. */
@@ -12,8 +12,8 @@ interface Frame {
 }
 
 /**
- * Reads format and size from the bytes themselves, whatever they were called. Undefined for anything but a PNG, JPEG
- * or WebP whose parts up to its size are well-formed: where a decoder skips over garbage, it could find another size.
+ * Reads the format and size from the bytes themselves, regardless of the declared media type. Returns undefined for anything except a PNG,
+ * JPEG or WebP that is well formed up to its size: a decoder that skips garbage could find a different size.
  */
 export function readImageHeader(bytes: Uint8Array): ImageHeader | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
@@ -43,7 +43,7 @@ function readJpeg(view: DataView): Frame | undefined {
     if (view.getUint8(at) !== 0xff) return undefined
     const marker = view.getUint8(at + 1)
     if (marker === 0xff) {
-      at += 1 // A marker may be filled up with 0xff before it.
+      at += 1 // Fill bytes of 0xff may precede a marker.
       continue
     }
     if (isFrameHeader(marker)) return { width: view.getUint16(at + 7), height: view.getUint16(at + 5) }
@@ -54,12 +54,12 @@ function readJpeg(view: DataView): Frame | undefined {
   return undefined
 }
 
-/** SOF0 to SOF15; DHT, JPG and DAC lie between them. */
+/** SOF0 to SOF15; DHT, JPG and DAC lie between them and are excluded. */
 function isFrameHeader(marker: number): boolean {
   return marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
 }
 
-/** A marker with a length that may stand before the frame header: tables, application data and comments. */
+/** A marker with a length that may precede the frame header: tables, application data and comments. */
 function isSegment(marker: number): boolean {
   return [0xc4, 0xcc, 0xdb, 0xdd, 0xfe].includes(marker) || (marker >= 0xe0 && marker <= 0xef)
 }
@@ -71,12 +71,12 @@ function readWebp(view: DataView): Frame | undefined {
   if (textAt(view, 12) !== 'VP8X') return framesIn(view, 12, end)?.[0]
   const canvas = { width: 1 + uint24At(view, 24), height: 1 + uint24At(view, 27) }
   const frames = framesIn(view, 12, end)
-  // A frame beyond its canvas would be decoded at its own size.
+  // A frame larger than its canvas would be decoded at its own size.
   const fits = frames?.every(({ width, height }) => width <= canvas.width && height <= canvas.height)
   return fits ? canvas : undefined
 }
 
-/** The frames between two places that chunks fill without a gap; those of an animation are nested. */
+/** Returns the frames between two offsets that chunks fill without a gap. The frames of an animation are nested. */
 function framesIn(view: DataView, start: number, end: number): Frame[] | undefined {
   const frames: Frame[] = []
   let at = start
@@ -115,12 +115,12 @@ function uint24At(view: DataView, at: number): number {
   return view.getUint16(at, true) | (view.getUint8(at + 2) << 16)
 }
 
-/** What the pixels of the one picture are made of. */
+/** The chunks that make up the pixels of the single image. */
 const pixelChunks = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'])
 
 /**
- * A PNG without all that is not pixels: a colour profile of a few bytes can unpack to gigabytes, and animations and
- * texts are not shown. Undefined where its chunks do not follow each other up to the last.
+ * Strips everything except pixels from a PNG: a color profile of a few bytes can unpack to gigabytes, and animations and texts are not
+ * shown. Returns undefined if the chunks are not contiguous up to the last one.
  */
 export function barePng(png: Uint8Array): Uint8Array | undefined {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength)

@@ -3,9 +3,9 @@ import type { LogoReEncoder } from '../logo-re-encoder.js'
 
 export type { LogoOutcome, LogoReEncoder } from '../logo-re-encoder.js'
 
-// Decoding begins in a thread that loads it again; here it only has to be there.
+// The worker thread loads the decoder itself; this only checks that it is installed.
 await importOptional('countersign-server/logos', ['@cf-wasm/photon'], () => import('@cf-wasm/photon/others'))
 const encoder = await import('./re-encode-logo.js')
 
-/** Decodes a fetched logo and encodes it again as a small picture. See {@link LogoReEncoder}. */
+/** Decodes a fetched logo and re-encodes it as a small image. See {@link LogoReEncoder}. */
 export const reEncodeLogo: LogoReEncoder = encoder.reEncodeLogo

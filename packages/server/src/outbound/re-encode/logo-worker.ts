@@ -19,7 +19,7 @@ const code = createRequire(import.meta.url).resolve('@cf-wasm/photon/photon.wasm
 await initPhoton({ module_or_path: readFileSync(code) })
 parentPort?.postMessage(outcome(workerData as LogoOrder))
 
-/** Whatever the decoder throws, its panics too, is about the image. */
+/** Anything the decoder throws, including its panics, is treated as a fault of the image. */
 function outcome(order: LogoOrder): LogoOutcome {
   try {
     return { image: square(opaque(order.bytes), order.side) }
@@ -28,7 +28,7 @@ function outcome(order: LogoOrder): LogoOutcome {
   }
 }
 
-/** The first frame on white: where it lets light through, a dark page would show. */
+/** Draws the first frame on white; otherwise a dark page would show through transparent areas. */
 function opaque(bytes: Uint8Array): PhotonImage {
   const decoded = PhotonImage.new_from_byteslice(bytes)
   const [width, height] = [decoded.get_width(), decoded.get_height()]
@@ -44,7 +44,7 @@ function opaque(bytes: Uint8Array): PhotonImage {
   return new PhotonImage(pixels, width, height)
 }
 
-/** As a PNG of `side` × `side` pixels, whole and in the middle. */
+/** Encodes it as a PNG of `side` × `side` pixels, uncropped and centered. */
 function square(image: PhotonImage, side: number): Uint8Array {
   const scale = side / Math.max(image.get_width(), image.get_height())
   const width = Math.max(1, Math.round(image.get_width() * scale))

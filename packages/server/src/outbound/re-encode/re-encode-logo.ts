@@ -2,23 +2,23 @@ import { Worker } from 'node:worker_threads'
 import type { LogoOutcome } from '../logo-re-encoder.js'
 import { barePng, readImageHeader } from './image-header.js'
 
-/** What the worker is given. */
+/** The input of the worker. */
 export interface LogoOrder {
   bytes: Uint8Array
-  /** Pixels of the square to make. */
+  /** Side length of the resulting square, in pixels. */
   side: number
 }
 
-/** Pixels. Pages show a logo at half of `side`. */
+/** In pixels. Pages show a logo at half of `side`. */
 const limits = { longest: 2048, side: 96 }
 
 /** Milliseconds. */
 const patience = 5000
 
 /**
- * Makes a small square PNG of a stranger's PNG, JPEG or WebP, or says why not. Only pixels come through: no metadata,
- * no second frame, nothing that followed the image. The size is checked before anything is decoded; decoding happens
- * in a thread of its own, in WebAssembly, without this process's environment, and is given up after five seconds.
+ * Makes a small square PNG from an untrusted PNG, JPEG or WebP, or returns why it cannot. Only pixels are kept: no metadata, no second
+ * frame, and nothing that follows the image. The size is checked before anything is decoded. Decoding runs in a separate thread, in
+ * WebAssembly, without this process's environment, and is aborted after five seconds.
  */
 export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
   const header = readImageHeader(bytes)
@@ -49,7 +49,7 @@ function decodeApart(order: LogoOrder): Promise<LogoOutcome> {
     worker.on('error', reject)
     worker.on('exit', () => {
       clearTimeout(timer)
-      reject(new Error('the decoder of logos ended without an answer'))
+      reject(new Error('the logo decoder exited without a result'))
     })
   })
 }

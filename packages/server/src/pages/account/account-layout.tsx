@@ -7,7 +7,7 @@ import type { AccountFrame } from '../models/account-models.js'
 import { accountPaths } from '../models/account-paths.js'
 import type { FormFields } from '../models/models.js'
 
-/** The parts of an account that the navigation leads to. */
+/** The sections of an account in the navigation. */
 type AccountSection = 'agents' | 'activity' | 'security' | 'yours'
 
 const sections: readonly AccountSection[] = ['agents', 'activity', 'security', 'yours']
@@ -18,15 +18,15 @@ interface AccountLayout {
   title: string
   state: string
   section: AccountSection
-  /** The page lies below that part of the account, and is not it. */
+  /** Set if the page is below that section of the account, rather than the section itself. */
   inside?: boolean
-  /** Whether an agent can be reported from here. */
+  /** Whether the page has a link to report an agent. */
   reports?: boolean
   errorCode?: string | undefined
   children: ComponentChildren
 }
 
-/** Renders a page of somebody's own account, with the way to its other parts and the way out. */
+/** Renders a page of the user's own account, with the navigation and the sign-out button. */
 export function renderAccountLayout(layout: AccountLayout): string {
   const { frame, messages, section } = layout
   return renderLayout({
@@ -58,7 +58,7 @@ export function renderAccountLayout(layout: AccountLayout): string {
   })
 }
 
-/** What every form of an account posts. */
+/** The fields that every account form posts. */
 export function formOf(frame: AccountFrame): FormFields {
   return { action: accountPaths.actions, csrf: frame.csrf }
 }
@@ -66,18 +66,18 @@ export function formOf(frame: AccountFrame): FormFields {
 interface Confirm {
   frame: AccountFrame
   action: string
-  /** What it is done to: the name of the field and its value. */
+  /** The object of the action: the name of the field and its value. */
   subject?: readonly [name: string, value: string]
-  /** The words of the button that does it. */
+  /** The label of the button that performs the action. */
   yes: ComponentChildren
-  /** The words of the link that does nothing, and where it leads. */
+  /** The label of the link that cancels, and where it leads. */
   no: ComponentChildren
   back: string
   /** Fields above the buttons. */
   children?: ComponentChildren
 }
 
-/** The last question before something ends; both answers look the same. */
+/** The confirmation before something is ended; both choices look the same. */
 export function ConfirmForm({ frame, action, subject, yes, no, back, children }: Confirm) {
   const form = formOf(frame)
   return (

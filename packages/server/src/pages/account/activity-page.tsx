@@ -7,7 +7,7 @@ import type { AccountEvent, Activity, ActivityPage, AgentEvent } from '../models
 import { renderAccountLayout } from './account-layout.js'
 
 /**
- * Renders what happened with the account and its agents, `data-state="activity"`.
+ * Renders the activity of the account and its agents, `data-state="activity"`.
  *
  * @returns A complete HTML document.
  */
@@ -77,7 +77,7 @@ interface List {
   messages: Messages
 }
 
-/** What happened, in words, newest first. */
+/** The activity in words, newest first. */
 export function ActivityList({ activity, now, messages }: List) {
   return (
     <ul class="happened">

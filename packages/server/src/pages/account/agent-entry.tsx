@@ -12,7 +12,7 @@ interface Entry {
   messages: Messages
 }
 
-/** One agent in the list: who, where, what, since when and until when, and the way to end it. */
+/** One agent in the list: its name, where it has access, what it can do, since when and until when, and the link to remove it. */
 export function AgentEntry({ agent, now, messages }: Entry) {
   const { account } = messages
   const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
@@ -57,10 +57,10 @@ export function AgentEntry({ agent, now, messages }: Entry) {
   )
 }
 
-/** Seconds before its end from which on the time of day is said too. */
+/** Seconds before expiry from which the time of day is shown as well. */
 const ENDS_SOON = 2 * 86400
 
-/** Since when, last used and, while it has not ended, until when: in sentences. */
+/** Since when, last use and, while it is live, until when, in sentences. */
 export function Span({ agent, ended, now, messages }: Entry & { ended?: boolean }) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={now} messages={messages} />
@@ -85,7 +85,7 @@ interface Named {
   messages: Messages
 }
 
-/** An agent, and where it has access; one that signs people in has that nowhere else. */
+/** An agent, and where it has access. An agent that signs users in has access at itself. */
 export function Parties({ of: { agentHost, delegate, resourceHost }, messages }: Named) {
   const agent = <AgentCopy host={agentHost} delegate={delegate} messages={messages} />
   if (agentHost === resourceHost) return agent

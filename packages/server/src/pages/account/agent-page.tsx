@@ -12,7 +12,7 @@ import { ActivityList } from './activity-page.js'
 import { Parties, Span } from './agent-entry.js'
 
 /**
- * Renders what one agent may do and did, `data-state="agent"`, or `"agent-ended"` when it no longer may.
+ * Renders what one agent can do and has done, `data-state="agent"`, or `"agent-ended"` if its access has ended.
  *
  * @returns A complete HTML document.
  */

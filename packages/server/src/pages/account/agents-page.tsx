@@ -9,8 +9,7 @@ import { renderAccountLayout } from './account-layout.js'
 import { AgentEntry } from './agent-entry.js'
 
 /**
- * Renders the agents that may act for the person: `data-state="agents"`, `"agents-empty"`, or `"agents-removed"` right
- * after a removal.
+ * Renders the agents that can act for the user: `data-state="agents"`, `"agents-empty"`, or `"agents-removed"` right after a revocation.
  *
  * @returns A complete HTML document.
  */

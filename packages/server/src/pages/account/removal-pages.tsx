@@ -7,7 +7,7 @@ import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 import { Parties } from './agent-entry.js'
 
 /**
- * Renders the question before an agent loses its access, with the effect, `data-state="remove-agent"`.
+ * Renders the confirmation before an agent's access is revoked, with the effect, `data-state="remove-agent"`.
  *
  * @returns A complete HTML document.
  */
@@ -46,7 +46,7 @@ export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = e
 }
 
 /**
- * Renders the question before all agents lose their access, `data-state="remove-all-agents"`.
+ * Renders the confirmation before the access of all agents is revoked, `data-state="remove-all-agents"`.
  *
  * @returns A complete HTML document.
  */
@@ -84,7 +84,7 @@ export function renderRemoveAll(model: RemoveAllPage, messages: Messages = en): 
 }
 
 /**
- * Renders the question before a passkey is forgotten, `data-state="remove-passkey"`.
+ * Renders the confirmation before a passkey is removed, `data-state="remove-passkey"`.
  *
  * @returns A complete HTML document.
  */

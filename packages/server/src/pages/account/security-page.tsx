@@ -10,7 +10,7 @@ import type { FormFields } from '../models/models.js'
 import { formOf, renderAccountLayout } from './account-layout.js'
 
 /**
- * Renders how the account is kept safe: password, passkeys and where the person is signed in, `data-state="security"`.
+ * Renders the security settings of the account: password, passkeys and sessions, `data-state="security"`.
  *
  * @returns A complete HTML document.
  */
@@ -54,7 +54,7 @@ interface PasskeyList {
   messages: Messages
 }
 
-/** The passkeys of the account, and the form that adds one where the browser can. */
+/** The account's passkeys, and the form that adds one if the browser supports them. */
 function Passkeys({ model, passkeys, messages }: PasskeyList) {
   const { account } = messages
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
@@ -123,7 +123,7 @@ function AddPasskey({ form, messages }: { form: FormFields; messages: Messages }
   )
 }
 
-/** Where the person is signed in, and the forms that end it. */
+/** The user's sessions, and the forms that end them. */
 function Sessions({ model, messages }: { model: SecurityPage; messages: Messages }) {
   const { account } = messages
   const form = formOf(model)

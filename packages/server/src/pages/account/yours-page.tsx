@@ -9,7 +9,7 @@ import { accountPaths } from '../models/account-paths.js'
 import { ConfirmForm, renderAccountLayout } from './account-layout.js'
 
 /**
- * Renders whose account it is, and how to take it along or close it, `data-state="yours"`.
+ * Renders the account's details, and the links to download or close it, `data-state="yours"`.
  *
  * @returns A complete HTML document.
  */
@@ -70,7 +70,7 @@ export function renderYours(model: YoursPage, messages: Messages = en): string {
 }
 
 /**
- * Renders the question before an account is closed, with the effect, `data-state="close-account"`.
+ * Renders the confirmation before an account is closed, with the effect, `data-state="close-account"`.
  *
  * @returns A complete HTML document.
  */

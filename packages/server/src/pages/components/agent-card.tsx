@@ -10,7 +10,7 @@ interface Card {
   messages: Messages
 }
 
-/** Who asks: the address that was proven comes first, then what the agent says about itself, in quotation marks. */
+/** The agent that sends the request: its verified address first, then what the agent says about itself, in quotation marks. */
 export function AgentCard({ model, messages }: Card) {
   const agent = <Host>{model.agentHost}</Host>
   return (
@@ -83,7 +83,7 @@ function Details({ model, messages }: Card) {
   )
 }
 
-/** A name and a value to be read letter by letter. */
+/** A label and a value to be read character by character. */
 export function Fact(props: { name: string; children: ComponentChildren }) {
   return (
     <div>
@@ -120,7 +120,10 @@ function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: M
   return messages.comesFromCopy(agent, <CopyName delegate={delegate} messages={messages} />)
 }
 
-/** When the person last said yes to this copy of the agent, else to another one; else whether the agent asked before. */
+/**
+ * When the user last allowed this delegate of the agent, or otherwise another delegate; if neither, whether the agent sent a request
+ * before.
+ */
 function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   const { allowedBefore, otherCopyAllowed } = model
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
@@ -134,7 +137,7 @@ function seen(model: ConsentPage, messages: Messages): ComponentChildren {
   return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said
 }
 
-/** Nobody checks who runs an agent, nor what it calls itself or shows. */
+/** No one verifies who runs an agent, or what it says or shows about itself. */
 function unchecked({ agentName, logo }: ConsentPage, { notChecked }: Messages): string {
   if (agentName) return logo === undefined ? notChecked.name : notChecked.nameAndLogo
   return logo === undefined ? notChecked.nothing : notChecked.logo
@@ -146,7 +149,7 @@ function claimWords(caution: NameCaution, agent: ComponentChildren, messages: Me
   return messages.claims.imitation
 }
 
-/** `javascript:` and `data:` addresses are never links, whatever the model says. */
+/** `javascript:` and `data:` addresses never become links, whatever the model contains. */
 function isWebAddress(address: string): boolean {
   return /^https?:\/\//i.test(address)
 }

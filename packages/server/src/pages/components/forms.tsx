@@ -4,7 +4,7 @@ import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, FormFields, PasskeyForm } from '../models/models.js'
 import { Icon } from './marks.js'
 
-/** What every form posts besides its own fields. */
+/** The fields that every form posts in addition to its own. */
 export function HiddenFields({ form }: { form: FormFields }) {
   return (
     <>
@@ -17,15 +17,15 @@ export function HiddenFields({ form }: { form: FormFields }) {
   )
 }
 
-/** A field that the person does not see. */
+/** A hidden field. */
 export function Hidden(props: { name: string; value: string }) {
   return <input type="hidden" name={props.name} value={props.value} />
 }
 
-/** Ties the fields to what is wrong with them; there is one problem on a page. */
+/** Links fields to the problem with them; a page has at most one problem. */
 const PROBLEM_ID = 'problem'
 
-/** What went wrong with a form; takes the focus when the page opens, without a script. */
+/** The problem with a form. It takes the focus when the page opens, without a script. */
 export function ProblemBox(props: { children: ComponentChildren }) {
   return (
     <p class="box error" id={PROBLEM_ID} role="status" tabindex={-1} autofocus>
@@ -35,11 +35,11 @@ export function ProblemBox(props: { children: ComponentChildren }) {
   )
 }
 
-/** How a problem on the page concerns a field. */
+/** How a problem on the page relates to a field. */
 interface FieldProblem {
-  /** There is a problem, which the field is described by. */
+  /** There is a problem, which describes the field. */
   described?: boolean
-  /** What the person typed into this field is the problem. */
+  /** The value that the user entered in this field is the problem. */
   invalid?: boolean
 }
 
@@ -53,7 +53,7 @@ interface TextField extends FieldProblem {
   optional?: boolean
 }
 
-/** A line of text with its label above, and a hint between them. */
+/** A single-line input with its label above and a hint in between. */
 export function TextField(field: TextField) {
   const hintId = field.hint === undefined ? undefined : `${field.name}-hint`
   return (
@@ -88,11 +88,11 @@ interface PasswordField extends FieldProblem {
   use?: 'current' | 'new'
   hint?: ComponentChildren
   minlength?: number
-  /** A box of its own shows what was typed: there is a script. */
+  /** The field has its own checkbox to show what was typed; set if there is a script. */
   revealed?: boolean
 }
 
-/** A password, typed, pasted or filled in; where there is a script, a box to tick shows it. */
+/** A password field that accepts typing, pasting and autofill. With a script, a checkbox shows the password. */
 export function PasswordField(field: PasswordField) {
   const { messages, name = 'password', use = 'current' } = field
   const hintId = field.hint === undefined ? undefined : `${name}-hint`
@@ -124,7 +124,7 @@ interface OwnPassword {
   messages: Messages
 }
 
-/** The password of who is signed in, asked for again. */
+/** The password field for reauthenticating the signed-in user. */
 export function OwnPassword({ page, problem, messages }: OwnPassword) {
   return (
     <>
@@ -139,7 +139,7 @@ export function OwnPassword({ page, problem, messages }: OwnPassword) {
   )
 }
 
-/** A box to tick, which the script shows, and which shows what is typed in these fields. */
+/** A checkbox that the script reveals, and that shows what is typed in these fields. */
 export function Reveal({ names, label }: { names: readonly string[]; label: ComponentChildren }) {
   return (
     <label class="reveal" hidden>
@@ -149,7 +149,7 @@ export function Reveal({ names, label }: { names: readonly string[]; label: Comp
   )
 }
 
-/** Tells password managers whose password is asked for. */
+/** Tells password managers which account the password belongs to. */
 export function KnownUser({ user, messages }: { user: string; messages: Messages }) {
   return (
     <input
@@ -176,12 +176,12 @@ interface PasskeyWay {
   passkey: PasskeyForm
   form: FormFields
   label: string
-  /** It is the one way to go on, not another beside a password. */
+  /** Set if the passkey is the only way to continue, not an alternative to a password. */
   primary?: boolean
   messages: Messages
 }
 
-/** A button that the script shows where the browser has passkeys; its form posts `action=passkey` and `credential`. */
+/** A button that the script reveals if the browser supports passkeys; its form posts `action=passkey` and `credential`. */
 export function PasskeySignIn({ passkey, form, label, primary = false, messages }: PasskeyWay) {
   return (
     <form role="none" method="post" action={form.action} data-passkey="get" data-options={passkey.options} hidden>
@@ -198,7 +198,7 @@ export function PasskeySignIn({ passkey, form, label, primary = false, messages 
   )
 }
 
-/** For how long: a choice where there is one, and how it ends before that. */
+/** The duration: a choice if there are several, and how to revoke earlier. */
 export function DurationChoice({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { durations, accountPath } = model
   const explanation = (

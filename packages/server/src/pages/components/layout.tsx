@@ -9,26 +9,26 @@ import { Hidden } from './forms.js'
 interface Layout {
   frame: PageFrame
   messages: Messages
-  /** Of the page, without the name of the server. */
+  /** The title of the page, without the name of the server. */
   title: string
   /** Names the page for tests and scripts, as `data-state`. */
   state: string
-  /** Marks the page as one about an error, as `data-error-code`. */
+  /** Marks the page as an error page, as `data-error-code`. */
   errorCode?: string | undefined
-  /** What this kind of page needs besides `frame.stylesheet`. */
+  /** Style sheet that this kind of page needs in addition to `frame.stylesheet`. */
   stylesheet?: string
-  /** Beside the name of the server. */
+  /** Content next to the name of the server. */
   account?: ComponentChildren
-  /** Between the header and the page's own content. */
+  /** Content between the header and the page's own content. */
   navigation?: ComponentChildren
-  /** Above the links at the foot. */
+  /** Content above the footer links. */
   footer?: ComponentChildren
-  /** Whether an agent can be reported from here. */
+  /** Whether the page has a link to report an agent. */
   reports?: boolean | undefined
   children: ComponentChildren
 }
 
-/** Renders a complete HTML document, which needs nothing but `frame.stylesheet` and works without `frame.script`. */
+/** Renders a complete HTML document, which needs only `frame.stylesheet` and works without `frame.script`. */
 export function renderLayout(layout: Layout): string {
   const { frame, messages } = layout
   const document = (
@@ -75,11 +75,11 @@ export function renderLayout(layout: Layout): string {
 interface Footer {
   footer: PageFooter
   messages: Messages
-  /** The page is about an agent, which can be reported. */
+  /** Whether the page is about an agent, which can be reported. */
   reports?: boolean | undefined
 }
 
-/** Help, report, privacy and the languages: what the server has something behind. */
+/** Help, report, privacy and languages: each is shown if the server has something to link to. */
 function FooterLinks({ footer, messages, reports }: Footer) {
   return (
     <ul class="ends">

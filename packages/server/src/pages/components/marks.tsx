@@ -20,10 +20,10 @@ const paths = {
   key: 'M8 15.5a4 4 0 1 0 0-8 4 4 0 0 0 0 8ZM12 11.5h9.5M18.5 11.5v3.5M15 11.5v2.5',
 }
 
-/** Shapes beside words, never instead of them. */
+/** Icons that accompany words and never replace them. */
 export type IconName = keyof typeof paths
 
-/** A decorative line drawing in the colour of the text around it. */
+/** A decorative line drawing in the color of the surrounding text. */
 export function Icon(props: { name: IconName }) {
   return (
     <svg class="icon" viewBox="0 0 24 24" width="20" height="20" aria-hidden="true">
@@ -32,10 +32,10 @@ export function Icon(props: { name: IconName }) {
   )
 }
 
-/** Longest host that is kept on one line where there is room for it. */
+/** Maximum length of a host that is kept on one line if there is room. */
 const WHOLE = 28
 
-/** An address to be read letter by letter: isolated, in strong type; a long one breaks at its slashes and dots. */
+/** An address to be read character by character: isolated and in bold. A long address breaks at its slashes and dots. */
 export function Host(props: { children: string }) {
   const address = props.children
   if (address.length <= WHOLE) return <bdi class="host whole">{address}</bdi>
@@ -54,7 +54,10 @@ export function Host(props: { children: string }) {
   )
 }
 
-/** Host, and path where an identifier has one: `https://host/~evil` must not read as `host` (W10). One that is no URL: as it is. */
+/**
+ * Returns the host, and the path if the identifier has one: `https://host/~evil` must not read as `host` (W10). Anything that is not a URL
+ * is returned unchanged.
+ */
 export function displayHost(identifier: string): string {
   return identifier.replace(/^https?:\/\//, '')
 }
@@ -71,8 +74,8 @@ interface Mark {
 }
 
 /**
- * The logo as this server serves it, or the first letter of the verified host, never of the name, which nobody checked;
- * a sign where the host has no letter that says anything: an address of numbers, or one in the spelling of `xn--`.
+ * The logo as served by this server, or the first letter of the verified host; never a letter of the name, which no one verified. A symbol
+ * is shown if the host has no meaningful letter: an IP address, or a host in `xn--` form.
  */
 export function AgentMark({ host, logo }: Mark) {
   return isSameOriginPath(logo) ? (
@@ -88,19 +91,19 @@ function initialOf(host: string): string | undefined {
   return /^(?!xn--)(?![\d.]+(?:[:/]|$))[a-z\d]/i.exec(host)?.[0].toUpperCase()
 }
 
-/** A browser reads `//host` and `/\\host` as another origin (attacks K31). */
+/** A browser treats `//host` and `/\\host` as another origin (attacks K31). */
 function isSameOriginPath(address: string | undefined): address is string {
   return address !== undefined && /^\/(?![/\\])/.test(address)
 }
 
-/** An agent's host and, where a copy of it is meant, the name that the agent gave that, in quotation marks. */
+/** An agent's host and, for a delegate, the name that the agent gave it, in quotation marks. */
 export function AgentCopy(props: { host: string; delegate: string | undefined; messages: Messages }) {
   const { host, delegate, messages } = props
   if (delegate === undefined) return <Host>{host}</Host>
   return <>{messages.copyOf(<Host>{host}</Host>, <CopyName delegate={delegate} messages={messages} />)}</>
 }
 
-/** What an agent calls a copy of itself, in quotation marks. */
+/** The name that an agent gave a delegate, in quotation marks. */
 export function CopyName({ delegate, messages }: { delegate: string; messages: Messages }) {
   return <span class="copy">{messages.quoted(<bdi>{cleanName(delegate) || '?'}</bdi>)}</span>
 }

@@ -7,13 +7,13 @@ interface Moment {
 }
 
 interface Dated extends Moment {
-  /** Said without the year where it is the year of this. */
+  /** A year equal to the year of this time is left out. */
   now: number
 }
 
 /*
- * Times are written in UTC, and say so; the script writes all of them again in the person's own time zone, by
- * `data-shows`. `datetime` is exact.
+ * Times are written in UTC and labeled as such. The script rewrites them in the user's time zone, as `data-shows` specifies. `datetime` is
+ * exact.
  */
 
 /** A time of day. */
@@ -43,7 +43,7 @@ export function DayAndTime({ at, now, messages }: Dated) {
   )
 }
 
-/** How long ago something was; the script keeps it true while the page is open. */
+/** How long ago something happened; the script updates it while the page is open. */
 export function Ago({ at, now, messages }: Dated) {
   const seconds = Math.max(0, now - at)
   return (

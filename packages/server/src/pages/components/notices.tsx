@@ -5,7 +5,7 @@ import { Hidden, HiddenFields } from './forms.js'
 import { Host, Icon } from './marks.js'
 import { TimeOfDay } from './moment.js'
 
-/** A boxed line to read before going on. */
+/** A boxed caution to read before continuing. */
 export function Caution(props: { children: ComponentChildren }) {
   return (
     <p class="box caution">
@@ -15,7 +15,7 @@ export function Caution(props: { children: ComponentChildren }) {
   )
 }
 
-/** A line that says what agent or resource left out. */
+/** A line that notes what the agent or resource left out. */
 export function Unsaid(props: { children: ComponentChildren }) {
   return (
     <p class="unsaid">
@@ -25,7 +25,7 @@ export function Unsaid(props: { children: ComponentChildren }) {
   )
 }
 
-/** A boxed line that says what was just done. */
+/** A boxed confirmation of what was just done. */
 export function Done(props: { children: ComponentChildren }) {
   return (
     <p class="box done" role="status">
@@ -35,13 +35,13 @@ export function Done(props: { children: ComponentChildren }) {
   )
 }
 
-/** Whom to ask, as a link where there is one. */
+/** The contact, as a link if it has one. */
 export function Contact({ contact }: { contact: Person }) {
   const name = <bdi>{contact.name}</bdi>
   return contact.href === undefined ? name : <a href={contact.href}>{name}</a>
 }
 
-/** The way back in for who does not know the password any more: whom to ask. */
+/** Help for a user who forgot their password: whom to contact. */
 export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messages: Messages }) {
   const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
   return (
@@ -52,7 +52,7 @@ export function ForgottenPassword({ frame, messages }: { frame: PageFrame; messa
   )
 }
 
-/** The way back in for a user who no longer has their passkey: whom to ask. */
+/** Help for a user who lost their passkey: whom to contact. */
 export function LostPasskey({ frame, messages }: { frame: PageFrame; messages: Messages }) {
   const whom = frame.contact ? <Contact contact={frame.contact} /> : messages.administrator
   return (
@@ -67,13 +67,13 @@ interface Asked {
   agentHost?: string | undefined
   resourceHost?: string | undefined
   messages: Messages
-  /** What it says outside of a request. @default nothing */
+  /** The text outside of a request. @default nothing */
   otherwise?: string | undefined
-  /** What comes after who asks. @default that nothing is allowed yet */
+  /** The text after the requesting agent. @default that nothing is allowed yet */
   next?: string | undefined
 }
 
-/** The lead text that says which agent asked, above the sign-in form. */
+/** The lead text above the sign-in form, naming the agent that sent the request. */
 export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (
@@ -90,11 +90,11 @@ interface SignedIn {
   user: string
   form: FormFields
   messages: Messages
-  /** The words of the button, where they are not "Not you?". */
+  /** The button label, if it is not "Not you?". */
   leave?: string
 }
 
-/** Whose account this is, and the way out of it. */
+/** Shows which account is signed in, with a button to sign out. */
 export function SignedInAs({ user, form, messages, leave = messages.notYou }: SignedIn) {
   return (
     <form class="account" role="none" method="post" action={form.action}>
@@ -108,10 +108,10 @@ export function SignedInAs({ user, form, messages, leave = messages.notYou }: Si
   )
 }
 
-/** Seconds before the end at which the page warns: more than the two minutes of WCAG 2.2.1. */
+/** Seconds before expiry at which the page warns: more than the two minutes of WCAG 2.2.1. */
 const WARN_BEFORE = 180
 
-/** When the request ends, as a time of day, and the form that keeps it open. */
+/** When the request expires, as a time of day, and the form that extends it. */
 export function Deadline({ model, messages }: { model: ConsentPage; messages: Messages }) {
   const { extend } = model
   const ends = <TimeOfDay at={model.expiresAt} messages={messages} />

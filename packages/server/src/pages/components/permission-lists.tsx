@@ -6,7 +6,7 @@ import { Host, Icon } from './marks.js'
 import { DayAndTime } from './moment.js'
 import { Unsaid } from './notices.js'
 
-/** How much of what was not asked for is shown at once; a resource may offer hundreds. */
+/** How many permissions that were not requested are shown at once; a resource may offer hundreds. */
 const NOT_ASKED_SHOWN = 5
 
 interface Lists {
@@ -14,7 +14,7 @@ interface Lists {
   messages: Messages
 }
 
-/** What the agent asks for, and what it keeps. */
+/** The permissions that the agent requests, and those it keeps. */
 export function AbleList({ model, messages }: Lists) {
   return (
     <section>
@@ -39,12 +39,15 @@ export function AbleList({ model, messages }: Lists) {
 interface Table {
   able: readonly Permission[]
   resourceHost: string
-  /** The day of what ends sooner is said without the year of this. @default 0 */
+  /** For permissions that expire sooner, a year equal to the year of this time is left out. @default 0 */
   now?: number
   messages: Messages
 }
 
-/** Each permission with its risk in words, the resource's description and the name on the wire: what is new first, then the most dangerous. */
+/**
+ * Each permission with its risk in words, the resource's description and the name on the wire. New permissions come first, then the most
+ * dangerous.
+ */
 export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
   if (able.length === 0) return <Unsaid>{messages.ableNothing(resource)}</Unsaid>
@@ -76,7 +79,7 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
   )
 }
 
-/** What the agent learns, where it learns something. */
+/** The value that the agent learns, if any. */
 function Value({ permission: { value, withheld }, messages }: { permission: Permission; messages: Messages }) {
   if (withheld) return <span class="aside"> ({messages.withheld})</span>
   if (value === undefined) return null
@@ -98,7 +101,7 @@ export function RiskWords(props: { risk: Risk; messages: Messages }) {
   )
 }
 
-/** When a permission ends before the others do. */
+/** When a permission expires, if it expires before the others. */
 export function Until({ at, now, messages }: { at: number | undefined; now: number; messages: Messages }) {
   if (at === undefined) return null
   return (
@@ -109,12 +112,12 @@ export function Until({ at, now, messages }: { at: number | undefined; now: numb
   )
 }
 
-/** What is new comes first, then what is most dangerous. */
+/** Sorts new permissions first, then the most dangerous. */
 function byConcern(one: Permission, other: Permission): number {
   return Number(other.isNew ?? false) - Number(one.isNew ?? false) || byDanger(one.risk, other.risk)
 }
 
-/** What the agent can do in no way that this server knows of, and what it can do elsewhere already. */
+/** What the agent cannot do, as far as this server knows, and what it can already do elsewhere. */
 export function NotAbleList({ model, messages }: Lists) {
   const shown = model.notAsked.slice(0, NOT_ASKED_SHOWN)
   const rest = model.notAsked.slice(NOT_ASKED_SHOWN)
@@ -152,7 +155,10 @@ function Not({ children }: { children: ComponentChildren }) {
   )
 }
 
-/** What the person allowed the agent besides: it is no part of this question, and must not seem to be impossible. */
+/**
+ * Permissions that the user granted the agent earlier. They are not part of this request, and the page must not suggest that they are out
+ * of its reach.
+ */
 function Elsewhere({ model, messages }: Lists) {
   const { elsewhere } = model
   const myAgents = <a href={model.accountPath}>{messages.myAgents}</a>
@@ -171,18 +177,18 @@ function Elsewhere({ model, messages }: Lists) {
   )
 }
 
-/** How many of the other resources are named. */
+/** How many of the other resources are listed by name. */
 const ELSEWHERE_SHOWN = 3
 
-/** Elements as a list in a sentence, with the commas and the "and" of the language. */
+/** Joins elements into a list in a sentence, with the commas and the "and" of the language. */
 function listed(elements: readonly ComponentChildren[], locale: string): ComponentChildren[] {
   const parts = new Intl.ListFormat(locale).formatToParts(elements.map((_, index) => String(index)))
   return parts.map(({ type, value }) => (type === 'element' ? elements[Number(value)] : value))
 }
 
 /**
- * This server's words for what it tells about the person; else the resource's own, whose language is unknown, or the name
- * on the wire where it gives none.
+ * This server's text for what is revealed about the user; otherwise the resource's description, whose language is unknown, or the name on
+ * the wire if there is none.
  */
 export function Words({ permission, messages }: { permission: Permission; messages: Messages }) {
   if (permission.identity) return <>{messages.identity[permission.identity]}</>

@@ -1,57 +1,57 @@
 import type { PageFrame, Permission } from './models.js'
 
-/** What every page of somebody's own account has. All times are Unix seconds. */
+/** What every account page has. All times are Unix seconds. */
 export interface AccountFrame extends PageFrame {
-  /** Where `account.css` is served, which these pages need besides `stylesheet`. */
+  /** URL of `account.css`, which these pages need in addition to `stylesheet`. */
   accountStylesheet: string
   user: string
   /** Posted by every form, to `accountPaths.actions`. */
   csrf: string
-  /** Days are said without the year where it is the year of this. */
+  /** Dates in the same year as this time are shown without the year. */
   now: number
 }
 
-/** What an agent may do for the person, from one decision. */
+/** The access of an agent that the user allowed in one decision. */
 export interface AllowedAgent {
   id: string
   agentHost: string
   resourceHost: string
-  /** What the agent calls itself, stripped and cut; absent: it says nothing. */
+  /** The name that the agent gives itself, cleaned and truncated; absent if it gives none. */
   agentName?: string | undefined
   /** A path of the same origin. */
   logo?: string | undefined
   delegate?: string | undefined
-  /** The operator blocks it now: it gets nothing new. */
+  /** Whether the operator currently blocks it, so that it gets no new tokens. */
   blocked?: boolean | undefined
   able: readonly Permission[]
   since: number
-  /** Absent: never. */
+  /** Absent if never used. */
   lastUsed?: number | undefined
-  /** Absent: when the person removes it. */
+  /** Absent if valid until the user revokes it. */
   ends?: number | undefined
 }
 
 /** My agents, at `accountPaths.agents`. */
 export interface AgentsPage extends AccountFrame {
   agents: readonly AllowedAgent[]
-  /** The field `filter`, and how many agents there are, each counted once; absent: the list is too short for one. */
+  /** The field `filter`, and the number of distinct agents; absent if the list is too short for a filter. */
   filter?: { text: string; total: number } | undefined
-  /** What was just removed: nothing new since, and what was held before ends. */
+  /** What was just revoked: no new tokens are issued from then on, and existing ones expire. */
   removed?: { stoppedAt: number; runsOutBy: number } | undefined
 }
 
 export interface AgentPage extends AccountFrame {
   agent: AllowedAgent & { identifier: string; resource: string; jkt?: string | undefined }
-  /** Since when it may no longer act, and who saw to that; absent: it still may. */
+  /** When its access ended, and who or what ended it; absent if it still has access. */
   ended?: { at: number; by: 'person' | 'server' | 'time' } | undefined
-  /** The latest of its activity, newest first. */
+  /** Its most recent activity, newest first. */
   activity: readonly Activity[]
 }
 
 /** Posts `action=remove-agent` and `agent`, its id. */
 export interface RemoveAgentPage extends AccountFrame {
   agent: Pick<AllowedAgent, 'id' | 'agentHost' | 'delegate' | 'resourceHost'>
-  /** Seconds that what the agent already holds stays usable. */
+  /** How long tokens that the agent already holds stay usable, in seconds. */
   tokenLifetime: number
 }
 
@@ -61,7 +61,7 @@ export interface RemoveAllPage extends AccountFrame {
   tokenLifetime: number
 }
 
-/** What happened to the account itself. */
+/** An event of the account itself. */
 export type AccountEvent =
   | 'signed_up'
   | 'signed_in'
@@ -76,13 +76,13 @@ export type AccountEvent =
   | 'passkey_removed_by_server'
   | 'downloaded'
 
-/** What happened between the person and an agent. */
+/** An event between the user and an agent. */
 export type AgentEvent = 'allowed' | 'denied' | 'remembered' | 'used' | 'removed' | 'removed_by_server'
 
 export type Activity = { at: number } & (
   | {
       what: AccountEvent
-      /** Browser and system in words, where it is known. */
+      /** Browser and operating system in words, if known. */
       device?: string | undefined
     }
   | { what: AgentEvent; agentHost: string; delegate?: string | undefined; resourceHost: string }
@@ -97,11 +97,11 @@ export interface ActivityPage extends AccountFrame {
 
 export interface SessionEntry {
   id: string
-  /** Browser and system in words; absent: unknown. */
+  /** Browser and operating system in words; absent if unknown. */
   device?: string | undefined
   since: number
   lastSeen?: number | undefined
-  /** The one that looks at the page. */
+  /** The session that is viewing the page. */
   current?: boolean | undefined
 }
 
@@ -117,14 +117,14 @@ export interface PasskeyEntry {
  * `credential`.
  */
 export interface SecurityPage extends AccountFrame {
-  /** The account has a password, which can be changed. */
+  /** Whether the account has a password, which can be changed. */
   password?: boolean | undefined
-  /** Absent: this server has no passkeys. */
+  /** Absent if this server does not support passkeys. */
   passkeys?: readonly PasskeyEntry[] | undefined
-  /** The page that asks for the passkey, before another one may be added; absent: that was proved. */
+  /** The page that asks for the passkey before another one can be added; absent if that was proved already. */
   proveHref?: string | undefined
   sessions: readonly SessionEntry[]
-  /** What was just done, or did not work. */
+  /** What was just done, or what failed. */
   notice?: 'password_changed' | 'passkey_added' | 'passkey_removed' | 'passkey_failed' | 'session_ended' | undefined
 }
 
@@ -151,16 +151,16 @@ export interface YoursPage extends AccountFrame {
   since: number
 }
 
-/** Posts `action=close-account` and, where there is one, `password`. */
+/** Posts `action=close-account` and, if there is one, `password`. */
 export interface CloseAccountPage extends AccountFrame {
-  /** How many agents lose their access. */
+  /** Number of agents that lose their access. */
   agents: number
   tokenLifetime: number
   password?: boolean | undefined
   problem?: 'wrong_password' | 'throttled' | undefined
 }
 
-/** After the last page of an account. */
+/** The page shown after signing out or closing the account. */
 export interface SignedOutPage extends PageFrame {
   reason: 'signed_out' | 'signed_out_everywhere' | 'account_closed'
   signInHref: string

@@ -1,7 +1,7 @@
 const agents = '/account'
 const part = (name: string) => `${agents}/${name}`
 
-/** Where the pages of an account are, by the id of a row where there are many. All their forms post to `actions`. */
+/** The paths of the account pages, with a row id where there are several. All their forms post to `actions`. */
 export const accountPaths = {
   agents,
   actions: agents,
@@ -22,7 +22,7 @@ export const accountPaths = {
   signUp: part('sign-up'),
 } as const
 
-/** The sign-in page, on the way to a path of this server. */
+/** The path of the sign-in page, on the way to a path of this server. */
 export function signInPath(returnTo: string): string {
   return `${accountPaths.signIn}?return_to=${encodeURIComponent(returnTo)}`
 }

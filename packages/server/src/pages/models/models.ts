@@ -1,20 +1,20 @@
 import type { Duration, NamedPermission } from '../../policy/policy.js'
 import type { Danger } from '../../policy/risk-order.js'
 
-/** What a page shows; made by the routes from verified facts and stored rows, rendered without any further look-up. */
+/** The content of a page. Routes build it from verified facts and stored rows, and it is rendered without further lookups. */
 export interface PageFrame {
   /** The server's own name, in the header and the titles. */
   serverName: string
-  /** Where the style sheet is served. */
+  /** URL of the style sheet. */
   stylesheet: string
-  /** Where the picture for the browser's tabs is served. */
+  /** URL of the favicon. */
   icon?: string | undefined
-  /** The same for the home screens of phones, in pixels. */
+  /** URL of the home-screen icon for phones, as a bitmap. */
   touchIcon?: string | undefined
-  /** Where the script is served; absent: the page has none, and offers nothing that needs one. */
+  /** URL of the script; absent if the page has none and offers nothing that needs one. */
   script?: string | undefined
   footer?: PageFooter | undefined
-  /** Whom people can ask; absent: nobody in particular. */
+  /** The contact for users; absent if there is no particular one. */
   contact?: Contact | undefined
 }
 
@@ -23,10 +23,10 @@ export interface Contact {
   href?: string | undefined
 }
 
-/** Links at the foot of a page, each shown where the server has something behind it. */
+/** Footer links, each shown if the server has something to link to. */
 export interface PageFooter {
   help?: string | undefined
-  /** Where an agent is reported; shown where a page is about one. */
+  /** URL for reporting an agent; shown on pages about an agent. */
   report?: string | undefined
   privacy?: string | undefined
   languages?: LanguageForm | undefined
@@ -36,36 +36,36 @@ export interface PageFooter {
 export interface LanguageForm {
   action: string
   csrf: string
-  /** The same-origin path to come back to. */
+  /** The same-origin path to return to. */
   returnTo: string
 }
 
-/** The fields the forms carry besides their own; those of a request are absent outside of one. */
+/** The fields that forms carry in addition to their own. Those that identify a request are absent outside of one. */
 export interface FormFields {
   action: string
   csrf: string
-  /** What says which request it is, by name. */
+  /** The fields that identify the request, by name. */
   request?: Readonly<Record<string, string>> | undefined
-  /** The agent's `state`, in the sign-in form only: the stored request keeps it from then on. */
+  /** The agent's `state`, in the sign-in form only; from then on it is stored with the request. */
   state?: string | undefined
-  /** The same-origin path that comes next, for forms outside a request. */
+  /** The same-origin path to continue to, for forms outside a request. */
   returnTo?: string | undefined
 }
 
-/** A passkey ceremony, which the script runs: its form posts `credential`, the browser's answer as JSON. */
+/** A passkey ceremony, which the script runs. Its form posts `credential`, the browser's response as JSON. */
 export interface PasskeyForm {
-  /** Where the fields of the form are posted for the ceremony's options, as the JSON of WebAuthn Level 3. */
+  /** URL to which the form's fields are posted to get the ceremony's options, as WebAuthn Level 3 JSON. */
   options: string
 }
 
 export interface SignInPage extends PageFrame {
   form: FormFields
-  /** Host (and path, if it has one) of the agent that asks; absent outside a request. */
+  /** Host (and path, if it has one) of the requesting agent; absent outside a request. */
   agentHost?: string | undefined
   resourceHost?: string | undefined
-  /** What was typed before, kept between attempts. */
+  /** The previous input, kept between attempts. */
   username?: string | undefined
-  /** Somebody who is signed in, but not since just now: what signing in again is for. */
+  /** Why a signed-in user must sign in again: their last sign-in is not recent. */
   again?: 'request' | 'security' | undefined
   problem?:
     | 'wrong_password'
@@ -77,7 +77,7 @@ export interface SignInPage extends PageFrame {
     | 'account_disabled'
     | 'passkey_failed'
     | undefined
-  /** Identity providers the person may sign in with instead. */
+  /** Identity providers that the user can sign in with instead. */
   providers?: readonly { name: string; href: string }[] | undefined
   passkey?: PasskeyForm | undefined
   signUpHref?: string | undefined
@@ -90,7 +90,7 @@ export interface SignUpPage extends PageFrame {
   resourceHost?: string | undefined
   username?: string | undefined
   email?: string | undefined
-  /** Least number of characters. */
+  /** Minimum number of characters. */
   passwordMinimum: number
   problem?:
     | 'username_taken'
@@ -111,135 +111,135 @@ export interface ReauthenticationPage extends PageFrame {
   form: FormFields
   user: string
   problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
-  /** The passkey is asked for, and no password. */
+  /** Set if the passkey is requested instead of the password. */
   passkey?: PasskeyForm | undefined
-  /** Where to go without it. */
+  /** The link to leave without reauthenticating. */
   cancelHref?: string | undefined
 }
 
 export interface Permission extends NamedPermission {
-  /** What the agent learns by it about the person now; null: the person gave none. */
+  /** What the agent currently learns about the user through it; null if the user has not provided the data. */
   value?: string | null | undefined
-  /** It is asked for in a way in which the agent learns nothing. */
+  /** The way it is requested reveals nothing to the agent. */
   withheld?: boolean | undefined
-  /** When it ends, in Unix seconds, where the others last longer. */
+  /** When it expires, in Unix seconds, if the others last longer. */
   until?: number | undefined
-  /** Not part of what was allowed before: shown first, and marked. */
+  /** Not allowed before: shown first, and marked. */
   isNew?: boolean | undefined
 }
 
-/** What is different since the agent was last seen here. */
+/** What changed since the agent was last seen here. */
 export interface AgentChange {
   what: 'keys' | 'redirect_host' | 'name'
-  /** What it was, for a host or a name. */
+  /** The previous host or name. */
   before?: string | undefined
 }
 
-/** What about an agent's name, or host, could be taken for what it is not. */
+/** What makes an agent's name or host look like something it is not. */
 export type NameCaution =
   | { what: 'brand'; brand: string }
   | { what: 'address'; address: string }
   | { what: 'imitation' }
 
-/** Where a decision takes the person. */
+/** Where the decision redirects the user. */
 export interface ConsentRedirect {
   uri: string
   /** Its `host/path`. */
   display: string
-  /** It is at another host than the agent's. */
+  /** Whether its host differs from the agent's host. */
   elsewhere: boolean
-  /** It is a program on the person's own device, which nothing ties to the agent. */
+  /** Whether it leads to a program on the user's own device, which nothing ties to the agent. */
   loopback: boolean
 }
 
 export interface ConsentPage extends PageFrame {
   form: FormFields
-  /** What the decision must name. */
+  /** The revision that the decision must state. */
   revision: number
   user: string
   agentHost: string
-  /** What the agent calls itself, already stripped and cut at 60 characters; absent: it says nothing. */
+  /** The name that the agent gives itself, already cleaned and truncated to 60 characters; absent if it gives none. */
   agentName?: string | undefined
   nameCaution?: NameCaution | undefined
-  /** Verified whole identifiers, for the details. */
+  /** Verified full identifiers, for the details. */
   agent: string
   delegate?: string | undefined
   agentJkt: string
   resource: string
   resourceHost: string
-  /** Where the person goes next; absent: nowhere. */
+  /** Where the user goes next; absent if nowhere. */
   redirect?: ConsentRedirect | undefined
-  /** Links of the agent, https on its own host only. */
+  /** The agent's links, limited to https on its own host. */
   homepage?: string | undefined
   policyUri?: string | undefined
   tosUri?: string | undefined
   firstTime: boolean
-  /** The agent's host has letters that look like others (an `xn--` label). */
+  /** Whether the agent's host has letters that look like others (an `xn--` label). */
   lookAlike: boolean
   able: Permission[]
-  /** Allowed before and not asked for now: it stays allowed. */
+  /** Allowed before and not part of this request; remains allowed. */
   kept?: readonly Permission[] | undefined
-  /** Offered by the resource, not asked for, and not usable otherwise. */
+  /** Offered by the resource, but neither requested nor usable otherwise. */
   notAsked: Permission[]
-  /** Hosts of other resources that it can already use. */
+  /** Hosts of other resources that the agent can already use. */
   elsewhere: readonly string[]
-  /** Whether it can sign the person in to itself already. */
+  /** Whether the agent can already sign the user in to itself. */
   signsInAlready?: boolean | undefined
-  /** Whether it can use nothing at other resources. */
+  /** Whether the agent can use nothing at any other resource. */
   nothingElse: boolean
-  /** Seconds that what the agent already holds stays usable. */
+  /** How long tokens that the agent already holds stay usable, in seconds. */
   tokenLifetime: number
   /** Unix seconds. */
   expiresAt: number
-  /** The logo as this server serves it: a path of the same origin. Anything else is not shown. */
+  /** The logo as served by this server, as a same-origin path. Anything else is not shown. */
   logo?: string | undefined
-  /** The agent publishes neither a name nor a page about itself. */
+  /** Whether the agent publishes neither a name nor a page about itself. */
   saysNothing?: boolean | undefined
-  /** When the person last allowed this agent, or this delegate of it, in Unix seconds. */
+  /** When the user last allowed this agent, or this delegate of it, in Unix seconds. */
   allowedBefore?: number | undefined
-  /** When they last allowed another delegate of it, or the agent itself, but never this one. */
+  /** When the user last allowed another delegate of the agent, or the agent itself, if they never allowed this delegate. */
   otherCopyAllowed?: number | undefined
-  /** The person was shown another request of this agent before. */
+  /** Whether the user was shown another request of this agent before. */
   askedBefore?: boolean | undefined
-  /** When it asked, in Unix seconds. */
+  /** When the agent sent the request, in Unix seconds. */
   askedAt: number
-  /** When the page is made, in Unix seconds. */
+  /** When the page was rendered, in Unix seconds. */
   now: number
-  /** Four characters, which the program that asked can show too. */
+  /** Four characters, which the requesting program can show as well. */
   code: string
   changes?: readonly AgentChange[] | undefined
-  /** How long the person may allow it for, shortest first. */
+  /** The durations for which the user can allow it, shortest first. */
   durations: { choices: readonly Duration[]; preset: Duration }
-  /** Where My agents is. */
+  /** Path of the My agents page. */
   accountPath: string
-  /** The request can be kept open longer. */
+  /** Present if the request's expiry can be extended. */
   extend?: { secondsLeft: number } | undefined
-  /** What of what is asked for is dangerous: a caution above the buttons. */
+  /** The dangers among the requested permissions, shown as a caution above the buttons. */
   dangers?: readonly Danger[] | undefined
-  /** The password is asked for again, in the field `password` of the decision. */
+  /** Whether the password is required again, in the field `password` of the decision. */
   askPassword?: boolean | undefined
-  /** A passkey must prove who allows this: Allow posts `credential`. */
+  /** Present if a passkey must prove who allows this: Allow posts `credential`. */
   passkey?: PasskeyForm | undefined
   /** What went wrong with the password or passkey. */
   problem?: 'wrong_password' | 'throttled' | 'passkey_failed' | undefined
 }
 
-/** A request that the operator's policy does not let the person allow. */
+/** A request that the operator's policy does not let the user allow. */
 export interface PolicyForbidsPage extends PageFrame {
   form: FormFields
   revision: number
   user: string
   agentHost: string
   resourceHost: string
-  /** `host/path` of where the person goes next. */
+  /** `host/path` of where the user goes next. */
   next: string | undefined
 }
 
-/** Between a decision and an agent that is a program on the person's device. */
+/** Shown between a decision and returning to an agent that is a program on the user's device. */
 export interface ReturnToAppPage extends PageFrame {
   outcome: 'allowed' | 'denied'
   agentHost: string
-  /** The address of the app, with the answer in it; a private-use scheme. Absent: the agent finds out by itself. */
+  /** URL of the app, including the response; a private-use scheme. Absent if the agent polls for the outcome. */
   href?: string | undefined
 }
 
@@ -263,16 +263,16 @@ export interface ProblemPage extends PageFrame {
     | 'too_many_requests'
     | 'temporarily_unavailable'
     | 'server_error'
-  /** Host of the agent, where it is known and may be shown. */
+  /** Host of the agent, if it is known and may be shown. */
   agentHost?: string | undefined
-  /** Shown as a reference for the operator, where the page is of one request alone. */
+  /** Shown as a reference for the operator, if the page is about a single request. */
   requestId?: string | undefined
-  /** A same-origin link that tries again, where that helps. */
+  /** A same-origin link for trying again, if that helps. */
   retry?: string | undefined
-  /** Who is signed in now, for `account_changed`. */
+  /** The currently signed-in user, for `account_changed`. */
   user?: string | undefined
-  /** Signs them out, and comes back to the same place, for `account_changed`. */
+  /** Signs the user out and returns to the same place, for `account_changed`. */
   switchAccount?: FormFields | undefined
-  /** Where the person can take back what they allowed, for `request_allowed`. */
+  /** Where the user can revoke what they allowed, for `request_allowed`. */
   remove?: string | undefined
 }

@@ -150,7 +150,7 @@ describe('a person of draft -11', () => {
     await expect(stage.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
       code: 'access_denied',
-      message: 'Access was not allowed: The person said no.',
+      message: 'Access was not allowed: The user denied the request.',
       error: 'denied',
     })
     const { response } = lastAt(stage, '/person/pending')
@@ -161,7 +161,7 @@ describe('a person of draft -11', () => {
       type: 'about:blank',
       status: 403,
       error: 'denied',
-      detail: 'The person said no.',
+      detail: 'The user denied the request.',
     })
   })
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { consentRedirect } from '../../../src/editions/january/consent-transport.js'
 
 const issuer = 'https://auth.example'
-const denied = { error: 'access_denied', description: 'The person said no.' } as const
+const denied = { error: 'access_denied', description: 'The user denied the request.' } as const
 
 const request: Parameters<typeof consentRedirect>[0] = {
   id: 'request-1',

@@ -86,7 +86,7 @@ async function askPerson(
   const { code, url } = asked
   if (!tools.canAsk) throw new AgentError('consent_required', 'A person must decide.', { url })
   if (new URL(url).protocol !== 'https:')
-    throw new AgentError('endpoint_refused', 'The person server sends people to a page that is not https.')
+    throw new AgentError('endpoint_refused', 'The person server sends users to a page that is not https.')
   const link = new URL(url)
   link.searchParams.set('code', code)
   const { authServer, resource, scope } = need

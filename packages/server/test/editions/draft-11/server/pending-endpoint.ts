@@ -64,7 +64,7 @@ async function requireOwn(
 }
 
 function ending(status: Exclude<AuthRequest['status'], 'open' | 'allowed'>): AAuthError {
-  if (status === 'denied') return new AAuthError('consent_denied', 'The person said no.')
+  if (status === 'denied') return new AAuthError('consent_denied', 'The user denied the request.')
   if (status === 'expired') return new AAuthError('consent_expired', 'Nobody decided in time.')
   return new AAuthError('consent_ended', `The request has ended: ${status}.`)
 }
