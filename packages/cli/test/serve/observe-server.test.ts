@@ -14,7 +14,7 @@ async function lineOf(error: unknown): Promise<{ error: string }> {
 }
 
 const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:5432'), { code: 'ECONNREFUSED' })
-const outage = new StorageError('unavailable', 'the database did not answer', { cause: refused })
+const outage = new StorageError('unavailable', 'the database did not respond', { cause: refused })
 
 it.each([
   ['a database that is away', outage],
@@ -24,7 +24,7 @@ it.each([
     level: 'error',
     event: 'request.failed',
     id: 'id-1',
-    error: 'the database did not answer: connect ECONNREFUSED 127.0.0.1:5432',
+    error: 'the database did not respond: connect ECONNREFUSED 127.0.0.1:5432',
   })
 })
 
@@ -33,7 +33,7 @@ it('tells a mistake of the program with its stack', async () => {
   const mistakes = [
     new TypeError('it is undefined'),
     new StorageError('keys_changed', 'somebody was first'),
-    new StorageError('unavailable', 'the database did not answer', { cause }),
+    new StorageError('unavailable', 'the database did not respond', { cause }),
   ]
   for (const error of mistakes) expect((await lineOf(error)).error).toMatch(/\n {4}at /)
   const circle = new Error('round')

@@ -29,14 +29,14 @@ import * as sessions from './verbs/sessions.js'
 import * as throttle from './verbs/throttle.js'
 import { createWriteBehind } from './verbs/write-behind.js'
 
-/** The storage verbs over an engine. */
+/** Implements the storage verbs on top of an engine. */
 export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storage {
   const runner = createVerbRunner(engine)
   const { retrying, reading, alone, together } = runner
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
   const { claimNonce, claiming, claimingTogether } = createClaiming(together, runner.togetherAfter, nonceLimits)
 
-  /** Nothing where another instance sweeps. */
+  /** Returns undefined if another instance is sweeping. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
     let deleted: number | undefined
     const work = async () => {
@@ -154,7 +154,7 @@ function warnOfUsage(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error), 'UsageWarning')
 }
 
-/** The verb that a refresh runs: it reads only, if there is no nonce to claim and no use to write. */
+/** Creates the verb that a refresh runs. It only reads if there is no nonce to claim and no use to write. */
 function createRefreshGrant(
   { reading, together }: VerbRunner,
   claimingTogether: ReturnType<typeof createClaiming>['claimingTogether'],
@@ -175,7 +175,7 @@ function createRefreshGrant(
   }
 }
 
-/** Reads of a session, which note that it was seen. */
+/** Creates the reads of a session, which record that the session was seen. */
 function createSessionReads(
   { reading }: VerbRunner,
   usage: ReturnType<typeof createWriteBehind>,
@@ -200,7 +200,7 @@ function createSessionReads(
   }
 }
 
-/** How many times a transaction runs at most when it fails because of concurrent ones. */
+/** Maximum number of times that a transaction is run when it fails because of concurrent ones. */
 const tries = 5
 
 /** Turns verbs, which are functions over a statement or a transaction, into methods of the storage. */
@@ -208,7 +208,7 @@ type VerbRunner = ReturnType<typeof createVerbRunner>
 
 /** @throws StorageError `unavailable` from every method when the database does not respond */
 function createVerbRunner(engine: Engine) {
-  /** Runs work again if a concurrent transaction made it fail. */
+  /** Runs work again if it failed because of a concurrent transaction. */
   async function retrying<T>(work: () => Promise<T>): Promise<T> {
     for (let left = tries - 1; ; left -= 1) {
       try {
@@ -217,7 +217,7 @@ function createVerbRunner(engine: Engine) {
         const mayRepeat = engine.mayRepeat(error)
         if (mayRepeat && left > 0) continue
         if (!mayRepeat && !engine.isUnavailable(error)) throw error
-        throw new StorageError('unavailable', 'the database did not answer', { cause: error })
+        throw new StorageError('unavailable', 'the database did not respond', { cause: error })
       }
     }
   }
@@ -228,7 +228,7 @@ function createVerbRunner(engine: Engine) {
     return (...args) => retrying(async () => verb(engine.reading(), ...args))
   }
 
-  /** For a verb that changes at most one row, in one statement. */
+  /** Wraps a verb that changes at most one row, in one statement. */
   function alone<A extends unknown[], T>(
     lasting: Lasting,
     verb: (statement: Statement, ...args: A) => Promise<T>,
@@ -236,7 +236,7 @@ function createVerbRunner(engine: Engine) {
     return (...args) => retrying(() => engine.statement(lasting, (statement) => verb(statement, ...args)))
   }
 
-  /** For a verb that runs in a transaction. */
+  /** Wraps a verb that runs in a transaction. */
   function together<A extends unknown[], T>(
     lasting: Lasting,
     verb: (unit: Unit, ...args: A) => Promise<T>,
@@ -244,7 +244,7 @@ function createVerbRunner(engine: Engine) {
     return (...args) => retrying(() => engine.transaction(lasting, (unit) => verb(unit, ...args)))
   }
 
-  /** The same, after a read that needs no transaction. */
+  /** Wraps a verb that runs in a transaction, after a read that does not need one. */
   function togetherAfter<A extends unknown[], F, T>(
     lasting: Lasting,
     first: (statement: Statement, ...args: A) => Promise<F>,

@@ -107,7 +107,7 @@ it('on SQLite no nonce is taken twice because the clock went ahead and back (F7)
     await storage.sweep()
     at(start + 10)
     if (ahead < 110) expect(await claim('used', 110)).toBe(false)
-    else await expect(claim('used', 110)).rejects.toThrow(`is ${ahead - 10} seconds behind what it said before`)
+    else await expect(claim('used', 110)).rejects.toThrow(`is ${ahead - 10} seconds behind an earlier reading`)
   }
   // What would still be remembered can be taken.
   at(start + 3600 - 60)

@@ -57,7 +57,7 @@ describe('whether a server is ready', () => {
 
   it('is no where the database takes no write, and yes again a second after it does', async () => {
     const { ready, clock, fails, calls } = await openReadiness()
-    fails.write = new StorageError('unavailable', 'the database did not answer')
+    fails.write = new StorageError('unavailable', 'the database did not respond')
     await expect(ready()).rejects.toBe(fails.write)
     const before = fails.write
     delete fails.write
@@ -181,7 +181,7 @@ describe('a server that nobody asked whether it is ready', () => {
       ...opened,
       claimIssuer: (owner) =>
         away
-          ? Promise.reject(new StorageError('unavailable', 'the database did not answer'))
+          ? Promise.reject(new StorageError('unavailable', 'the database did not respond'))
           : opened.claimIssuer(owner),
     })
     expect(await get('/jwks.json')).toBe(200)

@@ -370,7 +370,7 @@ describe('countersign db backup', () => {
     const copy = join(stage.folder, 'copy.db')
     writeFileSync(copy, 'something that is needed')
     const again = await stage.run(`db backup ${copy}`)
-    expect(again).toMatchObject({ status: 1, stdout: '', stderr: `${copy} exists: name a new file.\n` })
+    expect(again).toMatchObject({ status: 1, stdout: '', stderr: `${copy} already exists: use a new file name.\n` })
     expect(readFileSync(copy, 'utf8')).toBe('something that is needed')
     const nowhere = await stage.run(`db backup ${join(stage.folder, 'missing', 'copy.db')}`)
     expect(nowhere).toMatchObject({ status: 1, stderr: expect.stringContaining('cannot be written: ENOENT') })
@@ -439,7 +439,7 @@ describe('countersign db check', () => {
     expect(JSON.parse(json.stdout)).toContainEqual({
       invariant: 'I12',
       check: 'removal_without_event',
-      never: 'A grant was revoked, and the audit log does not say so.',
+      never: 'A grant was revoked, but the audit log has no event for it.',
       rows: { grant: grantId },
     })
   })

@@ -102,7 +102,7 @@ it('a request that the database is away for is one short line of the log', async
     said()
       .stdout.split('\n')
       .find((text) => text.includes('"request.failed"')) ?? ''
-  expect(JSON.parse(line).error).toMatch(/^the database did not answer: .*$/)
+  expect(JSON.parse(line).error).toMatch(/^the database did not respond: .*$/)
   expect(line.length).toBeLessThan(400)
   await server.query(`alter database ${name} with allow_connections true`)
 })

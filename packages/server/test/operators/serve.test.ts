@@ -334,7 +334,7 @@ describe('countersign serve and every command refuse a database that cannot be u
       const { status, stdout, stderr } = await stage.run(command, { ...addAlice, env: { COUNTERSIGN_ISSUER: other } })
       expect({ command, status, stdout }).toEqual({ command, status: 1, stdout: '' })
       expect(stderr).toBe(
-        `The database is that of the issuer ${stage.issuer}, not of ${other}. An issuer never changes, since every token names it: set it back, or use another database.\n`,
+        `The database belongs to the issuer ${stage.issuer}, not of ${other}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.\n`,
       )
     }
     expect(await stage.run('users list')).toMatchObject({ status: 0 })

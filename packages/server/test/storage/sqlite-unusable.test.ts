@@ -46,7 +46,9 @@ describe('a database that cannot be used as it is', () => {
         name: 'StorageError',
         code: 'schema_newer',
         message: expect.stringMatching(
-          new RegExp(`schema ${version}, this one knows ${known}\\): install that version again, or restore`),
+          new RegExp(
+            `schema ${version}; this version supports up to ${known}\\): install that version again, or restore`,
+          ),
         ),
       }),
     )
@@ -113,7 +115,7 @@ describe('a database that cannot be written', () => {
     expect(open()).toMatchObject({
       name: 'StorageError',
       code: 'not_writable',
-      message: `${path} cannot be written: give its user the right to, as with chmod u+rw ${path}.`,
+      message: `${path} cannot be written: give its user write access, for example with chmod u+rw ${path}.`,
     })
   })
 
@@ -142,7 +144,7 @@ describe('a database that cannot be written', () => {
     chmodSync(dirname(path), 0o777)
     expect(openAs(path, nobody)).toMatchObject({
       code: 'not_writable',
-      message: `${path} cannot be written: it belongs to user 0, and this runs as user ${nobody}: run it as that user, or chown ${nobody} ${path}.`,
+      message: `${path} cannot be written: it belongs to user 0, but this process runs as user ${nobody}: run it as the owner, or chown ${nobody} ${path}.`,
     })
     expect(existsSync(`${path}-wal`)).toBe(false)
   })

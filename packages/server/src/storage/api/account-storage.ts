@@ -5,102 +5,103 @@ import type { ListedSession } from './session-storage.js'
 import type { AsRead, User } from './user.js'
 
 /**
- * People, their passwords and the identities they have elsewhere. User names are compared after NFKC and lower-casing,
- * and kept as typed.
+ * Users, their passwords and their identities at other issuers. Usernames are compared after NFKC normalization and lowercasing, and stored
+ * as entered.
  */
 export interface AccountStorage {
   /**
-   * Adds a person. Rejects with `StorageError` `username_taken` when the name is in use, and with `username_looks_alike`
-   * when it looks like one that is (UTS 39).
+   * Adds a user. Rejects with `StorageError` `username_taken` if the username is in use, and with `username_looks_alike` if it looks like
+   * one that is in use (UTS 39).
    */
   createUser(user: NewUser): Promise<User>
-  /** The person with this id, whatever their status. */
+  /** Returns the user with this id, whatever their status. */
   findUser(userId: string): Promise<User | undefined>
-  /** The person and their password hash, also for a disabled person, so that both cost the same time. */
+  /** Returns the user and their password hash. Includes disabled users, so that the lookup takes the same time for both. */
   findCredential(username: string): Promise<StoredPassword | undefined>
-  /** People in the order they were added, without closed accounts unless asked for. */
+  /** Lists users in the order they were added. Closed accounts are excluded unless `status` requests them. */
   listUsers(filter?: UserFilter): Promise<User[]>
-  /** How many people there are, without closed accounts. */
+  /** Counts the users, excluding closed accounts. */
   countUsers(): Promise<number>
   /**
-   * Lets a person in or keeps them out; disabling ends their sessions, and no code or refresh token of theirs gives
-   * anything while it lasts. False when there is nobody with that id, or their account is closed. `by`: who did it, for
-   * the audit.
+   * Enables or disables a user. Disabling ends their sessions; while they are disabled, their codes and refresh tokens are refused. Returns
+   * false if no user has this id or the account is closed. `by`: who made the change, for the audit log.
    */
   setUserStatus(userId: string, status: 'active' | 'disabled', by?: string): Promise<boolean>
   /**
-   * Replaces the password, or sets the first one, ends all other sessions, forgets the known devices and the failed
-   * sign-ins. Resolves with the new credential revision. Undefined, and nothing happens: there is no such user, their
-   * account is closed, or it is not as the user's own change was judged.
+   * Replaces the password, or sets the first one. Also ends all other sessions and clears the known devices and the failed sign-ins.
+   * Resolves with the new credential revision. Resolves with undefined and changes nothing if the user does not exist, their account is
+   * closed, or, for a change by the user, the user has changed since they were read.
    */
   setPasswordHash(change: PasswordChange): Promise<number | undefined>
   /**
-   * Forgets the failed sign-ins of an account, so that it is no longer locked for unknown browsers. The limits of networks
-   * on all accounts stay. False if there is no such user, or the account is closed. `by`: who did it, for the audit log.
+   * Clears the failed sign-ins of an account, so that it is no longer locked for unknown browsers. The limits of networks across all
+   * accounts stay. Returns false if the user does not exist or the account is closed. `by`: who did it, for the audit log.
    */
   unlockUser(unlock: { userId: string; by?: string | undefined }): Promise<boolean>
   /**
-   * Ends an account for good: removes its grants and refresh tokens, sessions, password, passkeys, identities
-   * elsewhere and known devices, abandons its open requests, and forgets name and e-mail address. The id stays in the
-   * audit. True the first time only; false, and nothing happens, for a user who is not as they were read.
+   * Closes an account permanently: revokes its grants and refresh tokens, removes its sessions, password, passkeys, linked identities and
+   * known devices, abandons its open requests, and erases the name and email address. The id stays in the audit log. Returns true the first
+   * time only. Returns false and changes nothing if the user has changed since they were read.
    */
   closeAccount(user: AsRead): Promise<boolean>
-  /** Everything kept about a person, without secrets and key material; leaves an audit row. */
+  /** Exports everything stored about a user, without secrets and key material, and writes an audit event. */
   exportUser(userId: string): Promise<UserExport | undefined>
 
-  /** Whom an identity at another issuer belongs to, whatever their status. */
+  /** Returns the user to whom an identity at another issuer belongs, whatever their status. */
   findFederatedUser(identity: FederatedIdentity): Promise<User | undefined>
   /**
-   * Adds a person who signs in elsewhere; a user name in use, or that looks like one, gets a number appended. An identity that belongs to
-   * somebody gives that person, unchanged. `linkedAt`: when the identity was added to the account.
+   * Adds a user who signs in elsewhere. If the username is in use or looks like one that is, a number is appended to it. If the identity
+   * already belongs to a user, returns that user unchanged. `linkedAt`: when the identity was added to the account.
    */
   createFederatedUser(user: NewFederatedUser): Promise<{ user: User; created: boolean; linkedAt: number }>
-  /** Adds an identity to a person. `taken`: it belongs to somebody else. Linking it again is no error. */
+  /** Links an identity to a user. `taken`: it belongs to another user. Linking it again is not an error. */
   linkFederated(link: FederatedIdentity & { userId: string }): Promise<'linked' | 'taken' | 'unknown_user'>
   listFederated(userId: string): Promise<LinkedIdentity[]>
-  /** What a user signs in with. */
+  /** Lists the factors with which a user signs in. */
   listFactors(userId: string): Promise<Factor[]>
 }
 
 export interface NewUser {
   username: string
-  /** An encoded password hash, never a password. */
+  /** An encoded password hash, never a plaintext password. */
   passwordHash: string
   displayName?: string | undefined
   email?: string | undefined
-  /** Who adds them, for the audit; absent: they do themselves. */
+  /** Who adds the user, for the audit log. Absent if the user signs up themselves. */
   by?: string | undefined
 }
 
 export interface StoredPassword {
   user: User
   passwordHash: string
-  /** When a first password was set, or an operator set one, in Unix seconds; 0: before this was recorded. */
+  /** When the first password was set, or an operator last set one, in Unix seconds. 0 if that was before this was recorded. */
   addedAt: number
 }
 
 export interface UserFilter {
-  /** Part of the user name or e-mail address. */
+  /** Part of the username or email address. */
   query?: string | undefined
-  /** @default active and disabled */
+  /** @default active and disabled users */
   status?: User['status'] | undefined
   /** @default 100 */
   limit?: number | undefined
-  /** The id of the last person of the page before. */
+  /** The id of the last user on the previous page. */
   after?: string | undefined
 }
 
 interface NewPassword {
   userId: string
-  /** An encoded password hash, never a password. */
+  /** An encoded password hash, never a plaintext password. */
   passwordHash: string
-  /** The session, by the hash of its id, that stays. */
+  /** The hash of the id of the session that stays signed in. */
   keepSession?: string | undefined
-  /** The browser, by the hash of its cookie, that stays known. */
+  /** The hash of the cookie of the browser that stays known. */
   keepBrowser?: string | undefined
 }
 
-/** A change by an operator, named for the audit, or by the user, as they were read when their old password was checked. */
+/**
+ * A change by an operator, who is named in the audit log, or by the user, identified as they were read when their old password was checked.
+ */
 export type PasswordChange = NewPassword & ({ by: string } | (AsRead & { by?: undefined }))
 
 export interface FederatedIdentity {
@@ -109,7 +110,7 @@ export interface FederatedIdentity {
 }
 
 export interface NewFederatedUser extends FederatedIdentity {
-  /** The name wished for. */
+  /** The preferred username. */
   username: string
   displayName?: string | undefined
   email?: string | undefined
@@ -127,25 +128,25 @@ export interface UserExport {
   sessions: Omit<ListedSession, 'current'>[]
   grants: ListedGrant[]
   usage: GrantUsage[]
-  /** What is on record about them, oldest first, the latest 10,000. */
+  /** The latest 10,000 recorded events about the user, oldest first. */
   activity: RecordedEvent[]
 }
 
-/** Something that a user signs in with. */
+/** A factor with which a user signs in. */
 export interface Factor {
   kind: 'password' | 'passkey' | 'identity'
-  /** The credential's id, of a passkey; else empty. */
+  /** The credential id of a passkey; otherwise empty. */
   id: string
   /** When it was added, in Unix seconds. */
   addedAt: number
 }
 
-/** Seconds during which a new factor signs in, but proves nothing next to an older one. */
+/** Seconds for which a new factor can be used to sign in but does not count as proof if there is an older factor. */
 export const probation = 86_400
 
 /**
- * The factors that prove who the user is: an attacker who takes over a session can add one, so a factor of the last 24 hours does
- * not count while there is an older one (attacks C24).
+ * Returns the factors that prove who the user is. An attacker who takes over a session can add a factor, so one added in the last 24 hours
+ * does not count while there is an older one (attacks C24).
  */
 export function provingFactors(factors: readonly Factor[], now: number): Factor[] {
   const oldest = Math.min(...factors.map(({ addedAt }) => addedAt))

@@ -1,13 +1,13 @@
-/** What the server has seen of agents: trust on first use. */
+/** The agents that the server has seen: trust on first use. */
 export interface AgentStorage {
-  /** Records what an agent shows of itself now, and gives what had been known before; a change leaves an audit row. */
+  /** Records the current traits of an agent and returns the previously known ones. A change writes an audit event. */
   recordAgent(sighting: AgentSighting): Promise<SeenAgent>
   findAgent(agent: string): Promise<ListedAgent | undefined>
-  /** By identifier. */
+  /** Ordered by identifier. */
   listAgents(filter?: AgentFilter): Promise<ListedAgent[]>
   /**
-   * Blocks an agent, seen or not, or lets it in again. Blocking abandons its open requests; no code or refresh token
-   * of it gives anything while it lasts. True when this changed something.
+   * Blocks an agent, whether it was seen before or not, or unblocks it. Blocking abandons its open requests; while it is blocked, its codes
+   * and refresh tokens are refused. Returns true if the state changed.
    */
   setAgentBlocked(block: { agent: string; blocked: boolean; by: string }): Promise<boolean>
   findStanding(agent: string): Promise<AgentStanding>
@@ -15,7 +15,7 @@ export interface AgentStorage {
 
 export interface AgentStanding {
   isBlocked: boolean
-  /** Whether anybody ever allowed it something, whatever became of that. */
+  /** Whether any user has ever allowed this agent anything, even if the grant has since ended. */
   hasBeenAllowed: boolean
 }
 
@@ -29,15 +29,15 @@ export interface AgentSighting {
   agent: string
   name?: string | undefined
   redirectHosts: readonly string[]
-  /** Undefined: those that were known before. */
+  /** Undefined: the previously known thumbprints are kept. */
   keyThumbprints?: readonly string[] | undefined
 }
 
 export interface SeenAgent {
   firstSeenAt: number
-  /** When it was seen before this; now, the first time. */
+  /** When the agent was last seen before this; now, if this is the first time. */
   lastSeenAt: number
-  /** As of the sighting before; undefined: none was recorded. */
+  /** The traits at the previous sighting; undefined if none were recorded. */
   known: AgentTraits | undefined
 }
 
@@ -55,6 +55,6 @@ export interface AgentFilter {
   blocked?: boolean | undefined
   /** @default 100 */
   limit?: number | undefined
-  /** The identifier of the last agent of the page before. */
+  /** The identifier of the last agent on the previous page. */
   after?: string | undefined
 }

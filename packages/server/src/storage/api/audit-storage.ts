@@ -1,13 +1,13 @@
-/** What happened, append-only. */
+/** The append-only audit log. */
 export interface AuditStorage {
-  /** Appends an event on its own, without another change. */
+  /** Appends an event that does not accompany another change. */
   recordEvent(event: NewEvent): Promise<void>
-  /** Events in the order they were recorded, or newest first; page on with `after`. */
+  /** Lists events in the order they were recorded, or newest first. Use `after` to fetch the next page. */
   listEvents(filter?: EventFilter): Promise<RecordedEvent[]>
 }
 
 export interface AuditEvent {
-  /** `thing.happened`, such as `code.reused`. */
+  /** A name of the form `thing.happened`, such as `code.reused`. */
   event: string
   userId?: string | undefined
   agent?: string | undefined
@@ -19,7 +19,7 @@ export interface AuditEvent {
 }
 
 export interface NewEvent extends AuditEvent {
-  /** Instead of `userId`, the user with this username, if there is one: recording the event costs the same either way. */
+  /** Alternative to `userId`: the user with this username, if there is one. Recording the event costs the same either way. */
   username?: string | undefined
 }
 
@@ -32,20 +32,20 @@ export interface EventFilter {
   userId?: string | undefined
   agent?: string | undefined
   resource?: string | undefined
-  /** Its name, or any of several. */
+  /** One event name, or several. */
   event?: string | readonly string[] | undefined
-  /** From this time on. */
+  /** Only events at or after this time. */
   since?: number | undefined
-  /** Before this time. */
+  /** Only events before this time. */
   until?: number | undefined
-  /** The last event of the page before. */
+  /** The last event on the previous page. */
   after?: Pick<RecordedEvent, 'id'> | undefined
   /** @default 1000 */
   limit?: number | undefined
   newest?: boolean | undefined
 }
 
-/** What the server puts on record, by name. */
+/** The names of the events that the server records. */
 export const eventNames = [
   'account.closed',
   'account.exported',

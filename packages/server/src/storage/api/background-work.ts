@@ -1,13 +1,13 @@
-/** Work on the storage that no answer waits for. */
+/** Storage work that no response waits for. */
 export interface BackgroundWork {
-  /** Begins the work; leaves it undone once everything is to end. Nothing rejects. */
+  /** Starts the work, or skips it after `end` was called. Never rejects. */
   run(work: () => Promise<unknown>): void
-  /** Begins nothing more, and resolves when what runs has ended. */
+  /** Accepts no more work, and resolves when the running work is done. */
   end(): Promise<void>
   readonly ending: boolean
 }
 
-/** @param onError told when work rejects */
+/** @param onError called with the error when work rejects */
 export function createBackgroundWork(onError: (error: unknown) => void): BackgroundWork {
   const running = new Set<Promise<unknown>>()
   let ending = false

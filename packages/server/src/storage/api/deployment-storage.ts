@@ -1,33 +1,33 @@
 import { StorageError } from './storage-error.js'
 
-/** Whose database this is (W31), and what holds for all of it. */
+/** The issuer that owns this database (W31), and state that applies to the whole database. */
 export interface DeploymentStorage {
   /**
-   * Makes the database that of an issuer unless it is another's already, and tells whose it is. It writes each time, and so
-   * shows whether that is possible.
+   * Claims the database for an issuer unless another one owns it already, and returns the owner. Always writes, and therefore also shows
+   * whether the database is writable.
    *
-   * @param tokenLife seconds that auth tokens live which a server of this issuer gives from now on
+   * @param tokenLife lifetime, in seconds, of the auth tokens that a server of this issuer issues from now on
    */
   claimIssuer(issuer: string, tokenLife?: number): Promise<string>
   /**
-   * Seconds that auth tokens live which may be alive: also those that servers gave before a shorter life was set, and for an
-   * hour more, in which one of these may still run. Undefined: no server has said so.
+   * The longest lifetime, in seconds, of auth tokens that may still be valid. This includes tokens that servers issued before a shorter
+   * lifetime was configured, plus one hour during which such a server may still be running. Undefined if no server has reported a lifetime.
    */
   findLongestTokenLife(): Promise<number | undefined>
-  /** The clock that decides what has ended, in Unix seconds. */
+  /** The clock that determines expiry, in Unix seconds. */
   readClock(): Promise<number>
   /**
-   * Ends what came back to life with a restored backup: sessions, open requests, codes and refresh tokens. Any of them may
-   * have been ended, or used, after the backup was made. Grants stay.
+   * Invalidates what a restored backup brought back: sessions, open requests, codes and refresh tokens. Any of them may have been used or
+   * revoked after the backup was made. Grants stay valid.
    *
-   * @param by who restored it, for the audit
+   * @param by who restored the backup, for the audit log
    */
   endRestored(by: string): Promise<EndedByRestore>
-  /** What is stored against the invariants; nothing where all hold. At most {@link mostViolations} of each check. */
+  /** Finds stored rows that violate the invariants; empty if all of them hold. Returns at most {@link mostViolations} per check. */
   findViolations(): Promise<Violation[]>
 }
 
-/** How many of each were alive. */
+/** How many of each were still valid. */
 export interface EndedByRestore {
   sessions: number
   requests: number
@@ -35,35 +35,35 @@ export interface EndedByRestore {
   refreshTokens: number
 }
 
-/** Something stored that must never be: a defect of the program, or a database that somebody changed by hand. */
+/** Stored data that must never exist: a bug in the program, or a database that was changed by hand. */
 export interface Violation {
-  /** As `docs/operators.md` lists them. */
+  /** An invariant as listed in `docs/operators.md`. */
   invariant: Invariant
   /** The check that found it, such as `token_after_removal`. */
   check: string
-  /** What must never be, as a sentence. */
+  /** The condition that must never occur, as a sentence. */
   never: string
-  /** The rows, by what they are and what names them outside: `{ grant: '0190…' }`. */
+  /** The public ids of the rows, by kind: `{ grant: '0190…' }`. */
   rows: Readonly<Record<string, string>>
 }
 
-/** Those that a query can show. */
+/** The invariants that a query can check. */
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I10' | 'I11' | 'I12'
 
-/** How many of each check are told. */
+/** The maximum number of violations reported per check. */
 export const mostViolations = 100
 
 type Lives = Pick<DeploymentStorage, 'findLongestTokenLife'>
 
-/** Seconds that the clock of a resource may be behind. */
+/** Seconds by which the clock of a resource may be slow. */
 const clockDifference = 60
 
-/** Seconds after which no auth token is alive that was given before, be it by a server that gave longer lives. */
+/** Seconds after which every auth token issued earlier has expired, including those from servers with a longer token lifetime. */
 export async function longestTokenLife(storage: Lives, lifetime: number): Promise<number> {
   return Math.max(lifetime, (await storage.findLongestTokenLife()) ?? 0)
 }
 
-/** The time since when auth tokens were issued that may be alive, as the slowest clock of a resource has it. */
+/** The issue time of the oldest auth tokens that may still be valid, according to the slowest clock of a resource. */
 export async function tokensAliveSince(
   storage: Lives,
   { at, lifetime }: { at: number; lifetime: number },
@@ -72,10 +72,10 @@ export async function tokensAliveSince(
 }
 
 /**
- * Requires the database to be that of an issuer: a new one is, from then on (W31).
+ * Requires the database to belong to an issuer. A new database is claimed for it (W31).
  *
- * @param tokenLife seconds that auth tokens live which this program gives
- * @throws {StorageError} `other_issuer`; `unavailable` when the database cannot be written
+ * @param tokenLife lifetime, in seconds, of the auth tokens that this program issues
+ * @throws {StorageError} `other_issuer`; `unavailable` if the database cannot be written
  */
 export async function requireOwnDatabase(
   storage: DeploymentStorage,
@@ -86,17 +86,17 @@ export async function requireOwnDatabase(
   if (owner === issuer) return
   throw new StorageError(
     'other_issuer',
-    `The database is that of the issuer ${owner}, not of ${issuer}. An issuer never changes, since every token names it: set it back, or use another database.`,
+    `The database belongs to the issuer ${owner}, not to ${issuer}. An issuer can never change, because every token names it: restore the previous issuer, or use another database.`,
   )
 }
 
-/** Seconds that the clocks of a server and its database may differ. */
+/** Seconds by which the clocks of a server and its database may differ. */
 const mostSkew = 5
 
 /**
- * Requires a server's clock, which says whether a signature is fresh, to agree with the storage's, which says what has ended.
+ * Requires a server's clock, which determines whether a signature is fresh, to agree with the storage's clock, which determines expiry.
  *
- * @throws {StorageError} `clock_skew`; `unavailable` when the database does not answer
+ * @throws {StorageError} `clock_skew`; `unavailable` if the database does not respond
  */
 export async function requireSameTime(storage: DeploymentStorage, now: () => number): Promise<void> {
   const ahead = Math.floor(now()) - (await storage.readClock())
@@ -104,21 +104,21 @@ export async function requireSameTime(storage: DeploymentStorage, now: () => num
   const how = `${Math.abs(ahead)} seconds ${ahead > 0 ? 'ahead of' : 'behind'}`
   throw new StorageError(
     'clock_skew',
-    `The clock of this machine is ${how} the clock of the database: set both right, by NTP.`,
+    `The clock of this machine is ${how} the clock of the database: synchronize both with NTP.`,
   )
 }
 
 const day = 24 * 60 * 60
 
-/** Seconds that rows are kept after they have ended; grants, uses and events as history. */
+/** Seconds for which rows are retained after they expire. Grants, uses and events are retained as history. */
 export const retention = {
   code: day,
   request: day,
   refreshToken: day,
   issue: 30 * day,
-  /** After it was last seen, unless it is blocked or was ever allowed. */
+  /** Counted from when the agent was last seen. Does not apply to agents that are blocked or were ever allowed anything. */
   agent: 90 * day,
-  /** Of an agent that was never allowed; others keep theirs as long as they are kept. */
+  /** For agents that were never allowed anything. Other agents keep their logo for as long as they are stored. */
   logo: day,
   device: 400 * day,
   usage: 400 * day,
@@ -126,5 +126,5 @@ export const retention = {
   event: 400 * day,
 } as const
 
-/** How many logos of agents that were never allowed are kept, the latest. */
+/** How many logos of agents that were never allowed anything are stored; the most recent ones are kept. */
 export const maxStrangersLogos = 1000

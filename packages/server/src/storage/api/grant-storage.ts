@@ -1,41 +1,43 @@
 import type { OfSignedRequest, RequestDisplay } from './request-storage.js'
 import type { User } from './user.js'
 
-/** What people allowed, and the codes and refresh tokens under it. */
+/** The grants of users, and the codes and refresh tokens issued under them. */
 export interface GrantStorage {
   /**
-   * Consumes a code: marks it used, records the issue and the audit row in one transaction. A code
-   * presented by somebody else or for another request is burned, one presented with another redirect URI stays; one
-   * presented again revokes the refresh token it gave (attacks X01). Rejects with `StorageError` `agent_blocked`; the
-   * code stays.
+   * Consumes a code: marks it as used, and records the issue and the audit event in one transaction. A code that is presented by another
+   * party or for another request is burned. A code that is presented with another redirect URI stays valid. A code that is presented again
+   * revokes the refresh token issued for it (attacks X01). Rejects with `StorageError` `agent_blocked`, in which case the code stays valid.
    */
   redeemCode(redemption: CodeRedemption): Promise<RedeemOutcome>
   /**
-   * What a refresh token gives now, or less where less is asked for: a permission that has ended is left out. It stays as
-   * it is, is bound to agent and delegate, and ends with its grant.
-   * Counted per grant and day; `lastUsedAt` is written at most once a minute, and no audit row.
+   * Refreshes a grant: returns what the refresh token is good for now, or the subset that was requested. Expired permissions are left out.
+   * The refresh token does not change; it is bound to agent and delegate, and expires with its grant. Refreshes are counted per grant and
+   * day. `lastUsedAt` is written at most once a minute, without an audit event.
    */
   refreshGrant(refresh: Refresh): Promise<RefreshOutcome>
-  /** Revokes a refresh token. False, and without effect, when it is unknown, revoked, or of another agent or delegate. */
+  /**
+   * Revokes a refresh token. Returns false and changes nothing if the token is unknown, already revoked, or belongs to another agent or
+   * delegate.
+   */
   revokeRefreshToken(token: RefreshTokenRevocation): Promise<boolean>
-  /** Records, before it is signed, a token for an agent itself under a policy (W19). Rejects with `agent_blocked`. */
+  /** Records a token that is issued to an agent itself under a policy (W19), before the token is signed. Rejects with `agent_blocked`. */
   recordAutonomousIssue(issue: AutonomousIssue): Promise<TokenIssue>
 
   findGrant(grantId: string): Promise<ListedGrant | undefined>
-  /** The live remembered grant of a person for an agent, its delegate and a resource. */
+  /** Returns the active remembered grant of a user for an agent, its delegate and a resource. */
   findRememberedGrant(of: GrantParties): Promise<Grant | undefined>
   /** Newest first. */
   listGrants(filter?: GrantFilter): Promise<ListedGrant[]>
-  /** How often a person's grants were refreshed, per UTC day, newest first. */
+  /** Returns how often a user's grants were refreshed, per UTC day, newest first. */
   listGrantUsage(filter: GrantUsageFilter): Promise<GrantUsage[]>
-  /** Removes a grant and its refresh tokens; no code of it can be redeemed from then on. True the first time only. */
+  /** Revokes a grant and its refresh tokens. None of its codes can be redeemed afterwards. Returns true the first time only. */
   revokeGrant(revocation: GrantRevocation): Promise<boolean>
-  /** Removes all grants that match; returns how many. Throws a `TypeError` when nothing narrows them. */
+  /** Revokes all grants that match and returns how many. Throws a `TypeError` if no filter is given. */
   revokeGrants(revocation: GrantsRevocation): Promise<number>
   /**
-   * What was taken back since a time and is still: agents that are blocked, people who are disabled, and grants that were
-   * used so lately that a token of theirs may be alive. A grant that another one replaced counts once that one was taken
-   * back. One person fills no list: see {@link Revocations}.
+   * Returns the revocations since a time that are still in effect: blocked agents, disabled users, and revoked grants that were used so
+   * recently that one of their tokens may still be valid. A grant that was replaced by another one is included once its replacement is
+   * revoked. No single user can fill the list: see {@link Revocations}.
    */
   listRevocations(filter: RevocationFilter): Promise<Revocations>
 }
@@ -44,17 +46,17 @@ export interface CodeRedemption extends OfSignedRequest {
   codeHash: string
   agent: string
   delegate: string | null
-  /** Thumbprint of the key that signed the redemption. */
+  /** Thumbprint of the key that signed the redemption request. */
   jkt: string
-  /** Whether the key must be the one that signed the request. @default false */
+  /** Whether this key must be the one that signed the original request. @default false */
   bindToKey?: boolean | undefined
-  /** Must equal the request's when given. */
+  /** If given, must equal the redirect URI of the request. */
   redirectUri?: string | undefined
-  /** Hash of the request token sent with the code; must be the code's own request when given. */
+  /** Hash of the request token that was sent with the code. If given, the code must belong to that request. */
   requestTokenHash?: string | undefined
-  /** Seconds that the auth token may live at most; cut at the first end among its permissions. */
+  /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
-  /** A refresh token to give with the auth token; stored only when a permission of it outlives the auth token (W14). */
+  /** A refresh token to issue along with the auth token. Stored only if one of its permissions outlives the auth token (W14). */
   refresh?: NewRefreshToken | undefined
 }
 
@@ -77,9 +79,9 @@ export type RedeemOutcome =
 
 export interface NewRefreshToken {
   tokenHash: string
-  /** Seconds it may lie unused. */
+  /** Idle timeout, in seconds. */
   idleSeconds: number
-  /** Seconds it lives at most. */
+  /** Maximum lifetime, in seconds. */
   lifetime: number
 }
 
@@ -87,11 +89,11 @@ export interface Refresh extends OfSignedRequest {
   tokenHash: string
   agent: string
   delegate: string | null
-  /** Thumbprint of the key that signed. */
+  /** Thumbprint of the key that signed the request. */
   jkt: string
-  /** Seconds that the auth token may live at most; cut at the first end among its permissions. */
+  /** Maximum lifetime of the auth token, in seconds. Shortened to the earliest expiry among its permissions. */
   tokenLifetime: number
-  /** What the auth token is to be for, space-separated. @default all that the refresh token is for */
+  /** The scope of the auth token, space-separated. @default the full scope of the refresh token */
   scope?: string | undefined
 }
 
@@ -123,7 +125,7 @@ export interface AutonomousIssue extends OfSignedRequest {
   delegate: string | null
   resource: string
   scope: string
-  /** The policy's name; the `jti` starts with it. */
+  /** The name of the policy. The `jti` starts with it. */
   policy: string
   tokenLifetime: number
 }
@@ -135,17 +137,17 @@ export interface GrantParties {
   resource: string
 }
 
-/** What is asked of a grant that is used. */
+/** The fields of a grant that are needed when it is used. */
 export interface UsedGrant extends GrantParties {
   id: string
   /**
-   * What is granted now, space-separated; of a grant that has ended, all that it was for. A token may stand for less, see
+   * The scope that is granted now, space-separated; for a grant that has ended, its original scope. A token may have a narrower scope, see
    * {@link TokenIssue}.
    */
   scope: string
-  /** What was granted, each with its own end (W27). */
+  /** The permissions that were granted, each with its own expiry (W27). */
   permissions: GrantedScope[]
-  /** The last end of its permissions; null: one of them has none. */
+  /** The latest expiry among its permissions; null if one of them never expires. */
   expiresAt: number | null
   revokedAt: number | null
 }
@@ -154,16 +156,16 @@ export interface Grant extends UsedGrant {
   remembered: boolean
   createdAt: number
   lastUsedAt: number | null
-  /** `replaced`: by a newer remembered grant. */
+  /** `replaced`: revoked because a newer remembered grant replaced it. */
   revokedBy: string | null
-  /** What the page showed when it was allowed. */
+  /** What the consent page showed when the user allowed the request. */
   display: RequestDisplay
 }
 
 export interface GrantedScope {
   /** The scope value. */
   name: string
-  /** Null: until the grant is removed. */
+  /** Null: valid until the grant is revoked. */
   expiresAt: number | null
 }
 
@@ -175,13 +177,13 @@ export interface GrantFilter {
   userId?: string | undefined
   agent?: string | undefined
   resource?: string | undefined
-  /** Only those that can be used, or only those that have ended. @default both */
+  /** Only grants that can be used, or only grants that have ended. @default both */
   live?: boolean | undefined
-  /** Part of the agent's or resource's identifier, or of the user name. */
+  /** Part of the identifier of the agent or resource, or of the username. */
   query?: string | undefined
   /** @default 100 */
   limit?: number | undefined
-  /** The id of the last grant of the page before. */
+  /** The id of the last grant on the previous page. */
   after?: string | undefined
 }
 
@@ -194,16 +196,16 @@ export interface GrantUsageFilter {
 
 export interface GrantUsage {
   grantId: string
-  /** When the day began. */
+  /** The start of the day. */
   day: number
   refreshes: number
 }
 
 export interface GrantRevocation {
   grantId: string
-  /** Who removes it: a user id, or the name of what does. Kept beside the grant and in the audit row. */
+  /** Who revokes the grant: a user id, or the name of the process. Stored in the grant and in the audit event. */
   by: string
-  /** When given, only a grant of this person is removed. */
+  /** If given, only a grant of this user is revoked. */
   userId?: string | undefined
 }
 
@@ -215,41 +217,41 @@ export interface GrantsRevocation {
 }
 
 export interface RevocationFilter {
-  /** When the oldest token that may be alive was issued. */
+  /** The issue time of the oldest token that may still be valid. */
   since: number
-  /** Entries of one person at most; beyond, one time stands for all of them. */
+  /** Maximum number of entries per user. Beyond it, a single timestamp covers all of them. */
   perPerson: number
-  /** Entries of all together. */
+  /** Maximum number of entries in total. */
   limit: number
 }
 
 export interface Revocation {
   kind: 'grant' | 'agent' | 'sub'
-  /** The grant's id, the agent's identifier, or the person's subject. */
+  /** The id of the grant, the identifier of the agent, or the subject of the user. */
   value: string
 }
 
 /**
- * What was taken back, bounded. Where people took back more than fits, one time stands for all of those who took back most,
- * and those are left out whose accounts are the newest: accounts made for the purpose push nobody out, and nobody has
- * anything taken back because of others.
+ * A bounded list of revocations. If users revoked more than fits, the users who revoked the most get a single timestamp each instead of
+ * separate entries; if that is still too much, the users with the newest accounts are left out. Accounts created for an attack therefore
+ * displace no one, and no user's tokens are revoked because of other users.
  */
 export interface Revocations {
-  /** Agents and people, by the operator, and grants. */
+  /** Agents and users that the operator blocked or disabled, and revoked grants. */
   revoked: Revocation[]
-  /** Of people who took back too much for entries of its own: all that was issued for them until then. */
+  /** Users who revoked too much for separate entries: everything issued for such a user up to this time is revoked. */
   revokedBefore: { sub: string; at: number }[]
-  /** Agents and people were too many, by the operator: all that was issued until then. */
+  /** Set if the operator blocked or disabled too many agents and users: everything issued up to this time is revoked. */
   before: number | undefined
-  /** Whether nobody is left out; else those are whose accounts are the newest. */
+  /** Whether the list is complete. If it is not, the users with the newest accounts are left out. */
   isWhole: boolean
 }
 
-/** The record that a token was issued, made before the token is signed. */
+/** The record of an issued token, written before the token is signed. */
 export interface TokenIssue {
   /** `<grant id or policy name>.<random>` */
   jti: string
-  /** What the token is for, within the grant: what the request or refresh token was given. */
+  /** The scope of the token, which is within the grant: the scope of the request or refresh token that it was issued for. */
   scope: string
   issuedAt: number
   expiresAt: number

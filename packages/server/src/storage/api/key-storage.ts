@@ -1,22 +1,24 @@
 import type { Row } from '../sql/tables.js'
 
-/** The server's own keys. The caller encrypts the private part; the storage cannot read it. */
+/** The server's own keys. The caller encrypts the private part, so the storage cannot read it. */
 export interface KeyStorage {
-  /** All keys, oldest first. */
+  /** Lists all keys, oldest first. */
   listKeys(): Promise<StoredKey[]>
-  /** Adds a key. Throws a `TypeError` when the `kid` is in use. `by`: who did it, for the audit. */
+  /** Adds a key. Throws a `TypeError` if the `kid` is in use. `by`: who did it, for the audit log. */
   addKey(key: NewKey, by?: string): Promise<StoredKey>
-  /** Stores these keys if there are none yet, and returns what is stored: instances that start together agree. */
+  /**
+   * Stores these keys if no keys are stored yet, and returns the stored keys. Instances that start at the same time end up with the same
+   * keys.
+   */
   createKeysIfNone(keys: readonly NewKey[]): Promise<StoredKey[]>
   /**
-   * Moves keys forward and adds one, all or nothing: next → active → retiring → gone, steps may be left out. Rejects with
-   * `StorageError` `keys_changed` when one is not in its `from` any more. The private part of a key that is gone is
-   * deleted.
+   * Moves keys forward and adds one, all or nothing: next → active → retiring → gone; steps may be skipped. Rejects with `StorageError`
+   * `keys_changed` if a key is no longer in its `from` state. The private part of a key that is gone is deleted.
    */
   moveKeys(moves: readonly KeyMove[], also?: MoveOptions): Promise<StoredKey[]>
 }
 
-/** Keys move forward through these states; steps may be left out. */
+/** Keys move forward through these states; steps may be skipped. */
 export type KeyState = Row<'signing_key'>['state']
 
 type KeyPurpose = Row<'signing_key'>['purpose']
@@ -51,13 +53,13 @@ export interface KeyMove {
   kid: string
   from: KeyState
   to: KeyState
-  /** @default as before */
+  /** @default unchanged */
   retireAt?: number | undefined
 }
 
 export interface MoveOptions {
-  /** A key that is added in the same step. */
+  /** A key to add in the same transaction. */
   add?: NewKey | undefined
-  /** Who does it, for the audit. */
+  /** Who does it, for the audit log. */
   by?: string | undefined
 }

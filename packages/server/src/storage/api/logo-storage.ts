@@ -1,15 +1,18 @@
-/** Logos of agents, as they are served. */
+/** Logos of agents, in the form in which they are served. */
 export interface LogoStorage {
   /**
-   * Whether the logo of a seen agent is to be fetched now: true for one caller, when its address is another than at the
-   * last claim, or that was long enough ago. Another address takes away what came from the one before.
+   * Claims the fetch of a known agent's logo. Returns true for exactly one caller if the logo URL has changed since the last claim, or if
+   * the last claim is old enough. A new URL discards the logo fetched from the previous one.
    */
   claimLogo(claim: LogoClaim): Promise<boolean>
-  /** Keeps what an address gave; null: nothing that can be shown. False when the agent has another address by now. */
+  /**
+   * Stores the logo fetched from a URL; null if it returned nothing that can be shown. Returns false if the agent's logo URL has changed in
+   * the meantime.
+   */
   keepLogo(logo: FetchedLogo): Promise<boolean>
-  /** For an agent that has no logo any more. */
+  /** Removes the logo of an agent that no longer has one. */
   removeLogo(agent: string): Promise<void>
-  /** Ids by agent, of those that have a logo. */
+  /** Returns the logo ids of those agents that have a logo, keyed by agent. */
   findLogos(agents: readonly string[]): Promise<ReadonlyMap<string, string>>
   readLogo(id: string): Promise<Uint8Array<ArrayBuffer> | undefined>
 }
@@ -17,15 +20,15 @@ export interface LogoStorage {
 export interface LogoClaim {
   agent: string
   uri: string
-  /** Seconds that a logo stays as it was fetched. */
+  /** Seconds before a logo is fetched again. */
   maxAge: number
-  /** Seconds until an address that gave none is tried again. */
+  /** Seconds before a URL that returned no logo is retried. */
   retryAfter: number
 }
 
 export interface FetchedLogo {
   agent: string
   uri: string
-  /** The id names agent and image: another image has another id. */
+  /** The id is derived from the agent and the image: a different image has a different id. */
   logo: { id: string; image: Uint8Array } | null
 }

@@ -1,28 +1,28 @@
 import type { AsRead, User } from './user.js'
 
 export interface PasskeyStorage {
-  /** Adds a passkey to an active user. `taken`: the credential is registered already, to any user. */
+  /** Adds a passkey to an active user. `taken`: the credential is already registered, for this or another user. */
   addPasskey(passkey: NewPasskey): Promise<AddedPasskey>
-  /** Oldest first. */
+  /** Ordered from oldest to newest. */
   listPasskeys(userId: string): Promise<Passkey[]>
-  /** A passkey with its key and its person, whatever their status. */
+  /** Returns a passkey with its key and its user, whatever the user's status. */
   findPasskey(credentialId: string): Promise<FoundPasskey | undefined>
   /**
-   * Records a verified use. False, with an audit row, unless the counter is larger than the stored one or both are 0:
-   * somebody may have copied the key (WebAuthn §6.1.1). False for an unknown credential.
+   * Records a verified use. Returns false and writes an audit event unless the counter is larger than the stored one or both are 0: the key
+   * may have been copied (WebAuthn §6.1.1). Returns false for an unknown credential.
    */
   usePasskey(use: { credentialId: string; counter: number }): Promise<boolean>
-  /** Removes a passkey; a removal by an operator ends all sessions of the user. */
+  /** Removes a passkey. A removal by an operator ends all sessions of the user. */
   removePasskey(passkey: PasskeyRemoval): Promise<RemovedPasskey>
 }
 
-/** `changed`: the user is not as they were read. */
+/** `changed`: the user has changed since they were read. */
 export type AddedPasskey = 'added' | 'taken' | 'changed'
 
-/** `changed`: the user is not as they were read; `unknown`: they have no such passkey. */
+/** `changed`: the user has changed since they were read; `unknown`: they have no such passkey. */
 export type RemovedPasskey = 'removed' | 'unknown' | 'changed'
 
-/** A removal by an operator, named for the audit log, or by the user, as they were read when their proof was checked. */
+/** A removal by an operator, who is named in the audit log, or by the user, identified as they were read when their proof was checked. */
 export type PasskeyRemoval = { credentialId: string } & ({ userId: string; by: string } | (AsRead & { by?: undefined }))
 
 export interface NewPasskey extends AsRead {

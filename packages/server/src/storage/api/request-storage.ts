@@ -5,57 +5,57 @@ import type { Session } from './session-storage.js'
 import type { LimitedAttempt } from './throttle-storage.js'
 import type { AsRead } from './user.js'
 
-/** Pending authorizations, from the agent's request to the person's decision. */
+/** Pending authorizations, from the agent's request to the user's decision. */
 export interface RequestStorage {
   /**
-   * Records a pending authorization. Rejects with `StorageError` `too_many_requests` at the limit of open ones
-   * (attacks A13), and `agent_blocked` (A19).
+   * Records a pending authorization. Rejects with `StorageError` `too_many_requests` if too many are open (attacks A13), and with
+   * `agent_blocked` if the agent is blocked (A19).
    */
   createAuthRequest(request: NewAuthRequest): Promise<AuthRequest>
-  /** The request behind a request token, whatever its state. */
+  /** Returns the request that a request token identifies, whatever its state. */
   findAuthRequest(tokenHash: string): Promise<AuthRequest | undefined>
   /**
-   * The same, with the live session of the person who looks at it, in one statement; undefined: there is no such request.
+   * Like `findAuthRequest`, but also returns the live session of the user viewing the request, in one statement. Undefined if there is no
+   * such request.
    */
   findViewedRequest(viewing: RequestViewing): Promise<ViewedRequest | undefined>
-  /** Keeps the agent's `state` of the latest view while no browser is bound; later calls change nothing. */
+  /** Stores the agent's `state` of the latest view while no browser is bound. After that, calls change nothing. */
   rememberState(tokenHash: string, state: string): Promise<void>
   /**
-   * Binds an open request to the first signed-in browser, and to its user, in one step (W23). Binding again from the
-   * same browser sets the user and raises `revision` if the user changed. `state` wins over a remembered one, the first time only.
+   * Binds an open request to the first signed-in browser and its user, in one step (W23). Binding again from the same browser sets the
+   * user, and increments `revision` if the user changed. `state` overrides a remembered one, but only the first time.
    */
   bindRequest(binding: RequestBinding): Promise<BindOutcome>
-  /** Puts the end of an open request off by `seconds`, at most `maxExtensions` times (WCAG 2.2.1). */
+  /** Extends the lifetime of an open request by `seconds`, at most `maxExtensions` times (WCAG 2.2.1). */
   extendRequest(extension: RequestExtension): Promise<ExtendOutcome>
   /**
-   * Records what a person decided: the status, the grant, the handle and the audit rows in one transaction.
-   * A second decision, whatever it says, returns the recorded one (attacks C09). `changed`: the request is not as
-   * it was judged, or the user was shown another revision; `user_changed`: the user is not as they were read with their
-   * session. A remembered grant takes the place of
-   * the one before, which gives it its refresh tokens and those of its permissions that have not ended; each keeps its
-   * own end, or the new one where that is later (W27).
+   * Records a user's decision: the status, the grant, the handle and the audit events in one transaction. A second decision, whatever it
+   * is, returns the recorded one (attacks C09). `changed`: the request has changed since it was judged, or the user was shown another
+   * revision; `user_changed`: the user has changed since they were read with their session. A remembered grant replaces the previous one
+   * and takes over its refresh tokens and its unexpired permissions. Each permission keeps its own expiry, or gets the new one if that is
+   * later (W27).
    */
   decideRequest(decision: RequestDecision): Promise<DecideOutcome>
   /**
-   * Allows an open request without a page, under a live remembered grant of the same person, agent, delegate and
-   * resource that covers its scope; binds it to the browser first. What else needs a page (W22, `prompt`) is for the
-   * caller to know. A request that was decided in this browser returns the recorded outcome.
+   * Allows an open request without a page, under an active remembered grant of the same user, agent, delegate and resource that covers its
+   * scope, and binds it to the browser first. The caller must check whether the request needs a page for other reasons (W22, `prompt`). A
+   * request that was already decided in this browser returns the recorded outcome.
    */
   allowRemembered(permission: RememberedPermission): Promise<RememberedOutcome>
-  /** Closes an agent's open requests without a decision; returns how many. */
+  /** Closes an agent's open requests without a decision, and returns how many. */
   abandonRequests(of: { agent: string; by: string }): Promise<number>
 }
 
 export type AuthRequestStatus = Row<'auth_request'>['status'] | 'expired'
 
-/** What the pages show, as it was when the request was made. */
+/** What the pages show, captured when the request was made. */
 export interface RequestDisplay {
   agent: {
     name?: string | undefined
     homepage?: string | undefined
     policyUri?: string | undefined
     tosUri?: string | undefined
-    /** Where the answer goes, and the agent's own key: to be compared with what the person allowed before. */
+    /** The host to which the response is sent, and the agent's own key, to be compared with those that the user allowed before. */
     redirectHost?: string | undefined
     jkt?: string | undefined
   }
@@ -75,40 +75,40 @@ interface RequestTerms {
 
 export interface NewAuthRequest extends OfSignedRequest, RequestTerms {
   tokenHash: string
-  /** Seconds until it ends. */
+  /** Lifetime of the request, in seconds. */
   lifetime: number
-  /** OpenID Connect's `prompt`, as asked. */
+  /** OpenID Connect's `prompt`, as requested. */
   prompt?: string | undefined
-  /** How many open requests one (agent, delegate, resource) may have. */
+  /** Maximum number of open requests per (agent, delegate, resource). */
   maxOpen: number
-  /** What the agent shows of itself now, to be recorded with the request. */
+  /** The current traits of the agent, to be recorded with the request. */
   sighting?: Omit<AgentSighting, 'agent'> | undefined
 }
 
 export interface AuthRequest extends RequestTerms {
   id: string
-  /** Whether an operator blocks the agent. */
+  /** Whether an operator has blocked the agent. */
   agentBlocked: boolean
   state: string | null
-  /** `expired` is derived from the clock. */
+  /** `expired` is computed from the clock. */
   status: AuthRequestStatus
-  /** Raised whenever what a page shows could have changed; a decision names the one it saw. */
+  /** Incremented whenever the content of a page could have changed. A decision names the revision that the user saw. */
   revision: number
   browserHash: string | null
   userId: string | null
   prompt: string | null
-  /** How often its end was put off. */
+  /** How often its expiry was extended. */
   extensions: number
   createdAt: number
   expiresAt: number
   decidedAt: number | null
-  /** Whether it has a code that could still be redeemed: unused, in time, and its grant not ended. */
+  /** Whether it has a code that can still be redeemed: unused, not expired, and under an active grant. */
   codeAlive: boolean
 }
 
 export interface RequestViewing {
   tokenHash: string
-  /** SHA-256 of the session's id. */
+  /** SHA-256 of the session id. */
   sessionHash: string
 }
 
@@ -117,14 +117,14 @@ interface ViewedRequest {
   session: Session | undefined
 }
 
-/** By whom something is done with a request: a user as read with their session, in a browser. */
+/** Who acts on a request: a user, as read with their session, in a browser. */
 export interface InSession extends AsRead {
   browserHash: string
 }
 
 export interface RequestBinding extends InSession {
   tokenHash: string
-  /** The request, where it was just read: what is the rule is then done without reading it again. */
+  /** The request, if it was just read. The usual case is then handled without reading it again. */
   found?: AuthRequest | undefined
   state: string | null
 }
@@ -134,7 +134,7 @@ export type BindOutcome =
   | {
       outcome: 'refused'
       reason: 'unknown' | 'expired' | 'other_browser' | 'not_open' | 'user_changed'
-      /** As it is, where that browser may know. */
+      /** The current request, if that browser may see it. */
       request?: AuthRequest | undefined
     }
 
@@ -148,33 +148,33 @@ export type ExtendOutcome =
   | { outcome: 'extended'; expiresAt: number; extensions: number }
   | Refused<'unknown' | 'expired' | 'other_browser' | 'other_user' | 'user_changed' | 'not_open' | 'limit'>
 
-/** What the transport of the answer gives out, and takes back once; absent where it needs none. */
+/** The one-time handle that the response transport hands out and later redeems. Absent if the transport does not need one. */
 export interface NewHandle {
-  /** SHA-256 of the handle, which only the transport knows. */
+  /** SHA-256 of the handle. Only the transport knows the handle itself. */
   handleHash: string
-  /** Seconds that it lives. */
+  /** Lifetime of the handle, in seconds. */
   handleLifetime: number
 }
 
 export interface RequestDecision extends InSession {
   tokenHash: string
-  /** The request as it was read and judged: a decision is recorded only while it still has this status, revision and end. */
+  /** The request as it was read and judged. A decision is recorded only if the request still has this status, revision and expiry. */
   judged: AuthRequest
   /** The revision that the user was shown. */
   revision: number
   decision: 'allow' | 'deny'
-  /** What an Allow is answered with. */
+  /** The handle to return if the request is allowed. */
   handle?: NewHandle | undefined
   /**
-   * What is granted of what was asked, space-separated; a scope that was not asked, or none at all, is refused as
-   * `changed`. @default all that was asked
+   * The part of the requested scope that is granted, space-separated. A scope that was not requested, or an empty one, is refused as
+   * `changed`. @default the full requested scope
    */
   scope?: string | undefined
-  /** Seconds that what is granted lives; null: until it is removed. */
+  /** Lifetime of the granted permissions, in seconds. Null: until the grant is revoked. */
   grantLifetime: number | null
-  /** Whether the grant may answer later requests without a page. */
+  /** Whether the grant may allow later requests without a page. */
   remembered: boolean
-  /** Counted before all else. */
+  /** The attempt to count before anything else. */
   attempt?: LimitedAttempt | undefined
 }
 
@@ -183,9 +183,9 @@ interface Refused<R extends string> {
   reason: R
 }
 
-/** What was tried too often. */
+/** Refused because of too many attempts. */
 interface TooOften extends Refused<'too_often'> {
-  /** Seconds to wait. */
+  /** Seconds to wait before the next attempt. */
   retryAfter: number
 }
 
@@ -196,9 +196,9 @@ export type DecideOutcome =
 
 export interface RememberedPermission extends RequestBinding {
   grantId: string
-  /** What it is answered with. */
+  /** The handle to return if the request is allowed. */
   handle?: NewHandle | undefined
-  /** Counted before all else. */
+  /** The attempt to count before anything else. */
   attempt?: LimitedAttempt | undefined
 }
 
@@ -208,9 +208,10 @@ export type RememberedOutcome =
   | TooOften
 
 /**
- * What a verb does for an agent that signed its request. Where that has a nonce, the verb claims it with all else that it
- * does: both last, or neither happened. One that was claimed before is rejected with `StorageError` `nonce_used`, and one
- * too many with `too_many_nonces`; nothing is done then. What the verb refuses has claimed its nonce, too.
+ * Options of a verb that runs on behalf of an agent that signed its request. If the request has a nonce, the verb claims it together with
+ * its other changes: either both are persisted or neither is. A nonce that was claimed before is rejected with `StorageError` `nonce_used`,
+ * and one that exceeds a limit with `too_many_nonces`; nothing else is done in either case. A verb that refuses the request still claims
+ * its nonce.
  */
 export interface OfSignedRequest {
   nonce?: NonceClaim | undefined

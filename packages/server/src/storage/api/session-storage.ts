@@ -1,66 +1,69 @@
 import type { AsRead, User } from './user.js'
 
-/** Signed-in browser sessions, found by the hash of their secret id; `id` is for lists and links. */
+/** Sessions of signed-in browsers, looked up by the hash of their secret id. `id` is for lists and links. */
 export interface SessionStorage {
   /**
-   * Starts a signed-in browser session: idle for at most `idleSeconds`, at most `lifetime` seconds in all. Of the person's
-   * live sessions, the oldest end where there are more than `most`. Undefined, and nothing happens: the user is not
-   * active, or not as they were when their proof was checked.
+   * Starts a session for a signed-in browser, with an idle timeout of `idleSeconds` and a maximum lifetime of `lifetime` seconds. If the
+   * user then has more than `most` live sessions, the oldest are ended. Resolves with undefined and changes nothing if the user is not
+   * active or has changed since their proof was checked.
    */
   createSession(session: NewSession): Promise<Session | undefined>
-  /** The live session of an active person, and marks it as seen (written at most once a minute). */
+  /** Returns the live session of an active user and marks it as seen (written at most once a minute). */
   findSession(idHash: string): Promise<Session | undefined>
-  /** Ends a session; ending one that does not exist is no error. */
+  /** Ends a session. Ending one that does not exist is not an error. */
   endSession(idHash: string): Promise<void>
-  /** A person's live sessions, the last used first. */
+  /** Lists a user's live sessions, most recently used first. */
   listSessions(of: { userId: string; currentIdHash?: string | undefined }): Promise<ListedSession[]>
-  /** Ends one session of a person by its public id. False when they have no such session. */
+  /** Ends one session of a user by its public id. Returns false if they have no such session. */
   endSessionById(session: { userId: string; id: string }): Promise<boolean>
-  /** Ends a person's sessions, all or all but one; returns how many. */
+  /** Ends a user's sessions, all of them or all but one, and returns how many. */
   endSessions(of: { userId: string; exceptIdHash?: string | undefined }): Promise<number>
   /**
-   * Records that the person of a live session has proved again who they are: the session gets a new secret id and
-   * `authTime` is now; its absolute end stays. The old secret id no longer works. Undefined, and nothing happens: the
-   * session has ended, or the user is not as they were when their proof was checked.
+   * Records that the user of a live session has proved again who they are. The session gets a new secret id, and its `authTime` is set to
+   * now; its absolute expiry does not change. The old secret id no longer works. Resolves with undefined and changes nothing if the session
+   * has expired, or if the user has changed since their proof was checked.
    */
   reauthenticate(renewal: Reauthentication): Promise<Session | undefined>
 }
 
-/** How a person proved who they are (RFC 8176, and `oidc`). */
+/** How a user proved who they are (RFC 8176, and `oidc`). */
 export type AuthenticationMethod = 'pwd' | 'oidc' | 'webauthn'
 
 export interface NewSession extends AsRead {
   idHash: string
-  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one proves nothing (attacks C24): `authTime` is 0. */
+  /**
+   * When the factor used for the proof was added, in Unix seconds. A new factor proves nothing if there is an older one (attacks C24):
+   * `authTime` is then 0.
+   */
   factorAddedAt: number
-  /** The session, by the hash of its id, that the browser held before: it ends. */
+  /** The hash of the id of the session that the browser held before. That session is ended. */
   replaces?: string | undefined
   idleSeconds: number
   lifetime: number
-  /** How many live sessions the person may have, this one included. */
+  /** Maximum number of live sessions of the user, including this one. */
   most: number
   amr?: readonly AuthenticationMethod[] | undefined
-  /** When the person proved who they are, where that was before now; 0 where nobody says. @default now */
+  /** When the user proved who they are, if that was before now; 0 if unknown. @default now */
   authTime?: number | undefined
-  /** The request that they signed in for, by the hash of its token; absent: none. */
+  /** The hash of the token of the request that the user signed in for; absent if there is none. */
   provedFor?: string | undefined
-  /** The browser, by the hash of its cookie: it is remembered as one in which the user signed in (attacks C16). */
+  /** The hash of the browser's cookie. The browser is remembered as one in which the user signed in (attacks C16). */
   browserHash?: string | undefined
   ip?: string | undefined
   userAgent?: string | undefined
 }
 
 export interface Session {
-  /** Public: names the session in lists, opens nothing. */
+  /** Public id: identifies the session in lists, but grants no access. */
   id: string
   user: User
-  /** When the person last proved who they are. */
+  /** When the user last proved who they are. */
   authTime: number
-  /** How they did then; empty when that was not said. */
+  /** How they proved it then; empty if unknown. */
   amr: AuthenticationMethod[]
-  /** The request that they proved it for, by the hash of its token; null: none. */
+  /** The hash of the token of the request that they proved it for; null if there is none. */
   provedFor: string | null
-  /** When it ends however much it is used. */
+  /** The absolute expiry, regardless of use. */
   expiresAt: number
 }
 
@@ -81,10 +84,13 @@ export interface Reauthentication {
   newIdHash: string
   /** The user's credential revision when their proof was checked. */
   credentialRevision: number
-  /** When the factor of the proof was added, in Unix seconds; a new one next to an older one leaves `authTime`, `amr` and `provedFor` as they are. */
+  /**
+   * When the factor used for the proof was added, in Unix seconds. A new factor leaves `authTime`, `amr` and `provedFor` unchanged if there
+   * is an older one.
+   */
   factorAddedAt: number
-  /** @default as before */
+  /** @default unchanged */
   amr?: readonly AuthenticationMethod[] | undefined
-  /** The request that the user proved it for, by the hash of its token; absent: none. */
+  /** The hash of the token of the request that the user proved it for; absent if there is none. */
   provedFor?: string | undefined
 }

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * What each character looks like, from the characters that look like it: the confusables of Unicode 16 (UTS 39 §4), but
- * for those that NFKD takes apart already.
+ * Maps each shape to the characters that look like it: the confusables of Unicode 16 (UTS 39 §4), except those that NFKD already
+ * decomposes.
  */
 const lookAlikes: Readonly<Record<string, string>> = JSON.parse(
   readFileSync(new URL('../../../assets/look-alikes.json', import.meta.url), 'utf8'),
 )
 
-/** What UTS 39 leaves out, or takes for another letter than most fonts draw. */
+/** Characters that UTS 39 omits, or maps to a different letter than the one most fonts draw. */
 const others: Readonly<Record<string, string>> = {
   A: 'ΔΛɅⲀ',
   S: 'Ⴝ',
@@ -41,11 +41,11 @@ const shapes = new Map(
   ),
 )
 
-/** What the characters of a text look like: texts that look alike have the same shapes (UTS 39, skeletons). */
+/** Returns the shapes of the characters of a text. Texts that look alike have the same shapes (UTS 39, skeletons). */
 export function shapesOf(text: string): string {
-  // Shapes have shapes: a small capital and the letter that looks like it are one.
+  // Shapes are mapped twice, so that a small capital and the letter that looks like it become the same.
   const characters = Array.from(text.normalize('NFKD'), (character) => Array.from(shapeOf(character), shapeOf).join(''))
-  // A dot above i or j is there already.
+  // i and j already have a dot above.
   return characters
     .join('')
     .normalize('NFKD')

@@ -52,10 +52,10 @@ export type { User } from './user.js'
 export { foldUsername } from './user.js'
 
 /**
- * What the auth server keeps, as atomic verbs. A verb either happens whole, with its audit row, or not at all; no
- * caller reads a row in order to write it back. The storage owns the clock that decides expiry. Secrets reach it only
- * as SHA-256 hashes (base64url, 43 characters). Times are Unix seconds. Every verb rejects with {@link StorageError}
- * `unavailable` when the database does not answer.
+ * The persistent state of the auth server, as atomic verbs. A verb is applied completely, together with its audit event, or not at all.
+ * Callers never read a row in order to write it back. The storage owns the clock that determines expiry. Secrets are passed to it only as
+ * SHA-256 hashes (base64url, 43 characters). Times are in Unix seconds. Every verb rejects with {@link StorageError} `unavailable` if the
+ * database does not respond.
  */
 export interface Storage
   extends AccountStorage,
@@ -69,44 +69,44 @@ export interface Storage
     KeyStorage,
     AuditStorage,
     DeploymentStorage {
-  /** Deletes what is past its retention, in small batches. Runs by itself; returns the number of rows deleted. */
+  /** Deletes rows past their retention, in small batches, and returns how many were deleted. Also runs on a timer. */
   sweep(): Promise<number>
   /** Stops the retention timer and closes the database. */
   close(): Promise<void>
 }
 
 export interface StorageOptions {
-  /** Clock, Unix seconds. @default the system clock */
+  /** Clock, in Unix seconds. @default the system clock */
   now?: () => number
-  /** Seconds between retention runs; 0 turns them off. @default 60 */
+  /** Seconds between retention runs; 0 disables them. @default 60 */
   sweepInterval?: number
-  /** Told when a retention run left nothing over, with the number of rows that it deleted. */
+  /** Called after a retention run that deleted everything due, with the number of rows deleted. */
   onSwept?: (rows: number) => void
-  /** Told when a retention run failed; the next one tries again. @default a process warning */
+  /** Called when a retention run fails; the next one tries again. @default emits a process warning */
   onSweepError?: (error: unknown) => void
   /**
-   * Seconds that uses wait to be written, many at once: how often a permission was used, and when a session was last seen.
-   * What waits is lost where the process is killed. 0: none waits. @default 1
+   * Seconds for which uses are buffered in order to be written in one batch: how often a permission was used, and when a session was last
+   * seen. Buffered uses are lost if the process is killed. 0 disables buffering. @default 1
    */
   usageDelay?: number
-  /** Told when uses could not be written in time. @default a process warning */
+  /** Called when uses could not be written in time. @default emits a process warning */
   onUsageError?: (error: unknown) => void
   limits?: StorageLimits
 }
 
 /** A storage over a pool of connections. */
 export interface PooledStorage extends Storage {
-  /** How many connections to the database are open. */
+  /** Returns the number of open connections to the database. */
   connections(): ConnectionCounts
 }
 
-/** How much is held at once. */
+/** Limits on how much is stored at once. */
 export interface StorageLimits {
-  /** How many nonces are remembered. */
+  /** Maximum numbers of remembered nonces. */
   nonces?: NonceLimits
 }
 
-/** The same storage; each of its verbs is told when it ended, with the time that it took. */
+/** Wraps a storage so that the outcome and duration of each verb are reported. */
 export function observeStorage(storage: Storage, tell: Tell): Storage {
   return new Proxy(storage, {
     get(target, name): unknown {

@@ -3,29 +3,31 @@ import type { AgentStanding } from './agent-storage.js'
 
 export interface ThrottleStorage {
   /**
-   * Claims a nonce for at least `lifetime` seconds. True exactly once for a key, on however many instances. Rejects with
-   * `StorageError` `too_many_nonces` where its source has too many, on all of them together.
+   * Claims a nonce for at least `lifetime` seconds. Returns true exactly once per key, across all instances. Rejects with `StorageError`
+   * `too_many_nonces` if its source has claimed too many, across all instances.
    */
   claimNonce(claim: NonceClaim): Promise<boolean>
   /**
-   * Counts an attempt in the fixed window of `window` seconds that the first attempt opened. The caller makes the key, a
-   * hash of what is limited.
+   * Counts an attempt in a fixed window of `window` seconds that starts with the first attempt. The caller derives the key by hashing the
+   * limited subject.
    */
   countAttempt(attempt: Attempt): Promise<AttemptCount>
-  /** Counts a request of an agent, each attempt with a key of its own; nothing where the agent is blocked. */
+  /** Counts a request from an agent: each attempt under its own key, and none if the agent is blocked. */
   countRequest(request: { agent: string; attempts: readonly RequestAttempt[] }): Promise<CountedRequest>
-  /** The limit whose next attempt would be refused, if any; of several, the one that stays reached longest. Counts nothing. */
+  /**
+   * Returns a limit that would refuse the next attempt, if there is one; if there are several, the one that resets last. Counts nothing.
+   */
   findReachedLimit(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
   /**
-   * Counts one attempt towards each limit, or none of them if one of them would be exceeded, which is then returned. On any
-   * number of instances, a limit counts no more attempts than it allows in any period as long as its window.
+   * Counts one attempt toward each limit. If this would exceed one of them, counts nothing and returns that limit. Across any number of
+   * instances, a limit never counts more attempts than it allows in any period as long as its window.
    */
   countWithinLimits(limits: readonly LimitedAttempt[]): Promise<ReachedLimit | undefined>
-  /** Subtracts one attempt from each of the keys, which `countRequest` counted. */
+  /** Subtracts one attempt from each of these keys, which `countRequest` counted before. */
   forgiveAttempts(keys: readonly string[]): Promise<void>
-  /** Forgets the attempts that {@link countWithinLimits} counted towards a limit, after one that succeeded. */
+  /** Clears the attempts that {@link countWithinLimits} counted toward a limit, after an attempt that succeeded. */
   clearAttempts(limit: Pick<LimitedAttempt, 'key' | 'account'>): Promise<void>
-  /** Whether a user with this username signed in in this browser. The cost does not depend on the username (attacks C17). */
+  /** Whether a user with this username has signed in with this browser. The cost does not depend on the username (attacks C17). */
   isKnownDevice(device: { username: string; browserHash: string }): Promise<boolean>
 }
 
@@ -36,30 +38,30 @@ export interface Attempt {
 }
 
 export interface RequestAttempt extends Attempt {
-  /** Counted for agents that anybody ever allowed something, or for others only. @default for all */
+  /** Counted only for agents that a user has ever allowed anything, or only for the others. @default all agents */
   of?: 'allowed' | 'unknown' | undefined
 }
 
 export interface CountedRequest extends AgentStanding {
-  /** In the order of the attempts; undefined: not counted for this agent. */
+  /** In the order of the attempts; undefined for one that is not counted for this agent. */
   counts: (AttemptCount | undefined)[]
 }
 
 export interface LimitedAttempt extends Attempt {
-  /** The username it is an attempt on, for which `unlockUser` and `setPasswordHash` clear the attempts. */
+  /** The username that the attempt targets. `unlockUser` and `setPasswordHash` clear its attempts. */
   account?: string | undefined
-  /** How many attempts the window allows. */
+  /** Maximum number of attempts per window. */
   most: number
 }
 
 export interface ReachedLimit {
   limit: LimitedAttempt
-  /** When the oldest attempt leaves its window, so that another is allowed. */
+  /** When the oldest attempt leaves the window, so that another one is allowed. */
   resetAt: number
 }
 
 export interface AttemptCount {
-  /** Attempts in the current window, this one included. */
+  /** Number of attempts in the current window, including this one. */
   count: number
   /** When the window ends. */
   resetAt: number

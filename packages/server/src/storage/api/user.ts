@@ -1,16 +1,16 @@
-/** A person as the server knows them. */
+/** A user as the server knows them. */
 export interface User {
   id: string
   username: string
   displayName: string | null
   email: string | null
   status: 'active' | 'disabled' | 'closed'
-  /** The opaque subject in tokens (W18): random, never derived from the name. */
+  /** The opaque subject in tokens (W18): random, never derived from the username. */
   sub: string
   createdAt: number
   /**
-   * Raised by whatever changes how the user signs in (password, passkeys, linked identities, status) and by every
-   * sign-out. A verb that acts on a proof of the user, or in their session, refuses any other than the one it is given.
+   * Incremented by every change to how the user signs in (password, passkeys, linked identities, status) and by every sign-out. A verb that
+   * acts on a user's proof or in their session is refused if the revision differs from the one passed to it.
    */
   credentialRevision: number
 }
@@ -18,11 +18,11 @@ export interface User {
 /** A user as read when the proof or session was accepted. */
 export interface AsRead {
   userId: string
-  /** The user's credential revision then; any other is refused. */
+  /** The user's credential revision at that time. Any other revision is refused. */
   credentialRevision: number
 }
 
-/** The form in which user names are compared: `Alice`, `alice` and full-width `ＡＬＩＣＥ` are one name. */
+/** Returns the form in which usernames are compared: `Alice`, `alice` and full-width `ＡＬＩＣＥ` are the same name. */
 export function foldUsername(username: string): string {
   return username.normalize('NFKC').toLowerCase().normalize('NFKC')
 }

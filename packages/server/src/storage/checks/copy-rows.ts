@@ -5,7 +5,7 @@ import { keyOf } from '../sql/columns.js'
 import type { Engine, Statement } from '../sql/engine.js'
 import { type Tables, tables } from '../sql/tables.js'
 
-/** What a copy consists of. */
+/** The numbers of tables and rows that were copied. */
 export interface CopiedRows {
   tables: number
   rows: number
@@ -16,10 +16,10 @@ const names = Object.keys(tables) as (keyof Tables)[]
 const batch = 500
 
 /**
- * Copies every row of one database into another, empty one, and compares them then, one by one. Nobody may write to either
- * meanwhile: the first is kept from changing, the second is filled in one transaction.
+ * Copies every row of one database into another, empty one, and then compares them row by row. Neither may be written to in the meantime:
+ * the source is kept from changing, and the target is filled in one transaction.
  *
- * @throws {StorageError} `not_ours` where the second is not empty; Error where a row came out different, and nothing was copied
+ * @throws {StorageError} `not_ours` if the target is not empty; Error if a row differs after copying, in which case nothing was copied
  */
 export async function copyRows(from: Engine, to: Engine): Promise<CopiedRows> {
   return from.transaction('process', (source) =>
@@ -37,7 +37,7 @@ export async function copyRows(from: Engine, to: Engine): Promise<CopiedRows> {
 async function requireEmpty(target: Statement): Promise<void> {
   for (const name of names) {
     if (!(await target.db.selectFrom(name).selectAll().limit(1).executeTakeFirst())) continue
-    const what = `The database to copy into has rows in its table ${name} already: name an empty one.`
+    const what = `The target database already has rows in its table ${name}: use an empty database.`
     throw new StorageError('not_ours', what)
   }
 }
@@ -55,14 +55,14 @@ async function compareTable(name: keyof Tables, source: Statement, target: State
   let last: Row | undefined
   do {
     const [rows, copies] = [await page(name, source, last), await page(name, target, last)]
-    if (!isDeepStrictEqual(rows, copies)) throw new Error(`a row of ${name} came out different: nothing was copied`)
+    if (!isDeepStrictEqual(rows, copies)) throw new Error(`a row of ${name} differs after copying: nothing was copied`)
     last = rows.at(-1)
   } while (last)
 }
 
 type Row = Record<string, unknown>
 
-/** The rows that come after one. */
+/** Returns the rows that follow a given row. */
 async function page(name: keyof Tables, { db }: Statement, last?: Row): Promise<Row[]> {
   const key = keyOf(tables[name])
   let query = db.selectFrom(name).selectAll().limit(batch)

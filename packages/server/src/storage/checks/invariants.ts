@@ -3,11 +3,11 @@ import { type Invariant, mostViolations, retention } from '../api/deployment-sto
 import { isWithinScope } from '../rows/granted-scopes.js'
 import type { Statement } from '../sql/engine.js'
 
-/** A row that breaks an invariant: columns named after what they name, with public ids or texts. */
+/** A row that breaks an invariant. Its columns are named after what they identify, and contain public ids or text. */
 export type FoundRow = Readonly<Record<string, Uint8Array | string | number | null>>
 
 interface Check {
-  /** What must never be, as a sentence. */
+  /** The condition that must never occur, as a sentence. */
   never: string
   find: (statement: Statement) => Promise<FoundRow[]>
 }
@@ -19,7 +19,7 @@ function check(never: string, query: (statement: Statement) => RawBuilder<unknow
   }
 }
 
-/** A check of rows that the query alone does not tell apart. */
+/** A check that filters the rows of its query in code. */
 function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R) => FoundRow | undefined): Check {
   return {
     never,
@@ -33,15 +33,15 @@ function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R)
 const most = sql`limit ${sql.lit(mostViolations)}`
 
 /**
- * Seconds that work which overlaps may take: a row has the time at which its transaction began, and one that waited for
- * another, or a use that is written after it was judged, is no violation.
+ * Tolerance for overlapping work, in seconds. A row carries the start time of its transaction, so a row that waited for another one, or a
+ * use that is written after it was judged, is not a violation.
  */
 const overlap = sql.lit(2)
 
 /** Events before this time may have been deleted. */
 const recordedSince = ({ clock }: Statement) => sql`${clock} - ${sql.lit(retention.event)}`
 
-/** Rows of a table that no event is about. Databases subtract such sets fast, however large both are. */
+/** Finds rows of a table that have no event. Databases compute such set differences fast, however large both sets are. */
 function unrecorded(
   never: string,
   [name, ids]: readonly ['request' | 'grant', (statement: Statement) => RawBuilder<unknown>],
@@ -53,7 +53,7 @@ function unrecorded(
   })
 }
 
-/** The same for users and agents, whose events name them by their numbers. */
+/** Like {@link unrecorded}, but for users and agents, which events reference by their internal ids. */
 function changeUnrecorded(
   never: string,
   [table, name, publicName, changedAt]: readonly ['agent' | 'app_user', 'agent' | 'user', string, string],
@@ -72,36 +72,36 @@ const listOf = (texts: readonly string[]) => sql.join(texts.map((each) => sql.li
 
 const decisions = ['request.allowed', 'request.denied', 'request.remembered']
 
-/** Whether a list has a name in it. */
+/** Whether a list contains a name. */
 const hasName = (list: string, name: string) =>
   sql`replace(' ' || ${sql.ref(list)} || ' ', ' ' || ${sql.ref(name)} || ' ', '') <> ' ' || ${sql.ref(list)} || ' '`
 
-/** A minted secret in full, or a whole JWT. */
+/** A complete secret issued by the server, or a complete JWT. */
 const secret = /\baa(?:rq|cd|rt|sn|br)_[\w-]{43}(?![\w-])|\beyJ[\w-]+\.eyJ[\w-]+\.[\w-]+/
 
-/** Whether the data of an event may contain a secret that begins like this. */
+/** Whether the data of an event may contain a secret with this prefix. */
 const inData = (prefix: string) => sql`lower(data) like ${sql.lit(`%${prefix}%`)}`
 
-/** The checks of each invariant, by their names. */
+/** The checks of each invariant, by name. */
 export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Check>>>> = {
   I1: {
     code_gave_two_tokens: check(
-      'A code gave two tokens.',
+      'A code was exchanged for two tokens.',
       () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
         where t.request_id is not null group by t.request_id, g.public_id having count(*) > 1`,
     ),
     code_redeemed_twice: check(
-      'A code was redeemed twice, says the audit log.',
+      'According to the audit log, a code was redeemed twice.',
       () => sql`select request_public_id as request from audit_event where event = 'code.redeemed'
         group by request_public_id having count(*) > 1`,
     ),
     request_decided_twice: check(
-      'A request was decided twice, says the audit log.',
+      'According to the audit log, a request was decided twice.',
       () => sql`select request_public_id as request from audit_event where event in (${listOf(decisions)})
         group by request_public_id having count(*) > 1`,
     ),
     code_unused_after_token: check(
-      'A code that gave a token can be used again.',
+      'A code that was exchanged for a token can be used again.',
       () => sql`select r.public_id as request from code as c join auth_request as r on r.id = c.request_id
         where c.consumed_at is null and (exists (select 1 from token_issue as t where t.request_id = c.request_id)
           or exists (select 1 from refresh_token as f where f.request_id = c.request_id))`,
@@ -118,7 +118,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
         where g.id is null and t.policy is null`,
     ),
     redeemed_without_token: check(
-      'A code was redeemed, and the token that it gave is not on record.',
+      'A code was redeemed, but no token was recorded for it.',
       () => sql`select r.public_id as request from code as c join auth_request as r on r.id = c.request_id
         left join token_issue as t on t.request_id = c.request_id where t.id is null and r.public_id in (
           select request_public_id from audit_event where event = 'code.redeemed' and request_public_id is not null)`,
@@ -126,7 +126,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I3: {
     allowed_without_grant: check(
-      'A user allowed a request, and there is no grant of it.',
+      'A user allowed a request, but no grant was recorded for it.',
       () => sql`select public_id as request from auth_request where status = 'allowed' and scope <> ''
         except select e.request_public_id from audit_event as e
           join consent_grant as g on g.public_id = e.grant_public_id
@@ -170,19 +170,19 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
       ({ request, given, asked }) => (isWithinScope(given, asked) ? undefined : { request }),
     ),
     token_beyond_grant: check(
-      'A token is for more than its grant.',
+      'A token has a wider scope than its grant.',
       () => sql`select g.public_id as "grant" from token_issue as t join consent_grant as g on g.id = t.grant_id
         where t.scope <> '' and length(t.scope) - length(replace(t.scope, ' ', '')) + 1 >
           (select count(*) from grant_scope as s where s.grant_id = t.grant_id and ${hasName('t.scope', 's.name')})`,
     ),
     token_outlives_permission: check(
-      'A token expires later than a permission that it is for.',
+      'A token expires later than one of its permissions.',
       () => sql`select g.public_id as "grant" from token_issue as t join grant_scope as s on s.grant_id = t.grant_id
         join consent_grant as g on g.id = t.grant_id
         where t.expires_at > s.expires_at and ${hasName('t.scope', 's.name')}`,
     ),
     refresh_token_beyond_token: checkEach(
-      'A refresh token is for more than the token that came with it.',
+      'A refresh token has a wider scope than the auth token issued with it.',
       sql<{ grant: Uint8Array; wider: string; given: string }>`
         select g.public_id as "grant", f.scope as wider, t.scope as given from refresh_token as f
         join token_issue as t on t.request_id = f.request_id join consent_grant as g on g.id = f.grant_id
@@ -192,12 +192,12 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I6: {
     keys_active: check(
-      'More than one key signs.',
+      'More than one signing key is active.',
       () => sql`select kid as key from signing_key where state = 'active' and purpose = 'sign'
         and (select count(*) from signing_key as k where k.state = 'active' and k.purpose = 'sign') > 1`,
     ),
     key_signed_early: checkEach(
-      'The server let a key sign that had been published for too short a time.',
+      'The server activated a signing key that had not been published for long enough.',
       sql<{ key: string; data: string | null }>`select k.kid as key, e.data from audit_event as e
         join signing_key as k on k.not_before_at > e.at where e.event = 'keys.rotated'`,
       ({ key, data }) => {
@@ -209,7 +209,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I7: {
     code_of_other_parties: check(
-      'A code is for another agent, delegate or resource than its request.',
+      'A code is for a different agent, delegate or resource than its request.',
       () => sql`select r.public_id as request, g.public_id as "grant" from code as c
         join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
         left join token_issue as t on t.request_id = c.request_id
@@ -219,13 +219,13 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I10: {
     code_of_other_person: check(
-      'A code is under the grant of another user than the one who was asked.',
+      'A code belongs to the grant of a different user than the one who was prompted.',
       () => sql`select r.public_id as request, g.public_id as "grant" from code as c
         join auth_request as r on r.id = c.request_id join consent_grant as g on g.id = c.grant_id
         where g.user_id is distinct from r.user_id`,
     ),
     decided_by_other_person: check(
-      'A user decided a request that was shown to another.',
+      'A user decided a request that was shown to another user.',
       () => sql`select r.public_id as request from auth_request as r
         join audit_event as e on e.request_public_id = r.public_id
         where e.event in (${listOf(decisions)}) and e.user_id is distinct from r.user_id`,
@@ -233,7 +233,7 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I11: {
     secret_in_audit: checkEach(
-      'The audit log contains a token, a code or the id of a session.',
+      'The audit log contains a token, a code or a session id.',
       sql<{ event: number; data: string }>`select id as event, data from audit_event
         where ${sql.join(['aarq_', 'aacd_', 'aart_', 'aasn_', 'aabr_', 'eyj'].map(inData), sql` or `)}`,
       ({ event, data }) => (secret.test(data) ? { event } : undefined),
@@ -241,37 +241,37 @@ export const invariants: Readonly<Record<Invariant, Readonly<Record<string, Chec
   },
   I12: {
     token_without_event: unrecorded(
-      'A code gave a token, and the audit log does not say so.',
+      'A code was exchanged for a token, but the audit log has no event for it.',
       ['request', () => sql`select r.public_id from token_issue as t join auth_request as r on r.id = t.request_id`],
       ['code.redeemed'],
     ),
     decision_without_event: unrecorded(
-      'A request was decided, and the audit log does not say so.',
+      'A request was decided, but the audit log has no event for it.',
       ['request', () => sql`select public_id from auth_request where status in ('allowed', 'denied')`],
       decisions,
     ),
     grant_without_event: unrecorded(
-      'A grant was created, and the audit log does not say so.',
+      'A grant was created, but the audit log has no event for it.',
       ['grant', (statement) => sql`select public_id from consent_grant where created_at > ${recordedSince(statement)}`],
       ['request.allowed'],
     ),
     removal_without_event: unrecorded(
-      'A grant was revoked, and the audit log does not say so.',
+      'A grant was revoked, but the audit log has no event for it.',
       ['grant', (statement) => sql`select public_id from consent_grant where revoked_at > ${recordedSince(statement)}`],
       ['grant.revoked'],
     ),
     block_without_event: changeUnrecorded(
-      'An agent was blocked, and the audit log does not say so.',
+      'An agent was blocked, but the audit log has no event for it.',
       ['agent', 'agent', 'identifier', 'blocked_at'],
       ['agent.blocked'],
     ),
     person_without_event: changeUnrecorded(
-      'A user was added, and the audit log does not say so.',
+      'A user was added, but the audit log has no event for it.',
       ['app_user', 'user', 'public_id', 'created_at'],
       ['user.created'],
     ),
     disabling_without_event: changeUnrecorded(
-      'A user was disabled, and the audit log does not say so.',
+      'A user was disabled, but the audit log has no event for it.',
       ['app_user', 'user', 'public_id', 'disabled_at'],
       ['user.disabled', 'account.closed'],
     ),

@@ -3,7 +3,10 @@ import type { Statement } from '../sql/engine.js'
 import { hashText, idText } from '../sql/kept-query.js'
 import { type FoundRow, invariants } from './invariants.js'
 
-/** Runs the queries one by one, each on its own snapshot: no request waits for them, and a row written in between is no violation. */
+/**
+ * Runs the queries one by one, each on its own snapshot, so that requests do not wait for them and rows written in the meantime are not
+ * reported as violations.
+ */
 export async function findViolations(statement: Statement): Promise<Violation[]> {
   const violations: Violation[] = []
   for (const invariant of Object.keys(invariants) as Invariant[])

@@ -2,31 +2,31 @@ import pg from 'pg'
 import { passwordFromFile } from './open-failure.js'
 import type { Pools } from './postgres-engine.js'
 
-/** Seconds after which a request is told that the database does not answer. */
+/** Timeouts, in seconds, after which a request fails because the database does not respond. */
 export interface PostgresTimeouts {
-  /** For a free connection. @default 0.5 */
+  /** Waiting for a free connection. @default 0.5 */
   connection?: number
-  /** For what others have locked. @default 1.5 */
+  /** Waiting for a lock. @default 1.5 */
   lock?: number
-  /** For a statement. @default 2 */
+  /** Running a statement. @default 2 */
   statement?: number
 }
 
-/** Milliseconds that the network may add to a statement, and that a transaction may rest. */
+/** In milliseconds: the time that the network may add to a statement, and the maximum idle time within a transaction. */
 const patience = { network: 250, idleTransaction: 10_000 }
 
-/** Milliseconds that a connection for what takes longer may take. */
+/** Connect timeout for long-running work, in milliseconds. */
 const firstConnection = 5000
 
 export interface PoolOptions {
-  /** How many connections are open at most for what must last, and as many for counters. @default 10 */
+  /** Maximum number of open connections for durable writes; as many again are used for counters. @default 10 */
   connections?: number
   timeouts?: PostgresTimeouts
 }
 
 /**
- * Connections to PostgreSQL for requests. What the URL leaves out comes from the variables that `libpq` reads (`PGHOST`,
- * `PGPASSWORD`, `PGPASSFILE`, …), and `sslmode` means what it means there.
+ * Opens the pools of PostgreSQL connections for requests. Parts missing from the URL are taken from the environment variables that `libpq`
+ * reads (`PGHOST`, `PGPASSWORD`, `PGPASSFILE`, …), and `sslmode` means the same as in `libpq`.
  */
 export function openPools(url: string, options: PoolOptions = {}): Pools {
   return { durable: openPool(url, options), quick: openPool(url, options, { waits: false }) }
@@ -37,7 +37,7 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
   const pool = new pg.Pool({
     ...common(url),
     Client,
-    // A transaction begins with what is sent in one go.
+    // Sends `begin` together with the first statement of a transaction.
     pipeline: true,
     max: connections,
     connectionTimeoutMillis: connection * 1000,
@@ -47,25 +47,25 @@ function openPool(url: string, { connections = 10, timeouts = {} }: PoolOptions,
     idle_in_transaction_session_timeout: patience.idleTransaction,
   })
   pool.on('connect', (client) => {
-    // In use it may be lost between two statements: whatever is sent next is told.
+    // A connection in use may be lost between two statements. The next statement then fails.
     client.on('error', () => undefined)
-    // Where this fails, so does what is sent next.
+    // If this fails, the next statement fails too.
     if (!waits) void client.query('set synchronous_commit = off').catch(() => undefined)
   })
-  // A connection that rests and is lost leaves the pool; whoever needs one next is told if there is none.
+  // An idle connection that is lost leaves the pool. The next caller gets an error if no connection can be opened.
   pool.on('error', () => undefined)
   return pool
 }
 
-/** One connection, for what may take its time: migrations, retention. */
+/** Opens one connection for long-running work: migrations and retention. */
 export async function openClient(url: string): Promise<pg.Client> {
   const client = new Client({ ...common(url), connectionTimeoutMillis: firstConnection })
-  // Whatever is sent next is told that the connection is lost.
+  // If the connection is lost, the next statement fails.
   client.on('error', () => undefined)
   try {
     await client.connect()
   } catch (error) {
-    // Else the database would wait for the rest of a sign-in, and this process for the database.
+    // Otherwise the database would wait for the rest of the authentication, and this process for the database.
     void client.end().catch(() => undefined)
     throw error
   }
@@ -81,16 +81,16 @@ function common(url: string): pg.ClientConfig {
   }
 }
 
-/** Looks for a password in the password file where neither the URL nor the environment has one. */
+/** Looks up the password in the password file if neither the URL nor the environment has one. */
 class Client extends pg.Client {
   constructor(config?: pg.ClientConfig) {
     super(config)
-    // The types know none that is looked for.
+    // The types of `pg` do not allow a function here.
     this.password ??= passwordFromFile as unknown as string
   }
 }
 
-/** As it stands: of a socket (`postgres://user@/database?host=/run/postgresql`) it is no URL to others. */
+/** Appends the parameter as text, because other parsers reject the URL of a socket (`postgres://user@/database?host=/run/postgresql`). */
 function asLibpq(url: string): string {
   return `${url}${url.includes('?') ? '&' : '?'}uselibpqcompat=true`
 }
@@ -100,7 +100,7 @@ const asNumber = new Set<number>([INT8, NUMERIC])
 
 const int8Array = 1016
 
-/** Of `{1,2,NULL}` the numbers. */
+/** Parses the numbers of an array such as `{1,2,NULL}`. */
 function parseNumbers(list: string): number[] {
   return (list.match(/\d+/g) ?? []).map(Number)
 }

@@ -16,11 +16,11 @@ async function loadPostgres() {
 
 const loaded = await loadPostgres()
 
-/** Storage in a PostgreSQL database, with its schema brought up to date. @throws StorageError what an operator can fix */
+/** Opens storage in a PostgreSQL database and brings its schema up to date. @throws StorageError for problems that an operator can fix */
 export const postgresStorage: typeof loaded.postgresStorage = loaded.postgresStorage
-/** The same with its engine, for copies between databases. */
+/** Opens only the engine, for copies between databases. */
 export const openPostgres: typeof loaded.openPostgres = loaded.openPostgres
 /** Brings the schema of a database up to date, as the role that owns it. @throws StorageError `not_ours`, `schema_newer`, `not_writable` */
 export const migratePostgres: typeof loaded.migratePostgres = loaded.migratePostgres
-/** The version of the schema of a database, which stays as it is. @throws StorageError if it cannot be read */
+/** Reads the schema version of a database without changing it. @throws StorageError if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

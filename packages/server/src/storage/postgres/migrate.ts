@@ -6,9 +6,9 @@ import { auditLog } from './audit-log.js'
 import { stateOf } from './database-failure.js'
 
 /**
- * Brings the schema up to date, one program at a time. A database of another program, or of a newer one, is left as it is.
+ * Brings the schema up to date, one process at a time. A database of another program, or of a newer version, is left unchanged.
  *
- * @throws {StorageError} `not_ours`, `schema_newer`, or `not_writable` for a role that may not change it
+ * @throws {StorageError} `not_ours`, `schema_newer`, or `not_writable` if the role is not allowed to change it
  */
 export async function migrate(client: ClientBase, steps: readonly string[] = migrations): Promise<void> {
   for (let left = tries - 1; (await versionOf(client, steps)) < steps.length; left -= 1) {
@@ -22,21 +22,21 @@ export async function migrate(client: ClientBase, steps: readonly string[] = mig
   }
 }
 
-/** How often in all; half a minute or so at most. */
+/** Maximum number of attempts, which take about half a minute in total. */
 const tries = 60
 
 async function applyMissing(client: ClientBase, steps: readonly string[]): Promise<void> {
   await client.query('begin; set local statement_timeout = 0; set local lock_timeout = 0')
   try {
     await client.query("select pg_advisory_xact_lock(hashtext('countersign migrations'))")
-    // Requests of the version before wait behind a change that waits: it gives way, and is tried again. Each table is waited for anew, and
-    // all of them together must come sooner than requests give up.
+    // Requests of the previous version queue behind a schema change that waits for a lock, so the change times out and is retried. The
+    // timeout applies to each table separately, and the total must be shorter than the timeout of requests.
     await client.query("set local lock_timeout = '100ms'")
     for (let step = await nextStep(client, steps); step !== undefined; step = await nextStep(client, steps))
       await client.query(step)
     await client.query('commit')
   } catch (error) {
-    // Where the connection is lost, the database takes it back by itself.
+    // If the connection is lost, the database rolls back on its own.
     await client.query('rollback').catch(() => undefined)
     throw error
   }
@@ -46,7 +46,7 @@ async function nextStep(client: ClientBase, steps: readonly string[]): Promise<s
   return steps[await versionOf(client, steps)]
 }
 
-/** The version of the schema, 0 where there is none. @throws {StorageError} `not_ours`, `schema_newer` */
+/** Returns the schema version; 0 if there is no schema yet. @throws {StorageError} `not_ours`, `schema_newer` */
 export async function versionOf(client: ClientBase, steps: readonly string[] = migrations): Promise<number> {
   const { rows } = await client.query<{ ours: boolean; tables: number }>(
     `select to_regclass('schema_version') is not null as ours,
@@ -55,7 +55,7 @@ export async function versionOf(client: ClientBase, steps: readonly string[] = m
   if (!rows[0]?.ours) {
     if (Number(rows[0]?.tables) === 0) return 0
     const what =
-      'The database holds the tables of another program: name another database, or another schema (?options=-csearch_path%3Dname).'
+      'The database contains the tables of another program: use another database, or another schema (?options=-csearch_path%3Dname).'
     throw new StorageError('not_ours', what)
   }
   const found = await client.query<{ version: number }>('select version from schema_version')
@@ -63,7 +63,7 @@ export async function versionOf(client: ClientBase, steps: readonly string[] = m
   if (version <= steps.length) return version
   throw new StorageError(
     'schema_newer',
-    `The database was written by a newer version of this program (schema ${version}, this one knows ${steps.length}): install that version again, or restore a backup from before it.`,
+    `The database was written by a newer version of this program (schema ${version}; this version supports up to ${steps.length}): install the newer version again, or restore a backup from before the upgrade.`,
   )
 }
 
@@ -71,7 +71,7 @@ function isForbidden(error: unknown): boolean {
   return stateOf(error) === '42501'
 }
 
-/** Whether requests that were being answered were in the way: a deadlock, or locks that came too late. */
+/** Whether concurrent requests blocked the migration: a deadlock, or a lock timeout. */
 function isInTheWay(error: unknown): boolean {
   return ['40P01', '40001', '55P03'].includes(stateOf(error) ?? '')
 }
@@ -79,7 +79,7 @@ function isInTheWay(error: unknown): boolean {
 function notMigrated(cause: unknown): StorageError {
   return new StorageError(
     'not_writable',
-    'The role of this connection may not change the schema of the database: run “countersign db migrate” with the role that owns it.',
+    'The role of this connection is not allowed to change the schema of the database: run “countersign db migrate” with the role that owns it.',
     { cause },
   )
 }
@@ -93,7 +93,10 @@ const schema = `
   ${schemaIn('postgres')}
   ${auditLog}`
 
-/** Credential revisions, the age of passwords, the accounts that were signed in in a browser, and the request of a sign-in. */
+/**
+ * Adds credential revisions, the age of passwords, an index of the accounts that signed in in a browser, and the request that a sign-in was
+ * for.
+ */
 const version2 = `
   alter table app_user add column credential_revision bigint not null default 0;
   alter table credential add column added_at bigint not null default 0;
@@ -104,7 +107,7 @@ const version2 = `
 `
 
 /**
- * The first makes the newest schema of an empty database, each other one the next version of a schema; it sets
- * `schema_version`, is never changed once released, and leaves a schema that the version before can still use.
+ * The first entry creates the newest schema in an empty database. Each later entry migrates a schema to the next version. An entry sets
+ * `schema_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
 export const migrations: readonly string[] = [schema, version2]

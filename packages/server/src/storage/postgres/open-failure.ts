@@ -2,7 +2,7 @@ import { isUntrustedCertificate } from 'countersign/discovery'
 import { StorageError } from '../api/storage-error.js'
 import { stateOf } from './database-failure.js'
 
-/** What keeps a database from being opened until an operator sets it right, and how. */
+/** A problem that prevents a database from being opened until an operator fixes it, and the message that says how. */
 interface Mistake {
   isIt: (error: Error, state: string | undefined) => boolean
   says: (error: Error) => string
@@ -12,53 +12,54 @@ const mistakes: readonly Mistake[] = [
   {
     isIt: (error) => error instanceof MissingPassword,
     says: () =>
-      'The database asks for a password, and there is none: put it into the file that PGPASSFILE names, or into ~/.pgpass, as host:port:database:role:password, readable by this user alone (chmod 600).',
+      'The database requires a password, and none was found: add it to the file that PGPASSFILE names, or to ~/.pgpass, as host:port:database:role:password, readable only by this user (chmod 600).',
   },
   {
     isIt: (_, state) => state === '28P01',
-    says: ({ message }) => `The database refuses the password (${message}): compare it with the role’s.`,
+    says: ({ message }) => `The database rejected the password (${message}): check it against the role’s password.`,
   },
   {
     isIt: ({ message }, state) => state === '28000' && message.includes('no encryption'),
     says: ({ message }) =>
-      `The database lets nobody in without TLS (${message}): add ?sslmode=verify-full to the URL, or a line to pg_hba.conf.`,
+      `The database does not accept connections without TLS (${message}): add ?sslmode=verify-full to the URL, or a line to pg_hba.conf.`,
   },
   {
     isIt: (_, state) => state === '28000',
-    says: ({ message }) => `The database does not let this role in (${message}): see its pg_hba.conf.`,
+    says: ({ message }) =>
+      `The database does not accept connections from this role (${message}): check its pg_hba.conf.`,
   },
   {
     isIt: (_, state) => state === '3D000',
-    says: ({ message }) => `There is no such database (${message}): make it with createdb.`,
+    says: ({ message }) => `The database does not exist (${message}): create it with createdb.`,
   },
   {
     isIt: (_, state) => state === '42501',
     says: ({ message }) =>
-      `The role of this connection may not do that (${message}): run “countersign db migrate --serve-as <role>” with the role that owns the tables.`,
+      `The role of this connection lacks a privilege (${message}): run “countersign db migrate --serve-as <role>” with the role that owns the tables.`,
   },
   {
-    // What our own functions say.
+    // Raised by the functions in the schema.
     isIt: (_, state) => state === 'P0001',
     says: ({ message }) => message,
   },
   {
     isIt: isUntrustedCertificate,
     says: ({ message }) =>
-      `The certificate of the database is of nobody who is trusted (${message}): name the file of its CA in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not looked at for it.`,
+      `The certificate of the database was not issued by a trusted CA (${message}): name the CA file in the URL, sslrootcert=/etc/…/ca.pem. NODE_EXTRA_CA_CERTS is not used for this connection.`,
   },
   {
     isIt: (error) => 'code' in error && error.code === 'ERR_TLS_CERT_ALTNAME_INVALID',
     says: ({ message }) =>
-      `The certificate of the database is for another name (${message}): use that name in the URL.`,
+      `The certificate of the database is for another host name (${message}): use that name in the URL.`,
   },
   {
     isIt: ({ message }) => message.includes('does not support SSL'),
     says: () =>
-      'The database has no TLS: turn it on there (ssl = on), or leave sslmode out where the way to it is safe.',
+      'The database does not support TLS: enable it there (ssl = on), or omit sslmode if the network path to the database is secure.',
   },
 ]
 
-/** Why a database cannot be opened, as an error for an operator. */
+/** Returns why a database cannot be opened, as an error for an operator. */
 export function openFailure(error: unknown): StorageError {
   if (error instanceof StorageError) return error
   const cause = error instanceof Error ? error : new Error(String(error))
@@ -69,18 +70,18 @@ export function openFailure(error: unknown): StorageError {
 
 const sslModes = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full']
 
-/** @throws {StorageError} `misconfigured` for an `sslmode` that there is not: nothing would then be checked */
+/** @throws {StorageError} `misconfigured` for an unknown `sslmode`, which would disable all verification */
 export function requireSslMode(url: string): void {
   const [, mode] = /[?&]sslmode=([^&]*)/.exec(url) ?? []
   if (mode === undefined || sslModes.includes(mode)) return
-  throw new StorageError('misconfigured', `sslmode=${mode} is none: use one of ${sslModes.join(', ')}.`)
+  throw new StorageError('misconfigured', `sslmode=${mode} is not valid: use one of ${sslModes.join(', ')}.`)
 }
 
 /**
- * The password for a connection in the file that `PGPASSFILE` names, or in `~/.pgpass`; asked for where the database wants
- * one and neither the URL nor `PGPASSWORD` has it.
+ * Reads the password for a connection from the file that `PGPASSFILE` names, or from `~/.pgpass`. Called if the database requires a
+ * password and neither the URL nor `PGPASSWORD` has one.
  *
- * @param connection where it goes to, as the driver says it
+ * @param connection the connection parameters, as passed by the driver
  * @throws MissingPassword
  */
 export async function passwordFromFile(connection?: unknown): Promise<string> {
@@ -90,7 +91,7 @@ export async function passwordFromFile(connection?: unknown): Promise<string> {
   return found
 }
 
-/** The database asks for a password, and there is none. */
+/** The database requires a password, and none was found. */
 class MissingPassword extends Error {
   constructor() {
     super('no password was found')

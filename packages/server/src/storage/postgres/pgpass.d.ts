@@ -1,4 +1,4 @@
 declare module 'pgpass' {
-  /** Looks a password up for what a connection goes to. */
+  /** Looks up the password for a connection. */
   export default function pgpass(connection: unknown, found: (password: string | undefined) => void): void
 }

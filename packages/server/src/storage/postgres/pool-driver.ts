@@ -4,10 +4,10 @@ import type { Pool, PoolClient } from 'pg'
 import { EngineDriver } from '../sql/connection-driver.js'
 import { DatabaseFailure, isStalePlan } from './database-failure.js'
 
-/** How many statements have a name, under which every connection keeps them prepared. */
+/** Maximum number of named statements, which every connection keeps prepared. */
 const maxNames = 500
 
-/** Gives kysely the connections of a pool. A connection on which anything but a statement failed is not used again. */
+/** Provides kysely with the connections of a pool. A connection is reused after a failed statement, but not after any other failure. */
 export class PoolDriver extends EngineDriver implements Driver {
   readonly #pool: Pool
   readonly #names = new Map<string, string>()
@@ -19,7 +19,7 @@ export class PoolDriver extends EngineDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    // The pool connects by itself.
+    // The pool opens connections on demand.
   }
 
   async acquireConnection(): Promise<PoolConnection> {
@@ -30,7 +30,7 @@ export class PoolDriver extends EngineDriver implements Driver {
     }
   }
 
-  /** Runs work in a transaction, which is taken back where it rejects. */
+  /** Runs work in a transaction, which is rolled back if the work rejects. */
   async transaction<T>(work: (connection: PoolConnection) => Promise<T>): Promise<T> {
     const connection = await this.acquireConnection()
     try {
@@ -39,7 +39,7 @@ export class PoolDriver extends EngineDriver implements Driver {
       await connection.commit()
       return outcome
     } catch (error) {
-      // What a connection that does not answer has begun, the database takes back when it is closed.
+      // If the connection does not respond, the database rolls back when the connection is closed.
       if (!connection.isBroken) await connection.executeQuery(CompiledQuery.raw('rollback'))
       throw error
     } finally {
@@ -47,7 +47,7 @@ export class PoolDriver extends EngineDriver implements Driver {
     }
   }
 
-  /** Executes a query on any of the connections. */
+  /** Executes a query on any connection of the pool. */
   async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
     const connection = await this.acquireConnection()
     try {
@@ -62,7 +62,7 @@ export class PoolDriver extends EngineDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    // Who opened the pool ends it: a driver that was never used would not be told to.
+    // The code that opened the pool closes it, because kysely never destroys a driver that was not used.
   }
 
   nameOf(sql: string): string | undefined {
@@ -73,7 +73,7 @@ export class PoolDriver extends EngineDriver implements Driver {
     return name
   }
 
-  /** Has every connection prepare its statements again, under new names: what they answer with was changed. */
+  /** Makes every connection prepare its statements again, under new names, because their result columns have changed. */
   forgetPlans(): void {
     this.#names.clear()
     this.#generation += 1
@@ -104,7 +104,7 @@ export class PoolConnection implements DatabaseConnection {
     return changes.has(command) ? { ...answered, numAffectedRows: BigInt(rowCount ?? 0) } : answered
   }
 
-  /** Of several statements, what the last one answered. */
+  /** Executes a query and returns the result of its last statement. */
   async #answered(query: CompiledQuery): Promise<Answer> {
     try {
       const answers = await this.#send(query)
@@ -117,26 +117,26 @@ export class PoolConnection implements DatabaseConnection {
     }
   }
 
-  /** Begins a transaction with the statement that is sent next. */
+  /** Begins a transaction together with the next statement. */
   begin(): void {
     this.#begins = true
   }
 
-  /** @throws DatabaseFailure where a statement had failed before: PostgreSQL takes the transaction back then, without an error */
+  /** @throws DatabaseFailure if a statement failed earlier: PostgreSQL then rolls the transaction back without an error */
   async commit(): Promise<void> {
     const { command } = await this.#answered(CompiledQuery.raw('commit'))
-    if (command !== 'COMMIT') throw new DatabaseFailure('a statement had failed, and the transaction was taken back')
+    if (command !== 'COMMIT') throw new DatabaseFailure('a statement failed, and the transaction was rolled back')
   }
 
   streamQuery(): never {
-    throw new TypeError('rows are not streamed')
+    throw new TypeError('streaming rows is not supported')
   }
 
   release(): void {
     this.#client.release(this.isBroken)
   }
 
-  /** What is sent in one turn of the event loop leaves in one write: each costs more than what is in it. */
+  /** Sends all statements of one turn of the event loop in a single write, because a write costs more than its content. */
   #gather(): void {
     if (this.#isGathering) return
     this.#isGathering = true
@@ -148,7 +148,7 @@ export class PoolConnection implements DatabaseConnection {
     })
   }
 
-  /** Without parameters it may be several statements at once, which cannot be prepared. */
+  /** Without parameters, the query may contain several statements, which cannot be prepared. */
   async #send({ sql, parameters }: CompiledQuery): Promise<Answer | Answer[]> {
     const begins = this.#begins
     this.#begins = false
@@ -160,10 +160,10 @@ export class PoolConnection implements DatabaseConnection {
   }
 }
 
-/** The verbs count on seeing what others have committed, whatever the default of the database is. */
+/** The verbs rely on seeing what others have committed, whatever the database's default isolation level is. */
 const begin = 'begin isolation level read committed'
 
-/** What the types of `pg` leave out. */
+/** Members that the types of `pg` omit. */
 type Wired = PoolClient & { readonly connection: { readonly stream: Writable } }
 
 interface Answer {
@@ -176,7 +176,7 @@ const changes = new Set(['INSERT', 'UPDATE', 'DELETE'])
 
 const nothing: Answer = { command: '', rowCount: null, rows: [] }
 
-/** PostgreSQL keeps every character of a text but this one. */
+/** PostgreSQL text can contain any character except NUL. */
 function storable(value: unknown): unknown {
   return typeof value === 'string' && value.includes('\0') ? value.replaceAll('\0', '\u{FFFD}') : value
 }

@@ -29,10 +29,10 @@ import type { Tables } from '../sql/tables.js'
 import { DatabaseFailure, isConflict, isOutage } from './database-failure.js'
 import { type PoolConnection, PoolDriver } from './pool-driver.js'
 
-/** Unix seconds, by the clock of the database: when the statement, or the transaction it belongs to, began. */
+/** Unix seconds by the database's clock, at the start of the statement or of its transaction. */
 const databaseClock = sql<number>`floor(extract(epoch from now()))::bigint`
 
-/** Connections whose writes have reached the disk, and others that do not wait for it. */
+/** Connections whose writes wait for the disk (`durable`), and connections whose writes do not (`quick`). */
 export interface Pools {
   durable: Pool
   quick: Pool
@@ -40,24 +40,24 @@ export interface Pools {
 
 /** An engine over a pool of connections. */
 export interface PooledEngine extends Engine {
-  /** How many are open. */
+  /** Returns the number of open connections. */
   connections(): ConnectionCounts
 }
 
 /**
- * An engine over connections to PostgreSQL, whose transactions are READ COMMITTED.
+ * Creates an engine over connections to PostgreSQL, with READ COMMITTED transactions.
  *
- * @param connect opens a connection for what takes longer
- * @param now Unix seconds, in place of the database's clock
+ * @param connect opens a connection for long-running work
+ * @param now Unix seconds, instead of the database's clock
  */
 export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now?: () => number): PooledEngine {
   const durable = new PoolDriver(pools.durable)
-  // Of a server that fails over, a copy without the last nonces would let them be used again.
+  // After a failover to a replica that lacks the latest nonces, those nonces could be used again.
   const writers = { disk: durable, nonce: durable, process: new PoolDriver(pools.quick) }
   let isOpen = true
-  /** What takes longer; it ends with the engine. */
+  /** Connections for long-running work, which are closed with the engine. */
   const opened = new Set<Client>()
-  /** On a connection of its own, whose statements may take as long as they need. */
+  /** Runs work on its own connection, without a limit on the duration of statements. */
   async function patient<T>(work: (ask: Ask) => Promise<T>): Promise<T> {
     const failed = (cause: unknown): never => {
       throw new DatabaseFailure(cause)
@@ -85,7 +85,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       first?: (statement: Statement) => Promise<F>,
     ) =>
       writers[lasting].transaction(async (connection) => {
-        // What is sent in one go is answered in one go.
+        // Both queries share one round trip.
         const [at, given] = await Promise.all([
           now ? Math.floor(now()) : readClock(connection),
           first?.(new StatementOn(connection, now && Math.floor(now()))),
@@ -94,13 +94,13 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       }),
     ifNobodyElse: (name, work) =>
       patient(async (ask) => {
-        // The lock ends with the connection.
+        // Closing the connection releases the lock.
         const { rows } = await ask('select pg_try_advisory_lock($1) as mine', [lockNumber(name)])
         if (rows[0]?.mine === true) await work()
       }),
     keepEvents: (before) =>
       patient(async (ask) => {
-        // Whoever writes an event waits behind a change of its tables: it gives way to those who read, and comes again.
+        // Writers of events queue behind a change of the event tables. The change therefore gives way to readers and is retried later.
         await ask("set lock_timeout = '500ms'", [])
         const { rows } = await ask('select * from keep_audit($1)', [before])
         const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
@@ -126,7 +126,7 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
   }
 }
 
-/** What asks on a connection, or on any of a pool. */
+/** Runs queries on one connection, or on any connection of a pool. */
 type Asker = Pick<Statement, 'db' | 'ask'>
 
 function askerOn(driver: PoolDriver): Asker {
@@ -173,7 +173,7 @@ const clockQuery = CompiledQuery.raw('select floor(extract(epoch from now()))::b
 
 async function readClock(connection: PoolConnection): Promise<number> {
   const { rows } = await connection.executeQuery<{ now: number }>(clockQuery)
-  if (!rows[0]) throw new TypeError('the database has no clock')
+  if (!rows[0]) throw new TypeError('the database returned no time')
   return rows[0].now
 }
 
@@ -183,7 +183,7 @@ const lockedBy: Record<LockStrength, (rows: Lockable) => { execute(): Promise<un
   whole: (rows) => rows.forUpdate(),
 }
 
-/** What asks on one connection. */
+/** Runs statements on one connection. */
 class StatementOn implements Statement {
   readonly at: number | undefined
   readonly behind = 0
@@ -193,7 +193,7 @@ class StatementOn implements Statement {
   readonly #connection: PoolConnection
   #db: Kysely<Tables> | undefined
 
-  /** @param at undefined: the database has its own clock */
+  /** @param at undefined: the database's own clock is used */
   constructor(connection: PoolConnection, at: number | undefined) {
     this.at = at
     this.form = at === undefined ? untimed : timed
@@ -205,14 +205,14 @@ class StatementOn implements Statement {
     return this.at === undefined ? databaseClock : timeOf(this.at)
   }
 
-  /** Made when it is needed: most queries are written already. */
+  /** Created on demand, because most queries are already compiled. */
   get db(): Kysely<Tables> {
     this.#db ??= queriesBy(() => new ConnectionDriver(this.#connection))
     return this.#db
   }
 }
 
-/** What is done in one transaction. */
+/** A transaction on one connection. */
 class Transaction extends StatementOn implements Unit {
   readonly now: number
 

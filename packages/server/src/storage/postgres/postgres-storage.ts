@@ -8,17 +8,17 @@ import { openFailure, requireSslMode } from './open-failure.js'
 import { type PooledEngine, postgresEngine } from './postgres-engine.js'
 
 export interface PostgresOptions extends StorageOptions, PoolOptions {
-  /** Clock, Unix seconds, for tests. @default the clock of the database */
+  /** Clock, in Unix seconds, for tests. @default the clock of the database */
   now?: () => number
 }
 
 /**
- * Storage in PostgreSQL 15 or newer, for any number of instances. The schema is brought up to date where the role may do
- * that; a write that was answered is as durable as the database makes it.
+ * Opens storage in PostgreSQL 15 or newer, for any number of instances. Brings the schema up to date if the role is allowed to. A write
+ * that was acknowledged is as durable as the database makes it.
  *
- * @param url `postgres://user@host/database`; what it leaves out comes from the variables that `libpq` reads
- * @throws {StorageError} `unavailable` when the database cannot be reached; `misconfigured`, `not_writable`, `schema_newer`
- * or `not_ours`, with what to do, when it cannot be used
+ * @param url `postgres://user@host/database`; missing parts are taken from the environment variables that `libpq` reads
+ * @throws {StorageError} `unavailable` if the database cannot be reached; `misconfigured`, `not_writable`, `schema_newer` or `not_ours`,
+ * with instructions, if it cannot be used
  *
  * @example
  * const storage = await postgresStorage('postgres://countersign@db.internal/countersign?sslmode=verify-full')
@@ -29,9 +29,9 @@ export async function postgresStorage(url: string, options: PostgresOptions = {}
 }
 
 /**
- * A database for {@link copyRows}; its schema is brought up to date.
+ * Opens a database for {@link copyRows} and brings its schema up to date.
  *
- * @throws {StorageError} as {@link postgresStorage}
+ * @throws {StorageError} like {@link postgresStorage}
  */
 export async function openPostgres(url: string, { now, ...options }: PostgresOptions = {}): Promise<PooledEngine> {
   await migratePostgres(url)
@@ -39,10 +39,10 @@ export async function openPostgres(url: string, { now, ...options }: PostgresOpt
 }
 
 /**
- * Brings the schema up to date, and lets a role serve with it: one that may not change or delete what the audit says.
+ * Brings the schema up to date, and grants a role the privileges needed to serve with it. That role may not change or delete audit events.
  *
- * @param url of the role that owns the tables
- * @throws {StorageError} as {@link postgresStorage}; `misconfigured` where there is no such role, and nothing happened
+ * @param url URL with the role that owns the tables
+ * @throws {StorageError} like {@link postgresStorage}; `misconfigured` if the role does not exist, in which case nothing was changed
  */
 export async function migratePostgres(url: string, { serveAs }: { serveAs?: string } = {}): Promise<void> {
   await onConnection(url, async (client) => {
@@ -57,14 +57,14 @@ async function requireRole(client: ClientBase, role: string): Promise<void> {
   if (rowCount === 0)
     throw new StorageError(
       'misconfigured',
-      `There is no role ${role}: create it first (create role … login), or mend its name.`,
+      `The role ${role} does not exist: create it first (create role … login), or correct its name.`,
     )
 }
 
 /**
- * The version of the schema that the database has, 0 where it is empty, and the newest that this program knows.
+ * Returns the schema version of the database, 0 if it is empty, and the newest version that this program supports.
  *
- * @throws {StorageError} as {@link postgresStorage}
+ * @throws {StorageError} like {@link postgresStorage}
  */
 export async function readSchemaVersion(url: string): Promise<{ found: number; newest: number }> {
   return onConnection(url, async (client) => ({ found: await versionOf(client), newest: migrations.length }))

@@ -5,12 +5,12 @@ import { idBytes, idText, keptInsertion } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
-/** An event by the rows it is about. */
+/** An event, with the internal ids of the rows that it is about. */
 export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
   userId?: number | null | undefined
   agentId?: number | undefined
   resourceId?: number | undefined
-  /** The public ids, which outlive their rows. */
+  /** Public ids, which outlive their rows. */
   grant?: Uint8Array | undefined
   request?: Uint8Array | undefined
 }
@@ -33,7 +33,7 @@ export async function writeEvent(unit: Unit, happening: Happening): Promise<void
 
 const eventInsertion = keptInsertion('audit_event')
 
-/** Who did something, as the data of its event; nothing where that is the person the event is about. */
+/** Returns who did something, for the data of an event; undefined if it was the user whom the event is about. */
 export function doneBy(by: string | undefined): { by: string } | undefined {
   return by === undefined ? undefined : { by }
 }
@@ -46,7 +46,7 @@ function findSubject(unit: Unit, { userId, username }: NewEvent): Promise<number
 export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
   const { userId, agent, resource, grantId, requestId } = event
   const ofUser = await findSubject(unit, event)
-  if (userId !== undefined && ofUser === undefined) throw new TypeError('an event is about a person that there is')
+  if (userId !== undefined && ofUser === undefined) throw new TypeError('the user of the event does not exist')
   await writeEvent(unit, {
     event: event.event,
     ip: event.ip,
@@ -79,7 +79,10 @@ export async function listEvents(statement: Statement, filter: EventFilter = {})
   return rows.map(toEvent)
 }
 
-/** Where a list begins. Of `min(id)` SQLite reads the events before, of this the index of times. */
+/**
+ * Returns the id at which a list starts. For `min(id)`, SQLite would read all earlier events; for this expression, it uses the index on the
+ * time.
+ */
 function firstSince({ db }: Statement, since: number) {
   return db.selectFrom('audit_event').select(sql<number>`min(id + 0)`.as('id')).where('at', '>=', since)
 }
@@ -94,7 +97,7 @@ function events({ db }: Statement) {
     .select(['u.public_id as user', 'a.identifier as agent', 's.identifier as resource'])
 }
 
-/** Nothing comes before or after what is no event. */
+/** Returns the number of an event; null for an invalid id, so that no event comes before or after it. */
 function eventNumber(id: string): number | null {
   return /^\d{1,15}$/.test(id) ? Number(id) : null
 }

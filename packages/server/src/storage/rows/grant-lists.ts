@@ -25,7 +25,7 @@ import { grantEnded, livePermissions } from './granted-scopes.js'
 import { agentIdOf, resourceIdOf } from './identifiers.js'
 import { userColumns, userIdOf } from './users.js'
 
-/** Grants with what is asked of one that is used, to be narrowed. */
+/** Grants with the columns that are needed when a grant is used, to be narrowed by the caller. */
 export function usedGrants({ db, clock }: Parts) {
   return db
     .selectFrom('consent_grant as g')
@@ -40,19 +40,19 @@ export function usedGrants({ db, clock }: Parts) {
     .select(clock.as('read_at'))
 }
 
-/** Grants with all that they name, to be narrowed. */
+/** Grants with everything that they reference, to be narrowed by the caller. */
 export function grants(parts: Parts) {
   return usedGrants(parts)
     .innerJoin('display as d', 'd.id', 'g.display_id')
     .select(['g.remembered', 'g.created_at', 'g.revoked_by', 'd.display'])
 }
 
-/** The permissions of the grant `g`, which never change, in the order they were asked for: name, end, name, end, … */
+/** The permissions of the grant `g`, which never change, in the order requested: name, expiry, name, expiry, … */
 export const permissionsOfGrant = sql<string | null>`(
   select string_agg(p.name || ' ' || coalesce(cast(p.expires_at as text), ''), ' ' order by p.position)
   from grant_scope as p where p.grant_id = g.id)`
 
-/** Of {@link permissionsOfGrant}. No name has a space. */
+/** Parses {@link permissionsOfGrant}. Names contain no spaces. */
 export function toPermissions(list: string | null): GrantedScope[] {
   const parts = list?.split(' ') ?? []
   const permissions: GrantedScope[] = []
@@ -63,12 +63,12 @@ export function toPermissions(list: string | null): GrantedScope[] {
   return permissions
 }
 
-/** The row of a grant that is used. */
+/** A row of {@link usedGrants}. */
 export type UsedGrantRow = Awaited<ReturnType<ReturnType<typeof usedGrants>['executeTakeFirstOrThrow']>>
 
 export type FoundGrant = Awaited<ReturnType<ReturnType<typeof grants>['executeTakeFirstOrThrow']>>
 
-/** A grant that this transaction may change, and whose person stays as they are, with its row. */
+/** Locks a grant so that this transaction can change it, and its user against changes. Returns the grant with its row. */
 export async function lockGrant(
   unit: Unit,
   which: { id: number } | { publicId: string },
@@ -80,7 +80,7 @@ export async function lockGrant(
   return row && { row, grant: toGrant(row) }
 }
 
-/** A query that locks the grants with these numbers, those with lower ones first, and gives the numbers of those that it locked. */
+/** Returns a query that locks the grants with these ids, in ascending order, and returns the ids of those that it locked. */
 export function lockingGrants(strength: LockStrength, how?: HowLocked) {
   return keptQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
     locking(
@@ -149,7 +149,7 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
   return rows.map(toListedGrant)
 }
 
-/** What every consent page reads. */
+/** Read for every consent page. */
 const grantsOfPair = keptQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
   grants(parts)
     .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
@@ -162,7 +162,7 @@ function grantIdOf({ db }: Statement, grantId: string) {
   return db.selectFrom('consent_grant').select('id').where('public_id', '=', idBytes(grantId))
 }
 
-/** Implements {@link GrantStorage.listGrantUsage}: the newest day first, 100 unless the filter says more. */
+/** Implements {@link GrantStorage.listGrantUsage}: newest day first, up to 100 entries unless the filter sets another limit. */
 export async function listGrantUsage(statement: Statement, filter: GrantUsageFilter): Promise<GrantUsage[]> {
   const { userId, grantId, limit = 100 } = filter
   let found = statement.db
@@ -179,7 +179,7 @@ function toListedGrant(row: FoundGrant): ListedGrant {
   return { username: row.username, ...toGrant(row) }
 }
 
-/** The grant in a row of {@link grants}, with all its permissions. */
+/** Returns the grant in a row of {@link grants}, with all its permissions. */
 export function toGrant(row: FoundGrant): Grant {
   return {
     remembered: row.remembered === 1,
@@ -191,7 +191,10 @@ export function toGrant(row: FoundGrant): Grant {
   }
 }
 
-/** The grant in a row of {@link usedGrants}. Its scope has the permissions that have not expired, or all if the grant has ended. */
+/**
+ * Returns the grant in a row of {@link usedGrants}. Its scope contains the permissions that have not expired, or all of them if the grant
+ * has ended.
+ */
 export function toUsedGrant(row: UsedGrantRow): UsedGrant {
   const permissions = toPermissions(row.permissions)
   const ends = { revokedAt: row.revoked_at, expiresAt: row.expires_at }
@@ -208,21 +211,21 @@ export function toUsedGrant(row: UsedGrantRow): UsedGrant {
   }
 }
 
-/** Seconds within which the last use of a row is written once. */
+/** Minimum interval, in seconds, between two writes of a row's last use. */
 export const usedEvery = 60
 
-/** Whether a use is to be written now. */
+/** Whether a use is due to be written. */
 export function isUseDue(lastUsedAt: number | null, now: number): boolean {
   return lastUsedAt === null || lastUsedAt <= now - usedEvery
 }
 
 const day = 24 * 60 * 60
 
-/** What was used at one time, by the ids of the rows. Nothing is refused because of it. */
+/** The uses at one point in time, by row id. No request is refused because of them. */
 export interface Usage {
-  /** How often each grant gave a token by a refresh. */
+  /** How often a token was refreshed under each grant. */
   refreshes: Map<number, number>
-  /** Sessions that were seen. */
+  /** The sessions that were seen. */
   sessions: Set<number>
 }
 
@@ -230,7 +233,7 @@ export function noUsage(): Usage {
   return { refreshes: new Map(), sessions: new Set() }
 }
 
-/** What was used at the same time. */
+/** Merges the uses at one point in time. */
 export function joined(usages: readonly Usage[]): Usage {
   const all = noUsage()
   for (const { refreshes, sessions } of usages) {
@@ -240,7 +243,10 @@ export function joined(usages: readonly Usage[]): Usage {
   return all
 }
 
-/** The same in parts of some rows at most, each written by itself: a request in between does not wait for all of them. */
+/**
+ * Splits uses into parts of a limited number of rows. Each part is written separately, so that a request in between does not wait for all
+ * of them.
+ */
 export function partsOf({ refreshes, sessions }: Usage): Usage[] {
   return [
     ...piecesOf([...refreshes]).map((piece) => ({ refreshes: new Map(piece), sessions: new Set<number>() })),
@@ -253,7 +259,7 @@ function piecesOf<T>(all: readonly T[]): T[][] {
   return Array.from({ length: count }, (_, index) => all.slice(index * mostRows, (index + 1) * mostRows))
 }
 
-/** Writes what was used at a time. */
+/** Writes the uses at one point in time. */
 export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }: Usage): Promise<void> {
   if (refreshes.size > 0) await countRefreshes(unit, at, refreshes)
   if (sessions.size === 0) return
@@ -268,7 +274,7 @@ export async function writeUsage(unit: Unit, at: number, { refreshes, sessions }
     .execute()
 }
 
-/** Of those grants that there still are. */
+/** Counts the refreshes of those grants that still exist. */
 async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<number, number>): Promise<void> {
   const kept = await grantsToKeep(
     unit,

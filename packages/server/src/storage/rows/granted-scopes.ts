@@ -1,6 +1,6 @@
 import type { Grant, GrantedScope } from '../api/grant-storage.js'
 
-/** The scopes of a space-separated list, each once, in order. */
+/** Returns the scopes of a space-separated list, in order and without duplicates. */
 function scopesOf(scope: string): Set<string> {
   return new Set(scope.split(' ').filter((name) => name !== ''))
 }
@@ -11,25 +11,28 @@ export function isWithinScope(part: string, whole: string): boolean {
   return [...scopesOf(part)].every((name) => allowed.has(name))
 }
 
-/** What of a list is in another one, in the order of the first. */
+/** Returns the scopes of a list that another list also contains, in the order of the first. */
 export function commonScope(scope: string, other: string): string {
   const names = scopesOf(other)
   return [...scopesOf(scope)].filter((name) => names.has(name)).join(' ')
 }
 
-/** What a person granted of what was asked, in the order asked; undefined when that is no part of it. */
+/**
+ * Returns the part of the requested scope that a user granted, in the order requested; undefined if it is empty or exceeds the requested
+ * scope.
+ */
 export function scopeToGrant(asked: string, granted = asked): string | undefined {
   if (granted === asked) return asked
   if (scopesOf(granted).size === 0 || !isWithinScope(granted, asked)) return undefined
   return commonScope(asked, granted)
 }
 
-/** Each scope of a list as a permission with this end. */
+/** Turns each scope of a list into a permission with this expiry. */
 export function grantedScopesOf(scope: string, expiresAt: number | null): GrantedScope[] {
   return [...scopesOf(scope)].map((name) => ({ name, expiresAt }))
 }
 
-/** Whether a grant was removed or the time of all its permissions is over. */
+/** Whether a grant was revoked or all its permissions have expired. */
 export function grantEnded({ revokedAt, expiresAt }: Pick<Grant, 'revokedAt' | 'expiresAt'>, now: number): boolean {
   return revokedAt !== null || hasCome(expiresAt, now)
 }
@@ -42,7 +45,7 @@ export function livePermissions(permissions: readonly GrantedScope[], now: numbe
   return permissions.filter(({ expiresAt }) => !hasCome(expiresAt, now))
 }
 
-/** All permissions of both, those of the first before the others, each with the later of its ends. */
+/** Merges two lists of permissions. The permissions of the first list come first, and each permission gets the later of its expiries. */
 export function unitePermissions(first: readonly GrantedScope[], second: readonly GrantedScope[]): GrantedScope[] {
   const ends = new Map(first.map(({ name, expiresAt }) => [name, expiresAt]))
   for (const { name, expiresAt } of second) {
@@ -56,18 +59,18 @@ function laterEnd(one: number | null, other: number | null): number | null {
   return one === null || other === null ? null : Math.max(one, other)
 }
 
-/** The last end of some permissions; null: one of them has none. */
+/** Returns the latest expiry of some permissions; null if one of them never expires. */
 export function lastEnd(permissions: readonly GrantedScope[]): number | null {
   return permissions.map(({ expiresAt }) => expiresAt).reduce(laterEnd, 0)
 }
 
-/** The first end among those of the permissions that a list names; null: none of them has one. */
+/** Returns the earliest expiry of the permissions that a list names; null if none of them expires. */
 export function firstEnd(permissions: readonly GrantedScope[], scope: string): number | null {
   const ends = named(permissions, scope).flatMap(({ expiresAt }) => expiresAt ?? [])
   return ends.length === 0 ? null : Math.min(...ends)
 }
 
-/** The last end of the permissions that a list names; null: one of them has none. */
+/** Returns the latest expiry of the permissions that a list names; null if one of them never expires. */
 export function lastEndOf(permissions: readonly GrantedScope[], scope: string): number | null {
   return lastEnd(named(permissions, scope))
 }

@@ -3,29 +3,29 @@ import { type SqlBool, sql } from 'kysely'
 import type { RequestDisplay } from '../api/request-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 
-/** The row of an agent, to be compared with; none where nothing names it. */
+/** Returns a subquery for the id of an agent. It yields no row if no row references the agent. */
 export function agentIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('agent').select('id').where('identifier', '=', identifier)
 }
 
-/** The row of a resource, to be compared with; none where nothing names it. */
+/** Returns a subquery for the id of a resource. It yields no row if no row references the resource. */
 export function resourceIdOf({ db }: Statement, identifier: string) {
   return db.selectFrom('resource').select('id').where('identifier', '=', identifier)
 }
 
-/** The row by which other rows name an agent; seen or not. */
+/** Returns the id by which other rows reference an agent, whether or not the agent was seen. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
   return known?.id ?? insertNamed(unit, 'agent', { identifier })
 }
 
-/** The row by which other rows name a resource. */
+/** Returns the id by which other rows reference a resource. */
 export async function internResource(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(resourceIdOf(unit, identifier), { resource: 'shared' }).executeTakeFirst()
   return known?.id ?? insertNamed(unit, 'resource', { identifier })
 }
 
-/** The row of what pages show, shared by all requests and grants that show the same. */
+/** Returns the id of the row with the display data of the pages. All requests and grants with the same data share it. */
 export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<number> {
   const content_hash = displayHash(shown)
   const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', content_hash)
@@ -33,12 +33,12 @@ export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<
   return known?.id ?? insertNamed(unit, 'display', { content_hash, display: JSON.stringify(shown) })
 }
 
-/** A hash of what pages show: the same for all that show the same. */
+/** Hashes the display data of the pages. The same data has the same hash. */
 export function displayHash(shown: RequestDisplay): Buffer {
   return createHash('sha256').update(JSON.stringify(shown)).digest()
 }
 
-/** Inserts a row unless another transaction did; the first of its columns is unique. */
+/** Inserts a row unless another transaction already did. The first of its columns is unique. */
 async function insertNamed(
   { db }: Unit,
   table: 'agent' | 'resource' | 'display',
@@ -53,12 +53,14 @@ async function insertNamed(
   return rows[0].id
 }
 
-/** The tables whose rows are deleted when no other row names them, by the column that does, with the tables of those rows. */
+/**
+ * The tables whose rows are deleted once no other row references them, by the referencing column, with the tables of the referencing rows.
+ */
 const shared = {
   agent_id: {
     table: 'agent',
     by: ['auth_request', 'consent_grant', 'token_issue', 'audit_event'],
-    // Others are forgotten first.
+    // An agent that was seen is forgotten first.
     isDeletable: sql<SqlBool>`first_seen_at is null`,
   },
   resource_id: {
@@ -69,10 +71,10 @@ const shared = {
   display_id: { table: 'display', by: ['auth_request', 'consent_grant'], isDeletable: sql<SqlBool>`1 = 1` },
 } as const
 
-/** A column that names a row of a table that others share. */
+/** A column that references a row of a shared table. */
 export type SharedId = keyof typeof shared
 
-/** Deletes those of the shared rows that no row names any more. */
+/** Deletes those of the shared rows that no row references any more. */
 export async function dropUnnamed(unit: Unit, column: SharedId, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
   const { table, by, isDeletable } = shared[column]

@@ -12,17 +12,20 @@ const lockedRequest = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash:
   parts.locking(requests(parts).where('r.token_hash', '=', tokenHash), { r: 'alone' }),
 )
 
-/** A request that nobody else changes to the end of the transaction. */
+/** Locks a request until the end of the transaction. */
 export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundRequest | undefined> {
   const wanted = { tokenHash: hashBytes(tokenHash) }
   const [row] = await lockedRequest(unit, wanted)
   if (!row) return undefined
-  // Where this waited for another decision or binding, it has not read the code or the person of that.
+  // If this waited for a concurrent decision or binding, the row lacks its code or user, and is read again.
   const isWhole = row.status === 'open' && (row.user_id === null) === (row.bound_user === null)
   return isWhole ? row : (await request(unit, wanted))[0]
 }
 
-/** Requests with all that they name, how they stand now, and whether their codes are alive, to be narrowed. */
+/**
+ * Requests with everything that they reference, their current status, and whether their codes can still be redeemed, to be narrowed by the
+ * caller.
+ */
 export function requests({ db, clock }: Parts) {
   const codeAlive = sql<SqlBool>`exists (
     select 1 from code as c join consent_grant as g on g.id = c.grant_id
@@ -76,14 +79,14 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
   }
 }
 
-/** Whom an event of a request is about. */
+/** Returns the parties that an event of a request is about. */
 export function requestParties(
   row: Pick<FoundRequest, 'user_id' | 'agent_id' | 'resource_id' | 'public_id'>,
 ): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
   return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
 }
 
-/** The delegate as the data of an event; nothing where the agent asks for itself. */
+/** Returns the delegate for the data of an event; undefined if the agent acts for itself. */
 export function auditDelegate({ delegate }: { delegate: string | null }): { delegate: string | undefined } {
   return { delegate: delegate ?? undefined }
 }
@@ -93,7 +96,7 @@ export async function findAuthRequest(statement: Statement, tokenHash: string): 
   return row && toAuthRequest(row)
 }
 
-/** Why a request may not be bound to a browser; undefined: it may, or is. */
+/** Returns why a request may not be bound to a browser; undefined if it may be, or already is. */
 export function bindingRefusal(
   request: AuthRequest,
   { browserHash }: Pick<RequestBinding, 'browserHash'>,
@@ -103,7 +106,7 @@ export function bindingRefusal(
   return request.browserHash === null || request.browserHash === browserHash ? undefined : 'other_browser'
 }
 
-/** Why a browser and its user may do nothing with a request that is to be bound to them; undefined: they may. */
+/** Returns why a browser and its user may not act on a request that must be bound to them; undefined if they may. */
 export function boundRefusal(
   request: AuthRequest,
   by: Pick<InSession, 'browserHash' | 'userId'>,

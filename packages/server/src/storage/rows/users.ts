@@ -11,7 +11,7 @@ export async function findUser(statement: Statement, userId: string): Promise<Us
   return row && toUser(row)
 }
 
-/** The row of a person, to be compared with; none for nobody. */
+/** Returns a subquery for the id of a user. It yields no row if the user does not exist. */
 export function userIdOf({ db }: Statement, userId: string) {
   return db.selectFrom('app_user').select('id').where('public_id', '=', idBytes(userId))
 }
@@ -34,13 +34,13 @@ export async function isUnchanged(unit: Unit, { userId, credentialRevision }: As
   return active !== undefined
 }
 
-/** Locks a user for a change of how they sign in. Undefined: they are not active, or not as they were read. */
+/** Locks a user for a change of how they sign in. Returns undefined if they are not active or have changed since they were read. */
 export async function lockAsRead(unit: Unit, { userId, credentialRevision }: AsRead): Promise<FoundUser | undefined> {
   const user = await lockUser(unit, userId, 'alone')
   return user?.disabled_at === null && user.credential_revision === credentialRevision ? user : undefined
 }
 
-/** Makes verbs refuse whatever was read of a user before. Locks their row, if there is one, and returns the new revision. */
+/** Makes verbs refuse everything that was read of a user before. Locks the user's row, if there is one, and returns the new revision. */
 export async function raiseCredentialRevision({ db }: Unit, user: IdOfUser): Promise<number | undefined> {
   const raised = await db
     .updateTable('app_user')
@@ -53,7 +53,7 @@ export async function raiseCredentialRevision({ db }: Unit, user: IdOfUser): Pro
 
 type IdOfUser = number | SelectQueryBuilder<Tables, 'session', { id: number }>
 
-/** A person as they stay to the end of the transaction: their status is changed after it at the earliest. */
+/** Locks a user, so that their status does not change before the end of the transaction. */
 export async function lockUser(
   unit: Unit,
   user: string | { id: number },
@@ -64,7 +64,7 @@ export async function lockUser(
   return unit.locking(users(unit).where(`u.${column}`, '=', value), { u: strength }).executeTakeFirst()
 }
 
-/** What {@link toUser} reads of a user, under this alias. */
+/** The columns of a user that {@link toUser} reads, under this alias. */
 export function userColumns<A extends string>(alias: A) {
   return [
     `${alias}.public_id as user`,
@@ -79,7 +79,7 @@ export function userColumns<A extends string>(alias: A) {
   ] as const
 }
 
-/** Users, to be narrowed and joined. */
+/** Users, to be narrowed and joined by the caller. */
 export function users({ db }: Pick<Parts, 'db'>) {
   return db.selectFrom('app_user as u').select('u.id').select(userColumns('u'))
 }
@@ -87,7 +87,7 @@ export function users({ db }: Pick<Parts, 'db'>) {
 /** The row of a user. */
 export type FoundUser = Awaited<ReturnType<ReturnType<typeof users>['executeTakeFirstOrThrow']>>
 
-/** The user in a row with {@link userColumns}. */
+/** Returns the user in a row with {@link userColumns}. */
 export function toUser(row: Omit<FoundUser, 'id'>): User {
   const status = row.disabled_at === null ? 'active' : 'disabled'
   return {
@@ -120,7 +120,7 @@ export async function listFactors(statement: Statement, userId: string): Promise
   return passwords.unionAll(passkeys).unionAll(identities).execute()
 }
 
-/** Whether a factor that was added at a time proves who its user is; reads only where it is new. */
+/** Whether a factor that was added at this time proves who its user is. Reads the other factors only if it is new. */
 export async function factorProves(
   statement: Statement & { now: number },
   userId: string,
@@ -132,10 +132,10 @@ export async function factorProves(
 }
 
 /**
- * What a user name looks like: names that look alike have one of these in common (UTS 39, skeletons). One is of the name
- * as it is typed, where a capital I is an l, one of the name in small letters, as which everybody may type it, and one in
- * which a 1 is no l but an i. Those with capitals are of its capitals, whose shapes other alphabets and small capitals
- * have.
+ * Returns the skeletons of a username. Usernames that look alike have one of these in common (UTS 39, skeletons). One is of the name as
+ * typed, in which a capital I looks like an l. One is of the name in lowercase, because anyone may type it that way. In a third, a 1 counts
+ * as an i instead of an l. The skeletons with capitals are of its capital letters, whose shapes also occur in other alphabets and as small
+ * capitals.
  */
 export function usernameSkeletons(username: string): string[] {
   const small = username.toLowerCase()

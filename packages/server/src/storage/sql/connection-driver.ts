@@ -1,28 +1,28 @@
 import { setImmediate as nextTick } from 'node:timers/promises'
 import type { DatabaseConnection, Driver } from 'kysely'
 
-/** What drivers have in common: the engines begin and end transactions, and kysely never does. */
+/** The common base of the drivers. The engines begin and end transactions; kysely never does. */
 export abstract class EngineDriver {
   beginTransaction(): never {
-    throw new TypeError('a transaction is begun by the engine')
+    throw new TypeError('transactions are started by the engine')
   }
 
   commitTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
+    throw new TypeError('transactions are ended by the engine')
   }
 
   rollbackTransaction(): never {
-    throw new TypeError('a transaction is ended by the engine')
+    throw new TypeError('transactions are ended by the engine')
   }
 }
 
-/** Gives kysely one connection, whose transactions others begin and end. */
+/** Provides kysely with one connection, on which others begin and end transactions. */
 export class ConnectionDriver extends EngineDriver implements Driver {
   readonly #connection: DatabaseConnection
   readonly #inTurn: Turns | undefined
   #release: (() => void) | undefined
 
-  /** @param inTurn what has the connection to itself; undefined: whoever uses this has it */
+  /** @param inTurn gives exclusive use of the connection; undefined: the caller already has it */
   constructor(connection: DatabaseConnection, inTurn?: Turns) {
     super()
     this.#connection = connection
@@ -30,7 +30,7 @@ export class ConnectionDriver extends EngineDriver implements Driver {
   }
 
   async init(): Promise<void> {
-    // The connection is open.
+    // The connection is already open.
   }
 
   async acquireConnection(): Promise<DatabaseConnection> {
@@ -51,17 +51,20 @@ export class ConnectionDriver extends EngineDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    // Who opened the connection closes it.
+    // The code that opened the connection closes it.
   }
 }
 
-/** Milliseconds of one turn after the other, after which what else the process does comes first. */
+/** Milliseconds for which turns run back to back before the rest of the process gets a chance to run. */
 const longest = 5
 
-/** Runs work when all before it has ended, whatever became of that. */
+/** Runs work once all earlier work has settled, whatever its outcome. */
 export type Turns = <T>(work: () => Promise<T>) => Promise<T>
 
-/** Work that waits for nothing outside the process would keep it from all else as long as more of it comes. */
+/**
+ * Creates a queue that runs one piece of work at a time. It yields regularly: work that waits for nothing outside the process would
+ * otherwise starve everything else for as long as more work arrives.
+ */
 export function createTurns(): Turns {
   let last: Promise<unknown> = Promise.resolve()
   let unended = 0

@@ -2,20 +2,20 @@ import type { CompiledQuery, Kysely, RawBuilder, SelectQueryBuilder } from 'kyse
 import type { Tables } from './tables.js'
 
 /**
- * What a write that was answered outlives. `disk`: a power cut. `process`: the end of this program, be it killed; the
- * machine, or the server of a database, may take its last moments with it. `nonce`: as `process` where another copy of the
- * database can never take over without them, else as `disk`.
+ * What an acknowledged write survives. `disk`: a power failure. `process`: the end of this program, even if it is killed; a crash of the
+ * machine or of the database server may lose the latest writes. `nonce`: like `process` if no other copy of the database can ever take over
+ * without the nonces, otherwise like `disk`.
  */
 export type Lasting = 'disk' | 'nonce' | 'process'
 
-/** What queries are written with. */
+/** The building blocks of queries. */
 export interface Parts {
   db: Kysely<Tables>
-  /** The storage's clock as an expression: Unix seconds, one time throughout the statement. */
+  /** The storage's clock as an expression: Unix seconds, constant within a statement. */
   clock: RawBuilder<number>
   /**
-   * The same query, which locks what it reads of these tables as {@link Unit.lockRows} does, in this order. It reads those
-   * rows as they are then, and all others, what is counted among them too, as they were when it began. In a transaction only.
+   * Returns the same query with locks on the rows that it reads from these tables, taken in this order as {@link Unit.lockRows} does. The
+   * query sees the locked rows as of the lock, and all other rows, including those that it counts, as of its start. Only in a transaction.
    */
   locking: <DB, TB extends keyof DB, O>(
     query: SelectQueryBuilder<DB, TB, O>,
@@ -24,46 +24,46 @@ export interface Parts {
   ) => typeof query
 }
 
-/** What queries differ in from database to database, and is the same for all of one. */
+/** The parts of a query that differ between databases and are constant for one database. */
 export interface Form {
   parts: Omit<Parts, 'clock'>
-  /** The clock, where the time is given with the query, and where the database has its own. */
+  /** Returns the clock expression: the time passed along with the query, or the database's own clock if it has one. */
   clock(at: RawBuilder<number>): RawBuilder<number>
 }
 
-/** What a verb of one statement works with. */
+/** The context of a verb that runs one statement. */
 export interface Statement extends Parts {
   form: Form
-  /** Executes a query that is written already. */
+  /** Executes a query that is already compiled. */
   ask: <R>(query: CompiledQuery<R>) => Promise<R[]>
-  /** What `clock` says; undefined: that is known by the database alone. */
+  /** The value of `clock`; undefined if only the database knows it. */
   at: number | undefined
-  /** Seconds that the clock of the machine is behind `clock`, which does not go back with it; 0 where the database has its own. */
+  /** Seconds by which the machine's clock is behind `clock`, which never goes back; 0 if the database has its own clock. */
   behind: number
 }
 
-/** What a verb of several statements works in: one transaction, in which nothing else is awaited. */
+/** The context of a verb that runs several statements: one transaction, in which nothing else is awaited. */
 export interface Unit extends Statement {
-  /** What `clock` says, the same throughout the transaction. */
+  /** The value of `clock`, constant throughout the transaction. */
   now: number
-  /** Waits until nobody else holds the lock of this name, and holds it to the end of the transaction. */
+  /** Waits until no one else holds the lock with this name, and holds it until the end of the transaction. */
   exclusive(name: string): Promise<void>
   /**
-   * Waits until nobody else changes the rows of a query, and keeps them as they are to the end of the transaction:
-   * `shared` with others who keep them, `alone` where this transaction changes them, `whole` where it may delete them, so
-   * that no new row names them. What was read before may be older. Everybody locks in one order, so that no two wait for
-   * each other: the nonce of a request or the attempt of a person, people, agents, requests, grants, then what hangs on these,
-   * and the counts of nonces last; of several rows those with lower ids first, and of nonces those with lower keys.
+   * Waits until no other transaction is changing the rows of a query, and protects them until the end of the transaction: `shared` with
+   * other transactions that protect them, `alone` if this transaction changes them, `whole` if it may delete them, so that no new row
+   * references them. Values that were read earlier may be stale. To prevent deadlocks, all transactions lock in the same order: the nonce
+   * of a request or the attempt of a user, users, agents, requests, grants, the rows that depend on these, and finally the counts of
+   * nonces. Within a table, rows are locked by ascending id, and nonces by ascending key.
    */
   lockRows(strength: LockStrength, rows: Lockable): Promise<void>
 }
 
 export type LockStrength = 'shared' | 'alone' | 'whole'
 
-/** `passing`: rows that somebody else has locked are left out, and nobody is waited for. */
+/** `passing`: rows that another transaction has locked are skipped instead of waited for. */
 export type HowLocked = 'passing'
 
-/** How rows are locked, by the names that tables have in a query. */
+/** How rows are locked, by the names of the tables in the query. */
 export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>
 
 /** A query whose rows can be locked. */
@@ -73,31 +73,31 @@ export interface Lockable {
   forUpdate(): { execute(): Promise<unknown> }
 }
 
-/** How many events were deleted, and the ids of what they named, which nothing else may name now. */
+/** How many events were deleted, and the ids of the rows that they referenced, which may now be unreferenced. */
 export interface DeletedEvents {
   events: number
   agentIds: number[]
   resourceIds: number[]
 }
 
-/** The connections of a pool. */
+/** The number of connections of a pool, by state. */
 export interface ConnectionCounts {
   idle: number
   used: number
-  /** Who waits for one. */
+  /** Callers that are waiting for a connection. */
   waiting: number
 }
 
-/** What differs between databases. Every verb is written to be safe where a statement sees what was committed before it. */
+/** Everything that differs between databases. Every verb is written to be safe if each statement sees what was committed before it. */
 export interface Engine {
   /** For verbs that only read. */
   reading(): Statement
-  /** Runs a verb that writes in one statement. Its answer lasts. */
+  /** Runs a verb that writes in one statement. The write is durable when this resolves. */
   statement<T>(lasting: Lasting, verb: (statement: Statement) => Promise<T>): Promise<T>
   /**
-   * Runs a verb in a transaction, which is taken back when it rejects. Its answer lasts.
+   * Runs a verb in a transaction, which is rolled back if the verb rejects. The writes are durable when this resolves.
    *
-   * @param first what the transaction begins with: it is sent together with its beginning, and what it gives is there for the verb
+   * @param first the first statement of the transaction: it is sent together with `begin`, and its result is passed to the verb
    */
   transaction<T>(lasting: Lasting, verb: (unit: Unit) => Promise<T>): Promise<T>
   transaction<T, F>(
@@ -105,18 +105,18 @@ export interface Engine {
     verb: (unit: Unit, given: F) => Promise<T>,
     first: (statement: Statement) => Promise<F>,
   ): Promise<T>
-  /** Runs what only one instance needs to do at a time, unless another one does. */
+  /** Runs work that only one instance needs to do at a time, unless another instance is doing it. */
   ifNobodyElse(name: string, work: () => Promise<void>): Promise<void>
   /**
-   * Makes room for the events to come, and deletes some of those up to a time (Unix seconds): nobody may do that otherwise,
-   * and it is refused for the last 400 days.
+   * Makes room for future events, and deletes some of the events up to a time (Unix seconds). Events cannot be deleted in any other way,
+   * and those of the last 400 days cannot be deleted at all.
    */
   keepEvents(before: number): Promise<DeletedEvents>
-  /** Makes new rows go on after those that were inserted with ids. */
+  /** Makes generated ids continue after those of rows that were inserted with explicit ids. */
   continueIds(unit: Unit): Promise<void>
-  /** Whether a transaction failed only because of others (serialization, deadlock): it is then run again, a few times. */
+  /** Whether a transaction failed only because of concurrent ones (serialization, deadlock). It is then retried a few times. */
   mayRepeat(error: unknown): boolean
-  /** Whether this error means that the database did not answer, rather than that the call was wrong. */
+  /** Whether this error means that the database did not respond, rather than that the call was invalid. */
   isUnavailable(error: unknown): boolean
   close(): Promise<void>
 }

@@ -12,12 +12,12 @@ import {
 import type { Form, Parts, Statement } from './engine.js'
 import { type NewRow, type Tables, tables } from './tables.js'
 
-/** What a query is written with in place of values. */
+/** The placeholders with which a query is written instead of values. */
 export type Placeholders<P> = { readonly [name in keyof P]: RawBuilder<P[name]> }
 
 /**
- * A query that is written once for each form and kept, since to write it takes longer than the database takes to answer.
- * What it says may depend on nothing else.
+ * Creates a query that is compiled once per form and cached, because compiling it takes longer than the database takes to respond. Its text
+ * must not depend on anything else.
  */
 export function keptQuery<P extends object, O>(
   write: (parts: Parts, parameters: Placeholders<P>) => Compilable<O>,
@@ -31,10 +31,10 @@ export function keptQuery<P extends object, O>(
   return (statement, parameters) => query.execute(statement, parameters)
 }
 
-/** The most rows for which a query is kept, where nothing else is said. */
+/** The maximum number of rows for which a query is cached by default. */
 export const mostRows = 16
 
-/** The same for a query with some rows of parameters: one for each number of rows. */
+/** Like {@link keptQuery}, but for a query with several rows of parameters. One query is cached for each number of rows. */
 export function keptQueryOfRows<P extends object, O>(
   write: (parts: Parts, rows: readonly Placeholders<P>[]) => Compilable<O>,
   most = mostRows,
@@ -52,9 +52,9 @@ export function keptQueryOfRows<P extends object, O>(
 }
 
 /**
- * An insertion of rows with all columns of a table but the id that the database gives, kept as {@link keptQueryOfRows} is.
+ * Creates an insertion of rows with all columns of a table except a generated id, cached like {@link keptQueryOfRows}.
  *
- * @param complete adds what happens on a conflict, and what is returned
+ * @param complete adds the conflict handling and the returned columns
  */
 export function keptInsertion<T extends keyof Tables, O = InsertResult>(
   name: T,
@@ -117,12 +117,12 @@ class Placeholder {
 
 const time = new Placeholder(() => undefined)
 
-// Ids and hashes are texts in code and bytes in the tables. Any other text becomes empty bytes, which no row has.
+// Ids and hashes are strings in code and bytes in the tables. Any other string becomes empty bytes, which match no row.
 
 const none = Buffer.alloc(0)
 const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-/** The 16 bytes of a UUID. */
+/** Returns the 16 bytes of a UUID. */
 export function idBytes(id: string): Buffer {
   return uuid.test(id) ? Buffer.from(id.replaceAll('-', ''), 'hex') : none
 }
@@ -132,7 +132,7 @@ export function idText(bytes: Uint8Array): string {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
 }
 
-/** The 32 bytes of a SHA-256 in base64url. */
+/** Returns the 32 bytes of a SHA-256 hash in base64url. */
 export function hashBytes(hash: string): Buffer {
   const bytes = Buffer.from(hash, 'base64url')
   return bytes.length === 32 && hashText(bytes) === hash ? bytes : none
@@ -142,7 +142,7 @@ export function hashText(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('base64url')
 }
 
-/** Whether a text contains a part, given in lower case; `%` and `_` in it stand for themselves. */
+/** Whether a text contains a substring, given in lowercase. `%` and `_` in it are literal characters. */
 export function contains(text: Expression<string | null>, part: string): RawBuilder<SqlBool> {
   const pattern = `%${part.replaceAll(/[\\%_]/g, '\\$&')}%`
   return sql<SqlBool>`lower(${text}) like ${pattern} escape '\\'`
@@ -151,7 +151,7 @@ export function contains(text: Expression<string | null>, part: string): RawBuil
 let lastTime = 0
 let counter = 0
 
-/** The bytes of a UUID version 7 (RFC 9562 §5.7). Ids of one process sort in the order they were made. */
+/** Generates the bytes of a version 7 UUID (RFC 9562 §5.7). The ids of one process sort in the order in which they were generated. */
 export function generateId(): Buffer {
   const bytes = randomPart()
   const [time, sequence] = nextTick(Date.now())
@@ -175,13 +175,16 @@ function nextTick(now: number): [time: number, sequence: number] {
   return [lastTime, counter]
 }
 
-/** Bytes of one part. */
+/** The length of one part, in bytes. */
 const length = 16
 
 const drawn = Buffer.alloc(256 * length)
 let at = drawn.length
 
-/** 16 random bytes for the name of something, which is no secret: many are drawn at once, since a draw costs as much as many. */
+/**
+ * Returns 16 random bytes for an identifier that is not a secret. They are drawn in bulk, because one draw of many bytes costs no more than
+ * a draw of a few.
+ */
 export function randomPart(): Buffer {
   if (at === drawn.length) {
     randomFillSync(drawn)

@@ -1,7 +1,7 @@
 import { type Columns, type DatabaseSystem, definitionsOf, keyOf } from './columns.js'
 import { tables } from './tables.js'
 
-/** The statements that create the tables and their indexes, except for the audit log, which each engine protects in its own way. */
+/** Returns the statements that create the tables and their indexes, except for the audit log, which each engine protects in its own way. */
 export function schemaIn(system: DatabaseSystem): string {
   const { audit_event: _, ...created } = tables
   return [...Object.entries(created).map(([name, columns]) => creationOf(name, columns, system)), indexes].join('\n')
@@ -9,7 +9,7 @@ export function schemaIn(system: DatabaseSystem): string {
 
 function creationOf(name: string, columns: Columns, system: DatabaseSystem): string {
   const constraints = (checks[name] ?? []).map((check) => `,\n  check (${check})`).join('')
-  // SQLite numbers the rows of a table by its key if that is an integer.
+  // SQLite uses an integer primary key as the row id.
   const [key = '', ...more] = keyOf(columns)
   const isNumbered = more.length === 0 && columns[key]?.isInteger
   const sqliteOptions = isNumbered ? ' strict' : ' strict, without rowid'
@@ -18,7 +18,7 @@ function creationOf(name: string, columns: Columns, system: DatabaseSystem): str
 )${system === 'sqlite' ? sqliteOptions : ''};`
 }
 
-/** What must be true of every row of a table. */
+/** The conditions that every row of a table must satisfy. */
 const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
   app_user: ['closed_at is null or disabled_at is not null'],
   agent: ['(first_seen_at is null) = (last_seen_at is null)', 'blocked_at is null or first_seen_at is not null'],
@@ -28,7 +28,10 @@ const checks: Readonly<Partial<Record<string, readonly string[]>>> = {
   ],
 }
 
-/** The index of user names is one of some rows, as it seems to PostgreSQL: a name that changes then waits for no row that names its user. */
+/**
+ * The unique index of usernames is declared as a partial index, so that PostgreSQL does not treat it as a key: a change of a username then
+ * does not wait for rows that reference the user.
+ */
 const indexes = `
 create unique index app_user_username_key on app_user (username_key) where username_key is not null;
 create index app_user_disabled on app_user (disabled_at) where disabled_at is not null;

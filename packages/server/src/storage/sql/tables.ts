@@ -16,10 +16,10 @@ import {
 } from './columns.js'
 
 /**
- * The tables as every engine has them, each after those that it names; rows, insertions and the schemas of the databases
- * follow from them. `…_at` are Unix seconds, `…_seconds` durations, `…_hash` and `…_jkt` SHA-256 (32 bytes), `public_id`
- * names a row outside of the database (16 bytes), `…_id` is the `id` of another table; `display`, `public_jwk`,
- * `redirect_hosts`, `key_thumbprints`, `transports` and `data` are JSON, `amr` and `scope` lists separated by spaces.
+ * The tables that all engines share, each after those that it references. Row types, insertions and the database schemas are derived from
+ * them. `…_at` columns are Unix seconds, `…_seconds` are durations, and `…_hash` and `…_jkt` are SHA-256 hashes (32 bytes). `public_id`
+ * identifies a row outside the database (16 bytes), and `…_id` is the `id` of another table. `display`, `public_jwk`, `redirect_hosts`,
+ * `key_thumbprints`, `transports` and `data` are JSON; `amr` and `scope` are space-separated lists.
  */
 export const tables = {
   app_user: {
@@ -28,29 +28,32 @@ export const tables = {
     /** The 16 bytes of the subject in tokens. */
     sub: bytes16.unique,
     username: text,
-    /** Folded: what names are compared by. */
+    /** The folded username, by which usernames are compared. */
     username_key: text,
     email: text.orNull,
     display_name: text.orNull,
     created_at: integer,
     disabled_at: integer.orNull,
-    /** Set for good; such a user is disabled too. */
+    /** Permanent. A closed account is also disabled. */
     closed_at: integer.orNull,
-    /** Raised by whatever changes how the user signs in, and by every sign-out. */
+    /** Incremented by every change to how the user signs in, and by every sign-out. */
     credential_revision: fromZero,
   },
 
   username_skeleton: {
-    /** What the name looks like; a name may have several, and no other user's name has one of them. */
+    /** A skeleton of the username. A username may have several, and no two users share one. */
     skeleton: text.key,
     user_id: idOf('app_user'),
   },
 
   credential: {
     user_id: idOf('app_user').key,
-    /** As the password hashing encodes it. */
+    /** In the format of the password hashing. */
     password_hash: text,
-    /** When a first password was set, or an operator set one; the user's own changes keep it. 0: before this was recorded. */
+    /**
+     * When the first password was set, or an operator last set one; the user's own changes do not update it. 0 if that was before this was
+     * recorded.
+     */
     added_at: fromZero,
   },
 
@@ -81,7 +84,7 @@ export const tables = {
     proved_for: bytes32.orNull,
     last_seen_at: integer,
     idle_seconds: integer,
-    /** Never later than `expires_at`, so it alone decides. */
+    /** Never later than `expires_at`, so this column alone determines expiry. */
     idle_expires_at: integer,
     expires_at: integer,
     ip: text.orNull,
@@ -91,11 +94,11 @@ export const tables = {
   agent: {
     id,
     identifier: text.unique,
-    /** Null: other rows name it, and nothing is known of it, or not any more. */
+    /** Null if other rows reference the agent but nothing is known of it, or nothing any more. */
     first_seen_at: integer.orNull,
     last_seen_at: integer.orNull,
     name: text.orNull,
-    /** Null until the agent's traits were recorded. */
+    /** Null until the agent's traits are recorded. */
     redirect_hosts: text.orNull,
     key_thumbprints: text.orNull,
     blocked_at: integer.orNull,
@@ -106,14 +109,14 @@ export const tables = {
     agent_id: partOf('agent').key,
     uri: text,
     claimed_at: integer,
-    /** The name that it is served by. Both null: there is nothing to show. */
+    /** The name under which the logo is served. `name` and `image` are both null if there is nothing to show. */
     name: text.orNull,
     image: bytes.orNull,
   },
 
   resource: { id, identifier: text.unique },
 
-  /** What pages show of an agent and a resource: one row for all requests and grants that show the same. */
+  /** What pages show of an agent and a resource: one row for all requests and grants with the same display data. */
   display: { id, content_hash: bytes32.unique, display: text },
 
   auth_request: {
@@ -149,7 +152,7 @@ export const tables = {
     remembered: small.with('check (? in (0, 1))'),
     display_id: idOf('display'),
     created_at: integer,
-    /** The last end of its permissions; null: one of them has none. */
+    /** The latest expiry among its permissions; null if one of them never expires. */
     expires_at: integer.orNull,
     last_used_at: integer.orNull,
     revoked_at: integer.orNull,
@@ -159,7 +162,7 @@ export const tables = {
   /** The permissions of grants. */
   grant_scope: {
     grant_id: partOf('consent_grant').key,
-    /** From 0, in the order they were requested. */
+    /** Starts at 0, in the order requested. */
     position: small.key,
     name: text,
     expires_at: integer.orNull,
@@ -167,12 +170,12 @@ export const tables = {
 
   grant_usage_day: {
     grant_id: partOf('consent_grant').key,
-    /** When the UTC day began. */
+    /** The start of the UTC day. */
     day_at: integer.key,
     refreshes: integer,
   },
 
-  /** The responses to allowed requests that go through a browser. */
+  /** The codes of allowed requests, which are returned through a browser. */
   code: {
     request_id: idOf('auth_request').key,
     code_hash: bytes32.unique,
@@ -186,7 +189,7 @@ export const tables = {
     id,
     token_hash: bytes32.unique,
     grant_id: partOf('consent_grant'),
-    /** The request whose code gave it. */
+    /** The request whose code was exchanged for it. */
     request_id: integer.unique,
     scope: text,
     expires_at: integer,
@@ -197,16 +200,16 @@ export const tables = {
     revoked_at: integer.orNull,
   },
 
-  /** Tokens under a grant, or under a policy: then the row names agent and resource itself. */
+  /** Tokens issued under a grant or under a policy. Under a policy, the row itself references the agent and the resource. */
   token_issue: {
     id,
-    /** The random bytes at the end of the `jti`, after the id of the grant or the name of the policy. */
+    /** The random bytes at the end of the `jti`, after the grant id or the policy name. */
     jti_end: bytes16,
     issued_at: integer,
     expires_at: integer,
     scope: text,
     grant_id: idOf('consent_grant').orNull,
-    /** The request whose code gave it: each gives one. */
+    /** The request whose code was exchanged for it. Each code is exchanged for one token. */
     request_id: integer.unique.orNull,
     policy: text.orNull,
     agent_id: idOf('agent').orNull,
@@ -221,7 +224,7 @@ export const tables = {
     /** Encrypted by the caller. */
     private_sealed: text.orNull,
     public_jwk: text.orNull,
-    /** Keys move forward through these states; steps may be left out. */
+    /** Keys move forward through these states; steps may be skipped. */
     state: oneOf('next', 'active', 'retiring', 'gone'),
     not_before_at: integer.orNull,
     retire_at: integer.orNull,
@@ -233,7 +236,7 @@ export const tables = {
     key_hash: bytes32.unique,
     expires_at: integer,
     kind: oneOf('agent', 'key'),
-    /** The agent's identifier, or the thumbprint of a key that proves no agent. */
+    /** The agent's identifier, or the thumbprint of a key that does not prove an agent. */
     holder: text,
     network: text,
   },
@@ -241,29 +244,30 @@ export const tables = {
   nonce_count: {
     source: text.key,
     /**
-     * What is counted: the nonces of an agent or of a key. By network, by wider network, and of all those whose keys
-     * begin alike: `agents`, `agents-wider`, `agents-part`, and of keys that prove no agent `keys`, `keys-wider`, `keys-part`.
+     * What is counted: the nonces of one agent or of one key. In addition, the nonces of all agents by network, by wider network, and by
+     * part of the key hash (`agents`, `agents-wider`, `agents-part`), and likewise those of keys that do not prove an agent (`keys`,
+     * `keys-wider`, `keys-part`).
      */
     kind: oneOf('agent', 'agents', 'agents-wider', 'agents-part', 'key', 'keys', 'keys-wider', 'keys-part').key,
-    /** Those that have expired too, until they are forgotten. */
+    /** Includes expired nonces until they are deleted. */
     held: integer,
   },
 
   attempt: { key_hash: bytes32.key, count: integer, reset_at: integer },
 
-  /** One row. */
+  /** A table with a single row. */
   deployment: {
     id: small.with('check (? = 1)').key,
     issuer: text,
-    /** When the database was last found to take writes. */
+    /** When the database was last found to be writable. */
     written_at: integer,
-    /** The longest lifetime of the auth tokens that servers issue; null: none has said so. */
+    /** The longest lifetime of the auth tokens that servers issue, in seconds; null if no server has reported one. */
     token_seconds: integer.orNull,
-    /** Until when tokens of that lifetime may be valid, where servers issue shorter ones now. */
+    /** Until when tokens of that lifetime may still be valid, if servers now issue tokens with a shorter one. */
     token_seconds_until_at: integer.orNull,
   },
 
-  /** In the order of recording. */
+  /** In the order recorded. */
   audit_event: {
     id,
     at: integer,
@@ -271,7 +275,7 @@ export const tables = {
     user_id: idOf('app_user').orNull,
     agent_id: idOf('agent').orNull,
     resource_id: idOf('resource').orNull,
-    /** Outlive their rows. */
+    /** Public ids, which outlive their rows. */
     grant_public_id: bytes.orNull,
     request_public_id: bytes.orNull,
     ip: text.orNull,
@@ -281,15 +285,15 @@ export const tables = {
 
 type TablesByName = typeof tables
 
-/** The rows of the tables, as kysely writes them. */
+/** The row types of the tables, as kysely expects them. */
 export type Tables = {
   [T in keyof TablesByName]: {
     [C in keyof TablesByName[T]]: TablesByName[T][C] extends Column<infer V> ? V : never
   }
 }
 
-/** A row of a table, as it is read. */
+/** A row as it is read from a table. */
 export type Row<T extends keyof Tables> = Selectable<Tables[T]>
 
-/** A row to be inserted, whose id the database gives. */
+/** A row to insert. The database generates its id. */
 export type NewRow<T extends keyof Tables> = Omit<Row<T>, 'id'>

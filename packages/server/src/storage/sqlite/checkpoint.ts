@@ -2,19 +2,20 @@ import { closeSync, openSync, readSync } from 'node:fs'
 import { Worker } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 
-/** Copies the log of a SQLite file into it, beside what goes on. */
+/** Checkpoints the WAL of a SQLite file in the background. */
 interface LogCopier {
-  /** To be told of each commit, after it. */
+  /** Must be called after each commit. */
   committed(): void
   close(): Promise<void>
 }
 
 /**
- * What was written lies in the log, and has to be copied into the file at times. That takes long, and is done in a thread of
- * its own, which looks at the log after so many commits. Where it fails, SQLite copies the log in a commit, a good deal later.
+ * Creates a background checkpointer. Writes go to the WAL, which must be checkpointed into the database file from time to time.
+ * Checkpointing is slow, so a worker thread checks the WAL after a number of commits. If the worker fails, SQLite checkpoints the WAL
+ * during a commit, at a much larger size.
  *
- * @param options.copy copies what it can at once: what was written meanwhile, so that the log is begun anew
- * @param options.most pages of the log at which SQLite copies it in a commit
+ * @param options.copy checkpoints immediately what was written in the meantime, so that the WAL restarts from its beginning
+ * @param options.most size of the WAL, in pages, at which SQLite checkpoints it during a commit
  */
 export function createLogCopier(
   path: string,
@@ -64,12 +65,15 @@ export function createLogCopier(
   }
 }
 
-/** What the thread is given. */
+/** The input of the worker thread. */
 export interface CopiedFile {
   path: string
 }
 
-/** Copies of the log into the file what nobody reads as it was before; undefined: it cannot now, on a full disk for example. */
+/**
+ * Checkpoints the pages of the WAL whose previous version no reader needs. Returns undefined if that is not possible now, for example
+ * because the disk is full.
+ */
 export function copyOf(database: Database.Database): CopiedLog | undefined {
   try {
     const [copied] = database.pragma('wal_checkpoint(PASSIVE)') as Omit<CopiedLog, 'round'>[]
@@ -79,7 +83,7 @@ export function copyOf(database: Database.Database): CopiedLog | undefined {
   }
 }
 
-/** Where the head of a log has the number of times that it was begun anew (SQLite's file format, §4.1). */
+/** Where the WAL header stores how many times the WAL was restarted (SQLite's file format, §4.1). */
 const round = { at: 12, length: 4 }
 
 function roundOf(log: string): number {
@@ -93,34 +97,34 @@ function roundOf(log: string): number {
   }
 }
 
-/** What somebody saw of the log who copied of it what was there. */
+/** The state of the WAL as seen by a checkpoint. */
 interface CopiedLog {
-  /** Pages in the log, and those of them that are in the file now. */
+  /** The number of pages in the WAL, and how many of them are in the database file now. */
   log: number
   checkpointed: number
-  /** How often the log was begun anew, as its head says. */
+  /** How many times the WAL was restarted, according to its header. */
   round: number
 }
 
-/** How large the log grows before it is copied into the file, in pages: 32 MB, and some eighty consent flows. */
+/** Target size of the WAL at a checkpoint, in pages: 32 MB, or about eighty consent flows. */
 const goal = 8000
 
-/** Commits until the log is looked at for the first time, and between two looks at least and at most. */
+/** The number of commits before the WAL is first checked, and the minimum and maximum between two checks. */
 const commits = { first: 500, least: 100, most: 10_000 }
 
-/** How much longer it is waited from one look to the next at most: a quiet moment says little of the next one. */
+/** Maximum factor by which the interval between two checks grows, because a quiet moment says little about the next one. */
 const growth = 4
 
-/** Says after how many commits the log is looked at. */
+/** Determines after how many commits the WAL is checked. */
 interface LookTimes {
   readonly commits: number
-  /** The thread looked, so many commits after it did so before, and copied what it saw. */
+  /** The worker checked the WAL, `commits` commits after its previous check, and checkpointed what it saw. */
   looked(seen: CopiedLog): void
-  /** All of the log was copied: what comes next begins it anew. */
+  /** The whole WAL was checkpointed: the next write restarts it. */
   emptied(): void
 }
 
-/** @param most pages of the log at which SQLite copies all of it in a commit, and begins it anew */
+/** @param most size of the WAL, in pages, at which SQLite checkpoints all of it during a commit and restarts it */
 export function createLookTimes(most: number): LookTimes {
   let until = commits.first
   let before: { log: number; round: number } | undefined
@@ -141,7 +145,10 @@ export function createLookTimes(most: number): LookTimes {
     },
   }
 
-  /** Pages that were written since the last look. Where the log was begun anew unasked, it had come to the most before. */
+  /**
+   * Returns the number of pages written since the last check. If SQLite restarted the WAL on its own, the WAL had reached `most` pages
+   * before.
+   */
   function pagesSince({ log, round }: { log: number; round: number }): number {
     if (!before) return log
     const unasked = round - before.round - (isEmpty ? 1 : 0)

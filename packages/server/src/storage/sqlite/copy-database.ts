@@ -3,10 +3,10 @@ import { StorageError } from '../api/storage-error.js'
 import { openDatabase } from './open-database.js'
 
 /**
- * Copies a SQLite file as it is at one moment, while servers go on writing to it, into a new file that only this user can
- * read. The copy has reached the disk when this returns.
+ * Copies a SQLite file, as it is at one moment and while servers keep writing to it, to a new file that only this user can read. The copy
+ * is on disk when this returns.
  *
- * @throws {StorageError} `not_writable` when the copy cannot be made, and whatever {@link openDatabase} throws
+ * @throws {StorageError} `not_writable` if the copy cannot be made, and everything that {@link openDatabase} throws
  */
 export function copyDatabase(path: string, to: string): void {
   const file = createPrivately(to)
@@ -32,7 +32,9 @@ function createPrivately(to: string): number {
     return openSync(to, 'wx', 0o600)
   } catch (cause) {
     const exists = cause instanceof Error && 'code' in cause && cause.code === 'EEXIST'
-    throw exists ? new StorageError('not_writable', `${to} exists: name a new file.`, { cause }) : notWritten(to, cause)
+    throw exists
+      ? new StorageError('not_writable', `${to} already exists: use a new file name.`, { cause })
+      : notWritten(to, cause)
   }
 }
 

@@ -19,11 +19,11 @@ async function loadSqlite() {
 
 const loaded = await loadSqlite()
 
-/** Storage in a SQLite file, with its schema brought up to date. @throws StorageError what an operator can fix */
+/** Opens storage in a SQLite file and brings its schema up to date. @throws StorageError for problems that an operator can fix */
 export const sqliteStorage: typeof loaded.sqliteStorage = loaded.sqliteStorage
-/** The engine alone, for copies between databases. */
+/** Opens only the engine, for copies between databases. */
 export const sqliteEngine: typeof loaded.sqliteEngine = loaded.sqliteEngine
 /** Copies a file while servers write to it. @throws StorageError `not_writable` */
 export const copyDatabase: typeof loaded.copyDatabase = loaded.copyDatabase
-/** The version of the schema of a file, which stays as it is. @throws StorageError `unavailable` if it cannot be read */
+/** Reads the schema version of a file without changing it. @throws StorageError `unavailable` if it cannot be read */
 export const readSchemaVersion: typeof loaded.readSchemaVersion = loaded.readSchemaVersion

@@ -27,7 +27,10 @@ const schema = `
   pragma user_version = 2;
 `
 
-/** Credential revisions, the age of passwords, the accounts that were signed in in a browser, and the request of a sign-in. */
+/**
+ * Adds credential revisions, the age of passwords, an index of the accounts that signed in in a browser, and the request that a sign-in was
+ * for.
+ */
 const version2 = `
   alter table app_user add column credential_revision integer not null default 0;
   alter table credential add column added_at integer not null default 0;
@@ -38,22 +41,22 @@ const version2 = `
 `
 
 /**
- * The first makes the newest schema of an empty file, each other one the next version of a schema; it sets `user_version`,
- * is never changed once released, and leaves a schema that the version before can still use.
+ * The first entry creates the newest schema in an empty file. Each later entry migrates a schema to the next version. An entry sets
+ * `user_version`, is never changed after its release, and leaves a schema that the previous version can still use.
  */
 export const migrations: readonly string[] = [schema, version2]
 
-/** The version of a schema. */
+/** The schema version of a database file. */
 export interface SchemaVersion {
   found: number
-  /** What this program makes of it when it opens it. */
+  /** The version to which this program migrates the file when it opens it. */
   newest: number
 }
 
 /**
- * Reads the version of a SQLite file's schema, and changes nothing: opening it brings it up to date.
+ * Reads the schema version of a SQLite file without changing it, whereas opening the file would bring the schema up to date.
  *
- * @throws {StorageError} `unavailable` when it cannot be read, or is no SQLite file
+ * @throws {StorageError} `unavailable` if the file cannot be read, or is not a SQLite file
  */
 export function readSchemaVersion(path: string): SchemaVersion {
   try {

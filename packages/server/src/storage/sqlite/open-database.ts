@@ -5,7 +5,7 @@ import { StorageError } from '../api/storage-error.js'
 import { migrations } from './migrations.js'
 import { isBusy } from './writer.js'
 
-/** Pages of the log after which a commit copies it into the file, where that was not done before: 64 MB. */
+/** Size of the WAL, in pages, at which a commit checkpoints it if it was not checkpointed before: 64 MB. */
 export const logPages = 16_000
 
 /** Milliseconds to wait while other processes open the same file. */
@@ -13,10 +13,10 @@ const patience = 5000
 const memory = ':memory:'
 
 /**
- * Opens a SQLite file, made readable by its owner only when it is new, and brings its schema up to date. A file that is not
- * ours, of a newer program, or that cannot be written is left as it is.
+ * Opens a SQLite file and brings its schema up to date. A new file is made readable by its owner only. A file that belongs to another
+ * program or to a newer version, or that cannot be written, is left unchanged.
  *
- * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with what to do
+ * @throws {StorageError} `not_ours`, `schema_newer` or `not_writable`, with instructions
  */
 export function openDatabase(path: string): Database.Database {
   if (path === memory) return openInMemory()
@@ -36,10 +36,13 @@ export function openDatabase(path: string): Database.Database {
   }
 }
 
-/** What a database in memory begins as: to read it takes a fortieth of the time that it takes to make the tables. */
+/** The initial content of an in-memory database. Loading it takes a fortieth of the time that creating the tables takes. */
 let empty: Buffer | undefined
 
-/** Another connection to a file that {@link openDatabase} has opened; undefined for one in memory, which has but one. */
+/**
+ * Opens another connection to a file that {@link openDatabase} has opened; undefined for an in-memory database, which has only one
+ * connection.
+ */
 export function openAgain(path: string): Database.Database | undefined {
   return path === memory ? undefined : prepared(new Database(path, { fileMustExist: true }))
 }
@@ -62,8 +65,8 @@ function emptyDatabase(): Buffer {
 function prepared(database: Database.Database): Database.Database {
   database.pragma('foreign_keys = ON')
   database.pragma('trusted_schema = OFF')
-  database.pragma('temp_store = MEMORY') // what a savepoint keeps of pages is no file
-  database.pragma('busy_timeout = 0') // from here on a Connection waits
+  database.pragma('temp_store = MEMORY') // pages saved by a savepoint are not written to a file
+  database.pragma('busy_timeout = 0') // from here on, a Connection does the waiting
   return database
 }
 
@@ -72,20 +75,23 @@ function requireOurSchema(database: Database.Database, path: string): void {
   if (version > migrations.length) {
     throw new StorageError(
       'schema_newer',
-      `${path} was written by a newer version of this program (schema ${version}, this one knows ${migrations.length}): install that version again, or restore a backup from before it.`,
+      `${path} was written by a newer version of this program (schema ${version}; this version supports up to ${migrations.length}): install the newer version again, or restore a backup from before the upgrade.`,
     )
   }
   if (version === 0 ? tables.length === 0 : tables.includes('audit_event')) return
-  throw new StorageError('not_ours', `${path} is the database of another program: name another file.`)
+  throw new StorageError('not_ours', `${path} is the database of another program: use another file.`)
 }
 
-/** Reads both in one transaction: another process may write the schema in between. */
+/** Reads both in one transaction, because another process may write the schema in between. */
 function readSchema(database: Database.Database): { version: number; tables: string[] } {
   const names = database.prepare<[], string>("select name from sqlite_schema where type = 'table'").pluck()
   return database.transaction(() => ({ tables: names.all(), version: versionOf(database) }))()
 }
 
-/** Only a new file is opened here: closing one that SQLite has open in this process would drop its locks. */
+/**
+ * Creates a new file that only its owner can read. An existing file is not opened, because closing a file that SQLite has open in this
+ * process would drop SQLite's locks.
+ */
 function createPrivately(path: string): void {
   try {
     closeSync(openSync(path, 'wx', 0o600))
@@ -94,7 +100,10 @@ function createPrivately(path: string): void {
   }
 }
 
-/** Switching a file to WAL fails at once while another process does the same; SQLite's own waiting leaves that out. */
+/**
+ * Switches a file to WAL, with retries: switching fails immediately while another process does the same, because SQLite's busy timeout does
+ * not cover it.
+ */
 function enableWal(database: Database.Database): void {
   const pause = new Int32Array(new SharedArrayBuffer(4))
   const deadline = performance.now() + patience
@@ -130,9 +139,9 @@ function existed(error: unknown): boolean {
 }
 
 /**
- * Requires that this process may write a SQLite file, and the files that SQLite keeps beside it.
+ * Requires that this process can write a SQLite file and the files that SQLite keeps next to it.
  *
- * @throws {StorageError} `not_writable`, with what to change
+ * @throws {StorageError} `not_writable`, with instructions
  */
 function requireWritable(path: string): void {
   requireMode(dirname(path), constants.W_OK | constants.X_OK, 'u+wx')
@@ -143,7 +152,7 @@ function requireMode(file: string, access: number, mode: string): void {
   try {
     accessSync(file, access)
   } catch (cause) {
-    // SQLite creates and deletes the files beside its own.
+    // The file may be missing: SQLite creates and deletes the files next to its own.
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT') return
     throw new StorageError('not_writable', `${file} cannot be written: ${adviceFor(file, cause, mode)}.`, { cause })
   }
@@ -154,8 +163,8 @@ function adviceFor(file: string, cause: unknown, mode: string): string {
   const user = process.getuid?.()
   if (cause instanceof Error && 'code' in cause && cause.code === 'EROFS') return 'its file system is mounted read-only'
   if (user === undefined || owner === undefined || owner === user)
-    return `give its user the right to, as with chmod ${mode} ${file}`
-  return `it belongs to user ${owner}, and this runs as user ${user}: run it as that user, or chown ${user} ${file}`
+    return `give its user write access, for example with chmod ${mode} ${file}`
+  return `it belongs to user ${owner}, but this process runs as user ${user}: run it as the owner, or chown ${user} ${file}`
 }
 
 function statOf(file: string): Stats | undefined {

@@ -19,9 +19,9 @@ import { logPages, openAgain, openDatabase } from './open-database.js'
 import { Connection, createWriter, type Writer } from './writer.js'
 
 /**
- * Opens a SQLite file as an engine. Throws {@link StorageError} when it cannot be opened, or not be used.
+ * Opens a SQLite file as an engine. Throws {@link StorageError} if it cannot be opened or used.
  *
- * @param now Unix seconds, in place of the system clock, which counts as {@link steadyClock}
+ * @param now Unix seconds, instead of the system clock, which is read through {@link steadyClock}
  */
 export function sqliteEngine(path: string, now?: () => number): Engine {
   const connections = openConnections(path)
@@ -56,7 +56,10 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
   }
 }
 
-/** The system clock in seconds, which stands still where it is set back: what has ended does not come back to life. */
+/**
+ * Creates a clock that returns the system time in seconds and stands still when the system clock is set back, so that nothing that has
+ * expired becomes valid again.
+ */
 function steadyClock(from: number): () => Time {
   let latest = from
   return () => {
@@ -68,19 +71,19 @@ function steadyClock(from: number): () => Time {
 
 interface Time {
   at: number
-  /** Seconds that the clock of the machine is behind that. */
+  /** Seconds by which the machine's clock is behind `at`. */
   behind: number
 }
 
-/** What asks on a connection. */
+/** Runs queries on a connection. */
 type Asker = Pick<Statement, 'db' | 'ask'>
 
 interface Connections {
-  /** Sees what was committed, and never waits for a transaction; in memory there is but one connection. */
+  /** Sees committed data and never waits for a transaction. An in-memory database has only one connection. */
   reader: Asker
-  /** One for all: what another connection writes, each has to read again. */
+  /** A single connection for all writes, because each connection has to reread what another one wrote. */
   writer: Asker & Writer
-  /** When a server was last found ready with this file: 0 where none was. */
+  /** When a server was last found ready with this file; 0 if none ever was. */
   writtenAt: number
   close(): Promise<void>
 }
@@ -103,7 +106,7 @@ function openConnections(path: string): Connections {
   }
 }
 
-/** For who has the connection, or where nobody writes on it. */
+/** For callers that have the connection to themselves, or if no one writes on it. */
 function askerOn(connection: Connection): Asker {
   return {
     db: queriesBy(() => new ConnectionDriver(connection)),
@@ -111,19 +114,22 @@ function askerOn(connection: Connection): Asker {
   }
 }
 
-/** For who is in a transaction. One that SQLite has taken back by itself, on a full disk, is not gone on with. */
+/**
+ * For callers in a transaction. If SQLite has rolled the transaction back on its own, for example on a full disk, the work is not
+ * continued.
+ */
 function askerInTransaction(connection: Connection): Asker {
   const { db, ask } = askerOn(connection)
   return {
     db,
     async ask(query) {
-      if (!connection.isInTransaction) throw new StorageError('unavailable', 'the transaction was taken back')
+      if (!connection.isInTransaction) throw new StorageError('unavailable', 'the transaction was rolled back')
       return ask(query)
     },
   }
 }
 
-/** On the connection that also writes. */
+/** Runs queries on the connection that also writes. */
 function askerInTurn({ connection, inTurn }: Writer): Asker {
   const db = queriesBy(() => new ConnectionDriver(connection, inTurn))
   return { db, ask: async (query) => (await db.executeQuery(query)).rows }
@@ -140,7 +146,7 @@ function queriesBy(createDriver: () => Driver): Kysely<Tables> {
   })
 }
 
-/** How many events are deleted in one go, in which the process does nothing else. */
+/** Number of events deleted in one transaction, during which the process does nothing else. */
 const batch = 200
 
 async function deleteEvents(db: Kysely<Tables>, before: number): Promise<DeletedEvents> {
@@ -165,7 +171,7 @@ function statementOn({ db, ask }: Asker, { at, behind }: Time): Statement {
   return { db, ask, clock: sql.val(at), at, behind, form, locking }
 }
 
-/** A transaction begins as the only writer of the file: nobody changes a row, or takes a lock, until it ends. */
+/** A transaction starts as the only writer of the file, so no one else changes a row or takes a lock until it ends. */
 const nothingToLock = async () => undefined
 
 function unitOn({ db, ask }: Asker, { at, behind }: Time): Unit {
@@ -173,7 +179,7 @@ function unitOn({ db, ask }: Asker, { at, behind }: Time): Unit {
   return { db, ask, clock: sql.val(at), at, behind, form, locking, exclusive, lockRows, now: at }
 }
 
-/** Transactions wait for each other where they begin, so none fails because of another one. */
+/** Transactions wait for each other when they begin, so none of them fails because of another. */
 function mayRepeat(): boolean {
   return false
 }
@@ -187,7 +193,7 @@ function opened<T>(open: () => T): T {
   }
 }
 
-/** Everything SQLite reports, except that a row breaks a constraint. */
+/** Whether SQLite reported an error other than a violated constraint. */
 function isOutage(error: unknown): boolean {
   return error instanceof Database.SqliteError && !error.code.startsWith('SQLITE_CONSTRAINT')
 }

@@ -5,10 +5,10 @@ import type { CompiledQuery, DatabaseConnection, QueryResult } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import { createTurns, type Turns } from '../sql/connection-driver.js'
 
-/** Milliseconds for which what was done waits at most for more that is written with it. */
+/** Maximum time, in milliseconds, that finished work waits for more work to join its batch. */
 const longest = 4
 
-/** How much is written at once. */
+/** Maximum size of a batch. */
 const most = 16
 
 const statement = (sql: string): Executed => ({ sql, parameters: [] })
@@ -23,37 +23,37 @@ const setQuick = statement('pragma synchronous = NORMAL')
 
 /** Writes to a SQLite file. */
 export interface Writer {
-  /** For the statements of what is written. */
+  /** The connection on which the work runs its statements. */
   readonly connection: Connection
-  /** Gives the connection to one at a time. */
+  /** Grants exclusive use of the connection, to one caller at a time. */
   readonly inTurn: Turns
   /**
-   * Does some work in a transaction and resolves when it was committed. Work that rejects has changed nothing.
+   * Runs work in a transaction and resolves once it is committed. Work that rejects changes nothing.
    *
-   * @param isDurable whether what was written has to reach the disk before this resolves
+   * @param isDurable whether the writes must reach the disk before this resolves
    */
   write<T>(isDurable: boolean, work: () => Promise<T>): Promise<T>
-  /** Resolves when what was begun is written; nothing more is. */
+  /** Resolves once all work that has started is written. No more work is accepted. */
   close(): Promise<void>
 }
 
-/** What is committed at once, in one transaction. */
+/** A batch of work, committed in one transaction. */
 interface Batch {
   isDurable: boolean
   began: number
   count: number
-  /** Rejects where it could not be written. */
+  /** Rejects if the batch could not be written. */
   written: Promise<void>
   settle: (error?: unknown) => void
 }
 
 /**
- * Writes what comes in one turn of the event loop after the other at once: many then wait together for the disk, and pages
+ * Creates a writer that batches the work of successive turns of the event loop. Many callers then share one wait for the disk, and pages
  * that all of them change are written once.
  *
- * @param options.isShared whether other connections see what this one committed, and nothing else; false: each work is
- * committed before its turn ends
- * @param options.onCommitted told of each commit
+ * @param options.isShared whether other connections see what this one committed, and nothing else; false: each piece of work is committed
+ * before its turn ends
+ * @param options.onCommitted called after each commit
  */
 export function createWriter(
   database: Database.Database,
@@ -67,22 +67,22 @@ export function createWriter(
 
   async function beginBatch(isDurable: boolean, since: number): Promise<Batch> {
     if (isDurable !== isSynced) {
-      // What is written less durably comes to the disk with whatever is written after it: they share one log.
+      // Less durable writes reach the disk together with later durable ones, because they share the WAL.
       connection.execute(isDurable ? setDurable : setQuick)
       isSynced = isDurable
     }
-    // Of many that wait for another process, none waits longer for those before it.
+    // If many callers wait for another process, none waits longer because of those before it.
     await connection.executeQuery(begin, since)
     let settle: Batch['settle'] = () => undefined
     const written = new Promise<void>((resolve, reject) => {
       settle = (error) => (error === undefined ? resolve() : reject(error))
     })
-    // Where none of its work succeeded, nobody waits for it.
+    // If none of its work succeeded, no one awaits it.
     written.catch(() => undefined)
     return { isDurable, began: performance.now(), count: 0, written, settle }
   }
 
-  /** The batch that work is added to. */
+  /** Returns the batch to which work is added. */
   async function openBatch(isDurable: boolean, since: number): Promise<Batch> {
     if (batch && (batch.count >= most || (isDurable && !batch.isDurable))) end(batch)
     if (batch) return batch
@@ -93,7 +93,7 @@ export function createWriter(
 
   async function add<T>(to: Batch, work: () => Promise<T>): Promise<T> {
     try {
-      // What is marked once more is taken back to its last mark, and all marks end with the transaction.
+      // If a savepoint name is reused, a rollback goes to the latest one, and all savepoints end with the transaction.
       if (to.count > 0) connection.execute(mark)
       const outcome = await work()
       to.count += 1
@@ -106,7 +106,7 @@ export function createWriter(
 
   function undo(of: Batch, error: unknown): void {
     if (!connection.isInTransaction) {
-      // After a full disk or an I/O error SQLite has taken all of it back by itself.
+      // After a full disk or an I/O error, SQLite has already rolled back the whole transaction.
       over(of, error)
     } else if (of.count > 0) {
       connection.execute(takeBack)
@@ -134,7 +134,7 @@ export function createWriter(
     ended.settle(error)
   }
 
-  /** Waits on as long as each turn brings more. */
+  /** Keeps waiting for as long as each turn brings more work. */
   function endSoon(ending: Batch, before: number): void {
     if (batch !== ending) return
     const { count, began } = ending
@@ -176,7 +176,7 @@ const patience = 1500
 
 const maxStatements = 400
 
-/** What is executed of a query. */
+/** The parts of a query that are needed to execute it. */
 type Executed = Pick<CompiledQuery, 'sql' | 'parameters'>
 
 interface Prepared {
@@ -184,7 +184,7 @@ interface Prepared {
   hasRows: boolean
 }
 
-/** A connection to a SQLite file, which remembers its statements. */
+/** A connection to a SQLite file that caches its prepared statements. */
 export class Connection implements DatabaseConnection {
   readonly #database: Database.Database
   readonly #statements = new Map<string, Prepared>()
@@ -198,10 +198,10 @@ export class Connection implements DatabaseConnection {
   }
 
   /**
-   * Waits for other writers without stopping the process, as SQLite's own busy timeout would: the writer waited for may
-   * be another connection of this very process. Inside a transaction nothing is repeated.
+   * Waits for other writers without blocking the process. SQLite's own busy timeout would block it, although the other writer may be
+   * another connection of this very process. Inside a transaction, nothing is retried.
    *
-   * @param since when the caller began to wait for it, by `performance.now()`
+   * @param since when the caller began to wait, by `performance.now()`
    */
   async executeQuery<R>(query: Executed, since?: number): Promise<QueryResult<R>> {
     let deadline = since === undefined ? undefined : since + patience
@@ -216,7 +216,7 @@ export class Connection implements DatabaseConnection {
     }
   }
 
-  /** The same without waiting. */
+  /** Like {@link executeQuery}, but without waiting. */
   execute<R>({ sql, parameters }: Executed): QueryResult<R> {
     const { statement, hasRows } = this.#prepared(sql)
     if (hasRows) return { rows: statement.all(parameters) as R[] }
@@ -225,7 +225,7 @@ export class Connection implements DatabaseConnection {
   }
 
   streamQuery(): never {
-    throw new TypeError('rows are not streamed')
+    throw new TypeError('streaming rows is not supported')
   }
 
   #prepared(sql: string): Prepared {
@@ -239,7 +239,7 @@ export class Connection implements DatabaseConnection {
   }
 }
 
-/** Whether SQLite gave up because another connection is writing. Nothing has happened then. */
+/** Whether SQLite gave up because another connection is writing. In that case nothing was changed. */
 export function isBusy(error: unknown): boolean {
   return error instanceof Database.SqliteError && error.code.startsWith('SQLITE_BUSY')
 }

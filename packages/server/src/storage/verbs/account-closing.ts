@@ -14,7 +14,7 @@ import { listSessions, recordCredentialChange } from './sessions.js'
 
 const belongings = ['username_skeleton', 'credential', 'federated_identity', 'passkey', 'known_device'] as const
 
-/** Implements {@link AccountStorage.closeAccount}: false for a user who is not as they were read. */
+/** Implements {@link AccountStorage.closeAccount}: returns false if the user has changed since they were read. */
 export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean> {
   const { userId, credentialRevision } = closing
   const user = await lockUser(unit, userId, 'alone')
@@ -39,7 +39,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
     .updateTable('auth_request')
     .set({ status: 'abandoned' })
     .where('user_id', '=', user.id)
-    .where('status', '=', sql.lit('open')) // as the index says it
+    .where('status', '=', sql.lit('open')) // a literal, to match the index
     .execute()
   await recordCredentialChange(unit, user.id, { event: 'account.closed', ends: { exceptIdHash: undefined } })
   return true
@@ -47,7 +47,7 @@ export async function closeAccount(unit: Unit, closing: AsRead): Promise<boolean
 
 const maxEvents = 10_000
 
-/** Implements {@link AccountStorage.exportUser}: all that is kept of a user, without secrets; undefined for an unknown id. */
+/** Implements {@link AccountStorage.exportUser}: returns everything stored about a user, without secrets; undefined for an unknown id. */
 export async function exportUser(unit: Unit, userId: string): Promise<UserExport | undefined> {
   const row = await lockUser(unit, userId)
   if (!row) return undefined

@@ -19,11 +19,11 @@ export async function createUser(unit: Unit, user: NewUser): Promise<User> {
 }
 
 const nameRefusals = {
-  username_taken: 'the user name is in use',
-  username_looks_alike: 'the user name looks like one that is in use',
+  username_taken: 'the username is in use',
+  username_looks_alike: 'the username looks like one that is in use',
 }
 
-/** Adds a person unless the name, or one that looks like it, is in use. */
+/** Adds a user unless the username, or one that looks like it, is in use. */
 export async function addUser(
   unit: Unit,
   { username, displayName, email }: Omit<NewUser, 'passwordHash'>,
@@ -73,12 +73,12 @@ async function refuseName(
   return alike && 'username_looks_alike'
 }
 
-/** The name of a closed account: unique, and no name that a person can take. */
+/** Returns the username of a closed account. It is unique, and no user can take it. */
 export function closedUsername(userId: string): string {
   return `closed-${userId}`
 }
 
-/** Whether a name is kept for a closed account, so that nobody can take it first. */
+/** Whether a username is reserved for a closed account, so that no one can take it first. */
 function isClosedUsername(username: string): boolean {
   return /^closed-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(foldUsername(username))
 }
@@ -96,7 +96,7 @@ async function setPassword(
     .execute()
 }
 
-/** Implements {@link AccountStorage.findCredential}: also of a disabled user; undefined without a password. */
+/** Implements {@link AccountStorage.findCredential}: includes disabled users; undefined without a password. */
 export async function findCredential(statement: Statement, username: string): Promise<StoredPassword | undefined> {
   const row = await users(statement)
     .innerJoin('credential as c', 'c.user_id', 'u.id')
@@ -106,7 +106,7 @@ export async function findCredential(statement: Statement, username: string): Pr
   return row && { user: toUser(row), passwordHash: row.password_hash, addedAt: row.added_at }
 }
 
-/** Implements {@link AccountStorage.listUsers}: in the order they were added, 100 unless the filter says more. */
+/** Implements {@link AccountStorage.listUsers}: in the order they were added, up to 100 unless the filter sets another limit. */
 export async function listUsers(statement: Statement, filter: UserFilter = {}): Promise<User[]> {
   const { query, status, after, limit = 100 } = filter
   let found = users(statement).where('u.closed_at', status === 'closed' ? 'is not' : 'is', null)
@@ -121,7 +121,7 @@ export async function listUsers(statement: Statement, filter: UserFilter = {}): 
   return rows.map(toUser)
 }
 
-/** Implements {@link AccountStorage.countUsers}: without closed accounts. */
+/** Implements {@link AccountStorage.countUsers}: excludes closed accounts. */
 export async function countUsers({ db }: Statement): Promise<number> {
   const { count } = await db
     .selectFrom('app_user')
@@ -131,7 +131,7 @@ export async function countUsers({ db }: Statement): Promise<number> {
   return Number(count)
 }
 
-/** Implements {@link AccountStorage.setUserStatus}: false for an unknown user and a closed account. */
+/** Implements {@link AccountStorage.setUserStatus}: returns false for an unknown user or a closed account. */
 export async function setUserStatus(
   unit: Unit,
   userId: string,
@@ -148,7 +148,7 @@ export async function setUserStatus(
   return true
 }
 
-/** Implements {@link AccountStorage.setPasswordHash}: the new credential revision; undefined if nothing happened. */
+/** Implements {@link AccountStorage.setPasswordHash}: returns the new credential revision; undefined if nothing was changed. */
 export async function setPasswordHash(unit: Unit, change: PasswordChange): Promise<number | undefined> {
   const { userId, passwordHash, keepSession, keepBrowser, by } = change
   const user = by === undefined ? await lockAsRead(unit, change) : await lockUser(unit, userId, 'alone')
@@ -160,7 +160,7 @@ export async function setPasswordHash(unit: Unit, change: PasswordChange): Promi
   return recordCredentialChange(unit, user.id, { event: 'password.changed', by, ends: { exceptIdHash: keepSession } })
 }
 
-/** Implements {@link AccountStorage.unlockUser}: false for an unknown user and a closed account. */
+/** Implements {@link AccountStorage.unlockUser}: returns false for an unknown user or a closed account. */
 export async function unlockUser(
   unit: Unit,
   { userId, by }: { userId: string; by?: string | undefined },

@@ -13,10 +13,10 @@ import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { contains, keptQuery, type Placeholders } from '../sql/kept-query.js'
 
-/** Makes or marks the agent's row, and holds it to the end of the transaction; gives what it says else. */
+/** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
   const [marked] = await marking(unit, { agent })
-  if (!marked) throw new TypeError('an agent was not marked')
+  if (!marked) throw new TypeError('the agent was not marked as seen')
   return marked
 }
 
@@ -34,7 +34,7 @@ const marking = keptQuery(({ db, clock }, { agent }: Placeholders<{ agent: strin
 
 type MarkedAgent = Pick<SeenRow, 'id' | 'name' | 'redirect_hosts' | 'key_thumbprints' | 'blocked_at'>
 
-/** Rejects with `agent_blocked`; where it does not, the agent is blocked after this transaction at the earliest. */
+/** Rejects with `agent_blocked` if the agent is blocked. Otherwise the agent cannot be blocked before the end of this transaction. */
 export async function requireUnblocked(unit: Unit, agent: string): Promise<void> {
   const row = await unit.locking(agentIdOf(unit, agent).select('blocked_at'), { agent: 'shared' }).executeTakeFirst()
   if (row && row.blocked_at !== null) throw agentBlocked()
@@ -44,7 +44,7 @@ export function agentBlocked(): StorageError {
   return new StorageError('agent_blocked', 'the agent is blocked')
 }
 
-/** Implements {@link AgentStorage.recordAgent}: what had been known of the agent before. */
+/** Implements {@link AgentStorage.recordAgent}: returns what was known of the agent before. */
 export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<SeenAgent> {
   const { agent } = sighting
   await unit.exclusive(`agent ${agent}`)
@@ -53,7 +53,7 @@ export async function recordAgent(unit: Unit, sighting: AgentSighting): Promise<
   return { firstSeenAt: before?.first_seen_at ?? unit.now, lastSeenAt: before?.last_seen_at ?? unit.now, known }
 }
 
-/** Keeps what an agent that is marked shows of itself, and gives what had been known; a change leaves an audit row. */
+/** Stores the current traits of an agent that was marked as seen, and returns the previously known ones. A change writes an audit event. */
 export async function noteTraits(
   unit: Unit,
   marked: MarkedAgent,
@@ -81,7 +81,7 @@ export async function noteTraits(
   return known
 }
 
-/** What differs between two sightings of an agent, for the audit; undefined: nothing. */
+/** Returns the differences between two sightings of an agent, for the audit log; undefined if there are none. */
 function changedTraits(before: AgentTraits, after: AgentTraits): Record<string, true> | undefined {
   const changes = {
     ...(before.name !== after.name && { name: true as const }),
@@ -96,7 +96,7 @@ function differ(before: readonly string[], after: readonly string[]): boolean {
   return new Set(after).size !== known.size || after.some((value) => !known.has(value))
 }
 
-/** Agents that were seen. */
+/** Agents that have been seen. */
 function seenAgents({ db }: Statement) {
   return db
     .selectFrom('agent')
@@ -117,13 +117,13 @@ function knownTraits({ name, redirect_hosts, key_thumbprints }: MarkedAgent): Ag
   return { name, redirectHosts: JSON.parse(redirect_hosts), keyThumbprints: JSON.parse(key_thumbprints ?? '[]') }
 }
 
-/** Implements {@link AgentStorage.findAgent}: undefined for an agent that was never seen, or was forgotten. */
+/** Implements {@link AgentStorage.findAgent}: undefined for an agent that was never seen or has been forgotten. */
 export async function findAgent(statement: Statement, agent: string): Promise<ListedAgent | undefined> {
   const row = await findRow(statement, agent)
   return row && toListedAgent(row)
 }
 
-/** Implements {@link AgentStorage.listAgents}: by identifier, 100 unless the filter says more. */
+/** Implements {@link AgentStorage.listAgents}: ordered by identifier, up to 100 unless the filter sets another limit. */
 export async function listAgents(statement: Statement, filter: AgentFilter = {}): Promise<ListedAgent[]> {
   const { query, blocked, after, limit = 100 } = filter
   let found = seenAgents(statement)
@@ -145,7 +145,7 @@ function toListedAgent(row: SeenRow): ListedAgent {
   }
 }
 
-/** Implements {@link AgentStorage.setAgentBlocked}: true if this changed something. */
+/** Implements {@link AgentStorage.setAgentBlocked}: returns true if the state changed. */
 export async function setAgentBlocked(
   unit: Unit,
   { agent, blocked, by }: { agent: string; blocked: boolean; by: string },
@@ -182,13 +182,13 @@ const standing = keptQuery(({ db }, { agent }: Placeholders<{ agent: string }>) 
     .where('a.identifier', '=', agent),
 )
 
-/** Implements {@link AgentStorage.findStanding}, in one statement that is kept. */
+/** Implements {@link AgentStorage.findStanding}, with one cached query. */
 export async function findStanding(statement: Statement, agent: string): Promise<AgentStanding> {
   const [row] = await standing(statement, { agent })
   return { isBlocked: row !== undefined && row.blocked_at !== null, hasBeenAllowed: Boolean(row?.allowed) }
 }
 
-/** Implements {@link RequestStorage.abandonRequests}: how many were open. */
+/** Implements {@link RequestStorage.abandonRequests}: returns how many were open. */
 export async function abandonRequests(unit: Unit, { agent, by }: { agent: string; by: string }): Promise<number> {
   const row = await agentIdOf(unit, agent).executeTakeFirst()
   if (!row) return 0

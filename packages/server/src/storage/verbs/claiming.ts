@@ -6,13 +6,13 @@ import type { Lasting, Statement, Unit } from '../sql/engine.js'
 import { mostRows } from '../sql/kept-query.js'
 import { claimNonce, countNonces, forgetNonces, requireCounted, takeNonces } from './nonces.js'
 
-/** Makes a verb of what is done in one transaction. */
+/** Turns work in one transaction into a verb. */
 type Together = <A extends unknown[], T>(
   lasting: Lasting,
   verb: (unit: Unit, ...args: A) => Promise<T>,
 ) => (...args: A) => Promise<T>
 
-/** The same, where the transaction begins with something that the verb is then given. */
+/** Like {@link Together}, but the transaction begins with a statement whose result is passed to the verb. */
 type TogetherAfter = <A extends unknown[], F, T>(
   lasting: Lasting,
   first: (statement: Statement, ...args: A) => Promise<F>,
@@ -21,24 +21,24 @@ type TogetherAfter = <A extends unknown[], F, T>(
 
 interface Claiming {
   readonly claimNonce: (claim: NonceClaim) => Promise<boolean>
-  /** A verb that claims the nonce of the request with what it does, see {@link OfSignedRequest}. */
+  /** Creates a verb that claims the nonce of the request together with its other changes, see {@link OfSignedRequest}. */
   readonly claiming: <W extends OfSignedRequest, T>(
     lasting: Exclude<Lasting, 'process'>,
     verb: (unit: Unit, wanted: W) => Promise<T>,
   ) => (wanted: W) => Promise<T>
   /**
-   * The same for a verb that is often asked for by many at once: it is done for all of them in one transaction, and what it
-   * reads first is asked for together with the claims. It refuses by what it gives. One whose nonce is held is done by
-   * itself, and where the transaction fails each is.
+   * Like `claiming`, but for a verb that many callers often run at the same time. It runs for all of them in one transaction, and its first
+   * read is sent together with the claims. The verb must report refusals in its outcome. A request whose nonce is already stored is run
+   * separately, and if the transaction fails, each request is.
    */
   readonly claimingTogether: <W extends OfSignedRequest, R, T>(verb: VerbForMany<W, R, T>) => (wanted: W) => Promise<T>
 }
 
-/** What is done for many at once. */
+/** A verb that runs for many requests at once. */
 interface VerbForMany<W, R, T> {
-  /** As one statement; one thing for each, in order. */
+  /** Runs as one statement, and returns one result for each request, in order. */
   read: (statement: Statement, all: readonly W[]) => Promise<readonly R[]>
-  /** One outcome for each of those whose nonce was claimed, in order. */
+  /** Returns one outcome for each request whose nonce was claimed, in order. */
   finish: (unit: Unit, read: readonly R[], all: readonly W[]) => Promise<readonly T[]>
 }
 
@@ -50,7 +50,10 @@ export function createClaiming(
   const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
   const forget = together('nonce', forgetNonces)
 
-  /** Nonces that have ended leave their places when these are needed, be it that another claim makes them. */
+  /**
+   * Runs a claim. If too many nonces are stored, deletes expired ones and tries again. Also tries again if there were none to delete,
+   * because another claim may have deleted them.
+   */
   async function makingRoom<T>(claiming: () => Promise<T>): Promise<T> {
     for (let forgotten: number | undefined; ; forgotten = await forget()) {
       try {
@@ -64,7 +67,7 @@ export function createClaiming(
 
   async function requireClaim(wanted: NonceClaim): Promise<void> {
     if (await makingRoom(() => claim(wanted))) return
-    throw new StorageError('nonce_used', 'the nonce was claimed before')
+    throw new StorageError('nonce_used', 'the nonce was already claimed')
   }
 
   const claiming: Claiming['claiming'] = (lasting, verb) => {
@@ -76,7 +79,7 @@ export function createClaiming(
       async (unit, taken, _claim, wanted) => {
         if (taken.claims.size === 0) return undefined
         const outcome = await verb(unit, wanted)
-        // Last, since the counts are those of a whole network, whose other agents wait for them.
+        // Counted last, because the counts belong to a whole network, whose other agents wait for the locks.
         await requireCounted(unit, taken, limits)
         return { outcome }
       },
@@ -88,11 +91,11 @@ export function createClaiming(
         const done = await makingRoom(() => withClaim(nonce, wanted))
         if (done) return done.outcome
       } catch (error) {
-        // What the verb had claimed was taken back with all else.
+        // The verb's own claim was rolled back with everything else.
         if (isRefusal(error)) await requireClaim(nonce)
         throw error
       }
-      // It was claimed before, unless that has ended.
+      // The nonce was claimed before, unless that claim has expired.
       await requireClaim(nonce)
       return alone(wanted)
     }
@@ -131,7 +134,7 @@ export function createClaiming(
           const done = await many({ wanted, claim })
           if (done) return done.outcome
         } catch (error) {
-          // Any of them may be the reason: each is done by itself, and those alone fail that must.
+          // Any of the requests may be the cause. Each is run separately, so that only those fail that have to.
           if (error instanceof StorageError && error.code === 'unavailable') throw error
         }
         return one(wanted)
@@ -140,11 +143,11 @@ export function createClaiming(
   }
 }
 
-/** Milliseconds for which the requests of an agent or key that had too many nonces are done by themselves. */
+/** Milliseconds for which the requests of an agent or key with too many nonces are run separately. */
 const apartFor = 1000
 const mostApart = 1000
 
-/** Agents and keys with too many nonces, whose requests would have those of others done once more. */
+/** Agents and keys with too many nonces. In a batch, their requests would force those of others to be run again. */
 function createApart() {
   const until = new Map<string, number>()
   return {
@@ -161,7 +164,7 @@ function holderOf({ agent, thumbprint }: NonceClaim['source']): string {
 }
 
 function onlyOf<T>([outcome]: readonly T[]): T {
-  if (outcome === undefined) throw new TypeError('nothing came of it')
+  if (outcome === undefined) throw new TypeError('the verb returned no outcome')
   return outcome
 }
 
@@ -173,10 +176,10 @@ interface Claimed<W> {
 const claimOf = ({ claim }: Claimed<unknown>) => claim
 const wantedOf = <W>({ wanted }: Claimed<W>) => wanted
 
-/** Thrown to take a transaction back. */
-const takenBack = new Error('what was done is taken back')
+/** Thrown to roll back a transaction. */
+const takenBack = new Error('the transaction is rolled back')
 
-/** Whether a verb said no. Where anything else went wrong, nothing has happened to the request, and it may come again. */
+/** Whether a verb refused the request. After any other failure, nothing has happened to the request, and it may be sent again. */
 function isRefusal(error: unknown): boolean {
   return error instanceof StorageError && error.code !== 'unavailable' && error.code !== 'too_many_nonces'
 }
@@ -187,16 +190,16 @@ interface Waiting<W, T> {
   reject: (error: unknown) => void
 }
 
-/** Milliseconds that a call waits for the batches that are running. */
+/** Milliseconds for which a call waits for the running batches. */
 const patience = 100
 
 /**
- * Batches the calls of one turn of the event loop, and those that come while batches are running: a call waits for these at
- * most a moment.
+ * Batches the calls of one turn of the event loop, and those that arrive while batches are running. A call waits only briefly for running
+ * batches.
  *
- * @param work returns an outcome for each call, in order; if it rejects, all calls of the batch do
- * @param options.most how many calls a batch has at most
- * @param options.atOnce how many batches run at once, unless they take long
+ * @param work returns an outcome for each call, in order; if it rejects, all calls of the batch reject
+ * @param options.most maximum number of calls per batch
+ * @param options.atOnce maximum number of concurrent batches, unless they take long
  */
 function batched<W, T>(
   work: (all: readonly W[]) => Promise<readonly T[]>,

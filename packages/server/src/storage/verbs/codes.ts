@@ -17,11 +17,11 @@ import { isOneTooMany } from './throttle.js'
 interface FoundCode {
   row: Awaited<ReturnType<typeof presented>>[number]
   grant: Grant
-  /** The permissions of the token that it gives, without those that have expired. */
+  /** The unexpired permissions of the token for which the code is exchanged. */
   scope: string
 }
 
-/** What an Allow of a request is answered with, to be redeemed for a grant of it. */
+/** Creates the code with which the response to an allowed request can be redeemed for its grant. */
 export async function createCode(
   unit: Unit,
   { id }: Pick<FoundRequest, 'id'>,
@@ -62,7 +62,7 @@ export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promis
   }
 }
 
-/** A code that nobody else redeems to the end of the transaction, while its agent, grant and person stay as they are. */
+/** Locks a code, so that no one else redeems it before the end of the transaction, and its agent, grant and user against changes. */
 async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undefined> {
   const [row] = await presented(unit, { codeHash: hashBytes(codeHash) })
   if (!row) return undefined
@@ -70,7 +70,10 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
   return { row, grant, scope: commonScope(row.code_scope, grant.scope) }
 }
 
-/** Codes with their grants, and with what their requests, which are of the same parties, say of who may redeem them. */
+/**
+ * Codes with their grants, and with the fields of their requests that determine who may redeem them. A request has the same parties as its
+ * grant.
+ */
 const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
   const found = grants(parts)
     .innerJoin('code as c', 'c.grant_id', 'g.id')
@@ -92,7 +95,7 @@ const consumption = keptQuery(({ db, clock }, { requestId }: Placeholders<{ requ
 
 async function consumeCode(unit: Unit, { row }: FoundCode): Promise<void> {
   const [consumed] = await consumption(unit, { requestId: row.request_id })
-  if (!consumed) throw new TypeError('a code that is kept was redeemed')
+  if (!consumed) throw new TypeError('a locked code was redeemed')
 }
 
 async function createRefreshToken(
@@ -167,9 +170,9 @@ async function writeRedemption(
 
 interface RedemptionRefusal {
   reason: Exclude<ReasonOf<RedeemOutcome>, 'unknown'>
-  /** The code is marked used, so that nobody can redeem it later. */
+  /** Whether the code is marked as used, so that no one can redeem it later. */
   burns: boolean
-  /** The audit row this leaves. */
+  /** The audit event that this refusal writes. */
   event?: string
 }
 
@@ -193,7 +196,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
     { reason: 'injected', burns: true, event: 'code.injected' }, // X20
   ],
   [
-    // The right agent's mistake, which it can fix: no one else has got the code.
+    // A mistake by the right agent, which it can fix: no one else has obtained the code.
     ({ row }, by) => by.redirectUri !== undefined && by.redirectUri !== row.redirect_uri,
     { reason: 'redirect_mismatch', burns: false, event: 'code.redirect_mismatch' }, // W12
   ],
@@ -201,7 +204,7 @@ const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => 
   [(code, _by, now) => code.scope === '' || grantEnded(code.grant, now), { reason: 'grant_ended', burns: false }], // X09
 ]
 
-/** Why a code may not be redeemed, the first reason that applies; undefined: it may. */
+/** Returns the first reason why a code may not be redeemed; undefined if it may be. */
 function redemptionRefusal(code: FoundCode, redemption: CodeRedemption, now: number): RedemptionRefusal | undefined {
   return refusals.find(([applies]) => applies(code, redemption, now))?.[1]
 }

@@ -53,7 +53,7 @@ export async function decideRequest(unit: Unit, decision: RequestDecision): Prom
   return refuseDecision(unit, decision)
 }
 
-/** The recorded outcome, or why a decision was not recorded. */
+/** Returns the recorded outcome, or the reason why a decision was not recorded. */
 async function refuseDecision(unit: Unit, decision: RequestDecision): Promise<DecideOutcome> {
   const request = await findAuthRequest(unit, decision.tokenHash)
   if (!request) return { outcome: 'refused', reason: 'unknown' }
@@ -64,7 +64,7 @@ async function refuseDecision(unit: Unit, decision: RequestDecision): Promise<De
   return { outcome: 'refused', reason: (await isUnchanged(unit, decision)) ? 'changed' : 'user_changed' }
 }
 
-/** Gives what was decided, and says so. */
+/** Carries out a decision: creates the grant and the code, and writes the audit event. */
 async function carryOut(
   unit: Unit,
   row: DecidedRow,
@@ -84,7 +84,7 @@ async function carryOut(
   return decided(request, status, unit.now, handle)
 }
 
-/** The outcome that is already on record for the browser that decided (attacks C09). */
+/** Returns the outcome that is already recorded for the browser that decided (attacks C09). */
 function recordedDecision(
   request: AuthRequest,
   { browserHash }: Pick<RequestDecision, 'browserHash'>,
@@ -95,7 +95,7 @@ function recordedDecision(
   return { outcome: status, request, first: false }
 }
 
-/** Why a decision may not be recorded; undefined: it may. */
+/** Returns why a decision may not be recorded; undefined if it may be. */
 function decisionRefusal(
   request: AuthRequest,
   decision: RequestDecision,
@@ -107,7 +107,7 @@ function decisionRefusal(
   return undefined
 }
 
-/** What of a request its decision needs. */
+/** The columns of a request that are needed to decide it. */
 type DecidedRow = Pick<
   FoundRequest,
   'id' | 'public_id' | 'user_id' | 'agent_id' | 'delegate' | 'resource_id' | 'display_id'
@@ -121,7 +121,7 @@ interface JudgedDecision extends UserAsRead {
   expires_at: number
 }
 
-/** Decides a request that is open as it was judged, and locks its user. */
+/** Decides a request if it is open and unchanged since it was judged, and locks its user. */
 const judgedDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
   db
     .updateTable('auth_request')
@@ -148,12 +148,12 @@ const decisionUpdate = keptQuery(
 
 async function recordDecision(unit: Unit, { id }: FoundRequest, status: 'allowed' | 'denied'): Promise<void> {
   const [recorded] = await decisionUpdate(unit, { id, status })
-  if (!recorded) throw new TypeError('a request that is kept was decided')
+  if (!recorded) throw new TypeError('a locked request was decided')
 }
 
 async function grant(unit: Unit, row: DecidedRow, scope: string, decision: RequestDecision) {
   const { user_id: userId } = row
-  if (userId === null) throw new TypeError('a decision is that of the person whom the request is bound to')
+  if (userId === null) throw new TypeError('the decided request is not bound to a user')
   const { grantLifetime: lifetime, remembered } = decision
   return createGrant(unit, { request: row, userId, scope, lifetime, remembered })
 }
@@ -168,7 +168,7 @@ function decided(
   return { outcome: status, request: { ...request, status, decidedAt: now, codeAlive }, first: true }
 }
 
-/** Binds, then decides as the person who is bound would. */
+/** Binds the request, then allows it as the bound user would. */
 export async function allowRemembered(unit: Unit, permission: RememberedPermission): Promise<RememberedOutcome> {
   const wait = permission.attempt && (await waitAfter(unit, permission.attempt))
   if (wait !== undefined) return { outcome: 'refused', reason: 'too_often', retryAfter: wait }
@@ -199,7 +199,7 @@ export async function allowRemembered(unit: Unit, permission: RememberedPermissi
   return decided(bound, 'allowed', unit.now, handle)
 }
 
-/** Whether a grant may answer a request of this person without a page. */
+/** Whether a grant can allow a request of this user without a page. */
 function isCovered(request: AuthRequest, grant: Grant, userId: string, now: number): boolean {
   return (
     grant.remembered &&
@@ -212,7 +212,9 @@ function isCovered(request: AuthRequest, grant: Grant, userId: string, now: numb
   )
 }
 
-/** The request behind a request token, and the live session of who looks at it; undefined: there is no such request. */
+/**
+ * Returns the request that a request token identifies, and the live session of the user viewing it; undefined if there is no such request.
+ */
 export async function findViewedRequest(
   statement: Statement,
   { tokenHash, sessionHash }: RequestViewing,
@@ -234,6 +236,6 @@ const viewed = keptQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessi
 )
 
 function sessionIn(row: Awaited<ReturnType<typeof viewed>>[number]): FoundSession | undefined {
-  // Columns that are null without a session are not null with one.
+  // Columns that are null without a session are never null with one.
   return row.user === null || row.session_id === null ? undefined : foundSession(row as LiveRow)
 }

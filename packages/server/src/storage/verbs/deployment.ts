@@ -3,10 +3,10 @@ import type { EndedByRestore } from '../api/deployment-storage.js'
 import { doneBy, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
 
-/** Seconds for which a server may go on that was started before a shorter life of tokens was set. */
+/** Seconds for which a server that was started before a shorter token lifetime was configured may keep running. */
 const overlap = 3600
 
-/** One statement: of two that claim at once, the second finds the row of the first. */
+/** Uses one statement, so that of two concurrent claims the second one finds the row of the first. */
 export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLife?: number): Promise<string> {
   const claimed = await db
     .insertInto('deployment')
@@ -22,7 +22,10 @@ export async function claimIssuer({ db, clock }: Statement, issuer: string, toke
   return claimed.issuer
 }
 
-/** What a life of tokens changes: a longer one holds at once, a shorter one when no token of the longer one is left. */
+/**
+ * Returns the columns that a token lifetime changes. A longer lifetime takes effect immediately, a shorter one once no token with the
+ * longer lifetime is left.
+ */
 function longestLife(issuer: string, tokenLife: number, clock: RawBuilder<number>) {
   const isForeign = sql<SqlBool>`deployment.issuer <> ${issuer}`
   const holds = sql<SqlBool>`coalesce(deployment.token_seconds, 0) <= ${tokenLife}
@@ -36,7 +39,7 @@ function longestLife(issuer: string, tokenLife: number, clock: RawBuilder<number
   }
 }
 
-/** Implements {@link DeploymentStorage.findLongestTokenLife}: seconds; undefined if no server has said so. */
+/** Implements {@link DeploymentStorage.findLongestTokenLife}: in seconds; undefined if no server has reported one. */
 export async function findLongestTokenLife({ db, clock }: Statement): Promise<number | undefined> {
   const found = await db
     .selectFrom('deployment')
@@ -49,11 +52,11 @@ export async function findLongestTokenLife({ db, clock }: Statement): Promise<nu
 /** Implements {@link DeploymentStorage.readClock}: Unix seconds. */
 export async function readClock({ db, clock }: Statement): Promise<number> {
   const { rows } = await sql<{ now: number }>`select ${clock} as now`.execute(db)
-  if (!rows[0]) throw new TypeError('the database has no clock')
+  if (!rows[0]) throw new TypeError('the database returned no time')
   return rows[0].now
 }
 
-/** Implements {@link DeploymentStorage.endRestored}: how many of each were alive. */
+/** Implements {@link DeploymentStorage.endRestored}: returns how many of each were still valid. */
 export async function endRestored(unit: Unit, by: string): Promise<EndedByRestore> {
   const { db, now } = unit
   await db
@@ -61,7 +64,7 @@ export async function endRestored(unit: Unit, by: string): Promise<EndedByRestor
     .set((e) => ({ credential_revision: e('credential_revision', '+', 1) }))
     .execute()
   const sessions = await db.deleteFrom('session').where('idle_expires_at', '>', now).executeTakeFirst()
-  // A request may have been decided since: its code, which is made from its id, would work a second time.
+  // A request may have been decided since the backup. Its code, which is derived from its id, would work a second time.
   const requests = await db
     .updateTable('auth_request')
     .set({ status: 'abandoned' })

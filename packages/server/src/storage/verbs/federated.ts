@@ -36,10 +36,10 @@ export async function createFederatedUser(
     await writeEvent(unit, { event: 'user.created', userId: created.id, data: { issuer } })
     return { user: toUser(created), created: true, linkedAt: unit.now }
   }
-  throw new TypeError('no user name was left')
+  throw new TypeError('no username was left')
 }
 
-/** Names to try in turn for somebody who did not choose one: as wished, with a number, with something random. */
+/** Yields usernames to try for a user who did not choose one: the preferred name, then with a number, then with a random suffix. */
 function* usernameCandidates(wished: string): Generator<string, void> {
   yield wished
   for (let number = 2; number <= 30; number += 1) yield `${wished}${number}`
@@ -65,7 +65,7 @@ function identityLock({ issuer, subject }: FederatedIdentity): string {
   return `identity ${JSON.stringify([issuer, subject])}`
 }
 
-/** Implements {@link AccountStorage.listFederated}: the oldest first. */
+/** Implements {@link AccountStorage.listFederated}: oldest first. */
 export async function listFederated(statement: Statement, userId: string): Promise<LinkedIdentity[]> {
   const rows = await statement.db
     .selectFrom('federated_identity')

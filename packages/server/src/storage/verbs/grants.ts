@@ -33,23 +33,23 @@ import {
 import type { NewRow, Row, Tables } from '../sql/tables.js'
 import { requireUnblocked } from './agents.js'
 
-/** What is granted, of what is asked for in a request, by the person it is bound to. */
+/** A grant of requested scopes by the user to whom the request is bound. */
 interface NewGrant {
   request: Pick<Row<'auth_request'>, 'agent_id' | 'delegate' | 'resource_id' | 'display_id'>
   userId: number
   scope: string
-  /** Null: until it is removed. */
+  /** Null: until the grant is revoked. */
   lifetime: number | null
   remembered: boolean
 }
 
-/** The row of a grant, by its number and by what it is called outside. */
+/** The internal and public ids of a grant. */
 interface GrantKeys {
   id: number
   public_id: Uint8Array
 }
 
-/** Whom a grant is ended by where another takes its place. */
+/** The `revoked_by` value of a grant that another one has replaced. */
 const replaced = 'replaced'
 
 export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKeys> {
@@ -69,7 +69,10 @@ export async function createGrant(unit: Unit, grant: NewGrant): Promise<GrantKey
   return successor
 }
 
-/** The person's grants are held by the transaction, so that there is at most one; a unique index sees to it too. */
+/**
+ * Finds the active remembered grant. The transaction holds a lock on the user's grants, so that there is at most one; a unique index also
+ * enforces this.
+ */
 async function findRemembered(
   { db }: Unit,
   { userId, request }: { userId: number; request: Pick<NewGrant['request'], 'agent_id' | 'delegate' | 'resource_id'> },
@@ -108,7 +111,7 @@ async function insertGrant(
       revoked_by: null,
     },
   ])
-  if (!made) throw new TypeError('a grant was not made')
+  if (!made) throw new TypeError('the grant was not inserted')
   await permissionInsertion(
     unit,
     permissions.map(({ name, expiresAt }, position) => ({ grant_id: made.id, position, name, expires_at: expiresAt })),
@@ -132,7 +135,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
     .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
     .executeTakeFirst()
   if (!grant) return false
-  // What took its place since gives what it gave.
+  // If another grant has replaced it since, that grant has taken over its permissions.
   const successor =
     grant.revoked_by === replaced && (await findRemembered(unit, { userId: grant.user_id, request: grant }))
   const revoked = await db
@@ -147,7 +150,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
   return true
 }
 
-/** Keeps the people whom grants are of: none of these is replaced, and none made, to the end of the transaction. */
+/** Locks the users to whom grants belong: until the end of the transaction, none of their grants is replaced and none is created. */
 async function holdPeople(
   unit: Unit,
   users: SelectQueryBuilder<Tables, 'consent_grant', { user_id: number }>,
@@ -159,7 +162,7 @@ async function holdPeople(
 export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: GrantsRevocation): Promise<number> {
   const { db, now } = unit
   if (userId === undefined && agent === undefined && resource === undefined) {
-    throw new TypeError('say whose grants to revoke')
+    throw new TypeError('revokeGrants needs a userId, an agent or a resource')
   }
   let live = db
     .selectFrom('consent_grant')
@@ -188,7 +191,7 @@ interface RevokedRow extends GrantKeys {
   resource_id: number
 }
 
-/** Revokes what hangs on a grant, and says so. */
+/** Revokes the refresh tokens of a revoked grant and writes the audit event. */
 async function recordRevocation(unit: Unit, row: RevokedRow, by: string, successor?: string): Promise<void> {
   const { db, now } = unit
   await db
@@ -207,7 +210,9 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
   })
 }
 
-/** Records that grants give something now, if that was not recorded in the last minute. The caller holds their rows. */
+/**
+ * Records that grants are used now, which is needed if it was not recorded in the last minute. The caller holds the locks of their rows.
+ */
 export const markUsed = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
     .updateTable('consent_grant')
@@ -219,7 +224,7 @@ export const markUsed = keptQueryOfRows(({ db, clock }, used: readonly Placehold
     ),
 )
 
-/** The issue of a token for some permissions of a grant, never beyond the first end among them (W14). */
+/** Creates the issue of a token for some permissions of a grant. It never outlives the earliest expiry among them (W14). */
 export function generateTokenIssue(grant: UsedGrant, scope: string, tokenLifetime: number, now: number): TokenIssue {
   const end = firstEnd(grant.permissions, scope)
   return {
@@ -235,12 +240,12 @@ function generateJti(under: string): string {
   return `${under}.${randomPart().toString('base64url')}`
 }
 
-/** What an issue was for: a code under a grant, or a policy. */
+/** The origin of an issue: a code under a grant, or a policy. */
 type Origin =
   | Pick<NewRow<'token_issue'>, 'grant_id' | 'request_id'>
   | Pick<NewRow<'token_issue'>, 'policy' | 'agent_id' | 'delegate' | 'resource_id'>
 
-/** Records a token, under the request and grant or the policy that it was issued for. */
+/** Records a token under the request and grant, or under the policy, for which it was issued. */
 export async function storeIssue(unit: Unit, issue: TokenIssue, origin: Origin): Promise<void> {
   const { jti, issuedAt: issued_at, expiresAt: expires_at, scope } = issue
   const jti_end = Buffer.from(jti.slice(jti.lastIndexOf('.') + 1), 'base64url')

@@ -47,7 +47,7 @@ async function insert({ db, now }: Unit, key: NewKey): Promise<StoredKey> {
     .onConflict((conflict) => conflict.column('kid').doNothing())
     .returningAll()
     .executeTakeFirst()
-  if (!inserted) throw new TypeError('a key id is used twice')
+  if (!inserted) throw new TypeError('the kid of a key is already in use')
   return toKey(inserted)
 }
 
@@ -70,7 +70,7 @@ export async function moveKeys(
       .where('state', '=', from)
       .returning('kid')
       .executeTakeFirst()
-    if (!moved) throw new StorageError('keys_changed', 'a key is not in the state it is moved from')
+    if (!moved) throw new StorageError('keys_changed', 'a key is no longer in the state that it is moved from')
   }
   await writeEvent(unit, {
     event: 'keys.rotated',
@@ -82,12 +82,13 @@ export async function moveKeys(
 
 const order: readonly KeyState[] = ['next', 'active', 'retiring', 'gone']
 
-/** @throws TypeError when a key would move backwards or stay, or is named twice */
+/** @throws TypeError if a key would move backwards or stay in its state, or is named twice */
 function requireForward(moves: readonly KeyMove[]): void {
   for (const { from, to } of moves) {
     if (order.indexOf(to) <= order.indexOf(from)) throw new TypeError(`a key cannot move from ${from} to ${to}`)
   }
-  if (new Set(moves.map(({ kid }) => kid)).size !== moves.length) throw new TypeError('a key is moved twice at once')
+  if (new Set(moves.map(({ kid }) => kid)).size !== moves.length)
+    throw new TypeError('a key is moved twice in one call')
 }
 
 function toKey(row: Row<'signing_key'>): StoredKey {

@@ -3,7 +3,7 @@ import type { FetchedLogo, LogoClaim } from '../api/logo-storage.js'
 import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement } from '../sql/engine.js'
 
-/** Implements {@link LogoStorage.claimLogo}: true for the one caller that is to fetch the logo. */
+/** Implements {@link LogoStorage.claimLogo}: returns true for the one caller that must fetch the logo. */
 export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Promise<boolean> {
   const { agent, uri, maxAge, retryAfter } = claim
   const ifUnchanged = <T>(column: 'name' | 'image') =>
@@ -37,7 +37,7 @@ export async function claimLogo({ db, clock }: Statement, claim: LogoClaim): Pro
   return claimed !== undefined
 }
 
-/** Implements {@link LogoStorage.keepLogo}: false if the agent has another address by now. */
+/** Implements {@link LogoStorage.keepLogo}: returns false if the agent's logo URL has changed in the meantime. */
 export async function keepLogo(statement: Statement, { agent, uri, logo }: FetchedLogo): Promise<boolean> {
   const kept = await statement.db
     .updateTable('agent_logo')
@@ -54,7 +54,7 @@ export async function removeLogo(statement: Statement, agent: string): Promise<v
   await statement.db.deleteFrom('agent_logo').where('agent_id', '=', agentIdOf(statement, agent)).execute()
 }
 
-/** Implements {@link LogoStorage.findLogos}: ids by agent, of those that have a logo. */
+/** Implements {@link LogoStorage.findLogos}: ids by agent, for those that have a logo. */
 export async function findLogos({ db }: Statement, agents: readonly string[]): Promise<ReadonlyMap<string, string>> {
   if (agents.length === 0) return new Map()
   const rows = await db
@@ -68,7 +68,7 @@ export async function findLogos({ db }: Statement, agents: readonly string[]): P
   return new Map(rows.map(({ identifier, name }) => [identifier, name]))
 }
 
-/** Implements {@link LogoStorage.readLogo}: the image; undefined for an unknown id. */
+/** Implements {@link LogoStorage.readLogo}: returns the image; undefined for an unknown id. */
 export async function readLogo({ db }: Statement, id: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const row = await db.selectFrom('agent_logo').select('image').where('name', '=', id).executeTakeFirst()
   return row?.image ? new Uint8Array(row.image) : undefined

@@ -16,17 +16,17 @@ type Kind = Row<'nonce'>['kind']
 type Count = Row<'nonce_count'>
 type Nonce = Omit<NewRow<'nonce'>, 'expires_at'>
 
-/** Nonces that were taken, to be counted in the same transaction. */
+/** Nonces that were inserted and must be counted in the same transaction. */
 export interface TakenNonces {
-  /** By their places among all that were wanted; of several claims of one nonce, the first. */
+  /** The successful claims, by their positions among all requested claims. Of several claims of one nonce, only the first can succeed. */
   claims: ReadonlyMap<number, NonceClaim>
-  /** How many nonces of each kind were held before. */
+  /** How many nonces of each kind were stored before. */
   held: Readonly<Record<Kind, number>>
 }
 
 /**
- * Takes nonces that are not held, be it by one that has expired. At most as many as a query is kept for. None is taken that
- * would have expired by the time before the clock of the machine was set back.
+ * Inserts the nonces that are not stored yet; an expired nonce still counts as stored. Accepts at most as many as a query is cached for.
+ * Skips those that would have expired by the time before the machine's clock was set back.
  */
 export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
   const places = new Map<string, number>()
@@ -36,7 +36,7 @@ export async function takeNonces(statement: Statement, wanted: readonly NonceCla
     places.get(claim.key) === place ? { ...nonceOf(claim), lifetime: claim.lifetime } : [],
   )
   if (rows.length === 0) return { claims: new Map(), held: { agent: 0, key: 0 } }
-  // In one order: two transactions that claim the same nonces must not wait for each other.
+  // A fixed order, so that two transactions that claim the same nonces cannot deadlock.
   rows.sort((one, other) => Buffer.compare(one.key_hash, other.key_hash))
   const taken = await nonceInsertion(statement, rows)
   const claims = new Map<number, NonceClaim>()
@@ -48,7 +48,7 @@ export async function takeNonces(statement: Statement, wanted: readonly NonceCla
   return { claims, held: { agent: Number(taken[0]?.agents ?? 0), key: Number(taken[0]?.keys ?? 0) } }
 }
 
-/** Counts nonces that were taken; returns those that exceed a limit, with that limit. The transaction is to be rolled back then. */
+/** Counts nonces that were inserted. Returns those that exceed a limit, with that limit; the transaction must then be rolled back. */
 export async function countNonces(
   unit: Unit,
   { claims, held }: TakenNonces,
@@ -62,12 +62,12 @@ export async function countNonces(
     nonces.map(({ nonce }) => nonce),
     1,
   )
-  // In one order: two transactions with nonces of both kinds must not wait for each other.
+  // A fixed order, so that two transactions with nonces of both kinds cannot deadlock.
   for (const kind of ['agent', 'key'] as const) {
     const ofKind = nonces.filter(({ nonce }) => nonce.kind === kind)
     if (ofKind.length === 0) continue
     const all = await countedBefore(unit, kind, held[kind], limits)
-    // Each is judged as if it had come last.
+    // Each nonce is judged as if it had come last.
     for (const { claim, nonce } of ofKind) {
       const reached = await limitReachedBy(unit, nonce, { counts, all }, limits)
       if (reached) exceeding.set(claim, reached)
@@ -76,31 +76,31 @@ export async function countNonces(
   return exceeding
 }
 
-/** The same for one nonce. @throws StorageError `too_many_nonces` */
+/** Counts nonces and throws if one of them exceeds a limit. @throws StorageError `too_many_nonces` */
 export async function requireCounted(unit: Unit, taken: TakenNonces, limits: Required<NonceLimits>): Promise<void> {
   for (const reached of (await countNonces(unit, taken, limits)).values())
     throw new StorageError('too_many_nonces', refusals[reached])
 }
 
 const refusals: Readonly<Record<ReachedLimit, string>> = {
-  perKey: 'too many nonces of this key are remembered',
-  perNetwork: 'too many nonces of keys in this network are remembered',
-  perAgent: 'too many nonces of this agent are remembered',
-  network: 'too many nonces are remembered, most of this network',
-  strangers: 'too many nonces of keys that prove no agent are remembered',
-  total: 'too many nonces are remembered',
+  perKey: 'too many stored nonces for this key',
+  perNetwork: 'too many stored nonces for keys in this network',
+  perAgent: 'too many stored nonces for this agent',
+  network: 'too many stored nonces, most of them from this network',
+  strangers: 'too many stored nonces for keys that do not prove an agent',
+  total: 'too many stored nonces',
 }
 
 /**
- * Claims a nonce; false: it is held. Nonces that have expired count until {@link forgetNonces}: forget and claim again if
- * the claim is refused.
+ * Claims a nonce; returns false if it is already stored. Expired nonces count until {@link forgetNonces} deletes them: if the claim is
+ * refused, delete them and claim again.
  *
- * @throws StorageError `too_many_nonces`; `unavailable` if the clock of the machine was set back too far
+ * @throws StorageError `too_many_nonces`; `unavailable` if the machine's clock was set back too far
  */
 export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
   if (mayBeForgotten(unit, claim.lifetime)) {
-    const behind = `${unit.behind} seconds behind what it said before`
-    const what = `The clock of this machine is ${behind}, when nonces ended that are still good by it: set it right, by NTP.`
+    const behind = `${unit.behind} seconds behind an earlier reading`
+    const what = `The clock of this machine is ${behind}, so nonces have expired that this clock would still accept: synchronize it with NTP.`
     throw new StorageError('unavailable', what)
   }
   let taken = await takeNonces(unit, [claim])
@@ -111,10 +111,10 @@ export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required
   return true
 }
 
-/** How many are forgotten at once. */
+/** Number of nonces deleted at once. */
 const batch = 200
 
-/** Forgets some of the nonces that have expired; returns how many. */
+/** Deletes some of the expired nonces and returns how many. */
 export async function forgetNonces(unit: Unit): Promise<number> {
   const { db, now } = unit
   const expired = await db.selectFrom('nonce').select('key_hash').where('expires_at', '<=', now).limit(batch).execute()
@@ -122,7 +122,7 @@ export async function forgetNonces(unit: Unit): Promise<number> {
   return keys.length === 0 ? 0 : forget(unit, keys)
 }
 
-/** Forgets those of the nonces that have expired. */
+/** Deletes those of the given nonces that have expired. */
 async function forget(unit: Unit, keys: readonly Uint8Array[]): Promise<number> {
   const { db, now } = unit
   const forgotten = await db
@@ -146,8 +146,8 @@ function nonceOf({ key, source: { agent, thumbprint, network } }: NonceClaim): N
 }
 
 /**
- * Whether the nonce would have expired, had it been claimed before the clock of the machine was set back. `lifetime` counts
- * from then on to the moment at which the signature is no longer accepted.
+ * Whether the nonce would have expired if it had been claimed before the machine's clock was set back. `lifetime` counts from the claim to
+ * the moment at which the signature is no longer accepted.
  */
 function mayBeForgotten({ behind }: Statement, lifetime: number): boolean {
   return behind >= lifetime
@@ -169,18 +169,16 @@ const nonceInsertion = keptQueryOfRows(({ db, clock }, nonces: readonly Placehol
     .returning(['key_hash', heldOf(db, 'agent').as('agents'), heldOf(db, 'key').as('keys')]),
 )
 
-/** All nonces of a kind. A kind is a literal, as in the indexes: a parameter would not match them. */
+/** Returns the total number of nonces of a kind. The kind is a literal, as in the indexes, because a parameter would not match them. */
 function heldOf(db: Unit['db'], kind: Kind) {
   const parts = db.selectFrom('nonce_count').where('kind', '=', sql.lit(`${kind}s-part` as const))
   return parts.select((e) => e.fn.sum<number | null>('held').as('held'))
 }
 
-/** How many rows share the count of all nonces of a kind. */
+/** Number of rows that share the total of a kind. */
 const parts = 64
 
-/**
- * The rows that count a nonce. All nonces of a kind have no single row, because every claim would wait for its lock.
- */
+/** Returns the rows that count a nonce. The total of a kind is not stored in a single row, because every claim would wait for its lock. */
 function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick<Count, 'kind' | 'source'>[] {
   return [
     { kind, source: holder },
@@ -192,14 +190,14 @@ function countsOf({ key_hash: [first = 0], kind, holder, network }: Nonce): Pick
 
 const idOf = ({ kind, source }: Pick<Count, 'kind' | 'source'>) => `${kind} ${source}`
 
-/** Adds to the rows that count nonces; returns them, by {@link idOf}. */
+/** Adds to the rows that count nonces, merged by {@link idOf}, and returns them. */
 async function addToCounts(statement: Statement, nonces: readonly Nonce[], each: 1 | -1): Promise<Count[]> {
   const rows = new Map<string, Count>()
   for (const counted of nonces.flatMap(countsOf)) {
     const id = idOf(counted)
     rows.set(id, { ...counted, held: (rows.get(id)?.held ?? 0) + each })
   }
-  // In one order: two transactions that lock the same rows must not deadlock.
+  // A fixed order, so that two transactions that lock the same rows cannot deadlock.
   const sorted = [...rows].sort(([one], [other]) => (one < other ? -1 : 1))
   return countInsertion(
     statement,
@@ -217,14 +215,14 @@ const countInsertion = keptInsertion(
           .doUpdateSet((e) => ({ held: e('nonce_count.held', '+', e.ref('excluded.held')) })),
       )
       .returningAll(),
-  // Each nonce may be of another agent, network and wider network.
+  // Each nonce may belong to a different agent, network and wider network.
   4 * mostRows,
 )
 
-/** From so many before the store is full on, claims wait for each other: those that others are making are not counted yet. */
+/** Number of free places below which claims wait for each other, because the nonces of concurrent claims are not counted yet. */
 const nearlyFull = 1000
 
-/** How many nonces of a kind were held before the last of those that were counted. */
+/** Returns how many nonces of a kind were stored before the last of those that were counted. */
 async function countedBefore(unit: Unit, kind: Kind, held: number, limits: Required<NonceLimits>): Promise<number> {
   if (held < nonceRoom(kind === 'agent', limits).full - nearlyFull) return held
   await unit.exclusive(`nonces of ${kind}s`)
@@ -243,8 +241,9 @@ async function limitReachedBy(
     const count = counts.find((each) => each.kind === own.kind && each.source === own.source)
     return { ...own, before: (count?.held ?? 1) - 1 }
   })
-  if (!ofHolder || !ofNetwork || !ofWider) throw new TypeError('a nonce is counted by its holder and its networks')
-  // The network that holds most matters in a full store only.
+  if (!ofHolder || !ofNetwork || !ofWider)
+    throw new TypeError('a nonce must be counted for its holder and its networks')
+  // The network with the most nonces matters only in a full store.
   const isFull = all >= nonceRoom(kind === 'agent', limits).full
   const most = isFull ? await mostBeside(unit, ofNetwork) : 0
   const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0
@@ -262,7 +261,7 @@ async function limitReachedBy(
   )
 }
 
-/** What the network that holds most held before one more was counted. */
+/** Returns how many nonces the network with the most nonces had before one more was counted. */
 async function mostBeside(
   { db }: Unit,
   { kind, source, before }: Pick<Count, 'kind' | 'source'> & { before: number },

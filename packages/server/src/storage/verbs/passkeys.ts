@@ -12,7 +12,7 @@ import type { Statement, Unit } from '../sql/engine.js'
 import type { Row } from '../sql/tables.js'
 import { recordCredentialChange } from './sessions.js'
 
-/** Implements {@link PasskeyStorage.addPasskey}: `changed` for a user who is not as they were read. */
+/** Implements {@link PasskeyStorage.addPasskey}: `changed` if the user has changed since they were read. */
 export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<AddedPasskey> {
   const { db, now } = unit
   const { credentialId, publicKey, counter, transports = [], name } = passkey
@@ -38,7 +38,7 @@ export async function addPasskey(unit: Unit, passkey: NewPasskey): Promise<Added
   return 'added'
 }
 
-/** Implements {@link PasskeyStorage.listPasskeys}: the oldest first. */
+/** Implements {@link PasskeyStorage.listPasskeys}: oldest first. */
 export async function listPasskeys(statement: Statement, userId: string): Promise<Passkey[]> {
   const rows = await statement.db
     .selectFrom('passkey')
@@ -50,7 +50,7 @@ export async function listPasskeys(statement: Statement, userId: string): Promis
   return rows.map(toPasskey)
 }
 
-/** Implements {@link PasskeyStorage.findPasskey}: with the user, whatever their status. */
+/** Implements {@link PasskeyStorage.findPasskey}: includes the user, whatever their status. */
 export async function findPasskey(statement: Statement, credentialId: string): Promise<FoundPasskey | undefined> {
   const row = await users(statement)
     .innerJoin('passkey as p', 'p.user_id', 'u.id')
@@ -69,7 +69,7 @@ export async function findPasskey(statement: Statement, credentialId: string): P
   return { user: toUser(row), passkey: { ...toPasskey(row), publicKey: Uint8Array.from(row.public_key) } }
 }
 
-/** Implements {@link PasskeyStorage.usePasskey}: false, with an audit row, for a counter that did not go up. */
+/** Implements {@link PasskeyStorage.usePasskey}: returns false and writes an audit event if the counter did not increase. */
 export async function usePasskey(unit: Unit, use: { credentialId: string; counter: number }): Promise<boolean> {
   const { db, now } = unit
   const used = await db
@@ -92,7 +92,7 @@ export async function usePasskey(unit: Unit, use: { credentialId: string; counte
   return false
 }
 
-/** Implements {@link PasskeyStorage.removePasskey}: `changed` for a user who is not as they were read. */
+/** Implements {@link PasskeyStorage.removePasskey}: `changed` if the user has changed since they were read. */
 export async function removePasskey(unit: Unit, removal: PasskeyRemoval): Promise<RemovedPasskey> {
   const { credentialId, by } = removal
   const user = by === undefined ? await lockAsRead(unit, removal) : await lockUser(unit, removal.userId, 'alone')

@@ -28,16 +28,16 @@ interface FoundToken {
   scope: string
 }
 
-/** What a refresh token gives, and what is to be written of that. */
+/** The outcome of a refresh, and what must be written for it. */
 interface JudgedRefresh {
   outcome: RefreshOutcome
-  /** The grant that gives something, and the token where its use, or that of its grant, was not written shortly before. */
+  /** The grant that is used, and the token if its use, or the use of its grant, was not written recently. */
   use?: { grantId: number; dueToken: number | undefined; at: number }
-  /** Whether the refusal is to be put on record. */
+  /** Whether the refusal must be recorded. */
   isRecorded?: boolean
 }
 
-/** Judges refresh tokens, and writes nothing. */
+/** Judges refresh tokens without writing anything. */
 export async function judgeRefreshes(statement: Statement, refreshes: readonly Refresh[]): Promise<JudgedRefresh[]> {
   const found = await findTokens(statement, refreshes)
   return refreshes.map((refresh) => judge(found.get(refresh.tokenHash), refresh))
@@ -53,7 +53,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   }
   const scope = scopeToGrant(token.scope, refresh.scope)
   if (scope === undefined) return { outcome: { outcome: 'refused', reason: 'scope_exceeded' } } // RFC 6749 §6
-  // A grant that took the place of another has not been used.
+  // A grant that replaced another one has not been used yet.
   const isDue = isUseDue(row.token_used_at, now) || isUseDue(row.last_used_at, now)
   const issue = generateTokenIssue(grant, scope, refresh.tokenLifetime, now)
   return {
@@ -62,25 +62,25 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
   }
 }
 
-/** Whether the use of a token is to be written before it gives anything. */
+/** Whether the use of a token must be written before anything is issued for it. */
 export function isToRecord({ use }: JudgedRefresh): boolean {
   return use?.dueToken !== undefined
 }
 
 /**
- * Writes when refresh tokens that were judged, and their grants, were last used, unless that was done shortly before. Which
- * tokens may be alive under a removed grant is known by that, so it is written before one is given. Judges again after that:
- * a removal may have come while this waited to write. What others work on is left: it is to be recorded still.
+ * Writes when judged refresh tokens and their grants were last used, unless that was done recently. These times determine which tokens may
+ * still be valid under a revoked grant, so they are written before a token is issued. Judges again afterwards, because a revocation may
+ * have come while this waited to write. Grants that other transactions have locked are skipped, and still have to be recorded.
  */
 export const recordUses = recording(lockingGrants('alone', 'passing'))
 
-/** The same, which waits for others. */
+/** Like {@link recordUses}, but waits for other transactions. */
 const recordUse = recording(lockingGrants('alone'))
 
-/** Judges a refresh token, and writes its use. */
+/** Judges a refresh token and writes its use. */
 export async function useRefreshToken(unit: Unit, refresh: Refresh): Promise<JudgedRefresh> {
   const [judged] = await recordUse(unit, await judgeRefreshes(unit, [refresh]), [refresh])
-  if (!judged) throw new TypeError('one token gives one outcome')
+  if (!judged) throw new TypeError('the refresh returned no outcome')
   return judged
 }
 
@@ -111,7 +111,7 @@ function recording(lock: ReturnType<typeof lockingGrants>) {
   }
 }
 
-/** Puts on record why a refresh token was refused; it is judged again. */
+/** Records why a refresh token was refused, after judging it again. */
 export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promise<void> {
   const token = (await findTokens(unit, [refresh])).get(refresh.tokenHash)
   const event = token && refreshRefusal(token, refresh, unit.now)?.event
@@ -130,7 +130,7 @@ const tokens = keptQueryOfRows((parts, presented: readonly Placeholders<{ tokenH
     ),
 )
 
-/** The tokens that there are, by their hashes. */
+/** Returns the tokens that exist, by their hashes. */
 async function findTokens(
   statement: Statement,
   refreshes: readonly Pick<Refresh, 'tokenHash'>[],
@@ -203,7 +203,7 @@ export async function revokeRefreshToken(
 
 interface RefreshRefusal {
   reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
-  /** The audit row this leaves. */
+  /** The audit event that this refusal writes. */
   event?: string
 }
 
@@ -223,7 +223,7 @@ const refusals: readonly Row[] = [
   [({ row }, _by, now) => row.idle_expires_at <= now, { reason: 'idle' }], // X14
 ]
 
-/** Why a refresh token gives nothing, the first reason that applies; undefined: it does. */
+/** Returns the first reason why a refresh token is refused; undefined if it is accepted. */
 function refreshRefusal(token: FoundToken, refresh: Refresh, now: number): RefreshRefusal | undefined {
   return refusals.find(([applies]) => applies(token, refresh, now))?.[1]
 }

@@ -27,7 +27,7 @@ import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
 export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Promise<AuthRequest> {
   const { now } = unit
-  // The agent's row is held from here on, so that its requests are counted one after the other.
+  // The agent's row is locked from here on, so that its requests are counted one after the other.
   const marked = await markSeen(unit, request.agent)
   const { id: agentId } = marked
   if (marked.blocked_at !== null) throw agentBlocked()
@@ -49,7 +49,7 @@ export async function createAuthRequest(unit: Unit, request: NewAuthRequest): Pr
     most_open: request.maxOpen,
   }
   const inserted = (await insertRequest(unit, row)) ?? (await insertAfterNaming(unit, request, row))
-  if (!inserted) throw new StorageError('too_many_requests', 'too many open requests of this agent for this resource')
+  if (!inserted) throw new StorageError('too_many_requests', 'too many open requests from this agent for this resource')
   const { resource_id: resourceId } = inserted
   await writeEvent(unit, {
     event: 'request.created',
@@ -73,14 +73,17 @@ const unbound = {
   decided_at: null,
 } as const
 
-/** A request to be inserted, which names what it is about; `most_open`: its agent's, with it, for the same. */
+/**
+ * A request to insert, together with what it references. `most_open`: the maximum number of open requests of its agent for the same
+ * resource, including this one.
+ */
 type NewRequest = Omit<NewRow<'auth_request'>, 'resource_id' | 'display_id'> & {
   resource: string
   display_hash: Uint8Array
   most_open: number
 }
 
-/** Inserts a request, unless so many are open, or what it names has no row; undefined: it did not. */
+/** Inserts a request. Returns undefined, without inserting it, if too many are open or a referenced row does not exist. */
 async function insertRequest(unit: Unit, row: NewRequest): Promise<{ resource_id: number } | undefined> {
   const [inserted] = await requestInsertion(unit, row)
   return inserted
@@ -142,7 +145,7 @@ export async function bindRequest(unit: Unit, binding: RequestBinding): Promise<
   return { outcome: 'bound', request: await bind(unit, row, binding) }
 }
 
-/** Binds a request that was found unbound, if it still is. */
+/** Binds a request that was unbound when it was read, if it is still unbound. */
 async function bindFound(
   unit: Unit,
   { found, tokenHash, browserHash, userId, credentialRevision, state }: RequestBinding,
@@ -190,13 +193,13 @@ const firstBinding = keptQuery(({ db, clock }, binding: Placeholders<FirstBindin
     .returning(['public_id', 'agent_id', 'resource_id', 'user_id', 'state', 'expires_at', 'extensions']),
 )
 
-/** A user as they were read, in the database's terms. */
+/** A user as they were read, as database values. */
 export interface UserAsRead {
   user: Uint8Array
   credential_revision: number
 }
 
-/** The row of a user who may decide: they are active, and as they were read. */
+/** Returns a subquery for the id of a user who may decide: they are active, and unchanged since they were read. */
 export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Placeholders<UserAsRead>) {
   return e
     .selectFrom('app_user')
@@ -207,11 +210,11 @@ export function activeUser(e: ExpressionBuilder<Tables, 'auth_request'>, by: Pla
 }
 
 function requireBound(user: number | null): number {
-  if (user === null) throw new TypeError('a request is bound to a person that there is')
+  if (user === null) throw new TypeError('the user whom the request is bound to does not exist')
   return user
 }
 
-/** Binds a request that is kept, and that {@link bindingRefusal} says nothing against. */
+/** Binds a locked request that {@link bindingRefusal} does not refuse. */
 export async function bind(
   unit: Unit,
   row: FoundRequest,

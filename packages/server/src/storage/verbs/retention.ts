@@ -7,10 +7,12 @@ import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { forgetNonces } from './nonces.js'
 
-/** How many rows a transaction deletes: while it does, a SQLite file takes no other writes, and its process does nothing else. */
+/**
+ * Number of rows that a transaction deletes. During that time, a SQLite file accepts no other writes, and its process does nothing else.
+ */
 const batch = 200
 
-/** Deletes some rows that are over; returns how many. */
+/** Deletes some rows that are past their retention, and returns how many. */
 type Deletion = (unit: Unit) => Promise<number>
 
 interface Over {
@@ -18,21 +20,21 @@ interface Over {
   /** @default id */
   key?: readonly string[]
   isOver: (now: number) => RawBuilder<SqlBool>
-  /** What its rows name, and may have been the last to name. */
+  /** The referenced rows that may become unreferenced when these rows are deleted. */
   names?: readonly SharedId[]
 }
 
 const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.grant_id = consent_grant.id)
   and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
 
-/** Nobody ever allowed the agent with this id anything. */
+/** Whether the agent with this id was never allowed anything. */
 function isStrangers(id: string): RawBuilder<SqlBool> {
   return sql`not exists (select 1 from consent_grant as g where g.agent_id = ${sql.ref(id)})`
 }
 
 const hasNoCode = sql<SqlBool>`not exists (select 1 from code as c where c.request_id = auth_request.id)`
 
-/** What may go from a table. In this order: rows before the rows they belong to. */
+/** The rows of each table that may be deleted. The order matters: rows come before the rows that they belong to. */
 const over: readonly Over[] = [
   { table: 'session', isOver: (now) => sql`idle_expires_at <= ${now}` },
   { table: 'attempt', key: ['key_hash'], isOver: (now) => sql`reset_at <= ${now}` },
@@ -85,7 +87,7 @@ function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
   }
 }
 
-/** Forgets what is known of agents that nobody allowed anything and that were not seen for long; others may name them still. */
+/** Forgets agents that were never allowed anything and have not been seen for a long time. Other rows may still reference them. */
 async function forgetAgents(unit: Unit): Promise<number> {
   const { db, now } = unit
   const forgotten = await db
@@ -109,7 +111,7 @@ async function forgetAgents(unit: Unit): Promise<number> {
   return ids.length
 }
 
-/** The event that records the deletion comes first: the newest event tells the database which ones are old enough. */
+/** Writes the event that records the deletion first, because the newest event tells the database which events are old enough to delete. */
 async function announceDeletion(unit: Unit): Promise<number> {
   const { db, now } = unit
   const before = now - retention.event
@@ -130,7 +132,7 @@ async function keepEvents(engine: Engine, together: Together): Promise<number> {
 
 type Together = (work: Deletion) => () => Promise<number>
 
-/** Deletes until nothing past its retention is left; each batch in a transaction of its own. */
+/** Deletes until nothing past its retention is left, with each batch in its own transaction. */
 export async function sweep(engine: Engine, together: Together): Promise<number> {
   let total = 0
   const batches = [forgetNonces, ...over.map(deletion), forgetAgents].map(together)
@@ -146,7 +148,8 @@ export async function sweep(engine: Engine, together: Together): Promise<number>
 }
 
 /**
- * Runs `sweep`, which gives nothing where another instance does it, every `sweepInterval` seconds, never two runs at once, without keeping the process alive.
+ * Runs `sweep` every `sweepInterval` seconds, never twice at the same time, and without keeping the process alive. `sweep` resolves with
+ * undefined if another instance is sweeping.
  *
  * @returns a function that stops it
  */

@@ -24,15 +24,15 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
 interface Remover {
   userId: number
   sub: string
-  /** Grants that ended, also those that were replaced: entries are no more than that. */
+  /** Number of grants that ended, including replaced ones. The user has at most this many entries. */
   ended: number
-  /** The last time that one was taken back. */
+  /** When one of them was last revoked. */
   at: number
 }
 
 /**
- * Shares the places among people. Each has one, the oldest accounts first; then one for each grant, whoever took back the
- * fewest first, as long as there are places left.
+ * Distributes the available entries among users. Each user gets one, oldest accounts first. Then users get one for each of their grants,
+ * starting with those who revoked the fewest, for as long as entries are left.
  */
 function share(
   people: readonly Remover[],
@@ -53,13 +53,16 @@ function share(
   return { single, together }
 }
 
-/** Uses are written once in a while: a token may have been issued so much later. */
+/** Uses are written only at intervals, so a token may have been issued up to one interval after the recorded use. */
 const usedSince = (since: number) => since - usedEvery
 
-/** No time is later. Where a range has two ends, databases read it by its index, and not all that ever ended. */
+/** No time is later. With an upper bound, databases read the range from its index instead of all grants that ever ended. */
 const everAfter = Number.MAX_SAFE_INTEGER
 
-/** People who took back something of which a token may be alive, the oldest accounts first; one more than are listed. */
+/**
+ * Returns the users who revoked a grant under which a token may still be valid, oldest accounts first, and up to one more than can be
+ * listed.
+ */
 async function peopleWhoRemoved({ db }: Statement, { since, limit }: RevocationFilter): Promise<Remover[]> {
   const takenBackAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
   const removers = db
@@ -79,7 +82,7 @@ async function peopleWhoRemoved({ db }: Statement, { since, limit }: RevocationF
   return rows.map(({ id, sub, ended, at }) => ({ userId: id, sub: idText(sub), ended: Number(ended), at: at ?? 0 }))
 }
 
-/** How many people are looked up in one statement. */
+/** Number of users looked up in one statement. */
 const batch = 500
 
 async function grantsOf(
@@ -123,9 +126,9 @@ async function endedGrants({ db }: Statement, userIds: readonly number[], since:
 }
 
 /**
- * Of grants that others replaced, those whose successor was taken back: `revoked` are the grants that were taken back
- * since a time, and the successor of a grant is one of the same parties that ended with it or later. It takes time in
- * proportion to both: anybody can have thousands by allowing the same again and again.
+ * Returns those of the replaced grants whose successor was revoked. `revoked` are the grants that were revoked since a time. The successor
+ * of a grant has the same parties and ended at the same time or later. The run time is proportional to the sizes of both lists, because
+ * anyone can create thousands of grants by allowing the same request repeatedly.
  */
 function endedWithSuccessor(replaced: readonly EndedGrant[], revoked: readonly EndedGrant[]): EndedGrant[] {
   const latest = new Map<string, number>()
@@ -154,7 +157,7 @@ async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilt
   return rows.map(({ identifier, at }) => ({ kind: 'agent', value: identifier, at }))
 }
 
-/** But for those whose accounts are closed: their grants are listed. */
+/** Excludes closed accounts, because their grants are listed instead. */
 async function disabledPeople({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
   const rows = await db
     .selectFrom('app_user')

@@ -84,7 +84,7 @@ async function endOldest(unit: Unit, userId: number, newest: number, most: numbe
 /** A live session. */
 export interface FoundSession {
   session: Session
-  /** What is to be noted of it, where that was not done shortly before. */
+  /** What to record about the session, if that was not done recently. */
   seen: { id: number; at: number } | undefined
 }
 
@@ -98,7 +98,7 @@ export function foundSession(row: LiveRow): FoundSession {
   return { session: toSession(row), seen: isDue ? { id: row.session_id, at: row.read_at } : undefined }
 }
 
-/** What {@link foundSession} reads of a session. */
+/** The columns of a session that {@link foundSession} reads. */
 export const sessionColumns = [
   'e.id as session_id',
   'e.public_id as session',
@@ -122,7 +122,7 @@ function liveSessions(parts: Parts, idHash: RawBuilder<Uint8Array>) {
 
 const liveSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) => liveSessions(parts, idHash))
 
-/** The same, locked with its user. */
+/** Like {@link liveSession}, but locks the session and its user. */
 const lockedSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
   parts.locking(liveSessions(parts, idHash), { u: 'shared', e: 'alone' }),
 )
@@ -215,19 +215,22 @@ export async function endSessions(
   return ended
 }
 
-/** A change of how a user signs in, as it is recorded. */
+/** A change of how a user signs in, as it is recorded in the audit log. */
 interface CredentialChange {
   event: Happening['event']
-  /** The operator who made it; undefined: the user. */
+  /** The operator who made the change; undefined if the user did. */
   by?: string | undefined
   data?: Record<string, unknown>
-  /** Sessions that the user's own change ends: none, or all but the one with this hash of its id. An operator's change ends all. */
+  /**
+   * The sessions that the user's own change ends: none, or all except the one whose id has this hash. An operator's change ends all
+   * sessions.
+   */
   ends?: { exceptIdHash: string | undefined }
 }
 
 /**
- * Completes every change of how a user signs in, in the transaction of the change: no verb accepts what was read of the
- * user before, an operator's change signs the user out everywhere, and the audit log says so. Returns the new revision.
+ * Completes a change of how a user signs in, in the same transaction: no verb accepts what was read of the user before, an operator's
+ * change signs the user out everywhere, and the audit log records the change. Returns the new revision.
  */
 export async function recordCredentialChange(
   unit: Unit,

@@ -23,13 +23,13 @@ async function count(statement: Statement, keyHash: Uint8Array, window: number):
   return { count: row.count, resetAt: row.reset_at }
 }
 
-/** Counts an attempt; gives the seconds to wait where there were too many, else undefined. */
+/** Counts an attempt. Returns the seconds to wait if there were too many, otherwise undefined. */
 export async function waitAfter(unit: Unit, { most, ...attempt }: LimitedAttempt): Promise<number | undefined> {
   const { count, resetAt } = await countAttempt(unit, attempt)
   return count > most ? Math.max(1, resetAt - unit.now) : undefined
 }
 
-/** Of whom an attempt is counted, as the query has it. */
+/** The agents for which an attempt is counted, as values in the query. */
 const whose = { all: 0, allowed: 1, unknown: 2 } as const
 
 export async function countRequest(
@@ -65,8 +65,8 @@ const countOne = keptQuery((parts, { keyHash, window }: Placeholders<NewAttempt>
 })
 
 /**
- * Some attempts, of an agent that is not blocked, in one order everywhere: two that lock the same rows must not wait for each
- * other. The first of the selects has no rows; it says of which types those of the others are.
+ * Counts attempts of an agent that is not blocked, always in the same order, so that two queries that lock the same rows cannot deadlock.
+ * The first of the selects yields no rows: it determines the column types of the others.
  */
 const countAllOf = keptQueryOfRows(
   (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string }>[]) => {
@@ -89,7 +89,7 @@ const countAllOf = keptQueryOfRows(
   },
 )
 
-/** Adds to what is counted in the same window. */
+/** Increments the counter of the current window. */
 function counting({ clock }: Pick<Parts, 'clock'>, insertion: InsertQueryBuilder<Tables, 'attempt', InsertResult>) {
   return insertion
     .onConflict((conflict) =>
@@ -101,10 +101,13 @@ function counting({ clock }: Pick<Parts, 'clock'>, insertion: InsertQueryBuilder
     .returning(['key_hash', 'count', 'reset_at'])
 }
 
-/** Rows that one code or refresh token leaves of each refusal in a day: an agent may present it as often as it likes, and more say nothing new. */
+/**
+ * Maximum number of audit events per day for each kind of refusal of one code or refresh token. An agent may present it as often as it
+ * likes, and more events would add no information.
+ */
 const refusedRows = { window: 86_400, most: 100 }
 
-/** Counts a refusal of what has this hash; whether enough of them stand in the audit. */
+/** Counts a refusal of the code or token with this hash. Returns whether the audit log has enough of these events. */
 export async function isOneTooMany(statement: Statement, refusal: string, of: string): Promise<boolean> {
   const keyHash = createHash('sha256').update(`${refusal} ${of}`).digest()
   const counted = await count(statement, keyHash, refusedRows.window)
@@ -124,10 +127,10 @@ export async function findReachedLimit(
   return reached.toSorted((a, b) => b.resetAt - a.resetAt)[0]
 }
 
-/** How many attempts of each range are in their windows, and when the oldest leaves its window. */
+/** Returns how many attempts of each range are in their windows, and when the oldest leaves its window. */
 const countsOf = keptQueryOfRows((parts, ranges: readonly Placeholders<KeyRange>[]) => {
   const [first, ...others] = ranges.map((range, place) => countOf(parts, range, place))
-  if (!first) throw new TypeError('no limits')
+  if (!first) throw new TypeError('at least one limit is required')
   return others.reduce((counts, each) => counts.unionAll(each), first)
 })
 
@@ -141,8 +144,8 @@ function countOf({ db, clock }: Parts, { first, last }: Placeholders<KeyRange>, 
 }
 
 /**
- * A limit has a row for each attempt that is in its window, so that the window slides: what counts is the time between
- * the attempts, not when a window began.
+ * Stores one row for each attempt within the window of a limit, so that the window slides: what matters is the time between attempts, not
+ * when a window began.
  */
 export async function countWithinLimits(
   unit: Unit,
@@ -173,7 +176,7 @@ export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Prom
   await takeBack(unit, hashes)
 }
 
-/** Takes one attempt of each counter back; a counter of zero leaves no row. */
+/** Subtracts one attempt from each counter. A counter that drops to zero is deleted. */
 async function takeBack({ db }: Unit, hashes: readonly Buffer[]): Promise<void> {
   const last = await db
     .deleteFrom('attempt')
@@ -196,7 +199,7 @@ export async function clearAttempts(
   await removeRange(statement, rangeOf(limit))
 }
 
-/** Forgets all attempts on an account. */
+/** Deletes all attempts on an account. */
 export async function clearAccountAttempts(statement: Statement, account: string): Promise<void> {
   await removeRange(statement, rangeFrom(prefixOf(account)))
 }
@@ -205,7 +208,10 @@ async function removeRange({ db }: Statement, { first, last }: KeyRange): Promis
   await db.deleteFrom('attempt').where('key_hash', '>=', first).where('key_hash', '<=', last).execute()
 }
 
-/** Remembers a browser in which a user signed in. The caller holds the user's row, as they were when their proof was checked. */
+/**
+ * Remembers a browser in which a user signed in. The caller holds the lock of the user's row, which is unchanged since their proof was
+ * checked.
+ */
 export async function rememberDevice({ db, now }: Unit, userId: number, browserHash: string): Promise<void> {
   await db
     .insertInto('known_device')
@@ -223,7 +229,7 @@ export async function isKnownDevice(
   return signedIn.some(({ username_key }) => username_key === usernameKey)
 }
 
-/** Read by browser and not by username, so that the cost does not depend on whether an account exists (attacks C17). */
+/** Reads by browser and not by username, so that the cost does not depend on whether an account exists (attacks C17). */
 const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ browserHash: Uint8Array }>) =>
   db
     .selectFrom('known_device as d')
@@ -237,20 +243,20 @@ const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ bro
 const keyBytes = 32
 /** Bytes of a stored key that are the same for all limits of one account. */
 const accountBytes = 16
-/** Bytes at the end of a stored key that are different for each attempt within one limit. */
+/** Bytes at the end of a stored key that differ for each attempt within one limit. */
 const attemptBytes = 8
 
-/** The first and the last key of some attempts. */
+/** The first and last keys of a range of attempts. */
 interface KeyRange {
   first: Buffer
   last: Buffer
 }
 
-/** Where the attempts within a limit are stored. */
+/** Returns the range of keys under which the attempts of a limit are stored. */
 function rangeOf({ key, account }: Pick<LimitedAttempt, 'key' | 'account'>): KeyRange {
   const hash = hashBytes(key)
-  // Without a hash, the range would be that of every limit.
-  if (hash.length !== keyBytes) throw new TypeError('the key of a limit is no hash')
+  // Without a hash, the range would cover every limit.
+  if (hash.length !== keyBytes) throw new TypeError('the key of a limit must be a SHA-256 hash')
   const ofLimit = hash.subarray(0, keyBytes - attemptBytes)
   return rangeFrom(account === undefined ? ofLimit : Buffer.concat([prefixOf(account), ofLimit.subarray(accountBytes)]))
 }

@@ -1,19 +1,19 @@
 import { joined, noUsage, partsOf, type Usage } from '../rows/grant-lists.js'
 
-/** How many uses wait before they are written; while they are, whoever brings as many more waits for that. */
+/** Number of buffered uses at which they are written. A caller that adds as many again during that write waits for it. */
 const most = 500
 
-/** Uses that wait to be written, many at once. */
+/** A buffer of uses, which are written many at a time. */
 export interface WriteBehind {
-  /** Notes what was used; resolves at once, or where uses are written without delay when that has been tried. */
+  /** Records a use. Resolves at once or, if uses are written without delay, after a write was attempted. */
   note(at: number, note: (usage: Usage) => void): Promise<void>
-  /** Writes what waits. Rejects where it cannot be written now; it is then tried again with the next. */
+  /** Writes the buffered uses. Rejects if they cannot be written now; they are then retried with the next write. */
   flush(): Promise<void>
 }
 
 /**
- * @param delay seconds that a use waits; 0: none waits
- * @param onError told when uses were not written in time; they go on waiting
+ * @param delay seconds for which a use is buffered; 0 disables buffering
+ * @param onError called if uses were not written in time; they stay buffered
  */
 export function createWriteBehind(
   write: (at: number, usage: Usage) => Promise<void>,
