@@ -31,7 +31,7 @@ test('serves a user who allows the request', async () => {
 test('refuses a user who denies the request', async () => {
   const world = await openWorld()
   const agent = await world.agent({ person: world.person('Bob', { allows: [] }) })
-  await expect(agent.fetch('https://api.test/events')).rejects.toThrow('Access was not allowed')
+  await expect(agent.fetch('https://api.test/events')).rejects.toThrow('Access was denied')
 })
 
 test('refuses a narrow and an expired token', async () => {

@@ -266,7 +266,7 @@ async function failingKeyService(stage) {
     [[503, 503, 503], /Error: The key service returned 503: /],
     [[403], /Error: The key service returned 403: /],
     [['late'], /\[TimeoutError\]: /],
-    [['foreign'], /What signed is not the key \S+, or signs in another way than ecdsa-p256-sha256 in DER\./],
+    [['foreign'], /The service did not sign with the key \S+, or not as ecdsa-p256-sha256 in DER\./],
   ]
   for (const [answers, said] of cases) {
     kms.next.splice(0, kms.next.length, ...answers)

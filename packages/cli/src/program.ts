@@ -7,16 +7,16 @@ import { commands, groups } from './commands/tools.js'
 import { safeTerminal, type Terminal } from './terminal/terminal.js'
 import { wrapText } from './terminal/text.js'
 
-/** Runs a command line and returns its exit status. Only the command that is called is loaded. */
+/** Runs a command line and returns its exit status. Loads only the command that is called. */
 export async function runProgram(argv: readonly string[], given: Terminal): Promise<number> {
   const terminal = safeTerminal(given)
   let status: number = exitStatus.done
   const program = new Command('countersign')
     .version(packageVersion())
-    .description('Agent authorization with user consent: see it run, and see why it does not.')
+    .description('Agent authorization with user consent: run it, and debug it.')
     .configureOutput({ writeOut: terminal.write, writeErr: (text) => terminal.notify(text.trimEnd()) })
     .configureHelp({ subcommandTerm: termOf })
-    .showHelpAfterError('Add --help for what there is.')
+    .showHelpAfterError('Run with --help to see all commands and options.')
     .exitOverride()
   for (const { name, about, subject, flags, needs, load } of commands) {
     const { group, rest } = groupOf(program, name)
@@ -32,7 +32,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   const args = argv.slice(2)
   const elsewhere = commandElsewhere(args)
   if (elsewhere !== undefined) {
-    terminal.notify(`There is no command ${args[0]}: did you mean countersign ${elsewhere}?`)
+    terminal.notify(`Unknown command ${args[0]}: did you mean countersign ${elsewhere}?`)
     return exitStatus.usage
   }
   try {
@@ -45,7 +45,7 @@ export async function runProgram(argv: readonly string[], given: Terminal): Prom
   }
 }
 
-/** The sentence as it is where a program reads it, and in lines where a person does. */
+/** Returns the text unchanged for programs, and wrapped into lines for a terminal. */
 function forTerminal(text: string, { asking }: Terminal): string {
   if (asking.output.isTTY !== true) return text
   const lines = text.split('\n').map((line) => {
@@ -55,13 +55,13 @@ function forTerminal(text: string, { asking }: Terminal): string {
   return lines.join('\n')
 }
 
-/** Where a command goes: `users add` is `add` under `users`. */
+/** Returns the group of a command, and its name in the group: `users add` is `add` in `users`. */
 function groupOf(program: Command, name: string): { group: Command; rest: string } {
   const [first = '', ...words] = name.split(' ')
   if (words.length === 0) return { group: program, rest: first }
   const known = program.commands.find((command) => command.name() === first)
   const group = known ?? program.command(first).description(groups[first] ?? '')
-  // Flags after the second word are the subcommand's own, also where the group has one of that name.
+  // Flags after the second word belong to the subcommand, even if the group has a flag of the same name.
   program.enablePositionalOptions()
   group.enablePositionalOptions()
   return { group, rest: words.join(' ') }
@@ -81,7 +81,7 @@ function optionOf({ flags, description, choices, repeated, conflicts = [] }: Fla
   return option
 }
 
-/** `db backup` for `backup`, whose help would be that of all commands: the second word of a command that stands alone. */
+/** Finds the command whose second word was given alone, such as `db backup` for `backup`; commander would show the help of all commands. */
 function commandElsewhere([first = '']: readonly string[]): string | undefined {
   const names = commands.map(({ name }) => name)
   if (first in groups || names.some((name) => name === first)) return undefined
@@ -89,7 +89,7 @@ function commandElsewhere([first = '']: readonly string[]): string | undefined {
   return others.length === 0 ? found : undefined
 }
 
-/** `help users add` and `users help add` as `users add --help`: commander's own help goes one word deep. */
+/** Rewrites `help users add` and `users help add` to `users add --help`, because commander's own help supports only one level. */
 function withHelpLast(args: readonly string[]): string[] {
   const at = args[0] !== undefined && args[0] in groups ? 1 : 0
   return args[at] === 'help' && args.length > at + 1 ? [...args.toSpliced(at, 1), '--help'] : [...args]

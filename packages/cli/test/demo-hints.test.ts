@@ -17,15 +17,18 @@ async function serve(listener: RequestListener): Promise<string> {
 }
 
 const ask = (...flags: string[]) => runInProcess('demo', '--only', 'agent', '--port', '0', '--quiet', ...flags)
-const hint = 'A peer that speaks an older form of the protocol needs --interop.'
+const hint = 'A peer that uses an older form of the protocol needs --interop.'
 
 describe('our agent, where a peer answers badly, names --interop', () => {
   it.each([400, 401, 403, 500, 502])('a resource with %i', async (status) => {
     const resource = await serve((_incoming, outgoing) => outgoing.writeHead(status).end('Internal Server Error'))
     const asked = await ask('--resource-url', `${resource}/data-auth`)
-    expect(asked).toMatchObject({ status: 1, stderr: `The resource answered ${status} at the end. ${hint}\n` })
+    expect(asked).toMatchObject({
+      status: 1,
+      stderr: `The resource’s final response was ${status} at the end. ${hint}\n`,
+    })
     const already = await ask('--resource-url', `${resource}/data-auth`, '--interop')
-    expect(already).toMatchObject({ status: 1, stderr: `The resource answered ${status} at the end.\n` })
+    expect(already).toMatchObject({ status: 1, stderr: `The resource’s final response was ${status} at the end.\n` })
   })
 
   it('not where a resource says what is wrong, and that is no matter of form', async () => {
@@ -36,7 +39,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
     const { status, stderr } = await ask('--resource-url', `${resource}/data-auth`)
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: 'The resource answered 401 at the end: The agent publishes no such key.\n',
+      stderr: 'The resource’s final response was 401 at the end: The agent publishes no such key.\n',
     })
   })
 
@@ -73,7 +76,7 @@ describe('our agent, where a peer answers badly, names --interop', () => {
     const [, id = ''] = await resource.seen(/^resource +(\S+)\n/)
     const asked = await ask('--resource-url', `${id}/data-auth`, '--auth-server-url', authServer)
     expect(asked.status).toBe(1)
-    expect(asked.stderr).toContain(`The auth server answered ${status}`)
+    expect(asked.stderr).toContain(`The auth server returned ${status}`)
     expect(asked.stderr).toContain(hint)
   })
 })
@@ -123,7 +126,7 @@ const withoutParameters = (base: string) => base.slice(0, base.lastIndexOf('\n')
 
 describe('our resource, where a peer signs otherwise', () => {
   const named =
-    'It was signed over a base without the last line, "@signature-params": RFC 9421 §2.5 needs it. --interop cannot help there.'
+    'It was signed over a signature base without the last line, "@signature-params", which RFC 9421 §2.5 requires. --interop does not fix this.'
 
   it.each([
     ['', []],

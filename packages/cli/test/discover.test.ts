@@ -90,10 +90,14 @@ describe('countersign discover', () => {
     [
       'names no keys',
       { document: { jwks_uri: undefined } },
-      'Add jwks_uri: without it peers can do nothing with the document.',
+      'Add jwks_uri: without it the document is useless to peers.',
     ],
     ['names no keys at all', { document: { jwks_uri: undefined } }, 'its jwks_uri is missing'],
-    ['is behind a redirect', { answer: { status: 302, headers: { location: '/x' } } }, 'Serve it at this very URL.'],
+    [
+      'is behind a redirect',
+      { answer: { status: 302, headers: { location: '/x' } } },
+      'Serve it at exactly this URL, without a redirect.',
+    ],
     ['needs a login', { answer: { status: 403 } }, 'Answer 200'],
     ['is no JSON', { answer: { body: '<html>' } }, 'Send one JSON object'],
     [
@@ -114,7 +118,7 @@ describe('countersign discover', () => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(mend)
-    expect(stdout.endsWith('Something it publishes is refused.\n')).toBe(true)
+    expect(stdout.endsWith('Something that it publishes is refused.\n')).toBe(true)
   })
 
   it.each<[string, Parameters<typeof agentWith>[0], string]>([
@@ -156,7 +160,7 @@ describe('countersign discover', () => {
       ['agent_auth_endpoint', 'https://evil.example'],
       ['revocation_list_uri', 'https://lists.example'],
     ])
-    expect(text).toContain(`Serve it at ${id}, or have every peer name https://evil.example in endpointOrigins.`)
+    expect(text).toContain(`Serve it at ${id}, or have every peer add https://evil.example to endpointOrigins.`)
   })
 
   it('exits with 1 where nothing is published, and with 3 where nobody answers or the server fails', async () => {
@@ -182,7 +186,7 @@ describe('countersign discover', () => {
     },
   )
 
-  it('says once why a host does not answer', async () => {
+  it('says once why a host is not responding', async () => {
     const { stdout } = await runInProcess('discover', `http://127.0.0.1:${await freePort()}`)
     expect(stdout.match(/ Mend: /g)).toHaveLength(1)
     expect(stdout.match(/ {2}Why: as above\.$/gm)).toHaveLength(2)
@@ -191,6 +195,6 @@ describe('countersign discover', () => {
   it('takes the address of a document for a mistake, and says what to give', async () => {
     const { status, stdout, stderr } = await runInProcess('discover', 'https://agent.example/.well-known/aauth-agent')
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' })
-    expect(stderr).toContain('Give the identifier, https://agent.example,')
+    expect(stderr).toContain('Pass the identifier, https://agent.example,')
   })
 })

@@ -52,10 +52,10 @@ describe('an API that needs a person', () => {
     const { run } = await newAgent()
     const ended = await run(['fetch', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
     expect(ended).toMatchObject({ status: 5, stdout: '' })
-    expect(ended.stderr).toMatch(/Access was not allowed[^\n]*\n$/)
+    expect(ended.stderr).toMatch(/Access was denied[^\n]*\n$/)
     const silent = await run(['fetch', '-s', `${parties.api}/data-auth`], { person: decidesAt('deny').decide })
     expect(silent.status).toBe(5)
-    expect(silent.stderr).not.toContain('Access was not allowed')
+    expect(silent.stderr).not.toContain('Access was denied')
   })
 
   it('ends where nobody decides in time, and on Ctrl-C, with one sentence each', async () => {
@@ -96,7 +96,7 @@ describe('an API that needs a person', () => {
     expect(new URL(back).port, 'that of every port').toBe('')
     expect(await run(['tokens', 'add', back])).toMatchObject({
       status: 0,
-      stderr: 'It worked: run the command again.\n',
+      stderr: 'Done: run the original command again.\n',
     })
     expect(await run(['tokens', 'add', back])).toMatchObject({ status: 1 })
     const again = await run(['fetch', `${parties.api}/data-auth`])
@@ -197,7 +197,7 @@ describe('an API that needs a person', () => {
     const { run } = await newAgent()
     const ended = await run(['fetch', '-v', '-f', origin])
     expect(ended).toMatchObject({ status: 22, stdout: '' })
-    expect(ended.stderr).toContain('[more than 65536 bytes, which are not shown]')
+    expect(ended.stderr).toContain('[more than 65536 bytes, not shown]')
     expect(sent).toBeLessThan(20_000_000)
   })
 })
@@ -355,7 +355,7 @@ describe('flags as of curl', () => {
     onTestFinished(close)
     const { run } = await newAgent()
     const late = await run(['fetch', '-m', '0.3', origin])
-    expect(late).toMatchObject({ status: 3, stderr: 'There was no whole answer within 0.3 s.\n' })
+    expect(late).toMatchObject({ status: 3, stderr: 'The response was not complete within 0.3 s.\n' })
     const { decide } = decidesAt('grant')
     const slow = (url: string) => void setTimeout(() => decide(url), 2500)
     expect(await run(['fetch', '-m', '2', `${parties.api}/data-auth`], { person: slow })).toMatchObject({ status: 0 })
@@ -385,7 +385,7 @@ it('an answer that breaks off is no answer', async () => {
   const { run } = await newAgent()
   const ended = await run(['fetch', origin])
   expect(ended).toMatchObject({ status: 3, stdout: 'first\n' })
-  expect(ended.stderr).toMatch(/^The answer broke off: [^\n]*\n$/)
+  expect(ended.stderr).toMatch(/^The response was interrupted: [^\n]*\n$/)
 })
 
 describe('what cannot be meant', () => {
@@ -442,7 +442,9 @@ describe('what cannot be meant', () => {
     onTestFinished(() => void before.close())
     const taken = await run(['fetch', `${parties.api}/data-jwks`])
     expect(taken).toMatchObject({ status: 1 })
-    expect(taken.stderr.replaceAll(/\s+/g, ' ')).toContain('a command from before the agent was changed has its port')
+    expect(taken.stderr.replaceAll(/\s+/g, ' ')).toContain(
+      'a command that was started before the agent was changed has its port',
+    )
   })
 })
 

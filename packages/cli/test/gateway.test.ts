@@ -141,7 +141,7 @@ components:
     expect(done.stderr).toMatch(/GET \/v1\/odd\/\/path is left out[\s\S]*elsewhere is described elsewhere/)
     expect(done.stderr).toMatch(/GET \/v1\/status requires nothing/)
     expect(done.stderr).toContain(
-      `Next, make the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
+      `Next, generate the key: countersign keys generate --out ${join(folder, 'api-key.json')}.`,
     )
     const { settings } = await loadGatewayConfig(out, {})
     const path = '/v1/orders/{id}'
@@ -160,7 +160,7 @@ components:
     writeFileSync(join(folder, 'old.json'), JSON.stringify({ swagger: '2.0', paths: {} }))
     const old = await runInProcess('gateway', 'init', join(folder, 'old.json'), ...flags)
     const gone = await runInProcess('gateway', 'init', join(folder, 'gone.yaml'), ...flags)
-    expect(gone.stderr).toMatch(/gone\.yaml cannot be used: there is no such file\.\n/)
+    expect(gone.stderr).toMatch(/gone\.yaml is invalid: does not exist\.\n/)
     expect(old.stderr).toMatch(/not an OpenAPI description of version 3\.0 or 3\.1/)
   })
 })
@@ -175,10 +175,10 @@ describe('the configuration of a gateway', () => {
     const { status, stderr } = await runInProcess('gateway', '--config', file)
     expect(status).toBe(1)
     for (const problem of [
-      /id: must be a text/,
-      /upsteam: is no setting; did you mean upstream\?/,
+      /id: must be a string/,
+      /upsteam: is not a setting; did you mean upstream\?/,
       /routes\[0\]\.require: must be one of "none"/,
-      /limits\.maxbody: is no setting; did you mean limits\.maxBody\?/,
+      /limits\.maxbody: is not a setting; did you mean limits\.maxBody\?/,
     ])
       expect(stderr).toMatch(problem)
   })
@@ -194,9 +194,9 @@ describe('the configuration of a gateway', () => {
     const { stderr } = await runInProcess('gateway', '--config', await configuration(change))
     for (const problem of [
       /id: must be an https URL.*allowInsecureLoopback/,
-      /limitz: is no setting; did you mean limits\?/,
+      /limitz: is not a setting; did you mean limits\?/,
       /trustProxy: must be a list .*\["127\.0\.0\.1"\]/,
-      /routes\[0\]\.requrie: is no setting; did you mean routes\[0\]\.require\?/,
+      /routes\[0\]\.requrie: is not a setting; did you mean routes\[0\]\.require\?/,
       /routes\[1\]\.require: must be one of/,
       /routes\[1\]\.scope: names events\.reed/,
       /routes\[3\]: contradicts routes\[2\], which is GET \/c, too/,
@@ -270,7 +270,7 @@ describe('the configuration of a gateway', () => {
     writeFileSync(file, text)
     const { status, stderr } = await runInProcess('gateway', '--config', file)
     expect(status).toBe(1)
-    expect(stderr).toMatch(/id: is there twice: keep one[\s\S]*routes\[0\]\.require: is there twice/)
+    expect(stderr).toMatch(/id: occurs twice: keep one[\s\S]*routes\[0\]\.require: is there twice/)
   })
 
   it('takes methods of WebDAV, lines twice that say the same, and colons within a segment', async () => {
@@ -384,11 +384,11 @@ describe('countersign gateway', () => {
     await running.seen(/Goes on as before/)
     expect(await ask('/status')).toBe('200 from the API')
     writeFileSync(file, JSON.stringify({ ...others, routes: routes.slice(0, 2) }))
-    await running.seen(/was read again: 2 routes/)
+    await running.seen(/was reloaded: 2 routes/)
     expect(await ask('/status')).toBe('404 ')
     const before = running.said().stderr.length
     void running.stop('SIGHUP')
-    await expect.poll(() => running.said().stderr.slice(before)).toMatch(/was read again: 2 routes/)
+    await expect.poll(() => running.said().stderr.slice(before)).toMatch(/was reloaded: 2 routes/)
     expect(await ask('/events/1')).toBe('401 ')
     expect(await running.stop()).toMatchObject({ status: 0 })
   })
@@ -397,7 +397,7 @@ describe('countersign gateway', () => {
     const listen = { port: await freePort() }
     const file = await configuration({ listen, upstream: undefined })
     const running = startProgram(['gateway', '--config', file, '--verify-only'])
-    await running.seen(/Subrequests of nginx for https:\/\/api\.example are answered/)
+    await running.seen(/Responding to subrequests of nginx for https:\/\/api\.example are answered/)
     const about = (target: string) => ({ headers: { 'x-original-method': 'GET', 'x-original-uri': target } })
     const verify = (target: string) => fetch(`http://127.0.0.1:${listen.port}/verify`, about(target))
     expect((await verify('/status')).status).toBe(200)
@@ -418,7 +418,7 @@ describe('countersign gateway', () => {
     const routes = [{ method: 'GET', path: '/mine', require: 'signature' }]
     const file = await configuration({ listen, routes, assertion: true })
     const running = startProgram(['gateway', '--config', file, '--verify-only'])
-    await running.seen(/Subrequests of nginx/)
+    await running.seen(/Responding to subrequests of nginx/)
     const signer = await createSigner(await generatePrivateJwk())
     const { kty, crv = '', x = '' } = signer.jwk
     const signatureKey = { scheme: 'hwk', jwk: { kty, crv, x } } as const

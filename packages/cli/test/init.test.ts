@@ -107,7 +107,7 @@ describe('countersign init', () => {
     expect(jwk).not.toHaveProperty('d')
     for (const name of ['agent.json', signingKey]) expect(statSync(join(home, name)).mode & 0o777).toBe(0o600)
     expect(statSync(home).mode & 0o777).toBe(0o700)
-    expect(made.stdout).toContain('They are not up yet.')
+    expect(made.stdout).toContain('They are not published yet.')
     expect(made.stdout).toContain('  countersign fetch --auth-server https://auth.example https://api.example/events\n')
     expect(made.stdout).not.toContain(String(readJson(home, signingKey).d))
     const upload = made.stdout.slice(made.stdout.indexOf('Upload'), made.stdout.indexOf('They are not'))
@@ -154,26 +154,26 @@ describe('countersign init', () => {
   })
 
   it.each<[string, string, object, string]>([
-    ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the key of the agent: upload the new one.'],
+    ['no keys', '/jwks.json', { keys: [] }, 'Its jwks.json lacks the agent’s key: upload the new one.'],
     [
       'another key',
       '/jwks.json',
       { keys: [{ kty: 'OKP', crv: 'Ed25519', x: 'Xx4_L89E6RsyvDTzN9wuN3cDwgifPkXMgFJv_HMIxdk', kid: 'theirs' }] },
-      'Its jwks.json lacks the key of the agent: upload the new one.',
+      'Its jwks.json lacks the agent’s key: upload the new one.',
     ],
     [
       'keys elsewhere',
       '/.well-known/aauth-agent',
       { jwks_uri: `${id}/other.json` },
-      `It says that its keys are at ${id}/other.json`,
+      `Its jwks_uri is ${id}/other.json`,
     ],
     [
       'another redirect',
       '/.well-known/aauth-agent',
       { redirect_uris: ['http://127.0.0.1:8004/callback'] },
-      'It does not list http://127.0.0.1/callback',
+      'Its redirect_uris do not include http://127.0.0.1/callback',
     ],
-    ['another name', '/.well-known/aauth-agent', { name: 'x' }, 'It is not called “My scripts” there'],
+    ['another name', '/.well-known/aauth-agent', { name: 'x' }, 'Its name is not “My scripts” there'],
     ['another agent', '/.well-known/aauth-agent', { agent: 'https://you.example' }, `Set agent to ${id}, exactly.`],
   ])('says what to mend where the host has %s', async (_case, path, change, problem) => {
     const host = await openHost()
@@ -183,18 +183,18 @@ describe('countersign init', () => {
     host.change(path, change)
     const seen = await initHere()
     expect(seen.status).toBe(1)
-    expect(flat(seen.stdout)).toContain('What is up there is not what it should be. - ')
+    expect(flat(seen.stdout)).toContain('The published documents are not as they should be. - ')
     expect(flat(seen.stdout)).toContain(problem)
     expectNarrow(seen)
   })
 
-  it('ends with 3 where the host does not answer, and with 0 where it made something', async () => {
+  it('ends with 3 where the host is not responding, and with 0 where it made something', async () => {
     const host = await openHost()
     host.status = 503
     expect((await initHere('--id', id)).status).toBe(0)
     const seen = await initHere()
     expect(seen.status).toBe(3)
-    expect(seen.stdout).toContain('They could not be looked at.')
+    expect(seen.stdout).toContain('They could not be checked.')
   })
 
   it('warns of an identifier with a path, and writes documents that belong there', async () => {
@@ -257,8 +257,8 @@ describe('countersign init', () => {
 
   it.each<[string, string[], string]>([
     ['no id', [], 'init needs --id https://…'],
-    ['an id that is none', ['--id', 'me.example'], 'write https:// before it (https://me.example)'],
-    ['an id by http', ['--id', 'http://me.example'], 'write https in place of http'],
+    ['an id that is none', ['--id', 'me.example'], 'add https:// in front (https://me.example)'],
+    ['an id by http', ['--id', 'http://me.example'], 'use https instead of http'],
     ['an auth server that is none', ['--id', id, '--auth-server', 'x'], '--auth-server is no identifier'],
     ['a name of blanks', ['--id', id, '--name', ' '], '--name takes 1 to 200 characters on one line.'],
     ['a key to change that is not there', ['--rotate'], 'There is no agent in '],
@@ -281,7 +281,7 @@ describe('countersign init', () => {
     const { status, stderr } = await initHere('--id', id)
     expect({ status, stderr }).toEqual({
       status: 2,
-      stderr: `${home} has the agent http://127.0.0.1:8004: give another folder with --agent, or move that one away.\n`,
+      stderr: `${home} has the agent http://127.0.0.1:8004: use another folder with --agent, or move that one away.\n`,
     })
     expect(agentFile()).toEqual(before)
     expect(existsSync(out)).toBe(false)
@@ -291,14 +291,14 @@ describe('countersign init', () => {
     const above = await init('--id', id, '--out', scratch)
     expect({ status: above.status, stderr: above.stderr }).toEqual({
       status: 2,
-      stderr: `${scratch} would be uploaded with the private key, which is in ${home}: give another --out.\n`,
+      stderr: `${scratch} would be uploaded together with the private key, which is in ${home}: use another folder for --out.\n`,
     })
     mkdirSync(join(out, '.well-known'), { recursive: true })
     writeFileSync(join(out, 'jwks.json'), '{"keys":[]}')
     const alone = await initHere('--id', id)
     expect({ status: alone.status, stderr: alone.stderr }).toEqual({
       status: 1,
-      stderr: `${out} has documents that are not of ${id}: give another folder with --out.\n`,
+      stderr: `${out} contains documents of an agent other than ${id}: use another folder with --out.\n`,
     })
     writeFileSync(join(out, '.well-known/aauth-agent'), '{"agent":"https://you.example"}')
     expect((await initHere('--id', id)).status).toBe(1)
@@ -324,7 +324,7 @@ describe('countersign init', () => {
     const { status, stderr } = await init()
     expect({ status, stderr }).toEqual({
       status: 1,
-      stderr: `Others can read what is in ${home}: chmod 700 ${home}\n`,
+      stderr: `Other users can read ${home}: chmod 700 ${home}\n`,
     })
   })
 })
@@ -353,7 +353,7 @@ describe('countersign init --rotate', () => {
     const early = await initHere('--rotate')
     expect(early.status).toBe(1)
     expect(early.stderr).toContain(
-      `${id} does not publish both keys yet, so the old one goes on. Its jwks.json lacks the key that is next: upload the new one.\n`,
+      `${id} does not publish both keys yet, so the old key stays in use. Its jwks.json lacks the next key: upload the new one.\n`,
     )
 
     host.upload()
@@ -361,7 +361,7 @@ describe('countersign init --rotate', () => {
     expect({ status: first.status, stderr: first.stderr.split('\n').at(-2) }).toEqual({
       status: 1,
       stderr:
-        'Others may know the old key alone for 4 minutes more: run countersign init --rotate again then, or with --now if requests may fail.',
+        'Others may still have only the old key for 4 minutes : run countersign init --rotate again after that, or with --now if failed requests are acceptable.',
     })
     clock.pass(181)
     expect((await initHere('--rotate')).stderr).toContain('for 1 minute more')
@@ -377,7 +377,7 @@ describe('countersign init --rotate', () => {
     expect(publishedKids()).toEqual([next])
 
     const behind = await initHere()
-    expect(flat(behind.stdout)).toContain(`has the key ${old.slice(4, -5)}, too, which this agent does not sign with.`)
+    expect(flat(behind.stdout)).toContain(`has the key ${old.slice(4, -5)}, with which this agent does not sign.`)
     host.upload()
     expect((await initHere()).stdout).not.toContain('too, which')
   })
@@ -390,10 +390,10 @@ describe('countersign init --rotate', () => {
     host.upload()
     const seen = await initHere()
     expect(seen.status).toBe(0)
-    expect(seen.stdout).toContain('In 5 minutes everybody knows both keys:\n  countersign init --rotate\n')
+    expect(seen.stdout).toContain('In 5 minutes , everyone will have both keys:\n  countersign init --rotate\n')
     expect(JSON.parse((await initHere('--json')).stdout)).toMatchObject({ wait_seconds: 300 })
     clock.pass(300)
-    expect((await initHere()).stdout).toContain('Everybody knows both keys:\n  countersign init --rotate\n')
+    expect((await initHere()).stdout).toContain('Everyone has both keys:\n  countersign init --rotate\n')
     expect((await initHere('--rotate')).status).toBe(0)
   })
 
@@ -430,7 +430,7 @@ describe('countersign init --rotate', () => {
     expect((await initHere('--rotate')).status).toBe(0)
   })
 
-  it('does not go on where the host does not answer, and does not forget what it saw', async () => {
+  it('does not go on where the host is not responding, and does not forget what it saw', async () => {
     const clock = holdClock()
     const host = await openHost()
     await initHere('--id', id)
@@ -443,7 +443,7 @@ describe('countersign init --rotate', () => {
     host.status = 503
     const away = await initHere('--rotate')
     expect(away.status).toBe(3)
-    expect(away.stderr).toContain(`${id} could not be looked at, so the old key goes on.`)
+    expect(away.stderr).toContain(`${id} could not be checked, so the old key stays in use.`)
     for (const [path, text] of files) host.files.set(path, text)
     expect((await initHere('--rotate')).status).toBe(0)
   })
@@ -478,7 +478,7 @@ describe('countersign init --rotate', () => {
       for (const name of before) expect(keyFiles()).not.toContain(name)
       expect(publishedKids()).toEqual(keyFiles())
       expect(agentFile()).toEqual({ id, authServers: [], signingKey: keyFiles()[0] })
-      expect(flat(replaced.stdout)).toContain('The old key works for at most 2 minutes after the upload.')
+      expect(flat(replaced.stdout)).toContain('The old key keeps working for up to 2 minutes after the upload.')
       expect(replaced.stdout).toContain(`  countersign agents block ${id}\n`)
     }
   })

@@ -66,7 +66,7 @@ describe('countersign inspect', () => {
   it('says what is missing after Bearer', async () => {
     const { status, stdout } = await runInProcess('inspect', 'Bearer opaque-token')
     expect(status).toBe(1)
-    expect(stdout).toContain('There is no JWT in it.')
+    expect(stdout).toContain('It does not contain a JWT.')
   })
 
   it('shows a token inside of a header, and when it ended', async () => {
@@ -76,12 +76,16 @@ describe('countersign inspect', () => {
   })
 
   it.each([
-    ['a token that nobody signed', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed at all'],
+    ['a token that nobody signed', `${part({ alg: 'none' })}.${part({})}.`, 'it is not signed'],
     ['a token with five parts', `${part({ alg: 'dir' })}.a.b.c.d`, 'it has 5 parts'],
     ['a token whose base64url is not canonical', `${token.slice(0, -4)}AB`, 'canonical'],
     ['an error of another form', 'Signature-Error: error=invalid_input, required_input=(@query)', 'is not error=…'],
     ['a header of another form', 'Signature-Input: nonsense', 'does not start with label='],
-    ['a list that is not closed', 'Signature-Input: sig1=("@method"', 'is not label=(…): the list is not closed'],
+    [
+      'a list that is not closed',
+      'Signature-Input: sig1=("@method"',
+      'is not label=(…): the component list is not closed',
+    ],
     ['a header key with its private part', 'sig1=(scheme=hwk kty="OKP" d="AAAA")', 'private'],
     ['a header that is none of ours', 'Cookie: a=b', 'It is neither a JWT nor'],
     ['anything else', 'hello', 'It is neither a JWT nor'],

@@ -74,7 +74,9 @@ describe('a client of 2026-07-28 at a server of sessions', () => {
   it('receives the supported versions where it speaks no other', async () => {
     const refused = open({ client: 'stateless', server: 'sessions' })
     await expect(refused).rejects.toMatchObject({
-      message: expect.stringMatching(/^127\.0\.0\.1:\d+ does not speak MCP 2026-07-28\. Connect again with initialize/),
+      message: expect.stringMatching(
+        /^127\.0\.0\.1:\d+ does not support MCP 2026-07-28\. Connect again with initialize/,
+      ),
       data: { supported: sessions, requested: '2026-07-28' },
     })
   })
@@ -251,7 +253,7 @@ describe.each(pairs)('consent, “$client” on “$server”', (pair) => {
   it('of a person slower than the patience: nothing is lost, also after a restart', async () => {
     const { bridge, given } = await open(pair, { flags: ['--patience', '0.5'] })
     const waiting = await bridge.call('read')
-    expect(waiting).toEqual({ text: expect.stringMatching(/^Waiting for your consent: /), isError: true })
+    expect(waiting).toEqual({ text: expect.stringMatching(/^Waiting for your consent, which /), isError: true })
     const page = await bridge.pageOnStderr()
     // M04
     expect(waiting.text).not.toContain(new URL(page).host)
@@ -429,7 +431,7 @@ it.each(eras)(
     )
     const ref = { type: 'ref/prompt', name: 'greet' } as const
     const typed = bridge.client.complete({ ref, argument: { name: 'who', value: 'A' } })
-    await expect(typed).rejects.toThrow('needs your consent first: use the prompt, and decide.')
+    await expect(typed).rejects.toThrow('needs your consent first. To give it, use the prompt, and decide.')
     expect(pagesIn(bridge.stderr())).toEqual([])
     const followed = bridge.client.subscribeResource({ uri: 'note://one' })
     decidesAt('grant').decide(await bridge.pageOnStderr())
@@ -449,7 +451,7 @@ it('a client with a handshake is asked by a server of both eras, too', async () 
   await bridge.client.subscribeResource({ uri: 'note://one' })
 })
 
-it('a client whose person does not answer is not asked a second time meanwhile', async () => {
+it('a client whose person is not responding is not asked a second time meanwhile', async () => {
   const { bridge } = await open(
     { client: 'sessions', server: 'sessions' },
     { flags: ['--patience', '0.3'], shows: 'pages and forms', person: () => new Promise(() => undefined) },

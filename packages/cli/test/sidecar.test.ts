@@ -271,7 +271,7 @@ describe('how a person is asked', () => {
     const { url } = await startSidecar(['--allow-host', hostOf(parties.api), '--on-consent', 'exit 3'])
     const { status, body } = await curl(`${url}/${parties.api}/data-auth`)
     expect(status).toBe(502)
-    expect(body).toContain('The command of --on-consent ended with status 3.')
+    expect(body).toContain('The command of --on-consent exited with status 3.')
   })
 
   it('in the terminal, where there is one', async () => {
@@ -441,7 +441,7 @@ it('told to end while a person decides, it tells the program at once where; what
   const [, port = ''] = await running.seen(/http:\/\/127\.0\.0\.1:(\d+)\n/)
   const secret = readFileSync(join(agent.folder, 'sidecar-secret'), 'utf8').trim()
   const asked = [1, 2].map(() => curl(`http://x:${secret}@127.0.0.1:${port}/${parties.api}/data-auth`))
-  await running.seen(/It shows the code/)
+  await running.seen(/The page shows the code/)
   await new Promise((soon) => setTimeout(soon, 300))
   const began = Date.now()
   expect(await running.stop('SIGTERM')).toMatchObject({ status: 0 })

@@ -30,7 +30,7 @@ describe('countersign keys generate', () => {
   it('overwrites nothing', async () => {
     const before = readFileSync(files.keyFile, 'utf8')
     const { status, stdout, stderr } = await runInProcess('keys', 'generate', '--out', files.keyFile)
-    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `${files.keyFile} exists already.\n` })
+    expect({ status, stdout, stderr }).toEqual({ status: 1, stdout: '', stderr: `${files.keyFile} already exists.\n` })
     expect(readFileSync(files.keyFile, 'utf8')).toBe(before)
   })
 

@@ -73,7 +73,7 @@ describe('without countersign-server', () => {
     const { status, stdout, stderr } = countersign(...command.split(' '))
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toBe(
-      'This needs the package countersign-server, which is not installed: npm install countersign-server\n',
+      'This command needs the package countersign-server, which is not installed: npm install countersign-server\n',
     )
   })
 
@@ -101,6 +101,9 @@ describe('without countersign-server', () => {
       '--resource-url',
       `http://127.0.0.1:${await freePort()}/data-auth`,
     )
-    expect(agent).toMatchObject({ status: 3, stderr: expect.stringContaining('nothing listens there') })
+    expect(agent).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('connection refused (nothing is listening there)'),
+    })
   })
 })

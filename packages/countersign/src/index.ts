@@ -1,7 +1,7 @@
 /**
- * What every program needs: signers and keys, `AAuthError` with its codes, and the types of events and messages.
+ * The core that every program needs: signers and keys, `AAuthError` with its codes, and the types of events and messages.
  *
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

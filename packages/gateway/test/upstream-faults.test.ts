@@ -246,7 +246,7 @@ describe('a WebSocket to an API that', () => {
 
   it.each<[string, 502 | 504, (socket: Socket) => void]>([
     ['resets', 502, (socket) => socket.resetAndDestroy()],
-    ['does not answer', 504, () => undefined],
+    ['is not responding', 504, () => undefined],
     ['answers in something else', 502, (socket) => socket.end('hello')],
     ['breaks off its handshake', 502, (socket) => socket.end('HTTP/1.1 101 Switching Protocols\r\nUpgrade: webs')],
   ])('%s is %d', async (_, status, answer) => {
@@ -270,7 +270,7 @@ describe('an MCP server that', () => {
 
   it.each<[string, 502 | 504, (socket: Socket) => void]>([
     ['resets', 502, (socket) => socket.resetAndDestroy()],
-    ['does not answer', 504, () => undefined],
+    ['is not responding', 504, () => undefined],
     ['answers in something else', 502, (socket) => socket.end('hello')],
     ['answers with a status that is none', 502, (socket) => socket.end('HTTP/1.1 099 No\r\nContent-Length: 0\r\n\r\n')],
     ['answers with a status above all', 502, (socket) => socket.end('HTTP/1.1 999 No\r\nContent-Length: 0\r\n\r\n')],

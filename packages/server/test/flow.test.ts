@@ -57,7 +57,7 @@ describe('the consent flow over a map of origins', () => {
     await expect(world.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
       code: 'access_denied',
-      message: 'Access was not allowed: The user denied the request.',
+      message: 'Access was denied: The user denied the request.',
     })
     const bodies = await Promise.all(world.sent.map((request) => request.text()))
     expect(bodies.filter((body) => body.includes('request_type=code'))).toEqual([])
@@ -153,7 +153,7 @@ describe('the consent flow over a map of origins', () => {
     expect(refused).toMatchObject({
       code: 'access_denied',
       error: 'access_denied',
-      message: 'Access was not allowed: A rule of this server does not allow that.',
+      message: 'Access was denied: A policy of this server does not allow this.',
     })
   })
 })

@@ -25,14 +25,14 @@ function refusalOf(options: object): string {
 
 describe('createAuthServer', () => {
   it.each<[object, string]>([
-    [{ issuer: 'https://auth.example/' }, 'issuer: is not a valid identifier: leave out the slash at its end'],
-    [{ issuer: undefined }, 'issuer: is missing; it must be a text'],
+    [{ issuer: 'https://auth.example/' }, 'issuer: is not a valid identifier: remove the trailing slash'],
+    [{ issuer: undefined }, 'issuer: is missing; it must be a string'],
     [{ keys: undefined }, 'keys: is missing; it must be fixedKeys('],
     [{ storage: 'auth.db' }, 'storage: is missing; it must be a storage, such as sqliteStorage('],
     [{ lifetimes: { authToken: 86_401 } }, 'lifetimes.authToken: must be at most 86400'],
     [{ lifetimes: { code: '60' } }, 'lifetimes.code: must be a number'],
     [{ limits: { sessions: 0 } }, 'limits.sessions: must be at least 1'],
-    [{ durations: [] }, 'durations[0]: must be a whole number of seconds'],
+    [{ durations: [] }, 'durations[0]: must be an integer of seconds'],
     [{ policy: 'ask' }, 'policy: must be a function'],
     [{ onError: {} }, 'onError: must be a function'],
     [{ reEncodeLogo: true }, 'reEncodeLogo: must be a function'],
@@ -41,7 +41,7 @@ describe('createAuthServer', () => {
       'interop.unsignedBodies: must be a list of agents, or a',
     ],
     [{ interop: { unsignedBodies: ['agent'] } }, 'interop.unsignedBodies[0]: must be the identifier of an agent'],
-    [{ pages: { contact: {} } }, 'pages.contact.name: is missing; it must be a text'],
+    [{ pages: { contact: {} } }, 'pages.contact.name: is missing; it must be a string'],
     [{ egressProxy: 'proxy.example' }, 'egressProxy: must be the URL of an HTTP proxy'],
     [{ allowNetworks: [{ cidr: '0.0.0.0/0' }] }, 'allowNetworks[0].cidr: has public addresses in it'],
     [{ allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
@@ -69,12 +69,12 @@ describe('createAuthServer', () => {
     ['onEvents', 'onEvent'],
     ['allowNetwork', 'allowNetworks'],
   ])('asks, about the unknown option %s, whether %s was meant', (name, meant) => {
-    expect(refusalOf({ [name]: 1 })).toBe(`createAuthServer: ${name}: is no setting; did you mean ${meant}?`)
+    expect(refusalOf({ [name]: 1 })).toBe(`createAuthServer: ${name}: is not a setting; did you mean ${meant}?`)
   })
 
   it('names everything that is wrong at once', () => {
     expect(refusalOf({ limits: { sessions: 0 }, colour: 'red' })).toBe(
-      'createAuthServer: limits.sessions: must be at least 1; colour: is no setting; take it out',
+      'createAuthServer: limits.sessions: must be at least 1; colour: is not a setting; take it out',
     )
   })
 

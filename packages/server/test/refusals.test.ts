@@ -24,8 +24,8 @@ const rowsOf = async ({ storage }: Pick<Stage, 'storage'>) => storage.listEvents
 const descriptionOf = async (response: Response) =>
   ((await response.json()) as { error_description?: string }).error_description
 
-const byRule = 'A rule of this server does not allow that.'
-const byBlock = 'This agent is blocked here.'
+const byRule = 'A policy of this server does not allow this.'
+const byBlock = 'This agent is blocked on this server.'
 
 async function block({ storage, agent }: Stage): Promise<void> {
   await storage.setAgentBlocked({ agent: agent.id, blocked: true, by: 'test' })
@@ -291,7 +291,7 @@ describe('why an agent could not be looked up', () => {
       expect(JSON.parse(body)).toMatchObject({
         error: 'invalid_signature',
         error_description:
-          'No usable key was found where the signature points: see what is published there with countersign discover.',
+          'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
       })
     },
   )

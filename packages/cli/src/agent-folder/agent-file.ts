@@ -1,16 +1,16 @@
 import { isIdentifier } from 'countersign/discovery'
 import { nearestName } from 'countersign/node'
 
-/** What is in `agent.json`: everything about the agent but its keys, which lie beside it. */
+/** The contents of `agent.json`: everything about the agent except its keys, which are stored in files next to it. */
 export interface AgentFile {
   id: string
   name?: string | undefined
   authServers: readonly string[]
-  /** The file with the key that signs, such as `key-abc.json`. */
+  /** File name of the current signing key, such as `key-abc.json`. */
   signingKey: string
-  /** The file with the key that is to sign next. */
+  /** File name of the next signing key. */
   nextKey?: string | undefined
-  /** The Unix seconds at which both keys were first seen where the agent publishes them. */
+  /** Unix time, in seconds, at which both keys were first seen at the agent's URL. */
   since?: number | undefined
 }
 
@@ -18,7 +18,7 @@ const anyForm = { allowInsecureLoopback: true, allowPath: true }
 const isKeyFile = (value: unknown) => typeof value === 'string' && keyFilePattern.test(value)
 const isAgentIdentifier = (value: unknown) => isIdentifier(value, anyForm)
 
-/** A key lies in a file that has its kid in the name. */
+/** Key files are named after the key's kid. */
 const keyFilePattern = /^key-[\w.-]{1,128}\.json$/
 
 interface MemberRule {
@@ -29,29 +29,29 @@ interface MemberRule {
 
 const members: Readonly<Record<keyof AgentFile, MemberRule>> = {
   id: { isRequired: true, must: 'be the agent’s identifier, such as https://me.example', isFine: isAgentIdentifier },
-  name: { isRequired: false, must: 'be a text of 1 to 200 characters on one line', isFine: isAgentName },
+  name: { isRequired: false, must: 'be 1 to 200 characters of text on one line', isFine: isAgentName },
   authServers: {
     isRequired: true,
-    must: 'be a list of identifiers, such as ["https://auth.example"]',
+    must: 'be a list of auth server URLs, such as ["https://auth.example"]',
     isFine: (value) => Array.isArray(value) && value.every(isAgentIdentifier),
   },
-  signingKey: { isRequired: true, must: 'name a file beside it, such as key-abc.json', isFine: isKeyFile },
-  nextKey: { isRequired: false, must: 'name a file beside it, such as key-abc.json', isFine: isKeyFile },
-  since: { isRequired: false, must: 'be Unix seconds', isFine: (value) => Number.isSafeInteger(value) },
+  signingKey: { isRequired: true, must: 'name a file in the same folder, such as key-abc.json', isFine: isKeyFile },
+  nextKey: { isRequired: false, must: 'name a file in the same folder, such as key-abc.json', isFine: isKeyFile },
+  since: { isRequired: false, must: 'be a Unix time in seconds', isFine: (value) => Number.isSafeInteger(value) },
 }
 
-/** Whether people can be shown it as an agent's name. */
+/** Whether a value can be shown to users as an agent's name. */
 export function isAgentName(value: unknown): value is string {
   return typeof value === 'string' && value.length <= 200 && /^(?=.*\S)[^\p{Cc}\p{Zl}\p{Zp}]+$/u.test(value)
 }
 
-/** What is in `agent.json`, or the first thing that is wrong with it. */
+/** Parses the contents of `agent.json`, or returns the first problem found in it. */
 export function parseAgentFile(document: Readonly<Record<string, unknown>>): { file: AgentFile } | { problem: string } {
   const known = Object.keys(members)
   for (const name of Object.keys(document)) {
     if (known.includes(name)) continue
     const near = nearestName(name, known)
-    return { problem: `has no member ${name}: ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+    return { problem: `has an unknown member ${name}: ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
   }
   if (isAgentFile(document)) return { file: document }
   const [wrong = '', rule] = Object.entries(members).find(([name, each]) => !isFollowed(each, document[name])) ?? []

@@ -4,31 +4,31 @@ import { createSigner, type PrivateJwk } from 'countersign'
 import { documentUrl } from 'countersign/discovery'
 import { january } from 'countersign/editions'
 
-/** A private key with the name that it is published by. */
+/** A private key with the `kid` under which it is published. */
 export type AgentKey = PrivateJwk & { kid: string }
 
-/** What the command line knows about its own agent. */
+/** The command line's own agent, as stored in its folder. */
 export interface AgentFolder {
-  /** The folder itself, absolute. */
+  /** Absolute path of the folder. */
   path: string
-  /** The agent's identifier: `https://me.example`, or `http://127.0.0.1:PORT` for trying. */
+  /** The agent's identifier: `https://me.example`, or `http://127.0.0.1:PORT` for local testing. */
   id: string
-  /** What people see beside the identifier. */
+  /** Name shown to users beside the identifier. */
   name?: string | undefined
-  /** The auth servers that people may be sent to. */
+  /** The auth servers that the agent accepts for sending users to. */
   authServers: readonly string[]
-  /** The key that signs, and the one that will sign next where it is being changed: both are published. */
+  /** The current signing key and, during a rotation, the next one. Both are published. */
   keys: { signing: AgentKey; next?: AgentKey | undefined }
-  /** The Unix seconds at which both keys were first seen where the agent publishes them. */
+  /** Unix time, in seconds, at which both keys were first seen at the agent's URL. */
   since?: number | undefined
-  /** Where tokens are kept; made when something is kept there. */
+  /** Path of the token store; created on the first write. */
   storePath: string
 }
 
-/** What of it is written down. */
+/** The part of an agent folder that is written to disk. */
 export type WrittenAgent = Omit<AgentFolder, 'storePath'>
 
-/** Where the command line keeps its own agent: the folder of `--agent`, that of `COUNTERSIGN_HOME`, or the platform's own place. */
+/** Returns the path of the agent folder: `--agent` if given, else `COUNTERSIGN_HOME`, else the platform's configuration folder. */
 export function agentFolderPath(
   env: NodeJS.ProcessEnv,
   given?: string,
@@ -38,7 +38,7 @@ export function agentFolderPath(
   return named ? resolve(named) : join(configurationFolder(env, platform), 'countersign')
 }
 
-/** Where the user's own settings lie that stay on this machine. */
+/** The platform's folder for the user's machine-local settings. */
 function configurationFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform): string {
   const home = env.HOME || homedir()
   switch (platform) {
@@ -47,30 +47,30 @@ function configurationFolder(env: NodeJS.ProcessEnv, platform: NodeJS.Platform):
     case 'darwin':
       return join(home, 'Library', 'Application Support')
     default: {
-      // The XDG specification has relative paths ignored.
+      // The XDG specification says that relative paths must be ignored.
       const { XDG_CONFIG_HOME: folder = '' } = env
       return isAbsolute(folder) ? folder : join(home, '.config')
     }
   }
 }
 
-/** The name of the file with a key: its kid tells which it is. */
+/** File name of a key, derived from its `kid`. */
 export function keyFileOf({ kid }: { kid: string }): string {
   return `key-${kid}.json`
 }
 
-/** A document of an agent: where it is published, and what is in it. */
+/** A document that an agent publishes: its path, URL and content. */
 export interface AgentDocument {
-  /** Below the agent's identifier, without a slash at the start: `jwks.json`. */
+  /** Path relative to the agent's identifier, without a leading slash: `jwks.json`. */
   path: string
   url: string
   document: Readonly<Record<string, unknown>>
 }
 
-/** Where people come back to: on whatever port the command listens (W24). */
+/** Redirect URI that matches whichever port the command listens on (W24). */
 export const portableRedirect = 'http://127.0.0.1/callback'
 
-/** What an agent publishes, such as on a host of static files: its description, and its public keys. */
+/** Returns the documents that an agent publishes, for example on a static host: its metadata and its public keys. */
 export async function agentDocuments({ id, name, keys }: WrittenAgent): Promise<[AgentDocument, AgentDocument]> {
   const { signing, next } = keys
   const signers = await Promise.all((next ? [signing, next] : [signing]).map(createSigner))

@@ -7,13 +7,13 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import { type AgentFile, parseAgentFile } from './agent-file.js'
 import { type AgentFolder, type AgentKey, keyFileOf, type WrittenAgent } from './agent-folder.js'
 
-const forWhom = 'run countersign init --id https://… with a URL of yours'
+const forWhom = 'run countersign init --id https://… with your own URL'
 
 /**
- * The command line's own agent, from its folder.
+ * Reads the command line's own agent from its folder.
  *
- * @throws CommandError where there is none, or where something in it is not as it was written
- * @throws FileStoreError where others could read the folder or a file in it, with the command that mends it
+ * @throws CommandError if the folder has no agent, or a file in it is invalid
+ * @throws FileStoreError if other users could read the folder or a file in it, with the command that fixes the permissions
  */
 export async function readAgentFolder(path: string): Promise<AgentFolder> {
   const agent = await findAgentFolder(path)
@@ -21,14 +21,14 @@ export async function readAgentFolder(path: string): Promise<AgentFolder> {
   return agent
 }
 
-/** The same, or undefined where there is none yet. */
+/** Like {@link readAgentFolder}, but returns undefined if the folder has no agent yet. */
 export async function findAgentFolder(path: string): Promise<AgentFolder | undefined> {
   const place = join(path, 'agent.json')
   const text = await readText(place)
   if (text === undefined) return undefined
   openPrivateFolder(path)
   const document = parseJsonObject(text.trim())
-  if (!document) throw usageError(`${place} is not a JSON object: mend it, or move it away.`)
+  if (!document) throw usageError(`${place} is not a JSON object: fix it, or move it away.`)
   const parsed = parseAgentFile(document)
   if ('problem' in parsed) throw usageError(`${place} ${parsed.problem}.`)
   const { id, name, authServers, signingKey, nextKey, since } = parsed.file
@@ -49,15 +49,20 @@ async function readText(place: string): Promise<string | undefined> {
 async function readKey(path: string, file: string): Promise<AgentKey> {
   const place = join(path, file)
   const text = await readText(place)
-  if (text === undefined) throw usageError(`${place} is not there, and agent.json names it as a key of the agent.`)
+  if (text === undefined)
+    throw usageError(`${place} is missing, although agent.json names it as one of the agent’s keys.`)
   const jwk = parseJsonObject(text.trim())
-  if (!jwk || !isPrivateJwk(jwk)) throw usageError(`${place} holds no private JWK (with the members kty, d and kid).`)
+  if (!jwk || !isPrivateJwk(jwk))
+    throw usageError(`${place} does not contain a private JWK (with the members kty, d and kid).`)
   if (keyFileOf(jwk) !== file)
-    throw usageError(`${place} holds the key ${jwk.kid}: its name must be ${keyFileOf(jwk)}.`)
+    throw usageError(`${place} contains the key ${jwk.kid}: rename the file to ${keyFileOf(jwk)}.`)
   try {
     await createSigner(jwk)
   } catch (cause) {
-    throw usageError(`${place} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`, cause)
+    throw usageError(
+      `${place} does not contain a usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      cause,
+    )
   }
   return jwk
 }
@@ -67,11 +72,11 @@ function isPrivateJwk(jwk: Readonly<Record<string, unknown>>): jwk is PrivateJwk
 }
 
 /**
- * Writes the folder of an agent: keys that are not there yet, then what names them. Whatever ends the program meanwhile, the
- * folder is that of before or that of after. A key that is there is never written again.
+ * Writes an agent's folder: first any new key files, then `agent.json`, which names them. If the program is killed in between, the folder
+ * is in either its old or its new state. Existing key files are never overwritten.
  *
- * @throws FileStoreError where others could read the folder or a key in it, with the command that mends it
- * @throws CommandError where it cannot be written
+ * @throws FileStoreError if other users could read the folder or a key in it, with the command that fixes the permissions
+ * @throws CommandError if the folder cannot be written
  */
 export async function writeAgentFolder({ path, id, name, authServers, keys, since }: WrittenAgent): Promise<void> {
   openPrivateFolder(path)
@@ -102,7 +107,7 @@ async function writeText(place: string, text: string): Promise<void> {
   }
 }
 
-/** Removes a key that the agent has no more, once its folder names it no more. */
+/** Removes the file of a key that the agent no longer uses. Call it once `agent.json` no longer names the key. */
 export async function removeKey({ path }: WrittenAgent, key: AgentKey): Promise<void> {
   await rm(join(path, keyFileOf(key)), { force: true })
 }

@@ -3,14 +3,14 @@ import { readFile } from 'node:fs/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { errorReason } from './errors.js'
 
-/** Tells a file that was changed from what it was. */
+/** Returns a digest of a file's content, to detect changes. */
 export async function fileDigest(file: string): Promise<string> {
   return createHash('sha256')
     .update(await readFile(file))
     .digest('base64')
 }
 
-/** The settings that are not the same, by their names, as `limits.rateFactor`. */
+/** Returns the names of the settings that differ, such as `limits.rateFactor`. */
 export function namesOfChanges(before: object, after: object, within = ''): string[] {
   const [old, now] = [new Map(Object.entries(before)), new Map(Object.entries(after))]
   const names = new Set([...old.keys(), ...now.keys()])
@@ -25,30 +25,33 @@ function isGroup(setting: unknown): setting is object {
   return typeof setting === 'object' && setting !== null && !Array.isArray(setting)
 }
 
-/** Milliseconds between two checks of the file. */
+/** Interval between two checks of the file, in milliseconds. */
 const interval = 2000
 
 export interface FollowedFile {
-  /** Checks the file now, and reads it even if it has not changed. */
+  /** Checks the file now, and reloads it even if it has not changed. */
   now(): void
-  /** Whether it could be used at the last check. */
+  /** Whether the file was usable at the last check. */
   isUsable(): boolean
   stop(): void
 }
 
 export interface FollowOptions {
-  /** The digest of the file from before it was read: a change since then counts, too. @default unknown, which reads it again */
+  /**
+   * Digest of the file taken before it was first read, so that a change made since then is detected. @default unknown: the file is read
+   * again
+   */
   since?: string | undefined
-  /** Called with whether the file could not be used before. */
+  /** Called when the file has changed; `isRecovered` says whether the file was unusable before. */
   onChange: (isRecovered: boolean) => Promise<void>
-  /** Called once for each reason for which the file cannot be used, which changes nothing. */
+  /** Called once for each distinct reason why the file is unusable. The previous settings stay in effect. */
   onProblem: (reason: string) => void
 }
 
-/** Calls back when the content of a file has changed, and again until that could be used. */
+/** Watches a file: calls back when its content has changed, and retries until the new content could be used. */
 export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
   let seen = since
-  /** Why the file could not be used at the last check. */
+  /** Why the file was unusable at the last check. */
   let problem: string | undefined
   let checking = Promise.resolve()
 
@@ -70,7 +73,7 @@ export function followFile(file: string, { since, onChange, onProblem }: FollowO
     problem = reason
   }
 
-  // Modules are read once by a program.
+  // A process loads a module only once.
   const timer = file.endsWith('.json') ? setInterval(() => tick(false), interval).unref() : undefined
   if (timer) tick(false)
   return { now: () => tick(true), isUsable: () => problem === undefined, stop: () => clearInterval(timer) }

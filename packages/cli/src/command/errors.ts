@@ -1,4 +1,4 @@
-/** A command that could not do what it was asked; the message is one sentence for the person who typed it. */
+/** A command that failed. The message is one sentence for the user who ran it. */
 export class CommandError extends Error {
   /** The process's exit status. */
   readonly exitCode: number
@@ -10,37 +10,40 @@ export class CommandError extends Error {
   }
 }
 
-/** A command line that cannot be followed, in one sentence for the person who typed it. */
+/** Creates the error for an invalid command line, with a one-sentence message for the user who typed it. */
 export function usageError(message: string, cause?: unknown): CommandError {
   return new CommandError(message, { exitCode: exitStatus.usage, cause })
 }
 
-/** What a command's exit status says. */
+/** The exit statuses of commands. */
 export const exitStatus = {
-  /** It did what it was asked. */
+  /** The command succeeded. */
   done: 0,
-  /** What it checked is refused. */
+  /** What the command checked was refused. */
   refused: 1,
-  /** The command line says nothing it knows. */
+  /** The command line is invalid. */
   usage: 2,
-  /** Undecided, because another party did not respond. */
+  /** Undecided: another party did not respond. */
   network: 3,
-  /** A user must decide, and was not asked. */
+  /** A user must decide, and was not prompted. */
   consentNeeded: 4,
-  /** The person, or a rule, said no. */
+  /** Denied by the user or by a rule. */
   denied: 5,
-  /** Nobody decided in time. */
+  /** No decision in time. */
   expired: 6,
-  /** The answer has an error's status, and `--fail` was given, as of curl. */
+  /** The response has an error status and `--fail` was given (same status as curl). */
   failed: 22,
 } as const
 
-/** The code of an error of the system, such as `ENOENT`; of any other, what it says. */
+/** Returns the code of a system error, such as `ENOENT`, or else the error as a string. */
 export function errorCode(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : String(error)
 }
 
-/** What went wrong, in the words of the system: of several addresses that were tried, Node tells only in the code. */
+/**
+ * Returns the message of a system error, or its code if the message is empty: after trying several addresses, Node reports the failure only
+ * in the code.
+ */
 export function errorReason(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   return error.message === '' && 'code' in error ? String(error.code) : error.message

@@ -1,14 +1,16 @@
 import { createRequire } from 'node:module'
 import { CommandError } from './errors.js'
 
-/** Packages that some commands need, and that are installed by whoever uses these. */
+/** Optional packages that some commands need; users install them when they use those commands. */
 export type OptionalPackage = 'countersign-server' | 'countersign-gateway'
 
-/** @throws CommandError with the line that installs the package, where it is not there */
+/** @throws CommandError with the install command, if the package is not installed */
 export function requirePackage(name: OptionalPackage): void {
   try {
     createRequire(import.meta.url).resolve(name)
   } catch (cause) {
-    throw new CommandError(`This needs the package ${name}, which is not installed: npm install ${name}`, { cause })
+    throw new CommandError(`This command needs the package ${name}, which is not installed: npm install ${name}`, {
+      cause,
+    })
   }
 }

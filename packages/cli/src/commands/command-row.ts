@@ -4,33 +4,33 @@ import type { Run } from '../terminal/terminal.js'
 /** A flag with more than a description. */
 interface FlagDetails {
   description: string
-  /** The only values it takes. */
+  /** The only values that the flag accepts. */
   choices?: readonly string[]
-  /** May be given several times; its value is then a list. */
+  /** The flag may be given several times; its value is then a list. */
   repeated?: true
-  /** Flags that it cannot stand beside, by their option names. */
+  /** Flags that cannot be combined with this one, by option name. */
   conflicts?: readonly string[]
 }
 
-/** Flags in the order of the help, as commander writes them (`--db <file>`), with their descriptions. */
+/** Flags in the order in which help lists them, in commander's notation (`--db <file>`), with their descriptions. */
 export type FlagTable = Readonly<Record<string, string | FlagDetails>>
 
 /** A flag of a command. */
 export interface Flag extends FlagDetails {
-  /** As commander writes it. */
+  /** In commander's notation. */
   flags: string
 }
 
-/** A command as help shows it; what it does is loaded when it is called. */
+/** A command as help shows it. Its implementation is loaded when the command runs. */
 export interface Command {
   name: string
   about: string
-  /** What the command is about: `<url>`, mostly one word. */
+  /** The positional argument: `<url>`, usually one word. */
   subject?: { name: string; description: string }
   flags: readonly Flag[]
-  /** The package that must be installed when it is called. */
+  /** The package that must be installed when the command runs. */
   needs?: OptionalPackage | undefined
-  /** The flags that a run gets are those of the table. */
+  /** Loads the implementation. The flags passed to it are those in the table. */
   readonly load: () => Promise<Run<never>>
 }
 
@@ -38,7 +38,7 @@ export interface CommandRow extends Omit<Command, 'flags'> {
   flags: FlagTable
 }
 
-/** The commands of a table. */
+/** Returns the commands of a table. */
 export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
   return rows.map((row) => {
     const flags = Object.entries(row.flags).map(([flag, details]) =>
@@ -48,18 +48,19 @@ export function commandsOf(rows: readonly CommandRow[]): readonly Command[] {
   })
 }
 
-/** For commands with one JSON document as their result. */
-export const json: FlagTable = { '--json': 'print one JSON document' }
+/** Flag of commands whose result is one JSON document. */
+export const json: FlagTable = { '--json': 'Print one JSON document' }
 
-/** For commands that fetch from peers. */
+/** Flag of commands that fetch from peers. */
 export const allowNetwork: FlagTable = {
   '--allow-network <network>': {
-    description: 'a private network to fetch from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
+    description:
+      'A private network that may be fetched from: CIDR, CIDR=HOST or CIDR=HOST:PORT; may be given several times',
     repeated: true,
   },
 }
 
-/** For commands that may run where only a proxy leads out. */
+/** Flag of commands that may run on a machine without direct internet access. */
 export const egressProxy: FlagTable = {
-  '--egress-proxy <url>': 'the HTTP proxy to fetch by, where there is no direct way out',
+  '--egress-proxy <url>': 'The HTTP proxy for outgoing requests, if there is no direct internet access',
 }

@@ -1,56 +1,56 @@
 import type { User } from 'countersign-server'
 import { type CommandRow, commandsOf, type FlagTable } from './command-row.js'
 
-const json: FlagTable = { '--json': 'print JSON for programs' }
+const json: FlagTable = { '--json': 'Print JSON for programs' }
 
-/** What every command that works on an auth server takes. */
+/** Flags of all commands that operate on an auth server. */
 const operating: FlagTable = {
-  '--config <file>': { description: 'the configuration of the auth server', conflicts: ['db'] },
-  '--db <database>': 'its SQLite file or PostgreSQL URL, instead of its configuration',
+  '--config <file>': { description: 'The auth server’s configuration file', conflicts: ['db'] },
+  '--db <database>': 'The auth server’s SQLite file or PostgreSQL URL, instead of its configuration',
   ...json,
 }
 
-/** The same for commands that change something. */
+/** Flags of commands that change something on an auth server. */
 const changing: FlagTable = {
-  '--by <name>': 'who does this, as the audit names them; default: your system user',
+  '--by <name>': 'Name of the operator, as recorded in the audit log; default: your system user',
   ...operating,
 }
 
-const user = { name: '<username>', description: 'their user name or id' }
+const user = { name: '<username>', description: 'The user’s username or id' }
 
-const agent = { name: '<agent>', description: 'its identifier, such as https://agent.example' }
+const agent = { name: '<agent>', description: 'The agent’s identifier, such as https://agent.example' }
 
-const limit: FlagTable = { '--limit <n>': 'at most so many; default: 1000' }
+const limit: FlagTable = { '--limit <n>': 'Maximum number of results; default: 1000' }
 
-/** There is no flag that takes the password itself: others would see it. */
+/** No flag takes the password itself, because other users of the machine could see it. */
 const passwordStdin: FlagTable = {
-  '--password-stdin': 'read the password from standard input instead of prompting for it',
+  '--password-stdin': 'Read the password from standard input instead of prompting for it',
 }
 
-/** What narrows down grants. */
+/** Flags that filter grants. */
 const ofGrants: FlagTable = {
-  '--user <username>': 'only those of this user, by user name or id',
-  '--agent <id>': 'only those for this agent',
-  '--resource <id>': 'only those at this resource',
+  '--user <username>': 'Only grants of this user, by username or id',
+  '--agent <id>': 'Only grants for this agent',
+  '--resource <id>': 'Only grants at this resource',
 }
 
 const rows: readonly CommandRow[] = [
   {
     name: 'serve',
-    about: 'run the auth server; a line of JSON for each request goes to standard output',
+    about: 'Run the auth server; logs one line of JSON per request to standard output',
     flags: {
-      '--config <file>': 'the configuration, as .json, .mjs or .js; .ts from Node 22.18 on',
-      '--workers <n>': 'processes on one port, with PostgreSQL only; default: 1',
+      '--config <file>': 'The configuration file: .json, .mjs or .js; .ts from Node 22.18 on',
+      '--workers <n>': 'Number of processes on one port, with PostgreSQL only; default: 1',
     },
     load: async () => (await import('../serve/serve-command.js')).serveCommand,
   },
   {
     name: 'users add',
-    about: 'add a person who can sign in',
-    subject: { name: '<username>', description: 'what they type to sign in' },
+    about: 'Add a user who can sign in',
+    subject: { name: '<username>', description: 'The username for signing in' },
     flags: {
-      '--name <text>': 'what pages call them',
-      '--email <address>': 'their e-mail address',
+      '--name <text>': 'The name shown on pages',
+      '--email <address>': 'The user’s email address',
       ...passwordStdin,
       ...changing,
     },
@@ -58,11 +58,11 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'users list',
-    about: 'list people in the order they were added',
+    about: 'List users, in the order in which they were added',
     flags: {
-      '--query <text>': 'only those with this in the user name or e-mail address',
+      '--query <text>': 'Only users whose username or email address contains this',
       '--status <status>': {
-        description: 'only those; default: active and disabled',
+        description: 'Only users with this status; default: active and disabled',
         choices: ['active', 'disabled', 'closed'] satisfies User['status'][],
       },
       ...limit,
@@ -72,35 +72,35 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'users disable',
-    about: 'keep a person out: ends their sessions; no code or refresh token of theirs gives anything',
+    about: 'Disable a user: ends their sessions; their codes and refresh tokens are no longer accepted',
     subject: user,
     flags: changing,
     load: async () => (await import('../operate/users.js')).usersDisable,
   },
   {
     name: 'users enable',
-    about: 'let a disabled person in again',
+    about: 'Enable a disabled user again',
     subject: user,
     flags: changing,
     load: async () => (await import('../operate/users.js')).usersEnable,
   },
   {
     name: 'users unlock',
-    about: 'forget the failed sign-ins of a user who is locked out after too many wrong passwords',
+    about: 'Unlock a user who is locked out after too many wrong passwords',
     subject: user,
     flags: changing,
     load: async () => (await import('../operate/users.js')).usersUnlock,
   },
   {
     name: 'users remove-passkeys',
-    about: 'remove all passkeys of a user who lost them, and sign them out everywhere',
+    about: 'Remove all passkeys of a user who lost them, and sign them out everywhere',
     subject: user,
     flags: changing,
     load: async () => (await import('../operate/users.js')).usersRemovePasskeys,
   },
   {
     name: 'users passwd',
-    about: 'set the password of a person; they are signed out everywhere and no longer locked out',
+    about: 'Set a user’s password; signs them out everywhere and unlocks them',
     subject: user,
     flags: { ...passwordStdin, ...changing },
     load: async () => (await import('../operate/users.js')).usersPasswd,
@@ -108,23 +108,23 @@ const rows: readonly CommandRow[] = [
   {
     name: 'keys generate-master',
     needs: undefined,
-    about: 'make the master key that encrypts the keys in the database, and print it or write it to a file',
-    flags: { '--out <file>': 'write it to this new file, which only you can read', ...json },
+    about: 'Generate the master key that encrypts the keys in the database, and print it or write it to a file',
+    flags: { '--out <file>': 'Write the key to this new file, which only you can read', ...json },
     load: async () => (await import('../keys/keys-commands.js')).keysGenerateMaster,
   },
   {
     name: 'keys list',
-    about: 'list the keys of the auth server and their states, oldest first',
+    about: 'List the auth server’s keys and their states, oldest first',
     flags: operating,
     load: async () => (await import('../operate/keys.js')).keysList,
   },
   {
     name: 'keys rotate',
-    about: 'let the next signing key sign, retire the one before it, and publish another next one',
+    about: 'Start signing with the next key, retire the current one, and publish a new next key',
     flags: {
-      '--now': 'in an emergency: also when resources may not know the next key yet',
+      '--now': 'In an emergency: rotate even if resources may not have fetched the next key yet',
       '--master-key-file <file>': {
-        description: 'the master key, with --db; without it, COUNTERSIGN_MASTER_KEY is read',
+        description: 'File with the master key, for use with --db; default: COUNTERSIGN_MASTER_KEY',
         conflicts: ['config'],
       },
       ...changing,
@@ -133,10 +133,10 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'agents list',
-    about: 'list the agents that have asked for something or are blocked',
+    about: 'List agents that have requested something or are blocked',
     flags: {
-      '--query <text>': 'only those with this in their identifier',
-      '--blocked': 'only those that are blocked',
+      '--query <text>': 'Only agents whose identifier contains this',
+      '--blocked': 'Only blocked agents',
       ...limit,
       ...operating,
     },
@@ -144,26 +144,27 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'agents block',
-    about: 'refuse an agent on every instance: its open requests end, its codes and refresh tokens give nothing',
+    about:
+      'Block an agent on all instances: cancels its open requests; its codes and refresh tokens are no longer accepted',
     subject: agent,
     flags: changing,
     load: async () => (await import('../operate/agents.js')).agentsBlock,
   },
   {
     name: 'agents unblock',
-    about: 'let a blocked agent ask again',
+    about: 'Allow a blocked agent to make requests again',
     subject: agent,
     flags: changing,
     load: async () => (await import('../operate/agents.js')).agentsUnblock,
   },
   {
     name: 'grants list',
-    about: 'list what people allowed, newest first',
+    about: 'List grants, newest first',
     flags: {
       ...ofGrants,
-      '--query <text>': 'only those with this in user name, agent or resource',
-      '--live': { description: 'only those that can be used', conflicts: ['ended'] },
-      '--ended': 'only those that cannot be used any more',
+      '--query <text>': 'Only grants whose username, agent or resource contains this',
+      '--live': { description: 'Only grants that are active', conflicts: ['ended'] },
+      '--ended': 'Only grants that are no longer active',
       ...limit,
       ...operating,
     },
@@ -171,64 +172,64 @@ const rows: readonly CommandRow[] = [
   },
   {
     name: 'grants revoke',
-    about: 'take back a grant, or all that the flags name; no new token is given under it',
-    subject: { name: '[id]', description: 'one grant, by its id' },
+    about: 'Revoke a grant, or all grants that the flags select; no new token is issued under them',
+    subject: { name: '[id]', description: 'Id of a single grant' },
     flags: {
       ...ofGrants,
-      '--all': { description: 'every grant of every user; needs --yes', conflicts: ['user', 'agent', 'resource'] },
-      '--yes': 'do what --all says',
+      '--all': { description: 'All grants of all users; requires --yes', conflicts: ['user', 'agent', 'resource'] },
+      '--yes': 'Confirm --all',
       ...changing,
     },
     load: async () => (await import('../operate/grants.js')).grantsRevoke,
   },
   {
     name: 'audit export',
-    about: 'print what happened, oldest first, as one line of JSON for each event',
+    about: 'Print audit events, oldest first, one line of JSON each',
     flags: {
-      '--user <username>': 'only what is about this user, by user name or id',
-      '--agent <id>': 'only what is about this agent',
-      '--event <name>': 'only events of this name, such as grant.revoked',
-      '--since <time>': 'from this time on: Unix seconds, or 2026-01-31T12:00:00Z',
-      '--until <time>': 'before this time',
+      '--user <username>': 'Only events about this user, by username or id',
+      '--agent <id>': 'Only events about this agent',
+      '--event <name>': 'Only events with this name, such as grant.revoked',
+      '--since <time>': 'Only events from this time on: Unix seconds, or 2026-01-31T12:00:00Z',
+      '--until <time>': 'Only events before this time',
       ...operating,
     },
     load: async () => (await import('../operate/audit-export.js')).auditExport,
   },
   {
     name: 'db backup',
-    about: 'copy the database into a new file, which only you can read, while the server runs',
-    subject: { name: '<file>', description: 'the copy; it must not exist' },
+    about: 'Copy the database into a new file, which only you can read, while the server runs',
+    subject: { name: '<file>', description: 'The output file; it must not exist' },
     flags: operating,
     load: async () => (await import('../operate/db.js')).dbBackup,
   },
   {
     name: 'db migrate',
-    about: 'make the tables of the database, or bring them up to date, with the role that owns them',
+    about: 'Create or upgrade the tables of the database, as the role that owns them',
     flags: {
-      '--serve-as <role>': 'let this role serve with them; it cannot change what the audit says',
+      '--serve-as <role>': 'Allow this role to serve with them; it cannot change the audit log',
       ...operating,
     },
     load: async () => (await import('../operate/db.js')).dbMigrate,
   },
   {
     name: 'db copy',
-    about: 'copy a SQLite file into an empty PostgreSQL database, and compare every row; stop the server before',
+    about: 'Copy a SQLite file into an empty PostgreSQL database, and compare every row; stop the server first',
     flags: {
-      '--from <file>': 'the SQLite file',
-      '--to <url>': 'the PostgreSQL database: postgres://user@host/database',
+      '--from <file>': 'The SQLite file',
+      '--to <url>': 'The PostgreSQL database: postgres://user@host/database',
       ...json,
     },
     load: async () => (await import('../operate/db.js')).dbCopy,
   },
   {
     name: 'db restored',
-    about: 'end what came back to life with a restored backup: sessions, open requests, codes and refresh tokens',
+    about: 'Finish a restore: end what the backup brought back (sessions, open requests, codes and refresh tokens)',
     flags: changing,
     load: async () => (await import('../operate/db.js')).dbRestored,
   },
   {
     name: 'db check',
-    about: 'look for what must never be stored, such as a token that was given after a removal',
+    about: 'Check the stored data for anything that must never occur, such as a token issued after a revocation',
     flags: operating,
     load: async () => (await import('../operate/db.js')).dbCheck,
   },

@@ -4,20 +4,20 @@ import { debuggingCommands } from './debugging-commands.js'
 import { deploymentCommands } from './deployment-commands.js'
 import { operations } from './operations.js'
 
-/** All commands but those that operate an auth server. */
+/** All commands except those that operate an auth server. */
 export const tools = commandsOf([...agentCommands, ...debuggingCommands, ...deploymentCommands])
 
-/** All commands, in the order that help shows them. */
+/** All commands, in the order in which help lists them. */
 export const commands = [...tools, ...operations]
 
-/** What groups of commands are about. */
+/** Descriptions of the command groups. */
 export const groups: Readonly<Record<string, string>> = {
-  gateway: 'the reverse proxy for APIs without code',
-  users: 'the people who can sign in',
-  tokens: 'what people allowed the agent of this command line',
-  keys: 'keys to sign with, and those of the auth server',
-  agents: 'the agents that the auth server has seen',
-  grants: 'what people allowed',
-  audit: 'what happened',
-  db: 'the database of the auth server',
+  gateway: 'The reverse proxy for APIs, without code changes',
+  users: 'Users who can sign in',
+  tokens: 'Tokens of the command line’s own agent',
+  keys: 'Signing keys, and the keys of the auth server',
+  agents: 'Agents known to the auth server',
+  grants: 'Grants that users have given',
+  audit: 'The audit log',
+  db: 'The auth server’s database',
 }

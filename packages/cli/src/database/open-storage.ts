@@ -10,17 +10,21 @@ import {
 } from 'countersign-server'
 import { CommandError, exitStatus } from '../command/errors.js'
 
-/** A storage, with the counts of its connections where it has a pool. */
+/** A storage, with connection counts if it has a connection pool. */
 type OpenedStorage = Storage & Partial<Pick<PooledStorage, 'connections'>>
 
 export interface OpenOptions extends StorageOptions {
-  /** Seconds that PostgreSQL may work on one statement. @default as for a server */
+  /** PostgreSQL statement timeout, in seconds. @default as for a server */
   statementTimeout?: number | undefined
-  /** Whether a database without tables is refused; otherwise they are made. @default false */
+  /** Whether the tables must already exist. If false, they are created in an empty database. @default false */
   isMade?: boolean
 }
 
-/** Opens the SQLite file or the PostgreSQL database of a configuration, or says why it cannot be opened. */
+/**
+ * Opens the SQLite file or PostgreSQL database of a configuration.
+ *
+ * @throws CommandError that says why it cannot be opened
+ */
 export async function openStorage(
   database: string,
   { statementTimeout, isMade = false, ...options }: OpenOptions = {},
@@ -38,11 +42,11 @@ export async function openStorage(
     const isUnopened = error instanceof StorageError && error.code === 'unavailable'
     const other = isUnopened ? otherFile(database) : undefined
     if (other === undefined) throw databaseProblem(database, error, 'cannot be opened')
-    throw new CommandError(`${database} is no SQLite database${other}`, { cause: error })
+    throw new CommandError(`${database} is not a SQLite database${other}`, { cause: error })
   }
 }
 
-/** The version of the schema that a database has, 0 where it is empty, and the newest that this program knows. */
+/** Reads the database's schema version (0 if the database is empty), and the newest version that this program knows. */
 export async function readSchema(database: string): Promise<{ found: number; newest: number }> {
   if (isPostgresUrl(database)) return (await import('countersign-server/postgres')).readSchemaVersion(database)
   return (await import('countersign-server/sqlite')).readSchemaVersion(database)
@@ -50,21 +54,23 @@ export async function readSchema(database: string): Promise<{ found: number; new
 
 async function requireTables(database: string): Promise<void> {
   if (!(await isEmpty(database))) return
-  const what = `The database ${shownDatabase(database)} is empty: countersign serve makes its tables at its first start, or countersign db migrate.`
-  throw new CommandError(`${what} If a backup should be in it, nothing was restored: restore one that is whole.`)
+  const what = `The database ${shownDatabase(database)} is empty. Its tables are created by the first start of countersign serve, or by countersign db migrate.`
+  throw new CommandError(
+    `${what} If you expected restored data here, the restore failed: restore a complete backup before starting the server.`,
+  )
 }
 
 async function isEmpty(database: string): Promise<boolean> {
   try {
     return (await readSchema(database)).found === 0
   } catch (error) {
-    // Opening a file says what is wrong with it, and with its folder.
+    // Opening the file gives a better error, about the file or its folder.
     if (!isPostgresUrl(database) && error instanceof StorageError) return false
     throw error
   }
 }
 
-/** What a file is that is no SQLite database, and what to do with it, as the rest of a sentence. */
+/** Returns what a file that is not a SQLite database is, and what to do with it, as the rest of a sentence. */
 function otherFile(database: string): string | undefined {
   if (isPostgresUrl(database)) return undefined
   const stats = statSync(database, { throwIfNoEntry: false })
@@ -73,14 +79,14 @@ function otherFile(database: string): string | undefined {
     case 'sqlite':
       return undefined
     case 'dump':
-      return ', but a dump of PostgreSQL: restore it into a database of its own (createdb, pg_restore), and name the URL of that one; docs/deployment.md has the commands.'
+      return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. The commands are in docs/deployment.md.'
     default:
-      return ': name the file of the database (a configuration: --config).'
+      return ': pass the path of the database file (to pass a configuration, use --config).'
   }
 }
 
-/** What went wrong with a database, in a sentence for an operator; anything else as it is. */
-export function databaseProblem(database: string, error: unknown, problem = 'does not answer'): unknown {
+/** Describes a database failure in a sentence for an operator. Other errors are returned unchanged. */
+export function databaseProblem(database: string, error: unknown, problem = 'is not responding'): unknown {
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
   const why = errorReasons(error).join(': ') || error.message
@@ -88,17 +94,17 @@ export function databaseProblem(database: string, error: unknown, problem = 'doe
   return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { exitCode, cause: error })
 }
 
-/** Bytes of the header of a SQLite file. */
+/** Length of the SQLite file header, in bytes. */
 export const headerLength = 100
 
-/** Whose file it is, by what SQLite, and the custom format of `pg_dump`, write at the beginning of theirs. */
+/** Detects SQLite files and `pg_dump` custom-format dumps by their magic bytes. */
 export function kindOfFile(path: string): 'sqlite' | 'dump' | undefined {
   const beginning = beginningOf(path).toString('latin1')
   if (beginning.startsWith('SQLite format 3\0')) return 'sqlite'
   return beginning.startsWith('PGDMP') ? 'dump' : undefined
 }
 
-/** As many bytes as the header of SQLite has, with zeros after the end of a shorter file. */
+/** Returns the start of a file, as many bytes as a SQLite header, padded with zeros if the file is shorter. */
 export function beginningOf(path: string): Buffer {
   const beginning = Buffer.alloc(headerLength)
   const file = openSync(path, 'r')

@@ -9,25 +9,24 @@ import {
   parseForms,
 } from './scripted-browser.js'
 
-/** What the scripted person does with the consent page. */
+/** What the scripted user does with the consent page. */
 export type Decision = 'grant' | 'deny'
 
 export interface DecideOptions {
   decision: Decision
-  /** What its browser sends with. */
+  /** The fetch that the scripted browser sends with. */
   fetch: typeof globalThis.fetch
-  /** Aborting it ends what the browser waits for. */
+  /** Aborts the browser's pending requests. */
   signal: AbortSignal
 }
 
-/** Sign-in, consent, and the password again where a server asks for it. */
+/** Sign-in, consent, and another password prompt if a server requires one. */
 const maxPages = 5
 
 /**
- * Signs in, decides, and lands on the agent's callback page, whichever pages a server shows:
- * the fields are known, the pages are not.
+ * Signs in, decides, and ends on the agent's callback page, whichever pages a server shows: only the names of the form fields are assumed.
  *
- * @throws CommandError when a page has neither form, or shows the same one again
+ * @throws CommandError if a page has neither form, or shows the same form again
  */
 export async function decide(url: string, { decision, fetch, signal }: DecideOptions): Promise<Page> {
   const browser = createScriptedBrowser(fetch, signal)
@@ -38,40 +37,40 @@ export async function decide(url: string, { decision, fetch, signal }: DecideOpt
     const form = consent ?? findSignIn(page)
     if (!form) {
       if (isBack(page, url)) return page
-      throw new CommandError(`The page at ${placeOf(page)} has no form to sign in with, and none to decide with.`)
+      throw new CommandError(`The page at ${placeOf(page)} has neither a sign-in form nor a consent form.`)
     }
     if (!consent && signedIn)
       throw new CommandError(
-        `${demoPerson.username} could not sign in at ${placeOf(page)}: no such user, or another password than ` +
-          `${demoPerson.password}. Add it: countersign users add ${demoPerson.username}`,
+        `${demoPerson.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
+          `${demoPerson.password}. Add the user: countersign users add ${demoPerson.username}`,
       )
     signedIn = !consent
     page = await browser.submit(page, form, { ...demoPerson, ...(consent ? { consent: decision } : loginAction(form)) })
   }
   if (isBack(page, url)) return page
-  throw new CommandError(`${placeOf(page)} asks and asks, and does not send the person back.`)
+  throw new CommandError(`${placeOf(page)} keeps showing forms, and does not redirect the user back.`)
 }
 
-// Several buttons may be named action; where none says login, any will do.
+// Several buttons may be named action; if none of them has the value login, any of them will do.
 function loginAction({ controls }: PageForm): Answers {
   return controls.some(({ name, value }) => name === 'action' && value === 'login') ? { action: 'login' } : {}
 }
 
-// Beside the form to sign in with there may be one to make an account with: its field for the password has the same name.
+// A sign-up form with a password field of the same name may be next to the sign-in form.
 function findSignIn(page: Page): PageForm | undefined {
   const forms = parseForms(page.html).filter((form) => hasControl(form, 'password'))
   const named = forms.filter((form) => hasControl(form, 'username'))
   return named.find((form) => loginAction(form).action !== undefined) ?? named[0] ?? forms[0]
 }
 
-// A page may have a form for each answer, or one for both.
+// A page may have one form per decision, or one for both.
 function findConsent(page: Page, decision: Decision): PageForm | undefined {
   const forms = parseForms(page.html).filter((form) => hasControl(form, 'consent'))
   const [first] = forms
   const fitting = forms.find(({ controls }) =>
     controls.some(({ name, value }) => name === 'consent' && value === decision),
   )
-  if (first && !fitting) throw new CommandError(`The page at ${placeOf(page)} cannot be answered with ${decision}.`)
+  if (first && !fitting) throw new CommandError(`The page at ${placeOf(page)} has no button for ${decision}.`)
   return fitting
 }
 

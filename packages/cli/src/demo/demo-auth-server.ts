@@ -9,13 +9,13 @@ import { openStorage } from '../database/open-storage.js'
 import { type Closers, type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
 
 interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
-  /** Seconds that a person has to decide. @default 600 */
+  /** How long a user has to decide, in seconds. @default 600 */
   requestTokenLifetime: number | undefined
-  /** SQLite file. @default one in a temporary directory, removed at the end */
+  /** SQLite file. @default one in a temporary directory, removed on exit */
   database: string | undefined
 }
 
-/** The demo's auth server, with its person; `closers` gets what ends it. */
+/** Creates the demo's auth server, with its user. The functions that shut it down are added to `closers`. */
 export async function createDemoAuthServer(
   { ids, interop, isPeer }: DemoWorld,
   { database, requestTokenLifetime, ...options }: DemoAuthServerOptions,
@@ -43,7 +43,7 @@ export async function createDemoAuthServer(
   try {
     await server.addUser(demoPerson)
   } catch (error) {
-    // A file that an earlier demo left behind has the person already.
+    // A database from an earlier demo already contains the user.
     if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error
   }
   return server

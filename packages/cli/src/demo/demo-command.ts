@@ -19,12 +19,15 @@ interface DemoFlags extends ViewFlags, PartyFlags {
   serve?: true
 }
 
-/** `countersign demo`: the whole flow on this machine, message by message; or its parts, to meet those of others. */
+/**
+ * `countersign demo`: runs the whole flow on this machine, message by message, or single parties of it to test against other
+ * implementations.
+ */
 export const demoCommand: Run<DemoFlags> = async (flags, terminal) => {
   const parties = partyOptions(flags)
   const serves = flags.serve ?? (flags.only !== undefined && flags.only !== 'agent')
   if (serves && (flags.deny || flags.browser))
-    throw usageError('--deny and --browser are for an agent that runs the flow.')
+    throw usageError('--deny and --browser apply only when the agent runs the flow.')
   const view = chooseView(flags, serves, terminal)
   const interruption = catchInterruption(terminal)
   try {
@@ -52,7 +55,7 @@ function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRe
     if (!showsUrl) terminal.notify(`Please open ${url}\nIf the page shows a code, it should be ${code}.`)
     const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)
     terminal.notify(
-      `Sign in as ${demoPerson.username} with ${demoPerson.password}. This waits until ${until}; Ctrl-C stops it.`,
+      `Sign in as ${demoPerson.username} with the password ${demoPerson.password}. This waits until ${until}; press Ctrl-C to stop.`,
     )
     await openBrowser(url, terminal.env)
   }
@@ -60,19 +63,20 @@ function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRe
 
 function requireExpected(result: DemoResult, { deny, browser, only, interop }: DemoFlags): void {
   if ('error' in result) {
-    if (!deny && !browser) throw new CommandError('Access was refused, although the person allowed it.')
+    if (!deny && !browser)
+      throw new CommandError('The API refused the request after consent; see its last response above.')
   } else if (result.status !== 200) {
-    const answered = `The resource answered ${result.status} at the end`
+    const answered = `The resource’s final response was ${result.status}`
     const cause = exactCause(result.body)
     if (cause !== undefined) throw new CommandError(`${answered}: ${cause}`)
     throw new CommandError(`${answered}.${only !== undefined && !interop ? ` ${interopHint}` : ''}`)
   }
 }
 
-/** What a peer says about a request that it cannot read, which may be of another form for it. */
+/** Error codes with which a peer rejects a request that it cannot parse, possibly because it expects another form of the protocol. */
 const aboutForm: readonly unknown[] = ['invalid_input', 'invalid_request', 'invalid_signature']
 
-/** What the resource says is wrong, where that has nothing to do with the form of the request. */
+/** Returns the resource's error description, unless the error may be caused by the form of the request. */
 function exactCause(body: unknown): string | undefined {
   if (typeof body !== 'object' || body === null || !('error' in body) || !('error_description' in body))
     return undefined
@@ -80,7 +84,7 @@ function exactCause(body: unknown): string | undefined {
   return typeof description === 'string' && !aboutForm.includes(error) ? description : undefined
 }
 
-/** The flags that say who is started, and who the others are. */
+/** The flags that choose the party to start, and identify the others. */
 export interface PartyFlags {
   only?: DemoParty
   port?: string
@@ -93,11 +97,11 @@ export interface PartyFlags {
   allowNetwork?: readonly string[]
 }
 
-/** Flags that only some parties take when they run alone. */
+/** Flags that apply only with `--only`, and the parties that take them. */
 const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>> = {
   port: ['agent', 'resource', 'auth-server'],
   id: ['agent', 'resource', 'auth-server'],
-  // The auth server has no use for it, but scripts give all parts the same.
+  // The auth server ignores it, but scripts pass every party the same flags.
   authServerUrl: ['agent', 'resource', 'auth-server'],
   agentId: ['resource', 'auth-server'],
   resourceUrl: ['agent'],
@@ -105,9 +109,9 @@ const takenBy: Readonly<Partial<Record<keyof PartyFlags, readonly DemoParty[]>>>
 }
 
 /**
- * Reads the flags of the parties.
+ * Parses the flags about the parties.
  *
- * @throws CommandError for flags that do not fit each other
+ * @throws CommandError if flags contradict each other
  */
 export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
   const { only, resourceUrl } = flags
@@ -128,7 +132,7 @@ export function partyOptions(flags: PartyFlags): Omit<PartyOptions, 'onEvent'> {
   }
 }
 
-/** Who the parties are, as far as the flags say. */
+/** Returns the identifiers of the parties that the flags give. */
 function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partial<Record<DemoParty, string>> {
   const ids: Partial<Record<DemoParty, string>> = {}
   const take = (party: DemoParty, flag: string, text: string | undefined) => {
@@ -140,7 +144,7 @@ function identifiersIn({ only, id, agentId, authServerUrl }: PartyFlags): Partia
   return ids
 }
 
-// A loopback identifier says where its party is reached.
+// A loopback identifier contains the port on which its party listens.
 function portOption({ port }: PartyFlags, id: string | undefined): number | undefined {
   if (port !== undefined) return readPort(port)
   return id !== undefined && isLoopbackIdentifier(id) ? Number(new URL(id).port) : undefined
@@ -151,32 +155,36 @@ function requireUrl(text: string): string {
   if (url && url.username === '') {
     if (url.protocol === 'https:' || isLoopbackIdentifier(url.origin)) return url.href
     if (url.protocol === 'http:')
-      throw usageError('--resource-url: http is for this machine: a port on 127.0.0.1, [::1] or localhost.')
+      throw usageError(
+        '--resource-url: http is accepted only on this machine, with a port on 127.0.0.1, [::1] or localhost.',
+      )
   }
   throw usageError(
     '--resource-url takes the absolute URL of the protected path, such as http://127.0.0.1:8002/data-auth.',
   )
 }
 
-/** The flags that say what is shown. */
+/** The flags that choose the output. */
 export interface ViewFlags {
   json?: true
   quiet?: true
 }
 
-/** What the demo shows while it runs, and when it is over. */
+/** The demo's output, during the run and at its end. */
 export interface DemoView {
   onEvent: (event: TraceEvent) => void
   onResult: (result: DemoResult) => void
-  /** What is shown of a flow that ended early, beside the sentence that says so. */
+  /** Called when a flow fails; shows what the view has, in addition to the error message. */
   onFailure: (error: unknown) => void
-  /** Who answers where, once they do. */
+  /** Called with the identifiers of the started parties, once they accept requests. */
   onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
-  /** Whether the person who must open the consent URL has seen it. */
+  /** Whether the view shows the consent URL to the user who must open it. */
   showsUrl: boolean
 }
 
-/** Chooses what is shown. Whoever only serves has no result: the document is then who answers where. */
+/**
+ * Creates the view that the flags choose. With `serves` there is no result, so the JSON document lists the parties and their identifiers.
+ */
 export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal: Terminal): DemoView {
   const { write, notify, colour } = terminal
   const silent = () => undefined
@@ -184,9 +192,10 @@ export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal
     if (json) write(`${JSON.stringify(started)}\n`)
     else for (const [party, id] of Object.entries(started)) write(`${party.padEnd(11)} ${id}\n`)
     if (started.resource !== undefined)
-      notify(`Ask for ${started.resource}${demoPath} (a person must allow it), /data-jwks or /data.`)
-    if ('auth-server' in started) notify(`People sign in as ${demoPerson.username} with ${demoPerson.password}.`)
-    notify('Ctrl-C ends it.')
+      notify(`Request ${started.resource}${demoPath} (requires a user’s consent), /data-jwks or /data.`)
+    if ('auth-server' in started)
+      notify(`Users sign in as ${demoPerson.username} with the password ${demoPerson.password}.`)
+    notify('Press Ctrl-C to stop.')
   }
   if (quiet || (json && serves)) {
     return {

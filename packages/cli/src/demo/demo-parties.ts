@@ -4,7 +4,7 @@ import type { Handler } from 'countersign/node'
 import { createResource, type ResourceOptions, type VerifiedRequest } from 'countersign/resource'
 import { type DemoWorld, demoDiscovery, demoPath, demoScope, demoScopes, isOnLoopback } from './demo-world.js'
 
-/** The demo's agent, with a new key. */
+/** Creates the demo's agent, with a new key. */
 export async function createDemoAgent(
   world: DemoWorld,
   options: Pick<AgentOptions, 'fetch' | 'fetchDocument' | 'onConsent' | 'consentTimeout'>,
@@ -23,7 +23,7 @@ export async function createDemoAgent(
   })
 }
 
-/** What each path needs. */
+/** The level that each path requires. */
 const needs = {
   '/data': { require: 'signature' },
   '/data-hwk': { require: 'signature' },
@@ -31,12 +31,12 @@ const needs = {
   [demoPath]: { require: 'authorization', scope: demoScope },
 } as const
 
-/** Answers depend on who signed. */
+/** Responses depend on the signer. */
 const forNobodyElse = { 'cache-control': 'private, no-store', vary: 'Signature-Key' }
 
 const levels = { signature: 'signed', identity: 'identified', authorization: 'authorized' } as const
 
-/** The demo's protected API: a path or two for each level. */
+/** Creates the demo's protected API, with one or two paths for each level. */
 export async function createDemoResource(world: DemoWorld, options: Pick<ResourceOptions, 'fetch'>): Promise<Handler> {
   const { ids, interop, isPeer } = world
   const resource = createResource({

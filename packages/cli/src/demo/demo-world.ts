@@ -12,38 +12,38 @@ export type DemoParty = keyof typeof demoPorts
 
 export const demoParties = Object.keys(demoPorts) as readonly DemoParty[]
 
-/** Their identifiers, where nothing else is asked for. */
+/** The default identifiers. */
 export const demoIds: Readonly<Record<DemoParty, string>> = {
   agent: loopbackId(demoPorts.agent),
   resource: loopbackId(demoPorts.resource),
   'auth-server': loopbackId(demoPorts['auth-server']),
 }
 
-/** Who takes part in a run, ours or a stranger's. */
+/** The parties of a run, ours or other implementations. */
 export interface DemoWorld {
   ids: Readonly<Record<DemoParty, string>>
-  /** What the agent asks for. */
+  /** The URL that the agent requests. */
   resourceUrl: string
-  /** Whether the others may speak an older form of the protocol: they are let, and spoken to, as W2, W6, W9, W12 and W13 say. */
+  /** Whether the other parties may use an older form of the protocol, and are sent that form (W2, W6, W9, W12 and W13). */
   interop: boolean
-  /** The agents that are not ours, where others may speak that form. */
+  /** Whether an agent is another implementation that may use the older form. */
   isPeer: (agent: string) => boolean
 }
 
-/** The identifier of a party at a port of this machine. */
+/** Returns the identifier of a party that listens on a port of this machine. */
 export function loopbackId(port: number): string {
   return `http://${demoHost}:${port}`
 }
 
-/** Whether `http` on loopback is part of this world at all. */
+/** Whether any party has an `http` loopback identifier. */
 export function isOnLoopback({ ids }: DemoWorld): boolean {
   return Object.values(ids).some(isLoopbackIdentifier)
 }
 
-/** The person who can sign in. */
+/** The user who can sign in. */
 export const demoPerson = { username: 'testuser', password: 'testpass' } as const
 
-/** What the resource offers; the agent is asked for the first two. */
+/** The resource's scopes; it requires the first two from the agent. */
 export const demoScopes = {
   'data.read': 'See your data',
   'data.write': 'Create and change your data',
@@ -52,20 +52,20 @@ export const demoScopes = {
 
 export const demoScope = 'data.read data.write'
 
-/** Peers come and go here, with a new key under the same `kid` each time; nobody else sends signatures. */
+/** Peers are restarted often here, each time with a new key under the same `kid`. No one else sends signed requests. */
 export const demoDiscovery = { renewalInterval: 1, failureAge: 0 } as const
 
-/** The resource's path that needs a person's authorization. */
+/** The resource's path that requires a user's authorization. */
 export const demoPath = '/data-auth'
 
-/** Resources to close, in the reverse order of opening. */
+/** A stack of resources to close, in the reverse order of opening. */
 export interface Closers {
   add(close: () => void | Promise<void>): void
-  /** Closes everything, also when something fails on the way; rejects with the first failure. */
+  /** Closes everything, even if closing one of them fails, and rejects with the first failure. */
   close(): Promise<void>
 }
 
-/** Closes in reverse order of addition. */
+/** Creates a stack that closes in the reverse order of addition. */
 export function createClosers(): Closers {
   const closers: (() => void | Promise<void>)[] = []
   return {

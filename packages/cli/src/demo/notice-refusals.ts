@@ -15,12 +15,12 @@ import { knownMistake } from '../mistakes/known-mistake.js'
 import { addressHint } from '../network/fetch-problems.js'
 import type { TracedRequest, TraceEvent } from '../trace/trace-event.js'
 
-/** Names in a trace are in lower case. */
+/** Header names in a trace are lowercase. */
 const problem = january.headers.problem.toLowerCase()
 
 /**
- * Passes events on, and says once each what may help when an agent's signature or its token request is refused here: what
- * the signer did otherwise, where that is known; else the flag for older forms, where it is not set.
+ * Wraps an event listener. When an agent's signature or token request is refused here, it prints a hint, each at most once: the signer's
+ * known mistake if there is one, otherwise the flag for older forms of the protocol, unless it is set.
  */
 export function noticeRefusals(
   onEvent: (event: TraceEvent) => void,
@@ -38,7 +38,7 @@ export function noticeRefusals(
 
   async function explain(event: Extract<TraceEvent, { kind: 'response-sent' }>): Promise<void> {
     const mistake = await mistakes.find(event.request)
-    if (mistake !== undefined) say(`${mistake} --interop cannot help there.`)
+    if (mistake !== undefined) say(`${mistake} --interop does not fix this.`)
     else if (!interop) say(interopHint)
   }
 
@@ -54,18 +54,18 @@ export function noticeRefusals(
   }
 }
 
-/** Finds out what the signer of a refused request did otherwise. */
+/** Finds the mistake in the signature of a refused request. */
 export interface MistakeFinder {
-  /** Remembers documents and keys that are fetched: they verify the requests that follow. */
+  /** Records documents and keys that were fetched: they are needed to verify later requests. */
   note(event: TraceEvent): void
-  /** What is known to be wrong with its signature, in words; undefined where nothing is. Never rejects. */
+  /** Describes the mistake in the request's signature; undefined if none is known. Never rejects. */
   find(request: TracedRequest): Promise<string | undefined>
 }
 
 const maxDocuments = 1000
 
 export function createMistakeFinder(): MistakeFinder {
-  /** Documents and key sets, by their URL. */
+  /** Documents and key sets, by URL. */
   const published = new Map<string, Readonly<Record<string, unknown>>>()
 
   function keyOf(signatureKey: string): unknown {
@@ -122,10 +122,10 @@ function messageOf({ method, url, headers, body }: TracedRequest): ReceivedMessa
   }
 }
 
-/** What may help where a peer refuses what it was sent. */
-export const interopHint = 'A peer that speaks an older form of the protocol needs --interop.'
+/** Hint for a peer that refuses what it was sent. */
+export const interopHint = 'A peer that uses an older form of the protocol needs --interop.'
 
-/** Why a flow ended early, for the person who started it: with the causes, and with the flag that may help. */
+/** Converts the error of a failed flow into a message for the user who started it, with the causes and the flag that may help. */
 export function flowFailure(error: unknown, interop: boolean): unknown {
   if (!(error instanceof AgentError)) return error
   const [sentence, exitCode] = describe(error, interop)
@@ -146,7 +146,7 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
       ]
     }
     case 'auth_server_refused':
-      return [`${message} --auth-server-url names the one to use.`, exitStatus.refused]
+      return [`${message} Use --auth-server-url to name the auth server.`, exitStatus.refused]
     case 'token_request_failed':
       return [interop ? message : `${message.replace(/\.?$/, '.')} ${interopHint}`, exitStatus.refused]
     default:

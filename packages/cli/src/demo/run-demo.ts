@@ -6,20 +6,20 @@ import { flowFailure } from './notice-refusals.js'
 import { answerTime, type PartyOptions, sendWithin, startParties } from './start-parties.js'
 
 interface DemoOptions extends PartyOptions {
-  /** What the scripted person decides, or how a real person is asked to. */
+  /** The scripted user's decision, or the function that prompts a real user. */
   person: Decision | ((consent: ConsentRequest) => void | Promise<void>)
-  /** Aborting it ends the demo. */
+  /** Aborts the demo. */
   signal: AbortSignal
 }
 
-/** How the flow ended: the resource's last answer, or that the person refused. */
+/** Outcome of the flow: the resource's last response, or the user's denial. */
 export type DemoResult = { status: number; body: unknown } | { error: 'access_denied' }
 
 /**
- * Starts agent, resource and auth server on their ports, or the agent alone, lets the agent ask for what needs a person,
- * and closes everything again, however it ends.
+ * Starts the agent, resource and auth server on their ports, or the agent alone. The agent then makes a request that requires consent.
+ * Everything is closed at the end, also after a failure.
  *
- * @throws CommandError in words for a person
+ * @throws CommandError with a message for the user
  */
 export async function runDemo(options: DemoOptions): Promise<DemoResult> {
   const closers = createClosers()
@@ -39,7 +39,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     browsing.push(browsed)
     await browsed
   })
-  if (!agent) throw new TypeError('the flow needs the agent: another party alone is served, not run')
+  if (!agent) throw new TypeError('the flow needs the agent: a party other than the agent can only be served')
 
   async function askPerson(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
@@ -54,7 +54,7 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
     if (error instanceof AgentError && error.code === 'access_denied') return { error: 'access_denied' }
     throw flowFailure(error, options.interop ?? false)
   } finally {
-    // The callback page is still on its way when the agent knows the answer.
+    // The callback page may still be loading when the agent already has its token.
     await Promise.allSettled(browsing)
   }
 }
@@ -71,13 +71,13 @@ async function readBody(response: Response): Promise<unknown> {
 }
 
 interface ServeOptions extends PartyOptions {
-  /** Called when everybody who was started answers at their identifiers. */
+  /** Called when all started parties are reachable at their identifiers. */
   onReady: (started: Readonly<Partial<Record<DemoParty, string>>>) => void
-  /** Aborting it ends them. */
+  /** Stops the parties. */
   signal: AbortSignal
 }
 
-/** Starts the parties and keeps them until the signal aborts; then closes everything. */
+/** Starts the parties, keeps them running until the signal aborts, and then closes everything. */
 export async function serveDemo(options: ServeOptions): Promise<void> {
   const closers = createClosers()
   try {

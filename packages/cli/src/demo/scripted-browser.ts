@@ -1,17 +1,17 @@
 import { type DefaultTreeAdapterTypes, parse } from 'parse5'
 import { CommandError } from '../command/errors.js'
 
-/** A page that a browser ended on. */
+/** The page on which a browser ended. */
 export interface Page {
   url: string
   status: number
   html: string
 }
 
-/** A browser without a screen: keeps cookies, follows redirects, fills in forms as they stand on the page. */
+/** A headless browser that keeps cookies, follows redirects, and fills in the forms of a page. */
 interface ScriptedBrowser {
   open(url: string): Promise<Page>
-  /** Sends a form of a page, with these answers where it asks for them. */
+  /** Submits a form of a page, with these values for the controls that it has. */
   submit(page: Page, form: PageForm, answers: Answers): Promise<Page>
 }
 
@@ -24,7 +24,7 @@ interface Sending {
 
 /** Creates a browser with an empty cookie jar. */
 export function createScriptedBrowser(fetch: typeof globalThis.fetch, signal: AbortSignal): ScriptedBrowser {
-  // As in browsers, cookies belong to a host, whatever its port.
+  // As in browsers, cookies are scoped to the host, not to the port.
   const jars = new Map<string, Map<string, string>>()
 
   async function send(url: string, form?: Sending): Promise<Response> {
@@ -81,18 +81,18 @@ function hasEnded(cookie: string): boolean {
   return Date.parse(expires) < Date.now()
 }
 
-/** Something in a form that may be sent. */
+/** A form control that may be submitted. */
 interface Control {
   name: string
   type: string
   value: string
-  /** Of a radio button, a check box or an option. */
+  /** For radio buttons, check boxes and options. */
   checked: boolean
 }
 
-/** A form as it stands on a page. */
+/** A form as parsed from a page. */
 export interface PageForm {
-  /** Where it is sent to; empty: to the page itself. */
+  /** URL to submit to; empty for the page itself. */
   action: string
   method: 'get' | 'post'
   controls: readonly Control[]
@@ -106,7 +106,7 @@ interface OpenForm extends PageForm {
   controls: Control[]
 }
 
-/** Every form on a page, with its controls, also those that lie outside of it and name it. */
+/** Returns all forms of a page with their controls, including controls outside of a form that refer to it by id. */
 export function parseForms(html: string): readonly PageForm[] {
   const forms = new Map<Element, OpenForm>()
   const found: [owner: Element | undefined, element: Element][] = []
@@ -125,7 +125,7 @@ export function parseForms(html: string): readonly PageForm[] {
   return [...forms.values()]
 }
 
-/** A form that begins between the rows of a table has none of its controls inside; they follow it. */
+/** A form that starts between the rows of a table is parsed without children; its controls follow it as siblings. */
 function childless(form: Element | undefined): Element | undefined {
   return form?.childNodes.length === 0 ? form : undefined
 }
@@ -166,7 +166,7 @@ function controlOf(element: Element, type: string): Control {
   }
 }
 
-/** All elements inside, in the order of the page. */
+/** All descendant elements, in document order. */
 function* elementsOf(root: ParentNode): Generator<Element> {
   const waiting = [...root.childNodes].reverse()
   for (let node = waiting.pop(); node; node = waiting.pop()) {
@@ -190,22 +190,22 @@ function textOf({ childNodes }: Element): string {
   return childNodes.map((node) => (node.nodeName === '#text' && 'value' in node ? node.value : '')).join('')
 }
 
-/** What somebody enters, and the button they press. */
+/** The values that a user enters, and the button that they press, by control name. */
 export type Answers = Readonly<Record<string, string>>
 
-/** Buttons; of these only the one that is pressed is sent. */
+/** Button types; only the pressed button is submitted. */
 const buttons: ReadonlySet<string> = new Set(['submit', 'button', 'reset', 'image'])
-/** Sent only where they are chosen. */
+/** Control types that are submitted only if they are checked. */
 const choices: ReadonlySet<string> = new Set(['radio', 'checkbox', 'option'])
 
-/** Whether a form has a field or a button of this name. */
+/** Whether a form has a field or button of this name. */
 export function hasControl({ controls }: PageForm, name: string): boolean {
   return controls.some((control) => control.name === name)
 }
 
 /**
- * What a browser sends of a form after somebody has filled it in: the answers that it has fields for, everything else as
- * it stood on the page, and one button: that of an answer, or else the first.
+ * Returns the data that a browser submits: the given values for the fields that the form has, the values on the page for all other fields,
+ * and one button, which is the one named in the values or else the first.
  */
 export function fillForm({ controls }: PageForm, answers: Answers): URLSearchParams {
   const sent = new URLSearchParams()

@@ -19,26 +19,26 @@ import {
   loopbackId,
 } from './demo-world.js'
 
-/** Seconds that others get for an answer: servers in turn ask others before they answer. */
+/** How long other parties may take to respond, in seconds. A server may have to call others before it responds. */
 export const answerTime = 30
 
-/** Who is started here, and who the others are. */
+/** The parties to start here, and the identifiers of the others. */
 export interface PartyOptions {
-  /** The one party that is started. @default all three */
+  /** The only party to start. @default all three */
   only?: DemoParty | undefined
   /** Port of the only party; 0 chooses a free one. @default the party's port in the demo */
   port?: number | undefined
   /** Identifiers other than `http://127.0.0.1:PORT`. */
   ids?: Partial<Record<DemoParty, string>> | undefined
-  /** What the agent asks for. @default `/data-auth` at the resource */
+  /** The URL that the agent requests. @default `/data-auth` at the resource */
   resourceUrl?: string | undefined
-  /** Lets the others speak an older form of the protocol: the agent named in `ids`, else any on this machine. @default false */
+  /** Lets other parties use an older form of the protocol: the agent named in `ids`, or else any agent on this machine. @default false */
   interop?: boolean | undefined
-  /** Where documents may be fetched besides the public internet. @default nowhere */
+  /** Private networks from which documents may be fetched, in addition to the public internet. @default none */
   network?: NetworkOptions | undefined
-  /** SQLite file. @default one in a temporary directory, removed at the end */
+  /** SQLite file. @default one in a temporary directory, removed on exit */
   database?: string | undefined
-  /** Seconds that a person has to decide. @default 600 */
+  /** How long a user has to decide, in seconds. @default 600 */
   requestTokenLifetime?: number | undefined
   onEvent: (event: TraceEvent) => void
 }
@@ -46,13 +46,13 @@ export interface PartyOptions {
 interface StartedParties {
   world: DemoWorld
   trace: Trace
-  /** Who was started. */
+  /** The parties that were started. */
   started: readonly DemoParty[]
-  /** Absent where only another party was started. */
+  /** Undefined if only another party was started. */
   agent: Agent | undefined
 }
 
-/** Starts the parties on their ports; `closers` gets what ends them again. `onConsent` is how a person is asked. */
+/** Starts the parties on their ports. The functions that shut them down are added to `closers`. `onConsent` prompts a user. */
 export async function startParties(
   options: PartyOptions,
   closers: Closers,
@@ -63,7 +63,7 @@ export async function startParties(
   const ports = new Map<DemoParty, OpenPort>()
   const fixed = Object.values(demoPorts)
   const needed = options.only
-    ? '--port <number> chooses another'
+    ? 'use --port <number> for another port'
     : `the demo needs ${fixed.slice(0, -1).join(', ')} and ${fixed.at(-1)}`
   for (const party of started) {
     const port = await listen(options.port ?? demoPorts[party], needed)
@@ -136,16 +136,16 @@ function createWorld(
 }
 
 const reasonsByCode: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'nothing listens there',
+  ECONNREFUSED: 'connection refused (nothing is listening there)',
   ECONNRESET: 'it closed the connection',
   UND_ERR_SOCKET: 'it closed the connection',
-  ENOTFOUND: 'no such host is known',
+  ENOTFOUND: 'unknown host',
 }
 
 /**
- * A `fetch` that waits for the whole answer, and so many seconds at most.
+ * Returns a `fetch` that waits for the whole response, up to this number of seconds.
  *
- * @returns a function that rejects with a CommandError which says who did not answer, and why
+ * @returns a function that rejects with a CommandError that says which server did not respond, and why
  */
 export function sendWithin(seconds: number): (request: Request) => Promise<Response> {
   return async (request) => {
@@ -158,8 +158,8 @@ export function sendWithin(seconds: number): (request: Request) => Promise<Respo
       return new Response(body.byteLength > 0 ? body : null, { status, statusText, headers })
     } catch (error) {
       if (request.signal.aborted) throw request.signal.reason
-      const why = late.aborted ? `nothing within ${seconds} s` : reasonOf(error)
-      throw new CommandError(`${request.method} ${request.url.slice(0, 200)} got no answer: ${why}.`, {
+      const why = late.aborted ? `no response within ${seconds} s` : reasonOf(error)
+      throw new CommandError(`${request.method} ${request.url.slice(0, 200)} failed: ${why}.`, {
         exitCode: exitStatus.network,
         cause: error,
       })

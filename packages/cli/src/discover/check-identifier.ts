@@ -18,28 +18,28 @@ import { explainRefusal, type Finding, type Observation, type ObservedFetch, obs
 export interface DocumentReport {
   party: DocumentKind['party']
   url: string
-  /** `absent`: the origin says that there is none. */
+  /** `absent`: the origin reports that the document does not exist. */
   outcome: 'ok' | 'absent' | 'refused' | 'unreachable'
   findings: Finding[]
   document: object | null
   key_set: KeySetReport | null
 }
 
-/** What an identifier publishes; `--json` prints it as it stands. */
+/** What an identifier publishes; printed unchanged by `--json`. */
 export interface IdentifierReport {
   identifier: string
   outcome: 'ok' | 'refused' | 'unreachable'
   documents: DocumentReport[]
 }
 
-/** Fetches and checks what an identifier publishes, as a peer would; its own origin may be `configuredOrigin`. */
+/** Fetches and checks what an identifier publishes, as a peer would. `configuredOrigin` may be the identifier's own origin. */
 export async function checkIdentifier(
   identifier: string,
   network: NetworkOptions & Pick<GuardedFetchOptions, 'configuredOrigin'>,
   tell: (text: string) => void,
   kinds = documentKinds,
 ): Promise<IdentifierReport> {
-  // Whoever typed an identifier on this machine means this machine.
+  // The user typed a loopback identifier, so loopback is allowed.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
   const observed = observedFetch(toldFetch({ ...identifiers, ...network }, tell))
   const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch, failureTime: 'shortest' })
@@ -63,8 +63,8 @@ async function checkDocument(
     const absent = absentMembers(type.required, seen)
     const mend =
       absent.length > 0
-        ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} peers can do nothing with the document.`
-        : 'Every URL in it must be absolute, https (or http on loopback), as a URL parser spells it, without #.'
+        ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} the document is useless to peers.`
+        : 'Every URL in the document must be absolute and https (or http on loopback), in the form that a URL parser produces, without #.'
     const expected = { maxBytes: fetchLimits.metadataBytes, self: { member: type.self, identifier }, mend }
     return {
       ...report,
@@ -89,13 +89,13 @@ async function checkDocument(
   }
 }
 
-/** Members that are not there at all; what is no document has none that could be missed. */
+/** Returns the required members that are missing; empty if the response is not a JSON object. */
 function absentMembers(required: readonly string[], seen: Observation | undefined): string[] {
   const document = parseJsonObject(seen?.text.trim() ?? '')
   return document ? required.filter((member) => !(member in document)) : []
 }
 
-/** Endpoints at another origin, which peers do not use unless their configuration names it. */
+/** Endpoints at another origin, which peers do not use unless their configuration allows that origin. */
 function endpointFindings(identifier: string, endpoints: readonly string[], metadata: object): Finding[] {
   return Object.entries(metadata).flatMap(([member, url]): Finding[] => {
     if (!endpoints.includes(member) || endpointProblem(identifier, member, String(url)) === undefined) return []
@@ -103,14 +103,14 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
     return [
       {
         level: 'advice',
-        what: `Its ${member} is at ${origin}, another origin: peers refuse it, since it could be anybody’s.`,
-        mend: `Serve it at ${new URL(identifier).origin}, or have every peer name ${origin} in endpointOrigins.`,
+        what: `Its ${member} is at another origin (${origin}): peers refuse it, because that origin could belong to anyone.`,
+        mend: `Serve it at ${new URL(identifier).origin}, or have every peer add ${origin} to endpointOrigins.`,
       },
     ]
   })
 }
 
-/** Members that the library knows and leaves out have the wrong type. Members that it does not know may be anything. */
+/** A known member that the library dropped has the wrong type. Unknown members may have any value. */
 function ignoredMembers(seen: Observation | undefined, metadata: object): Finding[] {
   const known = Object.keys(documentMembers).filter(
     (member) => member in (parseJsonObject(seen?.text.trim() ?? '') ?? {}),
@@ -119,21 +119,21 @@ function ignoredMembers(seen: Observation | undefined, metadata: object): Findin
     .filter((member) => !(member in metadata))
     .map((member) => ({
       level: 'advice',
-      what: `Its ${member} is not of the right type and is left out.`,
+      what: `Its ${member} has the wrong type and is ignored.`,
       mend: `Make it ${documentMembers[member]}.`,
     }))
 }
 
 const documentMembers: Readonly<Record<string, string>> = {
   redirect_uris: 'a list of strings',
-  scope_descriptions: 'an object of strings',
+  scope_descriptions: 'an object whose values are strings',
   supported_scopes: 'a list of strings',
 }
 
 function contentTypeFindings(seen: Observation | undefined): Finding[] {
   const type = seen?.headers.get('content-type') ?? 'nothing'
   if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return []
-  return [{ level: 'advice', what: `Its Content-Type says ${type}.`, mend: 'Send application/json.' }]
+  return [{ level: 'advice', what: `Its Content-Type is ${type}.`, mend: 'Send application/json.' }]
 }
 
 function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'] {
@@ -145,16 +145,16 @@ function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'
 }
 
 interface DocumentKind {
-  /** Whose document it is. */
+  /** The party that publishes the document. */
   party: 'agent' | 'resource' | 'issuer'
   type: DocumentType
-  /** Members that peers send something to, or people. */
+  /** Members with URLs to which peers send requests or users. */
   endpoints: readonly string[]
-  /** Members without which something does not work; why, and how to mend it. */
+  /** Optional members whose absence breaks something, with the effect and the fix. */
   advised: readonly { member: string; without: string; mend: string }[]
 }
 
-/** The documents that an identifier may have (S§8). */
+/** The documents that an identifier may publish (S§8). */
 export const documentKinds: readonly DocumentKind[] = [
   {
     party: 'agent',
@@ -163,8 +163,8 @@ export const documentKinds: readonly DocumentKind[] = [
     advised: [
       {
         member: 'redirect_uris',
-        without: 'It lists no redirect_uris, so no auth server can send a person back.',
-        mend: 'List every redirect_uri that the agent uses, as the same strings.',
+        without: 'It lists no redirect_uris, so auth servers cannot redirect users back.',
+        mend: 'List every redirect_uri that the agent uses, spelled exactly the same.',
       },
     ],
   },
@@ -175,7 +175,7 @@ export const documentKinds: readonly DocumentKind[] = [
     advised: [
       {
         member: 'scope_descriptions',
-        without: 'It has no scope_descriptions, so people see only the names of scopes.',
+        without: 'It has no scope_descriptions, so users see only the names of scopes.',
         mend: 'Describe each scope in a few plain words.',
       },
     ],
@@ -187,8 +187,9 @@ export const documentKinds: readonly DocumentKind[] = [
     advised: [
       {
         member: 'authorization_response_iss_parameter_supported',
-        without: 'It does not say that it sends iss (RFC 9207), so agents cannot tell whose answer they got.',
-        mend: 'Send iss with every code and error, and say so in the document.',
+        without:
+          'It does not declare that it sends iss (RFC 9207), so agents cannot tell which server a response came from.',
+        mend: 'Send iss with every code and error, and declare it in the document.',
       },
     ],
   },

@@ -14,24 +14,24 @@ export interface KeyReport {
 export interface KeySetReport {
   url: string
   outcome: 'ok' | 'refused' | 'unreachable'
-  /** The most seconds that others keep it before they look again; null where it could not be fetched. */
+  /** How long others may cache the key set, in seconds; null if it could not be fetched. */
   cache_seconds: number | null
   keys: KeyReport[]
   findings: Finding[]
 }
 
-const replaceKey = 'Make a new key and publish its public members only: everybody may have seen this one.'
+const replaceKey = 'Generate a new key, and publish only its public members: anyone may have seen this one.'
 
-/** Fetches a key set and tries every key in it. */
+/** Fetches a key set and checks every key in it. */
 export async function checkKeys(url: string, discovery: Discovery, observed: ObservedFetch): Promise<KeySetReport> {
-  // No key has this name, so the answer is about the set alone.
+  // No key has this kid, so the result is about the key set itself.
   const probe = await discovery.findKeyAt(url, randomUUID())
   const seen = observed.seen(url)
   const cacheSeconds = seen ? longestKept(seen.headers) : null
   if ('failure' in probe && probe.failure.reason !== 'unknown_kid') {
     const expected = {
       maxBytes: fetchLimits.jwksBytes,
-      mend: `Publish {"keys": […]} with at most ${fetchLimits.keys} public keys.`,
+      mend: `Publish {"keys": […]} with up to ${fetchLimits.keys} public keys.`,
     }
     const outcome = probe.failure.reason === 'unreachable' ? 'unreachable' : 'refused'
     const findings = [explainRefusal(probe.failure, seen, expected)]
@@ -50,8 +50,8 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
   if (!usable) {
     findings.push({
       level: 'error',
-      what: 'It has no key that can be used.',
-      mend: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign keys generate makes one.',
+      what: 'The key set has no usable key.',
+      mend: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign keys generate creates one.',
     })
   }
   const refused = findings.some(({ level }) => level === 'error')
@@ -70,14 +70,13 @@ async function checkKey(
     report: { kid, outcome: 'refused' as const },
     finding: { level, what: `The key ${kid === null ? 'without a kid' : kid}: ${what}`, mend },
   })
-  if (showsSecret(members)) return refuse('error', 'it shows its private part.', replaceKey)
-  if (kid === null) return refuse('advice', 'nobody can name it.', 'Give it a kid that no other key here has.')
-  if (kids.has(kid))
-    return refuse('error', 'another key before it has the same kid.', 'Give every key a kid of its own.')
+  if (showsSecret(members)) return refuse('error', 'it contains its private part.', replaceKey)
+  if (kid === null)
+    return refuse('advice', 'no one can refer to it.', 'Give it a kid that no other key in this set has.')
+  if (kids.has(kid)) return refuse('error', 'an earlier key has the same kid.', 'Give every key its own kid.')
   kids.add(kid)
   const found = await discovery.findKeyAt(url, kid)
-  if ('failure' in found)
-    return refuse('advice', found.failure.message, 'Take it out, or publish one that can be used.')
+  if ('failure' in found) return refuse('advice', found.failure.message, 'Remove it, or publish a usable key.')
   const { algorithm, thumbprint } = found.found
   return { report: { kid, outcome: 'ok', algorithm, thumbprint } }
 }

@@ -11,10 +11,10 @@ interface DiscoverFlags extends NetworkFlags {
 
 const statuses = { ok: exitStatus.done, refused: exitStatus.refused, unreachable: exitStatus.network } as const
 
-/** `countersign discover <identifier>`: what it publishes, what is wrong with it, and how to mend it. */
+/** `countersign discover <identifier>`: shows what an identifier publishes, the problems in it, and how to fix them. */
 export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subject) => {
   const [origin, document] = subject.split('/.well-known/')
-  if (document !== undefined) throw usageError(`Give the identifier, ${origin}, and not the address of a document.`)
+  if (document !== undefined) throw usageError(`Pass the identifier, ${origin}, and not the URL of a document.`)
   const identifier = requireIdentifierFlag('It', subject, 'allowed')
   const report = await checkIdentifier(identifier, readNetworkFlags(flags), terminal.notify)
   terminal.write(flags.json ? `${JSON.stringify(report, null, 2)}\n` : renderIdentifierReport(report))
@@ -22,12 +22,12 @@ export const discoverCommand: Run<DiscoverFlags> = async (flags, terminal, subje
 }
 
 const verdicts: Readonly<Record<IdentifierReport['outcome'], string>> = {
-  ok: 'Everything it publishes is accepted.',
-  refused: 'Something it publishes is refused.',
+  ok: 'Everything that it publishes is accepted.',
+  refused: 'Something that it publishes is refused.',
   unreachable: 'Not everything could be fetched.',
 }
 
-/** What an identifier publishes, for people. */
+/** Renders what an identifier publishes, for humans. */
 export function renderIdentifierReport({ identifier, outcome, documents }: IdentifierReport): string {
   const none = documents.every((document) => document.outcome === 'absent')
   const verdict = none ? 'It publishes none of the documents.' : verdicts[outcome]
@@ -35,7 +35,7 @@ export function renderIdentifierReport({ identifier, outcome, documents }: Ident
   return `${[identifier, ...documents.flatMap((document) => documentLines(document, said)), '', verdict].join('\n')}\n`
 }
 
-/** `said` has the findings that were told above: of one host that does not answer, each is told once. */
+/** `said` contains the findings that were already printed, so that each one is printed once per unreachable host. */
 function documentLines(
   { party, url, outcome, findings, document, key_set }: DocumentReport,
   said: Set<string>,
@@ -43,7 +43,7 @@ function documentLines(
   const lines = ['', printable(wrapText(`${party.padEnd(9)} ${outcome.padEnd(12)}`, url))]
   if (document) {
     const { name } = document as { name?: unknown }
-    if (typeof name === 'string') lines.push(printable(wrapText('  calls itself ', `“${name}”`)))
+    if (typeof name === 'string') lines.push(printable(wrapText('  name ', `“${name}”`)))
   }
   lines.push(...findings.flatMap((finding) => findingLines(finding, { outcome, url }, said)))
   if (key_set) {
@@ -64,7 +64,7 @@ function findingLines(
 ): string[] {
   const lead = level === 'advice' ? '  Advice: ' : outcome === 'unreachable' ? '  Why: ' : '  Refused: '
   const text = `${what.replace(url, '')} ${mend}`
-  if (outcome === 'unreachable' && said.has(text)) return [`${lead}as above.`]
+  if (outcome === 'unreachable' && said.has(text)) return [`${lead}see above.`]
   said.add(text)
   return [wrapText(lead, sentence(what)), wrapText('  Mend: ', mend)].map(printable)
 }

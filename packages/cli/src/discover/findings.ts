@@ -3,15 +3,15 @@ import { type DiscoveryFailure, errorReasons } from 'countersign/discovery'
 import { parseJsonObject } from 'countersign/tokens'
 import { addressHint } from '../network/fetch-problems.js'
 
-/** Something about a document or a key that should be otherwise. */
+/** A problem with a document or a key. */
 export interface Finding {
-  /** `error`: it is refused for it; `advice`: it works, but not as well as it could. */
+  /** `error`: it is refused; `advice`: it works, but could be better. */
   level: 'error' | 'advice'
   what: string
   mend: string
 }
 
-/** What an origin answered, as it was. */
+/** A response as received. */
 export interface Observation {
   status: number
   headers: Headers
@@ -20,14 +20,14 @@ export interface Observation {
 
 export interface ObservedFetch {
   fetch: FetchDocument
-  /** The last answer for a URL, or undefined where none came. */
+  /** The last response for a URL, or undefined if there was none. */
   seen(url: string): Observation | undefined
 }
 
-/** No document may be larger, so no more is kept. */
+/** Documents are never larger than this, so reading stops here. In bytes. */
 const maxKept = 65_537
 
-/** A fetch that keeps what it was answered, so that a refusal can be explained. */
+/** Wraps a fetch and records the responses, so that a refusal can be explained. */
 export function observedFetch(fetch: FetchDocument): ObservedFetch {
   const observations = new Map<string, Observation>()
   return {
@@ -53,12 +53,12 @@ async function readStart(stream: ReadableStream<Uint8Array>): Promise<Uint8Array
   return new Uint8Array(Buffer.concat(chunks).subarray(0, maxKept))
 }
 
-/** What a document must be. */
+/** Requirements for a document. */
 interface ExpectedDocument {
   maxBytes: number
-  /** The member that must be the identifier, and the identifier. */
+  /** The member that must equal the identifier, and the identifier. */
   self?: { member: string; identifier: string }
-  /** How to mend a JSON object that is refused for what it holds. */
+  /** The fix for a JSON object whose content is refused. */
   mend: string
 }
 
@@ -67,20 +67,20 @@ type Rule = [
   mend: (expected: ExpectedDocument) => string,
 ]
 
-/** How to mend what was answered; the first that applies. */
+/** The fixes for responses; the first rule that applies is used. */
 const rules: readonly Rule[] = [
-  [({ status }) => status >= 300 && status < 400, () => 'Serve it at this very URL.'],
-  [({ status }) => status >= 500, () => 'Look into the log of that server: it fails.'],
-  [({ status }) => status !== 200, () => 'Answer 200, to everybody and without signing in.'],
+  [({ status }) => status >= 300 && status < 400, () => 'Serve it at exactly this URL, without a redirect.'],
+  [({ status }) => status >= 500, () => 'The server fails: check its log.'],
+  [({ status }) => status !== 200, () => 'Respond with 200 to everyone, without requiring sign-in.'],
   [
     ({ headers }) => (headers.get('content-encoding') ?? 'identity').toLowerCase() !== 'identity',
-    () => 'Send it uncompressed when accept-encoding says identity.',
+    () => 'Send it uncompressed if accept-encoding is identity.',
   ],
   [
     ({ text }, { maxBytes }) => Buffer.byteLength(text) > maxBytes,
     ({ maxBytes }) => `Keep it under ${maxBytes / 1024} KiB.`,
   ],
-  [({ text }) => text.startsWith('\ufeff'), () => 'Send it without the byte-order mark at its start.'],
+  [({ text }) => text.startsWith('\ufeff'), () => 'Send it without the byte-order mark at the start.'],
   [({ text }) => objectIn(text) === undefined, () => 'Send one JSON object in UTF-8.'],
   [
     ({ text }, { self }) => self !== undefined && objectIn(text)?.[self.member] !== self.identifier,
@@ -88,12 +88,12 @@ const rules: readonly Rule[] = [
   ],
 ]
 
-/** Blanks may stand before it (RFC 8259 §2); `trim` would take more away. */
+/** Leading whitespace is allowed (RFC 8259 §2); `trim` would also remove other characters. */
 function objectIn(text: string): Record<string, unknown> | undefined {
   return parseJsonObject(text.replace(/^[ \t\r\n]+/, ''))
 }
 
-/** Why a document is not accepted, and what would help. */
+/** Returns why a document is not accepted, and how to fix it. */
 export function explainRefusal(
   failure: DiscoveryFailure,
   seen: Observation | undefined,
@@ -101,7 +101,8 @@ export function explainRefusal(
 ): Finding {
   const what = [failure.message, ...errorReasons(failure)].join(': ')
   if (!seen) {
-    const mend = addressHint(failure) ?? 'Check that it runs, its name, its port and its certificate.'
+    const mend =
+      addressHint(failure) ?? 'Check that the server is running, its host name, its port and its certificate.'
     return { level: 'error', what, mend }
   }
   const rule = rules.find(([applies]) => applies(seen, expected))

@@ -8,10 +8,10 @@ import { type Answer, ask, BrokenAnswer } from './origin.js'
 
 const signInPath = '/account/sign-in'
 
-/** Seconds that caches may hold a document: keys that leaked must be gone within ten minutes (W32). */
+/** How long caches may keep a document, in seconds: leaked keys must be gone within ten minutes (W32). */
 const longestAge = 600
 
-/** What pages are sent with, and what it must say. */
+/** Headers that pages must have, and their required values. */
 const pageHeaders: Readonly<Record<string, RegExp>> = {
   'cache-control': /\bno-store\b/,
   'content-security-policy': /frame-ancestors 'none'/,
@@ -23,10 +23,10 @@ const pageHeaders: Readonly<Record<string, RegExp>> = {
   'x-frame-options': /^deny$/i,
 }
 
-/** Paths that only the admin port answers. */
+/** Paths that only the admin port serves. */
 const adminPaths = ['/healthz', '/readyz', '/metrics']
 
-/** Whether caches may keep the document and the keys as the server says. */
+/** Checks that the document and the keys have the Cache-Control that the server sends. */
 export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('caching')
   const paths = [documentPath(issuer), jwksPath]
@@ -34,24 +34,24 @@ export async function checkCaching(issuer: URL, jwksPath: string): Promise<Findi
     const control = headers['cache-control'] ?? 'nothing'
     const [, age] = /\bmax-age=(\d+)/.exec(control) ?? []
     const isRight = age !== undefined && Number(age) <= longestAge && !/\b(?:no-store|private)\b/.test(control)
-    return isRight ? [] : [`Cache-Control of ${path} says ${control}.`]
+    return isRight ? [] : [`Cache-Control of ${path} is ${control}.`]
   })
-  if (wrong.length === 0) return report.ok('Caches keep the document and the keys for as long as the server says.')
+  if (wrong.length === 0) return report.ok('The document and the keys have the cache lifetime that the server sets.')
   return report.warning(
     wrong.join(' '),
-    'Let the proxy pass on what the server says, max-age=300: longer hides a new key, and none makes everybody fetch each time.',
+    'Configure the proxy to pass on the server’s Cache-Control (max-age=300): a longer lifetime hides a new key, and without one everyone fetches each time.',
   )
 }
 
-/** Whether a page comes with the headers that protect it, and cookies that only https carries. */
+/** Checks that a page has its security headers, and that its cookies are sent over https only. */
 export async function checkPages(issuer: URL): Promise<Finding[]> {
   const report = checking('pages')
   const { status, headers } = await ask(issuer, signInPath)
   if (status !== 200) {
     return [
       report.problem(
-        `The page to sign in answers ${status}.`,
-        'Look into the log of the server, and let the proxy pass all paths.',
+        `The sign-in page returns ${status}.`,
+        'Check the log of the server, and configure the proxy to forward all paths.',
       ),
     ]
   }
@@ -65,86 +65,86 @@ export async function checkPages(issuer: URL): Promise<Finding[]> {
   if (lacking.length > 0)
     findings.push(
       report.problem(
-        `The page to sign in comes without ${lacking.join(', ')} as the server sends it.`,
-        'Let the proxy neither remove nor replace headers of answers (proxy_hide_header, add_header, header_down).',
+        `The sign-in page lacks ${lacking.join(', ')} as the server sends it.`,
+        'Configure the proxy neither to remove nor to replace response headers (proxy_hide_header, add_header, header_down).',
       ),
     )
   if (open.length > 0)
     findings.push(
       report.problem(
-        'A cookie comes without Secure.',
-        'Set issuer to the https URL, and let the proxy leave Set-Cookie alone.',
+        'A cookie lacks the Secure attribute.',
+        'Set issuer to the https URL, and configure the proxy not to change Set-Cookie.',
       ),
     )
-  return findings.length > 0 ? findings : [report.ok('The page to sign in comes with all headers that protect it.')]
+  return findings.length > 0 ? findings : [report.ok('The sign-in page has all of its security headers.')]
 }
 
-/** Whether redirects of the server stay at its origin. */
+/** Checks that the server's redirects stay at its origin. */
 export async function checkLinks(issuer: URL): Promise<Finding> {
   const report = checking('links')
   const { status, headers } = await ask(issuer, '/')
   const { location } = headers
   if (location === undefined)
     return report.problem(
-      `The first page answers ${status} and leads nowhere.`,
-      'Let the proxy pass the path / to the server.',
+      `The first page returns ${status} without a redirect.`,
+      'Configure the proxy to forward the path / to the server.',
     )
   if (originOf(location, issuer) === issuer.origin) return report.ok(`Redirects stay at ${issuer.origin}.`)
   return report.problem(
-    `The first page leads to ${location}.`,
-    'Let the proxy leave Location alone (proxy_redirect off), and serve the issuer at its own name.',
+    `The first page redirects to ${location}.`,
+    'Configure the proxy not to change Location (proxy_redirect off), and serve the issuer under its own host name.',
   )
 }
 
-/** Of a redirect; undefined: it leads nowhere. */
+/** Origin of a redirect target; undefined if the target is not a valid URL. */
 function originOf(location: string, issuer: URL): string | undefined {
   return URL.canParse(location, issuer.href) ? new URL(location, issuer).origin : undefined
 }
 
-/** Targets that a proxy must not touch: the server answers none of them as it answers the key set. */
+/** Request targets that a proxy must not normalize: the server never returns the key set for them. */
 function untouchable(jwksPath: string): readonly string[] {
   const name = jwksPath.slice(1)
   const encoded = `%${name.charCodeAt(0).toString(16).toUpperCase()}${name.slice(1)}`
   return [`/x/..${jwksPath}`, `/${jwksPath}`, `/${encoded}`]
 }
 
-/** Whether paths arrive as they were sent: agents sign them. */
+/** Checks that paths arrive unchanged, since agents sign them. */
 export async function checkTargets(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('paths')
   const changed = (await askEach(issuer, untouchable(jwksPath)))
     .filter(([, { status }]) => status !== 400 && status !== 404)
-    .map(([target, { status }]) => `${target} is answered with ${status}`)
-  if (changed.length === 0) return report.ok('They arrive as they were sent, with dots, slashes and % in them.')
+    .map(([target, { status }]) => `${target} returns ${status}`)
+  if (changed.length === 0) return report.ok('Paths with dots, slashes and % arrive unchanged.')
   return report.problem(
-    `Paths are changed on the way: ${changed.join('; ')}.`,
-    'Pass the target on as it came: in nginx, proxy_pass without a path after the port and no rewrite; signatures of agents are refused otherwise.',
+    `Paths are changed in transit: ${changed.join('; ')}.`,
+    'Forward the request target unchanged: in nginx, proxy_pass without a path after the port, and no rewrite. Otherwise agents’ signatures are refused.',
   )
 }
 
-/** Whether headers of the size that tokens need come through. */
+/** Checks that headers large enough for tokens are accepted. */
 export async function checkHeaderSizes(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('header sizes')
   const { status } = await ask(issuer, `${jwksPath}?${'x'.repeat(4000)}`, { 'signature-key': 'x'.repeat(10_000) })
-  if (status === 200) return report.ok('A header of 10 kB comes through.')
+  if (status === 200) return report.ok('A header of 10 kB is accepted.')
   return report.problem(
-    `With a header of 10 kB the answer is ${status}.`,
+    `A request with a 10 kB header returns ${status}.`,
     'Signatures and tokens travel in headers: allow 16 kB (nginx: large_client_header_buffers 4 16k).',
   )
 }
 
-/** Whether strangers reach what is for operators. */
+/** Checks that operators' endpoints are not publicly reachable. */
 export async function checkAdmin(issuer: URL): Promise<Finding> {
   const report = checking('admin port')
   const answered = await Promise.all(adminPaths.map((path) => isReadable(issuer, path)))
   const open = adminPaths.filter((_path, index) => answered[index])
-  if (open.length === 0) return report.ok(`${adminPaths.join(', ')} are not to be had here.`)
+  if (open.length === 0) return report.ok(`${adminPaths.join(', ')} are not reachable from here.`)
   return report.problem(
-    `Everybody can read ${open.join(', ')}.`,
-    'Pass only listen.port on, and let nobody reach admin.port from outside.',
+    `Anyone can read ${open.join(', ')}.`,
+    'Forward only to listen.port, and block access to admin.port from outside.',
   )
 }
 
-/** A connection that is closed without a word shows nothing: proxies can be told to do that. */
+/** A connection closed without a response counts as not readable: proxies can be configured to do that. */
 async function isReadable(issuer: URL, path: string): Promise<boolean> {
   try {
     return (await ask(issuer, path)).status === 200
@@ -154,19 +154,19 @@ async function isReadable(issuer: URL, path: string): Promise<boolean> {
   }
 }
 
-/** How far the clock of the server is from the one of this machine. */
+/** Checks the offset between the server's clock and this machine's. */
 export async function checkClock(issuer: URL): Promise<Finding> {
   const report = checking('clock')
   const answer = await ask(issuer, documentPath(issuer))
   const offset = offsetOf(answer)
-  if (offset === undefined) return report.unknown('The answer has no Date.')
-  const seen = `The server’s is ${Math.abs(offset)} s ${offset < 0 ? 'behind' : 'ahead of'} the one of this machine.`
-  if (Math.abs(offset) <= 2) return report.ok('The server’s agrees with the one of this machine.')
-  const mend = 'Set both by NTP: signatures that are made more than 60 s ago, or ahead, are refused.'
+  if (offset === undefined) return report.unknown('The response has no Date header.')
+  const seen = `The server’s clock is ${Math.abs(offset)} s ${offset < 0 ? 'behind' : 'ahead of'} this machine’s clock.`
+  if (Math.abs(offset) <= 2) return report.ok('The server’s clock agrees with this machine’s.')
+  const mend = 'Synchronize both with NTP: signatures created more than 60 s in the past or in the future are refused.'
   return Math.abs(offset) < 30 ? report.warning(seen, mend) : report.problem(seen, mend)
 }
 
-/** Seconds; `Date` has no fractions, and was written between sending and answering. */
+/** Offset in seconds. `Date` has no fractions, and was set at some time between sending and receiving. */
 function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   const date = Date.parse(headers.date ?? '')
   if (Number.isNaN(date)) return undefined
@@ -174,7 +174,7 @@ function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
   return date > answeredAt ? Math.round((date - answeredAt) / 1000) : 0
 }
 
-/** At once, so that it takes no longer than one. */
+/** Sends the requests in parallel, so that together they take no longer than one. */
 function askEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
   return Promise.all(targets.map(async (target) => [target, await ask(issuer, target)] as const))
 }
@@ -183,31 +183,33 @@ function documentPath(issuer: URL): string {
   return new URL(documentUrl(january.documents.authServer, issuer.href.replace(/\/$/, ''))).pathname
 }
 
-/** What answers by plain HTTP, for people who type the name only. */
+/** Checks what is served over plain HTTP, for users who type only the host name. */
 export async function checkRedirect(issuer: URL): Promise<Finding> {
   const report = checking('plain http')
-  if (issuer.protocol === 'http:') return report.unknown('The issuer is http itself.')
+  if (issuer.protocol === 'http:') return report.unknown('The issuer itself uses http.')
   if (issuer.port !== '')
-    return report.unknown(`The port is ${issuer.port}: which one would be for plain http is not known.`)
+    return report.unknown(`The issuer has port ${issuer.port}, so the port for plain http is unknown.`)
   const plain = new URL(`http://${issuer.hostname}`)
   try {
     const { status, headers } = await ask(plain, '/account')
     const location = headers.location ?? ''
     if ([301, 302, 307, 308].includes(status) && location.startsWith(`${issuer.origin}/`))
-      return report.ok(`Port 80 sends people on to ${issuer.origin}.`)
-    const seen = location === '' ? `Port 80 answers with ${status}.` : `Port 80 answers with ${status}, to ${location}.`
+      return report.ok(`Port 80 redirects to ${issuer.origin}.`)
+    const seen =
+      location === '' ? `Port 80 returns ${status}.` : `Port 80 returns ${status} with a redirect to ${location}.`
     return report.problem(seen, mend)
   } catch (error) {
     const why = errorReason(error)
-    if (error instanceof BrokenAnswer) return report.problem(`Port 80 answers with something else (${why}).`, mend)
-    return report.ok(`Nothing answers at port 80 (${why}).`)
+    if (error instanceof BrokenAnswer)
+      return report.problem(`Port 80 does not return a valid HTTP response (${why}).`, mend)
+    return report.ok(`Port 80 does not respond (${why}).`)
   }
 }
 
 const mend =
-  'Let it answer everything with 308 to the https URL, and nothing else: a password could be typed into a page that anybody on the way may change.'
+  'Configure it to redirect every request to the https URL with 308, and to serve nothing else: otherwise a password could be typed into a page that an attacker on the network has changed.'
 
-/** The server's document and its keys, as agents and resources read them. */
+/** Checks the server's document and keys, as agents and resources see them. */
 export async function checkDocuments(
   issuer: string,
   network: NetworkOptions,
@@ -218,8 +220,9 @@ export async function checkDocuments(
   const [document] = documents
   const told = checking('document')
   if (!document || document.outcome === 'absent') {
-    const found = `There is none at ${document?.url ?? issuer}.`
-    const mend = 'Give the issuer as it stands in the configuration, and let the proxy pass all paths to the server.'
+    const found = `There is no document at ${document?.url ?? issuer}.`
+    const mend =
+      'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server.'
     return { findings: [told.problem(found, mend)], jwksUri: undefined }
   }
   const keySet = document.key_set
@@ -227,8 +230,8 @@ export async function checkDocuments(
   const usable = keySet?.keys.filter(({ outcome }) => outcome === 'ok').length ?? 0
   return {
     findings: [
-      ...judge(told, document, `${document.url} is as it should be.`),
-      ...(keySet ? judge(ofKeys, keySet, `${usable} at ${keySet.url}, each of which can be used.`) : []),
+      ...judge(told, document, `${document.url} is valid.`),
+      ...(keySet ? judge(ofKeys, keySet, `${usable} keys at ${keySet.url}, all usable.`) : []),
     ],
     jwksUri: keySet?.url,
   }

@@ -3,16 +3,16 @@ import { checking, type Finding } from './finding.js'
 import { type Handshake, shakeHands } from './origin.js'
 
 const day = 86_400_000
-/** Days that a certificate has left when it should have been renewed. */
+/** Remaining validity, in days, by which a certificate should have been renewed. */
 const renewedBefore = 21
 
-/** The certificate and its chain. Nothing else can be told over a connection that is not to be trusted. */
+/** Checks the certificate and its chain. Over an untrusted connection, no other check would mean anything. */
 export async function checkCertificate(issuer: URL): Promise<{ finding: Finding; isTrusted: boolean }> {
   const report = checking('certificate')
   if (issuer.protocol === 'http:') {
-    const found = 'The issuer is http on this machine: there is no TLS to check.'
+    const found = 'The issuer is http on this machine, so there is no TLS to check.'
     return {
-      finding: report.unknown(found, 'This is for development. Give the https URL of a deployment.'),
+      finding: report.unknown(found, 'This is a development setup. Pass the https URL of a deployment.'),
       isTrusted: true,
     }
   }
@@ -22,8 +22,8 @@ export async function checkCertificate(issuer: URL): Promise<{ finding: Finding;
     return { finding, isTrusted: handshake.refusal === undefined }
   } catch (error) {
     const why = errorReason(error)
-    const mend = 'Check that the proxy runs, the name of the host in DNS, its port, and what a firewall lets through.'
-    return { finding: report.problem(`No TLS connection: ${why}.`, mend), isTrusted: false }
+    const mend = 'Check that the proxy is running, the host name in DNS, its port, and the firewall.'
+    return { finding: report.problem(`TLS connection failed: ${why}.`, mend), isTrusted: false }
   }
 }
 
@@ -36,11 +36,11 @@ function judge({ certificate, refusal, version, http2 }: Handshake, host: string
     const { found, mend } = explain(refusal, { end, names: certificate.subjectaltname ?? 'no name', host })
     return report.problem(found, mend)
   }
-  const seen = `Valid until ${end}, for ${days} more days; this machine trusts it. ${version}, ${http2 ? 'HTTP/2' : 'no HTTP/2'}.`
+  const seen = `Valid until ${end}, for ${days} more days; trusted by this machine. ${version}, ${http2 ? 'HTTP/2' : 'no HTTP/2'}.`
   if (days >= renewedBefore) return report.ok(seen)
   return report.warning(
     seen,
-    `Renew it, and see why that did not happen by itself ${renewedBefore} days before its end.`,
+    `Renew it, and find out why it was not renewed automatically ${renewedBefore} days before it expires.`,
   )
 }
 
@@ -48,17 +48,16 @@ function explain(
   code: string,
   { end, names, host }: { end: string; names: string; host: string },
 ): { found: string; mend: string } {
-  if (code === 'CERT_HAS_EXPIRED')
-    return { found: `It ended on ${end}.`, mend: 'Renew it, and let the proxy load the new one.' }
+  if (code === 'CERT_HAS_EXPIRED') return { found: `It expired on ${end}.`, mend: 'Renew it, and reload the proxy.' }
   if (code === 'CERT_NOT_YET_VALID')
-    return { found: 'It is not valid yet.', mend: 'Set the clocks of this machine and of the one that made it.' }
+    return { found: 'It is not valid yet.', mend: 'Check the clocks of this machine and of the one that issued it.' }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return {
-      found: `It is for ${names}, and not for ${host}.`,
+      found: `It is for ${names}, not for ${host}.`,
       mend: `Get one for ${host}, or check server_name in the proxy.`,
     }
   return {
-    found: `This machine does not trust it (${code}).`,
-    mend: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If an authority of your own made it, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
+    found: `It is not trusted by this machine (${code}).`,
+    mend: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If it was issued by your own certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
   }
 }

@@ -17,7 +17,7 @@ import { checking, type Finding } from './finding.js'
 
 const day = 86_400
 
-/** Opens the database that a configuration names as serve does, unless that would change its schema, and looks into it. */
+/** Opens the configured database the way serve does, and inspects it, unless opening it would change its schema. */
 export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array | undefined): Promise<Finding[]> {
   const { database } = config.settings
   const path = shownDatabase(database)
@@ -25,25 +25,30 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   const isFile = !isPostgresUrl(database)
   if (isFile && !existsSync(database)) {
     return [
-      report.warning(`There is none at ${path} yet.`, 'Start countersign serve: it makes the database and the keys.'),
+      report.warning(
+        `There is no database at ${path} yet.`,
+        'Start countersign serve: it creates the database and the keys.',
+      ),
     ]
   }
   let storage: Storage | undefined
   try {
     const { found, newest } = await readSchema(database)
     if (found < newest) {
-      return [report.warning(`Its schema has version ${found}, and this program makes ${newest}.`, mendSchema(isFile))]
+      return [
+        report.warning(`The schema has version ${found}; this program needs version ${newest}.`, mendSchema(isFile)),
+      ]
     }
     storage = await openStorage(database, { sweepInterval: 0 })
     await requireOwnDatabase(storage, config.settings.issuer)
     const fine = report.ok(
-      `${path} opens, takes writes, belongs to ${config.settings.issuer}, and has schema ${found}.`,
+      `${path} can be opened and written to, belongs to ${config.settings.issuer}, and has schema version ${found}.`,
     )
     return [fine, ...(await checkKeys(config, storage, masterKey)), await checkTime(storage)]
   } catch (error) {
     const problem = databaseProblem(database, error)
     const isOutage = error instanceof StorageError && error.code === 'unavailable'
-    const mend = isOutage ? mendOutage(isFile) : 'Do what this says; the server does not start otherwise.'
+    const mend = isOutage ? mendOutage(isFile) : 'Follow the message; until then the server does not start.'
     return [report.problem(errorReason(problem), mend)]
   } finally {
     await storage?.close()
@@ -52,14 +57,14 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
 
 function mendSchema(isFile: boolean): string {
   return isFile
-    ? 'Make a backup first (countersign db backup): the next start brings it up to date.'
-    : 'Make a backup first (pg_dump): countersign db migrate brings it up to date.'
+    ? 'Make a backup first (countersign db backup). The next start upgrades the schema.'
+    : 'Make a backup first (pg_dump), then run countersign db migrate.'
 }
 
 function mendOutage(isFile: boolean): string {
   return isFile
-    ? 'Check the space and the rights of its folder, and that nothing holds the file locked.'
-    : 'Check that the database runs, and that this machine and this role may connect to it.'
+    ? 'Check the free space and permissions of its folder, and that no other process has the file locked.'
+    : 'Check that the database is running, and that this machine and this role may connect to it.'
 }
 
 async function checkKeys(
@@ -69,15 +74,18 @@ async function checkKeys(
 ): Promise<Finding[]> {
   const report = checking('keys')
   const keys = await storage.listKeys()
-  if (keys.length === 0) return [report.warning('There are none yet.', 'Start countersign serve: it makes them.')]
-  if (masterKey === undefined) return [report.unknown('They cannot be opened without the master key.')]
+  if (keys.length === 0) return [report.warning('There are no keys yet.', 'Start countersign serve: it creates them.')]
+  if (masterKey === undefined) return [report.unknown('They cannot be decrypted without the master key.')]
   try {
     await storedKeys({ storage, masterKey })
   } catch (error) {
     if (!(error instanceof KeyError)) throw error
-    return [report.problem(error.message, 'Put back the master key that the server had when it made this database.')]
+    return [report.problem(error.message, 'Restore the master key that the server used when it created this database.')]
   }
-  return [report.ok('The master key opens them.'), judgeRotation(keys, settings.keyRotation.rotateAfter, file)]
+  return [
+    report.ok('They can be decrypted with the master key.'),
+    judgeRotation(keys, settings.keyRotation.rotateAfter, file),
+  ]
 }
 
 function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: string): Finding {
@@ -86,27 +94,27 @@ function judgeRotation(keys: readonly StoredKey[], rotateAfter: number, file: st
   const byHand = `countersign keys rotate --config ${file}`
   if (rotateAfter === 0) {
     const age = Math.floor((now - Math.max(...keys.map(({ createdAt }) => createdAt))) / day)
-    const found = `It is by hand, and the last one was ${age} days ago.`
+    const found = `Rotation is manual; the last one was ${age} days ago.`
     return age > 100 ? report.warning(found, `Rotate every 90 days: ${byHand}`) : report.ok(found)
   }
   const due = rotationDueAt(keys, rotateAfter)
   const date = new Date(due * 1000).toISOString().slice(0, 10)
-  // Instances look every hour.
-  if (now < due + day) return report.ok(`The next one is due on ${date}, and happens by itself.`)
+  // Instances check once an hour.
+  if (now < due + day) return report.ok(`The next rotation is due on ${date}, and runs automatically.`)
   return report.problem(
-    `It was due on ${date}, and did not happen.`,
-    `Check that serve runs, and look for keys.rotation_failed in its log. By hand: ${byHand}`,
+    `Rotation was due on ${date}, and did not run.`,
+    `Check that serve is running, and look for keys.rotation_failed in its log. To rotate manually: ${byHand}`,
   )
 }
 
-/** Whether the clock has gone back since something was recorded. */
+/** Checks whether the clock has been set back since the last recorded event. */
 async function checkTime(storage: Storage): Promise<Finding> {
   const report = checking('clock and records')
   const [latest] = await storage.listEvents({ newest: true, limit: 1 })
   const ahead = latest ? latest.at - Math.floor(Date.now() / 1000) : 0
-  if (ahead <= 5) return report.ok('Nothing is recorded later than now.')
+  if (ahead <= 5) return report.ok('No recorded event is in the future.')
   return report.problem(
-    `The last event is ${ahead} s later than the clock of this machine.`,
-    'Set the clock by NTP. What ended may seem alive until it has caught up.',
+    `The last event is ${ahead} s ahead of this machine’s clock.`,
+    'Set the clock with NTP. Until it has caught up, expired sessions and tokens may still be accepted.',
   )
 }

@@ -9,15 +9,15 @@ import { megabytes } from './check-backups.js'
 import { checking, type Finding } from './finding.js'
 import { askAt, type Place } from './origin.js'
 
-/** Free space of the file systems that are written to. */
+/** Checks the free space of the file systems that are written to. */
 export function checkSpace(folders: readonly string[]): Finding[] {
   const report = checking('disk')
   return folders.filter(existsSync).map((folder) => {
     const { bavail, blocks, bsize } = statfsSync(folder)
     const free = bavail * bsize
     const share = Math.floor((100 * bavail) / Math.max(1, blocks))
-    const found = `${megabytes(free)} MB are free where ${folder} is, ${share} %.`
-    const mend = 'Make room: where nothing can be written, nobody signs in and no agent gets a token.'
+    const found = `${megabytes(free)} MB are free on the disk of ${folder} (${share} %).`
+    const mend = 'Free up space: once the disk is full, no one can sign in and agents get no tokens.'
     if (free < 256_000_000) return report.problem(found, mend)
     return free < 1_000_000_000 || share < 10 ? report.warning(found, mend) : report.ok(found)
   })
@@ -30,41 +30,44 @@ export function checkSynchronization(): Finding {
     timeout: 3000,
   })
   if (error || status !== 0)
-    return report.unknown('timedatectl does not tell whether it is set by NTP.', 'See to it that it is.')
-  if (stdout.trim() === 'yes') return report.ok('It is set by NTP.')
+    return report.unknown(
+      'timedatectl does not report whether the clock is synchronized with NTP.',
+      'Make sure that the clock is synchronized with NTP.',
+    )
+  if (stdout.trim() === 'yes') return report.ok('The clock is synchronized with NTP.')
   return report.warning(
-    'It is not set by NTP.',
-    'Turn that on (timedatectl set-ntp true): signatures live for a minute.',
+    'The clock is not synchronized with NTP.',
+    'Turn synchronization on (timedatectl set-ntp true): signatures are valid for only a minute.',
   )
 }
 
-/** Whether a server answers where the configuration says. */
+/** Checks that a server responds at the configured address. */
 export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[]> {
   const { issuer, listen, admin } = settings
-  const mend = 'Start it (systemctl start countersign) and look into its log (journalctl -u countersign).'
+  const mend = 'Start the server (systemctl start countersign), and check its log (journalctl -u countersign).'
   const report = checking('server')
   const findings: Finding[] = []
   const served = await statusOf(listen, new URL(documentUrl(january.documents.authServer, issuer)).pathname)
   findings.push(
     served === 200
-      ? report.ok(`It answers at ${listen.host}, port ${listen.port}.`)
-      : report.problem(`At ${listen.host}, port ${listen.port}, the answer is: ${served}.`, mend),
+      ? report.ok(`The server responds at ${listen.host}, port ${listen.port}.`)
+      : report.problem(`The response at ${listen.host}, port ${listen.port} is: ${served}.`, mend),
   )
   if (!admin)
     return [
       ...findings,
-      checking('readiness').unknown('admin.port is not set.', 'Set it, and let what watches the server ask /readyz.'),
+      checking('readiness').unknown('admin.port is not set.', 'Set it, and configure your monitoring to poll /readyz.'),
     ]
   const ready = await statusOf(admin, '/readyz')
   const readiness = checking('readiness')
   const mendReadiness =
     served === 200
-      ? `It runs, and says why at http://${admin.host}:${admin.port}/readyz and in its log: it is ready again by itself when that is mended.`
+      ? `The server is running, and reports why at http://${admin.host}:${admin.port}/readyz and in its log. It becomes ready again by itself once that is fixed.`
       : mend
   findings.push(
     ready === 200
-      ? readiness.ok('It takes writes and signs.')
-      : readiness.problem(`/readyz answers: ${ready}.`, mendReadiness),
+      ? readiness.ok('The server can write to its database and sign.')
+      : readiness.problem(`/readyz returns: ${ready}.`, mendReadiness),
   )
   return findings
 }
@@ -74,7 +77,7 @@ function statusOf({ host, port }: Place, path: string): Promise<number | string>
   return askAt({ host: reached, port }, path).then(({ status }) => status, errorReason)
 }
 
-/** Folders that grow: of the database, and of its copies where that is another file system. */
+/** Folders that grow: the database's, and the backups' if it is on another file system. */
 export function writtenFolders({ settings }: LoadedConfig, backups: string | undefined): string[] {
   const folder = dirname(settings.database)
   const deviceOf = (path: string) => statSync(path, { throwIfNoEntry: false })?.dev

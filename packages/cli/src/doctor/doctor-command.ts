@@ -24,11 +24,11 @@ interface DoctorFlags extends Pick<NetworkFlags, 'allowNetwork'> {
   json?: true
 }
 
-/** `countersign doctor`: what is wrong with a deployment, and how to mend it. */
+/** `countersign doctor`: shows what is wrong with a deployment, and how to fix it. */
 export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) => {
   const { config, backups } = flags
   if (subject === '' && config === undefined)
-    throw usageError('Say what to check: the URL of an auth server, --config <file> on its machine, or both.')
+    throw usageError('Specify what to check: the URL of an auth server, --config <file> on its machine, or both.')
   if (backups !== undefined && config === undefined) throw usageError('--backups needs --config.')
   const examinations: Examination[] = []
   if (subject !== '') {
@@ -51,27 +51,30 @@ export const doctorCommand: Run<DoctorFlags> = async (flags, terminal, subject) 
 
 export interface Outside {
   network: NetworkOptions
-  /** Whether the machine that it runs on is looked at too. */
+  /** Whether the server's machine is also checked. */
   isInside: boolean
   tell: (text: string) => void
 }
 
 /**
- * Looks at an auth server as its agents, resources and people reach it. Nothing is sent but GET requests. Whatever is
- * answered, it ends within half a minute: one request or handshake takes five seconds at most, and there are five in a row.
+ * Checks an auth server from the outside, the way agents, resources and users reach it. Sends only GET requests. Always finishes within
+ * half a minute: a request or handshake takes up to five seconds, and up to five run one after another.
  */
 export async function examineOutside(identifier: string, { network, isInside, tell }: Outside): Promise<Finding[]> {
   const issuer = new URL(identifier)
   const { finding, isTrusted } = await checkCertificate(issuer)
   if (!isTrusted) {
     const rest = checking('everything else')
-    return [finding, rest.unknown('Nothing is believed that comes over such a connection.')]
+    return [finding, rest.unknown('Nothing received over an untrusted connection can be relied on.')]
   }
   const { findings, jwksUri } = await checkDocuments(identifier, network, tell)
   const begun = [finding, await checkRedirect(issuer), ...findings]
   if (jwksUri === undefined || new URL(jwksUri).origin !== issuer.origin) {
     const rest = checking('everything else')
-    return [...begun, rest.unknown('It is about the server that has the keys at this origin, and none is here.')]
+    return [
+      ...begun,
+      rest.unknown('The remaining checks need the server’s key set to be at this origin, and it is not.'),
+    ]
   }
   const jwksPath = new URL(jwksUri).pathname
   const checks: Readonly<Record<string, () => Promise<Finding | Finding[]>>> = {
@@ -88,7 +91,7 @@ export async function examineOutside(identifier: string, { network, isInside, te
       try {
         return await check()
       } catch (error) {
-        return checking(name).problem(`It was not answered: ${errorReason(error)}.`, mendUnanswered)
+        return checking(name).problem(`No valid response: ${errorReason(error)}.`, mendUnanswered)
       }
     }),
   )
@@ -96,16 +99,16 @@ export async function examineOutside(identifier: string, { network, isInside, te
 }
 
 const mendUnanswered =
-  'Look into the logs of the proxy and of the server, and let the proxy answer whatever the server answers, whole and within a few seconds.'
+  'Check the logs of the proxy and of the server, and configure the proxy to pass on every response of the server, complete and within a few seconds.'
 
 const clientAddress = checking('client addresses').unknown(
-  'Whose address the server counts cannot be seen from here.',
+  'Which client address the server sees cannot be checked from here.',
   'Run countersign doctor --config <file> on its machine, and look for proxy.not_trusted in its log.',
 )
 
-/** A part of a deployment and what was found there. */
+/** The part of a deployment that was checked, and the findings. */
 export interface Examination {
-  /** An issuer, or the file of a configuration. */
+  /** An issuer, or the path of a configuration file. */
   subject: string
   from: 'outside' | 'inside'
   findings: readonly Finding[]
@@ -118,7 +121,7 @@ const words: Readonly<Record<Finding['outcome'], string>> = {
   unknown: 'not checked',
 }
 
-/** What was found, for people, in 80 columns. */
+/** Renders the findings for humans, in 80 columns. */
 export function renderFindings(examinations: readonly Examination[]): string {
   const parts = examinations.map(({ subject, from, findings }) =>
     [wrapText('', `${subject}, from ${from}`), '', ...findings.flatMap(findingLines)].map(printable).join('\n'),

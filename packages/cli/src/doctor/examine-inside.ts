@@ -14,21 +14,21 @@ import { checkRunning, checkSpace, checkSynchronization, writtenFolders } from '
 import { checking, type Finding } from './finding.js'
 
 export interface Inside {
-  /** The file of the configuration. */
+  /** Path of the configuration file. */
   config: string
-  /** The folder with copies of the database. */
+  /** Folder with the database backups. */
   backups: string | undefined
   env: NodeJS.ProcessEnv
 }
 
-/** Looks at an auth server on the machine that it runs on. */
+/** Checks an auth server on the machine on which it runs. */
 export async function examineInside({ config: file, backups, env }: Inside): Promise<Finding[]> {
   const { findings, config } = await checkSettings(file, env)
   if (!config) {
     const rest = checking('everything else')
     return [
       ...findings,
-      rest.unknown('It needs settings that can be used.'),
+      rest.unknown('The remaining checks need valid settings.'),
       ...checkBackups(backups, { isFile: true, env }),
     ]
   }
@@ -47,7 +47,7 @@ export async function examineInside({ config: file, backups, env }: Inside): Pro
   ]
 }
 
-/** The settings, where they can be used at all. */
+/** Checks the settings, and returns the configuration if it is valid. */
 export async function checkSettings(
   file: string,
   env: NodeJS.ProcessEnv,
@@ -56,22 +56,27 @@ export async function checkSettings(
   const loaded = await attempt(loadConfig(file, env))
   if ('problems' in loaded) return { findings: problemsOf('settings', loaded.problems), config: undefined }
   const config = loaded.value
-  const odd = config.warnings.map((warning) => report.warning(warning, 'Take it out, or mend its name.'))
+  const odd = config.warnings.map((warning) => report.warning(warning, 'Remove the setting, or correct its name.'))
   return { findings: odd.length > 0 ? odd : [report.ok(`${config.file} is valid.`)], config }
 }
 
-/** What serve refuses to start with: secrets that can be guessed, files that others can read, TLS that checks nothing. */
+/**
+ * Checks for the reasons for which serve refuses to start: secrets that can be guessed, files that other users can read, disabled TLS
+ * verification.
+ */
 export async function checkStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<Finding[]> {
   const safe = await attempt(requireSafeStart(config, env))
   const roots = await attempt(readCertificates(config))
   const problems = [safe, roots].flatMap((outcome) => ('problems' in outcome ? outcome.problems : []))
   if (problems.length > 0) return problemsOf('safe start', problems)
   return [
-    checking('safe start').ok('Files with secrets are not for everybody, and nothing else keeps serve from starting.'),
+    checking('safe start').ok(
+      'Files with secrets are readable only by their owner, and nothing else prevents serve from starting.',
+    ),
   ]
 }
 
-/** The key itself is never shown. */
+/** Checks that the master key can be read. The key itself is never shown. */
 export async function checkMasterKey(config: LoadedConfig): Promise<{ findings: Finding[]; masterKey?: Uint8Array }> {
   const read = await attempt(readMasterKey(config))
   if ('problems' in read) return { findings: problemsOf('master key', read.problems) }
@@ -93,7 +98,7 @@ async function attempt<T>(work: Promise<T>): Promise<{ value: T } | { problems: 
 
 function problemsOf(check: string, problems: Problems): Finding[] {
   return problems.map(({ setting, problem }) => {
-    // The messages say first what is wrong, and after a colon what to do.
+    // The messages have the problem first, and the fix after a colon.
     const [what, mend = 'Change the setting.'] = splitOnce(problem)
     return checking(check).problem(`${setting} ${what}.`, mend)
   })
@@ -106,40 +111,41 @@ function splitOnce(text: string): [string, string?] {
 
 const loopback = ['127.0.0.1', '::1', 'localhost']
 
-/** Whether the server knows its proxy, and only its proxy can reach it. */
+/** Checks that the server trusts its proxy, and that only the proxy can reach the server. */
 export function checkProxy({ settings }: LoadedConfig): Finding[] {
   const { issuer, listen, trustProxy } = settings
   const report = checking('proxy')
-  if (isLoopbackIdentifier(issuer)) return [report.unknown('The issuer is http on this machine: no proxy is in front.')]
+  if (isLoopbackIdentifier(issuer))
+    return [report.unknown('The issuer is http on this machine, so there is no proxy to check.')]
   const isLocal = loopback.includes(listen.host)
   const findings: Finding[] = []
   if (trustProxy.length === 0) {
     findings.push(
       report.problem(
-        'trustProxy names nobody, so everybody behind the proxy is one address, and is limited together.',
-        `Name the address that the proxy connects from${isLocal ? ', here "trustProxy": ["127.0.0.1"]' : ''}.`,
+        'trustProxy is empty, so all clients behind the proxy share one address and its rate limits.',
+        `Add the address that the proxy connects from${isLocal ? ', here "trustProxy": ["127.0.0.1"]' : ''}.`,
       ),
     )
   } else if (isLocal && !['127.0.0.1', '::1'].some(createTrustedPeers(trustProxy))) {
     findings.push(
       report.problem(
-        `The server listens on ${listen.host}, and trustProxy (${trustProxy.join(', ')}) has no address of this machine.`,
+        `The server listens on ${listen.host}, but trustProxy (${trustProxy.join(', ')}) contains no address of this machine.`,
         'Add the address that the proxy connects from, 127.0.0.1 or ::1.',
       ),
     )
   } else {
-    const found = `X-Forwarded-For is believed from ${trustProxy.join(', ')} only.`
+    const found = `X-Forwarded-For is trusted only from ${trustProxy.join(', ')}.`
     findings.push(
       isLocal
         ? report.ok(found)
-        : report.unknown(`${found} Whether the proxy connects from there cannot be seen here.`, mendUnseen),
+        : report.unknown(`${found} Whether the proxy connects from there cannot be checked here.`, mendUnseen),
     )
   }
   if (!isLocal) {
     findings.push(
       report.warning(
-        `The server speaks plain http on ${listen.host}, port ${listen.port}, where others may reach it past the proxy.`,
-        'Let a firewall pass only the proxy to that port.',
+        `The server speaks plain http on ${listen.host}, port ${listen.port}, which others may be able to reach without going through the proxy.`,
+        'Configure a firewall to allow only the proxy to connect to that port.',
       ),
     )
   }
@@ -147,15 +153,15 @@ export function checkProxy({ settings }: LoadedConfig): Finding[] {
 }
 
 const mendUnseen =
-  'Look for proxy.not_trusted in the log of the server, which names the address of a proxy that is not among these.'
+  'Look for proxy.not_trusted in the server’s log: it contains the address of a proxy that is not listed.'
 
-/** Whether others than this machine may reach the port that tells what happens. */
+/** Checks whether the admin port, which exposes the server's state, is reachable from other machines. */
 export function checkAdminPort({ settings: { admin } }: LoadedConfig): Finding[] {
   if (!admin || loopback.includes(admin.host)) return []
   return [
     checking('admin port').warning(
-      `It listens on ${admin.host}, port ${admin.port}, and tells whoever reaches it what the server does.`,
-      'Let a firewall pass only what watches the server to that port, or set admin.host to 127.0.0.1.',
+      `It listens on ${admin.host}, port ${admin.port}, and exposes the server’s activity to anyone who can reach it.`,
+      'Configure a firewall to allow only your monitoring to connect to that port, or set admin.host to 127.0.0.1.',
     ),
   ]
 }

@@ -1,16 +1,16 @@
-/** What came of one look at a deployment. */
+/** Result of one check of a deployment. */
 export interface Finding {
-  /** What was looked at, in a word or two. */
+  /** Name of the check, in a word or two. */
   check: string
-  /** `unknown`: it could not be looked at, and `found` says why. */
+  /** `unknown`: the check was not possible, and `found` says why. */
   outcome: 'ok' | 'warning' | 'problem' | 'unknown'
-  /** What was seen, as sentences. */
+  /** What was found, as sentences. */
   found: string
-  /** What to do about it. */
+  /** How to fix it. */
   mend?: string
 }
 
-/** The findings of one check. */
+/** Creates the findings of one check. */
 export interface CheckReport {
   ok(found: string): Finding
   warning(found: string, mend: string): Finding
@@ -18,7 +18,7 @@ export interface CheckReport {
   unknown(found: string, mend?: string): Finding
 }
 
-/** Makes the findings of a check. */
+/** Returns the constructors for the findings of a check. */
 export function checking(check: string): CheckReport {
   return {
     ok: (found) => ({ check, outcome: 'ok', found }),

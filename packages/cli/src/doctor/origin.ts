@@ -8,53 +8,53 @@ import {
 import { request as requestByHttps } from 'node:https'
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls'
 
-/** Milliseconds that an answer, or a handshake, may take from beginning to end. */
+/** Time limit for a whole response or handshake, in milliseconds. */
 const patience = 5000
-/** No page or document is larger. */
+/** Maximum size of a page or document, in bytes. */
 const mostBytes = 262_144
 
-/** What was answered, and when. */
+/** A response, with its timing. */
 export interface Answer {
   status: number
   headers: IncomingHttpHeaders
   text: string
-  /** Milliseconds since 1970, on this machine. */
+  /** Unix time in milliseconds, by this machine's clock. */
   sentAt: number
   answeredAt: number
 }
 
-/** What a TLS server shows of itself. */
+/** The result of a TLS handshake. */
 export interface Handshake {
   certificate: DetailedPeerCertificate
-  /** Why this machine does not trust it; undefined: it does. */
+  /** Why this machine does not trust the certificate; undefined if it does. */
   refusal: string | undefined
-  /** Such as `TLSv1.3`. */
+  /** TLS version, such as `TLSv1.3`. */
   version: string
   http2: boolean
 }
 
-/** What began to be answered and came to no end. */
+/** A response that started but was not completed. */
 export class BrokenAnswer extends Error {
   override name = 'BrokenAnswer'
 }
 
-/** Where a server listens. */
+/** The address on which a server listens. */
 export interface Place {
   host: string
   port: number
 }
 
 /**
- * Sends a GET whose target goes out byte for byte: no URL parser makes another of it.
+ * Sends a GET with the exact request target, without normalization by a URL parser.
  *
- * @throws BrokenAnswer, or whatever the connection failed with before anything came
+ * @throws BrokenAnswer, or the connection's error if it failed before any data arrived
  */
 export function ask(origin: URL, target: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
   const request = origin.protocol === 'https:' ? requestByHttps : requestByHttp
   return send(request, { ...placeOf(origin), path: target, headers })
 }
 
-/** Sends a GET by plain http. @throws as {@link ask} does */
+/** Sends a GET over plain http. @throws the same errors as {@link ask} */
 export function askAt(place: Place, target: string): Promise<Answer> {
   return send(requestByHttp, { ...place, path: target })
 }
@@ -65,10 +65,10 @@ function send(request: typeof requestByHttp, options: RequestOptions): Promise<A
     const sent = request({ ...options, agent: false, lookup })
     const hasBegun = () => (sent.socket?.bytesRead ?? 0) > 0
     const fail = (error: Error) => reject(hasBegun() ? new BrokenAnswer(error.message, { cause: error }) : error)
-    const closed = () => fail(new Error('the connection was closed without an answer'))
+    const closed = () => fail(new Error('the connection was closed without a response'))
     sent.once('close', closed)
     sent.on('error', fail)
-    const failUpgraded = () => fail(new Error('the answer is 101: it goes on in another protocol'))
+    const failUpgraded = () => fail(new Error('the response is 101: the server switched to another protocol'))
     sent.once('upgrade', (_response, socket) => {
       failUpgraded()
       socket.destroy()
@@ -76,7 +76,7 @@ function send(request: typeof requestByHttp, options: RequestOptions): Promise<A
     sent.once('response', (response) => {
       const answeredAt = Date.now()
       sent.removeListener('close', closed)
-      // Without the header that names the protocol it is no upgrade to Node.
+      // Without an Upgrade header, Node does not treat a 101 as an upgrade.
       if (response.statusCode === 101) failUpgraded()
       readText(response).then((text) => {
         const { statusCode: status = 0, headers: received } = response
@@ -94,12 +94,12 @@ async function readText(response: IncomingMessage): Promise<string> {
   for await (const chunk of response as AsyncIterable<Buffer>) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > mostBytes) throw new Error('the answer does not end')
+    if (length > mostBytes) throw new Error('the response is too large')
   }
   return Buffer.concat(chunks).toString('utf8')
 }
 
-/** Shakes hands with a TLS server, whatever its certificate is. @throws whatever the connection failed with */
+/** Performs a TLS handshake, whatever the certificate is. @throws the connection's error */
 export function shakeHands(origin: URL): Promise<Handshake> {
   const { host, port } = placeOf(origin)
   return overConnection<Handshake>((resolve, reject) => {
@@ -109,11 +109,11 @@ export function shakeHands(origin: URL): Promise<Handshake> {
       servername: host,
       lookup,
       ALPNProtocols: ['h2', 'http/1.1'],
-      // Whether it is to be trusted is what is asked.
+      // Whether the certificate is trusted is what this function determines.
       rejectUnauthorized: false,
     })
     socket.on('error', reject)
-    socket.once('close', () => reject(new Error('the connection was closed before TLS began')))
+    socket.once('close', () => reject(new Error('the connection was closed before the TLS handshake finished')))
     socket.once('secureConnect', () => {
       const error: unknown = socket.authorizationError
       resolve({
@@ -132,7 +132,7 @@ interface Opened {
   readonly close: () => void
 }
 
-/** Waits for what comes over a connection, for {@link patience} whatever the other side does, and closes it. */
+/** Runs an exchange over a connection, with the time limit {@link patience}, and then closes the connection. */
 async function overConnection<T>(
   open: (resolve: (value: T) => void, reject: (error: Error) => void) => Opened,
 ): Promise<T> {
@@ -140,7 +140,7 @@ async function overConnection<T>(
   try {
     return await new Promise<T>((resolve, reject) => {
       const { fail, close } = open(resolve, reject)
-      const late = setTimeout(() => fail(new Error(`nothing whole within ${patience / 1000} seconds`)), patience)
+      const late = setTimeout(() => fail(new Error(`no complete response within ${patience / 1000} seconds`)), patience)
       end = () => {
         clearTimeout(late)
         close()

@@ -7,7 +7,7 @@ export interface RequestFlags extends BodyFlags {
   header?: readonly string[]
 }
 
-/** A request to be sent, perhaps more than once. */
+/** A request that may be sent more than once. */
 export interface GivenRequest {
   url: string
   method: string
@@ -15,7 +15,7 @@ export interface GivenRequest {
   body: Uint8Array<ArrayBuffer> | undefined
 }
 
-/** The request that the flags describe. */
+/** Builds the request that the flags describe. */
 export async function buildRequest(
   url: string,
   flags: RequestFlags,
@@ -27,12 +27,12 @@ export async function buildRequest(
   if (body) describe(headers, body)
   const method = flags.request ?? (body ? 'POST' : 'GET')
   if (body && /^(?:GET|HEAD)$/i.test(method))
-    throw usageError(`A ${method} request has no body: give another --request.`)
+    throw usageError(`A ${method} request cannot have a body: use another --request method.`)
   const request = attempt('The request', () => new Request(target, { method, headers, body: body?.bytes ?? null }))
   return { url: target, method: request.method, headers, body: body?.bytes }
 }
 
-/** The lines, with those of files in place of `@file`, as curl has them. */
+/** Returns the header lines, replacing each `@file` by the lines of that file, as curl does. */
 async function withFiles(
   lines: readonly string[],
   readInput: (limit: number) => Promise<Uint8Array>,
@@ -40,7 +40,7 @@ async function withFiles(
   const given: string[] = []
   for (const line of lines) {
     if (!line.startsWith('@')) given.push(line)
-    // As of HTTP: each byte is a character.
+    // Header bytes are decoded as Latin-1, as in HTTP.
     else
       given.push(
         ...Buffer.from(await readPart(line, readInput))
@@ -57,7 +57,7 @@ function describe(headers: Headers, { contentType, isJson }: GivenBody): void {
   if (isJson && !headers.has('accept')) headers.set('accept', 'application/json')
 }
 
-/** What is sent, as curl's flags of these names say. */
+/** The body flags, which work like curl's flags of the same names. */
 interface BodyFlags {
   data?: readonly string[]
   dataBinary?: readonly string[]
@@ -66,18 +66,18 @@ interface BodyFlags {
 
 interface GivenBody {
   bytes: Uint8Array<ArrayBuffer>
-  /** What the body is where no header says it. */
+  /** Content-Type to use if no header sets one. */
   contentType: string
-  /** Parts were given as `--json`, which also asks for JSON. */
+  /** The body was given as `--json`, which also requests JSON. */
   isJson: boolean
 }
 
-/** Most that a body holds: it is signed, and so held whole. */
+/** Maximum size of a body, in bytes. It is signed, and therefore held in memory as a whole. */
 const mostBody = 256 * 1024 * 1024
 
 /**
- * The body that flags describe: their values one after the other, between them what curl puts there; `@file` is a file, `@-`
- * standard input. Undefined where there is none.
+ * Reads the body that the flags describe: the values are joined with the separator that curl uses. `@file` stands for a file, `@-` for
+ * standard input. Returns undefined if no flag is given.
  */
 async function readBody(
   { data, dataBinary, json }: BodyFlags,
@@ -85,21 +85,22 @@ async function readBody(
 ): Promise<GivenBody | undefined> {
   const given = [data, dataBinary, json].filter((values) => values !== undefined)
   if (given.length === 0) return undefined
-  if (given.length > 1) throw usageError('Give the body by one of --data, --data-binary and --json.')
+  if (given.length > 1) throw usageError('Use only one of --data, --data-binary and --json.')
   const parts: Uint8Array[] = []
   for (const value of given[0] ?? []) {
     const part = await readPart(value, readInput)
-    // As curl does: lines of a file become one value of a form.
+    // As in curl, line breaks are removed from a file given with --data.
     parts.push(data && value.startsWith('@') ? withoutLineEnds(part) : part)
   }
   const between = json ? '' : '&'
   const bytes = Buffer.concat(parts.flatMap((part, at) => (at === 0 ? [part] : [Buffer.from(between), part])))
-  if (bytes.length > mostBody) throw usageError(`A body has at most ${mostBody / 1024 / 1024} MiB: it is signed whole.`)
+  if (bytes.length > mostBody)
+    throw usageError(`A body can have up to ${mostBody / 1024 / 1024} MiB, because it is signed as a whole.`)
   const contentType = json ? 'application/json' : 'application/x-www-form-urlencoded'
   return { bytes: new Uint8Array(bytes), contentType, isJson: json !== undefined }
 }
 
-/** What a value of a flag stands for: itself, `@file` a file, or `@-` standard input. */
+/** Reads the value of a flag: the value itself, the file of `@file`, or standard input for `@-`. */
 async function readPart(value: string, readInput: (limit: number) => Promise<Uint8Array>): Promise<Uint8Array> {
   if (value === '@-') return readInput(mostBody)
   if (!value.startsWith('@')) return Buffer.from(value)

@@ -17,7 +17,7 @@ import { type OutputFlags, writeResponse } from './write-response.js'
 interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
   agent?: string
   authServer?: readonly string[]
-  /** False with `--no-consent`. */
+  /** False if `--no-consent` is given. */
   consent: boolean
   paste?: true
   consentTimeout?: string
@@ -30,10 +30,12 @@ interface FetchFlags extends RequestFlags, OutputFlags, NetworkFlags {
   interop?: true
 }
 
-/** Seconds that a person has who must decide. */
+/** How long a user has to decide, in seconds. */
 const defaultPatience = 1800
 
-/** `countersign fetch <url>`: asks as the command line's own agent, and a person in the terminal where one must decide. */
+/**
+ * `countersign fetch <url>`: sends a request as the command line's own agent, and prompts the user in the terminal when consent is needed.
+ */
 export const fetchCommand: Run<FetchFlags> = async (flags, terminal, subject) => {
   try {
     return await fetchOnce(flags, terminal, subject)
@@ -48,7 +50,7 @@ async function fetchOnce(flags: FetchFlags, terminal: Parameters<Run>[1], subjec
   const folder = await readAgentFolder(agentFolderPath(terminal.env, flags.agent))
   const authServers = (flags.authServer ?? []).map((id) => requireIdentifierFlag('--auth-server', id, 'allowed'))
   if (flags.paste && !terminal.asking.input.isTTY)
-    throw usageError('--paste needs a terminal at standard input: that is where the address is pasted.')
+    throw usageError('--paste needs a terminal at standard input, where you paste the address.')
   const network = readNetworkFlags(flags)
   const { url } = request
   const interruption = catchInterruption(terminal)
@@ -94,18 +96,18 @@ function secondsOf(flag: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   const seconds = Number(text)
   if (/^\d{1,6}(?:\.\d{1,3})?$/.test(text) && seconds > 0) return seconds
-  throw usageError(`${flag} takes seconds, such as 30 or 2.5.`)
+  throw usageError(`${flag} takes a number of seconds, such as 30 or 2.5.`)
 }
 
 type Send = (request: GivenRequest) => Promise<Response>
 
-/** How often an answer may send on. */
+/** Maximum number of redirects to follow. */
 const mostRedirects = 20
 
 /**
- * Sends a request, and goes where answers send it, at the same origin: what is signed for one is nobody else's.
+ * Sends a request and follows redirects within the same origin: a request signed for one origin must not go to another.
  *
- * @throws CommandError for an answer that sends to another origin, or in a circle
+ * @throws CommandError for a redirect to another origin, or for too many redirects
  */
 export async function followRedirects(request: GivenRequest, send: Send): Promise<Response> {
   let next = request
@@ -116,15 +118,17 @@ export async function followRedirects(request: GivenRequest, send: Send): Promis
     await response.body?.cancel()
     const to = new URL(location, next.url)
     if (to.origin !== new URL(next.url).origin) {
-      const asked = `${new URL(next.url).host} sends on to another origin, which is not followed`
-      throw new CommandError(`${asked}: if you trust it, ask there: ${to.href}`)
+      const asked = `${new URL(next.url).host} redirects to another origin, which is not followed`
+      throw new CommandError(`${asked}. If you trust it, request it directly: ${to.href}`)
     }
     next = redirected(next, response.status, to.href)
   }
-  throw new CommandError(`${new URL(request.url).host} sent on ${mostRedirects + 1} times: it goes in a circle.`)
+  throw new CommandError(
+    `${new URL(request.url).host} redirected ${mostRedirects + 1} times: this looks like a redirect loop.`,
+  )
 }
 
-/** The next request, as browsers make it: a POST becomes a GET unless the answer says that it stays. */
+/** Returns the redirected request, as browsers do: a POST becomes a GET unless the status preserves the method. */
 function redirected(request: GivenRequest, status: number, url: string): GivenRequest {
   const isKept = status === 307 || status === 308 || (status !== 303 && request.method !== 'POST')
   if (isKept || ['GET', 'HEAD'].includes(request.method)) return { ...request, url }
@@ -133,15 +137,15 @@ function redirected(request: GivenRequest, status: number, url: string): GivenRe
   return { url, method: 'GET', headers, body: undefined }
 }
 
-/** The time that a request has, without that which a person takes. */
+/** The time limit of a request, not counting the time that the user takes to decide. */
 export interface Deadline {
   signal: AbortSignal
-  /** The same way to ask; while it does, no time passes. */
+  /** Wraps a way to prompt for consent so that the time limit is paused during the prompt. */
   pausedBy(way: ConsentWay): ConsentWay
   stop(): void
 }
 
-/** @param seconds undefined: there is no limit */
+/** @param seconds undefined for no limit */
 export function createDeadline(seconds: number | undefined): Deadline {
   const abort = new AbortController()
   let left = (seconds ?? 0) * 1000
@@ -153,7 +157,7 @@ export function createDeadline(seconds: number | undefined): Deadline {
     if (seconds === undefined) return
     since = performance.now()
     timer = setTimeout(() => {
-      const why = `There was no whole answer within ${seconds} s.`
+      const why = `The response was not complete within ${seconds} s.`
       abort.abort(new CommandError(why, { exitCode: exitStatus.network }))
     }, left)
   }
@@ -200,7 +204,10 @@ export function createDeadline(seconds: number | undefined): Deadline {
   }
 }
 
-/** The platform's fetch, which shows each message on standard error with the tokens in it decoded; not what was asked for. */
+/**
+ * Wraps the platform's fetch to print each message to standard error, with its tokens decoded, but without the body of the requested
+ * resource.
+ */
 export function showMessages(
   { notify }: Terminal,
   { url, authServers }: { url: string; authServers: readonly string[] },

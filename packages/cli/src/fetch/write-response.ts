@@ -7,13 +7,13 @@ import type { Terminal } from '../terminal/terminal.js'
 import { printable, titleCase } from '../terminal/text.js'
 
 export interface OutputFlags {
-  /** Status and headers before the body. */
+  /** Print the status and headers before the body. */
   include?: true
-  /** The file that the body goes to. */
+  /** The file to which the body is written. */
   output?: string
 }
 
-/** Writes an answer as it comes: to standard output, or to a file. */
+/** Streams a response to standard output or to a file. */
 export async function writeResponse(response: Response, flags: OutputFlags, terminal: Terminal): Promise<void> {
   const head = flags.include ? headOf(response) : ''
   const isToFile = flags.output !== undefined && flags.output !== '-'
@@ -23,20 +23,22 @@ export async function writeResponse(response: Response, flags: OutputFlags, term
   try {
     await pipeline(chunksOf(response, head), target, { end: isToFile })
   } catch (error) {
-    // That of an answer is one already.
+    // Errors of the response have already been converted.
     if (error instanceof CommandError) throw error
     throw isToFile ? fileError(flags.output ?? '', error) : outputError(error)
   }
 }
 
-/** A terminal acts on some of what a stranger may send; what is no text is not shown. */
+/** Terminals interpret control characters, so those that a server sends are escaped, and a binary response is not printed. */
 async function writeToScreen(response: Response, head: string, { write }: Terminal): Promise<void> {
   write(head.replaceAll('\r\n', '\n'))
   const decoder = new TextDecoder()
   for await (const chunk of chunksOf(response, '')) {
     const text = decoder.decode(chunk, { stream: true })
     if (text.includes('\0'))
-      throw usageError('The answer is no text: write it to a file with --output <file>, or anyway with --output -')
+      throw usageError(
+        'The response is binary: write it to a file with --output <file>, or force printing with --output -',
+      )
     write(printable(text.replaceAll('\r\n', '\n')))
   }
   write(printable(decoder.decode()))
@@ -49,7 +51,7 @@ async function* chunksOf({ body }: Response, head: string): AsyncGenerator<Uint8
   try {
     for (let next = await read(reader); !next.done; next = await read(reader)) yield next.value
   } finally {
-    // Whoever writes may have given up. Not waited for: it never ends where a copy of the answer is left unread.
+    // The writer may have given up. Not awaited, because it never resolves if a clone of the response is left unread.
     void reader.cancel().catch(() => undefined)
   }
 }
@@ -76,8 +78,8 @@ function fileError(path: string, cause: unknown): CommandError {
 }
 
 function brokenOff(cause: unknown): unknown {
-  // The command itself was stopped.
+  // The command itself was interrupted.
   if (cause instanceof CommandError) return cause
   if (!(cause instanceof Error)) return cause
-  return new CommandError(`The answer broke off: ${cause.message}.`, { exitCode: exitStatus.network, cause })
+  return new CommandError(`The response was interrupted: ${cause.message}.`, { exitCode: exitStatus.network, cause })
 }

@@ -3,10 +3,14 @@ import { createSigner, generatePrivateJwk, type PrivateJwk, type Signer } from '
 import { usageError } from '../command/errors.js'
 import { wrapText } from '../terminal/text.js'
 
-/** The signer over the private JWK in a file, such as `countersign keys generate` writes; `named` is what names it. */
+/**
+ * Creates a signer for the private JWK in a file, such as one that `countersign keys generate` writes. `named` is the name of the flag or
+ * command for error messages.
+ */
 export async function readSigner(path: string, named = '--key'): Promise<Signer> {
   const jwk = await readJsonFile(named, path)
-  if (!isPrivateJwk(jwk)) throw usageError(`${named}: ${path} holds no private JWK (with the members kty and d).`)
+  if (!isPrivateJwk(jwk))
+    throw usageError(`${named}: ${path} does not contain a private JWK (with the members kty and d).`)
   return requireUsableKey(path, createSigner(jwk), named)
 }
 
@@ -14,15 +18,15 @@ function isPrivateJwk(jwk: object): jwk is PrivateJwk {
   return 'kty' in jwk && typeof jwk.kty === 'string' && 'd' in jwk && typeof jwk.d === 'string'
 }
 
-/** The key in a file, or a new one that is gone when the command ends. */
+/** Returns a signer for the key in a file, or for a new key that is not saved. */
 export async function readSigningKey(path: string | undefined, tell: (text: string) => void): Promise<Signer> {
   if (path !== undefined) return readSigner(path)
   const signer = await createSigner(await generatePrivateJwk())
-  tell(wrapText('', `Signed with a new key that is not kept; its thumbprint is ${signer.thumbprint}.`))
+  tell(wrapText('', `Signed with a new key, which is not saved; its thumbprint is ${signer.thumbprint}.`))
   return signer
 }
 
-/** The JSON object in a file that a flag names. */
+/** Reads the JSON object in a file named by a flag. */
 export async function readJsonFile(flag: string, path: string): Promise<Record<string, unknown>> {
   try {
     const value = JSON.parse(await readFile(path, 'utf8')) as unknown
@@ -34,13 +38,13 @@ export async function readJsonFile(flag: string, path: string): Promise<Record<s
   throw usageError(`${flag}: ${path} is not a JSON object.`)
 }
 
-/** What is made of the key in a file; `named` is what names it: a flag, or a command. */
+/** Awaits what is created from the key in a file. `named` is the name of the flag or command for error messages. */
 export async function requireUsableKey<T>(path: string, made: Promise<T>, named = '--key'): Promise<T> {
   try {
     return await made
   } catch (cause) {
     throw usageError(
-      `${named}: ${path} holds no usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${named}: ${path} does not contain a usable key: ${cause instanceof Error ? cause.message : String(cause)}`,
       cause,
     )
   }

@@ -4,16 +4,16 @@ import { identifierRepair, isIdentifier, isLoopbackIdentifier, type NetworkOptio
 import { allowedNetworkProblems, egressProxyProblem } from 'countersign/node'
 import { usageError } from '../command/errors.js'
 
-/** The flags that say where documents may be fetched besides the public internet. */
+/** The flags for networks from which documents may be fetched, in addition to the public internet. */
 export interface NetworkFlags {
   allowNetwork?: readonly string[]
   egressProxy?: string
 }
 
 /**
- * Reads the flags about networks.
+ * Parses the network flags.
  *
- * @throws CommandError for values that cannot be meant
+ * @throws CommandError for invalid values
  */
 export function readNetworkFlags({ allowNetwork = [], egressProxy }: NetworkFlags): NetworkOptions {
   const proxyProblem = egressProxy === undefined ? undefined : egressProxyProblem(egressProxy)
@@ -39,36 +39,36 @@ function readNetwork(text: string): AllowedNetwork {
 
 const anyForm = { allowInsecureLoopback: true, allowPath: true }
 
-/** The identifier that somebody typed. `loopback` says whether `http` on loopback will do, or what would allow it. */
+/** Requires a flag's value to be an identifier. `loopback` says whether `http` on loopback is allowed, or names what would allow it. */
 export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
   if (!isIdentifier(text, anyForm)) throw usageError(problemOf(name, text))
   if (loopback !== 'allowed' && isLoopbackIdentifier(text))
-    throw usageError(`${name}: http on loopback needs ${loopback.allowedBy}.`)
+    throw usageError(`${name}: http on loopback requires ${loopback.allowedBy}.`)
   return text
 }
 
-/** Why a text is no identifier, and what to give. */
+/** Describes why a text is not an identifier, and what to use instead. */
 function problemOf(name: string, text: string): string {
   const repair = identifierRepair(text, anyForm)
-  if (repair !== undefined) return `${name} is no identifier: ${repair}.`
+  if (repair !== undefined) return `${name} is not a valid identifier: ${repair}.`
   const { hostname = '', port = '' } = URL.canParse(text) ? new URL(text) : {}
   if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)
-    return `${text} cannot be used: it is an IP address. Give a host name, such as https://api.example, or on this machine http://127.0.0.1:${port || '8080'}.`
+    return `${text} cannot be used because it is an IP address. Use a host name, such as https://api.example, or on this machine http://127.0.0.1:${port || '8080'}.`
   const why = hostname !== '' && !hostname.includes('.') ? 'its host has no dot: ' : ''
-  return `${name} is no identifier: ${why}${form}.`
+  return `${name} is not a valid identifier: ${why}${form}.`
 }
 
 const form =
-  'give https:// and a host name in lower case, which resolves to public addresses, without user name, query, default port ' +
-  'or slash at the end; or http with a port on 127.0.0.1, [::1] or localhost'
+  'use https:// and a lowercase host name that resolves to public addresses, without username, query, default port ' +
+  'or trailing slash; or http with a port on 127.0.0.1, [::1] or localhost'
 
-/** The port that `--port` gives. */
+/** Parses the value of `--port`. */
 export function readPort(text: string): number {
   if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
   throw usageError('--port takes a number from 0 to 65535; 0 chooses a free one.')
 }
 
-/** The Unix seconds that a flag gives, or undefined where it is not given. */
+/** Parses Unix seconds from a flag; undefined if the flag is not given. */
 export function parseSeconds(flag: string, text: unknown): number | undefined {
   if (text === undefined) return undefined
   if (typeof text === 'string' && /^\d{1,12}$/.test(text)) return Number(text)

@@ -1,22 +1,22 @@
 import { usageError } from '../command/errors.js'
 
-/** The URL that somebody typed. */
+/** Requires an absolute http or https URL. */
 export function requireUrl(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    throw usageError('The URL must be an absolute one of https or http.')
-  if (url.username !== '' || url.password !== '') throw usageError('The URL must have no user name and no password.')
+    throw usageError('The URL must be an absolute http or https URL.')
+  if (url.username !== '' || url.password !== '') throw usageError('The URL must not contain a username or password.')
   return url.href
 }
 
-/** The headers of a request, from lines as somebody typed them. */
+/** Parses header lines, as typed by the user. */
 export function readHeaderLines(lines: readonly string[]): Headers {
   const headers = new Headers()
   for (const line of lines) {
     const [, name = '', value = ''] = /^([^:\s]+):[ \t]*(.*)$/.exec(line) ?? []
     if (name === '') throw usageError('--header takes a line of the form Name: value.')
     if (unsettable.has(name.toLowerCase()))
-      throw usageError(`--header cannot set ${name}: it follows from the request.`)
+      throw usageError(`--header cannot set ${name}: it is derived from the request.`)
     attempt(`--header ${name}`, () => headers.append(name, value))
   }
   return headers
@@ -34,7 +34,7 @@ const unsettable: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** The constructors of the platform refuse by TypeError what cannot be sent. */
+/** Runs a platform constructor, and converts the TypeError that it throws for unsendable values. */
 export function attempt<T>(what: string, make: () => T): T {
   try {
     return make()

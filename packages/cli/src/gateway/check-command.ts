@@ -13,7 +13,7 @@ import {
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 
-/** `countersign gateway check`: which route, level and scope a request would meet. */
+/** `countersign gateway check`: shows the route, level and scope that match a request. */
 export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, terminal, subject) => {
   if (typeof path !== 'string') throw usageError('gateway check needs --config <file>.')
   const [method = '', rawTarget = ''] = subject.split(' ')
@@ -27,8 +27,8 @@ export const gatewayCheck: Run = async ({ config: path, verifyOnly, json }, term
 
 function requireRequest(method: string, rawTarget: string): void {
   const wrong: string[] = []
-  if (method !== method.toUpperCase()) wrong.push(`A method is written in capitals: ${method.toUpperCase()}.`)
-  if (!rawTarget.startsWith('/')) wrong.push(`A path begins with a slash: /${rawTarget}.`)
+  if (method !== method.toUpperCase()) wrong.push(`Method names are case-sensitive: use ${method.toUpperCase()}.`)
+  if (!rawTarget.startsWith('/')) wrong.push(`A path must start with a slash: /${rawTarget}.`)
   if (wrong.length > 0) throw usageError(wrong.join(' '))
 }
 
@@ -55,7 +55,7 @@ function reportOf(
   const unsigned = passesUnsigned(head, rules) ? 'passed' : 'refused'
   try {
     const { need } = judge(head, rules)
-    if (!need) throw new AAuthError('not_found', 'No route lists it.')
+    if (!need) throw new AAuthError('not_found', 'No route matches it.')
     const { level, scope } = need
     const shown = need.routes.map((route) => `${route.method} ${route.path}`)
     return { routes: shown, require: level, scope, unsigned }
@@ -87,13 +87,15 @@ function passesUnsigned(head: RequestHead, rules: CheckedRules): boolean {
 }
 
 function textOf(report: Report): string {
-  const unsigned = report.unsigned === 'passed' ? 'A request without a signature passes as nobody.' : ''
-  if ('mcp' in report) return `The table of the MCP server at ${report.mcp} says what each message needs.`
+  const unsigned = report.unsigned === 'passed' ? 'A request without a signature is forwarded anonymously.' : ''
+  if ('mcp' in report) return `What a message needs depends on the rules of the MCP server at ${report.mcp}.`
   if ('refused' in report)
     return [`Refused with ${report.status}: ${report.refused}`, unsigned].filter(Boolean).join('\n')
   const { routes, require, scope } = report
   const several =
-    routes.length > 1 ? ['No route is more specific than the others: the request needs what all of them need.'] : []
+    routes.length > 1
+      ? ['No route is more specific than the others: the request must meet the requirements of all of them.']
+      : []
   return [
     ...routes.map((route) => `Route    ${route}`),
     `Level    ${require}`,

@@ -17,7 +17,7 @@ import {
 import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
 
-/** `countersign gateway`: a reverse proxy, until it is told to stop. */
+/** `countersign gateway`: runs the reverse proxy until it is stopped. */
 export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const given: [string, unknown][] = [
@@ -26,7 +26,7 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   ]
   const flags = new Map(given.filter(([, value]) => value !== undefined))
   const load = () => loadGatewayConfig(path, terminal.env, flags)
-  // From before the file is read: a change since then is one.
+  // Taken before the file is read, so that a change since then is detected.
   const since = await fileDigest(path).catch(() => '')
   const config = await load()
   const count = parseWorkers(workers)
@@ -40,7 +40,7 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
 
 interface Given {
   load: () => Promise<LoadedGatewayConfig>
-  /** The digest of the file from before it was read. */
+  /** Digest of the file, taken before it was read. */
   since: string
   log: Log
 }
@@ -55,10 +55,8 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     memory.close()
     throw error
   })
-  const what = verifyOnly ? `Subrequests of ${proxy} for ${id} are answered` : `${id} is protected`
-  terminal.notify(
-    `${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, in front of ${upstream?.url}`}.`,
-  )
+  const what = verifyOnly ? `Responding to subrequests of ${proxy} for ${id}` : `Protecting ${id}`
+  terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)
   tellListening()
   log.write('info', 'started', {
     id,
@@ -66,7 +64,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     port: listen.port,
     adminPort: admin && ownAdminPort(admin.port),
     pid: process.pid,
-    // Of several processes, the one to send signals to.
+    // With several processes, signals go to the parent.
     parent: cluster.isWorker ? process.ppid : undefined,
   })
   async function reload(): Promise<void> {
@@ -74,15 +72,15 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     gateway.use(next)
     readAt = Date.now() / 1000
     const routes = next.settings.routes.length
-    terminal.notify(`${next.file} was read again: ${routes} routes.`)
+    terminal.notify(`${next.file} was reloaded: ${routes} routes.`)
     log.write('info', 'config.read', { file: next.file, routes })
     const changed = namesOfChanges(fixedSettings(config), fixedSettings(next)).join(' ')
     if (changed === '') return
-    terminal.notify(`These hold after a restart only: ${changed}.`)
+    terminal.notify(`These settings change only after a restart: ${changed}.`)
     log.write('warn', 'config.needs_restart', { file: next.file, settings: changed })
   }
   function keep(reason: string): void {
-    terminal.notify(`Goes on as before. ${reason}`)
+    terminal.notify(`The previous configuration stays active. ${reason}`)
     log.write('error', 'config.not_read', { file: config.file, reason })
   }
   const file = followFile(config.file, { since, onChange: reload, onProblem: keep })
@@ -98,7 +96,7 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   return exitStatus.done
 }
 
-/** Settings that hold from the start to the end. */
+/** Settings that cannot be changed without a restart. */
 function fixedSettings({ settings }: LoadedGatewayConfig): object {
   const { listen, admin, redis, instances } = settings
   return { listen, admin, redis, instances }
@@ -108,4 +106,4 @@ const needsConfig = `gateway needs --config <file>. The smallest file, after cou
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
-docs/gateway.md has all that can be in it.`
+All settings are described in docs/gateway.md.`

@@ -6,7 +6,7 @@ import type { Run } from '../terminal/terminal.js'
 
 const keyFile = 'api-key.json'
 
-/** `countersign gateway init`: a configuration from an OpenAPI description. */
+/** `countersign gateway init`: writes a configuration from an OpenAPI description. */
 export const gatewayInit: Run = async ({ id, authServer, upstream, out }, terminal, file) => {
   if (typeof id !== 'string' || typeof authServer !== 'string') throw usageError(needed)
   const { routes, scopes, notes } = await described(file)
@@ -19,15 +19,15 @@ export const gatewayInit: Run = async ({ id, authServer, upstream, out }, termin
     routes,
   }
   const text = `${JSON.stringify(settings, null, 2)}\n`
-  if (typeof out === 'string') await writeNewFile(out, text, 'exists already, and is not overwritten')
+  if (typeof out === 'string') await writeNewFile(out, text, 'already exists, and is not overwritten')
   else terminal.write(text)
   for (const note of notes) terminal.notify(note)
   terminal.notify(
-    `${routes.length} routes, ${Object.keys(scopes).length} permissions. People read the words in scopes: look at them.`,
+    `${routes.length} routes, ${Object.keys(scopes).length} permissions. Users read the texts in scopes: review them.`,
   )
   const [key, written] = typeof out === 'string' ? [join(dirname(out), keyFile), out] : [keyFile, '<file>']
   terminal.notify(
-    `Next, make the key: countersign keys generate --out ${key}. Then countersign gateway --config ${written} serves it.`,
+    `Next, generate the key: countersign keys generate --out ${key}. Then start the gateway: countersign gateway --config ${written}`,
   )
   return exitStatus.done
 }
@@ -47,4 +47,5 @@ function isMissing(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-const needed = 'gateway init needs --id, the https URL of the API, and --auth-server, that of who asks people.'
+const needed =
+  'gateway init needs --id, the https URL of the API, and --auth-server, the auth server that asks users for consent.'

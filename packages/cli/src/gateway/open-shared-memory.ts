@@ -8,16 +8,16 @@ import { CommandError } from '../command/errors.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 
-/** What a process shares with others, if it does. */
+/** State that a process shares with others, if there are any. */
 export interface OpenMemory {
-  /** Undefined: nobody shares it. */
+  /** Undefined if the state is not shared. */
   shared: SharedMemory | undefined
-  /** Rejects where it cannot be reached. */
+  /** Rejects if the shared state cannot be reached. */
   readonly ready: () => Promise<void>
   readonly close: () => void
 }
 
-/** Where no other machine shares it, the first of several processes remembers for all. */
+/** Without Redis, the primary process keeps the state for all workers. */
 export function rememberForWorkers({ redis }: GatewaySettings): void {
   const sessions = createMcpSessions()
   const counted = redis === undefined ? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() } : {}
@@ -29,7 +29,7 @@ export function rememberForWorkers({ redis }: GatewaySettings): void {
   })
 }
 
-/** A nonce works once, and a rate counts once, in all processes together (G12). */
+/** Opens the state shared by all processes: nonces are single-use and rates are counted across all of them (G12). */
 export async function openSharedMemory(
   { id, redis }: GatewaySettings,
   { notify }: Terminal,
@@ -40,7 +40,7 @@ export async function openSharedMemory(
     const memory = await openRedisMemory(redis, {
       id,
       onLost(error) {
-        notify('Redis does not answer. Until it does, requests that need it are refused with 503.')
+        notify('Redis is not responding. Until it does, requests that need it are refused with 503.')
         log.failure('redis.lost', error)
       },
       onFound: () => log.write('info', 'redis.found'),
@@ -65,7 +65,7 @@ interface SessionOf {
   caller: McpCaller
 }
 
-/** In a worker: the sessions that the first process knows. */
+/** In a worker: accesses the sessions held by the primary process. */
 function sessionsOfFirst(): McpSessions | undefined {
   if (!cluster.isWorker) return undefined
   const open = callFirst<SessionOf, void>('openSession')

@@ -14,7 +14,7 @@ import { CommandError, errorReason, exitStatus, usageError } from '../command/er
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
-/** `countersign gateway probe`: which spellings of the routes' paths an API runs. */
+/** `countersign gateway probe`: finds out which spellings of the routes' paths an API handles. */
 export const gatewayProbe: Run = async (flags, terminal) => {
   const { config: path, json } = flags
   if (typeof path !== 'string') throw usageError('gateway probe needs --config <file>.')
@@ -47,12 +47,12 @@ function probedUpstream(
 ): string {
   if (typeof upstream === 'string') {
     if (/^https?:\/\/[^/?#]+$/.test(upstream)) return upstream
-    throw usageError('--upstream must be a scheme, a host and a port: http://127.0.0.1:3001.')
+    throw usageError('--upstream must consist of a scheme, a host and a port: http://127.0.0.1:3001.')
   }
   const configured = settings.upstream?.url
   if (configuredUpstream === true && configured !== undefined) return configured
   throw usageError(
-    'gateway probe needs --upstream <url>, a test copy of the API. --configured-upstream probes the one of the configuration.',
+    'gateway probe needs --upstream <url>, a test copy of the API. To probe the upstream in the configuration, use --configured-upstream.',
   )
 }
 
@@ -69,31 +69,36 @@ function pairsIn(given: unknown, separator: string, flag: string): [name: string
   const texts = Array.isArray(given) ? (given as string[]) : []
   return texts.map((text) => {
     const at = text.indexOf(separator)
-    if (at < 1) throw usageError(`${flag} must be a name and a value, with ${separator} between them: ${text}`)
+    if (at < 1) throw usageError(`${flag} must be a name and a value, separated by ${separator}: ${text}`)
     return [text.slice(0, at).trim(), text.slice(at + 1).trim()]
   })
 }
 
-/** What the API does otherwise than the configuration declares, and what would pass with less than it needs. */
+/**
+ * Returns how the API differs from what the configuration declares, and which requests would get through with fewer permissions than their
+ * route requires.
+ */
 function problemsIn({ routes }: ApiProbe, settings: GatewaySettings): string[] {
   const problems: string[] = []
   for (const { method, path, runs } of routes) {
     const declared = settings.routes.find((route) => route.method === method && route.path === path)
     const runsKind = (...kinds: SpellingKind[]) => runs.find(({ kind }) => kinds.includes(kind))
     const caseRun = declared?.case && runsKind('case')
-    if (caseRun) problems.push(`${method} ${path} declares case: "kept", but the API runs ${caseRun.target}.`)
+    if (caseRun) problems.push(`${method} ${path} declares case: "kept", but the API also handles ${caseRun.target}.`)
     const endingRun = declared?.endings && runsKind('ending', 'index')
-    if (endingRun) problems.push(`${method} ${path} declares endings: "kept", but the API runs ${endingRun.target}.`)
+    if (endingRun)
+      problems.push(`${method} ${path} declares endings: "kept", but the API also handles ${endingRun.target}.`)
     for (const { target, gateway } of runs)
-      if (gateway === 'less') problems.push(`${target} passes with less than ${method} ${path} needs.`)
+      if (gateway === 'less')
+        problems.push(`${target} gets through with fewer permissions than ${method} ${path} requires.`)
   }
   const runOf = (...kinds: SpellingKind[]) =>
     routes.flatMap(({ runs }) => runs).find(({ kind }) => kinds.includes(kind))
   const decoded = runOf('encoded', 'doubly')
   if (settings.upstream?.matches === 'raw' && decoded)
-    problems.push(`upstream.matches is "raw", but the API runs ${decoded.target}.`)
+    problems.push(`upstream.matches is "raw", but the API also handles ${decoded.target}.`)
   const query = runOf('frontController')
-  if (query && !settings.frontController) problems.push(`Set frontController to true: the API runs ${query.target}.`)
+  if (query && !settings.frontController) problems.push(`Set frontController to true: the API handles ${query.target}.`)
   return problems
 }
 
@@ -107,26 +112,25 @@ function textOf(probe: ApiProbe, upstream: string, problems: readonly string[]):
     .map(([kind, about]) => `  ${ran.has(kind) ? 'yes' : 'no '}  ${about}`)
   return [
     wrapText('', `${probe.requests} requests to ${upstream}.`),
-    ...(probe.isComplete ? [] : ['The rest was left out: a probe sends 5000 requests at most.']),
+    ...(probe.isComplete ? [] : ['The remaining requests were skipped: a probe sends up to 5000 requests.']),
     '',
     ...probe.routes.flatMap(linesOf),
     '',
     ...(lines.length > 0 ? ['The API', ...lines] : ['No path could be compared.']),
     '',
-    ...(problems.length > 0
-      ? problems.map((each) => wrapText('- ', each))
-      : ['The configuration agrees with the API.']),
+    ...(problems.length > 0 ? problems.map((each) => wrapText('- ', each)) : ['The configuration matches the API.']),
   ].join('\n')
 }
 
 function linesOf({ method, path, example, isComparable, status, runs }: RouteProbe): string[] {
   const head = wrapText('', `${method} ${path}, as ${example}: ${status}`)
-  if (!isComparable) return [head, '  not compared: a missing path gets the same; --param sets an id that exists']
+  if (!isComparable)
+    return [head, '  not compared: a nonexistent path gets the same response; use --param to set an id that exists']
   return [head, ...runs.map(({ target, gateway }) => row(target, gateway))]
 }
 
 function row(target: string, gateway: string | undefined): string {
-  const verdict = gateway === undefined ? '' : gateway === 'refused' ? 'the gateway refuses it' : `it needs ${gateway}`
+  const verdict = gateway === undefined ? '' : gateway === 'refused' ? 'refused by the gateway' : `requires ${gateway}`
   const room = columns - 30
   const shown = target.length > room ? `${target.slice(0, room - 1)}…` : target
   return `  runs ${shown.padEnd(room)} ${verdict}`.trimEnd()

@@ -5,20 +5,20 @@ import { createReadinessView, createStoppableServer, listenWithAdmin } from '../
 import { ownAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 
-/** Milliseconds after which streams without an end are ended, so that the rest can come to its end. */
+/** Milliseconds after which open-ended streams are closed, so that other requests can finish. */
 const streamGrace = 4000
 
-/** A gateway that runs. */
+/** A running gateway. */
 export interface RunningGateway extends Pick<Gateway<LoadedGatewayConfig>, 'use'> {
-  /** Answers what has begun, ends streams, and closes everything: within 10 s. */
+  /** Finishes pending requests, closes streams, and closes everything else, within 10 s. */
   readonly stop: () => Promise<void>
 }
 
 /**
  * Opens the ports.
  *
- * @param given.state how reading the configuration again went
- * @throws CommandError with a sentence for the operator; nothing is left open then
+ * @param given.state the outcome of the last configuration reload
+ * @throws CommandError with a message for the operator; nothing is left open in that case
  */
 export async function startGateway(
   config: LoadedGatewayConfig,
@@ -43,7 +43,7 @@ export async function startGateway(
       {
         isStopping: () => open.stopping,
         ready: memory.ready,
-        describe: () => 'Redis does not answer',
+        describe: () => 'Redis is not responding',
       },
       log,
     ),
@@ -61,7 +61,7 @@ export async function startGateway(
   }
 }
 
-/** That a request was verified is told again when it is answered. */
+/** Whether an event only reports a verified request, which the gateway reports again with its response. */
 function isToldByGateway({ kind, role }: CountersignEvent): boolean {
   return kind === 'request' && role === 'resource'
 }

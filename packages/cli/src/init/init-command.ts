@@ -26,7 +26,7 @@ const statuses = {
   unreachable: exitStatus.network,
 } as const
 
-/** `countersign init`: an agent for the command line, with what a host of static files must serve for it. */
+/** `countersign init`: creates an agent for the command line, with the documents that a static host must serve for it. */
 export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   const network = readNetworkFlags(flags)
   const path = agentFolderPath(terminal.env, flags.agent)
@@ -46,7 +46,7 @@ export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   return isCheck && look ? statuses[look.outcome] : exitStatus.done
 }
 
-/** What is left to do once the places where the agent publishes were looked at. */
+/** Completes the command after the published documents were checked. */
 async function finish(
   agent: WrittenAgent,
   { kind }: KeyChange,
@@ -90,80 +90,84 @@ export interface InitFlags extends NetworkFlags {
   json?: true
 }
 
-/** Who the agent is: what the flags say, else what its folder says. */
+/** The agent's metadata, from the flags or else from its folder. */
 export type AgentDescription = Pick<AgentFolder, 'id' | 'name' | 'authServers'>
 
-/** @throws CommandError for flags that cannot be meant, or not of this folder */
+/** @throws CommandError for flags that are invalid, or do not match this folder */
 export function describeAgent(flags: InitFlags, path: string, before: AgentFolder | undefined): AgentDescription {
   requireTogether(flags)
-  if (!before && flags.rotate) throw usageError(`There is no agent in ${path} whose key could be changed.`)
+  if (!before && flags.rotate) throw usageError(`There is no agent in ${path}, so there is no key to rotate.`)
   const id = flags.id === undefined ? before?.id : requireIdentifierFlag('--id', flags.id, 'allowed')
   if (id === undefined)
-    throw usageError('init needs --id https://… with a URL of yours; to try it on this machine, http://127.0.0.1:8004.')
+    throw usageError(
+      'init needs --id https://… with your own URL; to try it on this machine, use http://127.0.0.1:8004.',
+    )
   if (before && id !== before.id)
-    throw usageError(`${path} has the agent ${before.id}: give another folder with --agent, or move that one away.`)
+    throw usageError(
+      `${path} already contains the agent ${before.id}: use another folder with --agent, or move that one away.`,
+    )
   if (flags.name !== undefined && !isAgentName(flags.name))
     throw usageError('--name takes 1 to 200 characters on one line.')
   if (flags.out !== undefined && isLoopbackIdentifier(id))
-    throw usageError(`--out: ${id} publishes its documents itself, so there is nothing to upload.`)
+    throw usageError(`--out: ${id} serves its documents itself, so there is nothing to upload.`)
   const authServers = flags.authServer?.map((each) => requireIdentifierFlag('--auth-server', each, 'allowed'))
   return { id, name: flags.name ?? before?.name, authServers: authServers ?? before?.authServers ?? [] }
 }
 
 function requireTogether({ rotate, leaked, now }: InitFlags): void {
   if (rotate) return
-  if (leaked) throw usageError('--leaked needs --rotate: the key that leaked is replaced.')
-  if (now) throw usageError('--now needs --rotate: it does not wait until others know the new key.')
+  if (leaked) throw usageError('--leaked needs --rotate: it replaces the leaked key.')
+  if (now) throw usageError('--now needs --rotate: it skips waiting until others have fetched the new key.')
 }
 
 type Keys = AgentFolder['keys']
 
-/** What becomes of the keys of an agent. */
+/** The change to an agent's keys. */
 export interface KeyChange {
   /**
-   * `made`: the first one. `announced`: the next one is to be published, too. `due`: the next one signs as soon as others
-   * know it. `replaced`: a new one alone.
+   * `made`: the first key was created. `announced`: a next key was created and must be published. `due`: the next key signs as soon as
+   * others have fetched it. `replaced`: all keys were replaced by a new one.
    */
   kind: 'made' | 'kept' | 'announced' | 'due' | 'replaced'
   keys: Keys
 }
 
-/** Decides what becomes of the keys, and makes those that are needed; nothing is written. */
+/** Decides how the keys change, and generates new ones as needed. Nothing is written. */
 export async function chooseKeys(id: string, before: Keys | undefined, flags: InitFlags): Promise<KeyChange> {
   if (!before) return { kind: 'made', keys: { signing: await generatePrivateJwk() } }
   if (!flags.rotate) return { kind: 'kept', keys: before }
-  // Who could read one key of a folder could read the other. And on this machine nothing is published in between.
+  // Anyone who could read one key of the folder could read the other. And a loopback agent publishes nothing between runs.
   if (flags.leaked || isLoopbackIdentifier(id))
     return { kind: 'replaced', keys: { signing: await generatePrivateJwk() } }
   if (before.next) return { kind: 'due', keys: before }
   return { kind: 'announced', keys: { signing: before.signing, next: await generatePrivateJwk() } }
 }
 
-/** What whoever typed the command should know before they go on. */
+/** Warnings for the user who ran the command. */
 export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSeconds: number | undefined): string[] {
   const { pathname } = new URL(id)
   const warnings: string[] = []
   if (pathname !== '/')
     warnings.push(
-      `${id} has a path. Most APIs and auth servers refuse that: they take it only where allowPath is set. Use a host of its own if you can.`,
+      `${id} has a path. Most APIs and auth servers refuse that: they accept it only if allowPath is set. If you can, use a separate host instead.`,
     )
-  // Only --now goes on before others know the key.
+  // Only with --now does rotation continue before others have fetched the key.
   if (kind === 'due' && waitSeconds === undefined)
-    warnings.push('The new key is not seen where the agent publishes its keys: others refuse it until you upload it.')
+    warnings.push('The new key is not published yet: others refuse it until you upload it.')
   else if (kind === 'due' && waitSeconds !== undefined && waitSeconds > 0)
     warnings.push(`Others may refuse the new key for ${inMinutes(waitSeconds)}.`)
   return warnings
 }
 
-/** Where an agent is written to. */
+/** The locations to which an agent is written. */
 export interface Places {
-  /** What is to be uploaded; undefined for an agent on this machine, which publishes its documents itself. */
+  /** The documents to upload; undefined for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
-  /** Writes the agent's own folder, then its documents: what is uploaded never has a key that the agent has not. */
+  /** Writes the agent's folder and then its documents, so that an uploaded key is always in the folder as well. */
   write: (agent: WrittenAgent) => Promise<void>
 }
 
-/** @throws CommandError where the documents cannot be written to the folder for them */
+/** @throws CommandError if the documents cannot be written to their output folder */
 export async function openPlaces(agent: WrittenAgent, out: string | undefined): Promise<Places> {
   if (isLoopbackIdentifier(agent.id)) return { upload: undefined, write: writeAgentFolder }
   const folder = uploadFolder(agent, out)

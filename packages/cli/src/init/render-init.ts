@@ -4,7 +4,7 @@ import type { Look } from '../own-agent/look.js'
 import { printable, quoteForShell, wrapText } from '../terminal/text.js'
 import type { Upload } from './upload-folder.js'
 
-/** What `init` did, for people. */
+/** Renders the result of `init` for humans. */
 export function renderInit(result: InitResult): string {
   const { did, upload, look } = result
   const isUp = did === 'kept' && look?.outcome === 'up'
@@ -14,53 +14,54 @@ export function renderInit(result: InitResult): string {
 }
 
 const said: Readonly<Record<InitResult['did'], (result: InitResult) => string[]>> = {
-  made: ({ agent: { id, path } }) => paragraph(`${id} is an agent now. Its key is in ${path}.`),
-  kept: ({ agent: { id, path } }) => paragraph(`${path} has the agent ${id}.`),
-  announced: ({ agent: { id } }) => paragraph(`${id} has a next key. The old one signs until others know both.`),
+  made: ({ agent: { id, path } }) => paragraph(`Created the agent ${id}. Its key is in ${path}.`),
+  kept: ({ agent: { id, path } }) => paragraph(`${path} contains the agent ${id}.`),
+  announced: ({ agent: { id } }) =>
+    paragraph(`${id} has a next key. The old key signs until others have fetched both.`),
   changed: ({ agent: { id } }) =>
     paragraph(
-      `${id} signs with its next key from now on, and the old one is removed. Start programs again that still run with ` +
-        'the old one, then upload.',
+      `${id} now signs with its next key, and the old key is removed. Restart programs that are still running with ` +
+        'the old key, then upload.',
     ),
   replaced: ({ agent: { id }, upload }) =>
     paragraph(
       upload
-        ? `${id} signs with a new key from now on. Upload at once: until then the old one works, and not the new one.`
-        : `${id} signs with a new key from now on, and the old one is removed.`,
+        ? `${id} now signs with a new key. Upload at once: until then, only the old key works.`
+        : `${id} now signs with a new key, and the old key is removed.`,
     ),
 }
 
 function uploadLines({ folder, files }: Upload): string[] {
   return [
-    ...paragraph(`Upload what is in ${folder} (.well-known is hidden). It must be at`),
+    ...paragraph(`Upload the contents of ${folder} (.well-known is hidden). The files must be at`),
     ...files.map(({ url }) => `  ${url}`),
   ]
 }
 
-/** Seconds that servers keep a key set at most (W32). */
+/** Maximum time for which servers cache a key set, in seconds (W32). */
 const mostCacheSeconds = 600
 
-/** What is up there, where that is not what it was a moment ago; of a key that leaked, how long it works. */
+/** Describes the published documents, unless they were just changed; after a leak, says how long the old key keeps working. */
 function lookLines({ did, look, agent }: InitResult): string[] {
   if (!look || did === 'announced' || did === 'changed') return []
   if (did === 'replaced') return leakLines(agent.id, look)
   const lead = {
-    up: 'Both documents are up, as they should be.',
-    absent: 'They are not up yet.',
-    wrong: 'What is up there is not what it should be.',
-    unreachable: 'They could not be looked at.',
+    up: 'Both documents are published, and correct.',
+    absent: 'They are not published yet.',
+    wrong: 'The published documents are not as they should be.',
+    unreachable: 'They could not be checked.',
   }[look.outcome]
   return [lead, ...[...look.problems, ...look.advice].map((each) => wrapText('- ', each))]
 }
 
 function leakLines(id: string, { outcome, cacheSeconds }: Look): string[] {
-  // What was not seen may be kept for as long as anything is.
+  // A key set that could not be fetched may be cached for the maximum time.
   const longest = outcome === 'absent' || outcome === 'unreachable' ? mostCacheSeconds : cacheSeconds
   return [
     ...paragraph(
-      `The old key works for at most ${inMinutes(longest)} after the upload. Tokens that were given for it work until ` +
-        'they end: ten minutes, or what their auth server has set, a day at most. Whoever runs one can refuse the agent ' +
-        'there at once, and let it in again later:',
+      `The old key keeps working for up to ${inMinutes(longest)} after the upload. Tokens that were issued to it work until ` +
+        'they expire: after ten minutes, or the lifetime that their auth server has set, up to a day. The operator of an auth server can block the agent ' +
+        'there at once, and unblock it later:',
     ),
     `  countersign agents block ${id}`,
   ]
@@ -70,17 +71,17 @@ function nextLines(result: InitResult): string[] {
   const { did, look, waitSeconds, agent } = result
   const check = `  ${initCommandLine(result)}`
   const next = `  ${nextCommand(result)}`
-  if (look && (did === 'changed' || did === 'replaced')) return ['Then see whether it is up:', check]
+  if (look && (did === 'changed' || did === 'replaced')) return ['Then check that it is published:', check]
   if (agent.keys.next && waitSeconds === undefined)
-    return ['Once that is up, this says how long to wait, and has the next key sign then:', next]
+    return ['Once it is published, this command shows how long to wait, and after that switches to the next key:', next]
   if (agent.keys.next && waitSeconds !== undefined)
     return [
-      waitSeconds > 0 ? `In ${inMinutes(waitSeconds)} everybody knows both keys:` : 'Everybody knows both keys:',
+      waitSeconds > 0 ? `In ${inMinutes(waitSeconds)}, everyone will have both keys:` : 'Everyone has both keys:',
       next,
     ]
   if (look && look.outcome !== 'up')
-    return [...paragraph(`Once they are up (${initCommandLine(result)} looks again):`), next]
-  const served = look ? [] : paragraph('Its documents are served by fetch, sidecar and mcp, as long as they run.')
+    return [...paragraph(`Once they are published (${initCommandLine(result)} checks again):`), next]
+  const served = look ? [] : paragraph('Its documents are served by fetch, sidecar and mcp while they are running.')
   return [...served, 'Next:', next]
 }
 
@@ -88,22 +89,22 @@ function paragraph(text: string): string[] {
   return wrapText('', text).split('\n')
 }
 
-/** What `init` did, and what it saw. */
+/** What `init` did, and what it found. */
 export interface InitResult {
   agent: WrittenAgent
-  /** `changed`: the next key signs; `announced`: it is to be published; `replaced`: there is a new key alone. */
+  /** `changed`: the next key signs now; `announced`: the next key must be published; `replaced`: all keys were replaced by a new one. */
   did: 'made' | 'kept' | 'announced' | 'changed' | 'replaced'
-  /** Undefined, as the look, for an agent on this machine, which publishes its documents itself. */
+  /** Undefined, like `look`, for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
   look: Look | undefined
-  /** Seconds until the next key may sign; undefined where there is none, or it is not published. */
+  /** Seconds until the next key may sign; undefined if there is no next key, or it is not published. */
   waitSeconds: number | undefined
   warnings: readonly string[]
-  /** The folder as it was given. */
+  /** The value of `--agent`. */
   agentFlag: string | undefined
 }
 
-/** The same for programs. */
+/** Renders the result of `init` for programs. */
 export function documentOf(result: InitResult): object {
   const { agent, did, upload, look, waitSeconds, warnings } = result
   const { id, path, keys } = agent
@@ -123,18 +124,18 @@ export function documentOf(result: InitResult): object {
 
 interface Told {
   agent: WrittenAgent
-  /** The folder as it was given. */
+  /** The value of `--agent`. */
   agentFlag: string | undefined
 }
 
-/** The command to run next, ready to paste; URLs that it cannot know are examples. */
+/** The command to run next, ready to paste, with example URLs for unknown ones. */
 function nextCommand({ agent, agentFlag }: Told): string {
   if (agent.keys.next) return initCommandLine({ agentFlag }, '--rotate')
   const asked = agent.authServers.length > 0 ? [] : ['--auth-server', 'https://auth.example']
   return commandLine('fetch', agentFlag, [...asked, 'https://api.example/events'])
 }
 
-/** `init` for the same folder. */
+/** The `init` command for the same folder. */
 function initCommandLine({ agentFlag }: Pick<Told, 'agentFlag'>, ...flags: string[]): string {
   return commandLine('init', agentFlag, flags)
 }
@@ -148,36 +149,36 @@ function word(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : quoteForShell(text)
 }
 
-/** Since when both keys are seen where they are published; undefined where they are not both there. */
+/** Returns the time since when both keys have been published; undefined if they are not both published. */
 export function knownSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {
   if (look.outcome === 'unreachable') return since
-  // A clock that was put back would have it wait too long.
+  // If the clock was set back, the stored time would make the wait too long.
   return look.hasBothKeys ? Math.min(since ?? now, now) : undefined
 }
 
-/** Seconds until nobody keeps the old set of keys any more. */
+/** Seconds until the old key set has expired from all caches. */
 export function secondsToWait(since: number, { cacheSeconds }: Look, now: number): number {
   return Math.max(0, since + cacheSeconds - now)
 }
 
-/** @throws CommandError where others may not know the next key yet, with when to come back */
+/** @throws CommandError if others may not have fetched the next key yet, saying when to run the command again */
 export function requireKnown({ id, since }: WrittenAgent, look: Look, now: number): void {
   if (look.outcome === 'unreachable')
-    throw new CommandError([`${id} could not be looked at, so the old key goes on.`, ...look.problems].join(' '), {
+    throw new CommandError([`${id} could not be checked, so the old key stays in use.`, ...look.problems].join(' '), {
       exitCode: exitStatus.network,
     })
   if (since === undefined || !look.hasBothKeys) {
     const mend = look.problems.length > 0 ? look.problems : ['Upload the new jwks.json.']
-    throw new CommandError([`${id} does not publish both keys yet, so the old one goes on.`, ...mend].join(' '))
+    throw new CommandError([`${id} does not publish both keys yet, so the old key stays in use.`, ...mend].join(' '))
   }
   const seconds = secondsToWait(since, look, now)
   if (seconds > 0)
     throw new CommandError(
-      `Others may know the old key alone for ${inMinutes(seconds)} more: run countersign init --rotate again then, or with --now if requests may fail.`,
+      `Others may still have only the old key for ${inMinutes(seconds)}: run countersign init --rotate again after that, or with --now if failed requests are acceptable.`,
     )
 }
 
-/** Whole minutes in words, rounded up. */
+/** Formats a duration in whole minutes, rounded up. */
 export function inMinutes(seconds: number): string {
   const minutes = Math.ceil(seconds / 60)
   return `${minutes} minute${minutes === 1 ? '' : 's'}`

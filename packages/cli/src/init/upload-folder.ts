@@ -5,37 +5,41 @@ import { parseJsonObject } from 'countersign/tokens'
 import { agentDocuments, portableRedirect, type WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, usageError } from '../command/errors.js'
 
-/** The folder that is to be uploaded. */
+/** The output folder for the documents to upload. */
 export interface Upload {
   folder: string
   files: readonly { file: string; url: string }[]
-  /** The description that is in it already: what somebody added to it stays. */
+  /** The agent's metadata document in that folder; members that the user added to it are kept. */
   there: Readonly<Record<string, unknown>>
 }
 
-/** Where the documents go: the folder that was given, or one named after the agent's host. */
+/** Returns the output folder for the documents: the given folder, or one named after the agent's host. */
 export function uploadFolder({ id, path }: Pick<WrittenAgent, 'id' | 'path'>, out: string | undefined): string {
   const folder = out ?? new URL(id).hostname
   const way = relative(resolve(folder), path)
   if (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way))
-    throw usageError(`${folder} would be uploaded with the private key, which is in ${path}: give another --out.`)
+    throw usageError(
+      `${folder} would be uploaded together with the private key, which is in ${path}: use another folder for --out.`,
+    )
   return folder
 }
 
-/** @throws CommandError where the folder has documents that are not the agent's: they are not overwritten */
+/** @throws CommandError if the folder contains documents of another agent, which are not overwritten */
 export async function readUpload(agent: WrittenAgent, folder: string): Promise<Upload> {
   const documents = await agentDocuments(agent)
   const [description, keySet] = documents
-  // One after the other: of two that cannot be read it is always the same that is said.
+  // Read one after the other, so that the reported error is always the same one if both cannot be read.
   const there = await readDocument(join(folder, description.path))
   const keysThere = await readDocument(join(folder, keySet.path))
   if (there === undefined ? keysThere !== undefined : there.agent !== agent.id)
-    throw new CommandError(`${folder} has documents that are not of ${agent.id}: give another folder with --out.`)
+    throw new CommandError(
+      `${folder} contains documents of an agent other than ${agent.id}: use another folder with --out.`,
+    )
   const files = documents.map(({ path, url }) => ({ file: join(folder, path), url }))
   return { folder, files, there: there ?? {} }
 }
 
-/** Writes the two documents of an agent for a host of static files, each whole or not at all. */
+/** Writes the two documents of an agent for a static host, each of them atomically. */
 export async function writeUpload(agent: WrittenAgent, { folder, there }: Upload): Promise<void> {
   const [description, keySet] = await agentDocuments(agent)
   const redirects = Array.isArray(there.redirect_uris) ? (there.redirect_uris as unknown[]) : []

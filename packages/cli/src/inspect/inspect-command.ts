@@ -3,11 +3,11 @@ import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
 import { type Inspection, inspectValue, maxValue } from './inspect-value.js'
 
-/** `countersign inspect <token|header>`: what it holds. Nothing is looked up, and nothing is said about who wrote it. */
+/** `countersign inspect <token|header>`: decodes a token or header value. Nothing is fetched, and nothing about its sender is verified. */
 export const inspectCommand: Run = async ({ json }, terminal, subject) => {
   const text = subject === '-' ? Buffer.from(await terminal.readInput(maxValue)).toString('utf8') : subject
   if (text.trim() === '')
-    throw usageError('There is nothing to inspect: give a JWT, a header value, or a “Name: value” line.')
+    throw usageError('There is nothing to inspect: pass a JWT, a header value, or a “Name: value” line.')
   const inspection = await inspectValue(text, Math.floor(Date.now() / 1000))
   terminal.write(
     json ? `${JSON.stringify({ ...inspection, note: onlyDecoded }, null, 2)}\n` : renderInspection(inspection),
@@ -19,10 +19,10 @@ function isRefused({ refusal, inside }: Inspection): boolean {
   return refusal !== undefined || inside.some(isRefused)
 }
 
-/** Said wherever something is decoded. */
-export const onlyDecoded = 'Only decoded: no signature was looked at, anybody could have written this.'
+/** Note printed with everything that is decoded. */
+export const onlyDecoded = 'Decoded only: no signature was verified, so anyone could have written this.'
 
-/** An inspection for people. */
+/** Renders an inspection for humans. */
 export function renderInspection(inspection: Inspection): string {
   return `${[...blockLines(inspection), '', onlyDecoded].join('\n')}\n`
 }

@@ -9,22 +9,24 @@ import {
 } from 'countersign/signatures'
 import { confirmationJwk, decodeToken, maxTokenLength, parseJsonObject } from 'countersign/tokens'
 
-/** More than this is no header value that anybody accepts. */
+/** Longer values are not accepted as a header value anywhere. In characters. */
 export const maxValue = 65_536
 
-/** Takes a token, a header value or a whole header line apart, or says why it is none of them. */
+/** Decodes a token, a header value or a whole header line, or explains why the input is none of them. */
 export async function inspectValue(text: string, now: number): Promise<Inspection> {
-  if (text.length > maxValue) return unknown(`It is longer than ${maxValue} characters, which no header is.`)
+  if (text.length > maxValue) return unknown(`It is longer than ${maxValue} characters, which no valid header is.`)
   const { name, value } = splitLine(unquoted(text.trim()))
   if (/[\r\n]/.test(value))
-    return unknown('It has several lines, and one value is inspected at a time. Verify reads a whole request.')
+    return unknown(
+      'It has several lines, but only one value can be inspected at a time. To check a whole request, use countersign verify.',
+    )
   const isAuthorization = name?.toLowerCase() === 'authorization'
   if (name === undefined || isAuthorization) {
     const [, bearer] = /^bearer[ \t]+(\S*)$/i.exec(value) ?? []
     const token = await inspectToken(bearer ?? value, now)
     if (token && (bearer !== undefined || isAuthorization)) return { ...token, remarks: [...token.remarks, notBearer] }
     if (token) return token
-    if (bearer !== undefined || isAuthorization) return unknown(`There is no JWT in it. ${notBearer}`)
+    if (bearer !== undefined || isAuthorization) return unknown(`It does not contain a JWT. ${notBearer}`)
   }
   const found = Object.entries(headerInspectors).find(([header, { fits }]) =>
     name === undefined ? fits.test(value) : header.toLowerCase() === name.toLowerCase(),
@@ -48,9 +50,9 @@ function unknown(refusal: string): Inspection {
   return { kind: 'unknown', decoded: {}, remarks: [], inside: [], refusal }
 }
 
-const notBearer = 'No token is sent as Authorization here: it goes into Signature-Key, and the request is signed.'
+const notBearer = 'Tokens are not sent in Authorization here: they go into Signature-Key, and the request is signed.'
 
-/** The text between quotes, as copied out of JSON or a program. */
+/** Removes the quotes around a value that was copied from JSON or source code. */
 function unquoted(text: string): string {
   const [, , inner] = /^(["'`])([\s\S]*)\1[,;]?$/.exec(text) ?? []
   return inner === undefined ? text : inner.replaceAll('\\"', '"').trim()
@@ -61,33 +63,33 @@ function splitLine(line: string): { name?: string; value: string } {
   return name === undefined ? { value: line } : { name, value }
 }
 
-/** A value taken apart. Nothing about it is checked but its form. */
+/** A decoded value. Only its syntax was checked. */
 export interface Inspection {
-  /** What it is: `Signature-Input`, or a token's `typ`. */
+  /** Kind of the value: `Signature-Input`, or the `typ` of a token. */
   kind: string
-  /** What it holds. */
+  /** The decoded content. */
   decoded: Readonly<Record<string, unknown>>
-  /** What a reader should know, in sentences. */
+  /** Notes for the reader, as sentences. */
   remarks: readonly string[]
-  /** Tokens inside of it. */
+  /** Tokens contained in the value. */
   inside: readonly Inspection[]
-  /** Why this library refuses the form, where it does. */
+  /** Why this library rejects the syntax, if it does. */
   refusal?: string | undefined
 }
 
-/** What a header value holds, and the tokens in it. */
+/** The content of a header value, and the tokens in it. */
 type Decoded = Pick<Inspection, 'decoded' | 'remarks'> & { tokens: readonly string[] }
 
 interface HeaderInspector {
-  /** Whether a bare value is one of this header. */
+  /** Whether a value without a name looks like a value of this header. */
   fits: RegExp
-  /** Throws what the library's parser throws. */
+  /** Throws the errors of the library's parser. */
   decode: (value: string, now: number) => Promise<Decoded>
 }
 
 const none = { remarks: [], tokens: [] } as const
 
-/** The headers that can be taken apart, by name; the first whose form fits decides what a bare value is. */
+/** The headers that can be decoded, by name. A value without a name is decoded as the first one whose syntax matches. */
 const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
   [january.headers.challenge]: {
     fits: /^httpsig\b/,
@@ -136,7 +138,7 @@ const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
         remarks: [
           `created: ${new Date(created * 1000).toISOString().replace(/\.000Z$/, 'Z')}, ${describeDistance(created - now)}.`,
           ...(algorithm !== undefined && !known.includes(algorithm)
-            ? [`alg ${algorithm} is not one that is used here.`]
+            ? [`The alg ${algorithm} is not used in this protocol.`]
             : []),
         ],
         tokens: [],
@@ -152,7 +154,7 @@ const headerInspectors: Readonly<Record<string, HeaderInspector>> = {
   },
 }
 
-/** The names of parameters, as the headers write them. */
+/** Parameter names as they appear in the headers. */
 const wireNames: Readonly<Record<string, string>> = {
   resourceToken: 'resource_token',
   authServer: 'auth_server',
@@ -166,7 +168,7 @@ function asWritten(parsed: object): Record<string, unknown> {
   return Object.fromEntries(given.map(([name, value]) => [wireNames[name] ?? name, value]))
 }
 
-/** Throws where the form is wrong; that the digest is not the one of an empty body says nothing. */
+/** Throws if the syntax is wrong. A digest mismatch is ignored, because the body is not known. */
 async function requireReadable(value: string): Promise<void> {
   try {
     await requireContentDigest(value, new Uint8Array(0))
@@ -177,26 +179,28 @@ async function requireReadable(value: string): Promise<void> {
 
 const form = /^error=([a-z_]{1,64})((?:, ?[a-z_]{1,64}=\((?:"[^"\\]*"(?: (?="))?)*\))*)$/
 
-/** What each `error` asks of whoever signed. */
+/** What the signer should do for each `error`. */
 const remedies: Readonly<Record<string, string>> = {
   invalid_signature:
-    'The headers, the time, the bytes of the signature, the digest or the nonce are not as they must be: the body of the answer says which, and countersign verify shows the base.',
-  invalid_input: 'The signature must cover what the server asks for, and nothing that the request does not have.',
-  unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of them.',
+    'The headers, the creation time, the bytes of the signature, the digest or the nonce are wrong: the body of the response says which, and countersign verify shows the signature base.',
+  invalid_input:
+    'The signature must cover the components that the server requires, and none that the request does not have.',
+  unsupported_algorithm: 'The server accepts other algorithms: sign with a key for one of those.',
   invalid_key:
-    'The key itself is refused, for its type, its size or its numbers: make another (countersign keys generate).',
+    'The key itself is refused because of its type, size or parameters: generate another one (countersign keys generate).',
   unknown_key:
-    'No usable key was found where Signature-Key points: countersign discover <identifier> says what is published there.',
+    'No usable key was found at the location in Signature-Key: countersign discover <identifier> shows what is published there.',
 }
 
 /**
- * What a `Signature-Error` value holds, and what to do about it.
+ * Decodes a `Signature-Error` value, and says what to do about it.
  *
  * @throws AAuthError `request_malformed`
  */
 function decodeSignatureError(value: string): Decoded {
   const [, error = '', lists = ''] = form.exec(value) ?? []
-  if (error === '') throw new AAuthError('request_malformed', 'Signature-Error is not error=…, with lists after it.')
+  if (error === '')
+    throw new AAuthError('request_malformed', 'Signature-Error does not have the form error=…, followed by lists.')
   const decoded: Record<string, unknown> = { error }
   for (const [, name = '', list = ''] of lists.matchAll(/, ?([a-z_]+)=\(([^)]*)\)/g)) {
     decoded[name] = [...list.matchAll(/"([^"]*)"/g)].map(([, item]) => item)
@@ -205,7 +209,7 @@ function decodeSignatureError(value: string): Decoded {
   return { decoded, remarks: remedy === undefined ? [] : [remedy], tokens: [] }
 }
 
-/** How far a time is from now, in words: `in 9 minutes`, `3 days ago`. */
+/** Formats a time relative to now: `in 9 minutes`, `3 days ago`. */
 function describeDistance(seconds: number): string {
   const distance = Math.abs(Math.round(seconds))
   const [size, unit] = (
@@ -221,7 +225,7 @@ function describeDistance(seconds: number): string {
   return seconds <= 0 ? `${words} ago` : `in ${words}`
 }
 
-/** Takes a compact JWT apart, also one that this library refuses, as far as it goes; undefined when it is none. */
+/** Decodes a compact JWT as far as possible, even if this library would reject it; undefined if it is not a JWT. */
 async function inspectToken(compact: string, now: number): Promise<Inspection | undefined> {
   const parts = compact.split('.')
   if (parts.length < 2 || parts.length > 5 || !/^[A-Za-z0-9_=+/-]+$/.test(parts[0] ?? '')) return undefined
@@ -239,26 +243,26 @@ async function inspectToken(compact: string, now: number): Promise<Inspection | 
 }
 
 function refusalOf(parts: readonly string[], hasPayload: boolean): string {
-  if (parts.length !== 3) return `it has ${parts.length} parts, where a signed token has three`
+  if (parts.length !== 3) return `it has ${parts.length} parts instead of the three of a signed token`
   if (!hasPayload) return 'its payload is not a JSON object in base64url'
-  if (parts[2] === '') return 'it is not signed at all'
+  if (parts[2] === '') return 'it is not signed'
   if (parts.join('.').length > maxTokenLength) return `it is longer than ${maxTokenLength / 1024} KiB`
-  return 'a part of it is not base64url without padding, in its one canonical form, or its JSON has a member twice'
+  return 'a part of it is not canonical base64url without padding, or its JSON has a duplicate member'
 }
 
 function headerRemarks({ alg, kid }: Record<string, unknown>): string[] {
   return [
-    ...(typeof alg === 'string' && alg.toLowerCase() === 'none' ? ['alg is none: nobody signed it.'] : []),
+    ...(typeof alg === 'string' && alg.toLowerCase() === 'none' ? ['alg is none: the token is not signed.'] : []),
     ...(typeof alg === 'string' && alg.startsWith('HS')
-      ? [`alg is ${alg}, a shared secret: nobody accepts it here.`]
+      ? [`alg is ${alg}, a shared-secret algorithm, which is never accepted here.`]
       : []),
-    ...(kid === undefined ? ['It has no kid, so no key can be found for it.'] : []),
+    ...(kid === undefined ? ['It has no kid, so its key cannot be found.'] : []),
   ]
 }
 
 const times: Readonly<Record<string, readonly [past: string, future: string]>> = {
   iat: ['issued', 'issued'],
-  nbf: ['usable since', 'not usable before'],
+  nbf: ['valid since', 'not valid before'],
   exp: ['expired', 'expires'],
 }
 
@@ -277,7 +281,7 @@ async function keyRemarks(claims: Record<string, unknown>): Promise<string[]> {
   try {
     return [`It is bound to the key with the thumbprint ${await jwkThumbprint(jwk as PublicJwk)}.`]
   } catch (error) {
-    if (error instanceof AAuthError) return [`Its cnf.jwk is no key: ${error.message}`]
+    if (error instanceof AAuthError) return [`Its cnf.jwk is not a valid key: ${error.message}`]
     throw error
   }
 }

@@ -6,7 +6,7 @@ import { readSigner } from '../flags/key-flags.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
-/** `countersign keys generate`: a new private key in a file of its own. */
+/** `countersign keys generate`: generates a private key in a new file. */
 export const keysGenerate: Run = async ({ out, alg, kid }, terminal) => {
   if (typeof out !== 'string') throw usageError('keys generate needs --out <file>: the key is not printed.')
   if (kid !== undefined && (typeof kid !== 'string' || !/^[\x20\x21\x23-\x5b\x5d-\x7e]{1,256}$/.test(kid)))
@@ -15,27 +15,31 @@ export const keysGenerate: Run = async ({ out, alg, kid }, terminal) => {
     algorithm: (alg as Algorithm | undefined) ?? 'ed25519',
     kid,
   })
-  await writeNewFile(out, `${JSON.stringify(jwk, null, 2)}\n`, 'exists already')
+  await writeNewFile(out, `${JSON.stringify(jwk, null, 2)}\n`, 'already exists')
   const { jwk: published, thumbprint } = await createSigner(jwk)
   terminal.notify(wrapText('', `The private key is in ${out}; its thumbprint is ${thumbprint}.`))
   terminal.write(`${JSON.stringify({ keys: [published] }, null, 2)}\n`)
   return exitStatus.done
 }
 
-/** `countersign keys generate-master`: 32 random bytes that encrypt the keys in the database. */
+/** `countersign keys generate-master`: generates the 32 random bytes that encrypt the keys in the database. */
 export const keysGenerateMaster: Run = async ({ out, json }, terminal) => {
   const masterKey = randomBytes(32).toString('base64url')
   if (typeof out !== 'string') {
     terminal.write(`${json ? JSON.stringify({ masterKey }) : masterKey}\n`)
     return exitStatus.done
   }
-  await writeNewFile(out, `${masterKey}\n`, 'exists, and may be what opens a database; nothing was changed')
-  const advice = `The master key is in ${out}. Keep a copy apart from the database: without it nobody can read the keys.`
+  await writeNewFile(
+    out,
+    `${masterKey}\n`,
+    'already exists and may contain the master key of a database; nothing was changed',
+  )
+  const advice = `The master key is in ${out}. Store a copy separately from the database: without it, no one can decrypt the keys.`
   terminal.write(`${json ? JSON.stringify({ file: out }) : advice}\n`)
   return exitStatus.done
 }
 
-/** `countersign keys show <file>`: what of a private key is published, and its thumbprint. */
+/** `countersign keys show <file>`: prints the public part of a private key, and its thumbprint. */
 export const keysShow: Run = async (_options, terminal, file) => {
   const { jwk, thumbprint } = await readSigner(file, 'keys show')
   terminal.notify(wrapText('', `The thumbprint of the key is ${thumbprint}.`))
@@ -43,7 +47,7 @@ export const keysShow: Run = async (_options, terminal, file) => {
   return exitStatus.done
 }
 
-/** Writes a file that only its owner can read. @throws CommandError where it exists, for the reason given, or cannot be written */
+/** Writes a file that only its owner can read. @throws CommandError if the file exists (with the given reason) or cannot be written */
 export async function writeNewFile(path: string, text: string, whyKept: string): Promise<void> {
   try {
     await writeFile(path, text, { mode: 0o600, flag: 'wx' })

@@ -14,7 +14,9 @@ import { createConsentDesk } from './consent/consent-desk.js'
 import { ServerProblem } from './messages/server-problem.js'
 import { type ClientOutput, createClientOutput, readMessages, serializeMessage } from './messages/stdio.js'
 
-/** `countersign mcp <url>`: an MCP server on standard input and output, which asks a protected one as the command line's own agent. */
+/**
+ * `countersign mcp <url>`: runs an MCP server on standard input and output that calls a protected server as the command line's own agent.
+ */
 export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
   const { url, folderPath, authServers, patience, isUrlInAnswers, network } = readMcpFlags(address, flags, terminal.env)
   const folder = await readAgentFolder(folderPath)
@@ -46,7 +48,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
       })
       await serve(bridge, terminal, output)
     } finally {
-      ending.abort(new Error('the bridge ends'))
+      ending.abort(new Error('the bridge is shutting down'))
       await own.close()
     }
   } finally {
@@ -55,7 +57,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
   return exitStatus.done
 }
 
-/** Serves until the client closes its end, or a signal ends the command. */
+/** Serves until the client closes its input, or a signal ends the command. */
 async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): Promise<void> {
   const { input } = terminal.asking
   const interruption = catchInterruption(terminal)
@@ -66,7 +68,7 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
       await output.room()
     }
   } catch (error) {
-    // A signal ended it while it read.
+    // A signal ended the command during a read.
     if (!interruption.signal.aborted) throw error
   } finally {
     await bridge.close()
@@ -74,12 +76,12 @@ async function serve(bridge: Bridge, terminal: Terminal, output: ClientOutput): 
   }
 }
 
-/** Why there is no response of the server, for the user at the client. */
+/** Describes to the user at the client why the server did not respond. */
 function describe(error: unknown, url: string): string {
   if (error instanceof ServerProblem) return error.message
-  // The address of the page is not for the model.
+  // The model must not see the URL of the page.
   if (error instanceof AgentError && error.code === 'consent_required')
-    return `${new URL(url).host} needs your consent: ask again, and decide.`
+    return `${new URL(url).host} needs your consent: try again, and decide.`
   const failure = agentFailure(error, url)
   return failure instanceof Error ? failure.message : String(failure)
 }
@@ -101,13 +103,13 @@ export interface McpSettings {
   network: ReturnType<typeof readNetworkFlags>
 }
 
-/** Less than any known client waits. */
+/** Shorter than the timeout of any known client. */
 const defaultPatience = '20'
 
 /** @throws CommandError for invalid flags */
 export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.ProcessEnv): McpSettings {
   const { patience = defaultPatience } = flags
-  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes seconds, such as 20.')
+  if (!/^\d{1,5}(?:\.\d{1,3})?$/.test(patience)) throw usageError('--patience takes a number of seconds, such as 20.')
   return {
     url: requireServer(address),
     folderPath: agentFolderPath(env, flags.agent),
@@ -121,5 +123,5 @@ export function readMcpFlags(address: string, flags: McpFlags, env: NodeJS.Proce
 function requireServer(address: string): string {
   const url = URL.canParse(address) ? new URL(address) : undefined
   if (url && ['https:', 'http:'].includes(url.protocol) && url.hash === '' && url.username === '') return url.href
-  throw usageError('Give the address of an MCP server, such as https://api.example/mcp')
+  throw usageError('Pass the URL of an MCP server, such as https://api.example/mcp')
 }

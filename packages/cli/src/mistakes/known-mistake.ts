@@ -9,21 +9,21 @@ import {
   verifyBytes,
 } from 'countersign/signatures'
 
-/** Wrong bases that signers are known to make, and what to tell them. */
+/** Wrong signature bases that signers are known to build, and the message for each. */
 const mistakes: readonly { says: string; bases: (base: string, source: SignatureBaseSource) => string[] }[] = [
   {
-    says: 'It was signed over a base without the last line, "@signature-params": RFC 9421 §2.5 needs it.',
+    says: 'It was signed over a signature base without the last line, "@signature-params", which RFC 9421 §2.5 requires.',
     bases: (base) => {
       const lines = base.slice(0, base.lastIndexOf('\n'))
       return [lines, `${lines}\n`]
     },
   },
   {
-    says: 'It was signed over the base with a line feed at its end: there is none (RFC 9421 §2.5).',
+    says: 'It was signed over a signature base with a trailing line feed, which RFC 9421 §2.5 does not allow.',
     bases: (base) => [`${base}\n`],
   },
   {
-    says: 'It was signed for another authority, that of its Host header: sign the one that the server is known by.',
+    says: 'It was signed for the authority in its Host header: sign the authority under which the server is known.',
     bases: (_, source) =>
       fieldValues(source.message, 'host').flatMap((host) => {
         const other = signatureBaseOf({ ...source, authority: host.toLowerCase() })
@@ -32,7 +32,7 @@ const mistakes: readonly { says: string; bases: (base: string, source: Signature
   },
 ]
 
-/** What is wrong with a signature, if it is a mistake that signers are known to make. */
+/** Returns the mistake in a signature, if it is one that signers are known to make. */
 export async function knownMistake(source: SignatureBaseSource, key: VerificationKey): Promise<string | undefined> {
   const base = signatureBaseOf(source)
   if (typeof base !== 'string') return undefined
@@ -45,7 +45,7 @@ export async function knownMistake(source: SignatureBaseSource, key: Verificatio
   return undefined
 }
 
-/** Mistakes in making a signature with the right key. */
+/** Mistakes in creating a signature with the correct key. */
 interface OtherForm {
   says: string
   isMade: (key: KeyObject, signature: Uint8Array, base: Uint8Array) => boolean
@@ -63,7 +63,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ed25519: [],
   'ecdsa-p256-sha256': [
     {
-      says: 'The signature is in DER: RFC 9421 §3.3.4 takes r and s, 32 bytes each (ieee-p1363, or P1363 format).',
+      says: 'The signature is in DER: RFC 9421 §3.3.4 requires r and s, 32 bytes each (ieee-p1363, or P1363 format).',
       isMade: (key, signature, base) => verify('sha256', base, { key, dsaEncoding: 'der' }, signature),
     },
     {
@@ -73,7 +73,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
   'rsa-pss-sha512': [
     {
-      says: 'It was signed with RSA-PSS and a salt of another length: it must have 64 bytes (RFC 9421 §3.3.1).',
+      says: 'It was signed with RSA-PSS and a different salt length: the salt must have 64 bytes (RFC 9421 §3.3.1).',
       isMade: pss('sha512'),
     },
     ...hashes.slice(1).map(
@@ -91,7 +91,7 @@ const otherForms: Readonly<Record<Algorithm, readonly OtherForm[]>> = {
   ],
 }
 
-/** What is wrong with the form of a signature that does not verify; undefined: nothing. */
+/** Returns what is wrong with the format of a signature that does not verify; undefined if nothing is. */
 function signatureFormMistake(
   { algorithm, jwk }: VerificationKey,
   signature: Uint8Array,
@@ -103,7 +103,7 @@ function signatureFormMistake(
   if (other) return other.says
   const length = Math.ceil((key.asymmetricKeyDetails?.modulusLength ?? 512) / 8)
   if (signature.length === length) return undefined
-  return `The signature has ${signature.length} bytes, and one by this key (${algorithm}) has ${length}: it was cut, or encoded twice.`
+  return `The signature has ${signature.length} bytes, but one by this key (${algorithm}) has ${length}: it was truncated, or encoded twice.`
 }
 
 interface SignatureBaseSource {
@@ -112,7 +112,7 @@ interface SignatureBaseSource {
   input: SignatureInput
 }
 
-/** The exact base that a verifier makes of a message, or the components that it cannot make a line of. */
+/** Returns the exact signature base that a verifier builds for a message, or the components for which no line can be built. */
 export function signatureBaseOf({ message, authority, input }: SignatureBaseSource): string | { missing: string[] } {
   const { rawTarget } = message
   const mark = rawTarget.indexOf('?')

@@ -3,19 +3,19 @@ import { AddressRefused, createGuardedFetch, type GuardedFetchOptions } from 'co
 import { errorReason } from '../command/errors.js'
 import { printable, wrapText } from '../terminal/text.js'
 
-/** What to do about a host that was not asked because of its address; undefined where that was not the reason. */
+/** Returns what to do about a host that was not contacted because of its address; undefined if there was another reason. */
 export function addressHint(error: unknown): string | undefined {
   const refused = addressRefusedIn(error)
   if (!refused) return undefined
   const { address } = refused
   if (!refused.allowable)
-    return `Its address, ${address}, is never asked: it is of this machine, link-local, or a cloud’s own. Peers could not reach it there either: give the name another address; for development on this machine, http://127.0.0.1:PORT.`
+    return `Its address, ${address}, is never contacted, because it belongs to this machine, is link-local, or is a cloud-internal address. Peers could not reach it there either: give the host name another address, or use http://127.0.0.1:PORT for development on this machine.`
   const where =
-    'allowNetworks does it in the configuration of countersign serve and in the options of agents and resources'
+    'allowNetworks does the same in the configuration of countersign serve and in the options of agents and resources'
   return `Its address, ${address}, is not public. If it is on your own network, allow that: --allow-network ${networkOf(refused)}; ${where}.`
 }
 
-/** The narrowest network that allows what was refused. */
+/** Returns the narrowest network that allows the refused address. */
 function networkOf({ address, host, port }: AddressRefused): string {
   const plain = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1] ?? address
   return `${plain}/${plain.includes(':') ? 128 : 32}=${host}${port === 443 ? '' : `:${port}`}`
@@ -30,7 +30,7 @@ function addressRefusedIn(error: unknown): AddressRefused | undefined {
   return undefined
 }
 
-/** A guarded fetch that tells what it fetched, and what came of it. */
+/** Wraps a guarded fetch to report what it fetched, and the outcome. */
 export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
   const fetch = createGuardedFetch(options)
   return async (url, init) => {

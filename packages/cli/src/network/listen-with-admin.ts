@@ -5,26 +5,26 @@ import type { Log, Metrics } from 'countersign/observability'
 import { CommandError, errorCode } from '../command/errors.js'
 
 interface ListenWithAdminOptions {
-  /** Where the public server listens. */
+  /** The address on which the public server listens. */
   listen: { host: string; port: number }
-  /** The settings to name where that port cannot be opened. */
+  /** The settings to name in the error if that port cannot be opened. */
   settings: ListenerSettings
-  /** Where operators look; undefined: nowhere. */
+  /** The admin port for operators; undefined to have none. */
   admin: { host: string; port: number; hosts?: readonly string[] | undefined } | undefined
-  /** Connections that the admin port takes. */
+  /** Maximum number of connections to the admin port. */
   connections: number
   readinessProblem: () => Promise<string | undefined>
   metrics: Metrics
 }
 
-/** Times of HTTP that both ports have. */
+/** HTTP timeouts of both ports. */
 export const httpTimes = { requestTimeout: 30_000, headersTimeout: 10_000, keepAliveTimeout: 75_000 }
 
 /**
- * Opens a server's port, and the one for operators, which closes last: until then it says that it is stopping.
+ * Opens a server's port and its admin port. The admin port closes last, and until then reports that the server is stopping.
  *
- * @returns what stops both
- * @throws CommandError that names the setting to change; nothing is left open then
+ * @returns a function that stops both
+ * @throws CommandError that names the setting to change; nothing is left open in that case
  */
 export async function listenWithAdmin(
   open: StoppableServer,
@@ -52,18 +52,18 @@ export async function listenWithAdmin(
   }
 }
 
-/** What the admin port shows. */
+/** The content of the admin port. */
 interface AdminView {
-  /** Why requests should not be sent here; undefined: they may be, since the server can write and sign. */
+  /** Why no requests should be sent here; undefined if the server is ready, that is, it can write and sign. */
   readinessProblem(): Promise<string | undefined>
-  /** For Prometheus, and its media type. */
+  /** Metrics for Prometheus, with their media type. */
   metrics(): Promise<{ text: string; type: string }>
 }
 
 /**
- * `/healthz`, `/readyz` and `/metrics`, on a port of their own: the public port answers 404 for them (attacks O08). A
- * request for another host than the given ones, `localhost` and the address it arrived at gets 421, so that a web page
- * cannot read them through its own DNS name.
+ * Serves `/healthz`, `/readyz` and `/metrics` on a separate port: the public port returns 404 for them (attacks O08). Requests must name
+ * one of the given hosts, `localhost` or the address on which they arrived; others get 421, so that a web page cannot read them through its
+ * own DNS name.
  */
 function createAdminListener(view: AdminView, hosts: readonly string[]): RequestListener {
   const names = new Set(['localhost', '127.0.0.1', '::1', ...hosts].map((host) => host.toLowerCase()))
@@ -85,7 +85,7 @@ function createAdminListener(view: AdminView, hosts: readonly string[]): Request
       outgoing.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' }).end(text)
     const host = hostOf(incoming)
     if (host === undefined || !(names.has(host) || host === localAddress(incoming))) {
-      answer(421, 'This port does not serve that host. Request it by its address, or add the host to admin.hosts.\n')
+      answer(421, 'This port does not serve that host. Use its address, or add the host to admin.hosts.\n')
       return
     }
     if (!page) {
@@ -103,7 +103,7 @@ function createAdminListener(view: AdminView, hosts: readonly string[]): Request
   }
 }
 
-/** The host that a request names, without its port; undefined if there is none, or several. */
+/** Returns the host that a request names, without its port; undefined if there is none, or more than one. */
 function hostOf({ headersDistinct: { host = [] } }: IncomingMessage): string | undefined {
   const [, bracketed, plain] =
     /^(?:\[([^\]]*)\]|([^:]*))(?::\d{1,5})?$/.exec(host.length === 1 ? (host[0] ?? '') : '') ?? []
@@ -114,10 +114,10 @@ function localAddress({ socket }: IncomingMessage): string | undefined {
   return socket.localAddress?.replace(/^::ffff:(?=\d+\.)/, '')
 }
 
-/** What is wrong with the address, whatever the port. */
+/** Problems with the address itself, independent of the port. */
 const aboutHost: ReadonlySet<string> = new Set(['EADDRNOTAVAIL', 'EAI_AGAIN', 'EINVAL', 'ENOTFOUND'])
 
-/** The settings to name where a port cannot be opened. */
+/** The settings to name in the error if a port cannot be opened. */
 interface ListenerSettings {
   host: string
   port: string
@@ -136,26 +136,29 @@ async function openListener(
     })
   } catch (cause) {
     const code = errorCode(cause)
-    const why = code === 'EADDRINUSE' ? 'is in use' : `cannot be opened (${code})`
+    const why = code === 'EADDRINUSE' ? 'is already in use' : `cannot be opened (${code})`
     const setting = aboutHost.has(code) ? settings.host : settings.port
     throw new CommandError(`Port ${port} on ${host} ${why}: change ${setting}.`, { cause })
   }
 }
 
-/** Milliseconds that kept-alive connections get for one more request, which is answered with `Connection: close`. */
+/** How long idle keep-alive connections may send one more request, in milliseconds. It gets a response with `Connection: close`. */
 const linger = 1000
-/** Milliseconds after which what still runs is cut off. */
+/** Milliseconds after which requests that are still running are aborted. */
 const patience = 8000
 
 /** An HTTP server that can stop without failing a request. */
 interface StoppableServer {
   readonly server: Server
   readonly stopping: boolean
-  /** Accepts nothing more, finishes what runs, and resolves when every connection is closed. @param time milliseconds for that */
+  /**
+   * Stops accepting connections, finishes running requests, and resolves when every connection is closed. @param time time limit, in
+   * milliseconds
+   */
   stop(time?: number): Promise<void>
 }
 
-/** Follows what a server answers, so that it can stop; it does not listen yet. */
+/** Tracks a server's pending responses, so that it can stop gracefully. Does not start listening. */
 export function createStoppableServer(server: Server): StoppableServer {
   const running = new Set<ServerResponse>()
   let stopping = false
@@ -165,14 +168,14 @@ export function createStoppableServer(server: Server): StoppableServer {
     if (stopping) outgoing.setHeader('connection', 'close')
   }
   server.prependListener('request', follow)
-  // Without a listener Node itself tells the client to go on, and calls the one for requests.
+  // Without a listener for it, Node responds with 100 Continue itself, and emits `request`.
   if (server.listenerCount('checkContinue') > 0) server.prependListener('checkContinue', follow)
 
   async function stop(time = patience): Promise<void> {
     stopping = true
     for (const outgoing of running) if (!outgoing.headersSent) outgoing.setHeader('connection', 'close')
     const closed = new Promise<void>((resolve) => {
-      // http's own close also cuts idle connections, on which a request may be on its way.
+      // The close of node:http also cuts idle connections, on which a request may already be in transit.
       NetServer.prototype.close.call(server, () => resolve())
     })
     const began = performance.now()
@@ -196,13 +199,13 @@ export function createStoppableServer(server: Server): StoppableServer {
 
 interface ReadinessViewOptions {
   isStopping: () => boolean
-  /** Rejects where requests should not be sent here. */
+  /** Rejects if no requests should be sent here. */
   ready: () => Promise<void>
-  /** In words, why it rejects. */
+  /** Describes why it rejected. */
   describe: (error: unknown) => string
 }
 
-/** Creates what says in words why requests should not be sent here; the log has the whole of it, once for each change. */
+/** Creates the function that says why no requests should be sent here. The full error is logged, once per change. */
 export function createReadinessView(
   { isStopping, ready, describe }: ReadinessViewOptions,
   log: Log,
@@ -210,7 +213,7 @@ export function createReadinessView(
   let told: string | undefined
 
   async function problemOf(): Promise<{ problem: string; error?: unknown } | undefined> {
-    if (isStopping()) return { problem: 'it is stopping' }
+    if (isStopping()) return { problem: 'the server is stopping' }
     try {
       await ready()
       return undefined

@@ -1,7 +1,7 @@
 import { createLog, type Log } from 'countersign/observability'
 import type { Terminal } from '../terminal/terminal.js'
 
-/** Writes a log to standard output while a command serves. */
+/** Logs to standard output while a command is running. */
 export async function withLog<T>({ output }: Terminal, work: (log: Log) => Promise<T>): Promise<T> {
   const log = createLog({ to: descriptorOf(output) ?? output })
   const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
@@ -14,7 +14,7 @@ export async function withLog<T>({ output }: Terminal, work: (log: Log) => Promi
   }
 }
 
-/** Of standard output: writing to the stream itself would wait for whoever reads it. */
+/** Returns the file descriptor of standard output: writing to the stream itself would block on a slow reader. */
 function descriptorOf(output: NodeJS.WritableStream): number | undefined {
   return 'fd' in output && typeof output.fd === 'number' ? output.fd : undefined
 }

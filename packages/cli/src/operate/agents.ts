@@ -16,11 +16,11 @@ interface Options extends OperationOptions {
   limit?: string
 }
 
-/** `countersign agents list`: the agents that have asked for something, or are blocked. */
+/** `countersign agents list`: lists the agents that have requested something, or are blocked. */
 export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listAgents({ query, blocked, limit }),
-    headings: ['AGENT', 'SAYS IT IS', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'],
+    headings: ['AGENT', 'SELF-REPORTED NAME', 'FIRST SEEN', 'LAST SEEN', 'BLOCKED'],
     cells: (agent) => [
       agent.agent,
       agent.name ?? '-',
@@ -32,10 +32,10 @@ export const agentsList: Run<Options> = async ({ query, blocked, ...flags }, ter
 }
 
 /** `countersign agents block`. */
-export const agentsBlock = commandThatSets(true, { done: 'is blocked.', before: 'was blocked already.' })
+export const agentsBlock = commandThatSets(true, { done: 'is blocked.', before: 'was already blocked.' })
 
 /** `countersign agents unblock`. */
-export const agentsUnblock = commandThatSets(false, { done: 'may ask again.', before: 'was not blocked.' })
+export const agentsUnblock = commandThatSets(false, { done: 'can make requests again.', before: 'was not blocked.' })
 
 function commandThatSets(blocked: boolean, { done, before }: { done: string; before: string }): Run {
   return async (options, terminal, subject) => {

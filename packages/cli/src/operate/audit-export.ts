@@ -14,7 +14,7 @@ interface Options extends OperationOptions {
 
 const page = 1000
 
-/** `countersign audit export`: what happened, a line of JSON for each event, oldest first. */
+/** `countersign audit export`: prints the audit events as JSON lines, oldest first. */
 export const auditExport: Run<Options> = async (flags, terminal) => {
   const since = parseTime('--since', flags.since)
   const until = parseTime('--until', flags.until)
@@ -31,7 +31,7 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
       after = events.at(-1)
     }
   })
-  // An application may record events of its own, so a name that nobody knows is a slip only where it finds nothing.
+  // Applications may record their own events, so an unknown name is treated as a typo only if nothing was found.
   if (found === 0 && event !== undefined && !isKnown(event)) {
     throw usageError(wrapText('', `There is no event ${event}. The events are: ${eventNames.join(', ')}.`))
   }

@@ -15,24 +15,24 @@ import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import { type ChangeOptions, inStorage, type Operation, type OperationOptions, operatorName } from './operation.js'
 
-/** `countersign db backup`: a copy of the database, made while the server runs. */
+/** `countersign db backup`: copies the database while the server is running. */
 export const dbBackup: Run<OperationOptions> = async (flags, terminal, subject) => {
   const file = resolve(subject)
   await inStorage(flags, terminal, async ({ database }) => {
     if (isPostgresUrl(database))
-      throw new CommandError('PostgreSQL has its own backups: pg_dump, or its write-ahead log.')
+      throw new CommandError('db backup is for SQLite. PostgreSQL has its own backups: pg_dump, or WAL archiving.')
     const { copyDatabase } = await import('countersign-server/sqlite')
     copyDatabase(database, file)
   })
-  const advice = `The copy is in ${file}. It is of use only with the master key: keep that elsewhere.`
+  const advice = `The backup is in ${file}. It is useless without the master key: store that separately.`
   terminal.write(`${flags.json ? JSON.stringify({ file }) : advice}\n`)
   return exitStatus.done
 }
 
-/** Seconds that a query may take: some read a whole table. */
+/** Query timeout, in seconds. Some queries read a whole table. */
 const longest = 3600
 
-/** `countersign db check`: what is stored and must never be. */
+/** `countersign db check`: checks the invariants of the stored data. */
 export const dbCheck: Run<OperationOptions> = async (flags, terminal) => {
   const violations = await inStorage(flags, terminal, ({ storage }) => storage.findViolations(), {
     statementTimeout: longest,
@@ -42,10 +42,10 @@ export const dbCheck: Run<OperationOptions> = async (flags, terminal) => {
 }
 
 function render(violations: readonly Violation[]): string {
-  if (violations.length === 0) return 'Every check holds.\n'
+  if (violations.length === 0) return 'All checks passed.\n'
   const checks = [...new Set(violations.map(({ check }) => check))]
   const blocks = checks.map((check) => renderCheck(violations.filter((violation) => violation.check === check)))
-  const advice = 'Keep a copy of the database as it is (countersign db backup), and report this.'
+  const advice = 'Keep a copy of the database in its current state (countersign db backup), and report this.'
   return `${[...blocks, wrapText('', advice)].join('\n\n')}\n`
 }
 
@@ -55,8 +55,8 @@ function renderCheck(found: readonly Violation[]): string {
     const names = Object.entries(named).map(([kind, name]) => `${kind} ${name}`)
     return wrapText('  ', names.join(', '))
   })
-  const more = found.length < mostViolations ? [] : [`  There may be more: a check tells at most ${mostViolations}.`]
-  return [wrapText('', `${invariant} ${check}. It must never be: ${never}`), ...rows, ...more].join('\n')
+  const more = found.length < mostViolations ? [] : [`  There may be more: a check reports up to ${mostViolations}.`]
+  return [wrapText('', `${invariant} ${check}. This must never happen: ${never}`), ...rows, ...more].join('\n')
 }
 
 interface CopyOptions extends OperationOptions {
@@ -64,13 +64,13 @@ interface CopyOptions extends OperationOptions {
   to?: string
 }
 
-/** `countersign db copy`: from a SQLite file into an empty PostgreSQL database. */
+/** `countersign db copy`: copies a SQLite file into an empty PostgreSQL database. */
 export const dbCopy: Run<CopyOptions> = async ({ from, to, json }, terminal) => {
-  if (from === undefined || to === undefined) throw usageError('Say both: --from <file> --to <url>.')
-  if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from names no SQLite file: ${from}`)
-  if (!isPostgresUrl(to)) throw new CommandError('--to names no PostgreSQL database: postgres://user@host/database')
+  if (from === undefined || to === undefined) throw usageError('db copy needs both --from <file> and --to <url>.')
+  if (isPostgresUrl(from) || !existsSync(from)) throw new CommandError(`--from is not a SQLite file: ${from}`)
+  if (!isPostgresUrl(to)) throw new CommandError('--to must be a PostgreSQL URL: postgres://user@host/database')
   const copied = await copy(from, to)
-  const told = `Copied ${copied.rows} rows of ${copied.tables} tables, and found each the same. Serve with the new one only.`
+  const told = `Copied and verified ${copied.rows} rows in ${copied.tables} tables. From now on, run the server with the new database only.`
   terminal.write(`${json ? JSON.stringify(copied) : told}\n`)
   return exitStatus.done
 }
@@ -93,7 +93,7 @@ async function copy(from: string, to: string) {
       await source.close()
     }
   } catch (error) {
-    throw databaseProblem(to, error, 'cannot be copied into')
+    throw databaseProblem(to, error, 'cannot be copied to')
   }
 }
 
@@ -101,14 +101,16 @@ interface MigrateOptions extends OperationOptions {
   serveAs?: string
 }
 
-/** `countersign db migrate`: makes the tables, or brings them up to date, and lets a role serve with them. */
+/** `countersign db migrate`: creates or upgrades the tables, and optionally lets a role serve with them. */
 export const dbMigrate: Run<MigrateOptions> = async ({ config, db, serveAs, json }, terminal) => {
-  if (config === undefined && db === undefined) throw usageError('Say which database: --config <file> or --db <url>.')
+  if (config === undefined && db === undefined)
+    throw usageError('db migrate needs a database: --config <file> or --db <url>.')
   const database = config === undefined ? (db ?? '') : (await loadConfig(config, terminal.env)).settings.database
   if (isPostgresUrl(database)) await migrate(database, serveAs)
-  else if (serveAs !== undefined) throw new CommandError('--serve-as is for PostgreSQL: a SQLite file has no roles.')
+  else if (serveAs !== undefined)
+    throw new CommandError('--serve-as applies only to PostgreSQL: SQLite files have no roles.')
   else await (await openStorage(database, { sweepInterval: 0 })).close()
-  const served = serveAs === undefined ? '' : ` ${serveAs} may serve with it.`
+  const served = serveAs === undefined ? '' : ` The role ${serveAs} may serve with it.`
   terminal.write(json ? `${JSON.stringify({ migrated: true })}\n` : `The schema is up to date.${served}\n`)
   return exitStatus.done
 }
@@ -122,7 +124,7 @@ async function migrate(database: string, serveAs: string | undefined): Promise<v
   }
 }
 
-/** `countersign db restored`: ends what came back to life with a backup (W31). */
+/** `countersign db restored`: ends what a restored backup brought back, such as sessions (W31). */
 export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const by = operatorName(flags)
   const work = async ({ storage, database }: Operation) => {
@@ -133,17 +135,20 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const { sessions, requests, codes, refreshTokens } = ended
   const told = [
     `Ended: ${sessions} sessions, ${requests} open requests, ${codes} codes, ${refreshTokens} refresh tokens.`,
-    'Grants are those of the backup, also those that were taken back since: tell people to look at /account, or end them with countersign grants revoke.',
+    'Grants are as of the backup, so grants that were revoked since then are active again: ask users to check /account, or revoke them with countersign grants revoke.',
   ]
   terminal.write(flags.json ? `${JSON.stringify(ended)}\n` : `${told.map((text) => wrapText('', text)).join('\n')}\n`)
   return exitStatus.done
 }
 
-/** Tables without keys are what `db migrate` makes of an empty database. A program with keys of its own says how long tokens live. */
+/**
+ * A database without keys was created by `db migrate` and never used. A program that manages its own keys records its token lifetime
+ * instead.
+ */
 async function requireServed(storage: Storage, database: string): Promise<void> {
   if ((await storage.listKeys()).length > 0) return
   if ((await storage.findLongestTokenLife()) !== undefined) return
   throw new CommandError(
-    `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start one with it. Restore a backup that is whole, into a new database.`,
+    `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start a server with it. Restore a complete backup into a new database.`,
   )
 }

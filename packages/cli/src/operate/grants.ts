@@ -18,13 +18,13 @@ interface ListOptions extends OperationOptions, GrantOptions {
   limit?: string
 }
 
-/** `countersign grants list`: what people allowed, newest first. */
+/** `countersign grants list`: lists grants, newest first. */
 export const grantsList: Run<ListOptions> = async (flags, terminal) => {
   const live = flags.live ? true : flags.ended ? false : undefined
   return printList(flags, terminal, {
     find: async ({ storage }, limit) =>
       storage.listGrants({ ...(await grantFilter(storage, flags)), query: flags.query, live, limit }),
-    headings: ['ID', 'USER NAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED'],
+    headings: ['ID', 'USERNAME', 'AGENT', 'RESOURCE', 'PERMISSIONS', 'SINCE', 'UNTIL', 'LAST USED'],
     cells: (grant) => [
       grant.id,
       grant.username,
@@ -40,7 +40,7 @@ export const grantsList: Run<ListOptions> = async (flags, terminal) => {
 
 function ending({ expiresAt, revokedAt }: ListedGrant): string {
   if (revokedAt !== null) return `removed ${formatTime(revokedAt)}`
-  return expiresAt === null ? 'until removed' : formatTime(expiresAt)
+  return expiresAt === null ? 'until revoked' : formatTime(expiresAt)
 }
 
 interface RevokeOptions extends ChangeOptions, GrantOptions {
@@ -50,21 +50,21 @@ interface RevokeOptions extends ChangeOptions, GrantOptions {
 
 const page = 500
 
-/** `countersign grants revoke`: takes back one grant, all that match, or all. */
+/** `countersign grants revoke`: revokes one grant, all grants that match, or all. */
 export const grantsRevoke: Run<RevokeOptions> = async (flags, terminal, id) => {
   const named = [flags.user, flags.agent, flags.resource].filter((value) => value !== undefined).length
   const ways = [id !== '', named > 0, flags.all === true].filter(Boolean).length
-  if (ways !== 1) throw usageError('Say which grants: one id, or --user, --agent and --resource, or --all.')
-  if (flags.all && !flags.yes) throw usageError('--all takes back what everybody allowed: say --yes if you mean it.')
+  if (ways !== 1) throw usageError('Specify which grants: one id, or --user, --agent and --resource, or --all.')
+  if (flags.all && !flags.yes) throw usageError('--all revokes all grants of all users: add --yes to confirm.')
   const by = operatorName(flags)
   const revoked = await inStorage(flags, terminal, async ({ storage }) => {
     if (flags.all) return revokeAll(storage, by)
     if (named > 0) return storage.revokeGrants({ ...(await grantFilter(storage, flags)), by })
     if (await storage.revokeGrant({ grantId: id, by })) return 1
-    throw new CommandError(`There is no grant ${id} that could be taken back.`)
+    throw new CommandError(`There is no active grant ${id}.`)
   })
   const count = revoked === 1 ? '1 grant was' : `${revoked} grants were`
-  terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} taken back.\n`)
+  terminal.write(flags.json ? `${JSON.stringify({ revoked })}\n` : `${count} revoked.\n`)
   return exitStatus.done
 }
 
@@ -79,14 +79,14 @@ async function revokeAll(storage: Storage, by: string): Promise<number> {
 
 type GrantFilter = NonNullable<Parameters<Storage['listGrants']>[0]>
 
-/** The flags that narrow down grants. */
+/** The flags that filter grants. */
 export interface GrantOptions {
   user?: string
   agent?: string
   resource?: string
 }
 
-/** The filter that the flags stand for. @throws CommandError when there is no such person */
+/** Returns the filter for the flags. @throws CommandError if the user does not exist */
 export async function grantFilter(
   storage: Storage,
   { user, agent, resource }: GrantOptions,

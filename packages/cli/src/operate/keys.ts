@@ -12,7 +12,7 @@ import {
   renderTable,
 } from './operation.js'
 
-/** `countersign keys list`: the server's keys and their states; never their private parts. */
+/** `countersign keys list`: lists the server's keys and their states, without their private parts. */
 export const keysList: Run<OperationOptions> = async (flags, terminal) => {
   const stored = await inStorage(flags, terminal, ({ storage }) => storage.listKeys())
   const keys = stored.map(({ private: _private, ...key }) => key)
@@ -24,7 +24,7 @@ export const keysList: Run<OperationOptions> = async (flags, terminal) => {
     formatTime(key.notBefore),
     formatTime(key.retireAt),
   ])
-  const table = () => renderTable(['ID', 'FOR', 'STATE', 'MADE', 'MAY SIGN FROM', 'PUBLISHED UNTIL'], rows)
+  const table = () => renderTable(['ID', 'FOR', 'STATE', 'MADE', 'SIGNS FROM', 'PUBLISHED UNTIL'], rows)
   terminal.write(flags.json ? `${JSON.stringify(keys, null, 2)}\n` : table())
   return exitStatus.done
 }
@@ -34,10 +34,10 @@ interface Options extends ChangeOptions {
   masterKeyFile?: string
 }
 
-/** The longest life that a configuration may give an auth token. */
+/** The longest auth token lifetime that a configuration allows, in seconds. */
 const longestToken = 86_400
 
-/** `countersign keys rotate`: next → active → retiring → gone, while the server runs. */
+/** `countersign keys rotate`: moves keys from next to active, retiring and gone, while the server is running. */
 export const keysRotate: Run<Options> = async (flags, terminal) => {
   const rotation = await inStorage(flags, terminal, async (operation) =>
     rotate(operation, await masterKeyFor(operation, flags, terminal), {
@@ -47,7 +47,7 @@ export const keysRotate: Run<Options> = async (flags, terminal) => {
   )
   if (rotation.early) {
     terminal.notify(
-      'Warning: the new key was published only a moment ago. Resources may refuse new tokens for some minutes.',
+      'Warning: the new key was published only moments ago. Resources may refuse new tokens for some minutes.',
     )
   }
   terminal.write(flags.json ? `${JSON.stringify(rotation)}\n` : describe(rotation))
@@ -64,11 +64,11 @@ async function rotate(
     return await rotateKeys(storage, { masterKey, tokenLifetime, ...how })
   } catch (error) {
     if (error instanceof KeyError) {
-      const hint = error.code === 'next_key_too_new' ? ' Run this again then; --now is for emergencies.' : ''
+      const hint = error.code === 'next_key_too_new' ? ' Run this again at that time; --now is for emergencies.' : ''
       throw new CommandError(error.message + hint, { cause: error })
     }
     if (error instanceof StorageError && error.code === 'keys_changed') {
-      throw new CommandError('Another rotation came first; nothing more was changed.', { cause: error })
+      throw new CommandError('Another rotation ran at the same time; this one changed nothing.', { cause: error })
     }
     throw error
   }
@@ -77,7 +77,8 @@ async function rotate(
 async function masterKeyFor({ config }: Operation, { masterKeyFile }: Options, { env }: Terminal): Promise<Uint8Array> {
   if (config) return readMasterKey(config)
   const text = masterKeyFile === undefined ? env.COUNTERSIGN_MASTER_KEY : await readKeyFile(masterKeyFile)
-  if (!text) throw usageError('The master key is missing: give --config, --master-key-file or COUNTERSIGN_MASTER_KEY.')
+  if (!text)
+    throw usageError('The master key is missing: pass --config or --master-key-file, or set COUNTERSIGN_MASTER_KEY.')
   const parsed = parseMasterKey(text)
   if ('masterKey' in parsed) return parsed.masterKey
   throw new CommandError(`The master key ${parsed.problem}.`)
@@ -93,10 +94,12 @@ async function readKeyFile(path: string): Promise<string> {
 
 function describe({ activated, retiring, gone, next, nextReadyAt }: Rotation): string {
   const lines = [
-    activated === undefined ? 'There was no next key, so the active one goes on.' : `${activated} signs from now on.`,
-    ...retiring.map(({ kid, until }) => `${kid} signs no more, and stays published until ${formatTime(until)}.`),
-    ...gone.map((kid) => `${kid} is gone.`),
-    `${next} is published as the next one, and may sign from ${formatTime(nextReadyAt)}.`,
+    activated === undefined
+      ? 'There was no next key, so the active key stays in use.'
+      : `${activated} signs from now on.`,
+    ...retiring.map(({ kid, until }) => `${kid} no longer signs, and stays published until ${formatTime(until)}.`),
+    ...gone.map((kid) => `${kid} is no longer published.`),
+    `${next} is published as the next key, and may sign from ${formatTime(nextReadyAt)}.`,
   ]
   return `${lines.join('\n')}\n`
 }

@@ -14,7 +14,7 @@ import { databaseProblem, type OpenOptions, openStorage } from '../database/open
 import type { Terminal } from '../terminal/terminal.js'
 import { printable } from '../terminal/text.js'
 
-/** As commander gives them. */
+/** Flags as parsed by commander. */
 export interface OperationOptions {
   config?: string
   db?: string
@@ -25,7 +25,7 @@ export interface ChangeOptions extends OperationOptions {
   by?: string
 }
 
-/** Who works at this command line, as the audit names them: who they say they are, or else the system user. */
+/** Returns the operator's name for the audit log: the one given with `--by`, or else the system user. */
 export function operatorName({ by }: ChangeOptions): string {
   if (by !== undefined) {
     if (!/^[\p{L}\p{N}\p{P}\p{S}]{1,100}$/u.test(by))
@@ -35,7 +35,7 @@ export function operatorName({ by }: ChangeOptions): string {
   try {
     return `operator:${userInfo().username}`
   } catch (error) {
-    // A container may run as a user that has no name.
+    // A container may run as a user without a name.
     if (error instanceof Error && 'code' in error) return `operator:uid-${process.getuid?.() ?? 'unknown'}`
     throw error
   }
@@ -43,22 +43,22 @@ export function operatorName({ by }: ChangeOptions): string {
 
 const most = 100_000
 
-/** How many rows a list shows at most. */
+/** Parses the maximum number of rows of a list. */
 function parseLimit(text: string | undefined): number {
   const limit = Number(text ?? 1000)
   if (Number.isInteger(limit) && limit >= 1 && limit <= most) return limit
   throw usageError(`--limit takes a whole number from 1 to ${most}.`)
 }
 
-/** What a list command reads, and how a row of it is shown. */
+/** How a list command reads its rows and shows them. */
 interface List<T> {
-  /** Reads at most so many rows. */
+  /** Reads up to this number of rows. */
   find: (operation: Operation, limit: number) => Promise<readonly T[]>
   headings: readonly string[]
   cells: (row: T) => readonly string[]
 }
 
-/** Prints the rows of a list command, as a table or as JSON, up to its `--limit`; says if there are more. */
+/** Prints the rows of a list command, as a table or as JSON, up to its `--limit`, and reports if there are more. */
 export async function printList<T>(
   flags: OperationOptions & { limit?: string },
   terminal: Terminal,
@@ -66,25 +66,25 @@ export async function printList<T>(
 ): Promise<number> {
   const limit = parseLimit(flags.limit)
   const found = await inStorage(flags, terminal, (operation) => find(operation, limit + 1))
-  if (found.length > limit) terminal.notify(`There are more than ${limit}: narrow the list, or raise --limit.`)
+  if (found.length > limit) terminal.notify(`There are more than ${limit}: use a filter, or increase --limit.`)
   const rows = found.slice(0, limit)
   terminal.write(flags.json ? `${JSON.stringify(rows, null, 2)}\n` : renderTable(headings, rows.map(cells)))
   return exitStatus.done
 }
 
-/** What an operator's command works on. */
+/** Context of an operator's command. */
 export interface Operation {
   storage: Storage
   /** The path of the SQLite file, or the URL of the PostgreSQL database. */
   database: string
-  /** Absent where the command was given only the database. */
+  /** Undefined if the command was given only the database. */
   config: LoadedConfig | undefined
 }
 
 /**
- * Opens the database that the flags name, works in it and closes it, whatever happens.
+ * Opens the database that the flags name, runs the work, and always closes the database.
  *
- * @throws CommandError when there is none, or it does not answer
+ * @throws CommandError if the database does not exist or does not respond
  */
 export async function inStorage<T>(
   { config, db }: OperationOptions,
@@ -92,12 +92,12 @@ export async function inStorage<T>(
   work: (operation: Operation) => Promise<T>,
   options: Pick<OpenOptions, 'statementTimeout'> = {},
 ): Promise<T> {
-  if (config === undefined && db === undefined) throw usageError('Say which server: --config <file> or --db <file>.')
+  if (config === undefined && db === undefined) throw usageError('Specify the server: --config <file> or --db <file>.')
   const loaded = config === undefined ? undefined : await loadConfig(config, env)
   const database = loaded?.settings.database ?? db ?? ''
-  // Opening would make an empty one, and the real one would seem to have lost everything.
+  // Opening would create an empty database, as if all data were lost.
   if (!isPostgresUrl(database) && !existsSync(database)) {
-    throw new CommandError(`There is no database ${database}: countersign serve makes it at its first start.`)
+    throw new CommandError(`There is no database ${database}: countersign serve creates it on its first start.`)
   }
   const storage = await openStorage(database, { sweepInterval: 0, isMade: true, ...options })
   try {
@@ -112,7 +112,7 @@ export async function inStorage<T>(
 
 const page = 1000
 
-/** The person with this user name or id. @throws CommandError when there is none */
+/** Finds the user with this username or id. @throws CommandError if there is none */
 export async function findPerson(storage: Storage, name: string): Promise<User> {
   const folded = foldUsername(name)
   let after: string | undefined
@@ -124,15 +124,15 @@ export async function findPerson(storage: Storage, name: string): Promise<User> 
   } while (after !== undefined)
   const byId = await storage.findUser(name)
   if (byId && byId.status !== 'closed') return byId
-  throw new CommandError(`There is nobody with the user name ${name}.`)
+  throw new CommandError(`There is no user with the username ${name}.`)
 }
 
-/** Columns that a terminal has at least. */
+/** Minimum width of a terminal, in columns. */
 const width = 80
 
 /**
- * Rows under headings, in columns; safe to show in a terminal. What is too wide for one is shown row after row, a line for
- * each column, so that nothing is cut.
+ * Renders rows as a table, safe to print in a terminal. If the table is too wide, each row is printed as a block with a line per column, so
+ * that nothing is truncated.
  */
 export function renderTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map((cell) => printable(cell).replaceAll(/[\n\t]/g, ' ')))
@@ -152,7 +152,7 @@ function columns(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
-/** Unix seconds for a person: `2026-01-31 12:00:00Z`; nothing as `-`. */
+/** Formats Unix seconds for humans: `2026-01-31 12:00:00Z`, or `-` if there is no time. */
 export function formatTime(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined) return '-'
   return new Date(seconds * 1000).toISOString().replace('T', ' ').replace('.000Z', 'Z')

@@ -26,15 +26,17 @@ interface AddOptions extends ChangeOptions {
 }
 
 const namesAre = {
-  username_invalid: 'A user name is one line of at most 128 visible characters.',
-  username_mixed: 'A word of a user name is written in one alphabet: letters of two look alike.',
+  username_invalid: 'A username must be 1 to 128 visible characters on one line.',
+  username_mixed:
+    'Each word of a username must use a single alphabet, because letters of two alphabets can look alike.',
 }
 
-/** `countersign users add`: a person who can sign in. */
+/** `countersign users add`: adds a user who can sign in. */
 export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ...flags }, terminal, username) => {
   const unusable = usernameProblem(username)
   if (unusable) throw usageError(namesAre[unusable])
-  if (email !== undefined && !isEmail(email)) throw usageError('--email takes an address, such as alice@example.com.')
+  if (email !== undefined && !isEmail(email))
+    throw usageError('--email takes an email address, such as alice@example.com.')
   const by = operatorName(flags)
   const user = await inStorage(flags, terminal, async ({ storage }) => {
     const password = await readPassword(passwordStdin === true, terminal, username)
@@ -44,16 +46,16 @@ export const usersAdd: Run<AddOptions> = async ({ name, email, passwordStdin, ..
     } catch (error) {
       if (!(error instanceof StorageError)) throw error
       if (error.code === 'username_taken') {
-        throw new CommandError(`There is somebody with the user name ${username} already.`, { cause: error })
+        throw new CommandError(`The username ${username} is already taken.`, { cause: error })
       }
       if (error.code === 'username_looks_alike') {
-        const message = `The user name ${username} looks like that of somebody who is there. Choose another.`
+        const message = `The username ${username} looks like that of an existing user. Choose another.`
         throw new CommandError(message, { cause: error })
       }
       throw error
     }
   })
-  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can sign in now.\n`)
+  terminal.write(flags.json ? `${JSON.stringify(user)}\n` : `${username} can now sign in.\n`)
   return exitStatus.done
 }
 
@@ -63,11 +65,11 @@ interface ListOptions extends OperationOptions {
   limit?: string
 }
 
-/** `countersign users list`: who can sign in. */
+/** `countersign users list`: lists the users who can sign in. */
 export const usersList: Run<ListOptions> = async ({ query, status, ...flags }, terminal) => {
   return printList(flags, terminal, {
     find: ({ storage }, limit) => storage.listUsers({ query, status, limit }),
-    headings: ['USER NAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'],
+    headings: ['USERNAME', 'NAME', 'E-MAIL', 'STATUS', 'ADDED'],
     cells: (user) => [
       user.username,
       user.displayName ?? '-',
@@ -78,7 +80,7 @@ export const usersList: Run<ListOptions> = async ({ query, status, ...flags }, t
   })
 }
 
-/** What a command does to an account: what is printed for programs and for users, or undefined if the account is closed. */
+/** A command's change to an account. Returns what to print for programs and for users, or undefined if the account is closed. */
 type Change<Flags> = (given: {
   account: User
   by: string
@@ -100,7 +102,7 @@ function commandFor<Flags extends ChangeOptions>(change: Change<Flags>): Run<Fla
   }
 }
 
-/** `countersign users passwd`: a new password for a user. */
+/** `countersign users passwd`: sets a user's password. */
 export const usersPasswd = commandFor<ChangeOptions & { passwordStdin?: true }>(
   async ({ account, by, storage, flags, terminal }) => {
     const { id: userId, username } = account
@@ -114,11 +116,11 @@ const longest = 8192
 
 const problems: Readonly<Record<NonNullable<ReturnType<typeof passwordProblem>>, string>> = {
   password_too_short: 'The password is too short: use at least 8 characters.',
-  password_too_long: 'The password is too long: use at most 1024 characters.',
-  password_common: 'The password is one of the first that anybody would try: use another.',
+  password_too_long: 'The password is too long: use up to 1024 characters.',
+  password_common: 'The password is too easy to guess: use another.',
 }
 
-/** A new password, typed twice without being shown, or from standard input. @throws CommandError when it is too weak */
+/** Reads a new password, typed twice without echo, or from standard input. @throws CommandError if it is too weak */
 export async function readPassword(fromInput: boolean, terminal: Terminal, username: string): Promise<string> {
   const password = fromInput ? await readWhole(terminal) : await askTwice(terminal)
   const problem = passwordProblem(password, username)
@@ -134,14 +136,14 @@ async function readWhole(terminal: Terminal): Promise<string> {
 }
 
 async function askTwice({ readHidden }: Terminal): Promise<string> {
-  if (!readHidden) throw usageError('There is no terminal to ask for the password on: give it with --password-stdin.')
+  if (!readHidden) throw usageError('There is no terminal to prompt for the password: use --password-stdin.')
   const password = await readHidden('Password: ')
   if ((await readHidden('Again: ')) === password) return password
-  throw new CommandError('The two passwords differ; nothing was changed.')
+  throw new CommandError('The passwords do not match; nothing was changed.')
 }
 
 /** `countersign users disable`. */
-export const usersDisable = commandThatSets('disabled', 'cannot sign in any more, and is signed out everywhere.')
+export const usersDisable = commandThatSets('disabled', 'can no longer sign in, and is signed out everywhere.')
 
 /** `countersign users enable`. */
 export const usersEnable = commandThatSets('active', 'can sign in again.')
@@ -156,10 +158,10 @@ function commandThatSets(status: 'active' | 'disabled', done: string): Run<Chang
 /** `countersign users unlock`. */
 export const usersUnlock = commandFor(async ({ account, by, storage }) => {
   if (!(await storage.unlockUser({ userId: account.id, by }))) return undefined
-  return { json: account, text: `${account.username} can try to sign in again.` }
+  return { json: account, text: `${account.username} can sign in again.` }
 })
 
-/** `countersign users remove-passkeys`: the way back for a user who lost their passkeys. */
+/** `countersign users remove-passkeys`: account recovery for a user who lost their passkeys. */
 export const usersRemovePasskeys = commandFor(async ({ account, by, storage }) => {
   const { id: userId, username } = account
   let passkeys = 0

@@ -5,18 +5,18 @@ import { type AgentFolder, portableRedirect } from '../agent-folder/agent-folder
 
 type Handler = (request: Request) => Promise<Response>
 
-/** The callback port that all processes of an agent share, which is the same each time. */
+/** The callback port that all processes of an agent share. It is the same on each run. */
 export interface AgentPort extends Pick<CallbackPort, 'redirectUri' | 'leadTo' | 'close'> {
-  /** For an agent whose callers show the page: the callback arrives at the port. */
+  /** Consent way for an agent whose callers show the page; the callback arrives at this port. */
   way: ConsentWay
-  /** Serves the agent's callback from now on, as soon as this process has the port; requests before that wait. */
+  /** Starts serving the agent's callback once this process has the port; earlier requests wait. */
   serve: (handler: Handler) => void
 }
 
-/** Ports that are tried, if other programs have the first ones. */
+/** Number of ports to try if other programs use the first ones. */
 const mostPorts = 10
 
-/** Opens the port of an agent, or finds the process of the agent that has it. */
+/** Opens the port of an agent, or finds the agent's process that has it open. */
 export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | 'keys'>): Promise<AgentPort> {
   let serve: (handler: Handler) => void = () => undefined
   const serving = new Promise<Handler>((resolve) => {
@@ -33,7 +33,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
   const { leadTo } = port
   const others = new Set<CallbackPort>()
 
-  /** The port of a pending consent that a process with another port started, unless another program has it now. */
+  /** Opens the port of a pending consent that was started by a process on another port, unless another program uses it now. */
   async function openOther(redirectUri: string): Promise<OpenConsent | undefined> {
     const other = await openCallbackPort({ answer, secret, ports: [Number(new URL(redirectUri).port)] })
     others.add(other)
@@ -67,7 +67,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
   }
 }
 
-/** A way that leads to where the port is now: the page is shown by the callers of the agent. */
+/** Returns a consent way that redirects to the current port. The agent's callers show the page. */
 function openOn(port: CallbackPort, close: () => void): OpenConsent {
   return {
     get redirectUri() {
@@ -78,12 +78,12 @@ function openOn(port: CallbackPort, close: () => void): OpenConsent {
   }
 }
 
-/** What the processes of an agent prove to each other by, whichever command they run. */
+/** The secret with which an agent's processes recognize each other, whichever command they run. */
 export function portSecret({ signing }: AgentFolder['keys']): string {
   return JSON.stringify(signing)
 }
 
-/** A port for private use (RFC 6335 §6) that Linux gives to no connection; always the same for one agent. */
+/** Returns a private-use port (RFC 6335 §6) outside of Linux's ephemeral range, always the same for an agent. */
 function firstPort(folder: string): number {
   return 61_000 + (createHash('sha256').update(folder).digest().readUInt16BE() % 4500)
 }

@@ -4,23 +4,23 @@ import { type AgentKey, portableRedirect, type WrittenAgent } from '../agent-fol
 import { checkIdentifier, type DocumentReport, documentKinds } from '../discover/check-identifier.js'
 import type { Finding } from '../discover/findings.js'
 
-/** What others see of an agent, against what it is. */
+/** The published state of an agent, compared with its folder. */
 export interface Look {
-  /** `wrong`: others could not verify what the agent signs, or people could not come back. */
+  /** `wrong`: others could not verify the agent's signatures, or users could not be redirected back. */
   outcome: 'up' | 'absent' | 'wrong' | 'unreachable'
-  /** What to mend, in sentences. */
+  /** What to fix, as sentences. */
   problems: string[]
-  /** The same of what does no harm to the agent. */
+  /** Findings that do not affect the agent, as sentences. */
   advice: string[]
-  /** Whether the document there is one of this agent, whatever it says else. */
+  /** Whether the published document names this agent, regardless of its other members. */
   isNamed: boolean
-  /** Whether both keys are published, where there are two. */
+  /** Whether both keys are published, during a rotation. */
   hasBothKeys: boolean
-  /** The most seconds that others keep the keys that they saw. */
+  /** How long others may cache the published keys, in seconds. */
   cacheSeconds: number
 }
 
-/** Fetches what the agent publishes, as its peers do, and compares. */
+/** Fetches what the agent publishes, as its peers do, and compares it with the folder. */
 export async function lookAt(
   agent: WrittenAgent,
   network: NetworkOptions,
@@ -46,12 +46,12 @@ export async function lookAt(
     ...seen,
     outcome: isAway ? 'unreachable' : problems.length > 0 ? 'wrong' : 'up',
     problems,
-    advice: foreign.map((kid) => `Its jwks.json has the key ${kid}, too, which this agent does not sign with.`),
+    advice: foreign.map((kid) => `Its jwks.json also has the key ${kid}, with which this agent does not sign.`),
     hasBothKeys: agent.keys.next !== undefined && report.key_set?.outcome === 'ok' && missing.length === 0,
   }
 }
 
-/** Advice is left out: a host of static files may call the documents what it likes. */
+/** Returns the errors. Advice is omitted, because a static host may use its own Content-Type for the documents. */
 function refusals({ findings, key_set }: DocumentReport): string[] {
   const isGrave = ({ level }: Finding) => level === 'error'
   return [...findings, ...(key_set?.findings ?? [])]
@@ -64,16 +64,16 @@ function differences({ id, name }: WrittenAgent, { document }: DocumentReport): 
   const published = document as { jwks_uri?: unknown; redirect_uris?: unknown; name?: unknown }
   const problems: string[] = []
   if (published.jwks_uri !== `${id}/jwks.json`)
-    problems.push(`It says that its keys are at ${String(published.jwks_uri)}: upload aauth-agent as it was written.`)
+    problems.push(`Its jwks_uri is ${String(published.jwks_uri)}: upload aauth-agent unchanged.`)
   const redirects: unknown[] = Array.isArray(published.redirect_uris) ? published.redirect_uris : []
   if (!redirects.includes(portableRedirect))
-    problems.push(`It does not list ${portableRedirect}: upload aauth-agent as it was written.`)
+    problems.push(`Its redirect_uris do not include ${portableRedirect}: upload aauth-agent unchanged.`)
   if (name !== undefined && published.name !== name)
-    problems.push(`It is not called “${name}” there: upload aauth-agent as it was written.`)
+    problems.push(`Its name is not “${name}”: upload aauth-agent unchanged.`)
   return problems
 }
 
-/** Keys of the agent that are not published, in words; and the kids of those that are published and not the agent's. */
+/** Returns descriptions of the agent's keys that are not published, and the kids of published keys that are not the agent's. */
 async function compareKeys(
   { keys: { signing, next } }: WrittenAgent,
   { key_set }: DocumentReport,
@@ -81,7 +81,7 @@ async function compareKeys(
   if (!key_set || key_set.outcome === 'unreachable') return { missing: [], foreign: [] }
   const published = key_set.keys.map(({ thumbprint }) => thumbprint)
   const own = await thumbprintsOf(next ? [signing, next] : [signing])
-  const words = next ? ['the key that signs', 'the key that is next'] : ['the key of the agent']
+  const words = next ? ['the current signing key', 'the next key'] : ['the agent’s key']
   return {
     missing: words.filter((_, at) => !published.includes(own[at])),
     foreign: key_set.keys.flatMap(({ kid, thumbprint }) =>

@@ -10,35 +10,35 @@ import { lookAt } from './look.js'
 
 export interface OwnAgentOptions {
   folder: AgentFolder
-  /** Auth servers that people may be sent to, besides those of the folder. */
+  /** Auth servers that users may be sent to, in addition to those in the folder. */
   authServers?: readonly string[]
-  /** What will be asked: `http` on this machine is allowed where one of them is that. */
+  /** URLs that will be requested; loopback `http` is allowed if one of them uses it. */
   targets?: readonly string[]
-  /** How the person is asked; absent: they are not. */
+  /** How users are prompted for consent; undefined to never prompt. */
   consent?: ConsentWay | undefined
-  /** Seconds to wait for the person. */
+  /** How long to wait for the user, in seconds. */
   consentTimeout?: number | undefined
-  /** Answers a callback in place of a page. */
+  /** Creates the response to a callback, instead of the default page. */
   callbackResponse?: Parameters<typeof createAgent>[0]['callbackResponse']
-  /** Sends requests. @default that of the platform */
+  /** Sends requests. @default the platform's fetch */
   fetch?: typeof globalThis.fetch | undefined
   network?: NetworkOptions
-  /** Gets along with peers that speak an older form of the protocol. */
+  /** Accepts peers that use an older form of the protocol. */
   interop?: boolean | undefined
 }
 
-/** The command line's own agent, ready to ask. */
+/** The command line's own agent, ready to send requests. */
 export interface OwnAgent {
   agent: Agent
-  /** Ends what was opened for it. */
+  /** Releases what was opened for the agent. */
   close(): Promise<void>
 }
 
 /**
- * Opens the agent of a folder, with the tokens that it has. One of this machine, for trying, has nobody else who publishes it:
- * its documents are served as long as it is open.
+ * Opens the agent of a folder, with its stored tokens. A loopback agent has no host that publishes it, so its documents are served while it
+ * is open.
  *
- * @throws CommandError as {@link publishHere}
+ * @throws CommandError like {@link publishHere}
  */
 export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> {
   const { folder, authServers = [], targets = [], consent, network, interop, ...given } = options
@@ -52,7 +52,7 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
     signer: await createSigner(keys.signing),
     authServers: accepted,
     about: name === undefined ? undefined : { name },
-    // Without a way to the user the browser comes back to a port where nothing listens.
+    // Without a way to prompt the user, the browser is redirected to a port where nothing listens.
     ...(consent ? { consent } : { redirectUri: portableRedirect }),
     store: fileStore(storePath),
     fetchDocument: fetchDocuments(accepted, { ...network, allowInsecureLoopback }),
@@ -66,8 +66,8 @@ export async function openOwnAgent(options: OwnAgentOptions): Promise<OwnAgent> 
 }
 
 /**
- * Fetches documents for an agent whose own requests go another way: from public addresses and allowed networks, and from the
- * auth servers that were given, wherever these are (W28).
+ * Fetches documents for an agent: from public addresses and allowed networks, and from the given auth servers at any address (W28). The
+ * agent's own requests use another fetch.
  */
 function fetchDocuments(
   authServers: readonly string[],
@@ -83,18 +83,18 @@ function fetchDocuments(
   return (url, init) => (known.get(new URL(url).origin) ?? stranger)(url, init)
 }
 
-/** Milliseconds between two tries to take over from a command that ended. */
+/** Interval between attempts to take over from a command that exited, in milliseconds. */
 const takeover = 250
 
 /**
- * Publishes the documents of an agent of this machine, which nobody else does, until it is closed. Where another command of the agent
- * publishes them already, they are left to it, and taken over when it ends.
+ * Serves the documents of a loopback agent until it is closed. If another command of the agent already serves them, this one takes over
+ * when that command exits.
  *
- * @throws CommandError where another program has the port, or a command from before the agent was changed
+ * @throws CommandError if another program uses the port, or a command that was started before the agent changed
  */
 async function publishHere(agent: AgentFolder): Promise<Pick<OpenPort, 'close'>> {
   const documents = await agentDocuments(agent)
-  const needed = `${agent.id} is only there while this command runs`
+  const needed = `${agent.id} is reachable only while this command is running`
   async function open(): Promise<OpenPort> {
     const { origin, port } = new URL(agent.id)
     const opened = await listen(Number(port), needed)
@@ -107,12 +107,12 @@ async function publishHere(agent: AgentFolder): Promise<Pick<OpenPort, 'close'>>
     if (!(error instanceof CommandError) || errorCode(error.cause) !== 'EADDRINUSE') throw error
     const { outcome, isNamed } = await lookAt(agent, {}, () => undefined)
     if (outcome === 'up') return takeOver(open)
-    const who = isNamed ? 'a command from before the agent was changed' : 'another program'
-    throw new CommandError(`${needed}, and ${who} has its port: end that one.`, { cause: error })
+    const who = isNamed ? 'a command that was started before the agent was changed' : 'another program'
+    throw new CommandError(`${needed}, but ${who} is using its port: stop that one.`, { cause: error })
   }
 }
 
-/** Tries again and again to open what another command has open. */
+/** Tries repeatedly to open a port that another command has open. */
 function takeOver(open: () => Promise<OpenPort>): Pick<OpenPort, 'close'> {
   let port: OpenPort | undefined
   let trying: Promise<void> | undefined
@@ -149,7 +149,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   auth_server_unknown: exitStatus.network,
 }
 
-/** Why a request of the command line's agent was not answered, in a sentence for who typed it, with the exit status that says so. */
+/** Converts the failure of an agent's request to an error with a sentence for the user and the matching exit status. */
 export function agentFailure(error: unknown, url: string): unknown {
   if (error instanceof AgentError) {
     const exitCode = statuses[error.code] ?? exitStatus.refused
@@ -158,9 +158,9 @@ export function agentFailure(error: unknown, url: string): unknown {
   if (!(error instanceof TypeError)) return error
   const reasons = errorReasons(error)
   const why = reasons.at(-1) ?? error.message
-  // The platform's fetch says why as the cause; what has none is about the request itself.
-  if (error.cause === undefined) return new CommandError(`It cannot be sent: ${why}.`, { cause: error })
-  const message = `${new URL(url).host} did not answer: ${why}.`
+  // The platform's fetch gives network failures as the cause. Without a cause, the request itself was invalid.
+  if (error.cause === undefined) return new CommandError(`The request cannot be sent: ${why}.`, { cause: error })
+  const message = `${new URL(url).host} did not respond: ${why}.`
   return new CommandError(message, { exitCode: exitStatus.network, cause: error })
 }
 
@@ -169,8 +169,8 @@ function sentenceOf(error: AgentError, host: string): string {
   const hint = addressHint(error)
   const said = hint === undefined ? message : `${message} ${hint}`
   if (authServer !== undefined)
-    return `${host} sends people to ${authServer} to decide. If you would type your password there, add --auth-server ${authServer}`
+    return `${host} sends users to ${authServer} to decide. If you trust that server with your password, add --auth-server ${authServer}`
   if (code === 'consent_required')
-    return `${said} Run this in a terminal, or open the page, allow it, and give the address where the browser ends to “countersign tokens add”:\n${url}`
+    return `${said} Run this in a terminal, or open the page, allow the request, and pass the final address of the browser to “countersign tokens add”:\n${url}`
   return retryAfter === undefined ? said : `${said} Try again in ${retryAfter} s.`
 }

@@ -3,17 +3,17 @@ import type { ConfigState, Log } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
 import { followFile, namesOfChanges } from '../command/changed-files.js'
 
-/** The policies of a configuration file, as they are now. */
+/** The policies of a configuration file, kept up to date. */
 export interface FollowedPolicies {
   policy: Policy
-  /** How the last look went. */
+  /** The outcome of the last check. */
   readonly state: () => ConfigState
   stop(): void
 }
 
 /**
- * Follows what a JSON configuration says of policies, so that a rule holds within five seconds. A file that cannot be read, or
- * is wrong, changes nothing; what else was changed needs a restart. The log says which.
+ * Watches the policies in a JSON configuration, so that a changed rule takes effect within five seconds. If the file is unreadable or
+ * invalid, the previous policies stay active. Other changed settings need a restart. Both are logged.
  */
 export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv, log: Log): FollowedPolicies {
   let current = settings

@@ -7,12 +7,12 @@ import { createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { Log, LogFields } from 'countersign/observability'
 import { StorageError } from 'countersign-server'
 
-/** Gives requests their ids, and tells of those that never came to the server's handler. */
+/** Assigns ids to requests, and reports those that never reached the server's handler. */
 export interface Observer {
   readonly observe: (listener: RequestListener) => RequestListener
-  /** The id of the request that is being answered, as in the log. */
+  /** Id of the current request, as in the log. */
   readonly requestId: () => string | undefined
-  /** Tells on what the server tells. */
+  /** Forwards the server's events. */
   readonly onEvent: (event: CountersignEvent) => void
 }
 
@@ -21,7 +21,7 @@ interface Observed {
   isTold: boolean
 }
 
-/** @param tell told every event, of the server and of what it never saw: a request that is malformed or was broken off */
+/** @param tell called with every event, from the server and for requests that never reached it because they were malformed or aborted */
 export function createObserver(tell: (event: CountersignEvent) => void): Observer {
   const requests = new AsyncLocalStorage<Observed>()
   return {
@@ -53,10 +53,10 @@ export function createObserver(tell: (event: CountersignEvent) => void): Observe
   }
 }
 
-/** A chain of causes may be a circle. */
+/** Maximum depth of a cause chain, which may be circular. */
 const deepest = 5
 
-/** Writes what failed: with its stack where the program may be wrong, and in one line where the database is away. */
+/** Logs a failure: with its stack if the program may be at fault, and on one line if the database is unavailable. */
 export function logFailure(
   log: Pick<Log, 'write' | 'failure'>,
   event: string,
@@ -70,12 +70,12 @@ export function logFailure(
 
 function outageIn(error: unknown): StorageError | undefined {
   const causes = causesOf(error)
-  // What SQLite says of a statement that does not fit the tables.
+  // SQLite's code for a statement that does not match the tables.
   if (causes.some((cause) => 'code' in cause && cause.code === 'SQLITE_ERROR')) return undefined
   return causes.filter((cause) => cause instanceof StorageError).find(({ code }) => code === 'unavailable')
 }
 
-/** The error and its causes. */
+/** Returns the error and its causes. */
 function causesOf(error: unknown): Error[] {
   const causes: Error[] = []
   for (let cause = error; cause instanceof Error && causes.length < deepest; ) {
@@ -85,15 +85,15 @@ function causesOf(error: unknown): Error[] {
   return causes
 }
 
-/** Addresses that are told of at most: anybody who reaches the port can send the header. */
+/** Maximum number of addresses to report: anyone who reaches the port can send the header. */
 const most = 16
 
-/** Looks at who sends `X-Forwarded-For`. */
+/** Checks which peers send `X-Forwarded-For`. */
 type ForwardedWatch = (peer: string | undefined, rawHeaders: readonly string[]) => void
 
 /**
- * Tells once of each address that sends `X-Forwarded-For` and is not among the proxies: if it is one, all clients behind it are
- * one address, and are limited together.
+ * Reports each address once that sends `X-Forwarded-For` without being a trusted proxy. If it is a proxy, all clients behind it count as
+ * one address, and share its limits.
  */
 export function watchForwarded(trusted: readonly string[], log: Pick<Log, 'write'>): ForwardedWatch {
   const isProxy = createTrustedPeers(trusted)
@@ -106,7 +106,7 @@ export function watchForwarded(trusted: readonly string[], log: Pick<Log, 'write
     told.add(address)
     log.write('warn', 'proxy.not_trusted', {
       address,
-      mend: 'If this is your proxy, add its address to trustProxy and restart: until then everyone behind it counts as one address, and under overload has one share. If not, let a firewall pass only the proxy to this port.',
+      mend: 'If this is your proxy, add its address to trustProxy and restart: until then, everyone behind it counts as one address, and under overload shares the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
     })
   }
 }

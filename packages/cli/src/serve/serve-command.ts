@@ -9,7 +9,7 @@ import type { Run, Terminal } from '../terminal/terminal.js'
 import { leaveWorkers, ownAdminPort, parseWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
 import { isIssuerPort, readForStart, type StartFiles, startServer } from './start-server.js'
 
-/** `countersign serve`: the auth server, until it is told to stop. */
+/** `countersign serve`: runs the auth server until it is stopped. */
 export const serveCommand: Run = async ({ config: path, workers }, terminal) => {
   if (typeof path !== 'string') throw usageError(needsConfig)
   const config = await loadConfig(path, terminal.env)
@@ -29,12 +29,12 @@ async function serve(config: LoadedConfig, given: StartFiles & { log: Log }, ter
   const { issuer, listen, admin } = config.settings
   if (firstStart) terminal.notify(firstSteps(config))
   if (config.settings.allowInsecureLoopback)
-    terminal.notify('Warning: allowInsecureLoopback is set: this is for development on one machine only.')
+    terminal.notify('Warning: allowInsecureLoopback is set, which is only for development on one machine.')
   if (isLoopbackIdentifier(issuer) && !isIssuerPort(config.settings))
     terminal.notify(
-      `Warning: listen.port is ${listen.port}, and issuer is ${issuer}. Signing in fails with 403 unless people open ${issuer}.`,
+      `Warning: listen.port is ${listen.port}, but issuer is ${issuer}. Sign-in fails with 403 unless users open ${issuer}.`,
     )
-  terminal.notify(`${issuer} is served at ${listen.host}, port ${listen.port}. Ctrl-C stops it.`)
+  terminal.notify(`Serving ${issuer} at ${listen.host}, port ${listen.port}. Press Ctrl-C to stop.`)
   tellListening()
   log.write('info', 'started', {
     issuer,
@@ -50,37 +50,37 @@ async function serve(config: LoadedConfig, given: StartFiles & { log: Log }, ter
 }
 
 const needsPostgres =
-  '--workers needs PostgreSQL, which many processes write to at once; SQLite takes one writer at a time. Name a PostgreSQL database in the configuration, or leave --workers out.'
+  '--workers needs PostgreSQL, which supports concurrent writers; SQLite allows only one. Use a PostgreSQL database in the configuration, or omit --workers.'
 
 const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
-docs/operators.md has all that can be in it.`
+All settings are described in docs/operators.md.`
 
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {
     const stopListening = onStop(({ by }) => {
-      // Ctrl-C reaches each of several processes, and the first one tells the others to end too: that is no second signal.
+      // Ctrl-C reaches each process directly, and the primary also stops its workers, so a worker must not treat that as a second signal.
       if (cluster.isPrimary) stopListening()
       resolve(by)
     })
   })
 }
 
-/** What an operator does after the first start. */
+/** Next steps for the operator after the first start. */
 export function firstSteps({ file, settings }: LoadedConfig): string {
   const { issuer, listen, database, keyRotation } = settings
   const inner = `http://${listen.host.includes(':') ? `[${listen.host}]` : listen.host}:${listen.port}`
   const steps = [
-    `add a person:      countersign users add <username> --config ${file}`,
-    ...(issuer === inner ? [] : [`put TLS in front:  forward ${issuer} to ${inner}`]),
+    `add a user:        countersign users add <username> --config ${file}`,
+    ...(issuer === inner ? [] : [`set up TLS:        forward ${issuer} to ${inner}`]),
     `check:             ${documentUrl(january.documents.authServer, issuer)} shows "issuer":"${issuer}"`,
-    'keep apart:        the master key, and backups of the database; a backup needs the key to be of use',
+    'back up:           the master key, separately from the database; a database backup is useless without it',
     ...(keyRotation.rotateAfter > 0
       ? []
-      : [`before long:       countersign keys rotate --config ${file}, every 90 days`]),
+      : [`rotate keys:       countersign keys rotate --config ${file}, every 90 days`]),
   ]
   return [
-    `This was a first start: ${shownDatabase(database)} was empty, and has keys now. What to do next:`,
+    `This was the first start: ${shownDatabase(database)} was empty, and now has keys. Next steps:`,
     ...steps.map((step, index) => `  ${index + 1}. ${step}`),
   ].join('\n')
 }

@@ -32,18 +32,18 @@ import { ownAdminPort } from '../workers/run-workers.js'
 import { followPolicies } from './follow-policies.js'
 import { createObserver, logFailure, type Observer, watchForwarded } from './observe-server.js'
 
-/** A server that runs. */
+/** A running server. */
 interface RunningServer {
-  /** Whether its keys were made just now. */
+  /** Whether the keys were created by this start. */
   firstStart: boolean
-  /** Finishes what runs and closes everything: within 10 s. */
+  /** Finishes running requests and closes everything, within 10 s. */
   readonly stop: () => Promise<void>
 }
 
 /**
- * Opens the database, makes or opens the keys, and listens.
+ * Opens the database, creates or opens the keys, and listens.
  *
- * @throws CommandError, KeyError or TypeError with a sentence for the operator; nothing is left open then
+ * @throws CommandError, KeyError or TypeError with a message for the operator; nothing is left open in that case
  */
 export async function startServer(
   config: LoadedConfig,
@@ -85,7 +85,7 @@ export async function startServer(
       onError: (error, requestId) => logFailure(log, 'request.failed', error, { id: requestId }),
     })
     await server.ready().catch((error: unknown) => {
-      // It serves what it can, and is not ready, until the clock is right.
+      // The server serves what it can, but is not ready, until the clock is correct.
       if (!(error instanceof StorageError) || error.code !== 'clock_skew') throw error
       log.failure('clock_skew', error)
     })
@@ -128,7 +128,7 @@ function startRotation(
   })
 }
 
-/** What is noted of requests. */
+/** How requests are observed. */
 interface Watch {
   log: Log
   metrics: Metrics
@@ -151,7 +151,7 @@ async function listen(
       }
       return server.handler(request, seen, requestId())
     },
-    // Nothing that the server takes is larger than a form.
+    // The server accepts no body larger than a form.
     { origin: settings.issuer, maxBody: maxFormBytes },
   )
   const { connections } = settings.limits
@@ -163,7 +163,7 @@ async function listen(
   const observed = observe((incoming, outgoing) => void listener(incoming, outgoing))
   const enqueue: RequestListener = (incoming, outgoing) =>
     queue.run(incoming, outgoing, () => observed(incoming, outgoing))
-  // Node.js would respond to a request without Host, or with another Expect, past the queue.
+  // Otherwise Node.js would respond to a request without Host, or with an unknown Expect, bypassing the queue.
   const http = createServer({ ...httpTimes, requireHostHeader: false }, enqueue).on('checkExpectation', enqueue)
   const open = createStoppableServer(http)
   limitConnections(open.server, {
@@ -188,14 +188,14 @@ async function listen(
   })
 }
 
-/** What a start needs besides the settings. */
+/** What is needed to start, in addition to the settings. */
 export interface StartFiles {
   masterKey: Uint8Array
   certificates: CertificateFinder | undefined
   reEncodeLogo: LogoReEncoder | undefined
 }
 
-/** Reads the files that settings name, and judges the machine. @throws ConfigurationError naming all that is against a start */
+/** Reads the files that the settings name, and checks the machine. @throws ConfigurationError with all problems that prevent a start */
 export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv): Promise<StartFiles> {
   const readings = [
     requireSafeStart(config, env),
@@ -213,17 +213,17 @@ export async function readForStart(config: LoadedConfig, env: NodeJS.ProcessEnv)
   return { masterKey: await readings[1], certificates: await readings[2], reEncodeLogo: await readings[3] }
 }
 
-/** Whether the server listens on the port of an issuer on this machine, with nothing in front of it. */
+/** Whether the server listens on the port of a loopback issuer, without a proxy. */
 export function isIssuerPort({ issuer, listen }: LoadedConfig['settings']): boolean {
   return isLoopbackIdentifier(issuer) && Number(new URL(issuer).port) === listen.port
 }
 
-/** Why the auth server should not be sent requests, in words. */
+/** Describes why no requests should be sent to the auth server. */
 function describeUnready(error: unknown): string {
-  if (error instanceof KeyError) return 'its key does not sign'
+  if (error instanceof KeyError) return 'the signing key is unavailable'
   if (error instanceof StorageError && error.code === 'unavailable')
-    return 'the database does not answer, or takes no writes'
+    return 'the database does not respond, or cannot be written to'
   if (error instanceof StorageError && error.code === 'clock_skew') return `clock_skew: ${error.message}`
-  if (error instanceof StorageError && error.code === 'other_issuer') return 'the database is another issuer’s'
-  return 'something is wrong, see the log'
+  if (error instanceof StorageError && error.code === 'other_issuer') return 'the database belongs to another issuer'
+  return 'unexpected error; see the log'
 }

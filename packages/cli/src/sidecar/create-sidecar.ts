@@ -8,16 +8,16 @@ import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.
 import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
 
 interface SidecarOptions extends SidecarRules {
-  /** Sends as the agent. */
+  /** Sends requests as the agent. */
   fetch: typeof globalThis.fetch
-  /** Told what was refused, or not answered, in one line. */
+  /** Called with each request that was refused or got no response, on one line. */
   onProblem: (text: string) => void
 }
 
-/** Most that a body holds: it is signed, and so read whole before it is sent. */
+/** Maximum size of a body, in bytes. It is signed, and therefore read completely before it is sent. */
 const mostBody = 256 * 1024 * 1024
 
-/** A server for programs of this machine, which has what they ask for sent as the agent. */
+/** Creates a server for programs on this machine that sends their requests as the agent. */
 export function createSidecar(options: SidecarOptions): Server {
   const queue = createConnectionQueue()
   function serve(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -30,12 +30,13 @@ export function createSidecar(options: SidecarOptions): Server {
     queue.run(incoming, outgoing, () => serve(incoming, outgoing)),
   )
   server.headersTimeout = 30_000
-  // What is in a tunnel cannot be signed.
+  // Requests inside a tunnel cannot be signed.
   server.on('connect', (_incoming, socket: Duplex) => refuseTunnel(socket))
   return server
 }
 
-const tunnel = 'CONNECT is not answered: write http:// for the hosts of the sidecar, which asks them by https.'
+const tunnel =
+  'CONNECT is not supported: use http:// URLs for the sidecar’s hosts. The sidecar sends the requests over https.'
 
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: SidecarOptions): Promise<void> {
   const { method = 'GET', url: rawTarget = '', headers: given, headersDistinct } = incoming
@@ -48,13 +49,13 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, optio
     return refuse(outgoing, status, { error, error_description: problem })
   }
   const gone = new AbortController()
-  outgoing.once('close', () => gone.abort(new Error('the program went away')))
+  outgoing.once('close', () => gone.abort(new Error('the program disconnected')))
   try {
     const body = await readBody(incoming)
     if (body === undefined) return refuse(outgoing, 413, tooLong)
     if (body.length > 0 && ['GET', 'HEAD'].includes(method)) return refuse(outgoing, 400, withoutBody)
     const headers = requestHeaders(incoming.rawHeaders, options.secret)
-    // What a body is must be said, since it is signed; not every client says it.
+    // Content-Type must be set because it is signed, but not every client sets it.
     if (body.length > 0 && !headers.has('content-type')) headers.set('content-type', 'application/octet-stream')
     const response = await options.fetch(asked.url.href, {
       method,
@@ -75,9 +76,12 @@ async function answer(incoming: IncomingMessage, outgoing: ServerResponse, optio
   }
 }
 
-const withoutBody = { error: 'request_malformed', error_description: 'GET and HEAD are sent without a body.' }
+const withoutBody = { error: 'request_malformed', error_description: 'GET and HEAD requests cannot have a body.' }
 
-const tooLong = { error: 'request_malformed', error_description: 'A body has at most 256 MiB: it is signed whole.' }
+const tooLong = {
+  error: 'request_malformed',
+  error_description: 'A body can have up to 256 MiB, because it is signed as a whole.',
+}
 
 async function pass(
   response: Response,
@@ -100,12 +104,12 @@ async function pass(
     outgoing.end()
     return
   }
-  // Headers at once: a stream may begin much later.
+  // Send the headers at once: the first data of a stream may come much later.
   outgoing.flushHeaders()
   await pipeline(response.body as unknown as AsyncIterable<Uint8Array>, outgoing)
 }
 
-/** Undefined for one that is too long. */
+/** Returns undefined if the body is too large. */
 async function readBody(incoming: IncomingMessage): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const chunks: Uint8Array[] = []
   let length = 0
@@ -126,14 +130,14 @@ function refuse(outgoing: ServerResponse, status: number, body: object): void {
 function refuseTunnel(socket: Duplex): void {
   socket.on('error', () => undefined)
   const head = 'HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain\r\nConnection: close'
-  // The other side may never close it.
+  // The other side may never close the connection.
   socket.end(`${head}\r\nContent-Length: ${tunnel.length + 1}\r\n\r\n${tunnel}\n`, () => socket.destroy())
 }
 
-/** What a program is told whose request was not answered: JSON, with where a person decides where one must. */
+/** The response to a program whose request failed: JSON, with the URL of the consent page if a user must decide. */
 interface SidecarFailure {
   status: number
-  /** Seconds after which to ask again. */
+  /** Seconds until the program may retry. */
   retryAfter?: number | undefined
   body: { error: string; error_description: string; consent_url?: string | undefined }
 }
@@ -146,7 +150,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   other_person: 403,
 }
 
-/** The response to a program whose request failed: the status, and a body with the error and a sentence about it. */
+/** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
 export function describeFailure(error: unknown): SidecarFailure {
   if (error instanceof AgentError) {
     const { code, message, url, retryAfter } = error
@@ -155,6 +159,6 @@ export function describeFailure(error: unknown): SidecarFailure {
   }
   const reasons = errorReasons(error)
   const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
-  const why = /wrong version number|SSL routines/.test(said) ? 'it does not speak https' : said.trim()
-  return { status: 502, body: { error: 'not_answered', error_description: `There was no answer: ${why}` } }
+  const why = /wrong version number|SSL routines/.test(said) ? 'it does not support https' : said.trim()
+  return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }
 }

@@ -1,7 +1,7 @@
 import type { AskedTarget } from './judge-request.js'
 import { isSecretIn } from './judge-request.js'
 
-/** Of one connection only, or made anew by who sends (RFC 9110 §7.6.1). */
+/** Hop-by-hop headers, and headers that each sender sets itself (RFC 9110 §7.6.1). */
 const notForwarded: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -15,10 +15,10 @@ const notForwarded: ReadonlySet<string> = new Set([
   'expect',
   'host',
   'content-length',
-  // The platform asks for codings that it takes off again, and says how it fetches.
+  // The platform sets these itself: it requests only the codings that it decodes.
   'accept-encoding',
   'sec-fetch-mode',
-  // The agent's own.
+  // Set by the agent.
   'signature',
   'signature-input',
   'signature-key',
@@ -26,10 +26,10 @@ const notForwarded: ReadonlySet<string> = new Set([
   'nonce',
 ])
 
-/** Codings that the platform takes off a body; where there is another one among them, it takes off none (Fetch). */
+/** Content codings that the platform decodes. If a body has any other coding, it decodes none (Fetch). */
 const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br'])
 
-/** An answer that a program cannot be given; the message goes on after the name of the host. */
+/** A response that cannot be passed to the program. The message continues a sentence that starts with the host. */
 export class UnfitAnswer extends Error {
   readonly code: 'host_not_allowed' | 'not_answered'
 
@@ -40,7 +40,7 @@ export class UnfitAnswer extends Error {
   }
 }
 
-/** The headers of a program's request that go on: neither the secret, nor what is of the connection. */
+/** Returns the headers of a program's request that are forwarded, without the secret and the hop-by-hop headers. */
 export function requestHeaders(rawHeaders: readonly string[], secret: string | undefined): Headers {
   const headers = new Headers()
   const named = connectionOptions(rawHeaders)
@@ -54,10 +54,10 @@ export function requestHeaders(rawHeaders: readonly string[], secret: string | u
 }
 
 /**
- * The headers of an answer, for the program. A place that it is sent on to is asked through the sidecar as well, and a cookie
- * is the host's that gave it, although the program sees one host for all.
+ * Returns the response headers for the program. Redirects are rewritten to go through the sidecar, and cookies are scoped to the host that
+ * set them, because the program sees a single host.
  *
- * @throws UnfitAnswer for a place that is not asked (attacks L11), and for a coding that nobody asked for
+ * @throws UnfitAnswer for a redirect to a host that is not allowed (attacks L11), and for a content coding that was not requested
  */
 export function responseHeaders(
   response: Response,
@@ -74,19 +74,19 @@ export function responseHeaders(
   })
 }
 
-/** What fits a body only as it came. */
+/** Headers that match only the undecoded body. */
 const ofBody: ReadonlySet<string> = new Set(['content-encoding', 'content-length'])
 
-/** Whether the body is given without the codings that it came with. */
+/** Whether the platform has decoded the body. */
 function isTakenOff({ body, headers }: Response, method: string): boolean {
   const codings = (headers.get('content-encoding') ?? '')
     .toLowerCase()
     .split(',')
     .map((each) => each.trim())
   if (body === null || method === 'HEAD' || codings.join('') === '') return false
-  // Some versions take it off, and others do not.
+  // Some Node.js versions decode zstd, and others do not.
   if (codings.includes('zstd'))
-    throw new UnfitAnswer('not_answered', 'answered in a coding that nobody asked for: zstd.')
+    throw new UnfitAnswer('not_answered', 'sent a content coding that was not requested: zstd.')
   return codings.every((coding) => takenOff.has(coding))
 }
 
@@ -98,13 +98,13 @@ function placeFor(
   const to = URL.canParse(location, url.href) ? new URL(location, url) : undefined
   const isAsked = to && hosts.has(to.host) && (to.protocol === 'https:' || to.protocol === url.protocol)
   if (isAsked) return form === 'path' ? `/${to.href}` : to.href.replace(/^https:/, 'http:')
-  // Programs go there by themselves only where the answer sends them on.
+  // Programs follow Location automatically only for redirects.
   if (!isFollowed) return location
-  const place = to?.host ?? 'a place that cannot be read'
-  throw new UnfitAnswer('host_not_allowed', `sends on to ${place}, which this sidecar does not ask.`)
+  const place = to?.host ?? 'an invalid URL'
+  throw new UnfitAnswer('host_not_allowed', `redirects to ${place}, which this sidecar is not allowed to call.`)
 }
 
-/** Below the path of its host, and without what a program keeps it back for on this machine. */
+/** Scopes a cookie to the path of its host, and removes the attributes that would keep programs from sending it on this machine. */
 function ownCookie(cookie: string, { url }: AskedTarget): string {
   const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim())
   const nameOf = (attribute: string) => attribute.split('=', 1)[0]?.trim().toLowerCase() ?? ''

@@ -1,33 +1,33 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Who may have what sent. */
+/** Access rules: which programs may send requests, and to which hosts. */
 export interface SidecarRules {
-  /** Hosts that requests may go to, with the port where that is not 443: `api.example`. */
+  /** Allowed hosts, with the port if it is not 443: `api.example`. */
   hosts: ReadonlySet<string>
-  /** What a program must know; undefined on a socket, whose file says who may use it. */
+  /** The secret that programs must send; undefined for a socket, whose file permissions control access. */
   secret: string | undefined
-  /** How programs may call the sidecar itself in `Host`; undefined on a socket, where any name will do. */
+  /** Accepted `Host` values for the sidecar itself; undefined for a socket, where any value is accepted. */
   ownHosts: ReadonlySet<string> | undefined
 }
 
 export interface AskedMessage {
   method: string
-  /** As it was on the wire. */
+  /** As received, without normalization. */
   rawTarget: string
   headers: IncomingHttpHeaders
-  /** Values of `Host`: Node shows the first of several as the one. */
+  /** All values of `Host`: Node exposes only the first one in `headers`. */
   hosts: readonly string[]
 }
 
-/** What a program wants sent. */
+/** The request that a program wants to send. */
 export interface AskedTarget {
   url: URL
-  /** `path`: the sidecar is asked for `/https://api.example/orders`; `proxy`: it is an HTTP proxy. */
+  /** `path`: the program requests `/https://api.example/orders`; `proxy`: it uses the sidecar as an HTTP proxy. */
   form: 'path' | 'proxy'
 }
 
-/** Why it is not sent. */
+/** Why a request is refused. */
 export interface SidecarRefusal {
   status: number
   error: 'secret_required' | 'web_page' | 'host_not_allowed' | 'request_malformed'
@@ -35,52 +35,54 @@ export interface SidecarRefusal {
 }
 
 /**
- * What a program of this machine wants sent, or why it is not. A page in a browser on this machine could send here as well, so
- * nothing that comes from one is taken (attacks L10), and no host but those that were named is asked (attacks L11).
+ * Returns the request that a local program wants to send, or why it is refused. Web pages in a local browser could also send requests here,
+ * so requests from browsers are refused (attacks L10), as are requests to hosts that are not allowed (attacks L11).
  */
 export function judgeRequest(
   { method, rawTarget, headers, hosts }: AskedMessage,
   rules: SidecarRules,
 ): AskedTarget | SidecarRefusal {
   if (fromPages.some((name) => headers[name] !== undefined))
-    return { status: 403, error: 'web_page', problem: 'Programs are answered here, and no web pages.' }
-  if (hosts.length > 1) return { status: 400, error: 'request_malformed', problem: 'There is more than one Host.' }
+    return { status: 403, error: 'web_page', problem: 'Only programs may call the sidecar, not web pages.' }
+  if (hosts.length > 1)
+    return { status: 400, error: 'request_malformed', problem: 'The request has more than one Host header.' }
   const form = rawTarget.startsWith('/') ? 'path' : 'proxy'
   if (form === 'path' && rules.ownHosts?.has(headers.host ?? '') === false)
-    return { status: 403, error: 'web_page', problem: `Ask for this by ${[...rules.ownHosts].join(' or ')}.` }
+    return { status: 403, error: 'web_page', problem: `Send this request to ${[...rules.ownHosts].join(' or ')}.` }
   if (rules.secret !== undefined && !knowsSecret(headers, rules.secret))
     return { status: form === 'proxy' ? 407 : 401, error: 'secret_required', problem: secretNeeded }
-  if (notSent.has(method)) return { status: 405, error: 'request_malformed', problem: `${method} is not sent.` }
+  if (notSent.has(method))
+    return { status: 405, error: 'request_malformed', problem: `The method ${method} is not supported.` }
   const url = form === 'path' ? urlInPath(rawTarget) : urlOfProxy(rawTarget)
   if (url === undefined || `${url.username}${url.password}` !== '')
     return { status: 400, error: 'request_malformed', problem: forms }
   if (form === 'proxy' && headers.host !== undefined && headers.host.toLowerCase() !== hostOf(rawTarget))
-    return { status: 400, error: 'request_malformed', problem: 'Host is not the host that is asked for.' }
+    return { status: 400, error: 'request_malformed', problem: 'The Host header does not match the host in the URL.' }
   if (!rules.hosts.has(url.host)) {
-    const problem = `${url.host} is not a host that this sidecar asks: start it with --allow-host ${url.host}`
+    const problem = `${url.host} is not allowed: start the sidecar with --allow-host ${url.host}`
     return { status: 403, error: 'host_not_allowed', problem }
   }
   return { url, form }
 }
 
-/** What browsers send that a program does not; `Sec-Fetch-Mode` is sent by the fetch of Node as well. */
+/** Headers that browsers send and programs do not. Node's fetch sends `Sec-Fetch-Mode`, so that one is not listed. */
 const fromPages = ['origin', 'sec-fetch-site', 'sec-fetch-dest', 'sec-websocket-key'] as const
 
-/** What the platform's fetch does not send (Fetch §2.2.1). */
+/** Methods that the platform's fetch does not send (Fetch §2.2.1). */
 const notSent: ReadonlySet<string> = new Set(['CONNECT', 'TRACE', 'TRACK'])
 
 const forms =
-  'Ask for /https://api.example/path here, or use this as an HTTP proxy with http://api.example/path, which is then sent by https.'
+  'Request /https://api.example/path here, or use this as an HTTP proxy for http://api.example/path, which is then sent over https.'
 
 const secretNeeded =
-  'A secret is needed, as the password of the URL: http://x:SECRET@127.0.0.1:PORT/https://api.example/path, or of the proxy.'
+  'The secret is required, as the password in the URL: http://x:SECRET@127.0.0.1:PORT/https://api.example/path, or in the URL of the proxy.'
 
-/** Whether a request has the secret, as a proxy's user-info or as that of the sidecar's own URL. */
+/** Whether a request has the secret, in Proxy-Authorization or in Authorization. */
 export function knowsSecret(headers: IncomingHttpHeaders, secret: string): boolean {
   return [headers['proxy-authorization'], headers.authorization].some((value) => isSecretIn(value, secret))
 }
 
-/** Whether a value is `Basic`, with the secret as its password. */
+/** Whether a value is a `Basic` credential with the secret as its password. */
 export function isSecretIn(value: string | undefined, secret: string): boolean {
   const [, encoded = ''] = /^basic[ \t]+([\w+/=-]+)$/i.exec(value ?? '') ?? []
   const password = Buffer.from(encoded, 'base64')
@@ -93,7 +95,7 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
 }
 
-/** Some clients make one slash of two. */
+/** Parses the URL in a path. Some clients collapse its two slashes into one. */
 function urlInPath(target: string): URL | undefined {
   const [, scheme, rest] = /^\/(https?):\/{1,2}([^/].*)$/i.exec(target) ?? []
   if (scheme === undefined) return undefined
@@ -101,7 +103,7 @@ function urlInPath(target: string): URL | undefined {
   return url?.protocol === 'https:' || (url && isLoopback(url)) ? url : undefined
 }
 
-/** A host that a proxy is asked for in plain text is asked by https. */
+/** Parses a proxy request's target. A plain http URL is requested over https. */
 function urlOfProxy(target: string): URL | undefined {
   const url = parse(target)
   if (url?.protocol !== 'http:') return undefined

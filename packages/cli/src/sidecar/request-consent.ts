@@ -3,10 +3,10 @@ import { AgentError, type ConsentRequest, type ConsentWay } from 'countersign/ag
 import { CommandError } from '../command/errors.js'
 
 /**
- * Has a command of the user's own ask the person: what there is to ask stands in its environment, and never in its words,
- * where a shell would read it.
+ * Runs the user's own command to prompt for consent. The details are passed in its environment, and never in the command line, where a
+ * shell would interpret them.
  *
- * @throws CommandError where it fails
+ * @throws CommandError if the command fails
  */
 export async function askByCommand(command: string, consent: ConsentRequest, env: NodeJS.ProcessEnv): Promise<void> {
   const { url, code, authServer, resource, scope = '', expiresAt, signal } = consent
@@ -28,29 +28,29 @@ export async function askByCommand(command: string, consent: ConsentRequest, env
     child.once('error', reject)
     child.once('exit', resolve)
   })
-  if (status !== 0) throw new CommandError(`The command of --on-consent ended with status ${status}.`)
+  if (status !== 0) throw new CommandError(`The command of --on-consent exited with status ${status}.`)
 }
 
-/** A way to the person that can be ended while requests wait for them. */
+/** A consent way that can be ended while requests wait for the user. */
 interface EndableWay extends ConsentWay {
-  /** Requests that wait say where the person decides, who still can; so do all that come later. */
+  /** Ends the prompts: waiting and later requests fail with the URL of the page, where the user can still decide. */
   end(): void
 }
 
 export function createEndableWay(way: ConsentWay): EndableWay {
   const ended = new AbortController()
 
-  /** Rejects when this way is ended; nothing else comes of it. */
+  /** Rejects when this way is ended; never resolves. */
   function untilEnded({ url }: ConsentRequest, signal: AbortSignal): Promise<void> {
     return new Promise((_resolve, reject) => {
-      const why = 'A person must decide first, and is asked no more: the sidecar has been told to end.'
+      const why = 'The user must decide first, and is no longer prompted because the sidecar is shutting down.'
       const end = () => reject(new AgentError('consent_required', why, { url }))
       if (ended.signal.aborted) end()
       ended.signal.addEventListener('abort', end, { signal })
     })
   }
 
-  /** Asks, and rejects when this way is ended, be it that what asks still runs: it is told by its signal. */
+  /** Prompts the user, and rejects when this way is ended, even if the prompt is still running; its signal is aborted. */
   async function askUntilEnded(
     ask: (consent: ConsentRequest) => void | Promise<void>,
     consent: ConsentRequest,

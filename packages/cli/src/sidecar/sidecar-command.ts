@@ -17,10 +17,10 @@ import {
   type SidecarSettings,
 } from './sidecar-flags.js'
 
-/** Milliseconds that answers on their way get when it is told to end. */
+/** How long pending responses may take on shutdown, in milliseconds. */
 const grace = 30_000
 
-/** `countersign sidecar`: signs what programs of this machine ask for in plain HTTP, in any language. */
+/** `countersign sidecar`: signs plain HTTP requests of local programs in any language, and sends them. */
 export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
   const settings = readSidecarFlags(flags, terminal.env)
   const { at, hosts } = settings
@@ -33,7 +33,7 @@ export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
     secret,
     ownHosts: 'socket' in at ? undefined : ownHosts,
     fetch: (input, init) => {
-      if (!own) throw new Error('the sidecar is just starting')
+      if (!own) throw new Error('the sidecar is still starting')
       return own.agent.fetch(input, init)
     },
     onProblem: terminal.notify,
@@ -55,11 +55,11 @@ export const sidecarCommand: Run<SidecarFlags> = async (flags, terminal) => {
 }
 
 interface AskingAgent extends OwnAgent {
-  /** Requests that wait for a person say where they decide instead. */
+  /** Makes requests that wait for the user fail with the URL of the page. */
   stopAsking(): void
 }
 
-/** Asks people in the terminal, by a command, or not at all: programs are then told where they decide. */
+/** Opens the agent. Users are prompted in the terminal, by a command, or not at all; in that case programs get the URL of the page. */
 async function openAgent(
   folder: AgentFolder,
   { flags, settings, terminal }: { flags: SidecarFlags; settings: SidecarSettings; terminal: Terminal },
@@ -81,7 +81,7 @@ async function openAgent(
     const consent = createEndableWay(way)
     return { ...(await openOwnAgent({ ...shared, consent })), stopAsking: () => consent.end() }
   }
-  // Programs get the page in the response.
+  // Programs get the URL of the page in the response.
   const port = await openAgentPort(folder)
   try {
     const own = await openOwnAgent({ ...shared, consent: port.way })
@@ -103,7 +103,7 @@ function tellWhere({ write, notify }: Terminal, at: SidecarSettings['at'], port:
     return
   }
   write(`http://127.0.0.1:${port}\n`)
-  notify(wrapText('', `Programs give the secret in ${at.secretFile} as a password. Ctrl-C ends it.`))
+  notify(wrapText('', `Programs must send the secret in ${at.secretFile} as a password. Press Ctrl-C to stop.`))
 }
 
 function stopped({ onStop }: Terminal): Promise<void> {
@@ -116,7 +116,7 @@ function stopped({ onStop }: Terminal): Promise<void> {
   })
 }
 
-/** Takes no more, and waits for what is being answered. */
+/** Stops accepting connections, and waits for pending responses. */
 function drain(server: Server): Promise<void> {
   return new Promise((resolve) => {
     const late = setTimeout(() => server.closeAllConnections(), grace)

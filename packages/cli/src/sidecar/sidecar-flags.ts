@@ -26,19 +26,22 @@ export interface SidecarSettings {
   folderPath: string
   hosts: ReadonlySet<string>
   authServers: readonly string[]
-  /** A port of 127.0.0.1, or a Unix socket. */
+  /** A port on 127.0.0.1, or a Unix socket. */
   at: { port: number; secretFile: string } | { socket: string }
   network: ReturnType<typeof readNetworkFlags>
 }
 
-/** @throws CommandError for flags that cannot be meant */
+/** @throws CommandError for invalid flags */
 export function readSidecarFlags(flags: SidecarFlags, env: NodeJS.ProcessEnv): SidecarSettings {
   const folderPath = agentFolderPath(env, flags.agent)
   const hosts = new Set((flags.allowHost ?? []).map(readHost))
-  if (hosts.size === 0) throw usageError('Name the hosts that may be asked: --allow-host api.example')
+  if (hosts.size === 0) throw usageError('Specify which hosts programs may call: --allow-host api.example')
   if (flags.socket !== undefined && (flags.port ?? flags.secretFile) !== undefined)
-    throw usageError('A --socket has neither --port nor --secret-file: its file says who may use it.')
-  if (flags.onConsent !== undefined && !flags.consent) throw usageError('Give --on-consent or --no-consent.')
+    throw usageError(
+      '--socket cannot be combined with --port or --secret-file: access is controlled by the permissions of the socket file.',
+    )
+  if (flags.onConsent !== undefined && !flags.consent)
+    throw usageError('Use either --on-consent or --no-consent, not both.')
   return {
     folderPath,
     hosts,
@@ -58,18 +61,18 @@ function readHost(text: string): string {
   const url = URL.canParse(`https://${text}`) ? new URL(`https://${text}`) : undefined
   if (url && /^(?:[a-z\d.-]+|\[[a-f\d:]+\])(?::\d+)?$/.test(text) && [url.host, `${url.host}:443`].includes(text))
     return url.host
-  throw usageError(`--allow-host takes a host, such as api.example or api.example:8443, and not ${text.slice(0, 100)}`)
+  throw usageError(`--allow-host takes a host, such as api.example or api.example:8443, not ${text.slice(0, 100)}`)
 }
 
 /**
- * Listens where programs of this machine, or of this user alone, can reach it; resolves to the port, or undefined for a socket.
+ * Listens for programs on this machine (port), or of this user only (socket). Resolves to the port, or to undefined for a socket.
  *
- * @throws CommandError where that is taken
+ * @throws CommandError if the port or socket is in use
  */
 export async function listenForPrograms(server: Server, at: SidecarSettings['at']): Promise<number | undefined> {
   if ('socket' in at) await removeAbandoned(at.socket)
   const where = 'socket' in at ? at.socket : `port ${at.port} on 127.0.0.1`
-  // A socket is made for its user alone: nobody else connects before its mode is set.
+  // The umask makes the socket accessible to its user only, so no one else can connect before its mode is set.
   const before = process.umask(0o177)
   try {
     if ('socket' in at) server.listen(at.socket)
@@ -77,7 +80,10 @@ export async function listenForPrograms(server: Server, at: SidecarSettings['at'
     await once(server, 'listening')
   } catch (cause) {
     const code = errorCode(cause)
-    const why = code === 'EADDRINUSE' ? 'is in use: end what has it, or choose another' : `cannot be opened (${code})`
+    const why =
+      code === 'EADDRINUSE'
+        ? 'is in use: stop the program that uses it, or choose another'
+        : `cannot be opened (${code})`
     throw new CommandError(`${where} ${why}.`, { cause })
   } finally {
     process.umask(before)
@@ -86,10 +92,10 @@ export async function listenForPrograms(server: Server, at: SidecarSettings['at'
   return 'socket' in at ? undefined : (server.address() as AddressInfo).port
 }
 
-/** A socket that a program left which was killed answers nobody. */
+/** Removes a socket that a killed program left behind: it refuses connections. */
 async function removeAbandoned(path: string): Promise<void> {
   try {
-    if (!lstatSync(path).isSocket()) throw new CommandError(`${path} is there, and is no socket: choose another one.`)
+    if (!lstatSync(path).isSocket()) throw new CommandError(`${path} exists and is not a socket: choose another path.`)
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return
     throw error
@@ -97,18 +103,19 @@ async function removeAbandoned(path: string): Promise<void> {
   const socket = connect(path)
   const isAbandoned = await once(socket, 'connect').then(
     () => false,
-    // Any other code may come of a program that has too much to do.
+    // Any other code may come from a program that is running, but overloaded.
     (error: unknown) => errorCode(error) === 'ECONNREFUSED',
   )
   socket.destroy()
-  if (!isAbandoned) throw new CommandError(`${path} is in use: end what has it, or choose another.`)
+  if (!isAbandoned) throw new CommandError(`${path} is in use: stop the program that uses it, or choose another path.`)
   unlinkSync(path)
 }
 
 /**
- * The secret that programs must know, from a file that its user alone can read; a new one is made where there is none.
+ * Reads the secret that programs must send from a file that only its user can read. If the file does not exist, it is created with a new
+ * secret.
  *
- * @throws FileStoreError for a file that others could read
+ * @throws FileStoreError if others could read the file
  */
 export async function readSecret(path: string): Promise<string> {
   const text = await readPrivateFile(path)
@@ -119,6 +126,8 @@ export async function readSecret(path: string): Promise<string> {
   }
   const secret = text.trim()
   if (!/^[\w.~-]{20,}$/.test(secret))
-    throw usageError(`${path} holds no secret: at least 20 letters and digits. Take it away, and another one is made.`)
+    throw usageError(
+      `${path} does not contain a valid secret (at least 20 letters and digits). Remove the file to have a new one created.`,
+    )
   return secret
 }

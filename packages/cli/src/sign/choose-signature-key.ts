@@ -15,7 +15,7 @@ export interface KeyReferenceFlags {
 
 type Scheme = 'hwk' | 'jwks' | 'jwt'
 
-/** Which flags a scheme takes. */
+/** The flags that each scheme takes. */
 const schemeFlags: Readonly<Record<Scheme, readonly (keyof KeyReferenceFlags)[]>> = {
   hwk: [],
   jwks: ['id', 'wellKnown', 'jwksUri'],
@@ -30,9 +30,10 @@ const builders: Readonly<
     return { scheme: 'hwk', jwk: members }
   },
   jwks: async ({ key, id, wellKnown, jwksUri }, { kid }) => {
-    if (key === undefined) throw usageError('--scheme jwks needs --key: a new key is published nowhere.')
+    if (key === undefined) throw usageError('--scheme jwks needs --key, because a new key is not published anywhere.')
     if (jwksUri !== undefined) return { scheme: 'jwks', jwksUri, kid }
-    if (id === undefined) throw usageError('--scheme jwks needs --id (or --jwks-uri): where the key is published.')
+    if (id === undefined)
+      throw usageError('--scheme jwks needs --id or --jwks-uri: the location where the key is published.')
     if (wellKnown === 'none') return { scheme: 'jwks', id, kid }
     const { agent, resource } = january.documents
     return { scheme: 'jwks', id, kid, wellKnown: (wellKnown === 'resource' ? resource : agent).name }
@@ -41,12 +42,12 @@ const builders: Readonly<
     if (token === undefined) throw usageError('--scheme jwt needs --token: the agent token or auth token.')
     const bound = await boundThumbprint(token)
     if (bound !== signer.thumbprint)
-      tell(`The token is bound to ${bound ?? 'no key'}, not to the key that signs: it will be refused.`)
+      tell(`The token is bound to ${bound ?? 'no key'}, not to the signing key, so it will be refused.`)
     return { scheme: 'jwt', jwt: token }
   },
 }
 
-/** What `Signature-Key` will say, as the flags ask; the scheme follows from them where it is not given. */
+/** Builds the `Signature-Key` value that the flags describe. If the scheme is not given, it follows from the other flags. */
 export async function chooseSignatureKey(
   flags: KeyReferenceFlags,
   signer: Signer,

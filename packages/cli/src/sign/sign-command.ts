@@ -17,7 +17,7 @@ interface SignFlags extends RequestFlags, KeyReferenceFlags {
   json?: true
 }
 
-/** `countersign sign <url>`: a signed request, written down and not sent. */
+/** `countersign sign <url>`: prints a signed request without sending it. */
 export const signCommand: Run<SignFlags> = async (flags, terminal, subject) => {
   const request = await buildRequest(subject, flags)
   const created = parseSeconds('--created', flags.created)
@@ -55,7 +55,7 @@ async function attemptSigning<T>(sign: () => Promise<T>): Promise<T> {
   try {
     return await sign()
   } catch (cause) {
-    if (cause instanceof TypeError) throw usageError(`It cannot be signed: ${cause.message}.`, cause)
+    if (cause instanceof TypeError) throw usageError(`The request cannot be signed: ${cause.message}.`, cause)
     throw cause
   }
 }
@@ -67,13 +67,13 @@ export interface RequestFlags {
   dataFile?: string
 }
 
-/** The request that the flags describe, not signed yet. */
+/** Builds the unsigned request that the flags describe. */
 export async function buildRequest(url: string, flags: RequestFlags): Promise<Request> {
   const target = requireUrl(url)
   const headers = readHeaderLines(flags.header ?? [])
   const body = await readBody(flags)
   if (body && !headers.has('content-type')) {
-    throw usageError("A body needs --header 'Content-Type: …': the signature covers it.")
+    throw usageError("A body needs --header 'Content-Type: …', because the signature covers it.")
   }
   const method = flags.method?.toUpperCase() ?? (body ? 'POST' : 'GET')
   return attempt('The request', () => new Request(target, { method, headers, body: body ?? null }))
@@ -92,16 +92,16 @@ async function readDataFile(path: string): Promise<Uint8Array> {
   }
 }
 
-/** A request as it can be written down. */
+/** A request in a form that can be rendered as text. */
 export interface RenderableRequest {
   method: string
   url: string
-  /** In the order and the spelling they are written. */
+  /** In the order and spelling in which they are written. */
   headers: readonly (readonly [name: string, value: string])[]
   body: Uint8Array
 }
 
-/** Reads a request whole. */
+/** Reads a request completely. */
 export async function renderableRequest(request: Request): Promise<RenderableRequest> {
   const body = new Uint8Array(await request.arrayBuffer())
   const length = body.length > 0 ? [['Content-Length', String(body.length)] as const] : []
@@ -114,17 +114,17 @@ export async function renderableRequest(request: Request): Promise<RenderableReq
   }
 }
 
-/** The request as HTTP/1.1 text: what is on the wire, byte for byte. */
+/** Renders the request as HTTP/1.1 text, byte for byte as on the wire. */
 export function renderRequest({ method, url, headers, body }: RenderableRequest): Uint8Array {
   const [target = ''] = url.slice(new URL(url).origin.length).split('#')
   const lines = [`${method} ${target} HTTP/1.1`, ...headers.map(([name, value]) => `${name}: ${value}`), '', '']
   return Buffer.concat([Buffer.from(lines.join('\r\n'), 'latin1'), body])
 }
 
-/** What curl adds by itself. */
+/** Headers that curl adds itself. */
 const automatic: ReadonlySet<string> = new Set(['Host', 'Content-Length'])
 
-/** The request as a `curl` command for POSIX shells. `dataFile` is where the body came from, where it came from a file. */
+/** Renders the request as a `curl` command for POSIX shells. `dataFile` is the file from which the body was read, if any. */
 export function renderCurl({ method, url, headers, body }: RenderableRequest, dataFile?: string): string {
   const sent = headers.filter(([name]) => !automatic.has(name))
   const data =
@@ -139,7 +139,7 @@ export function renderCurl({ method, url, headers, body }: RenderableRequest, da
       method === 'HEAD' ? '--head' : `--request ${quoteForShell(method)}`,
       quoteForShell(url),
     ].join(' '),
-    // An empty value would take the header away; with a semicolon curl sends it empty.
+    // An empty value would remove the header; a trailing semicolon makes curl send it empty.
     ...sent.map(([name, value]) => `--header ${quoteForShell(value === '' ? `${name};` : `${name}: ${value}`)}`),
     ...(body.length > 0 ? [data.join(' ')] : []),
   ]

@@ -2,19 +2,19 @@ import { CommandError, errorCode, usageError } from '../command/errors.js'
 import type { Stop, Terminal } from './terminal.js'
 
 interface Interruption {
-  /** Aborts with a {@link CommandError} when the command is asked to end, or when its output cannot be written any more. */
+  /** Aborts with a {@link CommandError} when the command is asked to stop, or its output can no longer be written. */
   signal: AbortSignal
   /** Stops listening. */
   release(): void
 }
 
-/** Catches what asks a command to end, so that it can close what it opened. */
+/** Catches the signals that stop a command, so that it can clean up. */
 export function catchInterruption({ onStop, output }: Terminal): Interruption {
   const abort = new AbortController()
   const stopListening = onStop(({ by, exitCode }) => {
     const why =
       by === 'npm ended'
-        ? 'Stopped: the npm command that started it has ended.'
+        ? 'Stopped: the npm command that started this one has exited.'
         : `Stopped by ${by}; nothing was left running.`
     abort.abort(new CommandError(why, { exitCode }))
   })
@@ -29,16 +29,16 @@ export function catchInterruption({ onStop, output }: Terminal): Interruption {
   }
 }
 
-/** What a command says whose standard output takes nothing any more. */
+/** Creates the error for a command whose standard output can no longer be written. */
 export function outputError(error: unknown): CommandError {
   const code = errorCode(error)
-  if (code === 'EPIPE') return new CommandError('Stopped: nobody reads the output.', { cause: error })
+  if (code === 'EPIPE') return new CommandError('Stopped: the reader of the output has closed it.', { cause: error })
   return usageError(`Standard output cannot be written (${code}).`, error)
 }
 
 /**
- * For a command that reads its configuration again at SIGHUP, which ends others: calls back at each, and when the command is asked
- * to end. Gives what stops that.
+ * For commands that reload their configuration on SIGHUP, which stops other commands. Calls back on each SIGHUP, and when the command is
+ * asked to stop. Returns a function that stops listening.
  */
 export function onStopOrHangUp(
   { onStop }: Terminal,
@@ -52,7 +52,7 @@ export function onStopOrHangUp(
     release = onStop(({ by }) => {
       if (by !== 'SIGHUP') return onEnd(by)
       release()
-      // When whoever told us has told everybody: what listens now is told of the next one.
+      // Deferred until all listeners have been called, so that the new listener gets only the next signal.
       queueMicrotask(listen)
       onHangUp()
     })

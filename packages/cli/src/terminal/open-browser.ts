@@ -1,4 +1,4 @@
-/** Opens a URL in the person's browser where there is a screen. That it did not open is no failure: the URL is printed too. */
+/** Opens a URL in the user's browser if there is a display. Failures are ignored, because the URL is also printed. */
 export async function openBrowser(url: string, env: NodeJS.ProcessEnv): Promise<void> {
   if (process.platform === 'linux' && !env.DISPLAY && !env.WAYLAND_DISPLAY) return
   const { default: open } = await import('open')

@@ -8,7 +8,9 @@ import type { Terminal } from './terminal.js'
 
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
 
-/** This process's own standard input, output and error; signals ask it to end, as does that the npm which started it has ended. */
+/**
+ * This process's standard input, output and error. The process is asked to stop by signals, and when the npm that started it has exited.
+ */
 export const processTerminal: Terminal = {
   write: (text) => void process.stdout.write(text),
   notify: (text) => void process.stderr.write(`${text}\n`),
@@ -29,7 +31,7 @@ export const processTerminal: Terminal = {
   env: process.env,
   onStop(callback) {
     const onSignal = (name: (typeof signals)[number]) => callback({ by: name, exitCode: 128 + constants.signals[name] })
-    // A second signal ends the process at once.
+    // A second signal terminates the process at once.
     for (const name of signals) process.once(name, onSignal)
     const stopLooking = onNpmEnded(() => callback({ by: 'npm ended', exitCode: 128 + constants.signals.SIGTERM }))
     return () => {
@@ -42,7 +44,7 @@ export const processTerminal: Terminal = {
 function readHidden(prompt: string): Promise<string> {
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
   const lines = createInterface({ input: process.stdin, output: nowhere, terminal: true })
-  // Only now the terminal shows nothing of what is typed.
+  // The prompt is shown only now that the terminal does not echo input any more.
   process.stderr.write(prompt)
   return new Promise<string>((resolve, reject) => {
     lines.once('line', resolve)
@@ -54,17 +56,17 @@ function readHidden(prompt: string): Promise<string> {
   })
 }
 
-/** Milliseconds between two looks. */
+/** Interval between two checks, in milliseconds. */
 const interval = 500
 
-/** As npm and its like call themselves, or as they are started. */
+/** Command lines of npm and similar tools. */
 const npmCommand = /^(?:npm|npx|pnpm|yarn|bun)(?: |$)|\/(?:npm|npx|pnpm|yarn)(?:-cli)?\.[cm]?js(?: |$)/
 
 /**
- * Calls back once when the `npx` or `npm run` that started this process has ended, and gives what stops looking. Npm passes
- * a signal to the shell that it started, and that shell ends without passing it on: the process would run on, and hold its
- * ports, without anybody to stop it. Where npm started nothing, nothing is looked at: a server that was left behind on
- * purpose, as by `nohup` or a service manager, goes on.
+ * Calls back once when the `npx` or `npm run` that started this process has exited. Returns a function that stops checking. npm passes
+ * signals to the shell that it started, but the shell exits without passing them on: the process would keep running and hold its ports,
+ * with no one to stop it. If npm did not start it, nothing is checked: a server that was left running on purpose, with `nohup` or by a
+ * service manager, keeps running.
  */
 function onNpmEnded(callback: () => void): () => void {
   if (lineage.length === 0) return () => undefined
@@ -77,14 +79,14 @@ function onNpmEnded(callback: () => void): () => void {
   return () => clearInterval(timer)
 }
 
-/** The shells and npm processes above this one, the nearest first and npm last; empty where npm did not start it. */
+/** The shells and npm processes above this one, nearest first, ending with npm; empty if npm did not start it. */
 function npmLineage(): number[] {
   if (process.env.npm_lifecycle_event === undefined || process.platform === 'win32') return []
   const above: number[] = []
   let npm = 0
   for (let pid = process.ppid; pid > 0; pid = parentOf(pid)) {
     const command = commandOf(pid)
-    // Only Linux tells: elsewhere the parent alone is looked at.
+    // Command lines are readable only on Linux; on other systems, only the parent is checked.
     if (command === undefined) return above.length > 0 || pid === 1 ? [] : [pid]
     const isNpm = npmCommand.test(command)
     if (!isNpm && !/^\S*sh -c /.test(command)) break
@@ -94,18 +96,18 @@ function npmLineage(): number[] {
   return above.slice(0, npm)
 }
 
-/** As it was when this process began: npm may be ended while a server still starts. */
+/** Captured at process start, because npm may exit while a server is still starting. */
 const lineage = npmLineage()
 
-/** The command line of a process, with blanks between its words; undefined where that cannot be known. */
+/** Command line of a process, with its words separated by spaces; undefined if it cannot be read. */
 function commandOf(pid: number): string | undefined {
   return readProc(pid, 'cmdline')?.replaceAll('\0', ' ')
 }
 
-/** 0 where it cannot be known, as of a process that has ended. */
+/** Parent of a process; 0 if it is unknown, for example because the process has exited. */
 function parentOf(pid: number): number {
   if (pid === process.pid) return process.ppid
-  // The name before it may hold anything, also brackets.
+  // The process name in front may contain any character, including parentheses.
   const afterName = readProc(pid, 'stat')?.split(')').at(-1) ?? ''
   return Number(afterName.trim().split(' ')[1] ?? 0)
 }

@@ -1,40 +1,40 @@
 import type { LoopbackConsentOptions } from 'countersign/node'
 import { emphasis, printable } from './text.js'
 
-/** What asked a command to end. */
+/** Why a command was asked to stop. */
 export interface Stop {
   by: 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'npm ended'
-  /** The exit status of a command that did not end by itself. */
+  /** Exit status of a command that was stopped. */
   exitCode: number
 }
 
-/** Where a command reads and writes, and what it is told from outside. */
+/** A command's input and output, its environment, and the requests to stop it. */
 export interface Terminal {
-  /** What the command is for: standard output. Of text, what a terminal would act on is escaped; bytes are written as they are. */
+  /** Writes the command's result to standard output. Control characters in text are escaped; bytes are written unchanged. */
   readonly write: (text: string | Uint8Array) => void
-  /** What is for the person at the keyboard only: standard error. */
+  /** Writes a message for the user only, to standard error. */
   readonly notify: (text: string) => void
-  /** Standard input: at most so many bytes, and one more where there is more. */
+  /** Reads standard input up to the limit, plus one byte if there is more. */
   readonly readInput: (limit: number) => Promise<Uint8Array>
-  /** Asks for a line that is not shown while it is typed; absent where nobody is at the keyboard. */
+  /** Prompts for a line without echo; undefined if there is no user at the terminal. */
   readonly readHidden?: ((prompt: string) => Promise<string>) | undefined
-  /** Where a person is asked who must decide: standard error and input. */
+  /** Streams on which a user is prompted for consent: standard error and input. */
   readonly asking: {
     readonly output: NonNullable<LoopbackConsentOptions['output']>
     readonly input: NonNullable<LoopbackConsentOptions['input']>
   }
-  /** Standard output itself, for a log that is written as long as a command runs. */
+  /** Standard output itself, for logs that are written while a command runs. */
   readonly output: NodeJS.WritableStream
-  /** Whether standard output takes colour. */
+  /** Whether standard output supports color. */
   readonly colour: boolean
   readonly env: NodeJS.ProcessEnv
-  /** Calls back when the command is asked to end; gives what stops that. */
+  /** Calls back when the command is asked to stop. Returns a function that stops listening. */
   readonly onStop: (callback: (stop: Stop) => void) => () => void
 }
 
 /**
- * What a command does with its flags, by their option names. Resolves to the exit status; rejects with a sentence for the
- * user who typed it. `subject` is empty if there is none.
+ * Runs a command with its flags, by option name. Resolves to the exit status; rejects with a message for the user. `subject` is empty if
+ * there is none.
  */
 export type Run<Flags = Readonly<Record<string, unknown>>> = (
   flags: Flags,
@@ -42,7 +42,7 @@ export type Run<Flags = Readonly<Record<string, unknown>>> = (
   subject: string,
 ) => Promise<number>
 
-/** The terminal, to which no text comes that it would act on, but for emphasis; bytes are written as they are. */
+/** Wraps a terminal to escape control sequences in text, except for our own emphasis. Bytes are written unchanged. */
 export function safeTerminal(terminal: Terminal): Terminal {
   return {
     ...terminal,

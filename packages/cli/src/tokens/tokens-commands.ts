@@ -6,14 +6,15 @@ import { type OwnAgent, openOwnAgent } from '../own-agent/open-own-agent.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 
-/** `countersign tokens list`: what the command line's agent may do, and until when. */
+/** `countersign tokens list`: lists what the command line's agent may do, and until when. */
 export const tokensList: Run = async ({ agent, json }, terminal) => {
   const own = await openTokens(agent, terminal)
   try {
     const tokens = await own.agent.tokens()
     if (json) terminal.write(`${JSON.stringify({ tokens: tokens.map(asJson) }, null, 2)}\n`)
     else terminal.write(tokens.map(asText).join(''))
-    if (tokens.length === 0 && !json) terminal.notify('There are no tokens: nothing was allowed yet, or it has ended.')
+    if (tokens.length === 0 && !json)
+      terminal.notify('There are no tokens: no consent has been given yet, or it has expired.')
     return exitStatus.done
   } finally {
     await own.close()
@@ -30,11 +31,11 @@ function asText({ resource, authServer, scope, expiresAt, isRenewable }: TokenSu
   return [resource, wrapText('  ', `${scope.join(' ') || 'no scope'}; ${until}; from ${authServer}`), ''].join('\n')
 }
 
-/** `countersign tokens add <address>`: takes the answer of a person who decided while no command waited for it. */
+/** `countersign tokens add <address>`: completes a consent that the user decided while no command was waiting. */
 export const tokensAdd: Run = async ({ agent }, terminal, address) => {
   if (!isLanding(address))
     throw usageError(
-      `Give the whole address that the browser ended at, in quotes: it begins with ${portableRedirect}, perhaps with a port.`,
+      `Pass the complete final address of the browser, in quotes: it starts with ${portableRedirect}, possibly with a port.`,
     )
   let outcome: CallbackOutcome | undefined
   let why = ''
@@ -49,14 +50,16 @@ export const tokensAdd: Run = async ({ agent }, terminal, address) => {
     await own.close()
   }
   if (outcome === 'allowed') {
-    terminal.notify('It worked: run the command again.')
+    terminal.notify('Done: run the original command again.')
     return exitStatus.done
   }
-  if (outcome === 'denied') throw new CommandError('Nothing was allowed.', { exitCode: exitStatus.denied })
-  throw new CommandError(why === '' ? 'That did not work: run the command again, and allow it there.' : why)
+  if (outcome === 'denied') throw new CommandError('Access was denied.', { exitCode: exitStatus.denied })
+  throw new CommandError(
+    why === '' ? 'That did not work: run the original command again, and give consent on its page.' : why,
+  )
 }
 
-/** Whether a browser ends there that comes back to this machine; whoever gives it may be told by somebody else what to give (attacks L09). */
+/** Whether an address is a redirect to this machine. An attacker may have told the user which address to pass (attacks L09). */
 function isLanding(address: string): boolean {
   if (!URL.canParse(address)) return false
   const url = new URL(address)
@@ -65,10 +68,10 @@ function isLanding(address: string): boolean {
   return hasState && url.href === portableRedirect
 }
 
-/** `countersign tokens forget [resource]`: drops tokens, and pages where nobody has decided, so that a person is asked again. */
+/** `countersign tokens forget [resource]`: removes tokens and pending consents, so that the next request prompts the user again. */
 export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
   if ((resource === '') !== (all === true))
-    throw usageError('Name the resource whose tokens to forget, as tokens list shows it, or give --all.')
+    throw usageError('Specify the resource whose tokens to forget, as shown by tokens list, or use --all.')
   const own = await openTokens(agent, terminal)
   try {
     const before = await own.agent.tokens()
@@ -77,11 +80,9 @@ export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
     )
     await own.agent.forget(all === true ? undefined : { resource })
     if (all !== true && authServers.size === 0)
-      throw usageError(
-        `There are no tokens for ${resource}: tokens list shows those that there are. A page where nobody has decided about it is forgotten.`,
-      )
+      throw usageError(`There are no tokens for ${resource}; see tokens list. Pending consents for it were forgotten.`)
     const where = [...authServers].join(' and ')
-    const hint = where === '' ? '' : ` What you allowed stays allowed: to take it back, go to your account at ${where}.`
+    const hint = where === '' ? '' : ` Your consent stays valid: to revoke it, go to your account at ${where}.`
     terminal.notify(wrapText('', `Forgotten.${hint}`))
     return exitStatus.done
   } finally {
@@ -89,7 +90,7 @@ export const tokensForget: Run = async ({ agent, all }, terminal, resource) => {
   }
 }
 
-/** The agent of `--agent`, with its tokens. */
+/** Opens the agent of `--agent`, with its tokens. */
 export async function openTokens(
   agent: unknown,
   { env }: Terminal,

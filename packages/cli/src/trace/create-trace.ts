@@ -11,38 +11,38 @@ import {
 } from './trace-event.js'
 
 export interface TraceOptions {
-  /** Who answers at which origin. */
+  /** The party at each origin. */
   parties: ReadonlyMap<string, Party>
-  /** Whether the body of an answer is shown: it is then read before the sender gets it, as far as it is shown. @default always */
+  /** Whether the body of a response is shown. If so, the shown part is read before the sender gets it. @default always */
   showsBody?: (response: Response, to: Party) => boolean
-  /** Gets every event, in order. */
+  /** Called with every event, in order. */
   onEvent: (event: TraceEvent) => void
 }
 
-/** Observes messages where they are sent and where they are received, and changes nothing about them. */
+/** Observes messages on the sending and the receiving side, without changing them. */
 export interface Trace {
   /**
-   * The same `fetch`, seen from the sender's side. `send` gets the sender's signal beside the request: Node 20 forgets that of
-   * a request that only `fetch` holds.
+   * Wraps a `fetch` to observe it on the sender's side. `send` also gets the sender's signal: Node 20 loses the signal of a request that
+   * only `fetch` references.
    */
   sender(
     from: Party,
     send: (request: Request, sent: { signal: AbortSignal | null }) => Promise<Response>,
   ): typeof globalThis.fetch
-  /** The same handler, seen from the receiver's side. */
+  /** Wraps a handler to observe it on the receiver's side. */
   receiver(to: Party, handler: Handler): Handler
-  /** Notes that a person is asked to open a URL, whose page may show a code. */
+  /** Records that a user is asked to open a URL, whose page may show a code. */
   consentRequired(consent: { url: string; code: string }): void
 }
 
-/** A request on its way that its receiver has not seen yet. */
+/** A request in transit, not yet seen by its receiver. */
 interface Departed {
   exchange: number
   from: Party
   key: string
 }
 
-/** Creates a trace of everything that goes through its senders and receivers. */
+/** Creates a trace of everything that passes through its senders and receivers. */
 export function createTrace({ parties, onEvent, showsBody = () => true }: TraceOptions): Trace {
   let exchanges = 0
   const departed = new Set<Departed>()
@@ -86,13 +86,13 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
   }
 }
 
-/** Who sent what nobody here sent: agents sign, discovery has its paths, and the rest are browsers. */
+/** Guesses the sender of a request that was sent from outside: agents sign, discovery has known paths, and all others are browsers. */
 function strangerOf({ url, headers }: TracedRequest): Party {
   if (headers.some(([name]) => name === 'signature')) return 'agent'
   return isDiscovery(url) ? 'peer' : 'browser'
 }
 
-// Nothing may be added to the wire to tell requests apart: a signature is unique, and equal requests without one differ in nothing.
+// Requests are matched without adding anything to the wire: a signature is unique, and unsigned requests with the same key are identical.
 function keyOf({ method, url, headers }: TracedRequest): string {
   return JSON.stringify([method, url, headers.find(([name]) => name === 'signature')?.[1]])
 }
@@ -119,15 +119,15 @@ async function readResponse(response: Response, showsBody = true): Promise<Trace
 async function readBody(message: Request | Response): Promise<string | null> {
   if (message.body === null) return null
   const text = await readText(message.clone().body)
-  // What is only in part there could hide what is left out of the whole.
-  if (text === undefined) return `[more than ${mostShown} bytes, which are not shown]`
+  // A truncated body is not shown at all, because it could not be redacted reliably.
+  if (text === undefined) return `[more than ${mostShown} bytes, not shown]`
   return redactBody(text === '' ? null : text, message.headers.get('content-type') ?? '')
 }
 
-/** Bytes of a body that is shown. */
+/** Maximum size of a body that is shown, in bytes. */
 const mostShown = 65_536
 
-/** Undefined for a longer one, of which no more is read. */
+/** Returns undefined if the body is longer, without reading the rest. */
 async function readText(body: ReadableStream<Uint8Array> | null): Promise<string | undefined> {
   const reader = body?.getReader()
   const chunks: Uint8Array[] = []
@@ -136,7 +136,7 @@ async function readText(body: ReadableStream<Uint8Array> | null): Promise<string
     chunks.push(read.value)
     length += read.value.length
     if (length <= mostShown) continue
-    // Not waited for: it ends with what the sender reads.
+    // Not awaited: it resolves only when the sender has read its copy.
     reader?.cancel().catch(() => undefined)
     return undefined
   }
@@ -148,12 +148,12 @@ const redacted = '[redacted]'
 const secretHeaders: ReadonlySet<string> = new Set(['cookie', 'set-cookie', 'authorization'])
 const secretFields: ReadonlySet<string> = new Set(['password', 'new_password', 'csrf', 'credential'])
 
-/** Header lines without the values of cookies. */
+/** Redacts cookies and credentials in headers. */
 function redactHeaders(headers: HeaderLines): HeaderLines {
   return headers.map(([name, value]) => [name, secretHeaders.has(name) ? redacted : value])
 }
 
-/** A body without passwords and CSRF values: form members, and the hidden inputs of pages. The rest stays byte for byte. */
+/** Redacts passwords and CSRF tokens in form bodies and in the inputs of pages. The rest stays byte for byte. */
 function redactBody(body: string | null, contentType: string): string | null {
   if (body === null) return null
   if (contentType.startsWith('application/x-www-form-urlencoded')) return body.split('&').map(redactMember).join('&')

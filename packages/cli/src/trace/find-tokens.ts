@@ -1,13 +1,13 @@
 import { type DecodedToken, decodeToken, parseJsonObject } from 'countersign/tokens'
 import type { TracedRequest, TracedResponse } from './trace-event.js'
 
-/** A token that travels in a message, decoded and not verified. */
+/** A token found in a message, decoded but not verified. */
 export interface FoundToken {
-  /** The header that carried it, or `body`. */
+  /** The header that contained it, or `body`. */
   part: string
-  /** The parameter or member that carried it. */
+  /** The parameter or member that contained it. */
   member: string
-  /** As it travels. */
+  /** In compact form, as sent. */
   compact: string
   kind: string
   header: DecodedToken['header']
@@ -18,7 +18,7 @@ const compactToken = 'eyJ[A-Za-z0-9_-]+\\.eyJ[A-Za-z0-9_-]+\\.[A-Za-z0-9_-]+'
 const parameterToken = new RegExp(`([A-Za-z0-9_-]+)="(${compactToken})"`, 'g')
 const wholeToken = new RegExp(`^${compactToken}$`)
 
-/** Every token in a message, in the order they stand there: in header parameters, form members and JSON members. */
+/** Finds all tokens in a message, in order: in header parameters, form members and JSON members. */
 export function findTokens({ headers, body }: TracedRequest | TracedResponse): FoundToken[] {
   const found: FoundToken[] = []
   const add = (part: string, member: string, compact: string) => {

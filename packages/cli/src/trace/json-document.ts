@@ -12,15 +12,15 @@ interface JsonMessage {
   from: Party
   to: Party
   request: { method: string; url: string; headers: Record<string, string>; body: string | null }
-  /** Null where no answer came. */
+  /** Null if there was no response. */
   response: { status: number; headers: Record<string, string>; body: string | null } | null
   tokens: JsonToken[]
 }
 
-/** Collects events into one document, each message once. */
+/** Collects events into one document, with each message once. */
 export interface JsonDocument {
   readonly onEvent: (event: TraceEvent) => void
-  /** The document as text. */
+  /** Returns the document as text. */
   serialize(result: object): string
 }
 
@@ -32,8 +32,8 @@ interface Row {
 }
 
 /**
- * Creates a collector. A request is shown as its receiver got it, since the sender's HTTP client adds headers; a
- * response as its receiver got it too, where the trace sees that side.
+ * Creates a collector. Requests are shown as received, because the sender's HTTP client adds headers. Responses are also shown as received,
+ * if the trace sees that side.
  */
 export function createJsonDocument(): JsonDocument {
   const rows = new Map<number, Row>()

@@ -8,12 +8,12 @@ import type { HeaderLines, Party, TracedRequest, TracedResponse, TraceEvent } fr
 
 const rule = '='.repeat(80)
 
-/** Longest header value that is shown whole. */
+/** Longest header value shown in full, in characters. */
 const maxValue = 100
 
 /**
- * A message in the frame of its side, every token decoded under what carried it. `decodedAbove` says of a token that the
- * frame of the other side of this very message shows it decoded.
+ * Renders a message as a frame, with each token decoded below the line that contains it. `decodedAbove` says whether a token was already
+ * shown decoded in the frame of the sender's side of this message.
  */
 export function renderFrame(
   event: Extract<TraceEvent, { kind: MessageKind }>,
@@ -40,7 +40,7 @@ export function renderFrame(
   ].join('\n')
 }
 
-/** The frame that asks a person to open a URL. */
+/** Renders the frame that asks the user to open a URL. */
 export function renderConsentRequired({ url, code }: { url: string; code: string }): string {
   return [
     rule,
@@ -80,7 +80,7 @@ function headerSection(headers: HeaderLines, { names }: FrameRow, { tokens, deco
   ])
 }
 
-/** A header value as it is shown: cut to 97 characters and three dots where it is longer than 100. */
+/** Truncates a header value of more than 100 characters to 97 and three dots. */
 function cutValue(value: string): string {
   return value.length > maxValue ? `${value.slice(0, maxValue - 3)}...` : value
 }
@@ -97,7 +97,7 @@ function bodySection(body: string | null, { pretty }: FrameRow, { tokens, decode
 }
 
 function referenceLine({ member, kind }: FoundToken): string {
-  return printable(`  | ${nameOf(kind)} in ${member}: the same, decoded above where it was sent`)
+  return printable(`  | ${nameOf(kind)} in ${member}: already decoded above, where it was sent`)
 }
 
 function nameOf(kind: string): string {
@@ -113,19 +113,19 @@ function decodedLines({ member, kind, header, payload }: FoundToken): string[] {
   return lines.flatMap((text) => text.split('\n')).map((line) => printable(`  | ${line}`))
 }
 
-/** How one side of an exchange is shown. */
+/** How one side of an exchange is rendered. */
 interface FrameRow {
-  /** `Content-Type` as a program would write it, or `content-type` as it was received. */
+  /** `title`: `Content-Type`, as a program would write it; `lower`: `content-type`, as received. */
   names: 'title' | 'lower'
-  /** Whether the status line ends with its words. */
+  /** Whether the status line includes the reason phrase. */
   reason: boolean
-  /** Whether a JSON body is laid out over lines. */
+  /** Whether a JSON body is pretty-printed. */
   pretty: boolean
 }
 
 export type MessageKind = Exclude<TraceEvent['kind'], 'consent-required'>
 
-/** The names of the parties in titles. */
+/** Party names in titles. */
 const partyNames: Readonly<Record<Party, string>> = {
   agent: 'AGENT',
   resource: 'RESOURCE',
@@ -143,13 +143,13 @@ const rows: Readonly<Record<MessageKind, FrameRow>> = {
   'response-received': received,
 }
 
-/** How a message is shown, by whose side it is seen from. */
+/** Returns how a message is rendered, by the side that sees it. */
 function frameRow(kind: MessageKind, party: Party): FrameRow {
   const authServer = kind === 'response-sent' && party === 'auth-server'
   return authServer ? { names: 'title', reason: true, pretty: true } : rows[kind]
 }
 
-/** The first line of a frame. */
+/** Title of a frame. */
 const frameTitles: Readonly<Record<MessageKind, (party: string, url: string) => string>> = {
   'request-sent': (party, url) => `>>> ${party} REQUEST to ${url}`,
   'request-received': (party) => `>>> ${party} REQUEST received`,
@@ -157,14 +157,14 @@ const frameTitles: Readonly<Record<MessageKind, (party: string, url: string) => 
   'response-received': (party, url) => `<<< ${party} RESPONSE from ${url}`,
 }
 
-/** What each challenge asks for. */
+/** What each challenge level requires. */
 const levels: Readonly<Record<JanuaryChallenge['level'], string>> = {
   signature: 'the request must be signed',
-  identity: 'the request must say which agent signed it',
+  identity: 'the request must identify the agent that signed it',
   authorization: 'the request needs an auth token',
 }
 
-/** Why a response refuses, in one line; undefined for one that does not. */
+/** Returns why a response is a refusal, on one line; undefined if it is not one. */
 export function refusalReason(response: TracedResponse): string | undefined {
   const header = (name: string) => response.headers.find(([candidate]) => candidate === name)?.[1]
   const location = header('location')
@@ -183,7 +183,7 @@ export function refusalReason(response: TracedResponse): string | undefined {
 function redirectReason(location: string): string | undefined {
   const error = /[?&]error=([^&#]*)/.exec(location)?.[1]
   if (error === undefined) return undefined
-  return error === 'access_denied' ? 'access_denied; the person did not allow it' : error
+  return error === 'access_denied' ? 'access_denied; the user did not allow it' : error
 }
 
 function challengeReason(value: string | undefined): string | undefined {
@@ -193,7 +193,7 @@ function challengeReason(value: string | undefined): string | undefined {
     const asked = challenge.authServer === undefined ? '' : `, from ${challenge.authServer}`
     return levels[challenge.level] + asked
   } catch (error) {
-    if (error instanceof AAuthError) return 'its challenge cannot be read'
+    if (error instanceof AAuthError) return 'its challenge is malformed'
     throw error
   }
 }

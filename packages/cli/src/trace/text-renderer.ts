@@ -6,13 +6,13 @@ import { isDiscovery, type TraceEvent } from './trace-event.js'
 
 export interface TextRendererOptions {
   write: (text: string) => void
-  /** Emphasis for terminals. @default false */
+  /** Whether to emphasize titles, for terminals. @default false */
   colour?: boolean
 }
 
 type MessageEvent = Extract<TraceEvent, { kind: MessageKind }>
 
-/** Writes events as frames; discovery fetches and what browsers do are one line each, when they are answered. */
+/** Writes events as frames. Discovery fetches and browser requests are written as one line each, once they have a response. */
 export function createTextRenderer({ write, colour = false }: TextRendererOptions): (event: TraceEvent) => void {
   const emphasize = colour ? emphasizeTitle : (text: string) => text
   const decodedAbove = createDecodedAbove()
@@ -33,10 +33,10 @@ export function createTextRenderer({ write, colour = false }: TextRendererOption
   }
 }
 
-/** Messages whose other side may still come: what nobody receives is forgotten. */
+/** Maximum number of messages remembered until their other side arrives; some are never received. */
 const rememberedMessages = 100
 
-/** Says of a token in a message whether the same message was shown with it before, from its sender's side. */
+/** Returns a function that says whether a token was already shown in the same message, on the sender's side. */
 function createDecodedAbove(): (event: MessageEvent, token: FoundToken) => boolean {
   const sent = new Map<string, Set<string>>()
   return ({ kind, exchange }, { part, member, compact }) => {

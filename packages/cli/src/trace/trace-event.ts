@@ -1,28 +1,28 @@
-/** Who sends or receives; `peer` is somebody outside of this process who does not say who it is. */
+/** A sender or receiver; `peer` is an unidentified party outside of this process. */
 export type Party = 'agent' | 'resource' | 'auth-server' | 'browser' | 'peer'
 
-/** Header lines in the order they were on the wire, names in lower case, duplicates apart. */
+/** Header lines in wire order, with lowercase names; duplicates are kept separate. */
 export type HeaderLines = readonly (readonly [name: string, value: string])[]
 
-/** A request as one side saw it, with secrets already taken out. */
+/** A request as seen by one side, with secrets redacted. */
 export interface TracedRequest {
   method: string
   url: string
   headers: HeaderLines
-  /** Null where there is none. */
+  /** Null if there is no body. */
   body: string | null
 }
 
-/** A response as one side saw it, with secrets already taken out. */
+/** A response as seen by one side, with secrets redacted. */
 export interface TracedResponse {
   status: number
   headers: HeaderLines
-  /** Null where there is none. */
+  /** Null if there is no body. */
   body: string | null
 }
 
 interface Exchange {
-  /** Numbers requests in the order they were sent; both sides of one exchange have the same. */
+  /** Sequence number of the request; both sides of an exchange have the same number. */
   exchange: number
   from: Party
   to: Party
@@ -30,8 +30,8 @@ interface Exchange {
 }
 
 /**
- * What the trace sees: each message once from the sender's and once from the receiver's side. A sender outside of this
- * process, such as a person's browser, is seen from the receiver's side only.
+ * An event of the trace. Each message appears once on the sender's side and once on the receiver's. If the sender is outside of this
+ * process, such as a user's browser, only the receiver's side is seen.
  */
 export type TraceEvent =
   | ({ kind: 'request-sent' | 'request-received' } & Exchange)
@@ -39,12 +39,12 @@ export type TraceEvent =
   | ({
       kind: 'response-received'
       response: TracedResponse
-      /** The receiver is outside of this process, so nobody here saw the response sent. */
+      /** The responder is outside of this process, so its sending of the response was not observed. */
       elsewhere?: true
     } & Exchange)
   | { kind: 'consent-required'; url: string; code: string }
 
-/** Whether a URL is one of a document or of keys. */
+/** Whether a URL is that of a metadata document or a key set. */
 export function isDiscovery(url: string): boolean {
   const { pathname } = new URL(url)
   return pathname.includes('/.well-known/') || pathname.endsWith('/jwks.json')

@@ -5,24 +5,24 @@ import type { KeyReference, VerificationKey } from 'countersign/signatures'
 import { decodeToken } from 'countersign/tokens'
 
 interface KeySourceOptions {
-  /** The signer's key, whatever `Signature-Key` says. */
+  /** The signer's key; overrides `Signature-Key`. */
   key?: VerificationKey | undefined
-  /** Where keys are looked for instead of the network. */
+  /** Key set to use instead of the network. */
   jwks?: readonly unknown[] | undefined
-  /** Whom the request was sent to. */
+  /** The resource to which the request was sent. */
   resource?: string | undefined
-  /** Whose auth tokens are accepted. */
+  /** The auth server whose auth tokens are accepted. */
   authServer?: string | undefined
-  /** Where the request was sent. */
+  /** The authority to which the request was sent. */
   authority: string
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
-  /** Fetches the documents of `authServer`, which is not a stranger’s. */
+  /** Fetches the documents of `authServer`, which is trusted by configuration. */
   fetchConfigured: (issuer: string) => FetchDocument
 }
 
-/** Finds keys as a resource or an auth server would; `note` gets what was assumed because no option says it. */
+/** Resolves keys as a resource or an auth server would. `note` is called with the assumptions made for options that are not given. */
 export function createKeySource(
   options: KeySourceOptions,
   note: (text: string) => void,
@@ -44,7 +44,7 @@ export function createKeySource(
   return async (signatureKey) => {
     const { key } = options
     if (key) {
-      if (signatureKey.scheme !== 'hwk') note('With --key, what Signature-Key points to is not looked at.')
+      if (signatureKey.scheme !== 'hwk') note('With --key, the reference in Signature-Key is ignored.')
       const { scheme } = signatureKey
       return {
         key,
@@ -63,11 +63,13 @@ export function createKeySource(
     const audience = typedAudience ?? firstText(claims?.aud) ?? local
     const issuer = authServer ?? firstText(claims?.iss)
     if (claims?.aud !== undefined && typedAudience === undefined)
-      note(`The token’s own aud, ${audience}, is taken for the audience: --resource says what it must be.`)
+      note(`The token’s own aud, ${audience}, is assumed to be correct: use --resource to set the expected audience.`)
     if (claims?.cnf !== undefined && claims.aud !== undefined && authServer === undefined)
-      note(`The token’s own iss, ${issuer}, is trusted: --auth-server says whose tokens are accepted.`)
+      note(`The token’s own iss, ${issuer}, is trusted: use --auth-server to set the accepted issuer.`)
     if (options.jwks && signatureKey.scheme !== 'hwk')
-      note('Keys are those of the file: whether they are published where Signature-Key points was not checked.')
+      note(
+        'Keys were taken from the file: whether they are published at the location in Signature-Key was not checked.',
+      )
     const keys = january.createKeyResolver({
       ...identifiers,
       discovery,
@@ -85,7 +87,7 @@ function firstText(value: unknown): string | undefined {
   return typeof first === 'string' ? first : undefined
 }
 
-/** A discovery that finds every key in one set, by `kid`, as a server would find it where it is published. */
+/** Creates a discovery that looks up all keys in one set, by `kid`, as if they were published. */
 function offlineDiscovery(keys: readonly unknown[], { allowInsecureLoopback = false }: IdentifierOptions): Discovery {
   const jwksUri = allowInsecureLoopback ? 'http://127.0.0.1:1/jwks.json' : 'https://jwks.invalid/jwks.json'
   const discovery = createDiscovery({

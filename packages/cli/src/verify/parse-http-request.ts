@@ -5,20 +5,20 @@ import { fieldValues } from 'countersign/signatures'
 
 const maxBody = 1_048_576
 
-/** More input than this is no request that any limit would let through, chunked or not. */
+/** Maximum input size, in bytes. No larger request is within the limits of a server, chunked or not. */
 export const maxRequest = 2 * maxBody
 
 export interface ParsedRequest {
   message: ReceivedMessage
   host: string | undefined
   body: Uint8Array
-  /** What was read other than a server would read it. */
+  /** How the input was interpreted differently from what a server would do. */
   notes: readonly string[]
 }
 
 /**
- * Reads an HTTP/1.1 request as Node's servers read it, after what was pasted or saved in a file is put into the form of
- * the wire: lines may end with LF alone, the empty line at the end may be missing, and the version may be that of HTTP/2.
+ * Parses an HTTP/1.1 request as Node's servers do. Pasted or saved text is first converted to wire format: lines may end with LF only, the
+ * final empty line may be missing, and the version may be that of HTTP/2.
  *
  * @throws AAuthError `request_malformed`, `headers_too_large`, `body_too_large`
  */
@@ -49,8 +49,10 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
       host: fieldValues({ rawHeaders }, 'host')[0],
       body,
       notes: [
-        ...(isOlder ? [] : [`It says HTTP/${version}, and is read as HTTP/1.1: what is signed is the same.`]),
-        ...(complete ? [] : ['There is no empty line after the headers; they are taken as complete.']),
+        ...(isOlder
+          ? []
+          : [`The request has version HTTP/${version}, and is read as HTTP/1.1: the signed content is the same.`]),
+        ...(complete ? [] : ['There is no empty line after the headers; they are assumed to be complete.']),
         ...notes,
       ],
     }
@@ -59,31 +61,31 @@ export async function parseHttpRequest(input: Uint8Array): Promise<ParsedRequest
   }
 }
 
-/** What people paste instead of a request, and how to make a request of it. */
+/** Common input that is not a request, and how to convert it. */
 const firstLines: readonly (readonly [form: RegExp, problem: string])[] = [
-  [/^[>*<] /, 'Its lines begin as curl -v prints them: take “> ” away, and what does not begin with it.'],
-  [/^:[a-z]+:/, 'It begins with pseudo-headers of HTTP/2: write GET /data HTTP/1.1 and Host: api.example instead.'],
-  [/^HTTP\/\d/, 'It is a response: only requests are signed here.'],
-  // UTF-8, read as Latin-1.
-  [/^\u00ef\u00bb\u00bf/, 'It begins with a byte-order mark: save it without one.'],
+  [/^[>*<] /, 'Its lines start as printed by curl -v: remove “> ”, and all lines that do not start with it.'],
+  [/^:[a-z]+:/, 'It starts with HTTP/2 pseudo-headers: write GET /data HTTP/1.1 and Host: api.example instead.'],
+  [/^HTTP\/\d/, 'It is a response: only requests are signed.'],
+  // The byte-order mark of UTF-8, read as Latin-1.
+  [/^\u00ef\u00bb\u00bf/, 'It starts with a byte-order mark: save it without one.'],
   [/^\u00ff\u00fe|^\u00fe\u00ff/, 'It is in UTF-16: save it as plain ASCII or UTF-8.'],
 ]
 
 function firstLineProblem(line: string): string {
   const known = firstLines.find(([form]) => form.test(line))
-  return known?.[1] ?? 'The first line is not one of HTTP/1.1, such as GET /data HTTP/1.1.'
+  return known?.[1] ?? 'The first line is not an HTTP/1.1 request line, such as GET /data HTTP/1.1.'
 }
 
 interface SplitRequest {
   head: string
   rest: Uint8Array
-  /** Whether an empty line ends the head. */
+  /** Whether the head ends with an empty line. */
   complete: boolean
 }
 
 function splitHead(input: Uint8Array): SplitRequest {
   const bytes = Buffer.from(input.buffer, input.byteOffset, input.byteLength)
-  // An empty line before the request line is passed over (RFC 9112 §2.2).
+  // An empty line before the request line is ignored (RFC 9112 §2.2).
   const start = bytes[0] === 0x0a ? 1 : bytes[0] === 0x0d && bytes[1] === 0x0a ? 2 : 0
   const text = bytes.toString('latin1', start)
   const end = /\r?\n\r?\n/.exec(text)
@@ -95,7 +97,7 @@ function splitHead(input: Uint8Array): SplitRequest {
   }
 }
 
-/** The parser's refusal in words for whoever wrote the request down; anything else as it is. */
+/** Explains a parser error to the author of the request; other errors are returned unchanged. */
 function explained(error: unknown, lines: readonly string[], rest: Uint8Array): unknown {
   const code = error instanceof Error && 'code' in error ? String(error.code) : ''
   if (!code.startsWith('HPE_')) return error
@@ -103,26 +105,26 @@ function explained(error: unknown, lines: readonly string[], rest: Uint8Array): 
     return new AAuthError('headers_too_large', `The request line and headers are longer than ${maxHead} bytes.`)
   const endsLine = rest.at(-1) === 0x0a
   const problems: Readonly<Record<string, string>> = {
-    HPE_INVALID_METHOD: 'Its method is not one that HTTP servers of Node know.',
-    HPE_INVALID_URL: headerProblem(lines) ?? 'Its target has characters that must be percent-encoded.',
-    HPE_UNEXPECTED_CONTENT_LENGTH: 'Its Content-Length is not one number.',
+    HPE_INVALID_METHOD: 'Its method is not supported by Node’s HTTP servers.',
+    HPE_INVALID_URL: headerProblem(lines) ?? 'Its request target contains characters that must be percent-encoded.',
+    HPE_UNEXPECTED_CONTENT_LENGTH: 'Its Content-Length is not a single number.',
     HPE_INVALID_CONTENT_LENGTH: lines.some((line) => /^transfer-encoding:/i.test(line))
       ? 'It has both Transfer-Encoding and Content-Length.'
-      : 'Its Content-Length is not one number.',
+      : 'Its Content-Length is not a single number.',
     HPE_INVALID_TRANSFER_ENCODING: 'Its Transfer-Encoding is not chunked.',
     HPE_INVALID_CHUNK_SIZE: 'A chunk does not start with its size.',
     HPE_INVALID_EOF_STATE: endsLine ? 'A chunk does not start with its size.' : 'A chunk is shorter than its size.',
     HPE_STRICT: 'A chunk is longer than its size.',
   }
-  return malformed(problems[code] ?? headerProblem(lines) ?? `It is not of HTTP/1.1: ${code}.`)
+  return malformed(problems[code] ?? headerProblem(lines) ?? `It is not valid HTTP/1.1: ${code}.`)
 }
 
-/** What is wrong with the first header line that is no field. */
+/** Describes the first malformed header line. */
 function headerProblem(lines: readonly string[]): string | undefined {
   for (const line of lines) {
-    if (/^[ \t]/.test(line)) return 'A header line is folded: put it on one line.'
-    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/.test(line)) return 'A header line is not of the form Name: value.'
-    if (/[^\t\x20-\x7e\x80-\xff]/.test(line)) return 'A header value has control characters.'
+    if (/^[ \t]/.test(line)) return 'A header uses line folding: put it on one line.'
+    if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+:/.test(line)) return 'A header line does not have the form Name: value.'
+    if (/[^\t\x20-\x7e\x80-\xff]/.test(line)) return 'A header value contains control characters.'
   }
   return undefined
 }
@@ -133,15 +135,15 @@ function malformed(message: string): AAuthError {
 
 interface FramedBody {
   body: Uint8Array
-  /** What was read other than a server would read it. */
+  /** How the input was interpreted differently from what a server would do. */
   notes: string[]
 }
 
 /**
- * The content of a message (RFC 9112 §6): without chunking, as long as the headers say. Where they say nothing a server
- * would read no body; here what follows is taken for it, since requests are often written down without a length.
+ * Returns the content of a message (RFC 9112 §6): dechunked, or with the length that the headers give. Without a length, a server would
+ * read no body; here the rest of the input is taken as the body, because saved requests often lack the length.
  *
- * Rejects with the parser's error where the chunks are not well-formed.
+ * Rejects with the parser's error if the chunks are malformed.
  *
  * @throws AAuthError `request_malformed`
  */
@@ -152,22 +154,24 @@ async function frameBody(request: NodeRequest, rest: Uint8Array): Promise<Framed
     if (encoding.toLowerCase() !== 'chunked') throw malformed('Its Transfer-Encoding is not chunked.')
     const text = Buffer.from(rest).toString('latin1')
     const wire = text.includes('\r') ? text : text.replaceAll('\n', '\r\n')
-    // The empty line at the end is often lost; after a whole request it is passed over.
+    // The final empty line is often lost, so one is added; after a complete request it is ignored.
     const whole = wire.endsWith('\n') ? `${wire}\r\n` : wire
     return { body: await request.readChunks(Buffer.from(whole, 'latin1')), notes: [] }
   }
   if (headers['content-length'] === undefined) return withoutLength(rest)
   const length = Number(headers['content-length'])
-  if (rest.length < length) throw malformed(`Its body ends after ${rest.length} of ${length} bytes of Content-Length.`)
+  if (rest.length < length)
+    throw malformed(`Its body ends after ${rest.length} of the ${length} bytes given by Content-Length.`)
   const extra = rest.subarray(length)
-  if (!isLineEnd(extra)) throw malformed(`After the ${length} bytes of Content-Length there are ${extra.length} more.`)
+  if (!isLineEnd(extra))
+    throw malformed(`After the ${length} bytes given by Content-Length, there are ${extra.length} more.`)
   return { body: rest.subarray(0, length), notes: [] }
 }
 
 function withoutLength(rest: Uint8Array): FramedBody {
   if (isLineEnd(rest)) return { body: new Uint8Array(0), notes: [] }
-  const note = `There is no Content-Length: all ${rest.length} bytes after the headers are taken for the body`
-  const last = rest.at(-1) === 0x0a ? ', the last line feed too' : ''
+  const note = `There is no Content-Length: all ${rest.length} bytes after the headers are taken as the body`
+  const last = rest.at(-1) === 0x0a ? ', including the final line feed' : ''
   return { body: rest, notes: [`${note}${last}.`] }
 }
 
@@ -175,24 +179,24 @@ function isLineEnd(bytes: Uint8Array): boolean {
   return bytes.length === 0 || (bytes.length <= 2 && /^\r?\n$/.test(Buffer.from(bytes).toString('latin1')))
 }
 
-/** Bytes that Node's servers read of the request line and the headers. */
+/** Maximum size of the request line and headers that Node's servers accept, in bytes. */
 const maxHead = 16_384
 
-/** A request whose head Node's own parser has read. */
+/** A request whose head was parsed by Node's own parser. */
 interface NodeRequest {
   message: IncomingMessage
-  /** The content of a chunked body, of which these are the bytes. Rejects as {@link readWithNode} does. */
+  /** Decodes a chunked body from its bytes. Rejects like {@link readWithNode}. */
   readChunks(bytes: Uint8Array): Promise<Uint8Array>
-  /** Forgets the request. */
+  /** Discards the request. */
   close(): void
 }
 
 /**
- * Has the head of a request read as Node's HTTP servers read it.
+ * Parses the head of a request with Node's HTTP server.
  *
  * Rejects with the parser's error, whose `code` begins with `HPE_`.
  *
- * @throws AAuthError `request_malformed` for CONNECT, on which servers hang up
+ * @throws AAuthError `request_malformed` for CONNECT, for which servers close the connection
  */
 async function readWithNode(head: Uint8Array): Promise<NodeRequest> {
   const stream = new Duplex({ read: () => undefined, write: (_chunk, _encoding, done) => done() })
@@ -200,12 +204,13 @@ async function readWithNode(head: Uint8Array): Promise<NodeRequest> {
   server.maxHeadersCount = 0
   let message: IncomingMessage | undefined
   const refused = new Promise<never>((_resolve, reject) => {
-    // A request may be whole already: what follows it is another.
+    // The request may already be complete; anything after it would be another request.
     server.on('clientError', (error) => {
       if (!message?.complete) reject(error)
     })
     stream.on('close', () => {
-      if (!message) reject(new AAuthError('request_malformed', 'It is for a proxy: CONNECT asks no server.'))
+      if (!message)
+        reject(new AAuthError('request_malformed', 'It is a CONNECT request for a proxy, which servers do not handle.'))
     })
   })
   const received = new Promise<IncomingMessage>((resolve) => {

@@ -8,19 +8,19 @@ import { addressHint } from '../network/fetch-problems.js'
 interface StepReport {
   step: string
   outcome: 'passed' | 'failed' | 'not reached'
-  /** What was found, or why it failed. */
+  /** What was found, or why the step failed. */
   text?: string | undefined
 }
 
-/** How a verification went; `--json` prints it as it stands. */
+/** The result of a verification; printed unchanged by `--json`. */
 export interface VerificationReport {
   /** `undecided`: the key could not be fetched. */
   verdict: 'verified' | 'refused' | 'undecided'
   failure: {
     step: string
-    /** Ours, stable. */
+    /** Our own stable error code. */
     code: ErrorCode
-    /** What a server would answer. */
+    /** The response of a server. */
     status: number
     error: string
     signature_error: string | null
@@ -29,7 +29,7 @@ export interface VerificationReport {
     hint: string | null
   } | null
   steps: StepReport[]
-  /** Null where none can be made. */
+  /** Null if it cannot be built. */
   base: string | null
   /** Covered components that the request does not have, or that cannot be signed. */
   missing: string[]
@@ -46,15 +46,15 @@ export interface VerificationReport {
 
 interface ReportSource {
   refusal: AAuthError | undefined
-  /** The last step that began. */
+  /** The last step that was started. */
   reached: VerificationStep
-  /** Absent where the request could not be read. */
+  /** Undefined if the request could not be parsed. */
   facts?: Facts
   base?: string | { missing: string[] } | undefined
   notes: readonly string[]
 }
 
-/** What there is to tell about a verification. */
+/** Builds the report of a verification. */
 export function reportOf({ refusal, reached, facts, base, notes }: ReportSource): VerificationReport {
   const failed = refusal ? steps.findIndex(({ name }) => name === reached) : steps.length
   const verified = refusal === undefined
@@ -68,7 +68,7 @@ export function reportOf({ refusal, reached, facts, base, notes }: ReportSource)
     }),
     base: typeof base === 'string' ? base : null,
     missing: typeof base === 'object' ? base.missing : [],
-    // A key that was only looked up has signed nothing yet.
+    // A key that was only looked up has not yet been shown to have signed anything.
     signer: verified ? describeSigner(facts) : null,
     notes: [...notes, ...(verified ? notChecked(facts) : [])],
   }
@@ -110,11 +110,11 @@ function notChecked(facts: Facts | undefined): string[] {
   const hasNonce = facts?.message.rawHeaders.some((name, index) => index % 2 === 0 && name.toLowerCase() === 'nonce')
   return [
     ...(hasNonce ? ['Not checked: whether the nonce was used before.'] : []),
-    ...(facts?.resolved?.token ? ['Not checked: whether the token’s scope is enough for this request.'] : []),
+    ...(facts?.resolved?.token ? ['Not checked: whether the token’s scope is sufficient for this request.'] : []),
   ]
 }
 
-/** What is known about a request once its steps have passed. */
+/** What is known about a request after the steps that passed. */
 interface Facts {
   message: ReceivedMessage
   body: Uint8Array
@@ -124,25 +124,25 @@ interface Facts {
   input: SignatureInput | undefined
   parsedKey: ParsedKeyReference | undefined
   resolved: ResolvedKey | undefined
-  /** What the signer did otherwise, where the signature tells. */
+  /** The signer's mistake, if it can be derived from the signature. */
   mistake: string | undefined
 }
 
-/** A step of the command: it reads the request, verifies its signature, and checks the token that was sent along. */
+/** A step of the command: parse the request, verify its signature, check the token sent with it. */
 export type VerificationStep = 'request' | SignatureStep | 'token'
 
 interface StepFinding {
   name: VerificationStep
-  /** What was found, in a few words; called only where the step passed. */
+  /** Summarizes what was found; called only if the step passed. */
   found: (facts: Facts) => string
 }
 
-/** The steps of a verification, in the order in which they run. */
+/** The steps of a verification, in order. */
 const steps: readonly StepFinding[] = [
   {
     name: 'request',
     found: ({ message, body }) =>
-      `${message.method}, ${message.rawHeaders.length / 2} header lines, ${body.length} bytes of body`,
+      `${message.method}, ${message.rawHeaders.length / 2} header lines, ${body.length} byte body`,
   },
   { name: 'target', found: ({ message }) => message.rawTarget },
   { name: 'authority', found: ({ authority }) => authority },
@@ -159,11 +159,11 @@ const steps: readonly StepFinding[] = [
     found: ({ resolved }) => `${resolved?.key.thumbprint}${resolved?.agent ? ` of ${resolved.agent}` : ''}`,
   },
   { name: 'algorithm', found: ({ resolved }) => resolved?.key.algorithm ?? '' },
-  { name: 'signature', found: () => 'it is the key’s over the base' },
+  { name: 'signature', found: () => 'matches the key and the signature base' },
   {
     name: 'digest',
     found: ({ input }) =>
-      input?.components.includes('content-digest') ? 'it is the body’s' : 'none is signed, and there is no body',
+      input?.components.includes('content-digest') ? 'matches the body' : 'not signed, and there is no body',
   },
   { name: 'token', found: ({ resolved, now }) => describeToken(resolved, now) },
 ]
@@ -186,25 +186,26 @@ function describeToken(resolved: ResolvedKey | undefined, now: number): string {
 type Hint = (facts: Facts | undefined) => string | undefined
 
 const hints: Partial<Record<ErrorCode, Hint>> = {
-  request_malformed: () => 'Give a request as it was on the wire: a request line, headers, an empty line, the body.',
-  target_ambiguous: () => 'The request line has the path and query only: GET /data HTTP/1.1, not the whole URL.',
+  request_malformed: () => 'Pass a request as sent on the wire: a request line, headers, an empty line, the body.',
+  target_ambiguous: () => 'The request line must contain only path and query: GET /data HTTP/1.1, not the whole URL.',
   signature_missing: () => 'countersign sign <url> prints a request with all three headers.',
   signature_created_outside_window: (facts) =>
-    facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
-  signature_expired: (facts) => facts?.input && `To judge it as of when it was signed: --now ${facts.input.created}`,
+    facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
+  signature_expired: (facts) =>
+    facts?.input && `To verify it as of the time it was signed: --now ${facts.input.created}`,
   signature_mismatch: (facts) =>
     facts?.mistake ??
-    'Compare the base below with the signer’s, byte by byte. If they are equal, it signed with another key.',
+    'Compare the signature base below with the signer’s, byte by byte. If they are equal, the signer used another key.',
   digest_mismatch: (facts) =>
     facts?.body.at(-1) === 0x0a
-      ? 'The body ends with a line feed: perhaps an editor added it.'
-      : 'The body is not the one that was signed: perhaps its line ends were changed.',
+      ? 'The body ends with a line feed, which an editor may have added.'
+      : 'The body is not the one that was signed; its line endings may have been changed.',
   key_unknown: loopbackHint,
   agent_token_invalid: loopbackHint,
   auth_token_invalid: loopbackHint,
 }
 
-/** What may help, for a refusal where something often does. */
+/** Returns a hint for errors that have a common cause. */
 function hintFor(refusal: AAuthError, facts: Facts | undefined): string | undefined {
   return addressHint(refusal) ?? hints[refusal.code]?.(facts)
 }
@@ -212,10 +213,10 @@ function hintFor(refusal: AAuthError, facts: Facts | undefined): string | undefi
 function loopbackHint(facts: Facts | undefined): string | undefined {
   const place = facts?.parsedKey && placeOf(facts.parsedKey.key)
   if (facts?.allowInsecureLoopback || place === undefined || !isLoopbackIdentifier(place)) return undefined
-  return `${place} is on this machine: that needs --allow-insecure-loopback.`
+  return `${place} is on this machine, which requires --allow-insecure-loopback.`
 }
 
-/** Where a key is looked for. */
+/** Where a key is published. */
 function placeOf(key: KeyReference): string | undefined {
   if (key.scheme === 'jwt') {
     const issuer = decodeToken(key.jwt)?.payload.iss
@@ -226,7 +227,7 @@ function placeOf(key: KeyReference): string | undefined {
   return URL.canParse(key.jwksUri) ? new URL(key.jwksUri).origin : undefined
 }
 
-/** Whether a refusal says nothing about the request: somebody who has the key did not answer. */
+/** Whether a failure says nothing about the request itself, because a server with the key did not respond. */
 function isUndecided({ code, cause }: AAuthError): boolean {
   if (code === 'unavailable' || code === 'too_many_requests') return true
   return typeof cause === 'object' && cause !== null && 'reason' in cause && cause.reason === 'unreachable'

@@ -25,7 +25,7 @@ interface VerifyFlags extends NetworkFlags {
 
 const statuses = { verified: exitStatus.done, refused: exitStatus.refused, undecided: exitStatus.network } as const
 
-/** `countersign verify < request.http`: whether a request that was written down is signed, and if not, why not. */
+/** `countersign verify < request.http`: verifies the signature of a saved request, and explains failures. */
 export const verifyCommand: Run<VerifyFlags> = async (flags, terminal) => {
   const settings = await readSettings(flags, terminal.notify)
   const request = await terminal.readInput(maxRequest)
@@ -35,11 +35,11 @@ export const verifyCommand: Run<VerifyFlags> = async (flags, terminal) => {
   return statuses[report.verdict]
 }
 
-const empty = `There is no request on standard input. Give one as it was on the wire:
+const empty = `There is no request on standard input. Pass one as sent on the wire:
 
   countersign verify < request.http
 
-The file holds a line such as GET /data HTTP/1.1, the headers, an empty line,
+The file contains a line such as GET /data HTTP/1.1, the headers, an empty line,
 and the body if there is one. countersign sign prints such a request.`
 
 async function readSettings(flags: VerifyFlags, tell: (text: string) => void): Promise<VerifyRequestOptions> {
@@ -72,15 +72,13 @@ function requireAuthority(text: string): string {
   const [, host = ''] = /^(.+?)(?::\d{1,5})?$/.exec(authority) ?? []
   if (/^[a-z0-9-]+$/.test(host) || isIPv4(host) || (/^\[.*\]$/.test(host) && isIPv6(host.slice(1, -1))))
     return authority
-  throw usageError(
-    '--authority takes a host, with its port where that is not the default: api.example, 127.0.0.1:8002.',
-  )
+  throw usageError('--authority takes a host, with its port if that is not the default: api.example, 127.0.0.1:8002.')
 }
 
 async function readJwks(path: string): Promise<readonly unknown[]> {
   const { keys } = await readJsonFile('--jwks', path)
   if (Array.isArray(keys)) return keys as unknown[]
-  throw usageError(`--jwks: ${path} has no keys array; a file with one key is for --key.`)
+  throw usageError(`--jwks: ${path} has no keys array; for a file with a single key, use --key.`)
 }
 
 async function readKey(path: string): Promise<VerificationKey> {
@@ -94,14 +92,14 @@ async function importPublicHalf(jwk: object): Promise<VerificationKey> {
 
 const rule = '-'.repeat(80)
 
-/** Why there is no base, where it is not that `Signature-Input` is malformed. */
+/** Why there is no signature base, unless `Signature-Input` is malformed. */
 const withoutBase: Partial<Record<ErrorCode, string>> = {
-  request_malformed: 'the request could not be read.',
+  request_malformed: 'the request could not be parsed.',
   signature_missing: 'the request has no Signature-Input.',
-  signature_created_missing: 'Signature-Input has no created.',
+  signature_created_missing: 'Signature-Input has no created parameter.',
 }
 
-/** A verification for people: the verdict, the steps, and the base exactly as it is signed. */
+/** Renders a verification for humans: the verdict, the steps, and the exact signature base. */
 export function renderReport(report: VerificationReport): string {
   return [
     ...verdictLines(report),
@@ -121,7 +119,7 @@ export function renderReport(report: VerificationReport): string {
 
 function verdictLines({ verdict, failure, signer }: VerificationReport): string[] {
   if (!failure) {
-    const who = signer?.agent ?? `a key alone (scheme=${signer?.scheme}); it names no agent`
+    const who = signer?.agent ?? `a key without an agent identity (scheme=${signer?.scheme})`
     return [
       wrapText('Verified. ', `Signed by ${who}.`),
       ...(signer?.token ? [wrapText('          ', describeToken(signer.token))] : []),
@@ -134,18 +132,18 @@ function verdictLines({ verdict, failure, signer }: VerificationReport): string[
     wrapText('', failure.message),
     ...failure.reasons.map((reason) => wrapText('  because ', reason)),
     ...(failure.hint ? [wrapText('Hint: ', failure.hint)] : []),
-    wrapText('A server answers: ', `${wire}${header}`),
+    wrapText('A server responds: ', `${wire}${header}`),
   ].map(printable)
 }
 
 function describeToken({ kind, claims }: { kind: string; claims: object }): string {
   const { iss, sub, scope } = claims as Partial<Record<string, unknown>>
   const of = typeof sub === 'string' ? `, sub ${sub}` : ''
-  return `With an ${kind} of ${String(iss)}${of}${typeof scope === 'string' ? `, scope ${scope}` : ''}.`
+  return `With an ${kind} from ${String(iss)}${of}${typeof scope === 'string' ? `, scope ${scope}` : ''}.`
 }
 
 function baseLines({ base, missing, failure }: VerificationReport): string[] {
-  if (base !== null) return [`Signature base (${base.length} bytes, no line feed at the end):`, rule, base, rule]
+  if (base !== null) return [`Signature base (${base.length} bytes, no trailing line feed):`, rule, base, rule]
   if (missing.length > 0)
     return [wrapText('No signature base: ', `the request has no usable ${missing.join(', ')}.`)].map(printable)
   return [`No signature base: ${(failure && withoutBase[failure.code]) ?? 'Signature-Input could not be read.'}`]

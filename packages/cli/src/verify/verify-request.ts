@@ -13,7 +13,7 @@ import { type ParsedRequest, parseHttpRequest } from './parse-http-request.js'
 import { reportOf, type VerificationReport, type VerificationStep } from './verification-report.js'
 
 export interface VerifyRequestOptions {
-  /** The canonical authority. @default that of `resource` or `authServer`, else the request's own `Host` */
+  /** The canonical authority. @default the authority of `resource` or `authServer`, else the request's own `Host` */
   authority?: string | undefined
   resource?: string | undefined
   authServer?: string | undefined
@@ -22,11 +22,11 @@ export interface VerifyRequestOptions {
   now: () => number
   allowInsecureLoopback: boolean
   fetch: FetchDocument
-  /** Fetches the documents of the auth server that was typed. */
+  /** Fetches the documents of the auth server given by the user. */
   fetchConfigured: (issuer: string) => FetchDocument
 }
 
-/** Verifies a request from a file, and says which step it reached. The verdict is the library's own. */
+/** Verifies a request from a file, and reports the step that it reached. The verdict is the library's own. */
 export async function verifyRequest(input: Uint8Array, options: VerifyRequestOptions): Promise<VerificationReport> {
   try {
     const parsed = await parseHttpRequest(input)
@@ -53,7 +53,7 @@ async function judge(
       profile: january.signing,
       authorities: [authority],
       now,
-      // Whether the request is a copy cannot be judged from a file.
+      // A replay cannot be detected from a file.
       claimNonce: 'later',
       resolveKey: async (signatureKey) => {
         resolved = await resolveKey(signatureKey)
@@ -64,7 +64,7 @@ async function judge(
       },
     })
     reached = 'token'
-    // The signature is valid, but a server would respond with a fresh challenge.
+    // The signature is valid, but a server would respond with a new challenge.
     if (resolved?.authorization?.expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.')
   } catch (error) {
     refusal = requireRefusal(error)
@@ -93,7 +93,7 @@ async function judge(
 
 interface ChosenAuthority {
   authority: string
-  /** What the person should know about the choice. */
+  /** A note to the user about the choice. */
   note?: string | undefined
 }
 
@@ -104,12 +104,13 @@ function chooseAuthority({ host }: ParsedRequest, options: VerifyRequestOptions)
   if (typed !== undefined) {
     const other = asked !== undefined && asked !== typed
     return other
-      ? { authority: typed, note: `Host is ${asked}; the authority is ${typed} all the same.` }
+      ? { authority: typed, note: `Host is ${asked}, but the authority ${typed} is used.` }
       : { authority: typed }
   }
   if (asked === undefined || asked === '')
-    throw new AAuthError('request_malformed', 'It does not have one Host header, and --authority is not given.')
-  const note = 'The authority is the request’s own Host: a server takes it from its configuration (--authority).'
+    throw new AAuthError('request_malformed', 'It does not have exactly one Host header, and --authority is not given.')
+  const note =
+    'The authority is taken from the request’s own Host: a server takes it from its configuration (--authority).'
   return { authority: asked, note }
 }
 

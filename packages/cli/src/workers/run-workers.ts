@@ -6,45 +6,45 @@ import { exitStatus, usageError } from '../command/errors.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
 import type { Terminal } from '../terminal/terminal.js'
 
-/** Milliseconds before a worker that ended by itself is replaced. */
+/** Delay before a worker that exited unexpectedly is replaced, in milliseconds. */
 const pause = 1000
 
 const listening = 'listening'
 const readAgain = 'read again'
 const placeVariable = 'WORKER_PLACE'
 
-/** Tells that this process listens, where it is one of several. */
+/** Reports to the primary process that this worker is listening. */
 export function tellListening(): void {
   cluster.worker?.send(listening)
 }
 
-/** Calls back when the first of several processes was told to read the configuration again. */
+/** In a worker: calls back when the primary process was asked to reload the configuration. */
 export function onReadAgain(callback: () => void): void {
   cluster.worker?.on('message', (message) => {
     if (message === readAgain) callback()
   })
 }
 
-/** Lets go of the other processes, which would keep this one alive. */
+/** Disconnects a worker from the primary process; the connection would keep it running. */
 export function leaveWorkers(): void {
   cluster.worker?.disconnect()
 }
 
-/** The port for operators of this process: where it is one of several, its own comes after that of the one before. */
+/** Returns the admin port of this process: each worker has its own, numbered consecutively from the configured one. */
 export function ownAdminPort(port: number): number {
   return port + (cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0)
 }
 
 interface RunWorkersOptions {
-  /** Told each process that ended by itself. */
+  /** Logs each process that exited unexpectedly. */
   log: Log
-  /** Whether SIGHUP has all of them read their configuration again; else it ends them. @default false */
+  /** Whether SIGHUP makes all workers reload their configuration instead of stopping them. @default false */
   rereads?: boolean
 }
 
 /**
- * Runs this very command in so many processes, which take the connections of one port in turn, until it is told to stop.
- * One that ends is replaced; where the first one cannot start, none does.
+ * Runs this command in this number of worker processes, which share the connections of one port, until it is stopped. A worker that exits
+ * is replaced. If the first worker cannot start, no others are started.
  *
  * @returns the exit status
  */
@@ -76,7 +76,7 @@ export async function runWorkers(
       if (isStopping) return statusOfStopped(status, signal)
       if (status !== exitStatus.done) handedOver.close()
       if (!hasStarted) return status ?? exitStatus.refused
-      notify(`A process of the server ended with ${status ?? 'a signal'}, and is replaced.`)
+      notify(`A server process exited with ${status ?? 'a signal'}, and is being replaced.`)
       log.write('error', 'worker.ended', { pid: worker.process.pid, ended: status ?? signal ?? undefined })
       await new Promise((resolve) => setTimeout(resolve, pause))
       if (isStopping) return exitStatus.done
@@ -89,7 +89,7 @@ export async function runWorkers(
       cluster.on('message', (_worker, message) => {
         if (message !== listening || hasStarted || isStopping) return
         hasStarted = true
-        // The first one has made what all need: the schema, the keys.
+        // The first worker has created what all of them need: the schema and the keys.
         for (let place = 1; place < count; place += 1) kept.push(keep(place))
       })
       const first = keep(0)
@@ -102,22 +102,22 @@ export async function runWorkers(
   }
 }
 
-/** Signals that ask a process to end; one that has not started yet does not catch them. */
+/** Signals that stop a process; a worker that is still starting does not handle them yet. */
 const asking: ReadonlySet<string | null> = new Set(['SIGINT', 'SIGTERM', 'SIGHUP'])
 
 function statusOfStopped(status: number | null, signal: NodeJS.Signals | null): number {
   return status ?? (asking.has(signal) ? exitStatus.done : exitStatus.refused)
 }
 
-/** The connection that a process was handed last. */
+/** The connection last handed over to a worker. */
 interface HandedOver {
-  /** Closes it in this process, unless that has happened. */
+  /** Closes it in this process, unless it is already closed. */
   close(): void
 }
 
 /**
- * Notes what a process is handed, one connection after the other: Node keeps each open here until the process says that it
- * took it, also where that process was killed and never will.
+ * Tracks the connection handed over to a worker: Node keeps each of them open in this process until the worker has acknowledged it, which
+ * never happens if the worker was killed.
  */
 function followHandedOver({ process: child }: Worker): HandedOver {
   const send = child.send.bind(child) as (...sent: unknown[]) => boolean
@@ -136,7 +136,7 @@ function isClosable(handle: unknown): handle is HandedOver {
 
 const mostWorkers = 64
 
-/** How many processes: one where nothing is said. */
+/** Parses the number of processes; the default is one. */
 export function parseWorkers(text: unknown): number {
   const count = Number(text ?? 1)
   if (Number.isInteger(count) && count >= 1 && count <= mostWorkers) return count

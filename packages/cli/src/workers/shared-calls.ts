@@ -1,24 +1,24 @@
 import cluster, { type Worker } from 'node:cluster'
 import { AAuthError, type ErrorCode } from 'countersign'
 
-/** A question of a worker to the process that started it. */
+/** A worker's call to the primary process. */
 interface Call {
   shared: string
   id: number
   given: unknown
 }
 
-/** Its answer: what came of it, or the refusal. */
+/** The reply: a result or an error. */
 interface Reply {
   replied: number
   result?: unknown
   refusal?: { code: ErrorCode; message: string; retryAfter: number | undefined } | undefined
 }
 
-/** What all workers share: functions by name, which run in the first process only. */
+/** Functions shared by all workers, by name, which run only in the primary process. */
 export type SharedFunctions = Readonly<Record<string, (given: never) => unknown>>
 
-/** Answers what workers ask, in the process that starts them. */
+/** In the primary process: runs the functions that workers call. */
 export function answerWorkers(functions: SharedFunctions): void {
   async function reply(worker: Worker, { shared, id, given }: Call): Promise<void> {
     const asked = functions[shared]
@@ -38,13 +38,13 @@ export function answerWorkers(functions: SharedFunctions): void {
   })
 }
 
-/** Milliseconds that an answer may take: it needs no more than a look into memory. */
+/** Time limit for a reply, in milliseconds. The functions only access memory. */
 const patience = 2000
 
 /**
- * In a worker: a function that runs in the process that started it, for all workers together.
+ * In a worker: returns a function that runs in the primary process, shared by all workers.
  *
- * @throws AAuthError what it threw there; `unavailable` where no answer comes
+ * @throws AAuthError the function's error; `unavailable` if there is no reply
  */
 export function callFirst<Given, Result>(shared: string): (given: Given) => Promise<Result> {
   const waiting = new Map<number, (reply: Reply | undefined) => void>()
@@ -63,14 +63,14 @@ export function callFirst<Given, Result>(shared: string): (given: Given) => Prom
       process.send?.(call)
     })
     waiting.delete(id)
-    if (!reply) throw new AAuthError('unavailable', 'The processes of the gateway do not answer each other.')
+    if (!reply) throw new AAuthError('unavailable', 'The gateway’s primary process did not reply in time.')
     const { refusal } = reply
     if (refusal) throw new AAuthError(refusal.code, refusal.message, { retryAfter: refusal.retryAfter })
     return reply.result as Result
   }
 }
 
-/** Ids are of the process: several functions may be asked for at once. */
+/** Ids are unique per process, because several functions may be called at once. */
 let lastId = 0
 
 function isCall(message: unknown): message is Call {

@@ -27,7 +27,7 @@ it.each<[string, object, string]>([
   ['an auth server that is no identifier', { authServers: ['auth.example'] }, 'needs another authServers'],
   ['a key in another folder', { signingKey: '../key-a.json' }, 'needs another signingKey'],
   ['a key of another name', { nextKey: 'agent.json' }, 'needs another nextKey'],
-  ['a time that is none', { since: 'today' }, 'needs another since: it must be Unix seconds'],
+  ['a time that is none', { since: 'today' }, 'needs another since: it must be a Unix time in seconds'],
 ])('refuses %s, and says what to write', (_case, change, problem) => {
   expect(parseAgentFile({ ...file, ...change })).toEqual({ problem: expect.stringContaining(problem) as string })
 })

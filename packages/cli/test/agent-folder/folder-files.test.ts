@@ -44,7 +44,7 @@ describe('the folder of an agent', () => {
     const path = join(folderWith(), 'none')
     expect(await findAgentFolder(path)).toBeUndefined()
     await expect(readAgentFolder(path)).rejects.toMatchObject({
-      message: `There is no agent in ${path}: run countersign init --id https://… with a URL of yours.`,
+      message: `There is no agent in ${path}: run countersign init --id https://… with your own URL.`,
       exitCode: 2,
     })
     expect(() => statSync(path)).toThrow('ENOENT')
@@ -78,7 +78,7 @@ describe('the folder of an agent', () => {
     const place = name === '' ? path : join(path, name)
     const mode = name === '' ? '700' : '600'
     chmodSync(place, name === '' ? 0o755 : 0o640)
-    await expect(readAgentFolder(path)).rejects.toThrow(`Others can read what is in ${place}: chmod ${mode} ${place}`)
+    await expect(readAgentFolder(path)).rejects.toThrow(`Other users can read ${place}: chmod ${mode} ${place}`)
     chmodSync(place, Number.parseInt(mode, 8))
     await expect(readAgentFolder(path)).resolves.toMatchObject({ id: 'https://me.example' })
   })

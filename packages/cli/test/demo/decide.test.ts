@@ -126,13 +126,9 @@ describe('the scripted person at servers of others', () => {
     [
       'shows the sign-in form again',
       [signIn(), signIn()],
-      'no such user, or another password than testpass. Add it: countersign users add testuser',
+      'no such user, or another password than testpass. Add the user: countersign users add testuser',
     ],
-    [
-      'has no such answer',
-      ['<form><button name=consent value=maybe></button></form>'],
-      'cannot be answered with grant',
-    ],
+    ['has no such answer', ['<form><button name=consent value=maybe></button></form>'], 'has no button for grant'],
     ['asks for ever', Array.from({ length: 9 }, () => consent), 'asks and asks'],
     ['redirects for ever', Array.from({ length: 30 }, () => redirect('/agent/auth')), 'redirected more than'],
   ])('gives up when a server %s', async (_case, answers, message) => {

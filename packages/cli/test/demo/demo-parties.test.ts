@@ -142,7 +142,7 @@ describe('countersign demo --only', () => {
     [
       'an identifier with a slash',
       ['--only', 'agent', '--id', 'http://127.0.0.1:9000/'],
-      'leave out the slash at its end (http://127.0.0.1:9000)',
+      'remove the trailing slash (http://127.0.0.1:9000)',
     ],
     ['an identifier of another form', ['--only', 'agent', '--id', 'http://agent.example'], '--id is no identifier'],
     [
@@ -167,7 +167,7 @@ describe('countersign demo --only', () => {
 
 const nobody = async () => `http://127.0.0.1:${await freePort()}`
 
-describe('countersign demo --only agent, where somebody does not answer', () => {
+describe('countersign demo --only agent, where somebody is not responding', () => {
   const ask = (resource: string, ...flags: string[]) =>
     runInProcess(
       'demo',
@@ -186,7 +186,7 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
     expect(await ask(resource)).toEqual({
       status: 3,
       stdout: '',
-      stderr: `GET ${resource}/data-auth got no answer: nothing listens there.\n`,
+      stderr: `GET ${resource}/data-auth failed: connection refused (nothing is listening there).\n`,
     })
   })
 
@@ -199,7 +199,7 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
     expect(messages).toMatchObject([{ from: 'agent', to: 'resource', response: null }])
     expect(result).toEqual({
       error: 'no_answer',
-      message: `GET ${resource}/data-auth got no answer: nothing listens there.`,
+      message: `GET ${resource}/data-auth failed: connection refused (nothing is listening there).`,
     })
   })
 
@@ -209,7 +209,7 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
     close()
     expect({ status, stderr }).toEqual({
       status: 3,
-      stderr: `GET ${origin}/data-auth got no answer: it closed the connection.\n`,
+      stderr: `GET ${origin}/data-auth failed: it closed the connection.\n`,
     })
   })
 
@@ -223,6 +223,6 @@ describe('countersign demo --only agent, where somebody does not answer', () => 
     expect(status).toBe(3)
     expect(stderr).toContain(`${authServer}/.well-known/aauth-issuer could not be fetched (connect ECONNREFUSED`)
     expect(other.status).toBe(1)
-    expect(other.stderr).toContain('--auth-server-url names the one to use.')
+    expect(other.stderr).toContain('Use --auth-server-url to name the auth server.')
   })
 })

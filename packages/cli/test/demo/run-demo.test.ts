@@ -217,7 +217,7 @@ describe('countersign demo', () => {
     expect(document.messages.flatMap(({ tokens }) => tokens).map(({ kind }) => kind)).not.toContain('auth+jwt')
     const shown = await runInProcess('demo', '--deny')
     expect(shown.status).toBe(0)
-    expect(shown.stdout).toContain('Refused: access_denied; the person did not allow it')
+    expect(shown.stdout).toContain('Refused: access_denied; the user did not allow it')
     expect(shown.stdout.trimEnd().split('\n').at(-1)).toBe('Result: access_denied')
   })
 
@@ -290,7 +290,7 @@ describe('countersign demo', () => {
       expect(discovered.status).toBe(0)
       const { status, stdout, stderr } = await running.stop(signal)
       expect(status).toBe(0)
-      expect(stderr).toContain(`Ask for ${ids.resource}/data-auth (a person must allow it), /data-jwks or /data.\n`)
+      expect(stderr).toContain(`Ask for ${ids.resource}/data-auth (requires a user’s consent), /data-jwks or /data.\n`)
       expect(stdout).toContain(`agent       ${ids.agent}\nresource    ${ids.resource}\nauth-server ${ids.authServer}\n`)
       expect(stdout).not.toContain('CONSENT REQUIRED')
       expect(await freePorts()).toEqual([true, true, true])

@@ -77,8 +77,8 @@ it('has an admin port whose settings are checked', async () => {
   const misspelt = await configure(api, { admin: { prot: 1 }, admni: {} })
   const { status, stderr } = await runInProcess('gateway', '--config', misspelt.file)
   expect(status).toBe(1)
-  expect(stderr).toMatch(/admin\.prot: is no setting; did you mean admin\.port\?/)
-  expect(stderr).toMatch(/admni: is no setting; did you mean admin\?/)
+  expect(stderr).toMatch(/admin\.prot: is not a setting; did you mean admin\.port\?/)
+  expect(stderr).toMatch(/admni: is not a setting; did you mean admin\?/)
   const { file, port } = await configure(api)
   const env = { COUNTERSIGN_GATEWAY_ADMIN_PORT: String(port) }
   const taken = await startProgram(['gateway', '--config', file], { env }).finished
@@ -137,7 +137,7 @@ it.each([
     await running.seen(/"stopping"/)
     // Of two processes, the other one may have said it first.
     const ready = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
-    await expect.poll(ready).toBe('not ready: it is stopping\n')
+    await expect.poll(ready).toBe('not ready: the server is stopping\n')
     await expect(fetch(`${id}/open/slow`)).rejects.toThrow()
     for (const { ended } of slow) expect(await ended).toEqual({ text: 'slow and whole', isWhole: true })
     for (const { ended } of streams) expect(await ended).toMatchObject({ isWhole: true })

@@ -49,9 +49,9 @@ describe('countersign gateway probe', () => {
   it('reports the spellings that an API runs, and what the gateway does with them, in 80 columns', async () => {
     const { status, stdout } = await probe(lenient, {})
     expect(stdout).toMatch(
-      /^GET \/admin\/users, as \/admin\/users: 200\n {2}runs \/ADMIN\/USERS +the gateway refuses it\n/m,
+      /^GET \/admin\/users, as \/admin\/users: 200\n {2}runs \/ADMIN\/USERS +refused by the gateway\n/m,
     )
-    expect(stdout).toMatch(/^ {2}runs \/admin\/users\/ +the gateway refuses it$/m)
+    expect(stdout).toMatch(/^ {2}runs \/admin\/users\/ +refused by the gateway$/m)
     expect(stdout).toMatch(/^ {2}yes {2}ignores case$/m)
     expect(stdout).toMatch(/^ {2}no {3}ignores endings such as \.json$/m)
     expect(stdout).toMatch(/^GET \/users\/\{id\}, as \/users\/1: 404\n {2}not compared/m)
@@ -74,7 +74,7 @@ describe('countersign gateway probe', () => {
   it('reports an API that decodes %2F before matching the path', async () => {
     const decoding: RequestListener = ({ url = '' }, outgoing) => respond(url.replace('%2F', '/'), outgoing)
     const { stdout } = await probe(decoding)
-    expect(stdout).toMatch(/^ {2}runs \/admin%2Fusers +the gateway refuses it$/m)
+    expect(stdout).toMatch(/^ {2}runs \/admin%2Fusers +refused by the gateway$/m)
     expect(stdout).toMatch(/^ {2}yes {2}decodes %2F before matching the path$/m)
   })
 
@@ -85,7 +85,7 @@ describe('countersign gateway probe', () => {
       stdout: expect.stringMatching(/declares case: "kept", but the\s+API runs \/ADMIN\/USERS\./) as string,
     })
     const { status, stdout } = await probe(queried)
-    expect(stdout).toMatch(/Set frontController to true: the API runs \/\?admin\/users\./)
+    expect(stdout).toMatch(/Set frontController to true: the API handles \/\?admin\/users\./)
     expect(status).toBe(1)
     expect(await probe(queried, { frontController: true })).toMatchObject({ status: 0 })
   })

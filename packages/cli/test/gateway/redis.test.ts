@@ -96,7 +96,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
     const lostAt = performance.now()
     await valkey.stop('SIGKILL')
     const goneAt = performance.now()
-    await expect.poll(ready).toBe('not ready: Redis does not answer\n')
+    await expect.poll(ready).toBe('not ready: Redis is not responding\n')
     expect((await fetch(`http://127.0.0.1:${port}/open/1`)).status).toBe(200)
     expect((await fetch(`http://127.0.0.1:${port}/.well-known/aauth-resource`)).status).toBe(200)
     await expect.poll(() => answeredWith(503)).toBeGreaterThan(20)
@@ -132,7 +132,7 @@ describe.skipIf(!hasValkey())('gateways on several machines', () => {
       expect(status).toBe(0)
       expect(stdout.match(/"event":"redis\.lost"/g)).toHaveLength(1)
       expect(stdout.match(/"event":"redis\.found"/g)).toHaveLength(2)
-      expect(stderr).toMatch(/Redis does not answer\. Until it does/)
+      expect(stderr).toMatch(/Redis is not responding\. Until it does/)
     }
   }, 60_000)
 

@@ -96,7 +96,7 @@ it('at SIGHUP all workers read the file again, under load without one request or
   await expect.poll(() => count(/"event":"config\.not_read"/)).toBeGreaterThanOrEqual(3)
   expect(new Set(await askAll('/open/1'))).toEqual(new Set([200]))
   await write(file, { ...settings, listen: { port: 1 } })
-  await expect.poll(() => count(/These hold after a restart only: listen\./), { timeout: 5000 }).toBe(3)
+  await expect.poll(() => count(/These settings change only after a restart: listen\./), { timeout: 5000 }).toBe(3)
   await expect.poll(() => clients.statuses.get('200')).toBeGreaterThan(100)
   await clients.stop()
   expect([...clients.statuses.keys()]).toEqual(['200'])
@@ -112,7 +112,7 @@ it('a worker that dies is replaced, and the others go on; SIGTERM ends all of th
   for (const port of [adminPort, adminPort + 1]) expect(count(new RegExp(`"adminPort":${port},`))).toBe(1)
   expect(count(new RegExp(`"parent":${running.child.pid}}`))).toBe(2)
   process.kill(Number(pid), 'SIGKILL')
-  await running.seen(/A process of the server ended with a signal, and is replaced\./)
+  await running.seen(/A server process exited with a signal, and is replaced\./)
   await running.seen(new RegExp(`"event":"worker\\.ended","pid":${pid},"ended":"SIGKILL"}`))
   const ask = async () => (await fetch(`${id}/open/1`, { headers: { connection: 'close' } })).status
   for (let turn = 0; turn < 10; turn++) expect(await ask()).toBe(200)

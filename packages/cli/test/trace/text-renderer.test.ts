@@ -114,7 +114,7 @@ describe('the frames of the seed', () => {
       { kind: 'request-received', ...sentWith('https://a.example') },
     )
     expect(both.match(decoded)).toHaveLength(1)
-    expect(both).toContain('\n  | AUTH TOKEN in jwt: the same, decoded above where it was sent\n')
+    expect(both).toContain('\n  | AUTH TOKEN in jwt: already decoded above, where it was sent\n')
     const changed = render(
       { kind: 'request-sent', ...sentWith('https://a.example') },
       { kind: 'request-received', ...sentWith('https://b.example') },

@@ -6,31 +6,31 @@ import type { Challenge } from '../protocol/challenge.js'
 import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
 import type { AuthClaims } from './verified-request.js'
 
-/** What an agent does for peers that speak an older form of the protocol; each member is weaker than its default. */
+/** Agent behavior for peers that implement an older form of the protocol. Each setting is weaker than its default. */
 export interface AgentInterop {
   /**
-   * `key`: the first request proves only the key, for peers that read no other scheme before they ask for more. Until
-   * then a resource cannot tell which agent it is. @default 'agent'
+   * `key`: the first request proves only the key, for peers that reject any other scheme until they have sent a challenge. Until then, a
+   * resource cannot tell which agent is calling. @default 'agent'
    */
   introduce?: 'agent' | 'key' | undefined
   /**
-   * `base64url` for peers that read `Signature` in no other way (W2); receivers that follow RFC 8941 refuse it.
+   * `base64url` for peers that can decode `Signature` only in that encoding (W2). Receivers that follow RFC 8941 reject it.
    * @default 'base64'
    */
   signatureEncoding?: 'base64' | 'base64url' | undefined
   /**
-   * `never` for peers that refuse the `Nonce` header (W9): whoever copies a request may then send it again while its
-   * signature is fresh. @default 'automatic'
+   * `never` for peers that reject the `Nonce` header (W9). Anyone who copies a request can then replay it while its signature is fresh.
+   * @default 'automatic'
    */
   nonce?: 'automatic' | 'never' | undefined
   /**
-   * Auth servers that drop `state`: a callback without it is accepted while the browser's owner has exactly one consent
-   * pending (W13). Another site can then make up a callback. @default none
+   * Auth servers that drop `state`. A callback without it is accepted if the owner of the browser has exactly one pending consent (W13).
+   * Another site can then forge a callback. @default none
    */
   stateOptional?: readonly string[] | undefined
 }
 
-/** What an agent says about itself in its document. */
+/** The agent's description in its document. */
 export interface AgentDescription {
   name?: string
   logo_uri?: string
@@ -39,49 +39,49 @@ export interface AgentDescription {
   homepage?: string
 }
 
-/** A permission that an agent asks for. */
+/** A permission that an agent requests. */
 export interface AskedPermission {
   scope: string
   /**
-   * What the resource's own document says of it: one line of at most 200 characters, which may say anything. Escape it for
-   * HTML. Undefined where the resource gives none, or its document cannot be had.
+   * The description in the resource's document: one line of at most 200 characters, not to be trusted. Escape it for HTML. Undefined if the
+   * resource does not describe the scope, or if its document cannot be fetched.
    */
   description: string | undefined
 }
 
-/** What a person is asked to decide, and where. */
+/** The decision that the user is prompted for, and the page to make it on. */
 export interface ConsentRequest {
-  /** Where the person must go, in the browser that started this. */
+  /** The page that the user must open, in the browser that started the flow. */
   url: string
-  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It proves nothing. */
+  /** Show it beside the link: the page of a Countersign auth server shows the same four characters. It does not prove anything. */
   code: string
   authServer: string
   resource: string
-  /** Space-separated, where the resource token carries a scope. */
+  /** Space-separated; undefined if the resource token carries no scope. */
   scope: string | undefined
-  /** The same, in the words of the resource. */
+  /** The same scopes, with the resource's descriptions. */
   permissions: readonly AskedPermission[]
   /**
-   * Until when there is time: that which the auth server gives at first, and which the person can prolong there, or the agent's
-   * `consentTimeout` where that ends before. Unix seconds.
+   * When the prompt expires, in Unix seconds: the auth server's initial expiry, which the user can extend on the page, or the end of the
+   * agent's `consentTimeout` if that is earlier.
    */
   expiresAt: number
-  /** Aborts when the request stops waiting for the decision: it was given up, its time is over, or it has failed. */
+  /** Aborts when the request stops waiting for the decision: because it was aborted, timed out, or failed. */
   signal: AbortSignal
 }
 
-/** A way to a person and back, open for one consent. */
+/** A channel to the user and back, opened for one consent. */
 export interface OpenConsent {
-  /** Where their browser comes back to. */
+  /** The URL that the user's browser returns to. */
   readonly redirectUri: string
   /**
-   * Asks the person; what it rejects with before they decided, the request rejects with. The consent is then taken back, unless that
-   * is an `AgentError` with `consent_required`: the person may still decide, for a later request.
+   * Prompts the user. If it rejects before the user has decided, the request rejects with the same error, and the consent is withdrawn. The
+   * exception is an `AgentError` with `consent_required`: the user may still decide, for a later request.
    */
   ask(consent: ConsentRequest): void | Promise<void>
   /**
-   * The consent has ended, or nobody has to decide after all: closes what was opened for it. Called once at most; never for a
-   * consent that was given up, which may still be decided until its time is up.
+   * Closes what was opened for the consent, because the consent has ended or no decision is needed after all. Called at most once, and
+   * never for a consent whose request was aborted: the user may still decide it until it expires.
    */
   close(): void
 }
@@ -89,27 +89,27 @@ export interface OpenConsent {
 /** A token that an agent holds. */
 export interface HeldToken {
   jwt: string
-  /** The resource it is for. */
+  /** The resource that the token is for. */
   resource: string
   scope: readonly string[]
   /** Unix seconds. */
   expiresAt: number
-  /** From when on it is worth getting a new one, where there is a refresh token. Unix seconds. */
+  /** When refreshing becomes worthwhile, if there is a refresh token, in Unix seconds. */
   refreshAt: number
   authServer: string
   refreshToken: string | undefined
 }
 
-/** What a request proves: a key, the agent, or what a token that it holds says. */
+/** What a request proves: a key, the agent's identity, or the claims of a token that the agent holds. */
 export type Credential = { scheme: 'key' } | { scheme: 'agent' } | { scheme: 'token'; held: HeldToken }
 
-/** What can be done about a refusal. */
+/** The next step after a refusal. */
 export type Step = 'identify' | 'refresh' | 'dropToken' | 'authorize'
 
-/** What an answer says about the request it refuses. */
+/** What a response reports about the request it refuses. */
 export interface ReadRefusal {
   challenge?: Challenge | undefined
-  /** The server found no key of the agent, or refused the signature itself. */
+  /** The server found no key of the agent, or rejected the signature itself. */
   problem?: 'key_unknown' | 'signature_refused' | undefined
 }
 
@@ -117,147 +117,152 @@ export interface ReadRefusal {
 export interface TokenNeed {
   resource: string
   authServer: string
-  /** Space-separated, where it is known. */
+  /** Space-separated, if known. */
   scope: string | undefined
-  /** The resource's, already checked (W21). Absent: the agent asks for access to itself, or for what needs none. */
+  /**
+   * The resource's token, already checked (W21). Absent: the agent requests access to itself, or to something that needs no resource token.
+   */
   resourceToken?: string | undefined
-  /** The token that was shown when the resource asked for another. */
+  /** The token that was presented when the resource required another. */
   presented?: HeldToken | undefined
 }
 
-/** A consent that a person has not decided, as an edition keeps it: JSON, found by its `id` among those of an owner. */
+/** A consent that the user has not decided yet, as an edition stores it: JSON, found by its `id` among the owner's consents. */
 export interface KeptConsent {
   id: string
-  /** Unix seconds after which it is of no use. */
+  /** Expiry, in Unix seconds. */
   until: number
 }
 
-/** The consents of owners, in the agent's store. */
+/** The owners' consents in the agent's store. */
 export interface KeptConsents {
   /** Whether other processes may use the store at the same time. */
   readonly isShared: boolean
   list(owner: string): Promise<readonly KeptConsent[]>
-  /** Stores a consent, and replaces the one of the same id. */
+  /** Stores a consent, replacing one with the same id. */
   put(owner: string, consent: KeptConsent): Promise<void>
-  /** Stores a consent unless there is one of its id; resolves to the one that is stored. */
+  /** Stores a consent unless one with its id exists. Resolves to the stored one. */
   add(owner: string, consent: KeptConsent): Promise<KeptConsent>
-  /** Resolves to true if it was there: for one of several concurrent callers. */
+  /** Resolves to true if the consent existed: for exactly one of several concurrent callers. */
   remove(owner: string, id: string): Promise<boolean>
   /**
-   * Takes the lease on a consent, by its state, until a time in Unix seconds; resolves to its holder while another one's has not
-   * expired.
+   * Acquires the lease on a consent, by its state, until a time in Unix seconds. Resolves to the current holder if another process holds an
+   * unexpired lease.
    *
    * @param overdue a holder whose lease counts as expired, whatever the clock says
    */
   lease(owner: string, state: string, until: number, overdue?: string): Promise<Lease | { holder: string }>
 }
 
-/** The lease on a consent, which lets one process at a time exchange its code. */
+/** The lease on a consent, which allows one process at a time to exchange its code. */
 export interface Lease {
   /** Unix seconds. */
   until: number
   release: () => Promise<void>
 }
 
-/** Seconds that the exchange of a code may take. */
+/** Timeout of a code exchange, in seconds. */
 export const exchangeTime = 15
 
 /** The callback of a consent. */
 export interface ConsentCallback {
-  /** The `state` that it will carry. */
+  /** The `state` that the callback will carry. */
   state: string
   /**
-   * Where it will arrive, for a consent that is pending already, perhaps of a process that has ended: take it there if you can.
-   * Absent for a new consent.
+   * Where the callback will arrive, for a consent that is already pending, possibly started by a process that has since exited: listen
+   * there if possible. Absent for a new consent.
    */
   redirectUri?: string | undefined
 }
 
-/** Why a callback fits nothing. */
+/** Why a callback matches no consent. */
 export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
 
-/** How a consent ended for the agent; `other_person`: it was not the one whose tokens the agent has. */
+/** How a consent ended for the agent. `other_person`: the user is not the one whose tokens the agent holds. */
 export type ConsentEnd = 'done' | 'failed' | 'other_person'
 
-/** What a person who comes back brings. */
+/** The result of matching a callback to a consent. */
 export type CallbackMatch =
   | {
       matched: true
       decision: 'allowed' | 'denied' | 'failed'
-      /** Whether the agent got what it wanted, and keeps it. */
+      /** Resolves once it is known whether the agent obtained and stored the token. */
       finished: Promise<ConsentEnd>
     }
   | { matched: false; problem: CallbackProblem }
 
-/** What an agent gives its edition to work with. */
+/** What an agent provides to its edition. */
 export interface AgentTools extends IdentifierOptions {
   id: string
   signer: Signer
-  /** Where people come back to, as the agent's document lists it. */
+  /** The redirect URL that users return to, as listed in the agent's document. */
   redirectUri: string
   about: AgentDescription | undefined
-  /** Makes this process a delegate of `id`. */
+  /** Returns the agent token that makes this process a delegate of `id`. */
   agentToken: (() => MaybePromise<string>) | undefined
   interop: AgentInterop
   discovery: Discovery
-  /** Sends a request, signed with what it proves. */
+  /** Sends a request, signed with the credential. */
   send: (request: Request, credential: Credential) => Promise<Response>
-  /** Whether a person can be asked here at all. */
+  /** Whether this agent can prompt a user. */
   canAsk: boolean
-  /** Opens the way to the user behind an owner. */
+  /** Opens a channel to the user behind an owner. */
   openConsent: (owner: string, callback: ConsentCallback) => MaybePromise<OpenConsent>
-  /** Where consents are kept until a person has decided. */
+  /** Where consents are stored until the user has decided. */
   consents: KeptConsents
   /**
-   * Keeps a token for an owner, unless the signal has aborted. The person is told that it worked only after that.
+   * Stores a token for an owner, unless the signal has aborted. Only then is the user told that it worked.
    *
    * @throws AgentError `other_person`
    */
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
-  /** A live token of an owner for what is needed that was kept after a time (Unix seconds), also by another process. */
+  /** An unexpired token of an owner that satisfies the need and was stored after a time (Unix seconds), by this or another process. */
   heldSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
-  /** Removes a token of an owner. */
+  /** Removes an owner's token. */
   discard: (owner: string, token: HeldToken) => Promise<void>
-  /** Exchanges a code for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
+  /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
   forOwner: <T>(owner: string, work: (signal: AbortSignal) => Promise<T>) => Promise<T>
-  /** The auth servers in the agent's own list; none where a function decides. */
+  /** The auth servers in the agent's own list; empty if a function decides. */
   authServers: readonly string[]
-  /** Other origins that endpoints of auth servers may be at. */
+  /** Other origins on which endpoints of auth servers are allowed. */
   endpointOrigins: EndpointOrigins | undefined
-  /** Seconds that a person may take; absent: as long as a server may keep the request open. */
+  /** How long the user may take to decide, in seconds. Absent: as long as a server may keep the request open. */
   consentTimeout: number | undefined
   now: () => number
 }
 
-/** What an agent says and does in one edition. */
+/** An agent's side of the protocol in one edition. */
 export interface AgentProtocol {
-  /** What the agent publishes about itself, at the address that its document type names. */
+  /** The agent's published document, served at the path given by its document type. */
   readonly metadata: OwnDocument
   /** The public keys at the document's `jwks_uri`. */
   readonly keys: readonly object[]
-  /** Names the key of a request. */
+  /** The reference to the key that signs a request. */
   referenceTo(credential: Credential): MaybePromise<KeyReference>
   readRefusal(response: Response): ReadRefusal
-  /** The step that a refusal calls for: the cheapest that could help; undefined: none would. */
+  /** The next step after a refusal: the cheapest that could help. Undefined if none would. */
   stepFor(status: number, challenge: Challenge, credential: Credential): Step | undefined
   /**
-   * What to ask an auth server for; undefined if the challenge does not say.
+   * The token to request from an auth server. Undefined if the challenge does not say.
    *
-   * @throws AgentError for a challenge that is not about this request (W21), or that asks for what is not done here
+   * @throws AgentError for a challenge that does not match this request (W21), or that requires something unsupported
    */
   needOf(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
   /**
-   * Gets a token from an auth server, by way of a person where one must decide, and keeps it. What a person decides after the
-   * signal aborted is for later: their token is kept as well.
+   * Obtains a token from an auth server, with the user's consent if required, and stores it. If the user decides after the signal aborted,
+   * their token is still stored, for a later request.
    */
   obtain(need: TokenNeed, owner: string, signal: AbortSignal): Promise<HeldToken>
-  /** Waits for the decision on the page of a pending consent; undefined: there is no such consent. Absent: nothing is pending in this edition. */
+  /**
+   * Waits for the decision on the page of a pending consent. Undefined if no such consent exists. Absent if the edition has no pending
+   * consents.
+   */
   waitFor?(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** Gets a new token for one that can be renewed without asking anybody; undefined: it cannot any more. */
+  /** Renews a token without prompting the user. Undefined if it can no longer be renewed. */
   refresh(held: HeldToken, signal: AbortSignal): Promise<HeldToken | undefined>
-  /** The claims of a token for the agent itself, verified. */
+  /** The verified claims of a token for the agent itself. */
   verifyOwn(token: HeldToken): Promise<AuthClaims>
-  /** Takes the query that a person brings back to `redirectUri`; undefined: nobody comes back in this edition. */
+  /** Processes the query with which a user returns to `redirectUri`. Undefined if the edition has no callbacks. */
   readonly complete:
     | ((parameters: URLSearchParams, owner: string | undefined) => MaybePromise<CallbackMatch>)
     | undefined

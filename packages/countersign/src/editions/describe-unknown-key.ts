@@ -1,11 +1,11 @@
 /**
- * What happened where a server found no key of an agent, and when it will work, for whoever runs the agent.
+ * Explains to the operator of an agent that a server found no key for it, and when a retry will work.
  *
  * @param address of the agent's document
  */
 export function describeUnknownKey(server: string, id: string, address: string): string {
   return (
-    `${server} found no key of this agent at ${id}. It looks for a new key once a minute at most: try again in a minute. ` +
-    `If that fails, see that ${address} and its jwks_uri can be reached from there (countersign discover ${id}).`
+    `${server} found no key of this agent at ${id}. It looks for new keys at most once a minute: try again in a minute. ` +
+    `If that fails, check that ${address} and its jwks_uri can be reached from that server (countersign discover ${id}).`
   )
 }

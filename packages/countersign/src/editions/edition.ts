@@ -6,7 +6,7 @@ import type { AgentProtocol, AgentTools } from './agent-protocol.js'
 import type { ResourceProtocol, ResourceTools } from './resource-protocol.js'
 import type { KeyResolver, KeyResolverOptions } from './verified-request.js'
 
-/** An answer that refuses, as it goes on the wire. */
+/** A refusal as sent on the wire. */
 export interface WrittenRefusal {
   status: number
   headers: Record<string, string>
@@ -15,30 +15,30 @@ export interface WrittenRefusal {
 
 interface SharedEdition {
   readonly name: string
-  /** What the parties publish about themselves. */
+  /** The documents that the parties publish. */
   readonly documents: Readonly<Record<DocumentType['party'], DocumentType>>
 }
 
-/** What an agent needs of an edition, so that its pages load nothing of the other parts. */
+/** The part of an edition that an agent needs. Separate, so that a web page does not load the other parts. */
 export interface AgentEdition extends SharedEdition {
   /** How requests are signed. */
   readonly signing: SigningForm
   createAgentProtocol(tools: AgentTools): AgentProtocol
 }
 
-/** What a resource needs of an edition, and who else takes requests. */
+/** The part of an edition that a resource, or any other receiver of requests, needs. */
 export interface ResourceEdition extends SharedEdition {
   /** How requests are signed and verified. */
   readonly signing: SigningProfile
   createKeyResolver(options: KeyResolverOptions): KeyResolver
-  /** Writes a refusal, with what would let the request through. */
+  /** Creates the refusal response, with the challenge that would let the request through. */
   writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal
   createResourceProtocol(tools: ResourceTools): ResourceProtocol
 }
 
 /**
- * One edition of AAuth: all that differs between it and another. The roles and the auth server take one as a value, and
- * know no text of it.
+ * One edition of AAuth: everything that differs between editions. The roles and the auth server receive it as a value, and contain none of
+ * its wire format.
  */
 export interface Edition extends AgentEdition, ResourceEdition {
   readonly signing: SigningProfile

@@ -9,72 +9,72 @@ import type { Challenge } from '../protocol/challenge.js'
 import type { EndpointOrigins, IdentifierOptions, OwnDocument } from '../protocol/documents.js'
 import type { AuthClaims, Requirement, ResolvedKey, VerifiedRequest } from './verified-request.js'
 
-/** What a resource gives its edition to work with. */
+/** What a resource provides to its edition. */
 export interface ResourceTools {
   id: string
   signer: Signer
   authServer: string
-  /** What can be asked for, in words for the person who decides. */
+  /** The scopes that can be requested, with descriptions for the user who decides. */
   scopes: Readonly<Record<string, string>> | undefined
-  /** Seconds that a resource token lives. */
+  /** Lifetime of a resource token, in seconds. */
   resourceTokenLifetime: number
   /** The resource is its own agent (S§3.5). */
   ownAgent: boolean
   now: () => number
-  /** Verifies a request to an endpoint of the edition's own. */
+  /** Verifies a request to one of the edition's own endpoints. */
   verify: <R extends Requirement>(message: ReceivedMessage, require: R) => Promise<VerifiedRequest<R>>
 }
 
-/** Answers a POST with JSON. */
+/** Responds to a POST with JSON. */
 export type ResourceEndpoint = (message: ReceivedMessage, contentType: string | null) => Promise<object>
 
-/** What a resource took back of the tokens that its auth server issued. */
+/** Checks whether auth tokens of one issuer have been revoked. */
 export interface RevocationList {
   /**
-   * Refuses an auth token that its issuer took back. It waits only where nothing was polled for 3 s, so that the first
-   * request after a pause is judged by what holds now.
+   * Rejects a revoked auth token. Waits only if the list has not been polled for 3 s, so that the first request after an idle period is
+   * checked against the current list.
    *
-   * @param agent who is meant by a token that names no agent
+   * @param agent the agent of a token that does not name one
    * @throws AAuthError `auth_token_invalid`, and `unavailable` if the list cannot be fetched
    */
   requireUnrevoked(claims: AuthClaims, agent: string | undefined): Promise<void>
 }
 
 export interface RevocationListOptions extends IdentifierOptions, NetworkOptions {
-  /** The auth server whose list it is. */
+  /** The auth server that publishes the list. */
   issuer: string
   discovery: Discovery
-  /** @default a guarded fetch, for which the auth server's origin may be at any address */
+  /** @default a guarded fetch, which allows any address for the auth server's own origin */
   fetch?: FetchDocument | undefined
-  /** Other origins that the list may be at. */
+  /** Other origins on which the list is allowed. */
   endpointOrigins?: EndpointOrigins
   /** Unix seconds. */
   now: () => number
-  /** What happens to tokens after 30 seconds without a list. */
+  /** Whether tokens are refused or accepted after 30 seconds without a list. */
   whenUnreachable: 'refuse' | 'accept'
 }
 
-/** What a resource says and asks for in one edition. */
+/** A resource's side of the protocol in one edition. */
 export interface ResourceProtocol {
-  /** What the resource publishes about itself, at the address that its document type names. */
+  /** The resource's published document, served at the path given by its document type. */
   readonly metadata: OwnDocument
-  /** What the resource answers besides its API, by path. */
+  /** The protocol endpoints that the resource serves besides its API, by path. */
   readonly endpoints: ReadonlyMap<string, ResourceEndpoint>
   /**
-   * Judges whether what was verified is what is required.
+   * Checks that a verified request meets the requirement.
    *
-   * @throws AAuthError with the challenge that says what is missing
+   * @throws AAuthError with the challenge for what is missing
    */
   judge<R extends Requirement>(
     verified: VerifiedSignature<ResolvedKey>,
     required: { require: R; scope?: string | undefined },
   ): VerifiedRequest<R>
-  /** What to ask for where nothing was verified. */
+  /** The level to challenge for if nothing was verified. */
   readonly levelToAsk: (code: ErrorCode, required: Requirement) => string
-  /** The level above one that was proven, which has higher limits; undefined: there is none. */
+  /** The next level above a proven one, which has higher rate limits. Undefined if it is the highest. */
   readonly levelAbove: (proven: Requirement) => string | undefined
-  /** A challenge, with a resource token where the context says for whom. */
+  /** Creates a challenge, with a resource token if the context identifies its holder. */
   challenge(context: ChallengeContext): Promise<Challenge>
-  /** Follows what the auth server takes back; undefined where the edition publishes no list. */
+  /** Tracks the auth server's revocations. Undefined if the edition has no revocation list. */
   readonly createRevocationList: ((options: RevocationListOptions) => RevocationList) | undefined
 }

@@ -9,25 +9,25 @@ import { type AgentSelection, isSelected } from '../protocol/agent-selection.js'
 import type { DocumentType, IdentifierOptions } from '../protocol/documents.js'
 import { decodeToken, type RegisteredClaims, type VerifiedToken } from '../tokens/verify-token.js'
 
-/** What a request must prove: that it is signed, which agent it is from, that somebody allowed it. */
+/** What a request must prove: a signature, the agent's identity, or a user's authorization. */
 export type Requirement = 'signature' | 'identity' | 'authorization'
 
 export interface SignedRequest {
   method: string
   authority: string
   path: string
-  /** What the signature covers. */
+  /** The components that the signature covers. */
   covered: readonly string[]
-  /** RFC 7638 thumbprint of the key that signed. */
+  /** RFC 7638 thumbprint of the signing key. */
   thumbprint: string
   scheme: KeyReference['scheme']
-  /** The `typ` of the token in `Signature-Key`, where there is one. */
+  /** The `typ` of the token in `Signature-Key`, if there is one. */
   tokenType: string | undefined
-  /** The content that the digest was checked against. */
+  /** The body, as checked against its digest. */
   body: Uint8Array
   agent: string | undefined
   delegate: string | undefined
-  /** What the auth token says that was shown, verified, also where the level asks for none. */
+  /** The authorization in the verified auth token, if the request carries one, even if the level does not require it. */
   authorization: Authorization | undefined
 }
 
@@ -36,32 +36,32 @@ export interface IdentifiedRequest extends SignedRequest {
 }
 
 export interface AuthorizedRequest extends SignedRequest {
-  /** The auth server that says so. Users of two issuers are two users, also with equal `sub`: key by both. */
+  /** The auth server that issued the token. Users of two issuers are different users, even with an equal `sub`: use both as the key. */
   iss: string
-  /** Opaque id of the person, where the token names one. */
+  /** Opaque id of the user, if the token names one. */
   sub: string | undefined
   scope: readonly string[]
   claims: AuthClaims
 }
 
-/** A request that was verified at the level asked for. No value of this type exists otherwise. */
+/** A request that was verified at the required level. Values of this type are only created by verification. */
 export type VerifiedRequest<R extends Requirement = Requirement> = R extends 'authorization'
   ? AuthorizedRequest
   : R extends 'identity'
     ? IdentifiedRequest
     : SignedRequest
 
-/** What an auth token says that somebody allowed. */
+/** The authorization that an auth token proves. */
 export interface Authorization {
   readonly claims: AuthClaims
   readonly scope: readonly string[]
-  /** Nothing else is wrong with the token. */
+  /** The token has expired, but is otherwise valid. */
   readonly expired: boolean
 }
 
-/** The claims of an auth token that every edition has; the others are as the auth server sent them. */
+/** The claims of an auth token that are common to all editions. Other claims are passed through as the auth server sent them. */
 export interface AuthClaims extends RegisteredClaims {
-  /** Opaque id of the person, where one is named. */
+  /** Opaque id of the user, if the token names one. */
   sub?: string
   /** Space-separated. */
   scope?: string
@@ -69,9 +69,9 @@ export interface AuthClaims extends RegisteredClaims {
 }
 
 /**
- * Who a request that was not verified says it is from: whose keys are looked for, whatever else its token claims.
+ * The claimed sender of an unverified request: the agent whose keys would be fetched, whatever else its token claims.
  *
- * @param signatureKey the text of the header `Signature-Key`
+ * @param signatureKey the value of the `Signature-Key` header
  */
 export function claimedAgent({ parseKey }: Pick<SigningProfile, 'parseKey'>, signatureKey: string): Refused {
   try {
@@ -84,32 +84,32 @@ export function claimedAgent({ parseKey }: Pick<SigningProfile, 'parseKey'>, sig
   }
 }
 
-/** The key of a signature, and who it speaks for. */
+/** The key of a signature, and the agent that it identifies. */
 export interface ResolvedKey {
   readonly key: VerificationKey
   readonly scheme: KeyReference['scheme']
-  /** The agent's identifier; undefined when only a key was proven, or the edition's tokens name none. */
+  /** The agent's identifier. Undefined if only a key was proven, or if the edition's tokens do not name agents. */
   readonly agent: string | undefined
-  /** The delegate, where a token names one. */
+  /** The delegate, if a token names one. */
   readonly delegate: string | undefined
-  /** The token that the key came in, verified. */
+  /** The verified token that carried the key. */
   readonly token: VerifiedToken | undefined
-  /** There where that token is an auth token. */
+  /** Present if that token is an auth token. */
   readonly authorization: Authorization | undefined
-  /** The document that led to the key, or to the key of the token; undefined where none did. */
+  /** The type of the document that led to the key, or to the key of the token; undefined if no document did. */
   readonly publisher: DocumentType | undefined
-  /** The key was found for this very request, so that no newer one is looked for. */
+  /** The key was fetched for this very request, so no newer one is looked up. */
   readonly isNew?: true
 }
 
 export interface KeyResolverOptions extends IdentifierOptions {
   discovery: Discovery
-  /** Whose requests these are to: not all references count at both, nor mean the same (W11). */
+  /** The role of the receiver. The roles accept different references, and interpret some differently (W11). */
   role: 'resource' | 'authServer'
-  /** Own identifier: the audience of tokens. */
+  /** The receiver's own identifier: the audience of tokens. */
   audience: string
   now: () => number
-  /** Issuers of auth tokens that are accepted. */
+  /** Accepted issuers of auth tokens. */
   authTokenIssuers: readonly string[]
   /** Accepts `scheme=x509`. Absent: no roots are configured, and nothing is fetched. */
   certificates?: CertificateFinder | undefined
@@ -118,23 +118,23 @@ export interface KeyResolverOptions extends IdentifierOptions {
 /** Finds the keys that `Signature-Key` points to. */
 export interface KeyResolver {
   /**
-   * The key, with the token it rides in verified. Whether that is enough for the request, the caller judges.
+   * Returns the key, after verifying the token that carries it. The caller decides whether that satisfies the request.
    *
-   * @param remoteAddress where the request came from: what one source can make us fetch is limited
-   * @param due what the request must prove: a text that is no token is refused as one for this
+   * @param remoteAddress the source of the request: the fetches that one source can cause are limited
+   * @param due the requirement of the request: a text that is not a token is reported as an invalid token of that kind
    * @throws AAuthError
    */
   resolve(reference: KeyReference, remoteAddress?: string, due?: Requirement): Promise<ResolvedKey>
   /**
-   * Another key behind the reference, where the signature is not by the one that was found: an agent that made a new key
-   * may publish it under the name of the old one, as those do that make one whenever they start.
+   * Looks up another key for the reference if the signature does not match the one found. An agent with a new key may publish it under the
+   * old name, as agents do that create a key on each start.
    */
   renew(reference: KeyReference, resolved: ResolvedKey, remoteAddress?: string): Promise<ResolvedKey | undefined>
 }
 
 /**
- * Whether a body must be signed, by who signed, where some agents may leave theirs unsigned; undefined: none may. Where it
- * depends on the agent, keys are looked for before it is known.
+ * Returns whether a body must be signed, depending on the signer, if some agents may leave bodies unsigned. Undefined: every body must be
+ * signed. If it depends on the agent, keys are fetched before the requirement is known.
  */
 export function bodyCoverage(unsignedBodies: AgentSelection): ((resolved: ResolvedKey) => BodyCoverage) | undefined {
   if (typeof unsignedBodies !== 'function' && unsignedBodies.length === 0) return undefined

@@ -1,8 +1,7 @@
 /**
- * The editions of the protocol: `january`, the parts that it is made of, and the types that another edition implements
- * (`docs/editions.md`).
+ * The editions of the protocol: `january`, its components, and the types that another edition implements (`docs/editions.md`).
  *
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

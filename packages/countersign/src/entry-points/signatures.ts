@@ -1,8 +1,9 @@
 /**
- * HTTP message signatures (RFC 9421) as AAuth uses them: signing a message, verifying one, content digests, nonces and their
- * limits, and the keys behind them. It knows no edition: a signing profile says what is covered and how `Signature-Key` reads.
+ * HTTP message signatures (RFC 9421) as AAuth uses them: signing and verifying messages, content digests, nonces and their limits, and the
+ * keys for them. This module does not depend on an edition: a signing profile defines the covered components and the syntax of
+ * `Signature-Key`.
  *
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

@@ -1,8 +1,8 @@
 /**
- * JSON Web Tokens of any type that an edition describes: issuing and verifying them, reading one without trusting it, and the
- * names of algorithms in keys and tokens.
+ * JSON Web Tokens of any type that an edition describes: issuing and verifying them, decoding one without trusting it, and the names of
+ * algorithms in keys and tokens.
  *
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

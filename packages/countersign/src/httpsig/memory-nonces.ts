@@ -16,10 +16,10 @@ export interface MemoryNoncesOptions extends NonceLimits {
 }
 
 /**
- * A `claimNonce` that remembers in this process. With several instances, each would accept a nonce once: share a store.
- * A key, an agent or a network beyond its limit is refused (429), and nobody else; keys that prove no agent keep no agent out.
+ * Creates a `claimNonce` that stores nonces in this process. With several instances, each would accept a nonce once: use a shared store.
+ * Only the key, agent or network that exceeds its limit is refused (429). Keys without an agent cannot crowd out agents.
  *
- * @throws TypeError for limits that cannot work
+ * @throws TypeError for invalid limits
  */
 export function createMemoryNonces({
   now = systemClock,
@@ -27,7 +27,7 @@ export function createMemoryNonces({
 }: MemoryNoncesOptions = {}): (claim: NonceClaim) => boolean {
   const limits = requireNonceLimits(given, 100_000)
   const live = new Map<string, LiveNonce>()
-  /** Nonces by the second they end in: each is looked at once more, however full it is. */
+  /** Nonces by the second in which they expire: each is visited only once more, however many there are. */
   const ending = new Map<number, string[]>()
   const holders = new Map<string, Holder>()
   const ofAgents = createPlaces()
@@ -35,7 +35,7 @@ export function createMemoryNonces({
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
-    // A clock that was set back must not stop the forgetting.
+    // Nonces must still expire after the clock was set back.
     if (at === forgottenAt) return
     forgottenAt = at
     for (const [end, keys] of ending) {
@@ -61,7 +61,7 @@ export function createMemoryNonces({
   function requirePlace(holder: Holder, network: string): void {
     const counts = { isAgent: holder.isAgent, ofHolder: holder.held, ...placesOf(holder).counts(network) }
     const reached = reachedLimit(counts, limits)
-    // Forgetting a live nonce would let it be used again: refuse instead.
+    // Evicting an unexpired nonce would allow a replay: refuse instead.
     if (reached) throw nonceRefusal(reached)
   }
 
@@ -90,7 +90,7 @@ interface LiveNonce {
   network: string
 }
 
-/** An agent, or a key that proves none. */
+/** An agent, or a key without an agent. */
 interface Holder {
   readonly name: string
   readonly isAgent: boolean
@@ -103,7 +103,7 @@ function newHolder(source: NonceSource): Holder {
 
 type Places = ReturnType<typeof createPlaces>
 
-/** The nonces of agents, or those of keys that prove none, by network and by wider network. */
+/** Counts nonces by network and by wider network: for agents, or for keys without an agent. */
 function createPlaces() {
   const networks = createTally()
   const wider = createTally()
@@ -129,10 +129,10 @@ function createPlaces() {
   }
 }
 
-/** How many are held by name. What the one with most of them has is known without a look at all. */
+/** Counts by name. The highest count is available without a scan. */
 function createTally() {
   const held = new Map<string, number>()
-  /** How many names hold so many. */
+  /** How many names have each count. */
   const sizes: number[] = []
   let most = 0
   return {

@@ -3,10 +3,10 @@ import { fieldValues, type ReceivedMessage, trimSpace } from './received-message
 import { parseSignature, parseSignatureInput, type SignatureInput } from './signature-input.js'
 import { coverageOf, type ParsedKeyReference, plainHost, type SigningProfile, type Target } from './signing-profile.js'
 
-/** Fields that every signed request is checked for. */
+/** Fields that are checked in every signed request. */
 export type MessageField = (typeof fieldNames)[number]
 
-/** The last value of each, and the names of those that occur more than once. */
+/** The last value of each field, and the names of fields that occur more than once. */
 export type MessageFields = Partial<Record<MessageField, string>> & { readonly repeated: readonly MessageField[] }
 
 /**
@@ -32,9 +32,9 @@ export function readMessageFields({ rawHeaders }: ReceivedMessage): MessageField
 }
 
 /**
- * The one signature of a request, and the reference to its key.
+ * The single signature of a request, and the reference to its key.
  *
- * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and those of the parsers
+ * @throws AAuthError `signature_missing`, `signature_malformed`, `signature_label_mismatch`, and the errors of the parsers
  */
 export function requireSignature(
   fields: MessageFields,
@@ -49,20 +49,20 @@ export function requireSignature(
   if (input.tag !== undefined)
     throw new AAuthError(
       'signature_missing',
-      'The signature has a tag, so it is for another protocol: sign without a tag.',
+      'The signature has a tag, which marks it for another protocol: sign without a tag.',
     )
   const { label, signature } = parseSignature(requireSignatureField(fields, 'signature'))
   if (label !== parsedKey.label || label !== input.label) {
     throw new AAuthError(
       'signature_label_mismatch',
-      'Signature, Signature-Input and Signature-Key do not carry the same label.',
+      'Signature, Signature-Input and Signature-Key must have the same label.',
     )
   }
   return { input, signature, parsedKey }
 }
 
 /**
- * The authority that the request is verified with: the `Host` if it is one of ours, else our first.
+ * The authority to verify the request with: the `Host` if it is one of ours, otherwise our first.
  *
  * @throws AAuthError `header_duplicate`, `host_malformed`
  */
@@ -73,17 +73,18 @@ export function requireAuthority(
   if (repeated.includes('host'))
     throw new AAuthError(
       'header_duplicate',
-      'The request names two hosts: send one Host, or :authority and no other Host.',
+      'The request names two hosts: send one Host, or :authority without a different Host.',
     )
   if (host === undefined || authorities.includes(host)) return host ?? authorities[0]
   const asked = host.toLowerCase()
   if (authorities.includes(asked)) return asked
-  if (!isHostField(host)) throw new AAuthError('host_malformed', 'The Host header is not a host and perhaps a port.')
+  if (!isHostField(host))
+    throw new AAuthError('host_malformed', 'The Host header must be a host with an optional port.')
   const plain = plainHost(asked)
   return authorities.includes(plain) ? plain : authorities[0]
 }
 
-/** Advice for a signature that does not verify, if the request was sent to another host than the authority. */
+/** A hint for a signature that does not verify, if the request was sent to a host other than the authority. */
 export function hostAdvice({ host }: MessageFields, authority: string): string {
   const isOurs = host === undefined || host.toLowerCase() === authority || plainHost(host) === authority
   return isOurs ? '' : otherHost
@@ -91,7 +92,7 @@ export function hostAdvice({ host }: MessageFields, authority: string): string {
 
 const fieldNames = ['host', 'nonce', 'signature', 'signature-key', 'signature-input'] as const
 
-/** Node silently drops header lines beyond 2,000: a second signature or `Host` could be among them. */
+/** Node silently drops header lines beyond 2,000, which could include a second signature or `Host`. */
 const maxHeaderLines = 1000
 
 function requireSignatureField(fields: MessageFields, name: MessageField): string {
@@ -103,20 +104,20 @@ function requireSignatureField(fields: MessageFields, name: MessageField): strin
   return value
 }
 
-// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must refuse any other, for example two that were joined (RFC 9112 §3.2).
+// RFC 9110 §7.2, RFC 3986 §3.2.2. A server must reject any other value, for example two joined ones (RFC 9112 §3.2).
 function isHostField(host: string): boolean {
   return host.length <= 1024 && /^(?:\[[0-9A-Fa-fv:.]+\]|[\w\-.~!$&'()*+,;=%]*)(?::\d*)?$/.test(host)
 }
 
 const otherHost =
-  ' Its @authority is the host in the identifier of this server, and the request went to another Host: use the one in ' +
-  'the identifier, where localhost and its address are two.'
+  ' The server verifies @authority as the host of its identifier, but the request was sent to another Host: use the one in ' +
+  'the identifier. localhost and its address count as different hosts.'
 
-/** Whether a signature must cover the body, or may leave it out. */
+/** Whether the signature must cover the body, or may omit it. */
 export type BodyCoverage = 'required' | 'if-covered'
 
 /**
- * Checks that the signature covers what the profile requires of a request with these parts, and nothing that is absent.
+ * Checks that the signature covers the components that the profile requires for such a request, and no absent ones.
  *
  * @throws AAuthError `component_missing`, `component_forbidden`
  */
@@ -145,7 +146,7 @@ export function requireCoverage(
 }
 
 /**
- * The values of the covered components, in their order.
+ * The values of the covered components, in order.
  *
  * @throws AAuthError `component_unsupported`, `component_missing`
  */
@@ -177,7 +178,7 @@ function componentValue(
       return target.path
     case '@query':
       return target.query ?? '?'
-    // It was parsed, so it is printable ASCII and occurs once.
+    // It was already parsed, so it is printable ASCII and occurs once.
     case 'signature-key':
       return fields['signature-key'] ?? requireField(message, component)
     default:
@@ -194,13 +195,13 @@ export function requireField(message: ReceivedMessage, name: string): string {
   if (name.startsWith('@'))
     throw new AAuthError(
       'component_unsupported',
-      `The component ${name} is not used here: cover @method, @authority, @path, @query and fields.`,
+      `The component ${name} is not supported: cover @method, @authority, @path, @query and fields.`,
     )
   const values = fieldValues(message, name)
   if (values.length === 0)
     throw new AAuthError('component_missing', `The signature covers ${name}, which the request does not have.`)
   const value = values.join(', ')
-  // A base is ASCII (RFC 9421 §2.5), and a line feed in a value would be a line of the base.
+  // A signature base is ASCII (RFC 9421 §2.5), and a line feed in a value would add a line to it.
   if (!/^[\t\x20-\x7e]*$/.test(value))
     throw new AAuthError('component_unsupported', `The value of ${name} is not printable ASCII.`)
   return value

@@ -2,21 +2,21 @@ import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
 
-/** The nonce of a request whose signature verified, not yet remembered. */
+/** The nonce of a request with a verified signature, not claimed yet. */
 export interface VerifiedNonce {
   /** A hash of authority, key and nonce. */
   key: string
-  /** Seconds to remember it for: until no clock accepts the signature any more. */
+  /** How long to store it, in seconds: until no clock accepts the signature any more. */
   lifetime: number
 }
 
-/** Whose nonce it is: what a store counts, so that nobody fills it for all. */
+/** The source of a nonce. Stores count nonces per source, so that no single source can fill the store. */
 export interface NonceSource {
-  /** The agent that signed, or whose delegate did. Undefined: the signature proves a key, and no agent. */
+  /** The agent that signed, itself or through a delegate. Undefined: the signature proves only a key. */
   agent: string | undefined
-  /** RFC 7638 thumbprint of the key. Whoever signs has as many keys as they like. */
+  /** RFC 7638 thumbprint of the key. A signer can create any number of keys. */
   thumbprint: string
-  /** Where it came from: IPv4 /24, IPv6 /48, or `unknown` for all whose address is not known. */
+  /** The network that the request came from: IPv4 /24, IPv6 /48, or `unknown` for all requests without a known address. */
   network: string
 }
 
@@ -25,30 +25,29 @@ export interface NonceClaim extends VerifiedNonce {
 }
 
 /**
- * Remembers a nonce. Resolves to true where it was not remembered yet, exactly once for a key, and to false where it was.
- * Where a source has too many, it throws an `AAuthError` `too_many_requests`; to a key that proves no agent the resource
- * adds which level may do more.
+ * Claims a nonce. Resolves to true the first time, exactly once per key, and to false afterwards. If a source has too many nonces, it
+ * throws an `AAuthError` `too_many_requests`. For a key without an agent, the resource adds the level that has higher limits.
  */
 export type ClaimNonce = (claim: NonceClaim) => MaybePromise<boolean>
 
-/** Who signed, and where the request came from. */
+/** The signer, and where the request came from. */
 export interface NonceOwner {
   agent?: string | undefined
   thumbprint: string
-  /** The client's address, where the platform tells it. */
+  /** The client's address, if the platform provides it. */
   remoteAddress: string | undefined
 }
 
-/** Whose a nonce is, as stores count it. */
+/** The source of a nonce, as counted by stores. */
 export function nonceSource({ agent, thumbprint, remoteAddress }: NonceOwner): NonceSource {
   return { agent, thumbprint, network: remoteAddress === undefined ? 'unknown' : networkOf(remoteAddress, 'site') }
 }
 
 /**
- * Claims the nonce of a request, where it has one. To be called when nothing else can refuse the request, and before it
- * changes anything: a nonce that is claimed sooner is spent on a request that nobody answers.
+ * Claims the nonce of a request, if it has one. Call it when nothing else can refuse the request, and before the request changes anything:
+ * claiming earlier wastes the nonce on a request that fails.
  *
- * @throws AAuthError `nonce_replayed` for one that was claimed before, and what `claimNonce` throws
+ * @throws AAuthError `nonce_replayed` for a nonce that was claimed before, and the errors of `claimNonce`
  */
 export async function requireUnusedNonce(
   claimNonce: ClaimNonce,
@@ -59,60 +58,63 @@ export async function requireUnusedNonce(
   throw nonceReplayed()
 }
 
-/** What a request is refused with whose nonce was claimed before. */
+/** The refusal of a request whose nonce was claimed before. */
 export function nonceReplayed(options?: ErrorOptions): AAuthError {
-  return new AAuthError('nonce_replayed', 'This nonce was used before: sign each request anew.', options)
+  return new AAuthError('nonce_replayed', 'This nonce was already used: sign each request with a new one.', options)
 }
 
-/** How many nonces are remembered at once. */
+/** Limits on the number of stored nonces. */
 export interface NonceLimits {
-  /** Of one key that proves no agent. @default 256 */
+  /** Nonces of one key without an agent. @default 256 */
   perKey?: number
-  /** Of all such keys in one network (IPv4 /24, IPv6 /48). Those whose address is not known are one network. @default 4096 */
+  /**
+   * Nonces of all keys without an agent in one network (IPv4 /24, IPv6 /48). Requests without a known address count as one network.
+   * @default 4096
+   */
   perNetwork?: number
-  /** Of one agent, with its delegates. @default 16384 */
+  /** Nonces of one agent, including its delegates. @default 16384 */
   perAgent?: number
   /**
-   * Of all agents, before the network that holds most is refused; no more than twice as many are ever held. Keys that prove
-   * no agent hold half as many at most, beside these.
+   * Nonces of all agents above which the network with the most nonces is refused; the hard limit is twice this. Keys without an agent can
+   * hold up to half of this in addition.
    * @default 100000 in a process, 1000000 in a database
    */
   total?: number
 }
 
-/** How many nonces are remembered before one more is: those of agents, or those of keys that prove none. */
+/** The number of stored nonces before one is added: those of agents, or those of keys without an agent. */
 export interface NonceCounts {
   isAgent: boolean
-  /** Of the agent or key. */
+  /** Nonces of the agent or key. */
   ofHolder: number
   ofNetwork: number
-  /** Of the network that holds most. */
+  /** Nonces of the network with the most. */
   most: number
-  /** Of the {@link widerNetwork}. */
+  /** Nonces of the {@link widerNetwork}. */
   ofWider: number
-  /** Of the wider network that holds most. */
+  /** Nonces of the wider network with the most. */
   mostOfWider: number
   all: number
 }
 
 /**
- * The limit that one more nonce would be beyond. `network`: too many are remembered, and too many of these are of this
- * network. `strangers`: the same of keys that prove no agent.
+ * The limit that one more nonce would exceed. `network`: the store is full, and this network holds too large a share of it. `strangers`:
+ * the same for keys without an agent.
  */
 export type ReachedLimit = keyof NonceLimits | 'network' | 'strangers'
 
-/** @throws TypeError for a limit that is no whole number above 0 */
+/** @throws TypeError for a limit that is not a positive integer */
 export function requireNonceLimits(given: NonceLimits, defaultTotal: number): Required<NonceLimits> {
   const { perKey = 256, perNetwork = 4096, perAgent = 16_384, total = defaultTotal } = given
   const limits = { perKey, perNetwork, perAgent, total }
   for (const [name, value] of Object.entries(limits)) {
     if (!(Number.isSafeInteger(value) && value > 0))
-      throw new TypeError(`${name}, a limit of nonces, must be a whole number above 0`)
+      throw new TypeError(`the nonce limit ${name} must be a positive integer`)
   }
   return limits
 }
 
-/** IPv4 /16, IPv6 /32: the network around the network of a nonce's source. */
+/** IPv4 /16, IPv6 /32: the wider network that contains a nonce's source network. */
 export function widerNetwork(network: string): string {
   const separator = network.includes(':') ? ':' : '.'
   const end = network.lastIndexOf(separator)
@@ -120,14 +122,14 @@ export function widerNetwork(network: string): string {
 }
 
 /**
- * From how many on the store is full, and how many it ever holds: of agents, or of keys that prove none. What these hold is
- * no reason to refuse an agent: anybody has as many keys, and as many networks of IPv6, as they like.
+ * The count at which the store is full, and the hard limit: for agents, or for keys without an agent. The latter are never a reason to
+ * refuse an agent, since anyone can create any number of keys and use any number of IPv6 networks.
  */
 export function nonceRoom(isAgent: boolean, { total }: Pick<Required<NonceLimits>, 'total'>) {
   return isAgent ? { full: total, most: 2 * total } : { full: total / 4, most: total / 2 }
 }
 
-/** Judges one more nonce. */
+/** Decides whether one more nonce would exceed a limit. */
 export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>): ReachedLimit | undefined {
   const { isAgent, ofHolder, ofNetwork, all } = counts
   if (isAgent && ofHolder >= limits.perAgent) return 'perAgent'
@@ -141,13 +143,14 @@ export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>)
   return left > 0 ? 'network' : 'total'
 }
 
-/** Of the places that are left in a full store, one source has this part at most. */
+/** Maximum fraction of the remaining places that one source can hold in a full store. */
 const lastPart = 1 / 64
 
 /**
- * Judges a network when the store is full. At first the one that holds most is refused: the wider network where no single
- * network in it holds the half of that, since whoever has many networks holds little in each. When half of the last places
- * are taken all the same, each wider network has a small part of what is left, and those who hold few still have places.
+ * Decides whether a network holds too many nonces when the store is full. At first, only the network with the most is refused, or the wider
+ * network with the most if none of its networks holds half of them: an attacker with many networks holds few nonces in each. Once half of
+ * the remaining places are taken anyway, each wider network is limited to a small fraction of what is left, so that networks with few
+ * nonces still have places.
  */
 function hasTooMuch(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
   const { ofNetwork, most, ofWider, mostOfWider } = counts
@@ -157,22 +160,22 @@ function hasTooMuch(counts: NonceCounts, left: number, isFirstHalf: boolean): bo
   return isSpread ? ofWider >= Math.max(mostOfWider, share) : ofNetwork >= Math.max(most, share)
 }
 
-/** Who holds a nonce: an agent, or a key that proves none. */
+/** The name of a nonce's holder: an agent, or a key without an agent. */
 export function holderName({ agent, thumbprint }: Pick<NonceSource, 'agent' | 'thumbprint'>): string {
   return agent === undefined ? `key ${thumbprint}` : `agent ${agent}`
 }
 
-/** What one more nonce is refused with that would be beyond a limit. */
+/** The refusal of a nonce that would exceed a limit. */
 export function nonceRefusal(reached: ReachedLimit): AAuthError {
   const code = reached === 'total' ? 'unavailable' : 'too_many_requests'
   return new AAuthError(code, refusals[reached], { retryAfter: 60 })
 }
 
 const refusals: Readonly<Record<ReachedLimit, string>> = {
-  perKey: 'Too many nonces of this key are remembered: wait, or sign as an agent.',
-  perNetwork: 'Too many nonces of keys in this network are remembered: wait, or sign as an agent.',
-  perAgent: 'Too many nonces of this agent are remembered: wait.',
-  network: 'Too many nonces are remembered, most of this network: wait.',
-  strangers: 'Too many nonces of keys that prove no agent are remembered: wait, or sign as an agent.',
-  total: 'Too many nonces are remembered.',
+  perKey: 'Too many recent nonces from this key: wait, or sign as an agent.',
+  perNetwork: 'Too many recent nonces from keys in this network: wait, or sign as an agent.',
+  perAgent: 'Too many recent nonces from this agent: wait.',
+  network: 'Too many recent nonces, most of them from this network: wait.',
+  strangers: 'Too many recent nonces from keys without an agent: wait, or sign as an agent.',
+  total: 'Too many recent nonces.',
 }

@@ -6,40 +6,43 @@ import { appendChunk, withinLimit } from '../lib/read-stream.js'
 import { type ReceivedMessage, readBefore } from './received-message.js'
 import { plainHost } from './signing-profile.js'
 
-/** What was read of a request: a stream can be read once, and two middlewares may ask. In it, since a WeakMap costs more. */
+/**
+ * The data read from a request: a stream can be read only once, and two middlewares may need it. Stored on the request itself, since a
+ * WeakMap is slower.
+ */
 const readBody = Symbol('read body')
 
 /**
- * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that change `url` or `method`
- * keep what was sent in `originalUrl` and `originalMethod`, parsers that read the body can keep its bytes in `rawBody`.
+ * A request of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. Frameworks that rewrite `url` or `method` keep the original
+ * in `originalUrl` and `originalMethod`. Body parsers can keep the raw bytes in `rawBody`.
  */
 export type NodeRequest = (IncomingMessage | Http2ServerRequest) & {
   originalUrl?: string
-  /** What routers of Express took off `url`. */
+  /** The part of `url` that Express routers removed. */
   baseUrl?: string
   originalMethod?: string
   rawBody?: unknown
   [readBody]?: Promise<Uint8Array>
 }
 
-/** A body that is counted while it is read. */
+/** Accounting for one body while it is read. */
 export interface CountedBody {
-  /** Counts bytes that arrived. */
+  /** Adds received bytes to the count. */
   add(bytes: number): void
-  /** The body has arrived, or is no longer read. */
+  /** Called when the body is complete, or is no longer read. */
   close(): void
 }
 
-/** Counts a body, of which it may end the reading. */
+/** Starts accounting for a body. `stop` aborts reading it. */
 export type CountBody = (stop: (refusal: AAuthError) => void) => CountedBody
 
 /**
- * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The
- * body is read from the stream, or from `rawBody` where a parser read it before; it can be asked for again afterwards. It is
- * read to its end whatever the headers say, since HTTP/2 announces no body.
+ * Reads a request of Node's servers as a received message: header lines, method and target as they were on the wire. The body is read from
+ * the stream, or from `rawBody` if a parser has already read it, and can be requested again afterwards. It is read to its end whatever the
+ * headers say, since HTTP/2 does not announce bodies.
  *
- * @param remoteAddress the client's address, where it is not the one of the connection
- * @param countBody called when the body begins to be read
+ * @param remoteAddress the client's address, if it differs from the connection's
+ * @param countBody called when reading the body starts
  */
 export function receiveIncoming(
   incoming: NodeRequest,
@@ -63,7 +66,7 @@ const noTrailers: PropertyDescriptorMap = {
   trailersDistinct: { configurable: true, get: () => ({}), set: () => undefined },
 }
 
-/** Also those that are still to come: Node sets them when the body has ended, which may be after this. */
+/** Includes trailers yet to arrive: Node sets them at the end of the body, which may be later than this call. */
 function dropTrailers(incoming: NodeRequest): void {
   const mayHaveTrailers = incoming.httpVersionMajor >= 2 || incoming.headers['transfer-encoding'] !== undefined
   if (mayHaveTrailers) Object.defineProperties(incoming, noTrailers)
@@ -71,7 +74,7 @@ function dropTrailers(incoming: NodeRequest): void {
 
 const noBytes = new Uint8Array(0)
 
-/** Seconds that a body may take over HTTP/2: as long as `requestTimeout` of Node's servers, which is for HTTP/1.1 alone. */
+/** Timeout of a body over HTTP/2, in seconds: the same as `requestTimeout` of Node's servers, which applies only to HTTP/1.1. */
 const bodyTime = 300
 
 function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTarget' | 'rawHeaders'> {
@@ -89,7 +92,7 @@ function headOf(incoming: NodeRequest): Pick<ReceivedMessage, 'method' | 'rawTar
     if (name === 'host') hosts.push(value)
   }
   const authority = pseudo.get(':authority')
-  // A Host that names another than :authority makes two, which is refused (RFC 9113 §8.3.1).
+  // A Host that differs from :authority makes two hosts, which is rejected (RFC 9113 §8.3.1).
   const isSaid = authority === undefined || hosts.some((host) => plainHost(host) === plainHost(authority))
   return {
     method: pseudo.get(':method') ?? originalMethod,
@@ -105,7 +108,7 @@ function bodyOf(incoming: NodeRequest, limit: number, countBody?: CountBody): Pr
 
 async function readIncoming(incoming: NodeRequest, limit: number, countBody?: CountBody): Promise<Uint8Array> {
   const isHttp2 = incoming.httpVersionMajor >= 2
-  // If head and body came in one piece, the parser has read both by then.
+  // If head and body arrived in one piece, the parser has read both after this.
   if (!isHttp2) await Promise.resolve()
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
   if (isReadBefore(incoming)) return keptBytes(incoming, limit)
@@ -114,19 +117,19 @@ async function readIncoming(incoming: NodeRequest, limit: number, countBody?: Co
     if (incoming.readableLength === 0) return noBytes
     if (incoming.readableFlowing === null) return arrivedBody(incoming, limit)
   }
-  // The parser may still have to say that the message is over.
+  // The parser may not have reported the end of the message yet.
   const hasArrived = incoming.readableLength === Number(announced)
   const body = await collect(incoming, limit, isHttp2 ? bodyTime : undefined, hasArrived ? undefined : countBody)
-  // HTTP/2 ends the stream of a body that was cut off, too; after an upgrade, what was announced is not in the stream.
+  // HTTP/2 also ends the stream of a truncated body. After an upgrade, the announced body is not in the stream.
   const isCut = incoming.aborted || (announced !== undefined && Number(announced) !== body.length)
   if (isCut || (isUpgrade(incoming) && encoded !== undefined)) throw incomplete()
   return body
 }
 
-/** The body of a stream that holds all of it and has no other reader. */
+/** The body of a stream that has buffered all of it and has no other reader. */
 function arrivedBody(incoming: Readable, limit: number): Uint8Array {
   if (incoming.readableLength > limit) throw tooLarge(limit)
-  // A copy: the chunk may be a part of a larger buffer.
+  // A copy: the chunk may be part of a larger buffer.
   return new Uint8Array(incoming.read() as Uint8Array)
 }
 
@@ -138,18 +141,18 @@ function isUpgrade(incoming: NodeRequest): boolean {
   return 'upgrade' in incoming && incoming.upgrade === true
 }
 
-/** What a parser kept of a body that it read. */
+/** The raw bytes that a parser kept of a body that it read. */
 function keptBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array {
   if (!(rawBody instanceof Uint8Array)) {
     throw readBefore(
-      ', or have the parser keep the bytes: express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })',
+      ', or make the parser keep the bytes: express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })',
     )
   }
   if (rawBody.length > limit) throw tooLarge(limit)
   if ((headers['content-encoding'] ?? 'identity').toLowerCase() !== 'identity') {
     throw new AAuthError(
       'media_type_unsupported',
-      'This server unpacks a body before it can verify what was sent: send it without Content-Encoding.',
+      'This server decompresses bodies before they can be verified: send the body without Content-Encoding.',
     )
   }
   return rawBody
@@ -175,7 +178,7 @@ function collect(
     }
     function stop(refusal: AAuthError): void {
       release()
-      // Not destroyed: the refusal is still to be sent on the same connection.
+      // Not destroyed: the refusal still has to be sent on the same connection.
       incoming.pause()
       reject(refusal)
     }
@@ -200,5 +203,5 @@ function tooLarge(limit: number): AAuthError {
 }
 
 function incomplete(): AAuthError {
-  return new AAuthError('body_incomplete', 'The body did not come to its end: send the request again, whole.')
+  return new AAuthError('body_incomplete', 'The body is incomplete: send the whole request again.')
 }

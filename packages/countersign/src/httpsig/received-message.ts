@@ -5,68 +5,68 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import { readStream, withinLimit } from '../lib/read-stream.js'
 
 /**
- * A request as it arrived. `rawTarget` is the request target of the request line, undecoded; `rawHeaders` alternates
- * names and values, duplicates apart (Node's form).
+ * A request as it arrived. `rawTarget` is the undecoded request target of the request line. `rawHeaders` alternates names and values, with
+ * duplicates kept separate (Node's format).
  */
 export interface ReceivedMessage {
   readonly method: string
   readonly rawTarget: string
   readonly rawHeaders: readonly string[]
   /**
-   * The content as sent: after chunking is removed, before any decompression. May be called more than once.
+   * The content as sent: after dechunking, before any decompression. May be called more than once.
    *
-   * @param limit bytes; more rejects with `body_too_large`
+   * @param limit in bytes; a larger body rejects with `body_too_large`
    */
   body(limit: number): MaybePromise<Uint8Array>
   readonly remoteAddress?: string | undefined
   /**
-   * Hides trailers from handlers: no signature covers them. Called once the signature verified.
-   * @default the platform shows none
+   * Hides trailers from handlers, since no signature covers them. Called once the signature is verified.
+   * @default the platform exposes none
    */
   dropTrailers?(): void
-  /** Where there is one, it is taken in place of `body`, which is not called. */
+  /** If present, it is used instead of `body`, which is not called. */
   readonly upload?: Upload | undefined
 }
 
 /**
- * Content that is taken in only when nothing else can refuse the request any more, and that need not fit into memory: a proxy
- * keeps it until it is whole, and sends it on.
+ * Content that is received only when nothing else can refuse the request any more, and that need not fit into memory: a proxy stores it
+ * until it is complete, then forwards it.
  */
 export interface Upload {
-  /** Whether the head of the message announces content, be it empty. */
+  /** Whether the message head announces a body, even an empty one. */
   readonly isAnnounced: boolean
   /**
-   * Takes the content in.
+   * Receives the content.
    *
-   * @param digests what it must have by each algorithm, as base64; undefined where the signature leaves it out (W6)
-   * @param signer who signed the message; undefined if no one verified it
+   * @param digests the expected digest by algorithm, as base64; undefined if the signature does not cover the body (W6)
+   * @param signer the signer of the message; undefined if the message was not verified
    * @throws AAuthError `digest_mismatch`, `body_too_large`, `body_incomplete`
    */
   take(digests: ContentDigests | undefined, signer?: UploadSigner): Promise<void>
-  /** The content, once it was taken in. @default it is not in memory, and what is verified has an empty `body` */
+  /** The content, once received. @default it is not in memory, and the verified request has an empty `body` */
   content?(): Uint8Array
 }
 
-/** What is proven of the signer of a message when its content is taken in. */
+/** What is proven about the signer of a message when its content is received. */
 export interface UploadSigner {
-  /** The agent's identifier; undefined if only a key is proven, which anyone can make. */
+  /** The agent's identifier. Undefined if only a key is proven, which anyone can create. */
   readonly agent?: string | undefined
-  /** What a user allowed the agent. */
+  /** What a user has authorized the agent to do. */
   readonly authorization?: { readonly expired: boolean } | undefined
 }
 
 /** Digests by algorithm, as base64; at least one. */
 export type ContentDigests = ReadonlyMap<'sha-256' | 'sha-512', string>
 
-/** Why a body whose bytes are gone cannot be verified; `remedy` follows. */
+/** The error for a body whose original bytes are no longer available, so it cannot be verified. `remedy` is appended. */
 export function readBefore(remedy = ''): AAuthError {
   return new AAuthError(
     'body_read_before',
-    `The body was read before the signature was verified, and the digest is over the bytes as they were sent. Verify first, before any parser${remedy}.`,
+    `The body was read before the signature was verified, but the digest covers the original bytes. Verify first, before any body parser${remedy}.`,
   )
 }
 
-/** All values of a field, in order, each without the white space around it (RFC 9110 §5.5). `name` is lower case. */
+/** All values of a field, in order, each without surrounding whitespace (RFC 9110 §5.5). `name` is lower case. */
 export function fieldValues({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>, name: string): string[] {
   const values: string[] = []
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
@@ -78,7 +78,7 @@ export function fieldValues({ rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   return values
 }
 
-/** The values of all fields whose lower-case name is wanted, by that name: one pass over the header lines, for any number of names. */
+/** The values of all wanted fields, by lower-case name. Takes one pass over the header lines for any number of names. */
 export function fieldsByName(
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
   isWanted: (name: string) => boolean,
@@ -95,7 +95,7 @@ export function fieldsByName(
   return fields
 }
 
-// Only blanks and tabs: `trim` would also take bytes away that were signed or not, such as 0xA0.
+// Only spaces and tabs: `trim` would also remove other bytes, such as 0xA0, whether signed or not.
 export function trimSpace(value: string): string {
   let start = 0
   let end = value.length
@@ -109,9 +109,9 @@ function isSpace(charCode: number): boolean {
 }
 
 /**
- * Whether a message claims a signature of AAuth: it has a signature field, and not only signatures whose tag names another
- * protocol (RFC 9421 §2.3), such as the one that Web Bot Auth puts on every request of a crawler. Verifies nothing: a message
- * without a claim may pass as unsigned, if unsigned ones may.
+ * Whether a message claims to carry an AAuth signature: it has a signature field, and not only signatures tagged for another protocol (RFC
+ * 9421 §2.3), such as those that Web Bot Auth adds to a crawler's requests. It verifies nothing: a message without a claim may pass as
+ * unsigned, where unsigned messages are allowed.
  */
 export function isSignedMessage(message: Pick<ReceivedMessage, 'rawHeaders'>): boolean {
   const inputs = fieldValues(message, 'signature-input')
@@ -133,14 +133,14 @@ function isTagged(signatureInput: string): boolean {
 
 const noBytes = new Uint8Array(0)
 
-/** The member of a request with the bytes that it was made of: {@link receiveRequest} takes them at any time. */
+/** The property of a request that holds the bytes it was created from, which {@link receiveRequest} can read at any time. */
 export const receivedBytes = Symbol('received bytes')
 
 /**
- * Reads a Web `Request` as a received message. The caller can still read the request's own body: a clone is read.
+ * Reads a Web `Request` as a received message. It reads a clone, so the caller can still read the request's own body.
  *
- * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined; on Node,
- * receive the `IncomingMessage` instead.
+ * A `Request` differs from the wire if URL parsing changed it (`/x/../admin`) or header lines were joined; on Node, receive the
+ * `IncomingMessage` instead.
  */
 export function receiveRequest(
   request: Request & { readonly [receivedBytes]?: Uint8Array },
@@ -152,7 +152,7 @@ export function receiveRequest(
     rawHeaders.push(name, value)
     if (name === 'host') host = true
   }
-  // Not every platform provides Host; the URL has the host of the server, which merely selects an authority.
+  // Not every platform provides Host. The URL contains the server's host, which only selects one of the authorities.
   if (!host) rawHeaders.push('host', hostOf(request.url))
   let read: Promise<Uint8Array> | undefined
   return {
@@ -170,7 +170,7 @@ export function receiveRequest(
   }
 }
 
-/** The request target of an absolute URL: path and query, also an empty query (`?`). */
+/** The request target of an absolute URL: path and query, including an empty query (`?`). */
 export function targetOf(url: string): string {
   const path = url.indexOf('/', url.indexOf('://') + 3)
   const fragment = url.indexOf('#', path)
@@ -200,7 +200,7 @@ export async function contentDigest(body: Uint8Array): Promise<string> {
 }
 
 /**
- * Recomputes every digest of an algorithm we know; at least one must be there, and all must match.
+ * Recomputes every digest with a supported algorithm. At least one must be present, and all must match.
  *
  * @throws AAuthError `digest_malformed`, `digest_mismatch`
  */
@@ -208,7 +208,7 @@ export async function requireContentDigest(header: string, body: Uint8Array): Pr
   return requireDigests(parseContentDigest(header), body)
 }
 
-/** @throws AAuthError `digest_mismatch` for content that does not have all of them */
+/** @throws AAuthError `digest_mismatch` if the content does not match every digest */
 export async function requireDigests(expectedDigests: ContentDigests, body: Uint8Array): Promise<void> {
   for (const [algorithm, expected] of expectedDigests) {
     const actual = await digests[algorithm](body)
@@ -216,15 +216,15 @@ export async function requireDigests(expectedDigests: ContentDigests, body: Uint
   }
 }
 
-/** Content that is not what was signed. */
+/** The error for content that differs from what was signed. */
 export function digestMismatch(algorithm: string): AAuthError {
-  return new AAuthError('digest_mismatch', `The body does not have the ${algorithm} digest that the signature covers.`)
+  return new AAuthError('digest_mismatch', `The body does not match the ${algorithm} digest that the signature covers.`)
 }
 
 /**
- * The digests of a `Content-Digest` field by the algorithms that are known here.
+ * The digests of a `Content-Digest` field, by supported algorithm.
  *
- * @throws AAuthError `digest_malformed`, also where there is none
+ * @throws AAuthError `digest_malformed`, also if there are none
  */
 export function parseContentDigest(header: string): ContentDigests {
   const known = new Map<'sha-256' | 'sha-512', string>()
@@ -235,7 +235,7 @@ export function parseContentDigest(header: string): ContentDigests {
 }
 
 function* parseDigests(header: string): Generator<[string, string]> {
-  // The common form, so that the base64 in it is compared as text and can only be canonical.
+  // The common form. Its base64 is compared as text, so it can only be canonical.
   const single = /^(sha-(?:256|512))=:([A-Za-z0-9+/]+={0,2}):$/.exec(header)
   if (single) {
     yield [single[1] as string, single[2] as string]
@@ -248,16 +248,16 @@ function* parseDigests(header: string): Generator<[string, string]> {
   } catch (cause) {
     throw new AAuthError('digest_malformed', 'Content-Digest is not a structured dictionary (RFC 9530).', { cause })
   }
-  // The parser keeps the last of two, other parsers the first; a comma in a string is no separator.
+  // Of duplicates, this parser keeps the last and other parsers the first. A comma inside a string is not a separator.
   if (header.replaceAll(/"(?:[^"\\]|\\.)*"/g, '').split(',').length !== members.size)
-    throw new AAuthError('digest_malformed', 'Content-Digest has an algorithm twice.')
+    throw new AAuthError('digest_malformed', 'Content-Digest lists an algorithm twice.')
   for (const [algorithm, [value]] of members) {
     if (!(value instanceof ArrayBuffer))
-      throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not bytes.')
+      throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not a byte sequence.')
     const digest = platform.serializeBase64(new Uint8Array(value))
-    // Other spellings of the same bytes, which the parser passes over, are refused as in the common form.
+    // Other encodings of the same bytes, which the parser tolerates, are rejected as in the common form.
     if (!header.includes(`:${digest}:`))
-      throw new AAuthError('digest_malformed', 'Content-Digest has bytes that are not canonical base64.')
+      throw new AAuthError('digest_malformed', 'Content-Digest has a value that is not canonical base64.')
     yield [algorithm, digest]
   }
 }

@@ -7,31 +7,31 @@ import { contentDigest, targetOf } from './received-message.js'
 import { serializeSignatureBase, serializeSignatureParameters } from './signature-input.js'
 import { coverageOf, type KeyReference, type SigningForm } from './signing-profile.js'
 
-/** What of a request is signed. Field names in lower case. */
+/** The parts of a request that are signed. Field names are lower case. */
 export interface SignableMessage {
   method: string
-  /** Host, and port where it is not the scheme's default. */
+  /** Host, and the port if it is not the scheme's default. */
   authority: string
   path: string
-  /** With its `?`. */
+  /** Including its `?`. */
   query?: string | undefined
-  /** `content-type` and `content-digest` where there is a body, `nonce` where one is sent. */
+  /** `content-type` and `content-digest` if there is a body, `nonce` if one is sent. */
   fields?: Readonly<Record<string, string>>
 }
 
 export interface SignMessageOptions {
   signer: Signer
-  /** How the edition signs: `january.signing`. */
+  /** The edition's signing profile: `january.signing`. */
   profile: SigningForm
-  /** How the receiver finds the key. */
+  /** The reference with which the receiver finds the key. */
   signatureKey: KeyReference
-  /** Unix seconds; a fraction is dropped. @default now */
+  /** Unix seconds, rounded down. @default now */
   created?: number | undefined
-  /** Bytes in `Signature`: RFC 8941 says base64; `base64url` is for peers that read nothing else (W2). @default 'base64' */
+  /** Encoding of `Signature`: RFC 8941 requires base64; `base64url` is for peers that accept nothing else (W2). @default 'base64' */
   encoding?: 'base64' | 'base64url' | undefined
 }
 
-/** The three headers to add to a signed request. */
+/** The three headers that turn a request into a signed one. */
 export interface SignatureHeaders {
   'signature-key': string
   'signature-input': string
@@ -40,7 +40,9 @@ export interface SignatureHeaders {
 
 const noFields: Readonly<Record<string, string>> = {}
 
-/** Signs the parts of a message that the profile covers (S§10.3): it adds three headers, and reads nothing else. */
+/**
+ * Signs the parts of a message that the profile covers (S§10.3). Returns three headers to add, and does not read the rest of the message.
+ */
 export function signMessage(message: SignableMessage, options: SignMessageOptions): MaybePromise<SignatureHeaders> {
   const { profile } = options
   const fields = message.fields ?? noFields
@@ -105,32 +107,32 @@ function valueFor(
   }
 }
 
-/** Bytes of signature headers from which on servers may refuse a request (RFC 6585 §5). */
+/** Size of the signature headers above which servers may refuse a request, in bytes (RFC 6585 §5). */
 const largeHeaders = 8192
 
 export interface SignRequestOptions extends SignMessageOptions {
   /**
-   * `automatic` sends a `Nonce` with every method but GET, HEAD and OPTIONS (W9); `never` is for peers that refuse the header.
+   * `automatic` sends a `Nonce` with every method except GET, HEAD and OPTIONS (W9). `never` is for peers that reject the header.
    * @default 'automatic'
    */
   nonce?: 'automatic' | 'never' | undefined
   /**
-   * What happens to a `?` with nothing after it. `fetch` of Node leaves it out on the wire, others send it: `drop` takes it
-   * out of the URL, so that all send what was signed. `keep` is for senders that send it, such as curl.
+   * How to treat an empty query, a `?` with nothing after it. Node's `fetch` omits it on the wire, other senders do not. `drop` removes it
+   * from the URL, so that every sender sends what was signed. `keep` is for senders that keep it, such as curl.
    * @default 'drop'
    */
   emptyQuery?: 'drop' | 'keep'
 }
 
 /**
- * A copy of the request with `Signature`, `Signature-Input` and `Signature-Key`, and with `Content-Digest` and `Nonce`
- * where they apply. The body is read whole, since its digest is signed.
+ * Returns a copy of the request with `Signature`, `Signature-Input` and `Signature-Key`, and with `Content-Digest` and `Nonce` if they
+ * apply. Reads the whole body, since its digest is signed.
  *
- * @throws TypeError when there is a body without a `Content-Type`
+ * @throws TypeError for a body without a `Content-Type`
  */
 export async function signRequest(request: Request, options: SignRequestOptions): Promise<Request> {
   const headers = new Headers(request.headers)
-  // What the caller left in them would be sent unsigned, or used twice.
+  // Values set by the caller would be sent unsigned, or reused.
   headers.delete('nonce')
   headers.delete('content-digest')
   const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer())
@@ -173,7 +175,7 @@ function dropEmptyQuery(url: string): string {
   return url.replace(/^([^?#]*)\?(?=#|$)/, '$1')
 }
 
-// Not every URL parser encodes it in a path, and receivers refuse what another parser would change.
+// Not every URL parser encodes carets in a path, and receivers reject a target that another parser would change.
 function encodeCarets(url: string): string {
   return url.includes('^') ? url.replace(/^[^?#]*/, (start) => start.replaceAll('^', '%5E')) : url
 }

@@ -11,7 +11,7 @@ export interface SignatureInput {
   /** Unix seconds. */
   expires: number | undefined
   algorithm: string | undefined
-  /** Names the protocol that the signature is for (RFC 9421 §2.3). AAuth has none. */
+  /** The protocol that the signature is for (RFC 9421 §2.3). AAuth does not use tags. */
   tag: string | undefined
   /** The member's value as received: the value of `@signature-params` in the base. */
   parameters: string
@@ -26,7 +26,7 @@ const knownNames = /^"@?[a-z0-9!#$%&'*+.^_`|~-]+"(?: "@?[a-z0-9!#$%&'*+.^_`|~-]+
 const signatureParameter =
   /;([a-z*][a-z0-9_.*-]{0,63})(?:=(?:(0|-?[1-9]\d{0,14})|"([\x20\x21\x23-\x5b\x5d-\x7e]*)"|([A-Za-z*][\w:/!#$%&'*+.^`|~-]*|\?0)))?/y
 
-/** What each known parameter must look like: a number in Unix seconds, or a string (RFC 9421 §2.3). */
+/** The type of each known parameter: a number in Unix seconds, or a string (RFC 9421 §2.3). */
 const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
   created: 'seconds',
   expires: 'seconds',
@@ -37,8 +37,8 @@ const parameterKinds: Readonly<Record<string, 'seconds' | 'string'>> = {
 }
 
 /**
- * Parses `label=("@method" …);created=…`: exactly one member in its one canonical serialisation, since the base is
- * made from the bytes received (W1). Component parameters are refused (W5).
+ * Parses `label=("@method" …);created=…`: exactly one member in its canonical serialization, since the base is built from the received
+ * bytes (W1). Component parameters are rejected (W5).
  *
  * @throws AAuthError `signature_malformed`, `signature_created_missing`, `component_unsupported`
  */
@@ -46,7 +46,9 @@ export function parseSignatureInput(text: string): SignatureInput {
   if (text.length > maxLength) throw malformed('is longer than 4 KiB')
   const match = opening.exec(text)
   if (!match)
-    throw malformed(unclosed.test(text) ? 'is not label=(…): the list is not closed' : 'does not start with label=(…)')
+    throw malformed(
+      unclosed.test(text) ? 'is not label=(…): the component list is not closed' : 'does not start with label=(…)',
+    )
   const [whole, label = '', list = ''] = match
   const components = parseComponents(list)
   const values = new Map<string, string | number>()
@@ -61,10 +63,11 @@ export function parseSignatureInput(text: string): SignatureInput {
     values.set(name, digits === undefined ? (string ?? '') : Number(digits))
     end = signatureParameter.lastIndex
   }
-  if (end !== text.length) throw malformed('does not end after its one member')
+  if (end !== text.length) throw malformed('continues after its one member')
   const [created, expires, alg, tag] = ['created', 'expires', 'alg', 'tag'].map((name) => values.get(name))
-  if (typeof created !== 'number') throw new AAuthError('signature_created_missing', 'Signature-Input has no created.')
-  if (typeof expires === 'number' && expires < created) throw malformed('has an expires before its created')
+  if (typeof created !== 'number')
+    throw new AAuthError('signature_created_missing', 'Signature-Input has no created parameter.')
+  if (typeof expires === 'number' && expires < created) throw malformed('has expires earlier than created')
   return {
     label,
     components,
@@ -76,17 +79,18 @@ export function parseSignatureInput(text: string): SignatureInput {
   }
 }
 
-/** Parses `label=:…:`, one member, base64 or (W2) base64url without padding, each canonical. */
+/** Parses `label=:…:`: one member, in canonical base64 or (W2) canonical base64url without padding. */
 export function parseSignature(text: string): { label: string; signature: Uint8Array } {
   const match = /^([a-z*][a-z0-9_.*-]{0,63})=:([A-Za-z0-9+/_-]{1,2048}={0,2}):$/.exec(text)
-  if (!match) throw new AAuthError('signature_malformed', 'Signature is not one member of the form label=:base64:.')
+  if (!match)
+    throw new AAuthError('signature_malformed', 'Signature must be a single member of the form label=:base64:.')
   const [, label = '', encoded = ''] = match
   const signature = parseBase64(encoded) ?? parseBase64url(encoded)
   if (!signature) throw new AAuthError('signature_malformed', 'Signature is neither canonical base64 nor base64url.')
   return { label, signature }
 }
 
-/** Serialises the value of a `Signature-Input` member: `("@method" …);created=…`. */
+/** Serializes the value of a `Signature-Input` member: `("@method" …);created=…`. */
 export function serializeSignatureParameters(components: readonly string[], created: number, expires?: number): string {
   const list = `(${components.map((name) => `"${name}"`).join(' ')});created=${created}`
   return expires === undefined ? list : `${list};expires=${expires}`
@@ -96,14 +100,14 @@ function parseComponents(list: string): string[] {
   if (list === '') return []
   const isOfKnownNames = knownNames.test(list)
   if (!isOfKnownNames && list.includes('";'))
-    throw new AAuthError('component_unsupported', 'A covered component has parameters: cover it without.')
+    throw new AAuthError('component_unsupported', 'A covered component has parameters: cover it without them.')
   if (!isOfKnownNames && !componentList.test(list)) throw malformed('has a malformed component list')
   const components = list.slice(1, -1).split('" "')
   if (components.length > maxComponents) throw malformed('covers more than 32 components')
   if (!isOfKnownNames) {
     throw new AAuthError(
       'component_unsupported',
-      'A covered component has a name that no field has: write it in lower case.',
+      'A covered component is not a valid field name: write it in lower case.',
     )
   }
   if (new Set(components).size !== components.length) throw malformed('covers a component twice')
@@ -119,10 +123,10 @@ function malformed(what: string): AAuthError {
 }
 
 /**
- * The signature base (RFC 9421 §2.5): a line per component, and last `@signature-params`, without a final line feed.
+ * The signature base (RFC 9421 §2.5): a line per component, then `@signature-params`, without a final line feed.
  *
  * @param components names in the order of `Signature-Input`
- * @param values their values, in the same order; the caller refuses components that are absent
+ * @param values their values, in the same order; the caller rejects components that are absent
  * @param parameters the `@signature-params` value, exactly as in `Signature-Input`
  */
 export function serializeSignatureBase(

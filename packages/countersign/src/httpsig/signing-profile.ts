@@ -1,19 +1,22 @@
 import { AAuthError } from '../lib/errors.js'
 
-/** How an edition signs requests (RFC 9421): what is covered, for how long it counts, and how the key is named. */
+/** How an edition signs requests (RFC 9421): the covered components, the validity period, and the reference to the key. */
 export interface SigningForm {
-  /** Components every signature covers; conditional ones iff their condition holds; in the order they are emitted. */
+  /**
+   * Components that every signature covers, in the order in which they are emitted. Conditional ones are covered if and only if their
+   * condition holds.
+   */
   readonly components: readonly { name: string; when: 'always' | 'query' | 'body' | 'nonce' }[]
-  /** Seconds that `created` may differ from the receiver's clock, either way. */
+  /** Maximum difference between `created` and the receiver's clock, in seconds, in either direction. */
   readonly window: number
-  /** Bytes of entropy that a nonce has at least; undefined where the edition has none. */
+  /** Minimum entropy of a nonce, in bytes. Undefined if the edition has no nonces. */
   readonly nonceBytes: number | undefined
-  /** The label that is emitted; any is accepted. */
+  /** The label to emit. Receivers accept any label. */
   readonly label: string
   /**
-   * Writes a `Signature-Key`.
+   * Serializes a `Signature-Key`.
    *
-   * @throws TypeError for a value that the form cannot carry
+   * @throws TypeError for a value that the form cannot represent
    */
   readonly serializeKey: (label: string, key: KeyReference) => string
 }
@@ -21,14 +24,14 @@ export interface SigningForm {
 /** How an edition signs and verifies requests. */
 export interface SigningProfile extends SigningForm {
   /**
-   * Reads a `Signature-Key`.
+   * Parses a `Signature-Key`.
    *
-   * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
+   * @throws AAuthError `signature_malformed`; `key_invalid` if a header key contains its private part
    */
   readonly parseKey: (text: string) => ParsedKeyReference
 }
 
-/** What a request with these parts must cover, in the order it is emitted. */
+/** The components to cover in a request with these parts, in the order in which they are emitted. */
 export function coverageOf(
   profile: SigningForm,
   present: Readonly<Record<'query' | 'body' | 'nonce', boolean>>,
@@ -38,7 +41,7 @@ export function coverageOf(
   return components
 }
 
-/** How a signature says where its key is. One parsed object feeds verification, identity and logs. */
+/** How a signature refers to its key. The same parsed object is used for verification, identity and logs. */
 export type KeyReference =
   | { readonly scheme: 'hwk'; readonly jwk: Readonly<Record<string, string>> }
   | { readonly scheme: 'jwks'; readonly id: string; readonly kid: string; readonly wellKnown?: string }
@@ -55,16 +58,16 @@ const maxLength = 8192
 const plainTarget = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/%[\]|]*(?:\?[A-Za-z0-9\-._~!$&()*+,;=:@/%?[\]|^`{}\\]*)?$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
-/** A request target, taken apart as signed: RFC 9421 §2.2.6 and §2.2.7. */
+/** A request target, split into its signed components: RFC 9421 §2.2.6 and §2.2.7. */
 export interface Target {
   path: string
-  /** With its `?`; undefined when the target has none. */
+  /** Including its `?`; undefined if the target has no query. */
   query: string | undefined
 }
 
 /**
- * Takes a raw request target apart, or refuses it when URL parsing would change it: then a router and the signature
- * could mean different paths (attacks S27 and S28, RFC 9421 §7.5.5).
+ * Splits a raw request target. Rejects it if URL parsing would change it: a router and the signature could then disagree about the path
+ * (attacks S27 and S28, RFC 9421 §7.5.5).
  *
  * @throws AAuthError `target_ambiguous`
  */
@@ -76,13 +79,13 @@ export function requireTarget(rawTarget: string): Target {
   if (!plainTarget.test(rawTarget) || dotSegment.test(path)) {
     throw new AAuthError(
       'target_ambiguous',
-      'The request target is not a plain path (and query): send it as a URL parser would, without dot segments.',
+      'The request target is not a plain path (and query): send it as a URL parser would normalize it, without dot segments.',
     )
   }
   return { path, query: mark === -1 ? undefined : rawTarget.slice(mark) }
 }
 
-/** A host in lower case, without the default port: some clients write it out, or a colon without one (RFC 9421 §2.2.3). */
+/** A host in lower case, without the default port. Some clients include the default port, or a colon without a port (RFC 9421 §2.2.3). */
 export function plainHost(host: string): string {
   return host.toLowerCase().replace(/:(?:80|443)?$/, '')
 }

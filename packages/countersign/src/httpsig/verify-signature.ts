@@ -32,7 +32,7 @@ export interface SigningKey extends UploadSigner {
   key: VerificationKey
 }
 
-/** A step of {@link verifySignature}, in the order in which they run. */
+/** A step of {@link verifySignature}, in execution order. */
 export type SignatureStep =
   | 'target'
   | 'authority'
@@ -50,49 +50,49 @@ export interface VerifySignatureOptions<R extends SigningKey> {
   /** The signing profile of the edition: `january.signing`. */
   profile: SigningProfile
   /**
-   * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have
-   * (S§10.3.1). `Host` merely chooses among them.
+   * Canonical authorities, such as `api.example` or `127.0.0.1:8002`; the only values `@authority` can have (S§10.3.1). `Host` only selects
+   * one of them.
    */
   authorities: readonly [string, ...string[]]
   /**
-   * Finds the key that `Signature-Key` refers to, for a request from an address, if that is known. Called after every
-   * local check; throws if there is none.
+   * Finds the key that `Signature-Key` refers to. Receives the address that the request came from, if known. Called after every local
+   * check; throws if there is no key.
    */
   resolveKey: (signatureKey: KeyReference, remoteAddress: string | undefined) => MaybePromise<R>
   /**
-   * Looks for another key under the same name if the signature is not by the one that `resolveKey` found.
+   * Looks up another key under the same name if the signature does not match the one that `resolveKey` found.
    * @default the request is refused
    */
   renewKey?: (signatureKey: KeyReference, resolved: R, remoteAddress: string | undefined) => Promise<R | undefined>
   /** Unix seconds. @default the system clock */
   now?: () => number
-  /** @default all that the library implements */
+  /** @default all algorithms that the library implements */
   algorithms?: readonly Algorithm[] | undefined
   /**
-   * `if-covered` accepts a body that the signature does not cover: anyone between the peers can change it. For peers that
-   * leave bodies unsigned; a function decides by the key that `resolveKey` found. @default 'required'
+   * `if-covered` accepts a body that the signature does not cover, which anyone between the peers can change. For peers that leave bodies
+   * unsigned. A function decides by the key that `resolveKey` found. @default 'required'
    */
   body?: BodyCoverage | ((resolved: R) => BodyCoverage) | undefined
-  /** Largest body in bytes. @default 1 MiB */
+  /** Maximum size of a body, in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** `required`: requests with a method other than GET, HEAD and OPTIONS must carry a `Nonce` (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Remembers nonces, so that a request works once: see {@link createMemoryNonces}. `later`: the result has the `nonce`;
-   * pass it to {@link requireUnusedNonce} after every other check. If you never claim it, copies of the request are
-   * accepted as long as its signature is fresh.
+   * Stores nonces, so that a request is accepted only once: see {@link createMemoryNonces}. `later`: the result has the `nonce`; pass it to
+   * {@link requireUnusedNonce} after every other check. If you never claim it, copies of the request are accepted as long as its signature
+   * is fresh.
    */
   claimNonce: ClaimNonce | 'later'
-  /** Called when a step begins; where the request is refused, the last step that began is the one that failed. */
+  /** Called when a step starts. If the request is refused, the last step that started is the one that failed. */
   onStep?: ((step: SignatureStep) => void) | undefined
 }
 
-/** A request whose signature verified. */
+/** A request with a verified signature. */
 export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   method: string
   authority: string
   path: string
-  /** With its `?`; undefined when the target has none. */
+  /** Including its `?`; undefined if the target has no query. */
   query: string | undefined
   covered: readonly string[]
   /** Unix seconds. */
@@ -100,25 +100,25 @@ export interface VerifiedSignature<R extends SigningKey = SigningKey> {
   signatureKey: KeyReference
   /** The key that `resolveKey` found. */
   resolved: R
-  /** The content, as signed unless `body` is `if-covered` and the signature does not cover it. */
+  /** The content. It is covered by the signature, unless `body` is `if-covered` and the signature omits it. */
   body: Uint8Array
   /**
-   * Set if the body has not been read yet; it is read already unless `claimNonce` is `later`. Call it before you claim the
-   * nonce, and use nothing of the request before it resolves.
+   * Receives the body, if it has not been read yet; undefined if it has, as is the case unless `claimNonce` is `later`. Call it before you
+   * claim the nonce, and use nothing of the request until it resolves.
    *
    * @throws AAuthError as `take` of the upload does
    */
   takeUpload: (() => Promise<void>) | undefined
-  /** The nonce, if the request has one; claimed already unless `claimNonce` is `later`. */
+  /** The nonce, if the request has one. Already claimed, unless `claimNonce` is `later`. */
   nonce: VerifiedNonce | undefined
 }
 
 /**
- * Verifies the one signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature,
- * then the digest and the nonce. It does not check who the signer is, nor what they may do.
+ * Verifies the single signature of a request (RFC 9421 §3.2): local checks first, then the key, then the signature, then the digest and the
+ * nonce. It does not check who the signer is, or what they may do.
  *
- * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes,
- * and the errors of `resolveKey`
+ * @throws AAuthError with the `signature_*`, `component_*`, `digest_*`, `nonce_*`, `algorithm_*` and `target_*` codes, and the errors of
+ * `resolveKey`
  */
 export async function verifySignature<R extends SigningKey>(
   message: ReceivedMessage,
@@ -158,7 +158,7 @@ export async function verifySignature<R extends SigningKey>(
     if (!renewed || !(await verifyBytes(renewed.key, signature, base))) {
       throw new AAuthError(
         'signature_mismatch',
-        `The signature is not the key’s over ${message.method} ${target.path.slice(0, 99)}: compare the signature base.${hostAdvice(fields, authority)}`,
+        `Signature verification failed for ${message.method} ${target.path.slice(0, 99)}: compare the signature base.${hostAdvice(fields, authority)}`,
       )
     }
     resolved = renewed
@@ -205,7 +205,7 @@ function requireFresh(input: SignatureInput, profile: SigningProfile, now: numbe
   if (Math.abs(now - input.created) > profile.window) {
     throw new AAuthError(
       'signature_created_outside_window',
-      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead' : 'ago'} by this clock; ${profile.window} s are allowed.`,
+      `created is ${Math.abs(age)} s ${age < 0 ? 'ahead' : 'ago'} by this server’s clock; at most ${profile.window} s are allowed.`,
     )
   }
   if (input.expires !== undefined && input.expires <= now) {
@@ -224,14 +224,14 @@ function requireNonce(
   if (repeated.includes('nonce')) throw new AAuthError('nonce_malformed', 'The request has two Nonce headers.')
   if (nonce === undefined) {
     if (options.nonce === 'required' && !['GET', 'HEAD', 'OPTIONS'].includes(method)) {
-      throw new AAuthError('nonce_missing', `A ${method} request needs a Nonce here.`, {
+      throw new AAuthError('nonce_missing', `${method} requests to this server must have a Nonce header.`, {
         requiredInput: ['nonce'],
       })
     }
     return undefined
   }
   if (nonce.length > 256 || (parseBase64url(nonce)?.length ?? 0) < nonceBytes) {
-    throw new AAuthError('nonce_malformed', `Nonce is not base64url of at least ${nonceBytes} bytes.`)
+    throw new AAuthError('nonce_malformed', `Nonce must be base64url of at least ${nonceBytes} bytes.`)
   }
   return nonce
 }
@@ -246,11 +246,11 @@ function requireAlgorithm(
   accepted: readonly Algorithm[] = algorithmNames,
 ): void {
   if (!accepted.includes(key.algorithm)) {
-    throw new AAuthError('algorithm_unsupported', `Keys for ${key.algorithm} are not accepted here.`, {
+    throw new AAuthError('algorithm_unsupported', `This server does not accept ${key.algorithm} keys.`, {
       algorithms: accepted,
     })
   }
   if (input.algorithm !== undefined && input.algorithm !== key.algorithm) {
-    throw new AAuthError('algorithm_mismatch', 'alg names another algorithm than the key’s.')
+    throw new AAuthError('algorithm_mismatch', 'alg does not match the key’s algorithm.')
   }
 }

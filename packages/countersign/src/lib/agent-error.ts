@@ -1,32 +1,34 @@
-/** Why the agent could not get what it was asked for. */
+/** Why the agent could not get access. */
 export type AgentErrorCode =
-  /** The person said no, a rule of the auth server does, or the agent is blocked there: the message says which, where the server does. */
+  /**
+   * Denied by the user or by a policy of the auth server, or the agent is blocked there. The message says which, if the auth server does.
+   */
   | 'access_denied'
-  /** The resource named an auth server that `authServers` does not accept. */
+  /** The resource named an auth server that `authServers` does not allow. */
   | 'auth_server_refused'
-  /** The resource token is not for this agent, this resource or that auth server (W21). */
+  /** The resource token does not match this agent, this resource or that auth server (W21). */
   | 'resource_token_refused'
-  /** The auth token is not for this agent's key, this resource or from that auth server (W21). */
+  /** The auth token does not match this agent's key, this resource or that auth server (W21). */
   | 'auth_token_refused'
-  /** The resource asks for what no agent of this library does: `user_interaction`. */
+  /** The resource requires `user_interaction`, which this library does not support. */
   | 'challenge_unsupported'
   /** The auth server's document could not be found. */
   | 'auth_server_unknown'
-  /** The auth server's document names an endpoint at another origin, which `endpointOrigins` does not name. */
+  /** The auth server's document names an endpoint on another origin that is not in `endpointOrigins`. */
   | 'endpoint_refused'
-  /** The auth server found no key of this agent where its signature points; a new key is found within a minute. */
+  /** The auth server found no key of this agent at the location that its signature refers to. A new key is found within a minute. */
   | 'key_unknown'
-  /** The auth server answered with an error; `error` is its word for it. */
+  /** The auth server returned an error; `error` is its error code. */
   | 'token_request_failed'
-  /** Nobody decided before the request token ran out. */
+  /** The user did not decide before the request token expired. */
   | 'consent_expired'
-  /** What a person pasted is not where their browser came back to. */
+  /** The pasted text is not the URL that the user's browser returned to. */
   | 'answer_refused'
-  /** Somebody else decided than the person whose tokens the agent has: nothing was kept. */
+  /** Another user decided than the one whose tokens the agent holds. Nothing was stored. */
   | 'other_person'
-  /** A person must decide, and the agent was given no way to ask them: `url` is where they do. */
+  /** A user must decide, and the agent has no way to prompt them. `url` is the page where they can. */
   | 'consent_required'
-  /** The session was forgotten while the request ran: its person signed out. */
+  /** The session was forgotten while the request ran: its user signed out. */
   | 'session_forgotten'
 
 interface AgentErrorOptions {
@@ -37,15 +39,15 @@ interface AgentErrorOptions {
   cause?: unknown
 }
 
-/** A request that could not be authorized. `code` is ours and stable, `error` is what the auth server said, where it said something. */
+/** A request that could not be authorized. `code` is ours and stable. `error` is the auth server's error code, if it sent one. */
 export class AgentError extends Error {
   declare readonly code: AgentErrorCode
   declare readonly error: string | undefined
-  /** Where a person decides, with `consent_required`. */
+  /** The page where the user can decide, with `consent_required`. */
   declare readonly url: string | undefined
-  /** The auth server that was refused, with `auth_server_refused`. */
+  /** The rejected auth server, with `auth_server_refused`. */
   declare readonly authServer: string | undefined
-  /** Seconds after which to ask again, where the auth server had too much to do, or the agent asked it too often. */
+  /** Delay before a retry, in seconds, if the auth server is overloaded or limits the agent's rate. */
   declare readonly retryAfter: number | undefined
 
   constructor(

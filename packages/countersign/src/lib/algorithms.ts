@@ -1,6 +1,6 @@
 import { parseBase64url } from './encodings.js'
 
-/** A public key as a JWK (RFC 7517), with only members that say which key it is. */
+/** A public key as a JWK (RFC 7517), with only the members that identify the key. */
 export type PublicJwk = {
   kty: string
   crv?: string
@@ -13,20 +13,20 @@ export type PublicJwk = {
   use?: string
 }
 
-/** A private key as a JWK: the public members and the secret ones. */
+/** A private key as a JWK: the public and the secret members. */
 export type PrivateJwk = PublicJwk & { d: string }
 
-/** The RFC 9421 names of the algorithms this library signs and verifies with. */
+/** The RFC 9421 names of the algorithms that this library supports. */
 export type Algorithm = 'ed25519' | 'ecdsa-p256-sha256' | 'rsa-pss-sha512'
 
 interface AlgorithmRow {
   kty: string
   crv?: string
-  /** Members that make up the key, in the lexicographic order that RFC 7638 hashes (with `kty`). */
+  /** Members that define the key, in the lexicographic order that RFC 7638 hashes (including `kty`). */
   members: readonly string[]
-  /** Length of a signature in bytes; 0: that of the modulus. */
+  /** Length of a signature, in bytes; 0: the length of the modulus. */
   signatureLength: number
-  /** Why the key may not be used, or undefined. */
+  /** Why the key must not be used, or undefined. */
   refuse: (jwk: PublicJwk) => string | undefined
 }
 
@@ -63,39 +63,39 @@ export const algorithmTable: Record<Algorithm, AlgorithmRow> = {
       if (!modulus || modulus.length < 256 || modulus.length > 512 || first < (modulus.length === 256 ? 0x80 : 1)) {
         return 'n is not a modulus of 2048 to 4096 bits'
       }
-      if ((modulus.at(-1) ?? 0) % 2 === 0) return 'n is even, and so no product of two large primes'
+      if ((modulus.at(-1) ?? 0) % 2 === 0) return 'n is even, so it is not a product of two large primes'
       if (!exponent || exponent.length > 4 || !exponent[0]) return 'e is not an exponent of at most 32 bits'
       return (exponent.at(-1) ?? 0) % 2 === 1 && !(exponent.length === 1 && exponent[0] === 1)
         ? undefined
-        : 'e is not odd, or 1'
+        : 'e is even, or 1'
     },
   },
 }
 
-/** How algorithms are named in JWKs and in headers of tokens. */
+/** How algorithms are named in JWKs and in token headers. */
 export interface JoseRules {
-  /** The names of each algorithm, of which the first is emitted. */
+  /** The names of each algorithm. The first is emitted. */
   readonly names: Readonly<Record<Algorithm, readonly [string, ...string[]]>>
-  /** Whether a key must say which algorithm it is for. */
+  /** Whether a key must name its algorithm. */
   readonly algRequired: boolean
 }
 
-/** All the names that are registered (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2), and keys need not have one. */
+/** All registered names (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2). Keys need not name one. */
 export const registeredNames: JoseRules = {
   names: { ed25519: ['EdDSA', 'Ed25519'], 'ecdsa-p256-sha256': ['ES256'], 'rsa-pss-sha512': ['PS512'] },
   algRequired: false,
 }
 
-/** A public key as it is published: with its `alg`, where keys must say which algorithm they are for. */
+/** A public key in its published form: with its `alg`, if keys must name their algorithm. */
 export function publishedJwk<J extends Partial<PublicJwk>>(jwk: J, { names, algRequired }: JoseRules): J {
   const algorithm = algRequired ? algorithmOf(jwk) : undefined
   return algorithm === undefined ? jwk : { ...jwk, alg: names[algorithm][0] }
 }
 
-/** Algorithms in the order they are offered. */
+/** Algorithms in order of preference. */
 export const algorithmNames = Object.keys(algorithmTable) as readonly Algorithm[]
 
-/** The one algorithm a key is for, decided by the key alone, never by what an unverified header claims. */
+/** The only algorithm that a key can be used with. It is determined by the key alone, never by an unverified header. */
 export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
   return algorithmNames.find((name) => {
     const row = algorithmTable[name]
@@ -104,8 +104,8 @@ export function algorithmOf(jwk: Partial<PublicJwk>): Algorithm | undefined {
 }
 
 /**
- * The y coordinates of the points whose order divides 8, with the sign bit cleared, little-endian hex: one signature
- * could fit many messages under them.
+ * The y coordinates of the points whose order divides 8, with the sign bit cleared, as little-endian hex. With such a key, one signature
+ * could be valid for many messages.
  */
 const smallOrderPoints = new Set([
   '0000000000000000000000000000000000000000000000000000000000000000',
@@ -119,14 +119,14 @@ const smallOrderPoints = new Set([
 const prime = 2n ** 255n - 19n
 const d = 37_095_705_934_669_439_343_138_083_508_754_565_189_542_113_879_843_219_016_388_785_533_085_940_283_555n
 
-/** Why 32 bytes are no Ed25519 public key to verify with, or undefined. */
+/** Why 32 bytes are not an acceptable Ed25519 public key, or undefined. */
 function edwardsPointProblem(bytes: Uint8Array): string | undefined {
-  if (!isCanonical(bytes)) return 'x is not the one encoding of a point'
+  if (!isCanonical(bytes)) return 'x is not the canonical encoding of a point'
   if (isSmallOrder(bytes)) return 'x is a point of small order'
-  return isOnCurve(bytes) ? undefined : 'x is not a point of the curve'
+  return isOnCurve(bytes) ? undefined : 'x is not a point on the curve'
 }
 
-// RFC 8032 §5.1.3: y below the prime 2^255 − 19. Other encodings would give one key several thumbprints.
+// RFC 8032 §5.1.3: y must be below the prime 2^255 − 19. Other encodings would give one key several thumbprints.
 function isCanonical(bytes: Uint8Array): boolean {
   const [lowest = 0] = bytes
   const isPrimeOrMore = lowest >= 0xed && ((bytes[31] ?? 0) & 0x7f) === 0x7f
@@ -137,14 +137,14 @@ function isSmallOrder(bytes: Uint8Array): boolean {
   return smallOrderPoints.has(toHex(withoutSign(bytes)))
 }
 
-/** Whether x² = (y² − 1) / (dy² + 1) has a solution: no platform looks before it verifies. */
+/** Whether x² = (y² − 1) / (dy² + 1) has a solution. No platform checks this before it verifies. */
 function isOnCurve(bytes: Uint8Array): boolean {
   const y = BigInt(`0x${toHex(withoutSign(bytes).reverse())}`)
   const square = (y * y) % prime
   return jacobi((square - 1n) * (d * square + 1n), prime) !== -1
 }
 
-/** The Jacobi symbol: minus one for what is no square modulo the prime. */
+/** The Jacobi symbol: -1 for a number that is not a square modulo the prime. */
 function jacobi(numerator: bigint, modulus: bigint): number {
   let [a, n, symbol] = [numerator % modulus, modulus, 1]
   while (a !== 0n) {

@@ -3,12 +3,12 @@ export function systemClock(): number {
   return Math.floor(Date.now() / 1000)
 }
 
-/** The same with fractions, to tell what came first. */
+/** Unix seconds by the system clock, with fractions, to order events. */
 export function preciseClock(): number {
   return Date.now() / 1000
 }
 
-/** Resolves after some milliseconds; rejects when the signal aborts before. */
+/** Resolves after a number of milliseconds. Rejects if the signal aborts first. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted()

@@ -13,10 +13,10 @@ import { promisify } from 'node:util'
 import type { Algorithm, PrivateJwk, PublicJwk } from './algorithms.js'
 import type { MaybePromise } from './maybe-promise.js'
 
-/** A key as the platform holds it. */
+/** The platform's representation of a key. */
 export type KeyHandle = KeyObject
 
-/** Imports a public JWK; throws when its numbers are no key of its type. */
+/** Imports a public JWK. Throws if the JWK is not a valid key of its type. */
 export function importPublicKey(jwk: PublicJwk, _algorithm: Algorithm): MaybePromise<KeyHandle> {
   return createPublicKey({ key: { ...jwk }, format: 'jwk' })
 }
@@ -28,7 +28,7 @@ export function importPrivateKey(jwk: PrivateJwk, _algorithm: Algorithm): MaybeP
 
 const generate = promisify(generateKeyPair)
 
-/** Makes a new private key. */
+/** Generates a private key. */
 export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJwk> {
   const { privateKey } = await generateFor[algorithm]()
   return privateKey.export({ format: 'jwk' }) as PrivateJwk
@@ -40,7 +40,7 @@ const generateFor = {
   'rsa-pss-sha512': () => generate('rsa', { modulusLength: 3072 }),
 } as const satisfies Record<Algorithm, unknown>
 
-/** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
+/** Whether the signature of the data is valid for the key. A string stands for its Latin-1 bytes. */
 export function verify(
   algorithm: Algorithm,
   key: KeyHandle,
@@ -58,7 +58,7 @@ export function verify(
   }
 }
 
-/** Signs the data; a string is its Latin-1 bytes. */
+/** Signs the data. A string stands for its Latin-1 bytes. */
 export function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): MaybePromise<Uint8Array> {
   const bytes = typeof data === 'string' ? Buffer.from(data, 'latin1') : data
   switch (algorithm) {
@@ -86,7 +86,7 @@ export function randomBytes(length: number): Uint8Array {
   return nodeRandomBytes(length)
 }
 
-/** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
+/** Base64 with padding, as used for byte sequences in structured fields (RFC 8941 §4.1.8). */
 export function serializeBase64(bytes: Uint8Array): string {
   return bufferOf(bytes).toString('base64')
 }

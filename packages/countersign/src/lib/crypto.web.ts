@@ -2,7 +2,7 @@ import type { webcrypto } from 'node:crypto'
 import type { Algorithm, PrivateJwk, PublicJwk } from './algorithms.js'
 import type { MaybePromise } from './maybe-promise.js'
 
-/** A key as the platform holds it. */
+/** The platform's representation of a key. */
 export type KeyHandle = webcrypto.CryptoKey
 
 const parameters = {
@@ -11,7 +11,7 @@ const parameters = {
   'rsa-pss-sha512': { imported: { name: 'RSA-PSS', hash: 'SHA-512' }, used: { name: 'RSA-PSS', saltLength: 64 } },
 } as const satisfies Record<Algorithm, unknown>
 
-/** Imports a public JWK; rejects if the JWK is not a valid key of its type. */
+/** Imports a public JWK. Rejects if the JWK is not a valid key of its type. */
 export function importPublicKey(jwk: PublicJwk, algorithm: Algorithm): MaybePromise<KeyHandle> {
   return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, true, ['verify'])
 }
@@ -21,7 +21,7 @@ export function importPrivateKey(jwk: PrivateJwk, algorithm: Algorithm): MaybePr
   return crypto.subtle.importKey('jwk', keyMembers(jwk), parameters[algorithm].imported, false, ['sign'])
 }
 
-/** Makes a new private key. */
+/** Generates a private key. */
 export async function generatePrivateKey(algorithm: Algorithm): Promise<PrivateJwk> {
   const pair = (await crypto.subtle.generateKey(generated[algorithm], true, [
     'sign',
@@ -41,7 +41,7 @@ const generated = {
   },
 } as const satisfies Record<Algorithm, unknown>
 
-/** Whether the signature is the key's over the data; a string is its Latin-1 bytes. */
+/** Whether the signature of the data is valid for the key. A string stands for its Latin-1 bytes. */
 export function verify(
   algorithm: Algorithm,
   key: KeyHandle,
@@ -51,7 +51,7 @@ export function verify(
   return crypto.subtle.verify(parameters[algorithm].used, key, signature, bytesOf(data))
 }
 
-/** Signs the data; a string is its Latin-1 bytes. */
+/** Signs the data. A string stands for its Latin-1 bytes. */
 export async function sign(algorithm: Algorithm, key: KeyHandle, data: string | Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.sign(parameters[algorithm].used, key, bytesOf(data)))
 }
@@ -71,7 +71,7 @@ export function randomBytes(length: number): Uint8Array {
   return crypto.getRandomValues(new Uint8Array(length))
 }
 
-/** Base64 with padding, as structured fields carry bytes (RFC 8941 §4.1.8). */
+/** Base64 with padding, as used for byte sequences in structured fields (RFC 8941 §4.1.8). */
 export function serializeBase64(bytes: Uint8Array): string {
   return btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''))
 }
@@ -86,7 +86,7 @@ function bytesOf(data: string | Uint8Array): Uint8Array {
   return Uint8Array.from(data, (character) => character.charCodeAt(0))
 }
 
-// WebCrypto refuses a JWK whose `alg` it spells otherwise (`EdDSA` for Ed25519), so only the key's own numbers go in.
+// WebCrypto rejects a JWK whose `alg` it spells differently (`EdDSA` for Ed25519), so only the key's own numbers are passed.
 function keyMembers({ alg: _alg, use: _use, kid: _kid, ...members }: PublicJwk): PublicJwk {
   return members
 }

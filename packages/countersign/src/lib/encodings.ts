@@ -2,7 +2,7 @@ const lettersAndDigits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz01
 const base64Sextets = sextetsOf(`${lettersAndDigits}+/`)
 const base64urlSextets = sextetsOf(`${lettersAndDigits}-_`)
 
-/** The sextet of each character code, or minus one. */
+/** The sextet of each character code, or -1. */
 function sextetsOf(alphabet: string): Int8Array {
   const sextets = new Int8Array(128).fill(-1)
   for (let sextet = 0; sextet < 64; sextet++) sextets[alphabet.charCodeAt(sextet)] = sextet
@@ -10,22 +10,22 @@ function sextetsOf(alphabet: string): Int8Array {
 }
 
 const encoder = new TextEncoder()
-// A byte-order mark stays where it is, so that JSON with one is no JSON (RFC 8259 §8.1).
+// A byte-order mark is not stripped: JSON with one is not valid JSON (RFC 8259 §8.1).
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
-/** The bytes, or undefined unless the text is base64url in its one canonical form, without padding. */
+/** The bytes, or undefined unless the text is canonical base64url without padding. */
 export function parseBase64url(text: string): Uint8Array | undefined {
   return decode(text, text.length, base64urlSextets)
 }
 
-/** The bytes, or undefined unless the text is canonical base64, with its padding (RFC 8941 §4.2.7). */
+/** The bytes, or undefined unless the text is canonical base64 with padding (RFC 8941 §4.2.7). */
 export function parseBase64(text: string): Uint8Array | undefined {
   if (text.length % 4 !== 0) return undefined
   const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0
   return decode(text, text.length - padding, base64Sextets)
 }
 
-// Not `atob`: on processors with wide registers its native code slows down the cryptography that follows.
+// Not `atob`: on processors with wide vector registers, its native code slows down the cryptography that follows.
 function decode(text: string, length: number, sextets: Int8Array): Uint8Array | undefined {
   if (length % 4 === 1) return undefined
   const bytes = new Uint8Array(Math.floor((length * 3) / 4))
@@ -42,7 +42,7 @@ function decode(text: string, length: number, sextets: Int8Array): Uint8Array | 
     bits -= 8
     bytes[end++] = group >> bits
   }
-  // Unused low bits must be zero: else two texts would be one value, and a cache keyed by text could be bypassed.
+  // Unused low bits must be zero. Otherwise two texts would decode to one value, and a cache keyed by text could be bypassed.
   return invalid < 0 || (group & ((1 << bits) - 1)) !== 0 ? undefined : bytes
 }
 
@@ -51,7 +51,7 @@ export function utf8(text: string): Uint8Array {
   return encoder.encode(text)
 }
 
-/** The string, or undefined when the bytes are not valid UTF-8. */
+/** The string, or undefined if the bytes are not valid UTF-8. */
 export function parseUtf8(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes)
@@ -61,7 +61,7 @@ export function parseUtf8(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** The value, or undefined when the text is not JSON. Members named `__proto__` are plain members that nothing reads. */
+/** The value, or undefined if the text is not JSON. Members named `__proto__` become ordinary members, which nothing reads. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown
@@ -85,9 +85,9 @@ const colon = 0x3a
 const blank = 0x20
 
 /**
- * Whether an object anywhere in a JSON text has a member twice: parsers keep the first, the last or none (RFC 8259 §4).
+ * Whether an object anywhere in a JSON text has a duplicate member: parsers keep the first, the last or none (RFC 8259 §4).
  *
- * @param value what the text parses to
+ * @param value the parsed text
  */
 export function hasDuplicateMembers(text: string, value: unknown): boolean {
   const members = countMembers(value)
@@ -95,8 +95,8 @@ export function hasDuplicateMembers(text: string, value: unknown): boolean {
 }
 
 /**
- * One for each member of the text, and for strings that look like the start of one: never too few, so that where it is
- * the number of members there is none twice. -1 for text with blanks before a colon, which it cannot count.
+ * Counts the members of the text, plus strings that look like the start of a member. The count is never too low, so if it equals the number
+ * of members, there are no duplicates. -1 for text with whitespace before a colon, which cannot be counted this way.
  */
 function countQuotedColons(text: string): number {
   let colons = 0
@@ -108,7 +108,7 @@ function countQuotedColons(text: string): number {
   return colons
 }
 
-// One for each member of the text: strings are passed over.
+// One match per member of the text; strings are skipped.
 function countColons(text: string): number {
   let colons = 0
   for (let i = 0; i < text.length; i++) {
@@ -125,7 +125,7 @@ function endOfString(text: string, start: number): number {
   return end
 }
 
-// With a list of its own for what lies deeper, since tokens may hold values of any depth.
+// Nested values go on an explicit stack, since tokens may contain values of any depth.
 function countMembers(value: unknown): number {
   let members = 0
   const open: object[] = typeof value === 'object' && value !== null ? [value] : []

@@ -1,7 +1,7 @@
-/** A chain of causes may be a circle. */
+/** Bounds the walk: a chain of causes may be circular. */
 const deepest = 5
 
-/** Why something failed, from the outside in: the messages of the causes, without the error's own. */
+/** The reasons of a failure, outermost first: the messages of the causes, without the error's own message. */
 export function errorReasons(error: unknown): string[] {
   const reasons: string[] = []
   let cause = causeOf(error)
@@ -31,7 +31,7 @@ const codes = new Set([
   'DEPTH_ZERO_SELF_SIGNED_CERT',
 ])
 
-/** Whether a connection failed since nobody who is trusted vouches for the certificate, by the codes of Node. */
+/** Whether a connection failed because the certificate is not trusted, by Node's error codes. */
 export function isUntrustedCertificate(error: unknown): boolean {
   return error instanceof Error && 'code' in error && codes.has(String(error.code))
 }

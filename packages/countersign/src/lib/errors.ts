@@ -1,7 +1,7 @@
 interface ErrorCase {
-  /** Of the answer (RFC 9110 §15). */
+  /** Of the response (RFC 9110 §15). */
   status: number
-  /** Public text for cases whose message may tell a stranger too much. */
+  /** Public text for cases whose message may reveal too much to an unauthenticated caller. */
   description?: string
 }
 
@@ -11,7 +11,7 @@ const grant = { status: 400, description: 'It is not valid for this request.' } 
 const later = { status: 503, description: 'Try again in a moment.' } as const
 const failed = { status: 500 } as const
 
-/** Every case this library tells apart; what else of each is on the wire, the edition says. */
+/** Every case that this library distinguishes. The edition defines how each appears on the wire. */
 export const errorCases = {
   signature_missing: unauthorized,
   signature_malformed: unauthorized,
@@ -34,7 +34,7 @@ export const errorCases = {
   key_unknown: {
     status: 401,
     description:
-      'No usable key was found where the signature points: see what is published there with countersign discover.',
+      'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
   },
   signature_key_scheme_refused: unauthorized,
   identity_required: unauthorized,
@@ -72,8 +72,8 @@ export const errorCases = {
   consent_denied: { status: 403 },
   consent_expired: { status: 408 },
   consent_ended: { status: 410 },
-  policy_denied: { status: 403, description: 'A rule of this server does not allow that.' },
-  agent_blocked: { status: 403, description: 'This agent is blocked here.' },
+  policy_denied: { status: 403, description: 'A policy of this server does not allow this.' },
+  agent_blocked: { status: 403, description: 'This agent is blocked on this server.' },
   too_many_requests: { status: 429 },
   unavailable: later,
   upstream_failed: { status: 502 },
@@ -85,51 +85,51 @@ export const errorCases = {
   bug: { status: 500, description: 'Something went wrong.' },
 } as const satisfies Record<string, ErrorCase>
 
-/** Our name of a case; stable across versions. */
+/** Our code for a case; stable across versions. */
 export type ErrorCode = keyof typeof errorCases
 
-/** What a resource asks for when it refuses a request. */
+/** What a resource requires when it refuses a request. */
 export interface ChallengeContext {
-  /** What the next request must prove, in the edition's word for it. */
+  /** What the next request must prove, in the edition's terms. */
   level: string
-  /** Space-separated; what the resource token asks for. */
+  /** Space-separated scopes that the resource token requests. */
   scope?: string | undefined
-  /** Who asked. Only there when the signature verified, and that is enough to issue a resource token for. */
+  /** The requesting agent and key. Present only if the signature was verified, which is sufficient to issue a resource token. */
   binding?: ResourceTokenBinding | undefined
 }
 
-/** Whom a resource token is for. */
+/** The agent and key that a resource token is bound to. */
 export interface ResourceTokenBinding {
-  /** Undefined where the edition's tokens name no agent. */
+  /** Undefined if the edition's tokens do not name agents. */
   agent: string | undefined
-  /** RFC 7638 thumbprint of the key that signed. */
+  /** RFC 7638 thumbprint of the signing key. */
   thumbprint: string
-  /** The claims of the token that was shown, where the resource token names it. */
+  /** The claims of the presented token, if the resource token refers to it. */
   presented?: object | undefined
 }
 
 export interface AAuthErrorOptions {
   cause?: unknown
-  /** What would let the request through. */
+  /** What the request needs in order to be accepted. */
   challenge?: ChallengeContext | undefined
-  /** Components a signature must cover. */
+  /** Components that the signature must cover. */
   requiredInput?: readonly string[] | undefined
-  /** Algorithms that are accepted. */
+  /** Accepted algorithms. */
   algorithms?: readonly string[] | undefined
-  /** Seconds, for `Retry-After`. */
+  /** Value of `Retry-After`, in seconds. */
   retryAfter?: number | undefined
-  /** The rule of a policy that refused, for the operator's eyes. */
+  /** The rule of a policy that refused the request. For the operator only. */
   rule?: string | undefined
 }
 
 /**
- * A request or token that was refused. `code` is ours and stable, `status` is the answer's; the message is
- * for the operator's eyes and holds no token, signature or key.
+ * A refused request or token. `code` is ours and stable, `status` is that of the response. The message is for the operator and contains no
+ * token, signature or key.
  */
 export class AAuthError extends Error {
   readonly code: ErrorCode
   readonly status: number
-  /** What a stranger may read about it. */
+  /** The text that the caller may see. */
   readonly description: string
   readonly requiredInput: readonly string[] | undefined
   readonly algorithms: readonly string[] | undefined
@@ -151,7 +151,7 @@ export class AAuthError extends Error {
     this.rule = options.rule
   }
 
-  /** The same refusal, with what would let the request through. */
+  /** A copy of the error with a challenge added. */
   withChallenge(challenge: ChallengeContext): AAuthError {
     const { message, cause, requiredInput, algorithms, retryAfter, rule } = this
     return new AAuthError(this.code, message, { cause, challenge, requiredInput, algorithms, retryAfter, rule })

@@ -2,104 +2,103 @@ import type { MaybePromise } from './maybe-promise.js'
 import { warnOnce } from './options.js'
 import type { Refusal } from './refusal.js'
 
-/** Which part tells. */
+/** The role that emits the event. */
 export type Role = 'agent' | 'resource' | 'authServer' | 'gateway'
 
-/** A request that was answered; at an agent, one that it made, with all the steps that it took. */
+/** A request that was handled. For an agent: a request that it sent, including every step it took. */
 export interface RequestEvent {
   kind: 'request'
   role: Role
   /**
-   * The name of what was asked for, one of few. Auth server: the path of the route, such as `/agent/token`. Resource: the
-   * level that was required, or the path that is published. Agent: `fetch`, `sign-in`, or the path that is served. `none`
-   * where there is nothing. Gateway: the route as its table has it, such as `GET /events/*`, the path that is published or
-   * where MCP is spoken, `preflight`, or `other` where no route is.
+   * The name of the operation, from a small set. Auth server: the path of the route, such as `/agent/token`. Resource: the required level,
+   * or the published path. Agent: `fetch`, `sign-in`, or the served path. `none` if there is nothing at the path. Gateway: the route as in
+   * its table, such as `GET /events/*`, the published path or the MCP endpoint's path, `preflight`, or `other` if no route matches.
    */
   route: string
   /**
-   * `ok`, or the code of what went wrong, one of few. Gateway: also `aborted`, where the client left; `revoked`, where
-   * what allowed a long answer ended before it; `refused`, where what was asked is no message that could be judged. What the
-   * API refuses itself is `ok`.
+   * `ok`, or the error code, from a small set. Gateway: also `aborted` if the client disconnected, `revoked` if the authorization for a
+   * long response ended during it, and `refused` for an MCP message that could not be parsed or checked. A refusal by the API itself counts
+   * as `ok`.
    */
   outcome: string
-  /** Seconds; at an agent, also those that a person took; at a gateway, until the answer was sent whole. */
+  /** Seconds. For an agent, including the time that the user took; for a gateway, until the response was sent in full. */
   duration: number
-  /** Of the answer; undefined: there was none, or a resource let the request through. */
+  /** Of the response. Undefined: there was none, or a resource accepted the request. */
   status?: number | undefined
-  /** Of HTTP. */
+  /** The HTTP method. */
   method?: string | undefined
-  /** As it was sent, without the query, cut to 256 characters. A stranger chose it, so anything can be in it. */
+  /** The path as sent, without the query, truncated to 256 characters. The caller chose it, so it can contain anything. */
   path?: string | undefined
-  /** Whom an agent asked. */
+  /** The host that an agent called. */
   host?: string | undefined
-  /** Gateway: who asked, by its identifier, verified; undefined: nobody, or a key that proves no agent. */
+  /** Gateway: the verified identifier of the calling agent. Undefined: an unsigned request, or a key without an agent. */
   agent?: string | undefined
-  /** Gateway: the delegate of the agent, where one asked. */
+  /** Gateway: the agent's delegate, if one called. */
   delegate?: string | undefined
-  /** Gateway: the thumbprint of the key that signed, where it proves no agent. */
+  /** Gateway: the thumbprint of the signing key, if it does not identify an agent. */
   thumbprint?: string | undefined
-  /** Gateway: what was asked of an MCP server, such as `tools/call`, where it was let through; at most 256 characters. */
+  /** Gateway: the method of an accepted MCP request, such as `tools/call`; at most 256 characters. */
   mcpMethod?: string | undefined
-  /** Gateway: the tool or prompt that was asked for, at most 256 characters; never its arguments, nor the URI of a resource. */
+  /** Gateway: the tool or prompt that was requested, at most 256 characters; never its arguments or the URI of a resource. */
   mcpName?: string | undefined
-  /** The id that the caller was shown. */
+  /** The request id that the caller saw. */
   requestId?: string | undefined
 }
 
-/** Why a request was refused, with what the answer hides. */
+/** Why a request was refused, including details that the response omits. */
 export interface RefusalEvent extends Refusal {
   kind: 'refusal'
   role: Role
-  /** The id that the caller was shown. */
+  /** The request id that the caller saw. */
   requestId?: string | undefined
 }
 
-/** A document of somebody else that was needed, and what came of it. */
+/** The lookup of another party's document, and its outcome. */
 export interface LookupEvent {
   kind: 'lookup'
   role: Role
-  /** `document`: what an identifier points at; `keys`: the key set that it names. */
+  /** `document`: the document of an identifier; `keys`: the key set that the document names. */
   what: 'document' | 'keys'
-  /** Whose it is, with the port where that is not 443. */
+  /** The document's host, with the port if it is not 443. */
   host: string
   /**
-   * `unreachable`: its origin does not answer; `stale`: neither, and what was known before goes on for a while (W32);
-   * `refused`: what it answers is not acceptable; `busy`: too many are being fetched.
+   * `unreachable`: its origin does not respond; `stale`: it does not respond either, and the previous copy is used for a while (W32);
+   * `refused`: its response is not acceptable; `busy`: too many fetches are in progress.
    */
   outcome: 'found' | 'stale' | 'unreachable' | 'refused' | 'busy'
-  /** Whether nothing was fetched for it. */
+  /** Whether the result came from the cache. */
   cached: boolean
-  /** Seconds until it was known; the answer to a stranger may come later, so that the time tells nothing. */
+  /** Seconds until the result was known. The response to an unauthenticated caller may be delayed, so that its timing reveals nothing. */
   duration: number
-  /** Why it was not found, from the outside in; at most 512 characters, in which strangers have a say. */
+  /** Why the lookup failed, outermost reason first; at most 512 characters, partly controlled by other parties. */
   reason?: string | undefined
 }
 
-/** Somebody or something decided whether an agent may do something. */
+/** A decision about an agent's request. */
 export interface DecisionEvent {
   kind: 'decision'
   role: 'authServer'
-  /** `grant`: what the person allowed before answered, without a page. */
+  /** `grant`: an earlier grant of the user allowed it, without a page. */
   by: 'person' | 'policy' | 'grant'
-  /** `asked`: no rule decides, so that a person is asked. */
+  /** `asked`: no rule decides, so the user is prompted. */
   outcome: 'allowed' | 'denied' | 'asked'
-  /** Its identifier. */
+  /** The agent's identifier. */
   agent: string
-  /** The delegate of the agent, where one asked. */
+  /** The agent's delegate, if one sent the request. */
   delegate?: string | undefined
-  /** What it is access to, by its identifier. */
+  /** The resource's identifier. */
   resource: string
-  /** What was asked for, space-separated. */
+  /** The requested scopes, space-separated. */
   scope: string
-  /** The rule of the policy. */
+  /** The policy rule that decided. */
   rule?: string | undefined
 }
 
-/** A verb of the auth server's storage. */
+/** An operation of the auth server's storage. */
 export interface StorageEvent {
   kind: 'storage'
   role: 'authServer'
-  /** Its name in `Storage`. */
+  /** The operation's name in `Storage`. */
   verb: string
   /** `ok`, the code of a `StorageError`, or `failed`. */
   outcome: string
@@ -107,72 +106,75 @@ export interface StorageEvent {
   duration: number
 }
 
-/** A password that the auth server hashed or checked, one of few at a time. */
+/** A password that the auth server hashed or checked. Only a few run at a time. */
 export interface PasswordEvent {
   kind: 'password'
   role: 'authServer'
-  /** `unavailable`: too many were waiting. */
+  /** `unavailable`: the queue was full. */
   outcome: 'ok' | 'unavailable' | 'failed'
-  /** Seconds until its turn. */
+  /** Time spent in the queue, in seconds. */
   waited: number
-  /** Seconds of the computation. */
+  /** Time spent on the computation, in seconds. */
   duration: number
-  /** How many wait now. */
+  /** Current length of the queue. */
   waiting: number
 }
 
-/** A request that a gateway sent to the API behind it, and what came of it. */
+/** A request that a gateway forwarded to its upstream, and its outcome. */
 export interface UpstreamEvent {
   kind: 'upstream'
   role: 'gateway'
   /** As in `request`. */
   route: string
   /**
-   * `unreachable`: no connection stood in time; `late`: it did not begin to answer in time; `reset`: it ended the connection
-   * before it answered; `unreadable`: what it answered is no HTTP; `broken_off`: its answer began and did not end.
+   * `unreachable`: connecting timed out or failed; `late`: the response did not start in time; `reset`: the upstream closed the connection
+   * before responding; `unreadable`: the response is not valid HTTP; `broken_off`: the response started, but did not complete.
    */
   outcome: 'answered' | 'unreachable' | 'late' | 'reset' | 'unreadable' | 'broken_off'
-  /** What the API answered. */
+  /** The upstream's status. */
   status?: number | undefined
-  /** Seconds until its answer began, or until it failed. */
+  /** Seconds until the response started, or the request failed. */
   duration: number
   /** Why it failed; at most 512 characters. */
   reason?: string | undefined
 }
 
-/** A body that was too large for memory, so that a gateway kept it on disk until it was verified and sent on, or refused. */
+/** A body too large for memory, which a gateway stored on disk until it was verified and forwarded, or refused. */
 export interface UploadEvent {
   kind: 'upload'
   role: 'gateway'
   /** As in `request`. */
   route: string
-  /** How much of it was on disk. */
+  /** Bytes stored on disk. */
   bytes: number
-  /** Seconds until the room was free again. */
+  /** Seconds until the disk space was free again. */
   duration: number
 }
 
-/** A WebSocket through a gateway. */
+/** A WebSocket proxied by a gateway. */
 export interface SocketEvent {
   kind: 'socket'
   role: 'gateway'
   /** As in `request`. */
   route: string
-  /** `ended`: by either side; `revoked`: what allowed it is over; `stopped`: the gateway stops. */
+  /** `ended`: closed by either side; `revoked`: its authorization ended; `stopped`: the gateway is shutting down. */
   outcome: 'opened' | 'ended' | 'revoked' | 'stopped'
-  /** Seconds that it was open. */
+  /** How long it was open, in seconds. */
   duration: number
 }
 
-/** A connection that a gateway closed since there were too many. */
+/** A connection that a gateway closed because there were too many. */
 export interface ConnectionEvent {
   kind: 'connection'
   role: 'gateway'
-  /** `displaced`: it was idle longest, or its client did not read; `refused`: there was no such connection, and the new one got 503. */
+  /**
+   * `displaced`: it had been idle longest, or its client did not read; `refused`: no connection could be evicted, so the new one received
+   * 503.
+   */
   outcome: 'displaced' | 'refused'
 }
 
-/** What a part tells of itself. Switch on `kind`, and leave kinds that you do not know: more may come. */
+/** An event that a role emits. Switch on `kind` and ignore unknown kinds: more may be added. */
 export type CountersignEvent =
   | RequestEvent
   | RefusalEvent
@@ -186,27 +188,28 @@ export type CountersignEvent =
   | ConnectionEvent
 
 /**
- * Told each event as it happens, in the asynchronous context of the request. It is not waited for, and what it throws or
- * rejects with is a process warning: it harms no request. But it holds up the process while it runs, so keep it short.
+ * Receives each event as it happens, in the asynchronous context of the request. It is not awaited. If it throws or rejects, a process
+ * warning is emitted and no request is affected. It blocks the process while it runs, so keep it short.
  */
 export type OnEvent = (event: CountersignEvent) => MaybePromise<void>
 
 type Untold<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
 
-/** Tells an event of one part. */
+/** Emits an event of one role. */
 export type Tell = (event: Untold<CountersignEvent>) => void
 
 /**
- * What tells events to a listener that may fail; undefined without one, so that `tell?.({ … })` then makes no event.
+ * Creates a function that emits events to a listener that may fail. Undefined without a listener, so that `tell?.({ … })` does not even
+ * create the event.
  *
- * @param of whose events they are: its identifier
- * @throws TypeError for what is no function
+ * @param of the identifier of the event source
+ * @throws TypeError if the listener is not a function
  */
 export function createTell(role: Role, of: string, onEvent: OnEvent | undefined): Tell | undefined {
   if (onEvent === undefined) return undefined
   if (typeof onEvent !== 'function') throw new TypeError('onEvent must be a function')
   const warn = (error: unknown): void => warnOnce(of, 'onEvent', `it failed: ${String(error)}`)
   const told = async (event: CountersignEvent): Promise<void> => onEvent(event)
-  // The beginning of an async function runs at once, in the context of the request, and throws nothing.
+  // The start of an async function runs synchronously, in the context of the request, and never throws.
   return (event) => void told({ role, ...event } as CountersignEvent).catch(warn)
 }

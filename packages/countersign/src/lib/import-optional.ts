@@ -1,13 +1,13 @@
-/** A package is missing that whoever uses an entry installs. The message has the line that installs it. */
+/** A missing optional package, which users of the entry point have to install. The message contains the install command. */
 export class MissingPackageError extends Error {
   override name = 'MissingPackageError'
 }
 
 /**
- * Imports what an entry needs that is not installed with the library itself.
+ * Imports optional dependencies of an entry point.
  *
- * @param user what needs it, as the message names it
- * @param packages what to install
+ * @param user what needs them, as named in the message
+ * @param packages the packages to install
  * @throws MissingPackageError
  */
 export async function importOptional<T>(user: string, packages: readonly string[], load: () => Promise<T>): Promise<T> {

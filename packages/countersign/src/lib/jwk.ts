@@ -15,27 +15,27 @@ import { AAuthError } from './errors.js'
 import { LruCache } from './lru-cache.js'
 import type { MaybePromise } from './maybe-promise.js'
 
-/** A public key ready to verify with. */
+/** A public key, ready for verification. */
 export interface VerificationKey {
   readonly algorithm: Algorithm
-  /** Only the members that make up the key, plus `kid` where it was given. */
+  /** Only the members that define the key, plus `kid` if given. */
   readonly jwk: PublicJwk
   /** RFC 7638, SHA-256, base64url. */
   readonly thumbprint: string
   readonly handle: platform.KeyHandle
 }
 
-/** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for a type we do not use. */
+/** The JWK thumbprint (RFC 7638 with SHA-256): base64url, 43 characters. Throws `key_invalid` for an unsupported key type. */
 export async function jwkThumbprint(jwk: PublicJwk): Promise<string> {
   const members = keyMembers(jwk, requireAlgorithm(jwk))
   return platform.serializeBase64url(await platform.sha256(utf8(canonicalMembers(members))))
 }
 
 /**
- * Checks and imports a public key that came from elsewhere. Throws `key_invalid` for private or symmetric members, an
- * unknown type, wrong lengths and points of small order; and an `alg` that names another type.
+ * Validates and imports another party's public key. Throws `key_invalid` for private or symmetric members, an unknown type, wrong lengths,
+ * points of small order, and an `alg` of another key type.
  *
- * @param rules how the key says which algorithm it is for
+ * @param rules how the key names its algorithm
  */
 export async function importVerificationKey(
   jwk: unknown,
@@ -45,12 +45,15 @@ export async function importVerificationKey(
   return named(await importMembers(members, algorithm), kid)
 }
 
-/** {@link importVerificationKey}, for an object that sees the same keys again and again. */
+/** An {@link importVerificationKey} for callers that see the same keys repeatedly. */
 export type ImportKey = (jwk: unknown, rules?: JoseRules) => Promise<VerificationKey>
 
 const rememberedKeys = 4096
 
-/** Creates an {@link importVerificationKey} that remembers keys by what they are made of: the same members are the same key for ever. */
+/**
+ * Creates an {@link importVerificationKey} that caches imported keys by their members. Entries never go stale, since the same members are
+ * always the same key.
+ */
 export function createKeyImporter(): ImportKey {
   const imported = new LruCache<VerificationKey>(rememberedKeys)
   return async function importRemembered(jwk, rules = registeredNames) {
@@ -67,7 +70,7 @@ export function createKeyImporter(): ImportKey {
 
 const secretMembers: ReadonlySet<string> = new Set(['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'])
 
-/** Whether a key shows something of its private part, or is a shared secret. */
+/** Whether a key contains part of its private half, or is a shared secret. */
 export function showsSecret(jwk: object): boolean {
   return Object.keys(jwk).some((member) => secretMembers.has(member))
 }
@@ -79,15 +82,16 @@ function requirePublicKey(
   if (typeof jwk !== 'object' || jwk === null || Array.isArray(jwk)) {
     throw new AAuthError('key_invalid', 'The key is not a JSON object.')
   }
-  if (showsSecret(jwk)) throw new AAuthError('key_invalid', 'The key has private members.')
+  if (showsSecret(jwk)) throw new AAuthError('key_invalid', 'The key contains private members.')
   const candidate = jwk as PublicJwk
   const algorithm = requireAlgorithm(candidate)
   const row = algorithmTable[algorithm]
-  if (!isForVerifying(jwk)) throw new AAuthError('key_invalid', 'The key is not meant to verify signatures.')
+  if (!isForVerifying(jwk))
+    throw new AAuthError('key_invalid', 'The key’s use or key_ops do not allow it to verify signatures.')
   const { alg } = candidate
-  if (alg === undefined && algRequired) throw new AAuthError('key_invalid', 'The key has no alg.')
+  if (alg === undefined && algRequired) throw new AAuthError('key_invalid', 'The key has no alg member.')
   if (alg !== undefined && alg !== algorithm && !names[algorithm].includes(alg)) {
-    throw new AAuthError('key_invalid', `The key's alg does not belong to its type (${row.kty}).`)
+    throw new AAuthError('key_invalid', `The key’s alg does not match its type (${row.kty}).`)
   }
   const { kid } = candidate
   return { members: keyMembers(candidate, algorithm), algorithm, kid: typeof kid === 'string' ? kid : undefined }
@@ -105,7 +109,7 @@ async function importHandle(members: PublicJwk, algorithm: Algorithm): Promise<p
   try {
     return await platform.importPublicKey(members, algorithm)
   } catch (cause) {
-    throw new AAuthError('key_invalid', 'The numbers of the key are no key of its type.', { cause })
+    throw new AAuthError('key_invalid', 'The key’s values are not a valid public key of its type.', { cause })
   }
 }
 
@@ -113,14 +117,14 @@ function named(key: VerificationKey, kid: string | undefined): VerificationKey {
   return kid === undefined ? key : { ...key, jwk: { ...key.jwk, kid } }
 }
 
-/** What a key says it is for (RFC 7517 §4.2, 4.3); one that says nothing is for anything. */
+/** The permitted use of a key (RFC 7517 §4.2, 4.3). A key without such members may be used for anything. */
 function isForVerifying(jwk: object): boolean {
   const { use, key_ops: operations } = jwk as { use?: unknown; key_ops?: unknown }
   if (use !== undefined && use !== 'sig') return false
   return operations === undefined || (Array.isArray(operations) && operations.includes('verify'))
 }
 
-/** Whether the signature is this key's over the data; a string is its Latin-1 bytes. */
+/** Whether the signature of the data is valid for this key. A string stands for its Latin-1 bytes. */
 export async function verifyBytes(
   key: VerificationKey,
   signature: Uint8Array,
@@ -134,14 +138,11 @@ export async function verifyBytes(
 function requireAlgorithm(jwk: PublicJwk): Algorithm {
   const algorithm = algorithmOf(jwk)
   if (!algorithm)
-    throw new AAuthError(
-      'key_invalid',
-      `The key is of a type that is not used here: make one for ${algorithmNames.join(', ')}.`,
-    )
+    throw new AAuthError('key_invalid', `The key type is not supported: use ${algorithmNames.join(', ')}.`)
   return algorithm
 }
 
-// The text that RFC 7638 §3 hashes: the table has the members in lexicographic order.
+// The text that RFC 7638 §3 hashes: the table lists the members in lexicographic order.
 function canonicalMembers(members: PublicJwk): string {
   return JSON.stringify(members)
 }
@@ -157,8 +158,8 @@ function keyMembers(jwk: PublicJwk, algorithm: Algorithm): PublicJwk {
 }
 
 /**
- * How the JWK thumbprints (RFC 7638) begin of the keys that standards print in examples, many with their private halves, by
- * RFC. Seven characters are 42 bits: one new key in 50,000,000,000 has one of them by chance.
+ * Prefixes of the JWK thumbprints (RFC 7638) of example keys printed in standards, many with their private halves, by RFC. Seven characters
+ * are 42 bits: one new key in 50,000,000,000 matches a prefix by chance.
  */
 const beginningsByRfc = {
   6216: '2tw3uLA CPH018y D1Jh8A9 Dr45ov0 RfEEnxa dwUez2M eXhYto6 iCm8iee jEualSG v9MgVGS',
@@ -197,37 +198,37 @@ const rfcByBeginning: ReadonlyMap<string, string> = new Map(
   ),
 )
 
-/** Why a key that a standard prints may not be used: anyone can sign with it. To follow the name of the key. */
+/** Why a key printed in a standard must not be used: anyone can sign with it. Appended to the name of the key. */
 export function publishedKeyProblem(thumbprint: string): string | undefined {
   const rfc = rfcByBeginning.get(thumbprint.slice(0, 7))
-  return rfc && `is an example in RFC ${rfc}, and everybody can sign with it: make one of your own`
+  return rfc && `is an example in RFC ${rfc}, so anyone can sign with it: generate your own key`
 }
 
 /**
- * A private key that signs. It need not hold the key: `sign` may ask a key service. `jwk` is the public half, with
- * `kid`, as published; `thumbprint` is its RFC 7638 thumbprint.
+ * Signs with a private key, which it need not hold itself: `sign` may call a key service. `jwk` is the public half, with `kid`, as
+ * published; `thumbprint` is its RFC 7638 thumbprint.
  */
 export interface Signer {
   readonly algorithm: Algorithm
   readonly kid: string
   readonly jwk: PublicJwk & { kid: string }
   readonly thumbprint: string
-  /** The signature over the data; a string is its Latin-1 bytes. */
+  /** Returns the signature of the data. A string stands for its Latin-1 bytes. */
   sign(data: string | Uint8Array): MaybePromise<Uint8Array>
 }
 
 /**
- * A signer over a private JWK. The `kid` is the JWK's, or the thumbprint where it has none.
+ * Creates a signer from a private JWK. The `kid` is that of the JWK, or else the thumbprint.
  *
- * @throws TypeError when the JWK has no `d`
- * @throws AAuthError `key_invalid`, also when `d` belongs to another public key
+ * @throws TypeError if the JWK has no `d`
+ * @throws AAuthError `key_invalid`, also if `d` belongs to another public key
  */
 export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   if (typeof privateJwk?.d !== 'string') {
     const isSet = typeof privateJwk === 'object' && privateJwk !== null && 'keys' in privateJwk
-    const hint = isSet ? ', not the key set that is published' : ''
+    const hint = isSet ? ', not the published key set' : ''
     throw new TypeError(
-      `createSigner needs a private JWK (with the member d), as countersign keys generate --out writes it${hint}`,
+      `createSigner requires a private JWK (with the member d), as written by countersign keys generate --out${hint}`,
     )
   }
   const { d: _d, ...rest } = privateJwk
@@ -235,7 +236,7 @@ export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   const key = await importVerificationKey(publicJwk)
   const handle = await platform.importPrivateKey(privateJwk, key.algorithm)
   if (!(await verifyBytes(key, await platform.sign(key.algorithm, handle, 'pair'), 'pair'))) {
-    throw new AAuthError('key_invalid', 'The private members are not those of the public key.')
+    throw new AAuthError('key_invalid', 'The private members do not match the public key.')
   }
   const kid = privateJwk.kid ?? key.thumbprint
   return {
@@ -247,11 +248,11 @@ export async function createSigner(privateJwk: PrivateJwk): Promise<Signer> {
   }
 }
 
-/** Throws a TypeError that says what to do, for an option that must be a signer and is a JWK, a promise or nothing. */
+/** Throws a TypeError with instructions if an option that must be a signer is a JWK, a promise or missing. */
 export function requireSigner(option: string, signer: Signer): void {
   if (typeof signer?.sign === 'function' && typeof signer.jwk === 'object') return
-  const mistake = signer instanceof Promise ? 'is a promise' : 'is no signer'
-  throw new TypeError(`${option} ${mistake}: give what "await createSigner(privateJwk)" returns`)
+  const mistake = signer instanceof Promise ? 'is a promise' : 'is not a signer'
+  throw new TypeError(`${option} ${mistake}: pass the result of "await createSigner(privateJwk)"`)
 }
 
 export interface GeneratePrivateJwkOptions {
@@ -261,12 +262,12 @@ export interface GeneratePrivateJwkOptions {
   kid?: string | undefined
 }
 
-/** A new private key as a JWK, to be stored by the caller and given to {@link createSigner}. */
+/** Generates a private key as a JWK. The caller stores it and passes it to {@link createSigner}. */
 export async function generatePrivateJwk(
   options: GeneratePrivateJwkOptions = {},
 ): Promise<PrivateJwk & { kid: string }> {
   const { algorithm = 'ed25519' } = options
-  if (!Object.hasOwn(algorithmTable, algorithm)) throw new TypeError(`no such algorithm: ${algorithm}`)
+  if (!Object.hasOwn(algorithmTable, algorithm)) throw new TypeError(`unknown algorithm: ${algorithm}`)
   const jwk = await platform.generatePrivateKey(algorithm)
   const { thumbprint } = await createSigner(jwk)
   return { ...jwk, kid: options.kid ?? thumbprint }

@@ -1,11 +1,8 @@
-/**
- * A map of at most `limit` entries that forgets the one used longest ago, to the second; entries past their time count
- * as absent.
- */
+/** A map of at most `limit` entries that evicts the least recently used one, to the second. Expired entries count as absent. */
 export class LruCache<V> {
   readonly #entries = new Map<string, { value: V; expiresAt: number; usedAt: number | undefined }>()
   readonly #limit: number
-  /** Stands behind the entry forgotten last: one from the start would walk over the places of all forgotten before. */
+  /** The position after the last evicted entry. An iterator from the start would walk over the slots of all entries evicted before. */
   #oldest: MapIterator<string> | undefined
 
   constructor(limit: number) {

@@ -1,4 +1,4 @@
-/** How much of an address is taken: what one subscriber has, or the networks around it. */
+/** The prefix length: one subscriber's addresses, or a network around them. */
 const sizes = {
   subscriber: { octets: 4, groups: 4 },
   site: { octets: 3, groups: 3 },
@@ -6,13 +6,13 @@ const sizes = {
 } as const
 
 /**
- * The network of an address, as one text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, as far
- * as one subscriber reaches. `site`: the first 24 bits of an IPv4 address, or 48 of an IPv6 address, so that whoever has
- * many subscribers' addresses is still one. `provider`: the first 16 or 32 bits. An IPv4 address in the form of IPv6 (`::ffff:192.0.2.1`) is the IPv4 address.
+ * The network of an address, as text. `subscriber`: the IPv4 address, or the first 64 bits of an IPv6 address, typically one subscriber.
+ * `site`: the first 24 bits of an IPv4 address, or 48 of an IPv6 address, so that a client with many subscribers' addresses still counts as
+ * one. `provider`: the first 16 or 32 bits. An IPv4-mapped IPv6 address (`::ffff:192.0.2.1`) counts as the IPv4 address.
  */
 export function networkOf(address: string, size: keyof typeof sizes = 'subscriber'): string {
   const { octets, groups: count } = sizes[size]
-  // Node.js gives IPv4 addresses in this form if it listens on both.
+  // Node.js reports IPv4 addresses in this form when it listens on both.
   const short = address.replace(/^::ffff:(?=[\d.]+$)/, '')
   if (!short.includes(':')) return firstOctets(short, octets)
   const groups = groupsOf(address)

@@ -1,11 +1,10 @@
 /**
- * Throws a TypeError for an unknown option, and names the one that may be meant: a misspelled option would
- * otherwise be its default, and nobody told.
+ * Throws a TypeError for an unknown option, and suggests a similar one. Otherwise, a misspelled option would silently have its default.
  *
  * @param known the names of all options
  */
 export function requireKnownOptions(of: string, options: unknown, known: Readonly<Record<string, true>>): void {
-  if (typeof options !== 'object' || options === null) throw new TypeError(`${of} needs an object of options`)
+  if (typeof options !== 'object' || options === null) throw new TypeError(`${of} requires an options object`)
   for (const name of Object.keys(options)) {
     if (Object.hasOwn(known, name)) continue
     const near = nearestName(name, Object.keys(known))
@@ -13,7 +12,9 @@ export function requireKnownOptions(of: string, options: unknown, known: Readonl
   }
 }
 
-/** The name that somebody may have meant: the same but for capitals, or but for one or two letters of more than three. */
+/**
+ * The known name that was probably meant: equal except for case, or, for names of more than three letters, except for one or two letters.
+ */
 export function nearestName(name: string, known: readonly string[]): string | undefined {
   const typed = name.toLowerCase()
   let nearest: string | undefined
@@ -25,7 +26,7 @@ export function nearestName(name: string, known: readonly string[]): string | un
   return nearest
 }
 
-/** How many letters must be added, taken out or replaced; not looked at further where the lengths alone make it too many. */
+/** The edit distance: letters to insert, delete or replace. Returns early if the lengths alone differ too much. */
 function distanceOf(one: string, other: string, tooMany: number): number {
   if (Math.abs(one.length - other.length) >= tooMany) return tooMany
   let row = Array.from({ length: other.length + 1 }, (_, at) => at)
@@ -44,9 +45,9 @@ const given = new Set<string>()
 const mostGiven = 1000
 
 /**
- * Says something once about one thing: what a dangerous option does, or why it does not work.
+ * Emits a warning once per subject: what a dangerous option does, or why it does not work.
  *
- * @param of whose it is, such as the identifier of an agent or a resource: two of them are warned of apart
+ * @param of the subject, such as the identifier of an agent or a resource; each is warned about separately
  */
 export function warnOnce(of: string, about: string, consequence: string): void {
   const text = `${of} ${about}`

@@ -1,10 +1,10 @@
 /**
- * A text of somebody else's as one line of visible characters, at most so many of them: without control, invisible and
- * direction characters. It is not escaped for HTML, and may say anything.
+ * Untrusted text as one line of visible characters, truncated to a maximum length: without control, invisible and bidirectional characters.
+ * It is not escaped for HTML, and its content is still not to be trusted.
  */
 export function plainLine(text: string, maxLength: number): string {
   const line = text
-    // A character or two of each that is kept, and no more work for a text without end.
+    // Up to eight characters per kept one, so that the work is bounded even for very long text.
     .slice(0, maxLength * 8)
     .normalize('NFC')
     .replace(/\s+/g, ' ')

@@ -1,6 +1,8 @@
 import { AAuthError } from './errors.js'
 
-/** All bytes of a stream. Rejects with `body_too_large` beyond the limit, and cancels the stream without waiting for it. */
+/**
+ * Reads all bytes of a stream. Rejects with `body_too_large` beyond the limit, and cancels the stream without waiting for the cancellation.
+ */
 export async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   let length = 0
@@ -11,7 +13,7 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
     length += value.length
     if (length > limit) {
       const refusal = new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
-      // One branch of a clone is only done cancelling when the other is: waiting for it could be for ever.
+      // Cancelling one branch of a clone completes only when the other is cancelled too: waiting for it could take forever.
       reader.cancel(refusal).catch(() => undefined)
       throw refusal
     }
@@ -20,7 +22,7 @@ export async function readStream(stream: ReadableStream<Uint8Array>, limit: numb
   return joinChunks(chunks, length)
 }
 
-/** Chunks of `length` bytes in all as one. */
+/** Concatenates chunks of `length` bytes in total. */
 export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8Array {
   const bytes = new Uint8Array(length)
   let offset = 0
@@ -31,7 +33,7 @@ export function joinChunks(chunks: readonly Uint8Array[], length: number): Uint8
   return bytes
 }
 
-/** What was read for another reader, who may have wanted more: refused beyond this reader's limit. */
+/** Applies a reader's limit to a body that was read for another reader, whose limit may have been larger. */
 export async function withinLimit(read: Promise<Uint8Array>, limit: number): Promise<Uint8Array> {
   const bytes = await read
   if (bytes.length > limit) throw new AAuthError('body_too_large', `The body is larger than ${limit} bytes.`)
@@ -39,10 +41,10 @@ export async function withinLimit(read: Promise<Uint8Array>, limit: number): Pro
 }
 
 /**
- * Copies a chunk behind what there is, into more room where it needs that; gives the room. A chunk of one byte may hold all of the
- * buffer that it was cut out of, so that chunks are not kept as they come.
+ * Appends a chunk to a buffer, growing it if necessary, and returns the buffer. Chunks are not stored as they arrive, since a chunk of one
+ * byte may retain the whole buffer that it is a slice of.
  *
- * @param length bytes of the room that are taken
+ * @param length number of bytes in use
  */
 export function appendChunk(room: Uint8Array, length: number, chunk: Uint8Array): Uint8Array {
   const end = length + chunk.length

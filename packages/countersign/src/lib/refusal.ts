@@ -3,32 +3,32 @@ import { errorReasons } from './error-reasons.js'
 import { AAuthError } from './errors.js'
 
 /**
- * Why a request was refused, for whoever runs the part: more than the answer says. Strangers have a say in the texts, so
- * they are printable ASCII of a bounded length. They hold no secret.
+ * Why a request was refused, for the operator: more than the response reveals. The texts are partly controlled by callers, so they are
+ * printable ASCII of bounded length. They contain no secrets.
  */
 export interface Refusal {
-  /** Of the answer; undefined: an agent had none, or refused what it was answered. */
+  /** Of the response. Undefined: an agent received none, or rejected the response it received. */
   status?: number | undefined
-  /** Our name of the case, such as `policy_denied`, or of the page. */
+  /** Our code for the case, such as `policy_denied`, or the code of the page. */
   code: string
-  /** Who was refused, by its identifier. */
+  /** The identifier of the refused agent. */
   agent?: string | undefined
-  /** The delegate of the agent, where one asked. */
+  /** The agent's delegate, if one sent the request. */
   delegate?: string | undefined
-  /** Whether anybody may have named the agent, since no signature of its was verified. */
+  /** Whether the agent is only claimed, since no signature by it was verified. */
   claimed?: true | undefined
-  /** The rule of the policy that denied it. */
+  /** The policy rule that denied the request. */
   rule?: string | undefined
   /** Whether a document or key could not be fetched. */
   lookup?: true | undefined
-  /** Why, from the outside in, with what the answer hides; not for failures, which are told with their stack. */
+  /** The reasons, outermost first, including details that the response omits. Absent for failures, which are reported with their stack. */
   reason?: string | undefined
 }
 
-/** Who was refused. */
+/** The agent that was refused. */
 export type Refused = Pick<Refusal, 'agent' | 'delegate' | 'claimed'>
 
-/** Describes what was thrown, and answered with this status and under this code. */
+/** Describes a thrown error that was turned into a response with this status and code. */
 export function describeRefusal(
   error: Error,
   { status, code }: { status?: number | undefined; code: string },
@@ -58,7 +58,7 @@ function reasonOf(error: Error): string {
   return joinReasons([...own, ...errorReasons(error)])
 }
 
-/** Reasons from the outside in, each once, as printable ASCII of a bounded length. */
+/** Reasons, outermost first and without duplicates, as printable ASCII of bounded length. */
 export function joinReasons(reasons: readonly string[]): string {
   const told: string[] = []
   for (const text of reasons.map((each) => each.replace(/\.$/, ''))) {
@@ -67,7 +67,7 @@ export function joinReasons(reasons: readonly string[]): string {
   return asPlainText(told.join(': '), 512)
 }
 
-/** What strangers have a say in, as printable ASCII of a bounded length: by default that of a name, 256 characters. */
+/** Text controlled by callers, as printable ASCII of bounded length: by default that of a name, 256 characters. */
 export function asPlainText(text: string, longest = 256): string {
   return text
     .slice(0, longest)

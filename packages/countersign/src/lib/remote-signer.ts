@@ -4,16 +4,15 @@ import { importVerificationKey, type Signer, verifyBytes } from './jwk.js'
 import { requireKnownOptions } from './options.js'
 
 export interface RemoteSignerOptions {
-  /** The public half, as the agent publishes it. Its `kid`, or the thumbprint where it has none, says which key it is. */
+  /** The public half, as published by the agent. Its `kid`, or else its thumbprint, identifies the key. */
   jwk: PublicJwk
   /**
-   * Has the service sign: Ed25519 over the bytes as they are, ECDSA over their SHA-256, RSA-PSS over their SHA-512. The
-   * request waits for it, and rejects with what it rejects with; give it a time limit well below a minute, after which the
-   * signature would be refused as too old.
+   * Calls the service to sign: Ed25519 over the bytes themselves, ECDSA over their SHA-256, RSA-PSS over their SHA-512. The request waits
+   * for it, and rejects with its error. Set a timeout well below a minute: after that, the signature would be rejected as too old.
    */
   sign: (bytes: Uint8Array<ArrayBuffer>) => Promise<Uint8Array>
   /**
-   * How the service writes ECDSA signatures: `der`, as most do, or `ieee-p1363`, two numbers of 32 bytes.
+   * How the service encodes ECDSA signatures: `der`, as most do, or `ieee-p1363`, two 32-byte integers.
    * @default 'ieee-p1363'
    */
   dsaEncoding?: 'der' | 'ieee-p1363' | undefined
@@ -34,7 +33,8 @@ export interface RemoteSignerOptions {
 export async function createRemoteSigner(options: RemoteSignerOptions): Promise<Signer> {
   requireKnownOptions('createRemoteSigner', options, optionNames)
   const { jwk, sign, dsaEncoding = 'ieee-p1363' } = options
-  if (typeof sign !== 'function') throw new TypeError('createRemoteSigner needs sign, a function that has a key sign')
+  if (typeof sign !== 'function')
+    throw new TypeError('createRemoteSigner requires sign, a function that signs with the remote key')
   if (!['der', 'ieee-p1363'].includes(dsaEncoding)) throw new TypeError('dsaEncoding must be der or ieee-p1363')
   const key = await importVerificationKey(jwk)
   const kid = key.jwk.kid ?? key.thumbprint
@@ -47,14 +47,14 @@ export async function createRemoteSigner(options: RemoteSignerOptions): Promise<
     if (signature && (await verifyBytes(key, signature, bytes))) return signature
     throw new AAuthError(
       'signer_refused',
-      `What signed is not the key ${kid}, or signs in another way than ${key.algorithm}${isDer ? ' in DER' : ''}.`,
+      `The service did not sign with the key ${kid}, or not as ${key.algorithm}${isDer ? ' in DER' : ''}.`,
     )
   }
 
   return { algorithm: key.algorithm, kid, jwk: { ...key.jwk, kid }, thumbprint: key.thumbprint, sign: signChecked }
 }
 
-/** The two numbers of an ECDSA signature in DER (RFC 3279 §2.2.3), 32 bytes each; undefined for anything else. */
+/** The two integers of an ECDSA signature in DER (RFC 3279 §2.2.3), 32 bytes each; undefined for anything else. */
 function rawFromDer(der: Uint8Array): Uint8Array | undefined {
   if (der[0] !== 0x30 || der[1] !== der.length - 2) return undefined
   const raw = new Uint8Array(64)
@@ -62,7 +62,7 @@ function rawFromDer(der: Uint8Array): Uint8Array | undefined {
   for (const end of [32, 64]) {
     const length = der[at + 1] ?? 0
     const number = der.subarray(at + 2, at + 2 + length)
-    // A leading zero keeps a number positive.
+    // A leading zero byte marks an integer as positive.
     const digits = number[0] === 0 ? number.subarray(1) : number
     if (der[at] !== 0x02 || number.length !== length || digits.length > 32) return undefined
     raw.set(digits, end - digits.length)

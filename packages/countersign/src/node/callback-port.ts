@@ -9,52 +9,52 @@ import { createMountedListener } from './mounted-listener.js'
 export interface CallbackPortOptions {
   /** Handles the callback, and returns the page to show. */
   answer: (request: Request) => Promise<Response>
-  /** Known only to the processes that share the port, as they prove to each other. */
+  /** A secret shared by the processes that share the port, which prove to each other that they know it. */
   secret: string
-  /** Ports in order of preference; any free one if other programs have all of them. @default any free one */
+  /** Ports in order of preference. Falls back to any free one if other programs use all of them. @default any free one */
   ports?: readonly number[]
 }
 
-/** A port of 127.0.0.1 for the callbacks of an agent, which keeps no program alive except while it sends a page. */
+/** A port of 127.0.0.1 for the callbacks of an agent. It does not keep the program alive, except while it sends a page. */
 export interface CallbackPort {
-  /** Changes if another program took the port after a process of the agent that had it. */
+  /** Changes if the agent's process that had the port exited and another program took it. */
   readonly redirectUri: string
   readonly port: number
-  /** Whether another process of the agent has the port: it completes the consents through the store. */
+  /** Whether another process of the agent has the port. That process completes consents through the store. */
   readonly isElsewhere: boolean
-  /** Resolves when the port is known to be of the agent: if another program has it, it is another port then. */
+  /** Resolves when the port is confirmed to belong to the agent. If another program has taken it, the port changes first. */
   readonly prove: () => Promise<void>
   /**
-   * An address that redirects to a page, once: other users of this machine can read the arguments of a program, and the
-   * address of a consent is enough to decide it.
+   * Returns a URL that redirects to a page, once. Other users of this machine can read a program's arguments, and knowing the URL of a
+   * consent is enough to decide it.
    */
   readonly leadTo: (page: string) => string
-  /** Accepts no more connections; a page that is being sent still arrives. */
+  /** Stops accepting connections; a page that is being sent still arrives. */
   readonly close: () => void
 }
 
-/** Without its port, as an agent's document lists it (W24). */
+/** The redirect URL without its port, as listed in an agent's document (W24). */
 export const listedRedirectUri = 'http://127.0.0.1/callback'
 
-/** Milliseconds that a page may take to be sent. */
+/** Time allowed for sending a page, in milliseconds. */
 const grace = 2000
 
-/** Milliseconds between two proofs that the port of another process is still of the agent. */
+/** Interval between proofs that another process's port still belongs to the agent, in milliseconds. */
 const proofInterval = 1000
 
-/** Most pages that addresses redirect to. */
+/** Maximum number of pages with a redirecting URL. */
 const mostLinks = 1000
 
 /**
- * Binds the first port that is free, or finds the process of the agent that has it, and binds it within a second when that process
- * ends. A port of any other program is passed over, also if that program takes it later.
+ * Binds the first free port, or finds the agent's process that has one. When that process exits, its port is bound within a second. A port
+ * of any other program is skipped, even if that program takes it later.
  */
 export async function openCallbackPort({ answer, secret, ports = [] }: CallbackPortOptions): Promise<CallbackPort> {
   const links = new Map<string, string | undefined>()
   const server = createCallbackServer((request) => respond(request, { answer, secret, links }))
   let found = await findPort(server, ports, secret)
   const isElsewhere = !server.listening
-  // Addresses that redirect to pages are at a port of this process.
+  // Redirecting URLs are served on this process's own port.
   const own = isElsewhere ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
   await bind(own, 0)
   let proof: Promise<void> | undefined
@@ -97,7 +97,7 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
 
 function createCallbackServer(respondTo: (request: Request) => Promise<Response>): Server {
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 5000, connectionsCheckingInterval: 1000 })
-  // Connections that send no request keep no browser out.
+  // Connections that send no request must not lock out the browser.
   limitConnections(server, { total: 500, isExempt: () => false })
   server.on('connection', (socket: Socket) => socket.unref())
   server.unref()
@@ -105,7 +105,7 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
   server.on('request', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     outgoing.setHeader('connection', 'close')
     const options = { origin: `http://127.0.0.1:${portOf(server)}`, maxBody: 0, replaceGlobals: false }
-    // Only now the request is whole: a client that never ends one keeps nothing alive.
+    // Only when the request is complete: a client that never completes one must not keep the program alive.
     const respondWhole = (request: Request) => {
       stayFor(outgoing, incoming.socket)
       return respondTo(request)
@@ -118,14 +118,14 @@ function createCallbackServer(respondTo: (request: Request) => Promise<Response>
 
 const portOf = (server: Server) => (server.address() as AddressInfo).port
 
-/** The port that a server is bound to now, or that a process of the agent has. */
+/** The port that the server is now bound to, or that another process of the agent has. */
 async function findPort(server: Server, ports: readonly number[], secret: string): Promise<number> {
   for (const port of ports) if ((await bind(server, port)) || (await isOfAgent(port, secret))) return port
   await bind(server, 0)
   return portOf(server)
 }
 
-/** Resolves to false if the port cannot be bound, or the server is bound already. */
+/** Resolves to false if the port cannot be bound, or if the server is already bound. */
 async function bind(server: Server, port: number): Promise<boolean> {
   if (server.listening) return false
   server.listen(port, '127.0.0.1')
@@ -139,21 +139,20 @@ async function bind(server: Server, port: number): Promise<boolean> {
 }
 
 interface Responding extends Pick<CallbackPortOptions, 'answer' | 'secret'> {
-  /** Pages by the paths that lead to them; undefined for one that was opened. */
+  /** Pages by the paths that redirect to them; undefined for one that was opened. */
   links: Map<string, string | undefined>
 }
 
 async function respond(request: Request, { answer, secret, links }: Responding): Promise<Response> {
   const { host, pathname } = new URL(request.url)
-  // A request by another host name, or from a script of another page, is not the user's callback (attacks M08).
+  // A request for another host name, or from a script on another page, is not the user's callback (attacks M08).
   if (request.headers.get('host') !== host || request.headers.has('origin'))
-    return new Response('Only a browser that comes back from an auth server is answered.\n', { status: 403 })
+    return new Response('This address only accepts browsers that return from an auth server.\n', { status: 403 })
   if (pathname.startsWith(proofPath)) return new Response(proofOf(secret, request.url))
   const isLink = links.has(pathname)
   if (!isLink && pathname !== new URL(listedRedirectUri).pathname)
-    return new Response('There is nothing here.\n', { status: 404 })
-  if (request.method !== 'GET')
-    return new Response('Ask for it with GET.\n', { status: 405, headers: { allow: 'GET' } })
+    return new Response('There is nothing at this address.\n', { status: 404 })
+  if (request.method !== 'GET') return new Response('Use GET.\n', { status: 405, headers: { allow: 'GET' } })
   if (!isLink) return answer(request)
   const page = links.get(pathname)
   links.set(pathname, undefined)
@@ -162,15 +161,15 @@ async function respond(request: Request, { answer, secret, links }: Responding):
 }
 
 const openedBefore =
-  'This was opened before. If that was not you, end the program, start it again, and open the address that it prints.\n'
+  'This link was already opened. If that was not you, stop the program, start it again, and open the link that it prints.\n'
 
-/** Where a process proves that it is of the agent. */
+/** The path at which a process proves that it belongs to the agent. */
 const proofPath = '/proof/'
 
-/** Milliseconds that the proof may take, also on a machine under load. */
+/** Timeout of the proof, in milliseconds. Long enough for a machine under load. */
 const longestProof = 5000
 
-/** Whether a process of the agent has a port: it knows the secret. */
+/** Whether the process on a port belongs to the agent, which it proves by knowing the secret. */
 async function isOfAgent(port: number, secret: string): Promise<boolean> {
   const url = `http://127.0.0.1:${port}${proofPath}${randomBytes(24).toString('base64url')}`
   try {
@@ -182,12 +181,12 @@ async function isOfAgent(port: number, secret: string): Promise<boolean> {
   }
 }
 
-/** Covers the port, so that a program at another port cannot pass the request on. */
+/** Covers the port, so that a program on another port cannot relay the request. */
 function proofOf(secret: string, url: string): string {
   return createHmac('sha256', `countersign callback\n${secret}`).update(url).digest('base64url')
 }
 
-/** The page is sent before the program ends, and its connection ends with it. */
+/** Keeps the program alive until the page is sent and its connection closed. */
 function stayFor(outgoing: ServerResponse, socket: Socket): void {
   socket.ref()
   outgoing.once('close', () => socket.unref())

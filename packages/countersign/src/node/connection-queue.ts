@@ -10,15 +10,15 @@ import { SessionStreams } from './session-streams.js'
 import type { ClientAddress } from './trusted-networks.js'
 import { WriteProgress, writeTimeout } from './write-progress.js'
 
-/** Limits the requests that are in progress and the responses that are not read, for each connection. */
+/** Limits in-progress requests and unread responses per connection. */
 export interface ConnectionQueue {
   /**
-   * Over HTTP/1.1, calls `serve` when every earlier request of the connection was responded to; never if the connection closes first.
-   * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the
-   * session are in progress. In a turn of the event loop, 16 requests of all connections begin, 2 while connections are accepted; if more wait, networks take turns.
-   * Over HTTP/2, 1,024 requests of a network wait for that and 2,048 of all; a stream of the network that holds most is refused then. A request
-   * whose connection or stream closes before its turn is never served. If the client reads nothing of a response for 20 seconds,
-   * its connection or stream is closed.
+   * Over HTTP/1.1, calls `serve` once every earlier request of the connection has been responded to; never if the connection closes first.
+   * While 32 requests wait, the connection is not read. Over HTTP/2, refuses the stream if 100 requests of the session are in progress.
+   * Each turn of the event loop starts up to 16 requests across all connections, or 2 while connections are being accepted; if more wait,
+   * networks take turns. Over HTTP/2, up to 1,024 requests per network and 2,048 in total wait for their turn; beyond that, a stream of the
+   * network with the most is refused. A request whose connection or stream closes before its turn is never served. If the client reads
+   * nothing of a response for 20 seconds, its connection or stream is closed.
    *
    * @param serve may return a promise: over HTTP/2, the request is in progress until it settles
    */
@@ -27,20 +27,20 @@ export interface ConnectionQueue {
   isBusy(socket: Duplex): boolean
 }
 
-/** Requests that wait on one connection before it is no longer read. */
+/** Waiting requests above which a connection is no longer read. */
 const queueLength = 32
 
-/** Header lines of a waiting request that count as one request: memory grows with them. */
+/** Number of header lines that count as one waiting request, since memory use grows with them. */
 const linesPerRequest = 32
 
 /**
- * Requests beyond `queueLength` that wait on all connections together. Node.js parses all that it read at once, some 2,500 requests in
- * 64 KiB, before a connection can be paused. The connection that exceeds this is closed, and what it took is free again after a second: a flood
- * of connections takes it once.
+ * Waiting requests allowed beyond `queueLength`, across all connections. Node.js parses everything it has read at once, some 2,500 requests
+ * in 64 KiB, before a connection can be paused. The connection that exceeds this limit is closed, and its share is released after a second,
+ * so a flood of connections can use up the limit only once.
  */
 const surplusLimit = 1024
 
-/** Milliseconds that a client has to close its end of a connection that is over. */
+/** Time allowed for a client to close its end of a finished connection, in milliseconds. */
 const graceful = 5000
 
 /** @param clientAddress finds the address of the client behind proxies. @default the peer of the connection */
@@ -130,13 +130,13 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
       if ('stream' in outgoing) {
         const { stream } = outgoing
         const { session } = stream
-        // Without one, the stream is closed.
+        // Without a session, the stream is already closed.
         if (session) serveStream(incoming, stream, sessions.get(session) ?? openSession(session), serve)
         return
       }
       const { socket } = incoming
       if (socket.destroyed) {
-        // Node.js goes on with what it read before the connection was closed.
+        // Node.js still processes what it read before the connection was closed.
         process.nextTick(() => outgoing.emit('close'))
         return
       }
@@ -151,19 +151,19 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
   }
 }
 
-/** What the connections of a queue share. */
+/** State shared by the connections of a queue. */
 interface Surplus {
   requests: number
 }
 
-/** Serves a request when its turn comes. Returns what removes it from the turns, if it waits for that. */
+/** Serves a request when its turn comes. If the request must wait, returns a function that removes it from the queue of turns. */
 type TakeTurn = () => (() => boolean) | undefined
 
 interface WaitingRequest {
   readonly incoming: NodeRequest
   readonly outgoing: ServerResponse
   readonly serve: TakeTurn
-  /** The asynchronous context in which it was received. */
+  /** The asynchronous context in which the request was received. */
   readonly context: AsyncResource
 }
 
@@ -172,10 +172,10 @@ class Connection {
   readonly #surplus: Surplus
   readonly #progress = new WriteProgress()
   #waiting: WaitingRequest[] = []
-  /** Waiting requests; those with many header lines count for more. */
+  /** Number of waiting requests; those with many header lines count more than once. */
   #weight = 0
   #isPaused = false
-  /** Removes the request in progress from the turns, if it waits for its turn. */
+  /** Removes the request in progress from the queue of turns, if it waits there. */
   #leaveTurns: (() => boolean) | undefined
   isBusy = false
 
@@ -193,13 +193,13 @@ class Connection {
 
   start(incoming: NodeRequest, outgoing: ServerResponse, serve: TakeTurn): void {
     this.isBusy = true
-    // It is emitted once anyway, and `once` is slower.
+    // The event is emitted only once anyway, and `once` is slower.
     outgoing.on('finish', () => this.#finish(incoming.complete))
     this.#leaveTurns = serve()
   }
 
   #finish(isComplete: boolean): void {
-    // Neither the rest of an incomplete request nor what follows a response that closes the connection is a request.
+    // What remains of an incomplete request, or follows a response that closes the connection, is not another request.
     if (!isComplete) endGracefully(this.#socket)
     this.isBusy = false
     this.#leaveTurns = undefined
@@ -230,7 +230,7 @@ class Connection {
 
   #pause(): void {
     this.#isPaused = true
-    // Node.js resumes it for each request that it parsed, and when the client took what was written to it.
+    // Node.js resumes the socket for each request that it parsed, and when the client has read what was written.
     this.#socket.on('resume', pauseAgain).pause()
   }
 
@@ -239,20 +239,20 @@ class Connection {
     this.#socket.off('resume', pauseAgain).resume()
   }
 
-  /** Drops the requests that wait: the connection is over. */
+  /** Drops the waiting requests after the connection closed. */
   abandon(): void {
     const abandoned = this.#waiting
     this.#waiting = []
     this.#weight = 0
     this.#leaveTurns?.()
     this.#leaveTurns = undefined
-    // Node.js emits it only for the response that has the socket.
+    // Node.js emits `close` only for the response that is assigned to the socket.
     for (const { outgoing } of abandoned) if (!outgoing.socket) outgoing.emit('close')
   }
 
   /** Call once a second. */
   requireProgress(): void {
-    // Another protocol has its own limits.
+    // After an upgrade, the other protocol has its own limits.
     if (!this.isBusy) return
     const { bytesWritten, writableLength } = this.#socket
     if (this.#progress.secondsWithout(writableLength, bytesWritten - writableLength) >= writeTimeout)
@@ -263,7 +263,7 @@ class Connection {
 /** Closes a connection without parsing the rest of what was read. */
 function stopAt(socket: Socket & { parser?: { onIncoming?: unknown } | null }): void {
   socket.destroy()
-  // Node.js would make a request and a response of each. Its parser stops at 2, as at a change of protocol.
+  // Node.js would create a request and a response for each. Its parser stops if this returns 2, as on an upgrade.
   if (socket.parser?.onIncoming) socket.parser.onIncoming = () => 2
 }
 
@@ -275,7 +275,7 @@ function weightOf({ incoming }: WaitingRequest): number {
   return Math.max(1, incoming.rawHeaders.length / 2 / linesPerRequest)
 }
 
-/** Ends a connection when what was written is sent, whatever the client still sends. */
+/** Closes a connection once everything written has been sent, whatever the client still sends. */
 export function endGracefully(socket: Duplex): void {
   socket.end()
   socket.resume()

@@ -1,22 +1,22 @@
 import { userInfo } from 'node:os'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 
-/** Where text for a person goes. */
+/** Destination of text for the user. */
 export interface TerminalOutput {
   write(text: string): unknown
   readonly isTTY?: boolean | undefined
 }
 
-/** Shows the consents that are open in a terminal, with one line below that counts down. */
+/** Shows open consents in a terminal, with a countdown line below them. */
 export interface ConsentDisplay {
-  /** Shows one, until its signal aborts or {@link ConsentDisplay.end} is called. */
+  /** Shows a consent, until its signal aborts or {@link ConsentDisplay.end} is called. */
   begin(consent: ConsentRequest, lines: readonly string[]): void
-  /** Writes lines above the one that counts down. */
+  /** Writes lines above the countdown. */
   say(lines: readonly string[]): void
   end(consent: ConsentRequest): void
 }
 
-/** @param countsDown false where somebody types into the same line */
+/** @param countsDown false if the user types on the same line */
 export function createConsentDisplay(output: TerminalOutput, countsDown: boolean): ConsentDisplay {
   const open = new Set<ConsentRequest>()
   let timer: ReturnType<typeof setInterval> | undefined
@@ -53,17 +53,17 @@ export function createConsentDisplay(output: TerminalOutput, countsDown: boolean
 
 function countdown(expiresAt: number): string {
   const left = Math.ceil(expiresAt - Date.now() / 1000)
-  if (left <= 0) return 'Waiting for you. The time is over, unless you asked the page for more.'
+  if (left <= 0) return 'Waiting for you. Time is up, unless you extended it on the page.'
   const minutes = Math.floor(left / 60)
   return `Waiting for you: ${minutes}:${String(left % 60).padStart(2, '0')} left.`
 }
 
-/** How a person is led to the page. */
+/** How the user reaches the page. */
 export interface WayToPage {
-  /** Which takes the answer. */
+  /** The port that receives the callback. */
   port: number
   env: NodeJS.ProcessEnv
-  /** `elsewhere`: another program has asked already. */
+  /** `elsewhere`: another process has already prompted. */
   page: 'opens' | 'is here' | 'elsewhere'
   isPasted: boolean
 }
@@ -71,10 +71,10 @@ export interface WayToPage {
 const pageLines = {
   opens: 'Your browser opens this page:',
   'is here': 'Open this page in your browser:',
-  elsewhere: 'Another program of this agent asks you already: decide on its page, which is',
+  elsewhere: 'Another process of this agent has already prompted you. Decide on its page:',
 } as const satisfies Record<WayToPage['page'], string>
 
-/** What a person is told who must decide, line by line. */
+/** The prompt for the user, line by line. */
 export function consentLines(
   { url, code, authServer, resource, permissions }: ConsentRequest,
   { port, env, page, isPasted }: WayToPage,
@@ -90,24 +90,24 @@ export function consentLines(
     '',
     `  ${url}`,
     '',
-    `It shows the code ${code}. If it shows another one, close it.`,
+    `The page shows the code ${code}. If it shows a different code, close it.`,
   ].map(printable)
 }
 
-/** How the answer gets from the browser of another machine to this one. */
+/** The command that forwards the callback from a browser on another machine to this one. */
 function tunnelLines(env: NodeJS.ProcessEnv, port: number): string[] {
   const [, , address, sshPort] = (env.SSH_CONNECTION ?? '').split(' ')
   if (address === undefined) return []
   const usual = sshPort === '22' ? '' : `-p ${sshPort} `
   return [
-    'You are here over SSH. First run this on the computer with your browser, and leave it open:',
+    'You are connected over SSH. First run this on the computer with your browser, and leave it running:',
     '',
     `  ssh -N ${usual}-L ${port}:127.0.0.1:${port} ${userInfo().username}@${address}`,
     '',
   ]
 }
 
-/** What others sent may hold what a terminal acts on. */
+/** Replaces control characters: text from other parties could contain terminal escape sequences. */
 function printable(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '?')
 }

@@ -1,14 +1,14 @@
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
 import type { NodeResponse } from './send-response.js'
 
-/** What is used of Fastify's request. `ip` follows its option `trustProxy`. */
+/** The part of Fastify's request that is used. `ip` follows its option `trustProxy`. */
 export interface FastifyRequestLike {
   readonly raw: NodeRequest
   readonly ip: string
   readonly body?: unknown
 }
 
-/** What is used of Fastify's reply. */
+/** The part of Fastify's reply that is used. */
 export interface FastifyReplyLike {
   readonly raw: NodeResponse
   code(status: number): unknown

@@ -18,20 +18,19 @@ import {
   writePrivateFile,
 } from './private-files.js'
 
-/** Milliseconds between two times that what nobody needs any more is dropped. */
+/** Interval between sweeps of expired records, in milliseconds. */
 const sweepInterval = 3_600_000
 
 /**
- * Keeps what people allowed an agent in files of their own, one for each record, so that nothing is asked twice: tokens and
- * consents survive restarts and crashes, and several processes of one user share them (W26). What is written has reached the
- * disk when it is answered. The folder and its files are for this user alone; on Windows name one under `%LOCALAPPDATA%`,
- * since modes say nothing there. It holds tokens in plain text: they are of use only to who has the agent's key, too.
+ * Stores what users allowed an agent, each record in its own file, so that users are not prompted again: tokens and consents survive
+ * restarts and crashes, and several processes of one user share them (W26). Writes resolve once the data is on disk. The folder and its
+ * files are readable only by this user. On Windows, choose a folder under `%LOCALAPPDATA%`, since file modes have no effect there. The
+ * tokens are stored in plain text, but are useless without the agent's key.
  *
- * @param folder made where it is not there
- * @throws FileStoreError where others could read the folder, or it is not this user's, with the command that mends it
+ * @param folder created if missing
+ * @throws FileStoreError if others could read the folder, or if another user owns it, with the command that fixes it
  *
- * @example
- * const agent = createAgent({ id, signer, authServers, store: fileStore('/home/alice/.local/state/planner') })
+ * @example const agent = createAgent({ id, signer, authServers, store: fileStore('/home/alice/.local/state/planner') })
  */
 export function fileStore(folder: string): AgentStore {
   const root = resolve(folder)
@@ -75,7 +74,9 @@ export function fileStore(folder: string): AgentStore {
             const there = await readRecord(path)
             if (there) return there
           }
-          throw new FileStoreError(`${path} comes and goes: another program writes there, too.`)
+          throw new FileStoreError(
+            `${path} keeps appearing and disappearing: another program is writing to this folder.`,
+          )
         } finally {
           await rm(written, { force: true })
         }
@@ -84,7 +85,7 @@ export function fileStore(folder: string): AgentStore {
     async remove(owner, name) {
       const path = fileOf(owner, name)
       await checkPrivateFolder(folderOf(owner))
-      // Of several at once one moves it.
+      // Of several concurrent calls, only one moves the file.
       const taken = `${path}.${randomSuffix()}`
       const moved = await unlessGone(rename(path, taken).then(() => true))
       await rm(taken, { force: true })
@@ -93,7 +94,7 @@ export function fileStore(folder: string): AgentStore {
     },
 
     async forget(owner) {
-      // Whole at once: what is written meanwhile begins a new folder.
+      // Renamed first, so that it disappears at once: concurrent writes create a new folder.
       const gone = `${folderOf(owner)}.${randomSuffix()}`
       await unlessGone(rename(folderOf(owner), gone))
       await syncFolder(root)
@@ -102,7 +103,7 @@ export function fileStore(folder: string): AgentStore {
   }
 }
 
-/** Writes again where the folder was put away while that was written to it; says which folder takes nothing. */
+/** Retries a write if the folder was removed in the meantime. If the folder is not writable, the error names it. */
 async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
   for (let left = 20; ; left -= 1) {
     try {
@@ -111,26 +112,26 @@ async function whileForgotten<T>(write: () => Promise<T>): Promise<T> {
       const code = systemErrorCode(error) ?? ''
       if (code === 'ENOENT' && left > 0) continue
       if (!unwritable.has(code)) throw error
-      throw new FileStoreError(`Nothing can be kept: ${(error as Error).message}`, { cause: error })
+      throw new FileStoreError(`Cannot write to the store: ${(error as Error).message}`, { cause: error })
     }
   }
 }
 
 const unwritable = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EACCES', 'EPERM'])
 
-/** A name for a file, of a text that may have any characters and length. */
+/** A file name for a text with any characters and of any length. */
 function nameOf(text: string): string {
   return createHash('sha256').update(text).digest('base64url').slice(0, 27)
 }
 
-/** Whether a file got its name: not where there is one of that name. */
+/** Links a file to a name. False if the name is already taken. */
 async function linked(from: string, to: string): Promise<boolean> {
   try {
     await link(from, to)
     return true
   } catch (error) {
     if (systemErrorCode(error) === 'EEXIST') return false
-    // Not every file system has a second name for a file.
+    // Not every file system supports hard links.
     if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK'].includes(systemErrorCode(error) ?? '')) throw error
     return copied(from, to)
   }
@@ -146,26 +147,26 @@ async function copied(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Milliseconds after which nobody writes a file any more that has no name yet. */
+/** Age after which a temporary file counts as abandoned, in milliseconds. */
 const abandoned = 3_600_000
 
-/** Removes what a program left that was killed while it wrote. */
+/** Removes temporary files of a program that was killed while writing. */
 async function removeAbandoned(path: string): Promise<void> {
   const stats = await unlessGone(stat(path))
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }
 
-/** At the end of the name of what is set aside. */
+/** Suffix of damaged files that were set aside. */
 const damaged = '.damaged'
 
-/** Without these nobody knows whose the other records are. */
+/** Records that tell which user the other records belong to. */
 const ofOwner = /^(person|session)-/
 
 /**
- * Undefined also for one that a disk lost in part: it is set aside, since nobody could use it, and the others go on.
+ * Undefined also for a corrupt file, which is unusable: it is set aside, and the other records stay available.
  *
- * @throws FileStoreError for a file that this did not write, or that others could read; and for one that a disk lost in part and
- * that says whose the others are, which would else be anybody's (attacks L01)
+ * @throws FileStoreError for a file that this store did not write, or that others could read; and for a corrupt record that identifies the
+ * owner of the others, since their owner would then be unknown (attacks L01)
  */
 async function readRecord(path: string): Promise<AgentRecord | undefined> {
   const text = await readPrivateFile(path)
@@ -174,23 +175,23 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
   if (record === undefined) {
     if (ofOwner.test(basename(path)))
       throw new FileStoreError(
-        `${path} is damaged, and it says whose the tokens beside it are: move ${dirname(path)} away, so that people are asked again.`,
+        `${path} is damaged. It identifies the owner of the tokens beside it: move ${dirname(path)} away, so that users are prompted again.`,
       )
     await unlessGone(rename(path, `${path}${damaged}`))
-    warnOnce(path, `${path} is damaged`, `it is kept as ${path}${damaged}, and somebody may be asked again.`)
+    warnOnce(path, `${path} is damaged`, `it was set aside as ${path}${damaged}; users may be prompted again.`)
     return undefined
   }
   if (typeof record !== 'object' || record === null || !('kind' in record))
-    throw new FileStoreError(`${path} is not what was written there: move it away.`)
+    throw new FileStoreError(`${path} was not written by this store: move it away.`)
   return record as AgentRecord
 }
 
-/** Seconds that a record stays after its end: clocks differ, and an answer may be on its way. */
+/** How long a record stays after it expires, in seconds: clocks differ, and a response may still arrive. */
 const margin = 3600
 
 /**
- * Drops what nobody needs any more from the folder of a store: records that have ended, and all of a browser whose session has,
- * or holds nothing any more. What cannot be read stays where it is.
+ * Removes what is no longer needed from the folder of a store: expired records, and everything of a browser whose session has expired or
+ * contains nothing any more. Unreadable files are left in place.
  *
  * @param now Unix seconds
  */
@@ -209,10 +210,10 @@ async function sweepOwner(folder: string, now: number): Promise<void> {
     if (hasEnded) await rm(file, { force: true })
     else left.add(kind)
   }
-  // Of a session whose consent nobody answered, the browser knows no more than the cookie.
+  // Without a completed consent, the browser has nothing but a session cookie.
   if (left.has('session') && [...left].every((kind) => kind === 'session' || kind === 'person'))
     return removeWhole(folder)
-  // Only where nothing is left, also of what another process writes just now.
+  // Fails unless the folder is empty, which includes files that another process is writing.
   await rmdir(folder)
 }
 
@@ -221,7 +222,7 @@ async function readEnd(file: string): Promise<Pick<AgentRecord, 'until'> & { kin
   return typeof record === 'object' && record !== null ? record : {}
 }
 
-/** Whole at once: what is written meanwhile begins a new folder. */
+/** Renamed first, so that it disappears at once: concurrent writes create a new folder. */
 async function removeWhole(folder: string): Promise<void> {
   const gone = `${folder}.${randomSuffix()}`
   await rename(folder, gone)

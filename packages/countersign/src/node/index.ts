@@ -1,8 +1,8 @@
 /**
- * For programs on Node: a listener for its servers, limits of connections, clients behind proxies, the guarded fetch, private
- * files, and settings from a file and the environment.
+ * For programs on Node: a listener for its servers, connection limits, client addresses behind proxies, the guarded fetch, private files,
+ * and settings from a file and the environment.
  *
- * Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
+ * References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, `K25` is in `docs/attacks.md`, both in the package `countersign`.
  *
  * @packageDocumentation
  */

@@ -1,4 +1,4 @@
-/** A response of Node's servers: what every way to answer comes through. */
+/** The part of a Node response that every way of responding goes through. */
 export interface HeadWriter {
   writeHead(status: number, ...rest: unknown[]): unknown
   getHeader(name: string): string | number | string[] | undefined
@@ -8,10 +8,10 @@ export interface HeadWriter {
   removeHeader(name: string): unknown
 }
 
-/** Of a message that a handler got: what Node answers it with. */
+/** Key on a message passed to a handler: the Node response that will carry the response to it. */
 export const answeredBy = Symbol('answered by')
 
-/** What becomes of some fields, by name in small letters: of what was set before, or an empty text. */
+/** Header rules by lower-case name: the new value for the value set before, which is empty if unset. */
 type FieldRules = ReadonlyMap<string, (set: string) => string>
 
 const signedRules: FieldRules = new Map([
@@ -19,15 +19,13 @@ const signedRules: FieldRules = new Map([
   ['vary', varyBySigner],
 ])
 
-/**
- * Keeps the answer to a signed request out of shared caches, whatever the handler sets before its head is written, and with it.
- */
+/** Keeps the response to a signed request out of shared caches, whatever headers the handler sets before or while it writes the head. */
 export function keepPrivate(writer: HeadWriter): void {
   if (Object.hasOwn(writer, 'writeHead')) keepPrivateBy(signedRules, writer)
   else writer.writeHead = writePrivateHead
 }
 
-/** The same by other rules, which are asked when the head is written. */
+/** Like {@link keepPrivate} with other rules, which are evaluated when the head is written. */
 export function keepPrivateBy(rules: FieldRules, writer: HeadWriter): void {
   const writeHead = writer.writeHead.bind(writer)
   writer.writeHead = (status, ...given) => {
@@ -36,13 +34,13 @@ export function keepPrivateBy(rules: FieldRules, writer: HeadWriter): void {
   }
 }
 
-/** One for all answers: a function of each would give each a shape of its own. */
+/** Shared by all responses: a separate function for each would give each response object its own hidden class. */
 function writePrivateHead(this: HeadWriter, status: number, ...given: unknown[]): unknown {
   const shared: HeadWriter = Object.getPrototypeOf(this)
   return shared.writeHead.call(this, status, ...setPrivateFields(signedRules, this, given))
 }
 
-/** Sets the fields that `writeHead` was given, then ours; returns what it was given besides. */
+/** Sets the fields passed to `writeHead`, then ours. Returns the remaining arguments. */
 function setPrivateFields(rules: FieldRules, writer: HeadWriter, given: unknown[]): unknown[] {
   const fields = given.find((part) => typeof part === 'object' && part !== null)
   if (fields) for (const [name, value] of fieldsOf(fields)) writer.setHeader(name, value)
@@ -57,7 +55,7 @@ function textOf(value: string | number | string[] | undefined): string {
   return Array.isArray(value) ? value.join(', ') : String(value)
 }
 
-// Middleware in front of `aauth` that wraps `writeHead` itself, as on-headers does, sets its headers after this.
+// Middleware before `aauth` that wraps `writeHead` itself, as on-headers does, sets its headers after this.
 function keepFields<T>(rules: FieldRules, writer: HeadWriter, write: () => T): T {
   const bound = {
     setHeader: writer.setHeader.bind(writer),
@@ -75,7 +73,7 @@ function keepFields<T>(rules: FieldRules, writer: HeadWriter, write: () => T): T
   }
 }
 
-/** What `writeHead` was given: an object, a list of pairs, or a list of names and values in turn, where one may come again. */
+/** The fields passed to `writeHead`: an object, a list of pairs, or an alternating list of names and values, in which names may repeat. */
 function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
   if (!Array.isArray(headers)) return Object.entries(headers ?? {})
   const lines: unknown[] = headers.every((line) => Array.isArray(line)) ? headers.flat() : headers
@@ -89,21 +87,21 @@ function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
   return fields.values()
 }
 
-/** `Cache-Control` of what is for one alone, and is kept nowhere. */
+/** `Cache-Control` of a response that is for one recipient only and must not be stored. */
 export const keptNowhere = 'private, no-store'
 const signatureKey = 'Signature-Key'
 const targeted =
   /^(?:(?:.+-)?cdn-cache-control|surrogate-control|edge-control|x-accel-expires|x-litespeed-.+|x-reverse-proxy-ttl)$/i
 
 /**
- * `Cache-Control` of a response to a signed request: what was set, where no shared cache may keep that either, else
- * `private, no-store`. Signed requests carry no `Authorization`, which would keep shared caches off (RFC 9111 §3.5).
+ * `Cache-Control` of a response to a signed request: the value that was set if it also prevents shared caching, otherwise `private,
+ * no-store`. Signed requests have no `Authorization` header, which would prevent shared caching (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
   return set !== '' && isPrivate(set) ? set : keptNowhere
 }
 
-/** `Vary` of a response to a signed request, which depends on who signed it. */
+/** `Vary` of a response to a signed request, which depends on the signer. */
 export function varyBySigner(set: string): string {
   if (set === '') return signatureKey
   const names = set.split(',').map((name) => name.trim())
@@ -112,21 +110,21 @@ export function varyBySigner(set: string): string {
 }
 
 /**
- * Whether a field instructs particular caches, which then ignore `Cache-Control`: `CDN-Cache-Control` (RFC 9213),
- * that of a vendor, such as `Cloudflare-CDN-Cache-Control`, and older ones such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly),
- * `X-LiteSpeed-Cache-Control` and `X-Accel-Expires` (nginx).
+ * Whether a field targets particular caches, which then ignore `Cache-Control`: `CDN-Cache-Control` (RFC 9213), a vendor's variant such as
+ * `Cloudflare-CDN-Cache-Control`, and older ones such as `Edge-Control` (Akamai), `Surrogate-Control` (Fastly), `X-LiteSpeed-Cache-Control`
+ * and `X-Accel-Expires` (nginx).
  */
 export function isTargeted(name: string): boolean {
   return targeted.test(name)
 }
 
-/** Whether such a field of a response to a signed request lets no cache store it. Any other is removed. */
+/** Whether such a field of a response to a signed request forbids caches to store it. Otherwise, the field is removed. */
 export function mayTarget(name: string, set: string): boolean {
   return name.toLowerCase() === 'x-accel-expires' ? set.trim() === '0' : isPrivate(set)
 }
 
-// Not `private="field"`, which lets shared caches keep the rest (RFC 9111 §5.2.2.7), nor words inside of quotes. Nor `no-store`
-// beside `must-understand`: caches that know that one ignore it (RFC 9111 §5.2.2.3).
+// Not `private="field"`, which lets shared caches store the rest (RFC 9111 §5.2.2.7), nor words inside quotes. Nor `no-store` together with
+// `must-understand`: caches that understand the latter ignore `no-store` (RFC 9111 §5.2.2.3).
 function isPrivate(set: string): boolean {
   const unquoted = set.replaceAll(/"(?:[^"\\]|\\.)*"/g, '~')
   if (unquoted.includes('"')) return false

@@ -6,7 +6,7 @@ const RealRequest = globalThis.Request
 const plainTarget = /^\/[\w/~!$&()*+,;:@=?.%-]*$/
 const dotSegment = /\/(?:\.|%2e){1,2}(?:[/?]|$)/i
 
-/** The members for which a real request is made. */
+/** The members that require a real request. */
 abstract class DelegatingRequest {
   protected abstract realOne(): Request
 
@@ -83,8 +83,8 @@ abstract class DelegatingRequest {
 Object.setPrototypeOf(DelegatingRequest.prototype, RealRequest.prototype)
 
 /**
- * The `Request` that handlers get: method, URL, headers and signal. A real one, which costs as much as a tenth of a
- * signature check, is made for any other member.
+ * The `Request` that handlers receive: method, URL, headers and signal. Any other member creates a real request, which costs as much as a
+ * tenth of a signature check.
  */
 export class LightRequest extends DelegatingRequest implements Request {
   readonly method: string
@@ -96,7 +96,7 @@ export class LightRequest extends DelegatingRequest implements Request {
   #isGone = false
   #real: Request | undefined
 
-  /** @param origin what the URL starts with, as URLs write it */
+  /** @param origin the start of the URL, in its normalized form */
   constructor(origin: string, { method, rawTarget, rawHeaders }: ReceivedMessage, content: Uint8Array) {
     super()
     this.method = method
@@ -106,7 +106,7 @@ export class LightRequest extends DelegatingRequest implements Request {
     this[receivedBytes] = content
   }
 
-  /** The real request, for functions that accept no other. */
+  /** The real request, for functions that do not accept any other. */
   static realOf<T>(request: T): T | Request {
     return typeof request === 'object' && request !== null && #real in request ? request.realOne() : request
   }
@@ -146,7 +146,7 @@ export class LightRequest extends DelegatingRequest implements Request {
   }
 }
 
-/** `Request` for programs that make another of a light one. */
+/** A `Request` class for programs that create a request from a light one. */
 export class WebRequest extends RealRequest {
   constructor(input: ConstructorParameters<typeof Request>[0], init?: RequestInit) {
     super(LightRequest.realOf(input), init)
@@ -163,7 +163,7 @@ function headersOf(rawHeaders: readonly string[]): Headers {
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = rawHeaders[i] as string
     const value = rawHeaders[i + 1] as string
-    // HTTP/2 sends cookies apart, and they are no list of commas (RFC 9113 §8.2.3).
+    // HTTP/2 splits cookies into several fields, which must not be joined with commas (RFC 9113 §8.2.3).
     if (name.toLowerCase() === 'cookie') cookie = cookie === undefined ? value : `${cookie}; ${value}`
     else headers.append(name, value)
   }

@@ -4,14 +4,14 @@ type BodyInit = ConstructorParameters<typeof Response>[0] | null
 type WholeBody = string | Uint8Array<ArrayBuffer>
 
 /**
- * A `Response` that keeps a body of text or bytes as it is, so that it can be sent without a stream. A real one is made of
- * another body, and where the body is read as a stream, a blob or a form.
+ * A `Response` that keeps a text or byte body as is, so that it can be sent without a stream. It creates a real response for any other
+ * body, and when the body is read as a stream, a blob or a form.
  */
 export class LightResponse implements Response {
   readonly status: number
   readonly statusText: string
   readonly headers: Headers
-  /** The body, unless a real response has it. */
+  /** The body, unless it was moved to a real response. */
   readonly #whole: WholeBody | null
   #real: Response | undefined
 
@@ -21,7 +21,7 @@ export class LightResponse implements Response {
       this.headers = new Headers(init.headers)
       if (typeof body === 'string' && !this.headers.has('content-type'))
         this.headers.set('content-type', 'text/plain;charset=UTF-8')
-      // Whose bytes they are may write others into them.
+      // Copied, since the caller may overwrite the buffer.
       this.#whole = body instanceof Uint8Array ? new Uint8Array(body) : body
       this.status = status
     } else {
@@ -43,7 +43,7 @@ export class LightResponse implements Response {
 
   static json(value: unknown, init: ResponseInit = {}): Response {
     const text: string | undefined = JSON.stringify(value)
-    if (text === undefined) throw new TypeError('The value cannot be written as JSON.')
+    if (text === undefined) throw new TypeError('The value cannot be serialized as JSON.')
     const headers = new Headers(init.headers)
     if (!headers.has('content-type')) headers.set('content-type', 'application/json')
     const { status = 200, statusText = '' } = init
@@ -54,7 +54,7 @@ export class LightResponse implements Response {
     return RealResponse.redirect(...args)
   }
 
-  /** The body if it is at hand, and nobody has read it yet; null if there is no body; else undefined. */
+  /** The body, if it is in memory and has not been read. Null if there is no body, otherwise undefined. */
   static wholeOf(response: Response): WholeBody | null | undefined {
     return #whole in response && !response.#real ? response.#whole : undefined
   }
@@ -126,13 +126,13 @@ export class LightResponse implements Response {
 
 const encoder = new TextEncoder()
 
-/** What a response is whose body was read. */
+/** The state of a response whose body was read. */
 const usedResponse = new RealResponse('')
 void usedResponse.text()
 
 Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)
 
-/** Everything else is made real at once, which also refuses what cannot be. */
+/** Anything else creates a real response at once, which also throws for invalid values. */
 function isLight(body: BodyInit, status: unknown, statusText: unknown): body is WholeBody | null {
   if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599 || statusText !== '') return false
   if (body === null) return true

@@ -5,25 +5,28 @@ import { networkOf } from '../lib/network-of.js'
 import type { NodeResponse } from './send-response.js'
 import { bytesOf, WriteProgress, type Writer } from './write-progress.js'
 
-/** How many connections a server takes. The members are read for each, so that they may change while it runs. */
+/** How many connections a server accepts. The members are read for each connection, so they may change at run time. */
 export interface ConnectionShares {
-  /** All together. @default as many as the system gives */
+  /** Connections in total. @default as many as the system allows */
   readonly total?: number | undefined
-  /** Of one address, idle or not. @default as many as its network may hold */
+  /** Connections of one address, idle or not. @default the limit of its network */
   readonly perAddress?: number | undefined
-  /** Idle ones of one address. @default as many as it may hold */
+  /** Idle connections of one address. @default the limit of the address */
   readonly idlePerAddress?: number | undefined
-  /** Of one network, idle or not. @default all */
+  /** Connections of one network, idle or not. @default the total */
   readonly perNetwork?: number | undefined
-  /** When a request makes its connection busy: once its head is there, where bodies have limits of their own. @default 'body' */
+  /**
+   * When a request makes its connection busy. `head`: as soon as its head is received, for servers that limit bodies separately. @default
+   * 'body'
+   */
   readonly busyFrom?: 'head' | 'body' | undefined
-  /** Called for each connection that was closed because there were too many: another one, or the new one. @default not called */
+  /** Called for each connection that was closed because there were too many, whether an older or the new one. @default not called */
   readonly onClosed?: ((outcome: 'displaced' | 'refused') => void) | undefined
-  /** Whether the connections of a peer are neither counted nor closed: a trusted proxy, which limits them itself. */
+  /** Whether a peer's connections are neither counted nor closed. For a trusted proxy, which limits them itself. */
   readonly isExempt: (peer: string) => boolean
 }
 
-/** The response to a connection for which there is no room, before any request. */
+/** The response to a connection that exceeds the limits, sent before any request. */
 const noRoom = [
   'HTTP/1.1 503 Service Unavailable',
   'Content-Type: text/plain; charset=utf-8',
@@ -34,10 +37,10 @@ const noRoom = [
   'Too many connections.\n',
 ].join('\r\n')
 
-/** Milliseconds that the response in progress has on a connection that is closed for another network's. */
+/** Time that the response in progress has on a connection that is closed to make room for another network's, in milliseconds. */
 const lastResponse = 1000
 
-/** Seconds after which a connection is not read: its client read nothing of what was written to it. */
+/** Seconds after which a connection counts as unread: its client read nothing of what was written to it. */
 const unreadAfter = 2
 
 /**
@@ -66,7 +69,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     const socket = connections.socketOf(incoming.socket)
     const connection = socket && connections.get(socket)
     if (!connection) return
-    // Over TLS, the socket under it shows no bytes that wait; over HTTP/2, that of the session does not either.
+    // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, neither does the session's socket.
     const writer = 'stream' in outgoing ? outgoing.stream : incoming.socket
     connection.writers.add(writer)
     let isWhole = false
@@ -78,7 +81,7 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     if (shares.busyFrom === 'head') cameIn()
     else {
       incoming.once('end', cameIn)
-      // A request without a body, or with one that came with its head, is whole when the parser has gone on.
+      // A request without a body, or whose body arrived with its head, is complete after the parser's next step.
       const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
       setImmediate(() => (isHead || incoming.complete) && cameIn())
     }
@@ -106,9 +109,9 @@ class CountedConnections {
   readonly #networks = new Map<string, Holder>()
   readonly #all: Holder = { name: '', open: 0, idle: new Set(), unread: new Set() }
   readonly #counted = new Map<Socket, Connection>()
-  /** By the peer's address and port: requests over TLS or HTTP/2 have other sockets. */
+  /** By the peer's address and port, since requests over TLS or HTTP/2 have a different socket object. */
   readonly #byPeer = new Map<string, Socket>()
-  /** Displaced, while their last response is sent. */
+  /** Displaced connections whose last response is still being sent. */
   readonly #leaving = new Set<Socket>()
   #checking: NodeJS.Timeout | undefined
 
@@ -125,7 +128,7 @@ class CountedConnections {
     return this.#counted.has(socket) || this.#leaving.has(socket) ? socket : this.#byPeer.get(peerOf(socket))
   }
 
-  /** Counts a new connection, and closes one if its address, its network or all have too many. */
+  /** Counts a new connection, and closes one if the address, the network or the total exceeds its limit. */
   add(socket: Socket, remoteAddress: string): void {
     const address = holderOf(this.#addresses, networkOf(remoteAddress))
     const network = holderOf(this.#networks, networkOf(remoteAddress, 'site'))
@@ -151,7 +154,7 @@ class CountedConnections {
     for (const holder of connection.holders) holder.idle.delete(socket)
   }
 
-  /** @param wasBusy whether its request was received in whole */
+  /** @param wasBusy whether its request was fully received */
   responded(socket: Socket, connection: Connection, wasBusy: boolean): void {
     if (wasBusy) connection.whole--
     if (this.#leaving.has(socket)) socket.destroySoon()
@@ -171,11 +174,11 @@ class CountedConnections {
     if (address.idle.size > idlePerAddress) this.#makeRoom(address)
   }
 
-  /** Closes a connection of an address or a network. */
+  /** Closes one connection of an address or a network. */
   #makeRoom({ idle, unread }: Holder, newcomer?: Socket): void {
     const [longestIdle] = idle
     const [longestUnread] = unread
-    // A new connection is idle, too.
+    // A new connection also counts as idle.
     const isOld = longestIdle !== undefined && longestIdle !== newcomer
     const oldest = isOld ? longestIdle : (longestUnread ?? newcomer)
     if (oldest && oldest === newcomer) this.#refuse(oldest)
@@ -191,7 +194,7 @@ class CountedConnections {
 
   #displace(socket: Socket): void {
     const isBusy = (this.#counted.get(socket)?.whole ?? 0) > 0 && !this.#all.unread.has(socket)
-    // Forgotten before it is closed: the next connection that is too many must displace another.
+    // Removed from the counts before it is closed: the next connection over the limit must displace a different one.
     this.#forget(socket)
     this.#shares.onClosed?.('displaced')
     if (!isBusy || this.#leaving.size >= (this.#shares.total ?? 0) / 8) {
@@ -225,7 +228,7 @@ interface Holders {
   counted: ReadonlyMap<Socket, Connection>
 }
 
-/** Finds the connections whose client reads nothing of its response; runs once a second. */
+/** Marks the connections whose clients do not read their response. Runs once a second. */
 function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
   for (const [socket, { holders, progress, writers, whole }] of counted) {
     const { unsent, sent } = bytesOf(writers)
@@ -236,14 +239,14 @@ function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
   }
 }
 
-/** The connection to close if there are too many in total. */
+/** The connection to close if the total exceeds its limit. */
 function leastFair(
   newcomer: Socket,
   { network }: Connection,
   { all, networks, counted, total }: Holders & { total: number },
 ): Socket {
   const [longestIdle] = all.idle
-  // Of a few, it may be one whose request is on its way.
+  // If only a few are idle, the oldest may have a request on its way.
   if (longestIdle && all.idle.size > 1 + total / 8) return longestIdle
   let fullest = network
   for (const one of networks.values()) if (one.open > fullest.open) fullest = one
@@ -257,22 +260,22 @@ interface Connection {
   readonly peer: string
   address: Holder
   network: Holder
-  /** These, and that of all. */
+  /** The address, the network and the total. */
   holders: readonly Holder[]
-  /** Requests that came in whole and are not answered. */
+  /** Fully received requests without a complete response. */
   whole: number
-  /** What responses are written to: the socket, that of TLS, or the streams of an HTTP/2 session. */
+  /** The writers of responses: the socket, the TLS socket, or the streams of an HTTP/2 session. */
   readonly writers: Set<Writer>
   readonly progress: WriteProgress
 }
 
-/** An address, a network, or all. */
+/** An address, a network, or the total. */
 interface Holder {
   readonly name: string
   open: number
-  /** In the order in which they became idle. */
+  /** Ordered by when they became idle. */
   readonly idle: Set<Socket>
-  /** In the order in which their clients stopped reading. */
+  /** Ordered by when their clients stopped reading. */
   readonly unread: Set<Socket>
 }
 

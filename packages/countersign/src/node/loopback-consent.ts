@@ -8,26 +8,26 @@ import { consentLines, createConsentDisplay, type TerminalOutput } from './conse
 import { readPasted } from './read-pasted.js'
 
 export interface LoopbackConsentOptions {
-  /** Shows the user where to decide, instead of the terminal: for a program with its own windows. */
+  /** Shows the user where to decide, instead of the terminal. For programs with their own user interface. */
   onConsent?: ((consent: ConsentRequest) => void | Promise<void>) | undefined
-  /** Opens the page in the browser of this machine. @default true where there is one: not over SSH, nor without a desktop */
+  /** Opens the page in the browser of this machine. @default true if there is one: not over SSH or without a desktop */
   openBrowser?: boolean | undefined
   /**
-   * Also takes the whole address that the browser ended at, pasted into the terminal: for a browser on another machine.
+   * Also accepts the redirect URL pasted into the terminal from the browser's address bar, for a browser on another machine.
    * @default false
    */
   paste?: boolean | undefined
-  /** Counts the time down on the last line. @default true; false if others write to the same terminal */
+  /** Shows a countdown on the last line. @default true; set it to false if others write to the same terminal */
   countdown?: boolean | undefined
-  /** Where the user is prompted, instead of standard error. If it is no terminal, the user is not prompted. */
+  /** The terminal on which the user is prompted. If it is not a terminal, the user is not prompted. @default standard error */
   output?: TerminalOutput | undefined
-  /** Where an address is pasted, instead of standard input. */
+  /** The input from which a pasted URL is read. @default standard input */
   input?: (Readable & { isTTY?: boolean | undefined }) | undefined
   /** @default process.env */
   env?: NodeJS.ProcessEnv | undefined
   /**
-   * Known only to the processes of the agent, which prove by it that a callback port is theirs: the same as that of their
-   * `openCallbackPort`. @default the state of each consent, which processes that share a store know
+   * A secret shared by the agent's processes, with which they prove that a callback port belongs to the agent. Use the same value as for
+   * their `openCallbackPort`. @default the state of each consent, which processes that share a store know
    */
   secret?: string | undefined
 }
@@ -63,7 +63,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
     canAsk,
     redirectUri: listedRedirectUri,
     async open(answer, { state, redirectUri: pending }) {
-      // The callback is not received here: the user gives its address elsewhere.
+      // The callback is not received here, but wherever the user pastes its URL.
       if (!canAsk) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
       const listener = await openCallbackPort({ answer, secret: options.secret ?? state, ports })
@@ -73,7 +73,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
 
       async function takePasted(consent: ConsentRequest): Promise<void> {
         if (consent.signal.aborted || ended.signal.aborted) return
-        display.say(['Then paste the whole address that the browser ends at, and press Enter:'])
+        display.say(['Then paste the whole address that your browser ends up at, and press Enter:'])
         const signal = AbortSignal.any([consent.signal, ended.signal])
         const address = await readPasted(input, { consent, redirectUri: listener.redirectUri }, { display, signal })
         if (address !== undefined) await answer(new Request(address))
@@ -92,7 +92,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
           display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
           if (page === 'opens') openBrowser(listener.leadTo(consent.url))
           if (!isPasted) return undefined
-          // One after the other: there is one keyboard.
+          // Sequentially, since there is only one keyboard.
           const pasted = pasting.then(() => takePasted(consent))
           pasting = pasted.catch(() => undefined)
           return pasted
@@ -108,7 +108,7 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
   }
 }
 
-/** Milliseconds after which the port is closed, also for a consent that was given up. */
+/** Milliseconds after which the port is closed, even for a consent whose request was aborted. */
 const longestConsent = 3 * 3_600_000
 
 const optionNames = {
@@ -122,25 +122,25 @@ const optionNames = {
   secret: true,
 } as const satisfies Record<keyof LoopbackConsentOptions, true>
 
-/** How the system opens a page, by platform: the address is one argument, and no shell reads it. */
+/** The command that opens a page, by platform. The URL is a single argument that no shell interprets. */
 const openers: Partial<Record<NodeJS.Platform, readonly [command: string, ...rest: string[]]>> = {
   darwin: ['open'],
   win32: ['rundll32', 'url.dll,FileProtocolHandler'],
 }
 
-/** Whether a browser on this machine can be seen by who sits at the terminal. */
+/** Whether a browser on this machine would be visible to the user of the terminal. */
 function hasBrowser(env: NodeJS.ProcessEnv, platform: NodeJS.Platform = process.platform): boolean {
   if (isRemote(env)) return false
   if (platform in openers) return true
   return Boolean(env.DISPLAY) || Boolean(env.WAYLAND_DISPLAY)
 }
 
-/** Whether the terminal is on another machine than the program. */
+/** Whether the terminal is on a different machine than the program. */
 function isRemote(env: NodeJS.ProcessEnv): boolean {
   return Boolean(env.SSH_CONNECTION) || Boolean(env.SSH_TTY)
 }
 
-/** Opens a page in the browser of the system; where that fails the person has the address. */
+/** Opens a page in the system's browser. If that fails, the user still has the URL. */
 function openBrowser(url: string): void {
   const { protocol, href } = new URL(url)
   if (protocol !== 'https:' && protocol !== 'http:') return

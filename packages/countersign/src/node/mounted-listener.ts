@@ -12,42 +12,43 @@ import { replaceGlobals } from './replace-globals.js'
 import { type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
 
-/** The one shape every role has. */
+/** The handler type that every role provides. */
 export type Handler = (request: Request, received?: ReceivedMessage) => MaybePromise<Response>
 
 export interface NodeListenerOptions {
-  /** What the handler's URLs start with: `http://127.0.0.1:8002`. Never taken from the request. */
+  /** The origin of the handler's URLs: `http://127.0.0.1:8002`. Never taken from the request. */
   origin: string
-  /** The edition of AAuth in which the listener refuses what no handler could be given. @default January 2026 */
+  /** The edition of AAuth whose format is used to refuse requests that cannot be passed to a handler. @default January 2026 */
   edition?: Pick<ResourceEdition, 'writeRefusal'>
   /**
-   * Largest body in bytes; more is answered 413. Of bodies that have not arrived in whole, 64 MiB are held in all, 32 MiB of a network and 4 MiB of an
-   * HTTP/2 session, or as much as 4, 2 and 1 of them; more is answered 503, and 408 if nothing arrives for 20 seconds. @default 1 MiB
+   * Maximum body size, in bytes; a larger body receives 413. Incomplete bodies may use 64 MiB in total, 32 MiB per network and 4 MiB per
+   * HTTP/2 session, but at least as much as 4, 2 and 1 bodies of the maximum size. Beyond that, a body receives 503, and if nothing arrives
+   * for 20 seconds, 408. @default 1 MiB
    */
   maxBody?: number
   /**
-   * Has content taken in when the handler verifies its message, and not before: the handler gets a request without content, and `upload`
-   * with the message. May throw an AAuthError for what is refused by its head. @default all of it is read first
+   * Defers receiving the content until the handler verifies its message: the handler receives a request without content, and `upload` with
+   * the message. May throw an AAuthError to refuse a request by its head. @default the whole body is read first
    */
   upload?: ((incoming: NodeRequest, outgoing: NodeResponse) => Upload) | undefined
   /**
-   * Finds the address of the client behind proxies: without it, everybody behind one proxy counts as one address, also
-   * where sign-ins are limited. `createClientAddress` fits. @default the peer of the connection
+   * Determines the address of a client behind proxies. Without it, all clients behind one proxy count as one address, also for sign-in
+   * limits. Use `createClientAddress`. @default the peer of the connection
    */
   clientAddress?: ClientAddress
   /**
-   * Replaces `Response` of this process, as `@hono/node-server` does, by one that is sent without a stream, and `Request`
-   * and `fetch` by ones that take the requests of this listener. With `false` nothing is replaced: an answer takes about
-   * 20 µs longer, and a handler that needs a request for `new Request(…)` or `fetch` gives `request.clone()`. @default true
+   * Replaces the `Response` of this process, as `@hono/node-server` does, with one that is sent without a stream, and `Request` and `fetch`
+   * with ones that accept the requests of this listener. With `false`, nothing is replaced: a response takes about 20 µs longer, and a
+   * handler that needs a request for `new Request(…)` or `fetch` must pass `request.clone()`. @default true
    */
   replaceGlobals?: boolean
 }
 
 /**
- * A listener for single requests of a server that is not ours to limit: a framework's route, or a proxy that queues requests
- * itself. Use {@link createNodeListener} for a whole server. The promise resolves when the response was written, and never rejects.
+ * Creates a listener for individual requests of a server with its own limits: a framework's route, or a proxy that queues requests itself.
+ * Use {@link createNodeListener} for a whole server. The promise resolves when the response has been written, and never rejects.
  *
- * @throws TypeError for a handler or an origin that cannot be used
+ * @throws TypeError for an invalid handler or origin
  */
 export function createMountedListener(
   handler: Handler,
@@ -55,7 +56,7 @@ export function createMountedListener(
 ): (incoming: NodeRequest, outgoing: NodeResponse) => Promise<void> {
   if (typeof handler !== 'function') throw new TypeError('the handler must be a function, such as agent.handler')
   if (!URL.canParse(options?.origin))
-    throw new TypeError("createNodeListener needs the origin that requests are for: { origin: 'https://api.example' }")
+    throw new TypeError("createNodeListener requires the origin of its requests: { origin: 'https://api.example' }")
   if (options.replaceGlobals !== false) replaceGlobals()
   const { maxBody = 1_048_576 } = options
   const origin = new URL(options.origin).href.replace(/\/$/, '')
@@ -88,7 +89,7 @@ async function answer(
     const session = 'stream' in outgoing ? outgoing.stream.session : undefined
     return bodies.open({ session, address, stop })
   })
-  // An address that it does not know stays unknown: the peer is the proxy.
+  // If it does not know the client's address, that stays unknown: the peer is only the proxy.
   if (address === undefined) received = { ...received, remoteAddress: undefined }
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
@@ -122,25 +123,26 @@ async function answer(
   }
 }
 
-/** Methods that are left to the handler, among others (RFC 9110 §15.5.6). */
+/** Methods that are passed to the handler, among others (RFC 9110 §15.5.6). */
 const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 const noContent = new Uint8Array(0)
 
-/** A head that a `Request` can be made of. */
+/** Checks that a `Request` can be created from the head. */
 function requireReadable({ method, rawTarget }: ReceivedMessage): void {
   if (!rawTarget.startsWith('/')) throw new AAuthError('target_ambiguous', 'The request target is not a path.')
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(method)) {
-    throw new AAuthError('method_not_allowed', `${method.toUpperCase()} is not answered.`)
+    throw new AAuthError('method_not_allowed', `The method ${method.toUpperCase()} is not supported.`)
   }
-  // A Request would write them in capitals: HTTP/2 lets other letters through, and what is signed has them.
+  // A Request would convert them to upper case, but HTTP/2 allows other spellings, and the signature covers those.
   if (/^(?:DELETE|GET|HEAD|OPTIONS|POST|PUT)$/i.test(method) && method !== method.toUpperCase()) {
-    throw new AAuthError('request_malformed', `Write the method in capitals: ${method.toUpperCase()}.`)
+    throw new AAuthError('request_malformed', `Use upper case for the method: ${method.toUpperCase()}.`)
   }
-  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(method)) throw new AAuthError('request_malformed', 'The method is no token.')
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(method))
+    throw new AAuthError('request_malformed', 'The method is not a valid token.')
 }
 
-/** What Node.js requires of HTTP/1.1, unless its server leaves it to the listener. */
+/** Checks that Node.js makes for HTTP/1.1, unless its server leaves them to the listener. */
 function requireStandardFields(rawHeaders: readonly string[]): void {
   let hasHost = false
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -151,16 +153,16 @@ function requireStandardFields(rawHeaders: readonly string[]): void {
       name.toLowerCase() === 'expect' &&
       !/^100-continue$/i.test(rawHeaders[at + 1] as string)
     )
-      throw new AAuthError('request_malformed', 'Expect can only be 100-continue here.')
+      throw new AAuthError('request_malformed', 'The only supported value of Expect is 100-continue.')
   }
-  if (!hasHost) throw new AAuthError('request_malformed', 'The request names no host: send Host.')
+  if (!hasHost) throw new AAuthError('request_malformed', 'The request has no Host header.')
 }
 
 async function requireBody(received: ReceivedMessage, maxBody: number): Promise<Uint8Array> {
   const { method } = received
   const body = await received.body(maxBody)
   if (body.length > 0 && (method === 'GET' || method === 'HEAD')) {
-    throw new AAuthError('request_malformed', `A ${method} request has no body.`)
+    throw new AAuthError('request_malformed', `A ${method} request must not have a body.`)
   }
   return body
 }

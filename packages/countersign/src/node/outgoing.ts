@@ -1,19 +1,19 @@
-/** What writing to a response of Node, of HTTP/1.1 or HTTP/2, needs to know of it. */
+/** The part of a Node response, of HTTP/1.1 or HTTP/2, that is needed to write to it. */
 export interface Outgoing {
   readonly destroyed?: boolean
-  /** Of HTTP/2 alone. */
+  /** HTTP/2 only. */
   readonly stream?: { readonly destroyed: boolean; close(code: number): void }
   destroy?(): unknown
   on(event: 'close' | 'drain', listener: () => void): unknown
   off(event: 'close' | 'drain', listener: () => void): unknown
 }
 
-/** Whether nothing that is written can reach the client any more. */
+/** Whether nothing written can reach the client any more. */
 export function isGone({ destroyed, stream }: Outgoing): boolean {
   return stream?.destroyed ?? destroyed ?? false
 }
 
-/** Resolves when a full response has room for more, or is gone. */
+/** Resolves when a response with a full buffer has room again, or is closed. */
 export async function untilDrained(outgoing: Outgoing): Promise<void> {
   if (isGone(outgoing)) return
   await new Promise<void>((resolve) => {
@@ -30,10 +30,10 @@ export async function untilDrained(outgoing: Outgoing): Promise<void> {
 /** NGHTTP2_INTERNAL_ERROR (RFC 9113 §7). */
 const internalError = 2
 
-/** Aborts a response that cannot be completed, so that the client does not take it for complete. */
+/** Aborts a response that cannot be completed, so that the client does not treat it as complete. */
 export function breakOff(outgoing: Outgoing): void {
   const { stream } = outgoing
-  // In the turn that wrote something, Node 24 would never come back from it.
+  // If called in the turn that wrote something, this never returns on Node 24.
   if (stream) setImmediate(() => stream.close(internalError))
   else outgoing.destroy?.()
 }

@@ -3,7 +3,7 @@ import { constants, mkdirSync, type Stats, statSync } from 'node:fs'
 import { type FileHandle, lstat, mkdir, open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** What cannot be done with a folder or file that is for its user alone; the message says how to mend it. */
+/** An operation on a private folder or file that failed. The message says how to fix it. */
 export class FileStoreError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options)
@@ -14,46 +14,47 @@ export class FileStoreError extends Error {
 const isWindows = process.platform === 'win32'
 
 /**
- * Makes a folder that its user alone can read (mode 0700), or checks the one that is there. On Windows modes say nothing:
- * name one under `%LOCALAPPDATA%`.
+ * Creates a folder that only its user can read (mode 0700), or checks an existing one. On Windows, modes have no effect: choose a folder
+ * under `%LOCALAPPDATA%`.
  *
- * @throws FileStoreError for one that others could read, or that is another user's, with the command that mends it (attacks L04)
+ * @throws FileStoreError if others could read it, or if another user owns it, with the command that fixes it (attacks L04)
  */
 export function openPrivateFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
   } catch (cause) {
-    throw new FileStoreError(`The folder ${folder} cannot be made: ${(cause as Error).message}`, { cause })
+    throw new FileStoreError(`Cannot create the folder ${folder}: ${(cause as Error).message}`, { cause })
   }
   const stats = statSync(folder)
-  if (!stats.isDirectory()) throw new FileStoreError(`${folder} is no folder: name another one.`)
+  if (!stats.isDirectory()) throw new FileStoreError(`${folder} is not a folder: choose another path.`)
   requirePrivate(folder, stats, '700')
 }
 
 /**
- * Checks a folder within one for its user alone, before what is in it counts; absent, there is nothing in it.
+ * Checks a folder within a private folder before its content is used. A missing folder counts as empty.
  *
- * @throws FileStoreError for one that others could write to, or that is no folder, such as a link to one (attacks L04)
+ * @throws FileStoreError if others could write to it, or if it is not a folder, for example a link to one (attacks L04)
  */
 export async function checkPrivateFolder(folder: string): Promise<void> {
   const stats = await unlessGone(lstat(folder))
   if (!stats) return
-  if (!stats.isDirectory()) throw new FileStoreError(`${folder} is not the folder that was made there: move it away.`)
+  if (!stats.isDirectory())
+    throw new FileStoreError(`${folder} is not the folder that this store created: move it away.`)
   requirePrivate(folder, stats, '700')
 }
 
 /**
- * The text of a file that its user alone can read, or undefined where there is none. Nothing but a file is read: neither what
- * a link leads to, nor what waits for somebody to write.
+ * Reads a file that only its user can read; undefined if it does not exist. Only regular files are read: no link is followed, and no pipe
+ * is waited for.
  *
- * @throws FileStoreError for anything else, for a file that others could read, and for another user's (attacks L04)
+ * @throws FileStoreError for anything else, for a file that others could read, and for another user's file (attacks L04)
  */
 export async function readPrivateFile(path: string): Promise<string | undefined> {
   const file = await openUnlinked(path)
   if (!file) return undefined
   try {
     const stats = await file.stat()
-    if (!stats.isFile()) throw new FileStoreError(`${path} is not what was written there: move it away.`)
+    if (!stats.isFile()) throw new FileStoreError(`${path} was not written by this store: move it away.`)
     requirePrivate(path, stats, '600')
     return await file.readFile('utf8')
   } finally {
@@ -61,13 +62,13 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
   }
 }
 
-/** Writes a file that its user alone can read (mode 0600): whole or not at all, and on the disk when it resolves. */
+/** Writes a file that only its user can read (mode 0600). The write is atomic, and on disk when it resolves. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   await rename(await writeBeside(path, text), path)
   await syncFolder(dirname(path))
 }
 
-/** Writes what a file shall hold beside its place, where it has reached the disk; resolves to where it is. */
+/** Writes the content of a file to a temporary file beside it, and syncs it to disk. Resolves to its path. */
 export async function writeBeside(path: string, text: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const written = `${path}.${randomSuffix()}`
@@ -81,7 +82,7 @@ export async function writeBeside(path: string, text: string): Promise<string> {
   return written
 }
 
-/** Has a name in a folder reach the disk; Windows does that with the file. */
+/** Syncs a folder's entries to disk. Windows does that with the file. */
 export async function syncFolder(folder: string): Promise<void> {
   if (isWindows) return
   const opened = await unlessGone(open(folder))
@@ -92,7 +93,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** What makes a name beside a file's one of its own. */
+/** A suffix that makes the name of a temporary file unique. */
 export function randomSuffix(): string {
   return randomBytes(9).toString('base64url')
 }
@@ -102,7 +103,7 @@ async function openUnlinked(path: string): Promise<FileHandle | undefined> {
     return await unlessGone(open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)))
   } catch (cause) {
     if (systemErrorCode(cause) !== 'ELOOP') throw cause
-    throw new FileStoreError(`A link is where a file should be: remove it (${path})`, { cause })
+    throw new FileStoreError(`Expected a file, but found a link: remove it (${path})`, { cause })
   }
 }
 
@@ -111,12 +112,12 @@ function requirePrivate(path: string, { mode, uid }: Stats, wanted: '700' | '600
   const own = process.geteuid?.()
   if (own !== undefined && uid !== own)
     throw new FileStoreError(
-      `${path} is another user’s (${uid}), who could read what is in it: name another folder, or as root: chown -R ${own} ${path}`,
+      `${path} belongs to another user (${uid}), who could read its content: choose another folder, or run as root: chown -R ${own} ${path}`,
     )
-  if ((mode & 0o077) !== 0) throw new FileStoreError(`Others can read what is in ${path}: chmod ${wanted} ${path}`)
+  if ((mode & 0o077) !== 0) throw new FileStoreError(`Other users can read ${path}. Run: chmod ${wanted} ${path}`)
 }
 
-/** What a work with files came to, or undefined where what it was about is not there. */
+/** The result of a file operation, or undefined if the file or folder does not exist. */
 export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
@@ -126,7 +127,7 @@ export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
   }
 }
 
-/** The code of an error of the system, such as `ENOENT`. */
+/** The code of a system error, such as `ENOENT`. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error ? String(error.code) : undefined
 }

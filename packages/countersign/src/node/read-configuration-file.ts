@@ -12,7 +12,7 @@ const readers: Readonly<Record<string, Reader>> = {
   '.json': async (path) => {
     const text = await readFile(path, 'utf8')
     const content = JSON.parse(text) as unknown
-    const repeated = repeatedMembers(text).map((setting) => ({ setting, problem: 'is there twice: keep one' }))
+    const repeated = repeatedMembers(text).map((setting) => ({ setting, problem: 'occurs twice: keep one' }))
     if (repeated.length > 0) throw new ConfigurationError(path, repeated)
     return content
   },
@@ -22,7 +22,7 @@ const readers: Readonly<Record<string, Reader>> = {
   '.mts': importDefault,
 }
 
-/** What a configuration file holds: its JSON, or the default export of a module. @throws ConfigurationError */
+/** Reads a configuration file: the JSON, or the default export of a module. @throws ConfigurationError */
 export async function readConfigurationFile(path: string): Promise<object> {
   const refuse = (problem: string, cause?: unknown) =>
     new ConfigurationError(path, [{ setting: 'the file', problem }], cause)
@@ -36,27 +36,27 @@ export async function readConfigurationFile(path: string): Promise<object> {
     throw refuse(problemOf(cause), cause)
   }
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw refuse(extname(path) === '.json' ? 'must hold an object' : 'must export an object as default')
+    throw refuse(extname(path) === '.json' ? 'must contain an object' : 'must have an object as its default export')
   }
   return content
 }
 
 function problemOf(cause: unknown): string {
   const code = cause instanceof Error && 'code' in cause ? cause.code : undefined
-  if (code === 'ENOENT') return 'there is no such file'
+  if (code === 'ENOENT') return 'does not exist'
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION')
-    return `Node ${process.versions.node} does not read TypeScript: use Node 22.18 or later, or write it as .json or .mjs`
+    return `Node ${process.versions.node} cannot read TypeScript: use Node 22.18 or later, or convert the file to .json or .mjs`
   return `cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`
 }
 
 interface Level {
-  /** Of an object; undefined in a list. */
+  /** Member names of an object; undefined in a list. */
   names: Set<string> | undefined
-  /** The name of the member, or the place in the list. */
+  /** The name of the current member, or the index in the list. */
   at: string | number
 }
 
-/** Which members of objects in a JSON text are there twice, each as `routes[0].path`: parsers keep one of them without a word. */
+/** Duplicate members in a JSON text, each as a path such as `routes[0].path`. Parsers silently keep one of them. */
 function repeatedMembers(text: string): string[] {
   const open: Level[] = []
   const found: string[] = []

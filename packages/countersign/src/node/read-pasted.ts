@@ -4,13 +4,13 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
 import type { ConsentDisplay } from './consent-display.js'
 
-/** How often somebody may paste what does not fit. */
+/** How many times a wrong URL may be pasted. */
 const mostTries = 3
 
 /**
- * Reads the whole address that the browser ended at, and asks again where it does not fit.
+ * Reads the redirect URL that the user pastes, and prompts again if it does not match.
  *
- * @throws AgentError `answer_refused` when none fitted
+ * @throws AgentError `answer_refused` if none matched
  */
 export async function readPasted(
   input: Readable,
@@ -39,30 +39,30 @@ export async function readPasted(
   }
   if (signal.aborted) return undefined
   if (problem === '') throw new AgentError('answer_refused', 'No address was pasted.')
-  const gaveUp = tries === mostTries ? `None of ${mostTries} addresses was the right one, so no more are taken. ` : ''
+  const gaveUp = tries === mostTries ? `None of the ${mostTries} addresses was the right one. Start again. ` : ''
   throw new AgentError('answer_refused', gaveUp + problem)
 }
 
-/** What a pasted address must belong to. */
+/** The consent that a pasted URL must belong to. */
 interface PastedFor {
   consent: Pick<ConsentRequest, 'url' | 'authServer'>
   redirectUri: string
 }
 
 /**
- * Why an address that a person pasted is not where their browser came back to with the answer of a consent, in a sentence for
- * them; undefined: it is. Whoever pastes may be told by somebody else what to paste, so all of it must fit (attacks L09).
+ * Why a pasted URL is not the redirect with the response to this consent, as a sentence for the user. Undefined if it is. An attacker may
+ * have told the user what to paste, so every part must match (attacks L09).
  */
 function pastedProblem(text: string, { consent, redirectUri }: PastedFor): string | undefined {
-  if (!URL.canParse(text)) return 'That is no whole address: copy all that the browser shows in its address bar.'
+  if (!URL.canParse(text)) return 'That is not a complete address: copy everything in the browser’s address bar.'
   const { origin, pathname, searchParams } = new URL(text)
   const expected = new URL(redirectUri)
   if (origin !== expected.origin || pathname !== expected.pathname)
-    return `That is another address: the one to paste begins with ${redirectUri}`
+    return `That is a different address: the one to paste starts with ${redirectUri}`
   const only = (name: string) => (searchParams.getAll(name).length === 1 ? searchParams.get(name) : undefined)
   if (only('state') !== new URL(consent.url).searchParams.get('state'))
     return 'That address belongs to another request, so it was not used.'
-  if (only('iss') !== consent.authServer) return `That address does not come from ${consent.authServer}.`
+  if (only('iss') !== consent.authServer) return `That address was not issued by ${consent.authServer}.`
   const answers = [only('code'), only('error')].filter((value) => typeof value === 'string')
-  return answers.length === 1 ? undefined : 'That address holds no answer: copy all of it.'
+  return answers.length === 1 ? undefined : 'That address is incomplete: copy all of it.'
 }

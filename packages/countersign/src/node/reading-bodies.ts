@@ -4,26 +4,27 @@ import { networkOf } from '../lib/network-of.js'
 
 const mebibyte = 1_048_576
 
-/** Bytes that a body counts for before any of it has arrived: a request takes memory, too. */
+/** Bytes that a body counts for before any of it has arrived, since a request also takes memory. */
 const leastBytes = 16_384
 
-/** Seconds without a byte of a body after which it is given up. */
+/** Seconds without a byte after which reading a body is aborted. */
 const readTimeout = 20
 
-/** What is read of one request, and whom it counts for. */
+/** The body of a request that is being read, and the parties it counts for. */
 interface OpenBody {
-  /** The session of HTTP/2; over HTTP/1.1, a connection has one request in progress. */
+  /** The HTTP/2 session. Absent over HTTP/1.1, where a connection has only one request in progress. */
   readonly session: object | undefined
   /** The client's address. */
   readonly address: string | undefined
-  /** Ends the reading, and refuses the request. */
+  /** Stops reading, and refuses the request. */
   readonly stop: (refusal: AAuthError) => void
 }
 
 /**
- * Bounds what one listener holds of bodies that have not arrived in whole: 64 MiB in all, 32 MiB of a network (IPv4 /24, IPv6 /48) and
- * 4 MiB of an HTTP/2 session, or as much as one body may have. The largest body of the session or network that has too
- * much is refused with 503; in all, of the network that holds most. A body of which nothing arrives for 20 seconds is refused with 408.
+ * Limits the memory that one listener uses for incomplete bodies: 64 MiB in total, 32 MiB per network (IPv4 /24, IPv6 /48) and 4 MiB per
+ * HTTP/2 session, or more if needed for a body of the maximum size. If a session or network exceeds its limit, its largest body is refused
+ * with 503; if the total is exceeded, the largest body of the network that uses the most. If nothing of a body arrives for 20 seconds, it
+ * is refused with 408.
  */
 export class ReadingBodies {
   readonly #most: { readonly all: number; readonly network: number; readonly session: number }
@@ -32,7 +33,7 @@ export class ReadingBodies {
   readonly #sessions = new Map<object, Holder>()
   #checking: NodeJS.Timeout | undefined
 
-  /** @param maxBody bytes of the largest body that is taken */
+  /** @param maxBody size of the largest accepted body, in bytes */
   constructor(maxBody: number) {
     this.#most = {
       all: Math.max(64 * mebibyte, 4 * maxBody),
@@ -41,7 +42,7 @@ export class ReadingBodies {
     }
   }
 
-  /** Counts a body from now on. */
+  /** Starts counting a body. */
   open({ session, address, stop }: OpenBody): CountedBody {
     const network = networkOf(address ?? '', 'site')
     const body: Body = { bytes: 0, seconds: 0, session, network, stop }
@@ -78,7 +79,10 @@ export class ReadingBodies {
     let largest: Body | undefined
     for (const body of bodies) if (body.bytes > (largest?.bytes ?? 0)) largest = body
     if (largest)
-      this.#refuse(largest, new AAuthError('unavailable', 'Too many bodies are being sent: try again later.'))
+      this.#refuse(
+        largest,
+        new AAuthError('unavailable', 'Too many request bodies are being received: try again later.'),
+      )
   }
 
   #refuse(body: Body, refusal: AAuthError): void {
@@ -99,25 +103,25 @@ export class ReadingBodies {
   }
 
   #check(): void {
-    // Not when the last body is removed: on a busy server, that would be a timer for each body.
+    // Not when the last body is removed: on a busy server, that would create a timer for each body.
     if (this.#all.bodies.size === 0) {
       clearInterval(this.#checking)
       this.#checking = undefined
     }
     for (const body of this.#all.bodies)
       if (++body.seconds >= readTimeout)
-        this.#refuse(body, new AAuthError('body_late', `Nothing of the body arrived for ${readTimeout} seconds.`))
+        this.#refuse(body, new AAuthError('body_late', `No data of the body arrived for ${readTimeout} seconds.`))
   }
 }
 
 interface Body extends Pick<OpenBody, 'session' | 'stop'> {
   bytes: number
-  /** Since the last byte. */
+  /** Seconds since the last byte. */
   seconds: number
   readonly network: string
 }
 
-/** A session, a network, or all. */
+/** A session, a network, or the total. */
 interface Holder {
   bytes: number
   readonly bodies: Set<Body>

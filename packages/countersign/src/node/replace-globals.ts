@@ -1,13 +1,13 @@
 import { LightRequest, WebRequest } from './light-request.js'
 import { LightResponse } from './light-response.js'
 
-/** The `fetch` that was set here, to recognise it later. */
+/** The `fetch` that was set here, to recognize it later. */
 let placed: typeof globalThis.fetch | undefined
 
 /**
- * Has `new Response(text)` of this process make light responses, and `Request` and `fetch` take light requests. All three
- * are otherwise what they were, and `instanceof` holds for what either makes. A `fetch` that the process had put in place,
- * to trace or to test, is the one that is called.
+ * Makes `new Response(text)` create light responses in this process, and `Request` and `fetch` accept light requests. All three otherwise
+ * behave as before, and `instanceof` works with both kinds. If the process had replaced `fetch`, for tracing or tests, that function is the
+ * one called.
  */
 export function replaceGlobals(): void {
   Object.assign(globalThis, { Response: LightResponse, Request: WebRequest })

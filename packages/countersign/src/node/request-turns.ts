@@ -4,34 +4,34 @@ import { setImmediate } from 'node:timers'
 import { networkOf } from '../lib/network-of.js'
 
 /**
- * Requests that begin in one turn of the event loop, usually and after a turn that accepted a connection. A turn accepts one, so a
- * new client gets in after as many turns as connections are before it: those must be short. Fewer requests in the others would leave little
- * but refusals in the turns of a server that is overloaded, and split the batches of its storage.
+ * Requests started in one turn of the event loop: normally, and after a turn that accepted a connection. A turn accepts one connection, so
+ * a new client waits as many turns as there are connections before it: those turns must be short. A lower limit for the other turns would
+ * leave an overloaded server with little but refusals, and split the batches of its storage.
  */
 const together = { usually: 16, whileAccepting: 2 }
 
-/** Requests with `refuse` that may wait. The others wait one per connection. */
+/** Limits on waiting requests with `refuse`. Of the others, only one per connection waits. */
 const refusable = { total: 2048, perNetwork: 1024 }
 
-/** Where Node.js reports each connection that it accepts. */
+/** The channel on which Node.js reports each accepted connection. */
 const accepting = 'net.server.socket'
 
-/** A request that takes its turn. */
+/** A request that waits for its turn. */
 export interface TurnRequest {
-  /** The client's address. Called only if the request must wait. */
+  /** Returns the client's address. Called only if the request must wait. */
   readonly address: () => string | undefined
   readonly begin: () => void
-  /** Called instead of `begin` if too many requests wait and its network holds most of them. @default it waits in any case */
+  /** Called instead of `begin` if too many requests wait and its network has the most of them. @default the request always waits */
   readonly refuse?: (() => void) | undefined
 }
 
-/** Begins the requests of one listener, a limited number in each turn of the event loop. */
+/** Starts the requests of one listener, a limited number in each turn of the event loop. */
 export class RequestTurns {
-  /** In the order of their turns. */
+  /** In the order in which networks take turns. */
   readonly #networks = new Map<string, WaitingNetwork>()
   #refusable = 0
   #begun = 0
-  /** How many may begin in this turn. */
+  /** How many requests may start in this turn. */
   #most = together.usually
   #isScheduled = false
   /** Whether this process accepted a connection since the last turn. */
@@ -40,7 +40,7 @@ export class RequestTurns {
     this.#hasAccepted = true
   }
 
-  /** Notes from now on that connections are accepted, until `unwatch` is called. */
+  /** Starts watching for accepted connections, until `unwatch` is called. */
   watch(): void {
     subscribe(accepting, this.#noteAccepted)
   }
@@ -50,9 +50,9 @@ export class RequestTurns {
   }
 
   /**
-   * Calls `begin` at once, or in one of the next turns: then networks take turns, IPv4 by /24 and IPv6 by /48.
+   * Calls `begin` at once or in a later turn, in which case networks take turns, IPv4 by /24 and IPv6 by /48.
    *
-   * @returns removes the request, and returns whether it still waited; undefined if it has begun or was refused
+   * @returns a function that removes the request and returns whether it was still waiting; undefined if it has started or was refused
    */
   take({ address, begin, refuse }: TurnRequest): (() => boolean) | undefined {
     if (this.#begun < this.#most && this.#networks.size === 0) {
@@ -68,7 +68,7 @@ export class RequestTurns {
     }
     const network = this.#networks.get(name) ?? { name, requests: new Set(), refusable: new Set() }
     this.#networks.set(name, network)
-    // Not `AsyncResource.bind`: under overload, its 12 µs are a sixth of a refusal.
+    // Not `AsyncResource.bind`: under overload, its 12 µs are a sixth of the cost of a refusal.
     const request = { begin, refuse, context: new AsyncResource('WaitingRequest') }
     network.requests.add(request)
     if (refuse) {
@@ -78,7 +78,7 @@ export class RequestTurns {
     return () => this.#remove(network, request)
   }
 
-  /** Makes room for a request with `refuse` of a network that holds so many; false if that network holds most. */
+  /** Makes room for a request with `refuse` from a network that already has `held` of them. False if that network has the most. */
   #makeRoom(held: number): boolean {
     if (held >= refusable.perNetwork) return false
     if (this.#refusable < refusable.total) return true
@@ -114,7 +114,7 @@ export class RequestTurns {
       if (this.#begun >= this.#most) break
       const [request] = network.requests
       if (!request) continue
-      // Behind the others: the loop comes back to it.
+      // Moved behind the other networks: the loop comes back to it.
       this.#networks.delete(name)
       this.#networks.set(name, network)
       this.#remove(network, request)
@@ -125,15 +125,15 @@ export class RequestTurns {
   }
 }
 
-/** The requests of one network that wait, oldest first. */
+/** The waiting requests of one network, oldest first. */
 interface WaitingNetwork {
   readonly name: string
   readonly requests: Set<WaitingRequest>
-  /** Those of them with `refuse`. */
+  /** The subset with `refuse`. */
   readonly refusable: Set<WaitingRequest>
 }
 
 interface WaitingRequest extends Pick<TurnRequest, 'begin' | 'refuse'> {
-  /** The asynchronous context in which it was received. */
+  /** The asynchronous context in which the request was received. */
   readonly context: AsyncResource
 }

@@ -8,7 +8,7 @@ import { isGone, untilDrained } from './outgoing.js'
 /** A response of Node's servers: HTTP/1.1, or HTTP/2 with its compatibility API. */
 export type NodeResponse = ServerResponse | Http2ServerResponse
 
-/** Fields about the connection that a response came by, not about this one (RFC 9110 §7.6.1); HTTP/2 forbids them. */
+/** Connection-specific fields, which do not apply to the connection used here (RFC 9110 §7.6.1). HTTP/2 forbids them. */
 const connectionFields: ReadonlySet<string> = new Set([
   'connection',
   'keep-alive',
@@ -18,8 +18,8 @@ const connectionFields: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Writes a Web response to Node's response, with its length if the body is known. What comes later is streamed: headers do not
- * wait for it, and the body is cancelled when the client goes.
+ * Writes a Web response to Node's response, with its length if the body is known. An incomplete body is streamed: headers are sent without
+ * waiting for it, and it is cancelled if the client disconnects.
  */
 export async function sendResponse(response: Response, outgoing: NodeResponse, method: string): Promise<void> {
   const whole = LightResponse.wholeOf(response)
@@ -33,7 +33,7 @@ export async function sendResponse(response: Response, outgoing: NodeResponse, m
     return body?.cancel()
   }
   const reader = (body as ReadableStream<Uint8Array>).getReader()
-  // A body that failed cannot be cancelled, and needs it no more.
+  // A failed body cannot be cancelled, and need not be.
   outgoing.once('close', () => void reader.cancel().catch(() => undefined))
   const atHand: Uint8Array[] = []
   let reading = reader.read()
@@ -67,7 +67,7 @@ async function sendLong(body: Uint8Array, outgoing: NodeResponse): Promise<void>
   outgoing.end()
 }
 
-/** Bytes that are written at once. Until all of them are sent, a client that reads slowly looks like one that does not read. */
+/** Bytes written at once. Until all of them are sent, a slow reader cannot be distinguished from a client that does not read. */
 const pieceLength = 65_536
 
 function fieldsOf({ headers }: Response): Record<string, string | string[]> {
@@ -79,8 +79,8 @@ function fieldsOf({ headers }: Response): Record<string, string | string[]> {
 }
 
 /**
- * For answers that are given before the request came to its end: the rest of it is not waited for, and does not keep the
- * connection (RFC 9112 §9.6, RFC 9113 §8.1).
+ * For responses sent before the request is complete: the rest of the request is not awaited, and does not keep the connection open (RFC
+ * 9112 §9.6, RFC 9113 §8.1).
  */
 export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): void {
   if (!isHttp2(outgoing)) {
@@ -98,7 +98,7 @@ function nextTurn(): Promise<undefined> {
   return new Promise((resolve) => setImmediate(() => resolve(undefined)))
 }
 
-/** Resolves when the client took enough of it for more to be written, or is gone. */
+/** Resolves when the client has read enough for more to be written, or has disconnected. */
 async function write(chunk: Uint8Array, outgoing: NodeResponse): Promise<void> {
   for (let at = 0; at < chunk.length; at += pieceLength)
     await writePiece(chunk.subarray(at, at + pieceLength), outgoing)

@@ -1,24 +1,29 @@
 import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2'
 import { WriteProgress, writeTimeout } from './write-progress.js'
 
-/** Requests of one session that are in progress; more are refused. */
+/** Maximum number of in-progress requests per session; more are refused. */
 const streamLimit = 100
 
-/** Refused requests of one session in a second; its client does not heed refusals, and the session is closed. */
+/** Maximum number of refused requests per session and second. A client that exceeds it ignores refusals, so its session is closed. */
 const refusalLimit = 100
 
-/** Bytes of responses that a client has not read; until it reads some of them, further requests of its session are refused. */
+/**
+ * Maximum size of unread responses, in bytes. Above it, further requests of the session are refused until the client reads some of them.
+ */
 const unreadLimit = 1_048_576
 
 /** The requests of one HTTP/2 session. */
 export class SessionStreams {
   readonly #session: Http2Session
-  /** In progress: their handlers run, or their responses are not sent. A stream that the client reset may still have its handler. */
+  /**
+   * Requests in progress: the handler is running, or the response has not been sent. A stream that the client reset may still have a
+   * running handler.
+   */
   readonly #requests = new Map<ServerHttp2Stream, StreamRequest>()
-  /** Whether the client read some of any response since the last check. */
+  /** Whether the client has read any part of a response since the last check. */
   #isRead = true
   #secondsUnread = 0
-  /** Since the last check. */
+  /** Refused requests since the last check. */
   #refused = 0
   /** Requests that the client reset before their turn, since the last check. */
   #reset = 0
@@ -29,7 +34,7 @@ export class SessionStreams {
     if (maxConcurrentStreams > streamLimit) session.settings({ maxConcurrentStreams: streamLimit })
   }
 
-  /** Calls `serve`, or refuses the stream, which the client may then send again (RFC 9113 §8.7). */
+  /** Calls `serve`, or refuses the stream, which the client may then retry (RFC 9113 §8.7). */
   add(stream: ServerHttp2Stream, serve: () => unknown): void {
     if (this.#requests.size + this.#reset >= streamLimit || this.#unread() > unreadLimit) {
       if (++this.#refused > refusalLimit) this.#session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
@@ -39,7 +44,7 @@ export class SessionStreams {
     const request = { progress: new WriteProgress(), isServed: false }
     this.#requests.set(stream, request)
     stream.on('drain', () => {
-      // Between two checks, as much may be written as was sent.
+      // As much may have been written as was sent between two checks.
       request.progress.restart()
       this.#isRead = true
     })
@@ -53,7 +58,7 @@ export class SessionStreams {
     })
   }
 
-  /** Counts a request that the client reset before its turn: as one in progress until the next check. */
+  /** Counts a request that the client reset before its turn. It counts as in progress until the next check. */
   countReset(): void {
     this.#reset++
   }
@@ -65,7 +70,8 @@ export class SessionStreams {
   }
 
   /**
-   * Call it once a second: closes streams whose client reads nothing of a response, and the session if it reads nothing of any.
+   * Call once a second. Closes streams whose client reads nothing of the response, and the session if the client reads none of its
+   * responses.
    */
   requireProgress(): void {
     this.#refused = 0

@@ -21,7 +21,7 @@ export function createTrustedPeers(trusted: readonly string[]): (peer: string) =
   const problem = trustedNetworksProblem(trusted)
   if (problem !== undefined) throw new TypeError(`the proxies ${problem}`)
   if (trusted.length === 0) return () => false
-  // A look into the list of Node.js makes an object for each address, and most peers are named as they are.
+  // A lookup in Node's BlockList allocates an object per address, and most trusted peers are listed as single addresses.
   const named = new Set(trusted.filter((network) => isIP(network) !== 0))
   return (peer) => {
     const address = plainAddress(peer)
@@ -30,12 +30,12 @@ export function createTrustedPeers(trusted: readonly string[]): (peer: string) =
   }
 }
 
-/** The address. `::ffff:192.0.2.1` becomes `192.0.2.1`. */
+/** The address, with `::ffff:192.0.2.1` converted to `192.0.2.1`. */
 function plainAddress(address: string): string {
   return address.toLowerCase().startsWith('::ffff:') && isIP(address.slice(7)) === 4 ? address.slice(7) : address
 }
 
-/** Why an address or a network cannot be trusted, to go after what it is; undefined where it can. */
+/** Why an address or a network cannot be trusted, as text that follows its name. Undefined if it can. */
 export function trustedNetworkProblem(network: string): string | undefined {
   const [base = '', bits, ...rest] = network.split('/')
   const longest = base.includes('%') ? undefined : { 4: 32, 6: 128 }[isIP(base)]
@@ -48,14 +48,14 @@ export function trustedNetworkProblem(network: string): string | undefined {
   return isWide ? `is ${everybody}` : undefined
 }
 
-/** Why networks, each of which can be trusted, cannot be together; undefined where they can. */
+/** Why networks that can each be trusted must not be trusted together. Undefined if they can. */
 export function trustedNetworksProblem(networks: readonly string[]): string | undefined {
   const isWide = [mappedIpv4, globalIpv6].some((scope) => partOf(scope, networks) > 1 / 4)
-  return isWide ? `together are ${everybody}` : undefined
+  return isWide ? `together cover ${everybody}` : undefined
 }
 
 const everybody =
-  'everybody, and any client could then claim any address: name your proxies alone, such as 10.0.0.7 or 10.0.0.0/24'
+  'nearly the whole Internet, so any client could claim any address: list only your proxies, such as 10.0.0.7 or 10.0.0.0/24'
 
 function add(networks: BlockList, network: string): void {
   const [base = '', bits] = network.split('/')
@@ -64,20 +64,20 @@ function add(networks: BlockList, network: string): void {
   else networks.addSubnet(base, Number(bits), family)
 }
 
-/** Whether all of an IPv6 network is private or link-local. */
+/** Whether an IPv6 network is entirely private or link-local. */
 function isPrivate(base: string, bits: number): boolean {
   const first = Number.parseInt(base.split(':')[0] ?? '', 16)
   return ((first & 0xfe00) === 0xfc00 && bits >= 7) || ((first & 0xffc0) === 0xfe80 && bits >= 10)
 }
 
-/** Addresses of IPv6 as numbers, without the one at the end; those of IPv4 lie where IPv6 maps them. */
+/** A range of IPv6 addresses as numbers, with an exclusive end. IPv4 addresses are IPv4-mapped. */
 interface Range {
   from: bigint
   to: bigint
 }
 
 const mappedIpv4 = rangeOf('::ffff:0:0/96')
-/** IPv6 that was given out at all. */
+/** The global unicast range of IPv6. */
 const globalIpv6 = rangeOf('2000::/3')
 
 function rangeOf(network: string): Range {
@@ -95,7 +95,7 @@ function numberOf(ipv6: string): bigint {
   return BigInt(`0x${digits.join('')}`)
 }
 
-/** The part of a scope that is in networks, each address counted once: of two networks one lies in the other, or none. */
+/** The fraction of a range that networks cover, counting each address once. Two networks are either nested or disjoint. */
 function partOf(scope: Range, networks: readonly string[]): number {
   const ranges = networks.map(rangeOf)
   if (ranges.some(({ from, to }) => from <= scope.from && to >= scope.to)) return 1
@@ -109,13 +109,13 @@ function partOf(scope: Range, networks: readonly string[]): number {
   return Number((size << 32n) / (scope.to - scope.from)) / 2 ** 32
 }
 
-/** Of those that begin together the largest comes first. */
+/** Sorts by start; of networks with the same start, the largest comes first. */
 function byBeginning(one: Range, other: Range): number {
   const isFirst = one.from === other.from ? one.to > other.to : one.from < other.from
   return isFirst ? -1 : 1
 }
 
-/** Finds the address a request came from. */
+/** Determines the client address of a request. */
 export type ClientAddress = (peer: string | undefined, rawHeaders: readonly string[]) => string | undefined
 
 /**

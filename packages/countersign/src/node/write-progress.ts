@@ -1,17 +1,17 @@
-/** Seconds after which a response is given up of which the client reads nothing. */
+/** Seconds after which a response is aborted if its client reads nothing. */
 export const writeTimeout = 20
 
-/** Measures for how long a client has read nothing of what was written to it. */
+/** Measures for how long a client has not read what was written to it. */
 export class WriteProgress {
   #sent = Number.NaN
   #seconds = 0
 
   /**
-   * Seconds without progress, 0 if everything was sent. Call it once a second: calls are counted instead of time, so that a process
-   * that was suspended closes no connection.
+   * Seconds without progress, or 0 if everything was sent. Call it once a second. It counts calls instead of time, so that a process that
+   * was suspended does not close any connections.
    *
-   * @param unsent bytes that were written and are not sent
-   * @param sent a number that changes if bytes are sent
+   * @param unsent bytes that were written but not sent yet
+   * @param sent a number that changes when bytes are sent
    */
   secondsWithout(unsent: number, sent: number): number {
     this.#seconds = unsent === 0 || sent !== this.#sent ? 0 : this.#seconds + 1
@@ -19,20 +19,20 @@ export class WriteProgress {
     return this.#seconds
   }
 
-  /** Starts again at 0 seconds: something was sent. */
+  /** Restarts at 0 seconds, because something was sent. */
   restart(): void {
     this.#seconds = 0
     this.#sent = Number.NaN
   }
 }
 
-/** A socket, or a stream of HTTP/2, which does not count what was written. */
+/** A socket, or an HTTP/2 stream, which does not count written bytes. */
 export interface Writer {
   readonly writableLength: number
   readonly bytesWritten?: number
 }
 
-/** For {@link WriteProgress}: bytes of all writers that are not sent, and a number that changes if bytes are sent. */
+/** For {@link WriteProgress}: the unsent bytes of all writers, and a number that changes when bytes are sent. */
 export function bytesOf(writers: Iterable<Writer>): { unsent: number; sent: number } {
   let [unsent, written] = [0, 0]
   for (const { writableLength, bytesWritten = 0 } of writers) {

@@ -3,21 +3,21 @@ import sonicBoom from 'sonic-boom'
 import type { CountersignEvent } from '../lib/events.js'
 
 export interface LogOptions {
-  /** Where lines go: a file descriptor, such as 1 for standard output, or a stream. @default 1 */
+  /** Destination of the log: a file descriptor, such as 1 for standard output, or a stream. @default 1 */
   to?: number | NodeJS.WritableStream | undefined
 }
 
-/** A log: one JSON object on each line, without secrets. */
+/** A log with one JSON object per line, without secrets. */
 export interface Log {
-  /** Writes events: give it to a part as its `onEvent`. */
+  /** Logs events: pass it to a role as its `onEvent`. */
   readonly onEvent: (event: CountersignEvent) => void
-  /** Writes a line of your own. */
+  /** Writes a custom line. */
   write(level: LogLevel, event: string, fields?: LogFields): void
-  /** Writes an error and what caused it. */
+  /** Writes an error and its causes. */
   failure(event: string, error: unknown, fields?: LogFields): void
-  /** Writes that failed, and lines that were left out since too many wait. */
+  /** Number of failed writes, and of lines dropped because the buffer was full. */
   readonly writeErrors: number
-  /** Writes what waits, for a second at most, and closes the file. Nothing is written after it. */
+  /** Flushes the buffer, for up to a second, and closes the file. Nothing is written afterwards. */
   close(): Promise<void>
 }
 
@@ -63,7 +63,7 @@ export function createLog({ to = 1 }: LogOptions = {}): Log {
   }
 }
 
-// Strangers have a say in what is logged: no terminal or reader of lines is to act on it.
+// Logged values may be controlled by clients: they must not affect a terminal or a line-based reader.
 function asPlain(line: string): string {
   const escaped = (unit: string) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`
   return redactSecrets(line).replaceAll(/[^\x20-\x7e…]/g, escaped)
@@ -77,7 +77,7 @@ function describe(error: unknown, depth = 0): string {
   return ((error.stack ?? String(error)) + cause).slice(0, longestDescription)
 }
 
-/** What a line of the log may say. */
+/** Values allowed in a log line. */
 export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>
 
 export type LogLevel = 'info' | 'warn' | 'error'
@@ -88,10 +88,10 @@ interface Line {
   fields: LogFields
 }
 
-/** Seconds from which a verb of the storage is slow. */
+/** Duration above which a storage operation is logged as slow, in seconds. */
 const slow = 1
 
-/** What the log says of an event; undefined: nothing, since it is told too often to be read. */
+/** The log line of an event. Undefined for events that are too frequent to log. */
 export function lineOf(event: CountersignEvent): Line | undefined {
   switch (event.kind) {
     case 'request': {
@@ -143,22 +143,22 @@ function milliseconds(seconds: number): number {
   return Math.round(seconds * 10_000) / 10
 }
 
-/** Bytes that may wait to be written. */
+/** Maximum size of the buffer, in bytes. */
 const mostWaiting = 1_048_576
 
-/** Milliseconds that what waits may take at the end. */
+/** Time allowed for flushing the buffer on close, in milliseconds. */
 const patience = 1000
 
-/** Writes lines without waiting for whoever reads them. */
+/** Writes lines without blocking on a slow reader. */
 export interface LineWriter {
   write(line: string): void
-  /** Writes that failed, and lines that were left out since too many wait. */
+  /** Number of failed writes, and of lines dropped because the buffer was full. */
   readonly errors: number
-  /** Resolves when what waits is written, or cannot be for a second. */
+  /** Resolves when the buffer has been flushed, or after a second without success. */
   close(): Promise<void>
 }
 
-/** @param to a file descriptor, or a stream */
+/** @param to a file descriptor or a stream */
 export function openLineWriter(to: number | NodeJS.WritableStream): LineWriter {
   return typeof to === 'number' ? toDescriptor(to) : toStream(to)
 }
@@ -166,7 +166,7 @@ export function openLineWriter(to: number | NodeJS.WritableStream): LineWriter {
 function toDescriptor(fd: number): LineWriter {
   let errors = 0
   let isClosing = false
-  // A pipe that is full says so again and again until somebody reads; what comes meanwhile waits.
+  // A full pipe reports an error repeatedly until its reader catches up; new lines are buffered in the meantime.
   const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: mostWaiting, retryEAGAIN: () => !isClosing })
   boom.on('error', () => errors++)
   boom.on('drop', () => errors++)
@@ -213,12 +213,12 @@ function within(milliseconds: number, begin: (done: () => void) => void): Promis
 }
 
 /**
- * Tokens, codes and session ids by their prefixes, and anything in the form of a JWT. Whatever stands before them: a path may
- * run into them, and in JSON a line ends with the letter n.
+ * Matches tokens, codes and session ids by their prefixes, and anything that looks like a JWT. No word boundary is required: they may be
+ * part of a path, and in JSON an escaped line feed ends with the letter n.
  */
 const secrets = /(aa(?:rq|cd|rt|sn|br)_|eyJ)[\w.-]+/g
 
-/** A text without the secrets in it: only how they begin. */
+/** The text with all secrets truncated to their first characters. */
 export function redactSecrets(text: string): string {
   return text.replaceAll(secrets, '$1…')
 }

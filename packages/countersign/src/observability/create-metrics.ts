@@ -1,17 +1,17 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { CountersignEvent } from '../lib/events.js'
 
-/** Values to read when the metrics are scraped. */
+/** Values to read on each scrape. */
 export interface MetricsOptions {
-  /** `writeErrors` of a log. @default the metric is left out */
+  /** The log's `writeErrors`. @default the metric is omitted */
   logWriteErrors?: (() => number) | undefined
-  /** Seconds since retention last left nothing over. @default the metric is left out */
+  /** Seconds since retention last deleted everything that was due. @default the metric is omitted */
   retentionLag?: (() => number) | undefined
-  /** The connections of a database pool. @default the metric is left out */
+  /** The connections of a database pool. @default the metric is omitted */
   pool?: (() => PoolState) | undefined
-  /** The result of the last reload, for a configuration that is reloaded. @default the metrics are left out */
+  /** The result of the last reload, for a configuration that is reloaded. @default the metrics are omitted */
   config?: (() => ConfigState) | undefined
-  /** Also those of the process: memory, CPU, delay of the event loop, garbage collection. @default true */
+  /** Whether to include process metrics: memory, CPU, event loop delay, garbage collection. @default true */
   process?: boolean | undefined
 }
 
@@ -31,9 +31,9 @@ export interface ConfigState {
 
 /** Metrics for Prometheus. */
 export interface Metrics {
-  /** Counts events: give it to a part as its `onEvent`. */
+  /** Counts events: pass it to a role as its `onEvent`. */
   readonly onEvent: (event: CountersignEvent) => void
-  /** All of them, by the names of `prom-client`: add your own. */
+  /** The `prom-client` registry of all metrics: add your own. */
   readonly registry: Registry
 }
 
@@ -61,111 +61,111 @@ export function createMetrics(options: MetricsOptions = {}): Metrics {
 
 type Instruments = ReturnType<typeof createInstruments>
 
-/** The metrics that events change. */
+/** The metrics that are updated by events. */
 function createInstruments(registry: Registry) {
   const registers = [registry]
   return {
     requests: new Counter({
       name: 'countersign_requests_total',
-      help: 'Requests, by route and by what came of them: ok, or the code of the refusal',
+      help: 'Requests, by route and outcome: ok, or the code of the refusal',
       labelNames: ['role', 'route', 'outcome'],
       registers,
     }),
     requestSeconds: new Histogram({
       name: 'countersign_request_duration_seconds',
-      help: 'Time to an answer, by route',
+      help: 'Response time, by route',
       labelNames: ['role', 'route'],
       buckets,
       registers,
     }),
     lookups: new Counter({
       name: 'countersign_lookups_total',
-      help: 'Documents and key sets of others that were needed; cached: nothing was fetched',
+      help: 'Lookups of other parties’ documents and key sets; cached: nothing was fetched',
       labelNames: ['role', 'what', 'outcome', 'cached'],
       registers,
     }),
     lookupSeconds: new Histogram({
       name: 'countersign_lookup_duration_seconds',
-      help: 'Time of lookups for which something was fetched',
+      help: 'Duration of lookups that fetched something',
       labelNames: ['role', 'what'],
       buckets,
       registers,
     }),
     decisions: new Counter({
       name: 'countersign_decisions_total',
-      help: 'Decisions of people, policies and grants',
+      help: 'Decisions by users, policies and existing grants',
       labelNames: ['by', 'outcome'],
       registers,
     }),
     storageSeconds: new Histogram({
       name: 'countersign_storage_duration_seconds',
-      help: 'Time of the verbs of the storage',
+      help: 'Duration of storage operations',
       labelNames: ['verb'],
       buckets,
       registers,
     }),
     storageErrors: new Counter({
       name: 'countersign_storage_errors_total',
-      help: 'Verbs of the storage that were not done: the code of the StorageError, or failed',
+      help: 'Failed storage operations: the code of the StorageError, or failed',
       labelNames: ['verb', 'code'],
       registers,
     }),
     passwords: new Counter({
       name: 'countersign_passwords_total',
-      help: 'Passwords that were hashed or checked (argon2); unavailable: too many were waiting',
+      help: 'Passwords hashed or checked (argon2); unavailable: the queue was full',
       labelNames: ['outcome'],
       registers,
     }),
     passwordWait: new Histogram({
       name: 'countersign_password_wait_seconds',
-      help: 'Time until the turn of a password',
+      help: 'Time that passwords spend in the queue',
       buckets,
       registers,
     }),
     passwordQueue: new Gauge({
       name: 'countersign_password_queue',
-      help: 'Passwords that wait',
+      help: 'Passwords in the queue',
       registers,
     }),
     upstreams: new Counter({
       name: 'countersign_upstream_total',
-      help: 'Requests that a gateway sent to the API behind it, by what came of them',
+      help: 'Requests that a gateway forwarded upstream, by outcome',
       labelNames: ['route', 'outcome'],
       registers,
     }),
     upstreamSeconds: new Histogram({
       name: 'countersign_upstream_duration_seconds',
-      help: 'Time until the API behind a gateway begins to answer, or fails',
+      help: 'Time until the upstream of a gateway starts to respond, or fails',
       labelNames: ['route'],
       buckets,
       registers,
     }),
     uploads: new Counter({
       name: 'countersign_uploads_total',
-      help: 'Bodies that a gateway kept on disk',
+      help: 'Bodies that a gateway stored on disk',
       labelNames: ['route'],
       registers,
     }),
     uploadBytes: new Counter({
       name: 'countersign_upload_bytes_total',
-      help: 'Bytes of them',
+      help: 'Bytes of bodies that a gateway stored on disk',
       labelNames: ['route'],
       registers,
     }),
     sockets: new Counter({
       name: 'countersign_sockets_total',
-      help: 'WebSockets through a gateway that were opened, and how they ended',
+      help: 'WebSockets proxied by a gateway, by outcome: opened, and how they ended',
       labelNames: ['route', 'outcome'],
       registers,
     }),
     openSockets: new Gauge({
       name: 'countersign_sockets_open',
-      help: 'WebSockets through a gateway that are open',
+      help: 'Open WebSockets proxied by a gateway',
       registers,
     }),
     closed: new Counter({
       name: 'countersign_connections_closed_total',
-      help: 'Connections that a gateway closed since there were too many: idle ones, or new ones with 503',
+      help: 'Connections that a gateway closed because there were too many: displaced ones, or new ones refused with 503',
       labelNames: ['outcome'],
       registers,
     }),
@@ -210,13 +210,13 @@ function countEvent(instruments: Instruments, event: CountersignEvent): void {
   }
 }
 
-/** Metrics without events, read when they are scraped. */
+/** Metrics that are not updated by events, but read on each scrape. */
 function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, config }: MetricsOptions): void {
   const registers = [registry]
   if (logWriteErrors)
     new Counter({
       name: 'countersign_log_write_errors_total',
-      help: 'Writes of the log that failed, and lines that were left out since too many wait',
+      help: 'Failed log writes, and lines dropped because the buffer was full',
       registers,
       collect() {
         this.reset()
@@ -226,7 +226,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   if (retentionLag)
     new Gauge({
       name: 'countersign_retention_lag_seconds',
-      help: 'Time since retention last left nothing over; alarm at 86400',
+      help: 'Time since retention last deleted everything that was due, in seconds; alert at 86400',
       registers,
       collect() {
         this.set(retentionLag())
@@ -235,7 +235,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   if (pool)
     new Gauge({
       name: 'countersign_pool_connections',
-      help: 'Connections to the database, and who waits for one',
+      help: 'Database connections by state, and requests waiting for one',
       labelNames: ['state'],
       registers,
       collect() {
@@ -245,7 +245,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   if (!config) return
   new Gauge({
     name: 'countersign_config_ok',
-    help: '1: the configuration could be used when it was last looked at; 0: it could not, and what it said before holds',
+    help: '1: the last load of the configuration succeeded; 0: it failed, and the previous configuration is active',
     registers,
     collect() {
       this.set(config().ok ? 1 : 0)
@@ -253,7 +253,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   })
   new Gauge({
     name: 'countersign_config_read_timestamp_seconds',
-    help: 'When the configuration that holds was read, in Unix seconds',
+    help: 'When the active configuration was read, in Unix seconds',
     registers,
     collect() {
       this.set(config().readAt)
@@ -261,7 +261,7 @@ function addReadings(registry: Registry, { logWriteErrors, retentionLag, pool, c
   })
 }
 
-// Those with a label for each kind of handle that is open are as many as Node has kinds.
+// Their label values are the types of open handles, whose number depends on Node.
 const unbounded = ['nodejs_active_resources', 'nodejs_active_handles', 'nodejs_active_requests']
 
 function addProcess(registry: Registry): void {

@@ -1,5 +1,5 @@
 /**
- * A log and metrics that are made of events. This entry alone needs `pino`, `sonic-boom` and `prom-client`.
+ * A log and metrics that are derived from events. Only this entry point requires `pino`, `sonic-boom` and `prom-client`.
  *
  * @packageDocumentation
  */
@@ -15,5 +15,5 @@ const [log, metrics] = await importOptional('countersign/observability', ['pino'
 
 /** Creates a log that writes events as JSON lines. */
 export const createLog: typeof log.createLog = log.createLog
-/** Creates metrics in the text format of Prometheus, which events update. */
+/** Creates metrics in the text format of Prometheus, updated by events. */
 export const createMetrics: typeof metrics.createMetrics = metrics.createMetrics

@@ -1,5 +1,5 @@
 /**
- * Events in the spans of OpenTelemetry. This entry alone needs `@opentelemetry/api`.
+ * Events in OpenTelemetry spans. Only this entry point requires `@opentelemetry/api`.
  *
  * @packageDocumentation
  */

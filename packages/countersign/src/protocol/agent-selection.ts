@@ -1,7 +1,7 @@
-/** Agents that something is for: their identifiers, or a function that decides by one. */
+/** The agents that something applies to: their identifiers, or a function that decides by identifier. */
 export type AgentSelection = readonly string[] | ((agent: string) => boolean)
 
-/** Whether an agent, where there is one, is among those selected. */
+/** Whether an agent is selected; false without an agent. */
 export function isSelected(selection: AgentSelection, agent: string | undefined): boolean {
   if (agent === undefined) return false
   return typeof selection === 'function' ? selection(agent) : selection.includes(agent)

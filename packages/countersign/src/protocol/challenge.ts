@@ -1,11 +1,11 @@
-/** What a resource asks for when it refuses a request, as an edition reads and writes it. */
+/** What a resource requires when it refuses a request, as an edition serializes and parses it. */
 export interface Challenge {
-  /** What the next request must prove, in the edition's word for it. */
+  /** What the next request must prove, in the edition's terms. */
   readonly level: string
-  /** To be taken to the auth server. */
+  /** To be presented to the auth server. */
   readonly resourceToken?: string | undefined
-  /** Where the token that is asked for comes from. */
+  /** The issuer of the token that is required. */
   readonly authServer?: string | undefined
-  /** The algorithms that are accepted; absent: all. */
+  /** The accepted algorithms. Absent: all. */
   readonly algorithms?: readonly string[] | undefined
 }

@@ -1,14 +1,14 @@
 import type { JoseRules } from '../lib/algorithms.js'
 import { jsonResponse } from '../lib/encodings.js'
 
-/** How identifiers are judged. */
+/** Which identifiers are accepted. */
 export interface IdentifierOptions {
   /**
-   * Accepts `http` with an explicit port on the hosts `127.0.0.1`, `[::1]` and `localhost`, literally: for development
-   * only, any program on the machine can listen there. @default false
+   * Accepts `http` with an explicit port on exactly the hosts `127.0.0.1`, `[::1]` and `localhost`. For development only: any program on
+   * the machine can listen there. @default false
    */
   allowInsecureLoopback?: boolean | undefined
-  /** Accepts a path, as in `https://host/~agent`. Pages then show host and path. @default false */
+  /** Accepts a path, as in `https://host/~agent`. Pages then show the host and the path. @default false */
   allowPath?: boolean | undefined
 }
 
@@ -19,9 +19,9 @@ const loopback = /^http:\/\/(?:127\.0\.0\.1|\[::1\]|localhost):([1-9]\d{0,4})$/
 const segment = /^[A-Za-z0-9\-._~!$&'()*+,;=:@]+$/
 
 /**
- * Whether the text is an identifier of an agent, resource or auth server (W10): `https`, a lower-case A-label host,
- * no user-info, query, fragment, default port, trailing slash or dot. Judged on the raw text, since URL parsing hides
- * differences; equal identifiers are equal strings.
+ * Whether the text is an identifier of an agent, resource or auth server (W10): `https`, a lower-case A-label host, no user-info, query,
+ * fragment, default port, trailing slash or dot. Checks the raw text, since URL parsing hides differences. Two identifiers are equal only
+ * if they are equal strings.
  */
 export function isIdentifier(text: unknown, options: IdentifierOptions = {}): text is string {
   if (typeof text !== 'string' || text.length > maxLength) return false
@@ -41,45 +41,45 @@ export function isIdentifier(text: unknown, options: IdentifierOptions = {}): te
   return digits !== undefined && Number(digits) <= 65535 && digits !== '443'
 }
 
-/** Throws a TypeError that says which option is not an identifier, for identifiers that the caller configures. */
+/** Throws a TypeError that names the option, for a configured value that is not an identifier. */
 export function requireIdentifier(option: string, text: string, options: IdentifierOptions): void {
   if (isIdentifier(text, options)) return
   const repair = identifierRepair(text, options)
-  if (repair !== undefined) throw new TypeError(`${option} is no identifier: ${repair}`)
+  if (repair !== undefined) throw new TypeError(`${option} is not a valid identifier: ${repair}`)
   const hint = isLoopbackIdentifier(text)
-    ? 'set allowInsecureLoopback for http on loopback'
+    ? 'set allowInsecureLoopback to allow http on loopback'
     : isIdentifier(text, { ...options, allowPath: true })
-      ? 'set allowPath for one with a path'
+      ? 'set allowPath to allow a path'
       : 'it must be https://host, lower case, no trailing slash'
-  throw new TypeError(`${option} is no identifier (${hint}): ${String(text)}`)
+  throw new TypeError(`${option} is not a valid identifier (${hint}): ${String(text)}`)
 }
 
-/** What people get wrong most, and the text without it. */
+/** The most common mistakes, and the corrected text. */
 const slips: readonly [advice: string, repair: (text: string) => string][] = [
-  ['leave out the slash at its end', (text) => text.replace(/\/+$/, '')],
+  ['remove the trailing slash', (text) => text.replace(/\/+$/, '')],
   ['write it in lower case', (text) => text.toLowerCase()],
-  ['leave out the default port', (text) => text.replace(/^(https:\/\/[^/]+):443(?=\/|$)/, '$1')],
-  ['write https:// before it', (text) => `https://${text}`],
-  ['write https in place of http', (text) => text.replace(/^http:/, 'https:')],
-  ['leave out all from the question mark or hash sign on', (text) => text.replace(/\/?[?#].*$/s, '')],
-  ['say at which port, such as', (text) => text.replace(/^http:\/\/[^/:]+(?=\/?$)/, '$&:8001').replace(/\/$/, '')],
+  ['remove the default port', (text) => text.replace(/^(https:\/\/[^/]+):443(?=\/|$)/, '$1')],
+  ['add https:// in front', (text) => `https://${text}`],
+  ['use https instead of http', (text) => text.replace(/^http:/, 'https:')],
+  ['remove everything from the question mark or hash sign on', (text) => text.replace(/\/?[?#].*$/s, '')],
+  ['add a port, such as', (text) => text.replace(/^http:\/\/[^/:]+(?=\/?$)/, '$&:8001').replace(/\/$/, '')],
 ]
 
-/** What to change of a text that is nearly an identifier, and what it is then; undefined for what is not near to one. */
+/** How to fix a text that is almost an identifier, and the corrected text. Undefined if there is no simple fix. */
 export function identifierRepair(text: unknown, options: IdentifierOptions): string | undefined {
   if (typeof text !== 'string') return undefined
   const slip = slips.find(([, repair]) => repair(text) !== text && isIdentifier(repair(text), options))
   return slip && `${slip[0]} (${slip[1](text)})`
 }
 
-/** What is wrong with a text that is no identifier. It follows a subject: "the id …". */
+/** What is wrong with a text that is not an identifier, as text that follows a subject: "the id …". */
 export function identifierProblem(text: unknown, options: IdentifierOptions): string {
   return isIdentifier(text, { ...options, allowPath: true })
-    ? 'has a path, and identifiers with a path are not accepted here'
-    : 'is not an identifier of the accepted form (https://host)'
+    ? 'has a path, which is not accepted in identifiers here'
+    : 'is not an accepted identifier (https://host)'
 }
 
-/** Whether the text is an identifier of the insecure loopback form. */
+/** Whether the text is an `http` identifier on loopback. */
 export function isLoopbackIdentifier(text: string): boolean {
   return loopback.test(text)
 }
@@ -89,55 +89,55 @@ function isHost(name: string): boolean {
   return !name.includes('xn--') || isALabelHost(name)
 }
 
-// A host whose last label is a number is an IPv4 address to URL parsers, in any of its spellings.
+// URL parsers treat a host whose last label is a number as an IPv4 address, in any notation.
 function isNumeric(label: string): boolean {
   return /^(?:\d+|0x[0-9a-f]*)$/.test(label)
 }
 
-// An A-label that decodes to nothing, or to what would be spelled otherwise, is a URL to some parsers only.
+// An A-label that decodes to nothing, or is not the canonical encoding, is accepted by only some URL parsers.
 function isALabelHost(name: string): boolean {
-  // A label beyond ASCII before it: newer parsers look into A-labels only then.
+  // Prepends a non-ASCII label: newer parsers validate A-labels only then.
   const url = `https://\u00e9.${name}`
   return URL.canParse(url) && new URL(url).host === `xn--9ca.${name}`
 }
 
-/** Whether a URL lies under an identifier. */
+/** Whether a URL is within an identifier. */
 export function isUnder(url: string, identifier: string): boolean {
   return url === identifier || (url.startsWith(identifier) && '/?#'.includes(url.charAt(identifier.length)))
 }
 
-/** What every document has that is read here: where its party publishes its keys. */
+/** The member that every document must have: where its party publishes its keys. */
 export interface PublishedDocument {
   jwks_uri: string
 }
 
-/** A document as it is published, whatever else it says. */
+/** A published document, with any other members. */
 export type OwnDocument = PublishedDocument & { readonly [member: string]: unknown }
 
 type MemberKind = 'identifier' | 'url' | 'string' | 'strings' | 'texts' | 'boolean'
 
-/** A document that a party publishes about itself at `{identifier}/.well-known/{name}`, as an edition writes it. */
+/** The type of a document that a party publishes at `{identifier}/.well-known/{name}`, as defined by an edition. */
 export interface DocumentType<M extends PublishedDocument = PublishedDocument> {
   readonly name: string
-  /** How the keys that it leads to say what they are for. */
+  /** How the party's published keys name their algorithm. */
   readonly jose: JoseRules
-  /** Whose document it is; the one of an auth server that the operator configured may be at any address (W28). */
+  /** The party that publishes it. The document of an auth server that the operator configured may be at any address (W28). */
   readonly party: 'agent' | 'resource' | 'authServer'
-  /** The member that names the document's own URL (W10). */
+  /** The member that contains the document's own identifier (W10). */
   readonly self: string
-  /** Optional members of another kind are left out, not refused: they decide nothing. */
+  /** Optional members of another type are ignored instead of rejected, since they decide nothing. */
   readonly members: Readonly<Record<keyof M & string, MemberKind>>
   readonly required: readonly string[]
 }
 
-/** The address of a document: `{identifier}/.well-known/{name}`. */
+/** The URL of a document: `{identifier}/.well-known/{name}`. */
 export function documentUrl(type: DocumentType, identifier: string): string {
   return `${identifier}/.well-known/${type.name}`
 }
 
 /**
- * Reads a fetched document, or says why it is refused. It must name itself: a document copied to another host is
- * worth nothing there.
+ * Validates a fetched document, or returns why it is rejected. The document must contain its own identifier, so a copy on another host is
+ * rejected.
  */
 export function parseDocument<M extends PublishedDocument>(
   type: DocumentType<M>,
@@ -154,7 +154,7 @@ export function parseDocument<M extends PublishedDocument>(
   }
   if (!isComplete(type, metadata)) {
     const missing = type.required.filter((member) => !(member in metadata))
-    return { refusal: `its ${missing.join(', ')} is missing or not valid` }
+    return { refusal: `its ${missing.join(', ')} is missing or invalid` }
   }
   if ((metadata as Record<string, unknown>)[type.self] !== identifier) {
     return { refusal: `its ${type.self} is not the identifier it was fetched for` }
@@ -182,7 +182,7 @@ const memberKinds: Readonly<Record<MemberKind, (value: unknown, options: Identif
   boolean: (value) => typeof value === 'boolean',
 }
 
-/** Whether a URL from a document may be fetched: like an identifier, but with any path and query. */
+/** Whether a URL from a document may be fetched: it must have the form of an identifier, but may have any path and query. */
 export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}): value is string {
   if (typeof value !== 'string' || value.length > 2048 || !/^[\x21-\x7e]+$/.test(value)) return false
   const [, origin, rest = ''] = /^(https?:\/\/[^/?#\\]*)(.*)$/.exec(value) ?? []
@@ -190,20 +190,20 @@ export function isFetchableUrl(value: unknown, options: IdentifierOptions = {}):
   return !rest.includes('#') && URL.canParse(value) && new URL(value).href === (rest === '' ? `${value}/` : value)
 }
 
-/** A response with a document or keys that is public, and may be cached for five minutes. */
+/** A public response with a document or keys, cacheable for five minutes. */
 export function documentResponse(document: object): Response {
   return jsonResponse(200, document, { 'cache-control': 'public, max-age=300' })
 }
 
 /**
- * Other origins that the endpoints of an identifier may be at, by identifier, as in
- * `{ 'https://auth.example': ['https://login.example'] }`.
+ * Other origins that may serve the endpoints of an identifier, by identifier, as in `{ 'https://auth.example': ['https://login.example']
+ * }`.
  */
 export type EndpointOrigins = Readonly<Record<string, readonly string[]>>
 
 /**
- * Why an endpoint that an identifier's document names is not to be used; undefined where it may be. At another origin it
- * could be anyone's, and users type passwords there: the operator of the agent or resource has to list that origin.
+ * Why an endpoint in an identifier's document must not be used; undefined if it may. On another origin, an endpoint could be anyone's, and
+ * users type their passwords there. The operator of the agent or resource must list that origin.
  *
  * @param member the name of the endpoint in the document
  */
@@ -219,13 +219,13 @@ export function endpointProblem(
   const listed = Object.hasOwn(endpointOrigins, identifier) ? endpointOrigins[identifier] : undefined
   if (listed?.includes(origin)) return undefined
   const setting = `endpointOrigins: { '${identifier}': ['${origin}'] }`
-  return `its ${member} is at ${origin}, and not at ${own}; if it belongs there, set ${setting}`
+  return `its ${member} is at ${origin} instead of ${own}; if that is intended, set ${setting}`
 }
 
 /**
- * Throws a TypeError that says what is wrong with the option `endpointOrigins`.
+ * Validates the option `endpointOrigins`; throws a TypeError with the reason.
  *
- * @param isUsed whether an identifier is one whose endpoints are used at all
+ * @param isUsed whether the endpoints of an identifier are used at all
  */
 export function requireEndpointOrigins(
   endpointOrigins: EndpointOrigins,
@@ -233,13 +233,14 @@ export function requireEndpointOrigins(
   isUsed: (identifier: string) => boolean,
 ): void {
   for (const [identifier, origins] of Object.entries(endpointOrigins)) {
-    requireIdentifier('a name in endpointOrigins', identifier, identifiers)
-    if (!isUsed(identifier)) throw new TypeError(`endpointOrigins names ${identifier}, which is no auth server here`)
+    requireIdentifier('a key of endpointOrigins', identifier, identifiers)
+    if (!isUsed(identifier))
+      throw new TypeError(`endpointOrigins contains ${identifier}, which is not a configured auth server`)
     const at = `endpointOrigins['${identifier}']`
     if (!Array.isArray(origins)) throw new TypeError(`${at} must be a list, such as ['https://login.example']`)
     for (const origin of origins as readonly unknown[]) {
       if (isIdentifier(origin, { ...identifiers, allowPath: false })) continue
-      throw new TypeError(`${at} must hold origins, such as https://login.example, and not ${String(origin)}`)
+      throw new TypeError(`${at} must contain origins such as https://login.example, not ${String(origin)}`)
     }
   }
 }

@@ -1,10 +1,10 @@
 import { AAuthError } from '../lib/errors.js'
 
-/** Bytes a form may have. */
+/** Maximum size of a form, in bytes. */
 export const maxFormBytes = 65_536
 
 /**
- * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2): every parameter at most once, an empty one counts as absent.
+ * Parses `application/x-www-form-urlencoded` (RFC 6749 §3.2). Parameters must not repeat, and empty ones count as absent.
  *
  * @throws AAuthError `media_type_unsupported`, `body_too_large`, `request_malformed`
  */
@@ -12,24 +12,25 @@ export function readForm(contentType: string | null, body: Uint8Array): Readonly
   if (!/^application\/x-www-form-urlencoded(?:\s*;.*)?$/i.test(contentType ?? '')) {
     throw new AAuthError('media_type_unsupported', 'Send the parameters as application/x-www-form-urlencoded.')
   }
-  // A body that was read before may be larger than what was asked for.
-  if (body.length > maxFormBytes) throw new AAuthError('body_too_large', `A form has at most ${maxFormBytes} bytes.`)
+  // A body that was already read may exceed the requested limit.
+  if (body.length > maxFormBytes)
+    throw new AAuthError('body_too_large', `A form may have at most ${maxFormBytes} bytes.`)
   return readParameters(new URLSearchParams(new TextDecoder().decode(body)))
 }
 
-/** Parameters, each at most once; an empty one counts as absent. */
+/** The parameters, which must not repeat. Empty ones count as absent. */
 export function readParameters(parameters: URLSearchParams): ReadonlyMap<string, string> {
   const values = new Map<string, string>()
   const names = new Set<string>()
   for (const [name, value] of parameters) {
-    if (names.has(name)) throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 40)} is there twice.`)
+    if (names.has(name)) throw new AAuthError('request_malformed', `The parameter ${name.slice(0, 40)} occurs twice.`)
     names.add(name)
     if (value !== '') values.set(name, value)
   }
   return values
 }
 
-/** The value, or `request_malformed`. */
+/** Returns the value, or throws `request_malformed`. */
 export function requireParameter(form: ReadonlyMap<string, string>, name: string): string {
   const value = form.get(name)
   if (value === undefined) throw new AAuthError('request_malformed', `The parameter ${name} is missing.`)
@@ -41,8 +42,8 @@ const maxValueLength = 128
 const scopeToken = /^[\x21\x23-\x5b\x5d-\x7e]{1,128}$/
 
 /**
- * The values of a space-separated scope string (RFC 6749 §3.3), in order, each once; undefined when it is empty, has a
- * character that no scope has, or more than 64 values of at most 128 characters.
+ * The values of a space-separated scope string (RFC 6749 §3.3), in order and without duplicates. Undefined if the string is empty, contains
+ * an invalid character, or has more than 64 values or one longer than 128 characters.
  */
 export function parseScope(text: string): string[] | undefined {
   if (text.length > maxValues * (maxValueLength + 1)) return undefined
@@ -51,7 +52,7 @@ export function parseScope(text: string): string[] | undefined {
   return values.length <= maxValues && values.every((value) => scopeToken.test(value)) ? values : undefined
 }
 
-/** What an auth server adds to a redirect URI (RFC 6749 §4.1.2, RFC 9207). */
+/** The parameters that an auth server adds to a redirect URI (RFC 6749 §4.1.2, RFC 9207). */
 const answerParameters: ReadonlySet<string> = new Set([
   'code',
   'state',
@@ -62,8 +63,8 @@ const answerParameters: ReadonlySet<string> = new Set([
 ])
 
 /**
- * The parameter in the query of a redirect URI that could be taken for one of the callback; undefined: there is none. Names
- * are read as the most lenient of frameworks do: `%63ode`, `code[]`, `;code=` and `Code` count too.
+ * The parameter in a redirect URI's query that could be mistaken for a callback parameter; undefined if there is none. Names are
+ * interpreted as leniently as any framework does: `%63ode`, `code[]`, `;code=` and `Code` also match.
  */
 export function ownAnswerParameter(redirectUri: string): string | undefined {
   const query = new URL(redirectUri).search.slice(1)
@@ -73,12 +74,12 @@ export function ownAnswerParameter(redirectUri: string): string | undefined {
     .find((name) => answerParameters.has(name))
 }
 
-/** Where a browser goes back to: a web page, this machine, or an app by its private-use scheme (RFC 8252 §7). */
+/** The destination of a redirect: a web page, this machine, or an app with a private-use URI scheme (RFC 8252 §7). */
 export type RedirectKind = 'web' | 'loopback' | 'app'
 
 const loopbackHosts: ReadonlySet<string> = new Set(['127.0.0.1', '[::1]', 'localhost'])
 
-/** Of which kind a redirect URI is; undefined for a text that can be none. */
+/** The kind of a redirect URI. Undefined if the text is not a valid one. */
 export function redirectKind(uri: unknown): RedirectKind | undefined {
   if (typeof uri !== 'string' || uri.length > 2048 || !/^[\x21-\x7e]+$/.test(uri)) return undefined
   if (uri.includes('#') || !URL.canParse(uri)) return undefined
@@ -91,7 +92,7 @@ export function redirectKind(uri: unknown): RedirectKind | undefined {
   return isAppScheme(protocol) && uri.startsWith(`${protocol}/`) ? 'app' : undefined
 }
 
-// A private-use scheme of an app is a domain name in reverse (RFC 8252 §7.1); the dot keeps out `javascript:` and its like.
+// An app's private-use scheme is a reversed domain name (RFC 8252 §7.1); requiring a dot excludes `javascript:` and the like.
 function isAppScheme(protocol: string): boolean {
   return /^[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+:$/.test(protocol)
 }

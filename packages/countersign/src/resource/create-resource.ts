@@ -14,7 +14,7 @@ import { reportRequest } from './report-request.js'
 import { createRequestVerifier, type RequestVerifier, type VerifyRequestOptions } from './request-verifier.js'
 import { type ResourceOptions, requireResourceOptions } from './resource-options.js'
 
-/** A protected API, as {@link createResource} returns it. */
+/** A protected API, created by {@link createResource}. */
 export interface Resource {
   readonly id: string
   /** The published document. */
@@ -26,9 +26,8 @@ export interface Resource {
   /** The listener for events, for code that builds on the resource. */
   readonly onEvent: OnEvent | undefined
   /**
-   * Verifies a request and its level. Check yourself which rows the user may see: a user is `iss` and `sub` together.
-   * No shared cache may keep the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the
-   * framework adapters do.
+   * Verifies a request and its level. Check yourself which rows the user may see: a user is identified by `iss` and `sub` together. No
+   * shared cache may store the response: set `Cache-Control: private, no-store` and `Vary: Signature-Key`, as the framework adapters do.
    *
    * @throws AAuthError to pass to {@link Resource.toResponse}
    */
@@ -37,15 +36,15 @@ export interface Resource {
     options: VerifyRequestOptions<R>,
   ): Promise<VerifiedRequest<R>>
   /**
-   * Whether an authorization is still valid, for long-running responses: its token has not expired and, with `denyList`,
-   * was not revoked. A request without an authorization is always valid.
+   * Whether an authorization is still valid, for long-running responses: its token has not expired and, with `denyList`, has not been
+   * revoked. A request without an authorization is always valid.
    */
   stillHolds(verified: VerifiedRequest): Promise<boolean>
-  /** The refusal as a response, with the challenge that says what is missing. Rethrows what is not an {@link AAuthError}. */
+  /** Converts a refusal to a response, with the challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
-   * Serves the resource's document and keys, and the endpoints of its edition; any other path is 404.
-   * `received` is the message as it was on the wire, if the platform provides it.
+   * Serves the resource's document and keys, and the endpoints of its edition. Returns 404 for any other path. `received` is the message as
+   * it was on the wire, if the platform provides it.
    */
   handler(request: Request, received?: ReceivedMessage): Promise<Response>
 }
@@ -73,7 +72,7 @@ export function createResource(options: ResourceOptions): Resource {
   } = options
   const identifiers = { allowInsecureLoopback, allowPath }
   const network = { allowNetworks, egressProxy, fetch }
-  // Throws for a value that no header can have.
+  // Throws for a value that is not valid in a header.
   const otherScheme = Object.fromEntries(new Headers(wwwAuthenticate ? { 'www-authenticate': wwwAuthenticate } : {}))
   const tell = createTell('resource', id, options.onEvent)
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
@@ -119,7 +118,8 @@ export function createResource(options: ResourceOptions): Resource {
       now,
       whenUnreachable: options.denyList.whenUnreachable ?? 'refuse',
     })
-  if (options.denyList && !revocations) throw new TypeError(`denyList: ${edition.name} publishes no such list`)
+  if (options.denyList && !revocations)
+    throw new TypeError(`denyList: ${edition.name} does not define a revocation list`)
   const verifier: RequestVerifier = createRequestVerifier(options, { edition, protocol, keys, revocations, now, tell })
   const published = publish(protocol.endpoints, [
     [documentAddress, protocol.metadata],
@@ -171,7 +171,7 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
   return {
     paths: new Set([...byPath.keys(), ...endpoints.keys()]),
     methodsAt,
-    /** @throws AAuthError `not_found`, `method_not_allowed`, and what the endpoint throws */
+    /** @throws AAuthError `not_found`, `method_not_allowed`, and the errors of the endpoint */
     async respond(request: Request, pathname: string, message: ReceivedMessage): Promise<Response> {
       const endpoint = endpoints.get(pathname)
       const { method } = request
@@ -180,9 +180,9 @@ function publish(endpoints: ReadonlyMap<string, ResourceEndpoint>, documents: re
         return jsonResponse(200, body, { 'cache-control': 'no-store' })
       }
       const document = byPath.get(pathname)
-      if (!document && !endpoint) throw new AAuthError('not_found', 'No such document.')
+      if (!document && !endpoint) throw new AAuthError('not_found', 'This document does not exist.')
       if (document && (method === 'GET' || method === 'HEAD')) return documentResponse(document)
-      throw new AAuthError('method_not_allowed', `Ask for it with ${methodsAt(pathname)}.`)
+      throw new AAuthError('method_not_allowed', `Use ${methodsAt(pathname)}.`)
     },
   }
 }

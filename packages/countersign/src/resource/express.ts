@@ -10,7 +10,7 @@ import { provideBody } from './parse-body.js'
 import { type Admission, createRequestGate } from './request-gate.js'
 import { requestChanged } from './require-unchanged.js'
 
-/** The request of Express, Connect or Node itself. `ip` is Express's, which its setting `trust proxy` decides. */
+/** A request of Express, Connect or Node itself. `ip` is Express's, which depends on its setting `trust proxy`. */
 export type ExpressRequest = NodeRequest & {
   ip?: string | undefined
   query?: unknown
@@ -22,7 +22,7 @@ export type ExpressRequest = NodeRequest & {
 type Middleware = (req: ExpressRequest, res: NodeResponse, next: (error?: unknown) => void) => void
 
 export interface ExpressGate<R extends Requirement> extends Middleware {
-  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  /** Returns the verified request. @throws TypeError for a request that did not pass this middleware */
   verified(req: NodeRequest): VerifiedRequest<R>
 }
 
@@ -45,7 +45,7 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     const accept: Admission['accept'] = ({ body }, message) => {
       requireUntouched(req, message)
       provideBody(req, message, body)
-      // What parsers for Express 4 look at, before they read a stream that has ended; they pass by what announces no body.
+      // The flag that body parsers for Express 4 check before they read a stream that has ended. They skip requests that announce no body.
       if ('content-length' in req.headers || 'transfer-encoding' in req.headers) req._body = true
     }
     const refusal = await gate.refuse(req, res, { address: addressOf(req), accept })
@@ -59,8 +59,8 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
 }
 
 /**
- * Express middleware that serves `resource.handler` at the resource's own paths, and lets everything else pass. Put it
- * into the app itself, not into a router, and before anything that reads the body.
+ * Express middleware that serves `resource.handler` at the resource's own paths, and passes every other request on. Add it to the app
+ * itself, not to a router, and before anything that reads the body.
  */
 export function aauthDocuments(resource: Resource): Middleware {
   requireResource(resource)
@@ -78,7 +78,7 @@ export function aauthDocuments(resource: Resource): Middleware {
 }
 
 function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
-  // Express 5 reads it off the URL anew whenever it is asked for, and the URL was compared.
+  // Express 5 derives the query from the URL on each access, and the URL was already compared.
   if (!Object.hasOwn(req, 'query')) return
   const parse = req.app?.get('query parser fn')
   if (req.query === undefined || typeof parse !== 'function') return
@@ -87,7 +87,7 @@ function requireUntouched(req: ExpressRequest, message: ReceivedMessage): void {
   if (!isDeepStrictEqual(req.query, asSent)) throw requestChanged('query')
 }
 
-// Routers of Express take their own path out of `url`; what was signed is the whole one.
+// Express routers remove their own path from `url`, but the signature covers the whole path.
 function targetOf(req: ExpressRequest): string {
   return req.originalUrl ?? req.url ?? '/'
 }

@@ -14,7 +14,7 @@ export type { FastifyReplyLike, FastifyRequestLike }
 export interface FastifyGate<R extends Requirement> {
   /** A `preParsing` hook. */
   (request: FastifyRequestLike, reply: FastifyReplyLike, payload: Readable): Promise<Readable | undefined>
-  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  /** Returns the verified request. @throws TypeError for a request that did not pass this hook */
   verified(request: { readonly raw: NodeRequest }): VerifiedRequest<R>
 }
 
@@ -36,15 +36,13 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
     const accept: Admission['accept'] = () => {
       if (request.body !== undefined) throw requestChanged('body')
     }
-    // A hook that gives a stream of its own reads the same bytes, unless it is another of these.
+    // A later hook with its own stream receives the same bytes, unless it is another of these hooks.
     const isPreParsing = payload instanceof Readable
     const isUnread = payload === raw || payload instanceof VerifiedBody
     const refusal = isUnread
       ? await gate.refuse(raw, reply.raw, { address, accept })
       : await resource.toResponse(
-          readBefore(
-            isPreParsing ? '' : '. The gate must be a preParsing hook, { preParsing: … }, and not one of another name',
-          ),
+          readBefore(isPreParsing ? '' : '. The gate must be registered as a preParsing hook: { preParsing: … }'),
         )
     if (refusal) {
       reply.code(refusal.status)
@@ -59,9 +57,9 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
   return Object.assign(aauthHook, { verified: (request: { raw: NodeRequest }) => gate.verified(request.raw) })
 }
 
-/** A stream of bytes that were verified, for Fastify's parsers. */
+/** A stream of verified bytes, for Fastify's parsers. */
 class VerifiedBody extends Readable {
-  /** Fastify compares it with `Content-Length`. */
+  /** Fastify compares this with `Content-Length`. */
   readonly receivedEncodedLength: number
   readonly #bytes: Uint8Array
 
@@ -83,7 +81,7 @@ export function aauthDocuments(resource: Resource) {
   const { publishedPaths: paths, id } = resource
   const { origin } = new URL(id)
   return async function documentsHook({ raw, ip }: FastifyRequestLike, reply: FastifyReplyLike): Promise<void> {
-    // Not what `rewriteUrl` made of it: what was signed is what was sent.
+    // Not the result of `rewriteUrl`: the signature covers the URL as it was sent.
     const { originalUrl = raw.url ?? '/' } = raw
     if (!paths.has(originalUrl.split('?', 1)[0] as string)) return
     reply.hijack()

@@ -42,7 +42,7 @@ export function aauth<R extends Requirement>(
       if (sent) await requireSame(sent, verified.body, request, mountPath)
       c.set('aauth', verified)
       const outgoing = outgoingOf(c.env as Bindings | undefined)
-      // Middleware in front sets its headers after this, and Node writes them after that.
+      // Earlier middleware sets its headers after this, and Node writes them after that.
       if (outgoing) keepPrivate(outgoing)
     } catch (error) {
       return resource.toResponse(error)
@@ -53,14 +53,14 @@ export function aauth<R extends Requirement>(
   }
 }
 
-/** Keeps the answer out of shared caches, whatever the handler set. */
+/** Keeps the response out of shared caches, whatever headers the handler set. */
 function keepResponsePrivate(c: Context): void {
   const { res } = c
   try {
     setPrivate(res.headers)
   } catch (error) {
     if (!(error instanceof TypeError)) throw error
-    // The headers of what `fetch` or `Response.redirect` made cannot be set.
+    // Responses created by `fetch` or `Response.redirect` have immutable headers.
     const headers = new Headers(res.headers)
     setPrivate(headers)
     c.res = undefined
@@ -75,7 +75,7 @@ function setPrivate(headers: Headers): void {
   for (const [name] of refused) headers.delete(name)
 }
 
-/** What `createNodeListener` gives a handler beside the request, or what `@hono/node-server` puts into the context. */
+/** What `createNodeListener` passes to a handler alongside the request, or what `@hono/node-server` puts into the context. */
 type Bindings = (ReceivedMessage & { [answeredBy]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
 
 function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
@@ -83,21 +83,21 @@ function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
   return 'rawTarget' in bindings ? bindings[answeredBy] : bindings.outgoing
 }
 
-/** The message as it was on the wire, where the platform shows it. */
+/** The message as it was on the wire, if the platform provides it. */
 function receiveSent(request: Request, bindings: Bindings | undefined): ReceivedMessage | undefined {
   if (!bindings) return undefined
   if ('rawTarget' in bindings) return bindings
   const { incoming } = bindings
   if (incoming?.rawHeaders === undefined) return undefined
   const sent = receiveIncoming(incoming)
-  // The stream belongs to the Request, but for methods whose Request has no body.
+  // The stream belongs to the Request, except for methods whose Request has no body.
   const source = isBodiless(request) ? sent : receiveRequest(request)
   return {
     ...sent,
     async body(limit) {
       const body = await source.body(limit)
       if (isBodiless(request) && body.length > 0) {
-        throw new AAuthError('request_malformed', `A ${request.method} request has no body.`)
+        throw new AAuthError('request_malformed', `A ${request.method} request must not have a body.`)
       }
       return body
     },
@@ -115,7 +115,7 @@ function receiveMounted(request: Request, mountPath: string): ReceivedMessage {
   return { ...message, rawTarget: mountPath + (/^\/(?:\?|$)/.test(rawTarget) ? rawTarget.slice(1) : rawTarget) }
 }
 
-/** Throws where a middleware in front made another request of what was verified. */
+/** Throws if earlier middleware replaced the request that was verified. */
 async function requireSame(
   sent: ReceivedMessage,
   body: Uint8Array,
@@ -125,7 +125,7 @@ async function requireSame(
   requireUnchanged(sent, { method: request.method, target: targetOf(request.url), mountPath })
   const mediaType = fieldValues(sent, 'content-type').join(', ')
   if (body.length > 0 && mediaType !== (request.headers.get('content-type') ?? '')) throw requestChanged('body')
-  // A Request of GET or HEAD has no body; others are asked, which may have platforms make one.
+  // A Request with GET or HEAD has no body. For other methods the body is accessed, which may make the platform create one.
   if (body.length === 0 && (isBodiless(request) || request.body === null)) return
   const handled = await receiveRequest(request).body(Number.POSITIVE_INFINITY)
   if (handled === body) return

@@ -7,21 +7,21 @@ import { type MountedOptions, requireResource } from './mount-path.js'
 import { provideBody } from './parse-body.js'
 import { createRequestGate } from './request-gate.js'
 
-/** What is used of Koa's context. `ip` follows its setting `proxy`. */
+/** The part of Koa's context that is used. `ip` follows Koa's setting `proxy`. */
 export interface KoaContextLike {
   readonly req: NodeRequest
   readonly res: NodeResponse
   readonly ip: string
-  /** As it was sent. */
+  /** The URL as it was sent. */
   readonly originalUrl: string
-  /** What koa-mount took off the path. */
+  /** The path prefix that koa-mount removed. */
   readonly mountPath?: string | undefined
-  /** Where parsers put the body. */
+  /** Where body parsers store the body. */
   readonly request: object
   status: number
   body: unknown
   respond?: boolean | undefined
-  /** What parsers of bodies look at, which would read a stream that has ended. */
+  /** The flag that body parsers check; otherwise, they would read a stream that has ended. */
   disableBodyParser?: boolean | undefined
   set(name: string, value: string): unknown
 }
@@ -30,7 +30,7 @@ type Next = () => Promise<unknown>
 
 export interface KoaGate<R extends Requirement> {
   (ctx: KoaContextLike, next: Next): Promise<void>
-  /** What was verified of this request. @throws TypeError for a request that did not pass here */
+  /** Returns the verified request. @throws TypeError for a request that did not pass this middleware */
   verified(ctx: { readonly req: NodeRequest }): VerifiedRequest<R>
 }
 
@@ -68,7 +68,7 @@ export function aauth<R extends Requirement>(resource: Resource, options: Mounte
   return Object.assign(aauthMiddleware, { verified: (ctx: { req: NodeRequest }) => gate.verified(ctx.req) })
 }
 
-/** Koa middleware that serves `resource.handler` at the resource's own paths, and lets everything else pass. Put it first. */
+/** Koa middleware that serves `resource.handler` at the resource's own paths, and passes every other request on. Add it first. */
 export function aauthDocuments(resource: Resource): (ctx: KoaContextLike, next: Next) => Promise<void> {
   requireResource(resource)
   const { publishedPaths: paths, id } = resource

@@ -4,23 +4,23 @@ import type { VerifyRequestOptions } from './request-verifier.js'
 
 export interface MountedOptions<R extends Requirement> extends VerifyRequestOptions<R> {
   /**
-   * What was taken off the path in front of the handler, such as `/api`, where the request does not show it: by `app.mount`
-   * of hono, by `rewriteUrl` of Fastify, by Connect. What routers of Express take off, they show themselves. The agent signs
-   * the whole path. Where anything else was taken off, the answer is 500. @default nothing
+   * The path prefix removed before the handler, such as `/api`, if the request does not reveal it: by hono's `app.mount`, Fastify's
+   * `rewriteUrl`, or Connect. Express routers reveal theirs. The agent signs the whole path. If a different prefix was removed, the
+   * response is 500. @default nothing
    */
   mountPath?: string
 }
 
-/** @throws TypeError for what no router takes off */
+/** @throws TypeError for an invalid prefix */
 export function requireMountPath({ mountPath }: { mountPath?: string }): string {
   if (mountPath === undefined) return ''
   if (!/^(?:\/[^/?#]+)+$/.test(mountPath))
-    throw new TypeError('mountPath must be what is taken off the path, such as "/api": no slash at its end')
+    throw new TypeError('mountPath must be the removed path prefix, such as "/api", without a trailing slash')
   return mountPath
 }
 
-/** @throws TypeError for what is no resource */
+/** @throws TypeError for a value that is not a resource */
 export function requireResource(resource: Resource): void {
   if (typeof resource !== 'object' || resource === null || typeof resource.verify !== 'function')
-    throw new TypeError('the first argument must be the resource that createResource returns')
+    throw new TypeError('the first argument must be a resource created by createResource')
 }

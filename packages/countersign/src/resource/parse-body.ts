@@ -4,12 +4,12 @@ import { AAuthError } from '../lib/errors.js'
 import { requestChanged } from './require-unchanged.js'
 
 /**
- * What a body of JSON or of a form says; undefined for another media type, and for no body.
+ * Parses a JSON or form body. Undefined for another media type, and for an empty body.
  *
- * JSON is an object or an array without a member twice. A form becomes an object without a prototype: a string for each
- * name, an array of strings for one that is there more than once. Neither may name what would change a prototype.
+ * JSON must be an object or an array without duplicate members. A form becomes an object without a prototype: a string for each name, or an
+ * array of strings for a repeated name. Neither may contain a name that would change a prototype.
  *
- * @throws AAuthError `request_malformed`; `media_type_unsupported` for another charset than UTF-8 and for compressed bodies
+ * @throws AAuthError `request_malformed`; `media_type_unsupported` for a charset other than UTF-8 and for compressed bodies
  */
 export function parseBody(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Uint8Array): unknown {
   if (body.length === 0) return undefined
@@ -21,7 +21,7 @@ export function parseBody(message: Pick<ReceivedMessage, 'rawHeaders'>, body: Ui
   if (!/^utf-?8$/i.test(charset)) throw unsupported('Send the body in UTF-8.')
   const encoding = fieldValues(message, 'content-encoding').join(', ')
   if (encoding !== '' && encoding.toLowerCase() !== 'identity') {
-    throw unsupported('JSON and forms are not unpacked here: send the body without Content-Encoding.')
+    throw unsupported('JSON and forms are not decompressed by this server: send the body without Content-Encoding.')
   }
   return parse(decodeUtf8(body))
 }
@@ -36,7 +36,7 @@ function decodeUtf8(body: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(body)
   } catch (error) {
-    if (error instanceof TypeError) throw malformed('The body is not UTF-8.')
+    if (error instanceof TypeError) throw malformed('The body is not valid UTF-8.')
     throw error
   }
 }
@@ -44,24 +44,24 @@ function decodeUtf8(body: Uint8Array): string {
 function parseStrictJson(text: string): unknown {
   const value = parseJson(text)
   if (typeof value !== 'object' || value === null) throw malformed('The body is not a JSON object or array.')
-  if (hasDuplicateMembers(text, value)) throw malformed('The JSON has a member twice.')
+  if (hasDuplicateMembers(text, value)) throw malformed('The JSON has a duplicate member.')
   requireHarmless(value)
   return value
 }
 
-/** Deeper values overflow the stack of whoever walks through them. */
+/** Deeper values could overflow the stack of code that walks them recursively. */
 const maxDepth = 1000
 
-/** Whoever merges an object with such members into another would change the prototype of all. */
+/** Code that merges an object with such members into another would change the prototype of all objects. */
 function requireHarmless(value: object): void {
   const open = [{ value, depth: 1 }]
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     const { depth } = next
-    if (depth > maxDepth) throw malformed(`The JSON is nested more than ${maxDepth} deep.`)
+    if (depth > maxDepth) throw malformed(`The JSON is nested more than ${maxDepth} levels deep.`)
     for (const [name, inside] of Object.entries(next.value) as [string, unknown][]) {
       const isObject = typeof inside === 'object' && inside !== null
       if (name === '__proto__' || (name === 'constructor' && isObject && Object.hasOwn(inside, 'prototype'))) {
-        throw malformed(`The JSON may not have the member ${name}.`)
+        throw malformed(`The JSON must not have the member ${name}.`)
       }
       if (isObject) open.push({ value: inside, depth: depth + 1 })
     }
@@ -71,7 +71,7 @@ function requireHarmless(value: object): void {
 function parseFields(text: string): Record<string, string | string[]> {
   const fields = Object.create(null) as Record<string, string | string[]>
   for (const [name, value] of new URLSearchParams(text)) {
-    if (name === '__proto__') throw malformed('A form may not have the field __proto__.')
+    if (name === '__proto__') throw malformed('A form must not have the field __proto__.')
     const before = fields[name]
     if (before === undefined) fields[name] = value
     else if (typeof before === 'string') fields[name] = [before, value]
@@ -89,7 +89,7 @@ function unsupported(why: string): AAuthError {
 }
 
 /**
- * Sets `body` to what the signed bytes say; where a parser did so before, that is what it must have made of them.
+ * Sets `body` to the parsed signed bytes. If a parser has already set it, checks that the result is the same.
  *
  * @throws AAuthError of {@link parseBody}, `request_changed`
  */
@@ -100,12 +100,12 @@ export function provideBody(holder: { body?: unknown }, message: ReceivedMessage
   } else if (!isReadingOf(content, parsed, holder.body)) throw requestChanged('body')
 }
 
-/** Express 4 has an empty object where nothing was parsed. */
+/** Whether nothing was parsed: Express 4 then sets an empty object. */
 function isUnset(body: unknown): boolean {
   return body === undefined || (isObject(body) && Object.keys(body).length === 0 && !ArrayBuffer.isView(body))
 }
 
-/** Whether a parser could have made this of the content: of JSON or a form the same values, else its text or its bytes. */
+/** Whether a parser could have produced this from the content: the same values from JSON or a form, otherwise its text or bytes. */
 function isReadingOf(content: Uint8Array, parsed: unknown, body: unknown): boolean {
   if (typeof body === 'string') return body === new TextDecoder().decode(content)
   if (body instanceof Uint8Array) return Buffer.compare(body, content) === 0

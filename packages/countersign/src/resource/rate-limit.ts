@@ -5,48 +5,48 @@ import { LruCache } from '../lib/lru-cache.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { networkOf } from '../lib/network-of.js'
 
-/** What a request is counted by: only what its signature proved, and where it came from. */
+/** What requests are counted by: only what the signature proved, and where the request came from. */
 export interface CountedRequest {
-  /** The level that was proven, which may be above the one that is required. */
+  /** The proven level, which may be higher than the required one. */
   level: Requirement
-  /** RFC 7638 thumbprint of the key that signed. Whoever signs has as many keys as they like. */
+  /** RFC 7638 thumbprint of the signing key. A signer can create any number of keys. */
   thumbprint: string
-  /** There from the level `identity` on, but for tokens of a resource that is its own agent. */
+  /** Present from the level `identity` on, except for tokens of a resource that is its own agent. */
   agent: string | undefined
   /** Issuer and subject of the auth token, at the level `authorization`. */
   iss: string | undefined
   sub: string | undefined
-  /** The client's address, where the platform tells it. */
+  /** The client's address, if the platform provides it. */
   remoteAddress: string | undefined
 }
 
-/** Counts a request. Resolves to the seconds to wait when there were too many, else to undefined. */
+/** Counts a request. Resolves to the seconds to wait if there were too many, otherwise to undefined. */
 export type RateLimit = (request: CountedRequest) => MaybePromise<number | undefined>
 
-/** Requests a minute by the level that was proven (S§4.5, whose numbers these are). */
+/** Requests per minute by proven level (the numbers are those of S§4.5). */
 export interface RateLimitOptions {
-  /** Of one key that proves no agent. @default 10 */
+  /** Requests of one key without an agent. @default 10 */
   signature?: number
   /**
-   * Of all such keys at one address; an IPv6 address counts by its first 64 bits. Those whose address is not known count
-   * as one, and so do all behind a proxy without `clientAddress`. @default 100
+   * Requests of all keys without an agent at one address, which is the first 64 bits of an IPv6 address. All requests without a known
+   * address count as one address, as do all clients behind a proxy without `clientAddress`. @default 100
    */
   address?: number
-  /** Of one agent. @default 100 */
+  /** Requests of one agent. @default 100 */
   identity?: number
-  /** Of one agent for one person. @default 1000 */
+  /** Requests of one agent for one user. @default 1000 */
   authorization?: number
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
 }
 
-/** Seconds in which requests are counted together. */
+/** Length of the counting window, in seconds. */
 export const rateWindow = 60
 const maxCounters = 100_000
 
 /**
- * A `rateLimit` that counts in this process. With several instances each counts its own: share a store, or divide. It
- * counts no request that was refused for its signature: limit those before they get here. A copy of a request counts.
+ * Creates a `rateLimit` that counts in this process. With several instances, each counts separately: use a shared store, or divide the
+ * limits. Requests whose signature was rejected are not counted: limit those beforehand. Replayed requests are counted.
  */
 export function createRateLimit({ now = systemClock, ...limits }: RateLimitOptions = {}): RateLimit {
   const countersOf = countBy(limits)
@@ -71,20 +71,20 @@ export function createRateLimit({ now = systemClock, ...limits }: RateLimitOptio
   }
 }
 
-/** How many requests there may be in a minute by one name. */
+/** The maximum number of requests per minute under one key. */
 export interface RateCounter {
   most: number
   key: string
 }
 
-/** What a request is counted by, one after the other until there are too many. */
+/** The counters of a request, checked in order until a limit is exceeded. */
 export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: CountedRequest) => RateCounter[] {
   const { signature = 10, address = 100, identity = 100, authorization = 1000 } = limits
   const counter = (most: number, ...of: readonly (string | undefined)[]) => ({ most, key: JSON.stringify(of) })
   return ({ level, thumbprint, agent, iss, sub, remoteAddress }) => {
     if (level === 'authorization') return [counter(authorization, 'person', iss, sub, agent)]
     if (level === 'identity') return [counter(identity, 'agent', agent)]
-    // The address first: keys made up for the purpose leave no more counters than it may send requests.
+    // The address first: an attacker who generates keys then creates no more counters than requests allowed for the address.
     const network = remoteAddress === undefined ? undefined : networkOf(remoteAddress)
     return [counter(address, 'address', network), counter(signature, 'key', thumbprint)]
   }
@@ -92,7 +92,7 @@ export function countBy(limits: Omit<RateLimitOptions, 'now'>): (request: Counte
 
 interface RateContext {
   remoteAddress: string | undefined
-  /** The level that has higher limits. */
+  /** The next level, which has higher limits. */
   levelAbove: (proven: Requirement) => string | undefined
 }
 
@@ -112,9 +112,9 @@ export async function requireRate(
   throw new AAuthError('too_many_requests', text, { retryAfter, ...(above && { challenge: { level: above } }) })
 }
 
-/** What gets more than one has proven, by the level that it has. */
+/** How to get higher limits, by the proven level. */
 const ways: Readonly<Record<Requirement, string>> = {
-  signature: 'sign as an agent that says who it is, or ',
-  identity: 'ask a person for permission and show their token, or ',
+  signature: 'sign as an identified agent, or ',
+  identity: 'obtain a user’s authorization and send the token, or ',
   authorization: '',
 }

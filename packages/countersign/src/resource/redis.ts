@@ -10,15 +10,15 @@ import {
 import { AAuthError } from '../lib/errors.js'
 import { countBy, type RateLimit, type RateLimitOptions, rateWindow } from './rate-limit.js'
 
-/** What is used of a client of `redis` or `@redis/client`, connected to Redis, Valkey or what speaks as they do. */
+/** The part of a client of `redis` or `@redis/client` that is used, connected to Redis, Valkey or a compatible server. */
 export interface RedisClient {
   eval(script: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>
 }
 
 export interface RedisStoreOptions {
-  /** What the names of all keys begin with. In a cluster they lie in one slot. @default 'countersign' */
+  /** Prefix of all keys. In a cluster, they share one slot. @default 'countersign' */
   prefix?: string | undefined
-  /** Milliseconds after which a request is refused, since the store does not answer. @default 1000 */
+  /** Timeout of the store, in milliseconds, after which a request is refused. @default 1000 */
   timeout?: number | undefined
 }
 
@@ -56,8 +56,8 @@ export function redisNonces(client: RedisClient, options: RedisStoreOptions & No
 }
 
 /**
- * A `rateLimit` that all instances share: what {@link createRateLimit} counts in one process. Where the store does not answer,
- * requests are refused (503).
+ * Creates a `rateLimit` that all instances share, with the counting of {@link createRateLimit}. If the store does not respond, requests are
+ * refused (503).
  */
 export function redisRateLimit(
   client: RedisClient,
@@ -75,29 +75,29 @@ export function redisRateLimit(
   }
 }
 
-/** Runs scripts, each of which happens whole or not at all. */
+/** Runs scripts, each of them atomically. */
 function runScripts(client: RedisClient, { prefix = 'countersign', timeout = 1000 }: RedisStoreOptions) {
-  if (typeof client?.eval !== 'function') throw new TypeError('the client must be one of redis or @redis/client')
+  if (typeof client?.eval !== 'function') throw new TypeError('the client must be a client of redis or @redis/client')
   return async function run(script: string, names: readonly string[], given: string[]): Promise<unknown> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new Error(`no answer within ${timeout} ms`)), timeout)
+      timer = setTimeout(() => reject(new Error(`no response within ${timeout} ms`)), timeout)
     })
     try {
       const keys = names.map((name) => `{${prefix}} ${name}`)
       return await Promise.race([client.eval(script, { keys, arguments: given }), late])
     } catch (cause) {
-      throw new AAuthError('unavailable', 'The shared store does not answer.', { retryAfter: 5, cause })
+      throw new AAuthError('unavailable', 'The shared store does not respond.', { retryAfter: 5, cause })
     } finally {
       clearTimeout(timer)
     }
   }
 }
 
-/** By the clock of the store, which is the same for all. */
+/** By the store's clock, which is the same for all instances. */
 const clock = "local t = redis.call('TIME') local now = t[1] + t[2] / 1000000"
 
-/** What is counted for a nonce, by holder, network and wider network. */
+/** The counters of a nonce: by holder, network and wider network. */
 const forgetOne = `
 local function forget(nonce)
   if redis.call('ZREM', KEYS[1], nonce) == 0 then return end
@@ -108,7 +108,7 @@ local function forget(nonce)
   end
 end`
 
-/** Remembers a nonce, and gives the counts of before; false where it was remembered. What has ended is forgotten on the way. */
+/** Stores a nonce, and returns the counts before it. False if the nonce was already stored. Also removes expired nonces. */
 const claimScript = `${clock}
 ${forgetOne}
 for _, nonce in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', now, 'LIMIT', 0, 100)) do forget(nonce) end
@@ -128,7 +128,7 @@ const releaseScript = `${forgetOne}
 forget(ARGV[1])
 return 1`
 
-/** Counts one request; gives the milliseconds until there may be more, or -1. */
+/** Counts one request. Returns the milliseconds until further requests are allowed, or -1. */
 const countScript = `
 local count = redis.call('INCR', KEYS[1])
 if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end

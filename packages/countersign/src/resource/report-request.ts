@@ -7,9 +7,9 @@ import { describeRefusal, type Refused } from '../lib/refusal.js'
 
 /** A request, as its events describe it. */
 export interface RequestReport {
-  /** May change until the request is over. */
+  /** May change until the request has been handled. */
   route: string
-  /** The agent, once it is verified. */
+  /** The verified agent; unset until it is verified. */
   verified?: Refused
   message: ReceivedMessage
 }

@@ -8,27 +8,27 @@ import { type MountedOptions, requireMountPath, requireResource } from './mount-
 import { requireVerifyOptions } from './request-verifier.js'
 import { requestChanged, requireUnchanged } from './require-unchanged.js'
 
-/** What a framework adds to a check. */
+/** What a framework adapter adds to a check. */
 export interface Admission {
-  /** The address of the client. */
+  /** The client's address. */
   address: string | undefined
-  /** Prepares what the handler gets of a verified request, or throws an AAuthError where it differs. */
+  /** Prepares what the handler receives of a verified request. Throws an AAuthError if that differs from what was signed. */
   accept: (verified: VerifiedRequest, message: ReceivedMessage) => void
 }
 
 export interface RequestGate<R extends Requirement> {
-  /** The challenge for a request that does not pass; nothing for one that does. */
+  /** The challenge for a request that is refused; undefined for one that is accepted. */
   refuse(incoming: NodeRequest, outgoing: NodeResponse, admission: Admission): Promise<Response | undefined>
   /**
-   * What was verified.
+   * Returns the verified request.
    *
-   * @throws TypeError for a request that did not pass here
-   * @throws AAuthError `request_changed` for one that was changed since
+   * @throws TypeError for a request that did not pass this gate
+   * @throws AAuthError `request_changed` for a request that was changed afterwards
    */
   verified(incoming: NodeRequest): VerifiedRequest<R>
 }
 
-/** Verifies the requests of frameworks that hand on Node's own, and keeps in them what was verified. */
+/** Verifies requests of frameworks that expose Node's own request objects, and stores the result on them. */
 export function createRequestGate<R extends Requirement>(
   resource: Resource,
   options: MountedOptions<R>,
@@ -68,7 +68,7 @@ export function createRequestGate<R extends Requirement>(
   }
 }
 
-/** That a request passed a gate, and those before. */
+/** The record of a request that passed a gate, linked to earlier gates. */
 interface Passage {
   gate: object
   verified: VerifiedRequest
@@ -76,12 +76,14 @@ interface Passage {
   before: Passage | undefined
 }
 
-/** In the request, under one name for all gates: a WeakMap costs more, and each further name does. */
+/** Stored on the request, under one key for all gates: a WeakMap is slower, and so is each additional key. */
 const passed = Symbol('passed')
 
 type GatedRequest = NodeRequest & { [passed]?: Passage | undefined }
 
-/** One for all requests: accessors of their own would give each a shape of its own, which slows down all that reads them. */
+/**
+ * Shared by all requests: separate accessors would give each request its own hidden class, which slows down all code that reads requests.
+ */
 const method = {
   configurable: true,
   get(this: GatedRequest) {
@@ -92,7 +94,7 @@ const method = {
   },
 }
 
-// Routes are chosen by method: a middleware that overrides it afterwards would choose another handler (attacks S46).
+// Routes are chosen by method: middleware that overrides it after verification would select another handler (attacks S46).
 function keepPassage(incoming: GatedRequest, passage: Passage): void {
   incoming[passed] = passage
   if (!passage.before) Object.defineProperty(incoming, 'method', method)

@@ -21,7 +21,7 @@ import { requireRate } from './rate-limit.js'
 import { type RequestReport, reportRequest } from './report-request.js'
 import type { ResourceOptions } from './resource-options.js'
 
-/** What a resource gives its verifier. */
+/** What a resource provides to its verifier. */
 interface VerifierTools {
   edition: ResourceEdition
   protocol: ResourceProtocol
@@ -41,7 +41,7 @@ export interface RequestVerifier {
   /**
    * Verifies a request: signature, rate, revocation, level, content, nonce.
    *
-   * @param report gets the agent once the signature verified, and the level that the content requires
+   * @param report receives the agent once the signature is verified, and the level that the content requires
    * @throws AAuthError
    */
   judge<R extends Requirement>(
@@ -77,7 +77,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   const requireUnrevoked = async ({ claims }: Authorization) =>
     revocations?.requireUnrevoked(claims, options.ownAgent ? id : undefined)
 
-  /** Throws the error with a challenge: for a 401, the level that is needed; for a 429, one with higher limits. */
+  /** Throws the error with a challenge: for a 401, the required level; for a 429, a level with higher limits. */
   function refuse(error: unknown, required: Requirement, higherLevel?: string): never {
     if (!(error instanceof AAuthError)) throw error
     const { status, code } = error
@@ -96,7 +96,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     if (report) report.verified = { agent, delegate }
     if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     if (revocations && authorization && !authorization.expired) await requireUnrevoked(authorization)
-    // The level for an expired token comes from the content, so that the challenge has every scope that is needed.
+    // For an expired token, the level is derived from the content, so that the challenge has every required scope.
     let judged = byContent && authorization?.expired ? undefined : protocol.judge(verified, required)
     await verified.takeUpload?.().catch(orChallenge)
     const content = message.upload?.content?.()
@@ -109,7 +109,7 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
       }
       judged = protocol.judge(whole, need ?? required) as NonNullable<typeof judged>
     }
-    // Last, so that a refused request leaves nothing in the store: a client can send any number of them.
+    // Last, so that refused requests leave nothing in the store: a client can send any number of them.
     const owner = { agent: judged.agent, thumbprint: judged.thumbprint, remoteAddress }
     const orIdentify = judged.agent === undefined ? levelAbove('signature') : undefined
     await requireUnusedNonce(claimNonce, verified.nonce, owner).catch((error) => refuse(error, require, orIdentify))
@@ -140,21 +140,21 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
 }
 
 export interface VerifyRequestOptions<R extends Requirement> {
-  /** The level the request must reach (S§4). */
+  /** The level that the request must reach (S§4). */
   require: R
-  /** Space-separated values that the auth token must all have; with `authorization` only, and required there. */
+  /** Space-separated scopes that the auth token must all have. Only with `authorization`, and required there. */
   scope?: string
   /**
-   * For content that says what it needs, as a message does: called once it was taken in, when nothing else can refuse the request. What it
-   * gives is required, too. @default nothing more is
+   * For content that determines its own requirement, such as an MCP message. Called once the content has been received, when nothing else
+   * can refuse the request. The requirement it returns also applies. @default no further requirement
    */
   byContent?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
 }
 
-/** What content needs. */
+/** The requirement of some content. */
 type Need = Pick<VerifyRequestOptions<Requirement>, 'require' | 'scope'>
 
-/** With what the adapters take besides. */
+/** Including the options that the adapters accept. */
 const verifyRequestOptions = {
   require: true,
   scope: true,
@@ -165,8 +165,8 @@ const verifyRequestOptions = {
 const requirements: ReadonlySet<unknown> = new Set<Requirement>(['signature', 'identity', 'authorization'])
 
 /**
- * Throws a TypeError for a level or a scope that cannot be meant. Warns once of a scope that the resource does not
- * declare: people are asked for it without words.
+ * Throws a TypeError for an invalid level or scope. Warns once about a scope that the resource does not declare, since users would be
+ * prompted for it without a description.
  */
 export function requireVerifyOptions(
   options: VerifyRequestOptions<Requirement>,
@@ -174,25 +174,21 @@ export function requireVerifyOptions(
 ): void {
   if (typeof options !== 'object' || options === null)
     throw new TypeError(
-      "say what is required: { require: 'identity' }, or { require: 'authorization', scope: 'data.read' }",
+      "specify the requirement: { require: 'identity' }, or { require: 'authorization', scope: 'data.read' }",
     )
-  requireKnownOptions('the check of a request', options, verifyRequestOptions)
+  requireKnownOptions('the request check', options, verifyRequestOptions)
   const { require, scope } = options
   if (!requirements.has(require))
     throw new TypeError(`require must be 'signature', 'identity' or 'authorization', not ${JSON.stringify(require)}`)
   if (require !== 'authorization') {
     if (scope === undefined) return
-    throw new TypeError(`scope has a meaning with require: 'authorization' only, not with '${require}'`)
+    throw new TypeError(`scope can only be used with require: 'authorization', not with '${require}'`)
   }
   const values = scope === undefined ? undefined : parseScope(scope)
-  if (!values) throw new TypeError('require: authorization needs a scope, such as "data.read"')
+  if (!values) throw new TypeError('require: \'authorization\' needs a scope, such as "data.read"')
   const undeclared = declared && values.find((value) => !declared.includes(value))
   if (declared === undefined || undeclared === undefined) return
   const near = nearestName(undeclared, declared)
   const meant = near === undefined ? '' : `; did you mean ${near}?`
-  warnOnce(
-    id,
-    `scope ${undeclared}`,
-    `it is not among the scopes of the resource, so people read no words for it${meant}`,
-  )
+  warnOnce(id, `scope ${undeclared}`, `it is not in the resource’s scopes, so users see no description for it${meant}`)
 }

@@ -1,18 +1,18 @@
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 
-/** What a handler is about to get, where that may differ from what was sent. */
+/** What a handler is about to receive, which may differ from what was sent. */
 export interface HandledRequest {
   method: string
   /** Path and query. */
   target: string
-  /** What a router took off the path; empty where none did. */
+  /** The path prefix that a router removed; empty if none was. */
   mountPath: string
 }
 
 /**
- * Throws if the handler would get another method, query or path than was verified. The mount path that a router
- * took off is no difference.
+ * Throws if the handler would receive a different method, query or path than was verified. A mount path removed by a router does not count
+ * as a difference.
  *
  * @throws AAuthError `request_changed`
  */
@@ -27,15 +27,15 @@ export function requireUnchanged(
   if (!isBelow(path, handledPath, handled.mountPath)) throw requestChanged('path')
 }
 
-/** What a program in front of us did to a request; the client can do nothing about it. */
+/** The error for a request that earlier middleware changed. The client cannot fix it. */
 export function requestChanged(part: 'method' | 'path' | 'query' | 'body'): AAuthError {
   return new AAuthError(
     'request_changed',
-    `The handler would get another ${part} than the one that was signed, since something changed it on this server. Leave signed requests as they were sent: no method override, no rewriting. What a router takes off the path is told to aauth as mountPath.`,
+    `The handler would receive a different ${part} than the one that was signed, because something changed it on this server. Do not change signed requests: no method override, no rewriting. If a router removes a path prefix, pass that to aauth as mountPath.`,
   )
 }
 
-/** Path and query, the query with its `?` where there is one. */
+/** Path and query; the query includes its `?`, if present. */
 function splitTarget(target: string): [path: string, query: string] {
   const mark = target.indexOf('?')
   return mark === -1 ? [target, ''] : [target.slice(0, mark), target.slice(mark)]
@@ -43,6 +43,6 @@ function splitTarget(target: string): [path: string, query: string] {
 
 function isBelow(path: string, handled: string, mountPath: string): boolean {
   if (path === mountPath + handled) return true
-  // Below its mount path, a router shows its own root as `/`, with or without a slash at the end of what was sent.
+  // Within its mount path, a router shows its own root as `/`, whether or not the sent path had a trailing slash.
   return mountPath !== '' && path === mountPath && (handled === '/' || handled === '')
 }

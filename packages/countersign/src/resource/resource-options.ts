@@ -13,55 +13,54 @@ import { type EndpointOrigins, requireEndpointOrigins, requireIdentifier } from 
 import { requireOwnSigner } from '../tokens/issue-token.js'
 import type { RateLimit } from './rate-limit.js'
 
-/** What a resource accepts from agents that speak another form of the protocol; each member is weaker than its default. */
+/** What a resource accepts from agents that implement another form of the protocol. Each setting is weaker than its default. */
 export interface ResourceInterop {
   /** Agents whose signatures may omit the body: anyone between them and you can then change it (W6). @default none */
   unsignedBodies?: AgentSelection | undefined
 }
 
 export interface ResourceOptions {
-  /** The edition of AAuth to speak. @default January 2026 */
+  /** The edition of AAuth to use. @default January 2026 */
   edition?: ResourceEdition | undefined
   /** The resource's identifier: its `https` URL (W10). */
   id: string
   /** Signs resource tokens. */
   signer: Signer
-  /** The auth server that resource tokens are for; its auth tokens are the only ones accepted. */
+  /** The auth server that resource tokens are issued for. Only its auth tokens are accepted. */
   authServer: string
   /** The scopes of this API, each described for the user who decides. Published as `scope_descriptions`. */
   scopes?: Readonly<Record<string, string>> | undefined
-  /** Older public keys to publish until the tokens they signed have expired. */
+  /** Previous public keys, published until the tokens they signed have expired. */
   retiredKeys?: readonly object[] | undefined
-  /** Hosts, with ports, that requests may be signed for. @default the host of `id` */
+  /** Hosts, with their port if any, that requests may be signed for. @default the host of `id` */
   authorities?: readonly [string, ...string[]] | undefined
-  /** Signature algorithms to accept. @default all that the library implements */
+  /** Accepted signature algorithms. @default all that the library implements */
   algorithms?: readonly Algorithm[] | undefined
-  /** The resource is its own agent (S§3.5): auth tokens without an agent are for itself and its delegates. @default false */
+  /** The resource is its own agent (S§3.5): auth tokens that name no agent are for the resource itself and its delegates. @default false */
   ownAgent?: boolean | undefined
-  /** Weaker rules for agents that speak another form of the protocol. @default none */
+  /** Weaker rules for agents that implement another form of the protocol. @default none */
   interop?: ResourceInterop | undefined
-  /** Largest body in bytes. @default 1 MiB */
+  /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
-  /** `required`: requests that change something must carry a nonce (S§10.5). @default 'optional' */
+  /** `required`: requests that modify data must carry a nonce (S§10.5). @default 'optional' */
   nonce?: 'optional' | 'required' | undefined
   /**
-   * Remembers nonces; all instances must share one. Called after every other check, with the source of the nonce, so that
-   * it can limit each source: see {@link createMemoryNonces}. @default a bounded store in this process
+   * Stores nonces; all instances must share one store. Called after every other check, with the source of the nonce, so that it can limit
+   * each source: see {@link createMemoryNonces}. @default a bounded store in this process
    */
   claimNonce?: ClaimNonce | undefined
   /**
-   * Counts requests after their signature is verified and before anything is issued for them (S§4.5): see
-   * `createRateLimit`. Beyond the limit the response is 429 with the challenge of the next level.
+   * Counts requests after their signature is verified and before anything is issued for them (S§4.5): see `createRateLimit`. Beyond the
+   * limit, the response is 429 with the challenge of the next level.
    * @default no limit
    */
   rateLimit?: RateLimit | undefined
   /**
-   * Sent as `WWW-Authenticate` beside `Agent-Auth` with each 401 (S§4.7), for clients that authenticate in another way:
-   * `Bearer realm="api.example"`. The resource does not verify those requests: handle them before you call
-   * {@link Resource.verify}. @default none
+   * Sent as `WWW-Authenticate` together with `Agent-Auth` in each 401 (S§4.7), for clients that authenticate in another way: `Bearer
+   * realm="api.example"`. The resource does not verify their requests: handle them before you call {@link Resource.verify}. @default none
    */
   wwwAuthenticate?: string | undefined
-  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default refused */
+  /** Accepts `scheme=x509`: see `createCertificateFinder` in `countersign/x509`. @default rejected */
   certificates?: CertificateFinder | undefined
   /**
    * While there is traffic, polls the auth server's revocation list (`revocation_list_uri`), and refuses revoked tokens
@@ -75,14 +74,17 @@ export interface ResourceOptions {
   endpointOrigins?: EndpointOrigins | undefined
   /** Lifetime of resource tokens, in seconds, 1 to 900. @default 600 */
   resourceTokenLifetime?: number | undefined
-  /** Limits on what clients can make the resource fetch, and the time after which a failed lookup is reported. */
+  /** Limits on what clients can make the resource fetch, and how long before a failed lookup is reported. */
   discovery?: DiscoveryLimits | undefined
   /**
-   * Private networks to fetch agents' documents from: `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28).
-   * `authServer` may be at any address regardless. @default none
+   * Private networks from which agents' documents may be fetched: `[{ cidr: '10.0.0.0/8', hosts: ['*.corp.example'] }]` (W28). `authServer`
+   * may be at any address regardless. @default none
    */
   allowNetworks?: readonly AllowedNetwork[] | undefined
-  /** An HTTP proxy for outgoing requests. `createGuardedFetch` in `countersign/node` documents what is still checked. @default direct connections */
+  /**
+   * An HTTP proxy for outgoing requests. See `createGuardedFetch` in `countersign/node` for the checks that still apply. @default direct
+   * connections
+   */
   egressProxy?: string | undefined
   /** @default a guarded fetch */
   fetch?: FetchDocument | undefined
@@ -92,7 +94,10 @@ export interface ResourceOptions {
   now?: (() => number) | undefined
   /** Accepts `http` on literal loopback hosts with a port, for development. Warns once. @default false */
   allowInsecureLoopback?: boolean | undefined
-  /** Accepts identifiers with a path, its own and those of others (W10): `https://host/~alice` is then not `https://host`. @default false */
+  /**
+   * Accepts identifiers with a path, both its own and other parties' (W10): `https://host/~alice` is then different from `https://host`.
+   * @default false
+   */
   allowPath?: boolean | undefined
 }
 
@@ -136,7 +141,7 @@ const resourceOptions = {
 } as const satisfies Record<keyof ResourceOptions, true>
 
 /**
- * Checks the options of a resource. Warns once of `allowInsecureLoopback`.
+ * Validates the options of a resource. Warns once about `allowInsecureLoopback`.
  *
  * @throws TypeError for options that cannot work
  */
@@ -149,7 +154,7 @@ export function requireResourceOptions(options: ResourceOptions): void {
     warnOnce(
       id,
       'allowInsecureLoopback',
-      'any program on this machine can pretend to be this resource. Use it for trying only.',
+      'any program on this machine can impersonate this resource. Use it for development only.',
     )
   requireIdentifier('id', id, options)
   requireIdentifier('authServer', authServer, options)

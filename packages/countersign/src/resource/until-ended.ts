@@ -2,14 +2,14 @@ import type { VerifiedRequest } from '../editions/verified-request.js'
 import type { Resource } from './create-resource.js'
 
 /**
- * Milliseconds between two looks whether a permission still holds. The first look 3 seconds after a list was fetched has a newer one
- * fetched, and the next look sees it: all of it within 5 seconds (G08).
+ * Interval between checks of an authorization, in milliseconds. The first check more than 3 seconds after the list was fetched triggers a
+ * new fetch, and the next check sees the result: a revocation takes effect within 5 seconds (G08).
  */
 const interval = 900
 
 /**
- * Calls back when what a request was allowed by ends while its answer goes on: its token is over, or was taken back. Gives what
- * stops looking.
+ * Calls back when a request's authorization ends during a long response, because its token expired or was revoked. Returns a function that
+ * stops watching.
  */
 export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
   if (!verified.authorization) return () => undefined
@@ -28,7 +28,7 @@ export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: 
   }
   const { exp } = verified.authorization.claims
   function wait(): void {
-    // Not later than its end, where that comes before the next look.
+    // No later than the token's expiry, if that comes before the next check.
     const left = Math.max(50, exp * 1000 - Date.now())
     timer = setTimeout(() => void look(), Math.min(interval, left))
     if (typeof timer === 'object') timer.unref()

@@ -1,21 +1,21 @@
 import type { ConfigurationProblem } from './problems.js'
 import type { SettingRow } from './setting-rows.js'
 
-/** What the environment overrides. */
+/** The settings that the environment overrides. */
 export interface EnvironmentSettings {
-  /** Values by the names of their settings. */
+  /** Values by setting name. */
   values: ReadonlyMap<string, unknown>
   problems: readonly ConfigurationProblem[]
-  /** Variables that look like settings and are none. */
+  /** Variables with the prefix that match no setting. */
   unknown: readonly string[]
 }
 
-/** The environment variable of a setting: `listen.port` → `COUNTERSIGN_LISTEN_PORT`, with that prefix. */
+/** The environment variable of a setting, for a given prefix: `listen.port` → `COUNTERSIGN_LISTEN_PORT`. */
 export function variableOf(setting: string, prefix: string): string {
   return `${prefix}${setting.replaceAll('.', '_').replaceAll(/[A-Z]/g, '_$&').toUpperCase()}`
 }
 
-/** Reads the variables of a prefix such as `COUNTERSIGN_`; an empty one counts as absent. */
+/** Reads the variables with a prefix such as `COUNTERSIGN_`. Empty variables count as absent. */
 export function environmentSettings(
   env: Readonly<Record<string, string | undefined>>,
   table: readonly SettingRow[],
@@ -33,7 +33,7 @@ export function environmentSettings(
     if (value === undefined) problems.push({ setting: `${row.name} (${variable})`, problem: expected[row.read] })
     else values.set(row.name, value)
   }
-  // The last one is what an orchestrator sets for a service of that name.
+  // The last pattern matches variables that an orchestrator sets for a service with that name.
   const unknown = Object.keys(env).filter(
     (name) => name.startsWith(prefix) && !names.has(name) && !/_(?:SERVICE|PORT)(?:_|$)/.test(name),
   )
@@ -41,10 +41,10 @@ export function environmentSettings(
 }
 
 const expected: Readonly<Record<SettingRow['read'], string>> = {
-  text: 'must be a text',
+  text: 'must be a string',
   number: 'must be a number',
   boolean: 'must be true or false',
-  json: 'must be JSON, as in the file',
+  json: 'must be JSON, as in the configuration file',
 }
 
 function readValue(text: string, { read }: SettingRow): unknown {

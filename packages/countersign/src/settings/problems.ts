@@ -1,7 +1,7 @@
 import { nearestName } from '../lib/options.js'
 import { membersAt, type SchemaShape, settingRows } from './setting-rows.js'
 
-/** What a schema of zod has against a value, as far as it is read here. */
+/** The part of a zod issue that is used here. */
 interface SchemaIssue {
   readonly code?: string | undefined
   readonly path: readonly PropertyKey[]
@@ -15,7 +15,7 @@ interface SchemaIssue {
   readonly keys?: readonly string[]
 }
 
-/** What zod found against the settings of a shape, in words for whoever wrote them. */
+/** Converts zod issues to problems in terms of the settings, for the author of the configuration. */
 export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): ConfigurationProblem[] {
   const names = settingRows(shape).map(({ name }) => name)
   return issues.flatMap((issue) => {
@@ -24,7 +24,7 @@ export function problemsOf(issues: readonly SchemaIssue[], shape: SchemaShape): 
       const setting = nameOf([...issue.path, key])
       const beside = nearestName(key, membersAt(shape, issue.path))
       const near = beside === undefined ? meantSetting(setting, names) : nameOf([...issue.path, beside])
-      return { setting, problem: `is no setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
+      return { setting, problem: `is not a setting; ${near === undefined ? 'take it out' : `did you mean ${near}?`}` }
     })
   })
 }
@@ -37,9 +37,9 @@ function nameOf(path: readonly PropertyKey[]): string {
 }
 
 const typeNames: Readonly<Record<string, string>> = {
-  string: 'a text',
+  string: 'a string',
   number: 'a number',
-  int: 'a whole number',
+  int: 'an integer',
   boolean: 'true or false',
   array: 'a list',
   object: 'an object',
@@ -74,26 +74,26 @@ function counted(count: number, origin: string): string {
   return `${count} ${count === 1 ? one : more}`
 }
 
-/** A configuration that the server does not start with; its message has a line for each wrong setting. */
+/** A configuration that prevents the server from starting. The message has a line for each invalid setting. */
 export class ConfigurationError extends Error {
   readonly problems: readonly ConfigurationProblem[]
 
   constructor(source: string, problems: readonly ConfigurationProblem[], cause?: unknown) {
     const lines = problems.map(({ setting, problem }) => `  ${setting}: ${problem}`)
-    super([`${source} cannot be used:`, ...lines].join('\n'), cause === undefined ? undefined : { cause })
+    super([`${source} is invalid:`, ...lines].join('\n'), cause === undefined ? undefined : { cause })
     this.name = 'ConfigurationError'
     this.problems = problems
   }
 }
 
-/** One setting that is wrong, and what to do about it. */
+/** One invalid setting, and how to fix it. */
 export interface ConfigurationProblem {
-  /** As in the file: `listen.port`. */
+  /** The name as in the file: `listen.port`. */
   setting: string
   problem: string
 }
 
-/** The setting, or group, that was meant by an unknown name: it may be misspelled, at another level, or longer. */
+/** The setting or group that an unknown name was probably meant to be: the name may be misspelled, at another level, or longer. */
 function meantSetting(unknown: string, settings: readonly string[]): string | undefined {
   const known = [...new Set(settings.flatMap((name) => [...groupsOf(name), name]))]
   const near = nearestName(unknown, known)

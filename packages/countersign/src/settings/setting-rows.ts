@@ -1,18 +1,18 @@
-/** A schema of zod, as far as it is read here. */
+/** The part of a zod schema that is used here. */
 interface SettingSchema {
   readonly _zod: { readonly def: object & { type: string } }
 }
 
-/** The schemas of settings by their names. */
+/** The schemas of settings, by name. */
 export type SchemaShape = Readonly<Record<string, SettingSchema>>
 
-/** A setting: its name, and how its environment variable is read. */
+/** A setting: its name, and the type of its environment variable. */
 export interface SettingRow {
   /** `listen.port` */
   name: string
   /** `json`: the variable holds JSON. */
   read: 'text' | 'number' | 'boolean' | 'json'
-  /** What it is where nobody sets it, if that is one value. */
+  /** The default, if it is a fixed value. */
   default: unknown
 }
 
@@ -23,7 +23,7 @@ const reads: Readonly<Record<string, SettingRow['read']>> = {
   boolean: 'boolean',
 }
 
-/** Every setting of a schema, in its order; a group is its members. */
+/** Every setting of a schema, in order. A group is expanded to its members. */
 export function settingRows(shape: SchemaShape, group = ''): SettingRow[] {
   return Object.entries(shape).flatMap(([member, schema]) => {
     const name = `${group}${member}`
@@ -33,7 +33,7 @@ export function settingRows(shape: SchemaShape, group = ''): SettingRow[] {
   })
 }
 
-/** A schema without what says that it may be absent. */
+/** Unwraps a schema that is optional or has a default. */
 function unwrapped(schema: SettingSchema): { inner: SettingSchema['_zod']['def']; preset: unknown } {
   const { def } = schema._zod
   if (!('innerType' in def)) return { inner: def, preset: undefined }
@@ -41,7 +41,7 @@ function unwrapped(schema: SettingSchema): { inner: SettingSchema['_zod']['def']
   return { inner, preset: def.type === 'default' && 'defaultValue' in def ? def.defaultValue : preset }
 }
 
-/** The names that are known at a place of a schema, also within a list; none where any name may be. */
+/** The known names at a path in a schema, including within lists. Empty if any name is allowed. */
 export function membersAt(shape: SchemaShape, path: readonly PropertyKey[]): string[] {
   const [first, ...rest] = path
   if (first === undefined) return Object.keys(shape)
@@ -55,7 +55,7 @@ export function membersAt(shape: SchemaShape, path: readonly PropertyKey[]): str
   return inner && 'shape' in inner ? Object.keys(inner.shape as SchemaShape) : []
 }
 
-/** The file's object with the environment's values in their places. */
+/** The object from the file, with the values from the environment merged in. */
 export function withOverrides(content: object, values: ReadonlyMap<string, unknown>): object {
   return [...values].reduce((merged, [name, value]) => withMember(merged, name.split('.'), value), content)
 }

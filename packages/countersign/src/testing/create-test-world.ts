@@ -11,35 +11,35 @@ import { type Account, createTestBrowser, type TestPerson, type TestPersonOption
 export interface TestWorldOptions {
   /** The identifier of the auth server; it ends in `.test`. @default 'https://auth.test' */
   authServer?: string | undefined
-  /** When it is, in Unix seconds. @default the time at which the world is made */
+  /** The initial time, in Unix seconds. @default the time at which the world is created */
   now?: number | undefined
 }
 
-/** An auth server, people and agents in memory: no network, no ports. */
+/** An auth server, users and agents in memory, without network or ports. */
 export interface TestWorld {
-  /** What answers at each origin. Put your API or agent here; replace a handler to have it fail. */
+  /** The handler of each origin. Add your API or agent here; replace a handler to simulate a failure. */
   readonly origins: TestOrigins
-  /** Reaches these origins and nothing else. */
+  /** A `fetch` that reaches only these origins. */
   readonly fetch: typeof globalThis.fetch
-  /** The time, which stands. Unix seconds. */
+  /** The time, which advances only on request. Unix seconds. */
   readonly now: () => number
-  /** Moves the clock. Timers of the system stay as they are. */
+  /** Advances the clock. System timers are not affected. */
   advance(seconds: number): void
   /** The identifier of the auth server. */
   readonly authServer: string
-  /** What `createResource` needs besides an `id`; the key is made for this world. */
+  /** The options that `createResource` requires besides `id`, with a key created for this world. */
   readonly forResource: Pick<ResourceOptions, 'signer' | 'authServer'> & {
     fetch: typeof globalThis.fetch
     now: () => number
   }
-  /** What `createAgent` and `createWebAgent` need besides an `id`; the key is made for this world. */
+  /** The options that `createAgent` and `createWebAgent` require besides `id`, with a key created for this world. */
   readonly forAgent: Required<Pick<SharedAgentOptions, 'signer' | 'authServers'>> & {
     fetch: typeof globalThis.fetch
     now: () => number
   }
-  /** A person with an account and a browser. */
+  /** Creates a user with an account and a browser. */
   person(name: string, options?: TestPersonOptions): TestPerson
-  /** An agent, which answers at its own origin. */
+  /** Creates an agent that is served at its own origin. */
   agent(options?: TestAgentOptions): Promise<TestAgent>
 }
 
@@ -95,7 +95,7 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
       const name = id ?? (agents === 1 ? 'https://agent.test' : `https://agent-${agents}.test`)
       return createTestAgent(
         { origins, fetch, clock, grants },
-        { id: name, person: decides ?? person(`person of ${name}`), about },
+        { id: name, person: decides ?? person(`user of ${name}`), about },
       )
     },
   }

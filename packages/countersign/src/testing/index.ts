@@ -1,6 +1,5 @@
 /**
- * For tests of your own APIs and agents. Marks in comments: `W12` and `S§9.3` are in `docs/protocol.md`, in the package
- * `countersign`.
+ * For tests of your own APIs and agents. References in comments: `W12` and `S§9.3` are in `docs/protocol.md`, in the package `countersign`.
  *
  * @packageDocumentation
  */

@@ -7,23 +7,23 @@ import { requireTestName, type TestOrigins } from './test-origins.js'
 import type { TestPerson } from './test-person.js'
 
 export interface TestAgentOptions {
-  /** Ends in `.test`. @default 'https://agent.test', then 'https://agent-2.test' and so on */
+  /** The agent's identifier, which ends in `.test`. @default 'https://agent.test', then 'https://agent-2.test' and so on */
   id?: string | undefined
-  /** Who decides for it. @default a person who allows all */
+  /** The user who decides its consents. @default a user who allows everything */
   person?: TestPerson | undefined
-  /** What it says about itself. */
+  /** The agent's description in its document. */
   about?: AgentDescription | undefined
 }
 
-/** An agent whose person decides without a page. */
+/** An agent whose user decides without a page. */
 export interface TestAgent extends Agent {
   readonly signer: Signer
   readonly person: TestPerson
   /**
-   * Sends one request with one thing wrong, and all else as the route asks for, and resolves to the answer: no challenge is
-   * followed. What the route asks for it learns from one more request, which no route lets pass.
+   * Sends a request with one fault, but otherwise as the route requires, and resolves to the response without following a challenge. The
+   * requirement of the route is determined by an additional request, which every route refuses.
    *
-   * @throws TypeError where the route does not check what is wrong here: one that verifies nothing, or needs no token
+   * @throws TypeError if the route does not check for this fault, because it verifies nothing or needs no token
    */
   send(fault: TestFault, url: string, init?: RequestInit): Promise<Response>
 }
@@ -36,7 +36,7 @@ export interface TestAgentTools {
   grants: TestGrants
 }
 
-/** Creates an agent with its own key, whose documents are served at its origin and whose consents `person` decides. */
+/** Creates an agent with its own key. Its documents are served at its origin, and `person` decides its consents. */
 export async function createTestAgent(
   { origins, fetch, clock, grants }: TestAgentTools,
   { id, person, about }: { id: string; person: TestPerson; about: AgentDescription | undefined },
@@ -53,9 +53,8 @@ export async function createTestAgent(
     now: clock.now,
     async onConsent({ url }) {
       const page = await person.open(url)
-      // A denial is told by the agent itself.
-      if (page.status === 408 || page.status === 410)
-        throw new Error(`The person could not decide: ${await page.text()}`)
+      // The agent itself reports a denial.
+      if (page.status === 408 || page.status === 410) throw new Error(`The user could not decide: ${await page.text()}`)
     },
   })
   origins.set(id, (request) => agent.handler(request))

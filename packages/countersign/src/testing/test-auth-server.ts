@@ -12,14 +12,14 @@ export interface TestAuthServerOptions {
   grants: TestGrants
   clock: TestClock
   fetch: typeof globalThis.fetch
-  /** The person who is signed in with a cookie. */
+  /** The account that is signed in with a cookie. */
   accountOf: (cookies: string) => Account | undefined
 }
 
-/** Seconds that a code lives. */
+/** Lifetime of a code, in seconds. */
 const codeLifetime = 60
 
-/** An auth server on the wire of the edition (S§8.2, 9.3–9.7), whose people decide without a page. */
+/** An auth server that speaks the edition's protocol (S§8.2, 9.3–9.7), with users who decide without a page. */
 export function createTestAuthServer(options: TestAuthServerOptions): OriginHandler {
   const { grants, fetch } = options
   const { now } = options.clock
@@ -74,22 +74,22 @@ async function answerList(grants: TestGrants): Promise<Response> {
   return new Response(await grants.list(), { headers: { 'content-type': 'application/jwt' } })
 }
 
-/** The person behind a browser decides at once, and is sent back (S§9.5). */
+/** The user of the browser decides at once, and is redirected back (S§9.5). */
 function answerPerson(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
   const { grants, requests, codes, now } = context
   const account = accountOf(request.headers.get('cookie') ?? '')
   if (!account)
-    return new Response('Nobody is signed in: open this with a person of the test world.\n', { status: 401 })
+    return new Response('No one is signed in: open this with a person of the test world.\n', { status: 401 })
   const parameters = readParameters(new URL(request.url).searchParams)
   const requestToken = requireParameter(parameters, 'request_token')
   const open = requests.get(requestToken)
-  if (!open) throw new AAuthError('consent_ended', 'Nothing waits for a decision here.')
+  if (!open) throw new AAuthError('consent_ended', 'There is no pending request.')
   const { agent, resource, scope, redirectUri, expiresAt } = open
   if (parameters.get('redirect_uri') !== redirectUri)
-    throw new AAuthError('request_malformed', 'The redirect URI is not the one of the request.')
+    throw new AAuthError('request_malformed', 'The redirect URI does not match the request.')
   requests.delete(requestToken)
   const allowed = decide(account, { agent, resource, scope }, clock)
-  if (expiresAt <= now()) throw new AAuthError('consent_expired', 'The person decided too late.')
+  if (expiresAt <= now()) throw new AAuthError('consent_expired', 'The user decided too late.')
   const back = new URL(redirectUri)
   const state = parameters.get('state')
   if (state !== undefined) back.searchParams.set('state', state)

@@ -1,4 +1,4 @@
-/** A clock that stands until it is moved. Unix seconds. */
+/** A clock that advances only on request. Unix seconds. */
 export interface TestClock {
   readonly now: () => number
   advance(seconds: number): void
@@ -10,7 +10,7 @@ export function createTestClock(start: number): TestClock {
   return {
     now: () => time,
     advance(seconds) {
-      if (!(seconds >= 0 && seconds < 2 ** 53)) throw new TypeError(`a clock goes forward, not by ${seconds} seconds`)
+      if (!(seconds >= 0 && seconds < 2 ** 53)) throw new TypeError(`a clock cannot be advanced by ${seconds} seconds`)
       time += seconds
     },
   }

@@ -5,18 +5,18 @@ import { createSigner, generatePrivateJwk, type Signer } from '../index.js'
 import type { TestClock } from './test-clock.js'
 import { lifetimes, type TestGrant, type TestGrants, type TokenChanges } from './test-grants.js'
 
-/** Who sends what is wrong. */
+/** The agent that sends the faulty request. */
 export interface FaultSender {
   id: string
   signer: Signer
-  /** The person. */
+  /** The user. */
   sub: string
   fetch: typeof globalThis.fetch
   clock: TestClock
   grants: TestGrants
 }
 
-/** What a request is signed with. */
+/** How a request is signed. */
 interface Signing {
   request: Request
   signer: Signer
@@ -24,7 +24,7 @@ interface Signing {
   created: number
 }
 
-/** What a token must say for a route. */
+/** The access that a route requires of a token. */
 interface Access {
   resource: string
   scope: string
@@ -32,60 +32,63 @@ interface Access {
 
 type Fault = (request: Request, sender: FaultSender) => Promise<Response>
 
-/** What can be wrong with a request. */
+/** The faults that a request can have. */
 export type TestFault = keyof typeof faults
 
 const faults = {
-  /** It has no signature. */
+  /** The request is not signed. */
   unsigned: (request, { fetch }) => fetch(request),
-  /** It proves a key, and no agent. */
+  /** The request proves only a key, without an agent. */
   'key-only': (request, sender) => send(signingOf(request, sender, keyReference(sender.signer)), sender),
-  /** It proves the agent, and has no token. */
+  /** The request proves the agent, but has no token. */
   'no-token': (request, sender) => send(signingOf(request, sender, agentReference(sender)), sender),
-  /** It is signed with a key that is not the agent's. */
+  /** The request is signed with a key that is not the agent's. */
   'other-key': async (request, sender) =>
     send({ ...(await rightSigning(request, sender)), signer: await newSigner() }, sender),
-  /** It was signed two minutes ago. */
+  /** The request was signed two minutes ago. */
   'old-signature': async (request, sender) => {
     const signing = await rightSigning(request, sender)
     return send({ ...signing, created: signing.created - 120 }, sender)
   },
-  /** Its body was changed on the way. */
+  /** The body was changed after signing. */
   'changed-body': async (request, sender) => {
     const signed = await sign(await rightSigning(request, sender))
-    if (signed.body === null) throw new TypeError('changed-body needs a request with a body')
+    if (signed.body === null) throw new TypeError('changed-body requires a request with a body')
     const body = new Uint8Array([...new Uint8Array(await signed.arrayBuffer()), 32])
     return sender.fetch(new Request(signed.url, { method: signed.method, headers: signed.headers, body }))
   },
-  /** Somebody sends a copy of it; the original is sent first, and does what it does. */
+  /** A copy of an earlier request. The original is sent first, and takes effect. */
   replayed: async (request, sender) => {
     const signed = await sign(await rightSigning(request, sender))
-    if (!signed.headers.has('nonce')) throw new TypeError(`a ${request.method} has no nonce, and may be sent again`)
+    if (!signed.headers.has('nonce'))
+      throw new TypeError(`a ${request.method} request has no nonce, so it may be sent again`)
     const first = await sender.fetch(signed.clone())
     if (!first.ok) throw new TypeError(`the original was refused with ${first.status}: ${await first.text()}`)
     return sender.fetch(signed)
   },
-  /** Its token has expired. */
+  /** The token has expired. */
   'expired-token': withToken(expired),
-  /** Its token is not valid yet. */
+  /** The token is not valid yet. */
   'early-token': withToken(({ clock }) => ({ claims: { nbf: clock.now() + 300 } })),
-  /** Its token lacks the last of the scopes that the route asks for. */
+  /** The token lacks the last of the scopes that the route requires. */
   'narrow-token': async (request, sender) => {
     const route = await requireTokenRoute(request, sender)
     const scope = route.scope.split(' ').slice(0, -1).join(' ')
     return send(await tokenSigning(request, sender, { ...route, scope }), sender)
   },
-  /** Its token is for another API. */
+  /** The token is for another API. */
   'wrong-audience': withToken(() => ({ claims: { aud: 'https://other-api.test' } })),
-  /** Its token is from an auth server that the API did not choose. */
+  /** The token is from an auth server that the API does not use. */
   'wrong-issuer': withToken(() => ({ claims: { iss: 'https://other-auth.test' } })),
-  /** Its token was not signed by the auth server. */
+  /** The token was not signed by the auth server. */
   'forged-token': withToken(async ({ grants: { signer } }) => ({
     signer: { ...(await newSigner()), kid: signer.kid },
   })),
-  /** Its token is bound to the key of another agent. */
+  /** The token is bound to another agent's key. */
   'stolen-token': withToken(async () => ({ claims: { cnf: { jwk: (await newSigner()).jwk } } })),
-  /** The person took it back, five seconds ago: an API with `denyList` knows. The clock moves by these. */
+  /**
+   * The user revoked the token's grant five seconds ago, so an API with `denyList` rejects it. The clock is advanced by those five seconds.
+   */
   'revoked-token': async (request, sender) => {
     const { grants, clock, id: agent, sub } = sender
     const grant = grants.add({ ...(await requireTokenRoute(request, sender)), agent, sub })
@@ -96,14 +99,14 @@ const faults = {
   },
 } as const satisfies Record<string, Fault>
 
-/** Sends a request with a fault; @throws TypeError where the route does not ask for what the fault is about */
+/** Sends a request with a fault. @throws TypeError if the route does not check for the fault */
 export async function sendFault(name: TestFault, request: Request, sender: FaultSender): Promise<Response> {
   if (!Object.hasOwn(faults, name))
-    throw new TypeError(`no such fault: ${String(name)}. There are ${Object.keys(faults).join(', ')}`)
+    throw new TypeError(`unknown fault: ${String(name)}. Available: ${Object.keys(faults).join(', ')}`)
   return faults[name](request, sender)
 }
 
-/** A fault that is in the token. */
+/** A fault of the token. */
 function withToken(change: (sender: FaultSender) => TokenChanges | Promise<TokenChanges>): Fault {
   return async (request, sender) => {
     const route = await requireTokenRoute(request, sender)
@@ -113,19 +116,19 @@ function withToken(change: (sender: FaultSender) => TokenChanges | Promise<Token
 
 async function requireTokenRoute(request: Request, sender: FaultSender): Promise<Access> {
   const access = await findAccess(request, sender)
-  if (!access) throw new TypeError(`${request.url} asks for no token`)
+  if (!access) throw new TypeError(`${request.url} does not require a token`)
   return access
 }
 
-/** What the route asks for, and nothing wrong with it. */
+/** Signs as the route requires, without any fault. */
 async function rightSigning(request: Request, sender: FaultSender): Promise<Signing> {
   const access = await findAccess(request, sender)
   return access ? tokenSigning(request, sender, access) : signingOf(request, sender, agentReference(sender))
 }
 
 /**
- * Shows an expired token, which no route lets pass: one that asks for a token says for which, and handlers do not run.
- * Undefined: it asks for none.
+ * Sends an expired token, which every route refuses. A route that requires a token names the access in its challenge, and no handler runs.
+ * Undefined if the route requires no token.
  */
 async function findAccess(request: Request, sender: FaultSender): Promise<Access | undefined> {
   const { url } = request
@@ -136,9 +139,9 @@ async function findAccess(request: Request, sender: FaultSender): Promise<Access
   const { error } = parseJsonObject(text) ?? {}
   if (response.status !== 401 || header === null || error !== 'expired_auth_token') {
     const hint = response.ok
-      ? 'nothing is verified there'
-      : 'its resource needs authServer, fetch and now of the test world'
-    throw new TypeError(`${url} answered ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
+      ? 'the route verifies nothing'
+      : 'its resource needs the authServer, fetch and now of the test world'
+    throw new TypeError(`${url} responded ${response.status} to an expired token (${hint}): ${text.slice(0, 200)}`)
   }
   const { resourceToken } = parseChallenge(header)
   const scope = resourceToken && decodeToken(resourceToken)?.payload.scope

@@ -2,27 +2,27 @@ import { type AuthTokenClaims, january, type RevocationClaims, revocationEntry }
 import { issueToken } from '../entry-points/tokens.js'
 import type { Signer } from '../index.js'
 
-/** Who may do what, as an auth server keeps it. */
+/** A grant as an auth server stores it. */
 export interface TestGrant {
   id: string
   agent: string
   resource: string
   scope: string
-  /** The person. */
+  /** The user. */
   sub: string
   isTakenBack: boolean
 }
 
-/** What one auth server has given out. */
+/** The grants of one auth server. */
 export interface TestGrants {
   readonly issuer: string
   readonly signer: Signer
   add(grant: Omit<TestGrant, 'id' | 'isTakenBack'>): TestGrant
-  /** Takes back what a person allowed; with an agent, only what they allowed that one. */
+  /** Revokes a user's grants; with an agent, only those for that agent. */
   takeBack(sub: string, agent?: string): void
-  /** An auth token bound to a key (S§7.3), with changes to its claims, or signed by another key. */
+  /** Issues an auth token bound to a key (S§7.3), optionally with changed claims or signed by another key. */
   issue(grant: TestGrant, jwk: object, changes?: TokenChanges): Promise<string>
-  /** The signed list of what was taken back. */
+  /** The signed revocation list. */
   list(): Promise<string>
 }
 
@@ -31,7 +31,7 @@ export interface TokenChanges {
   signer?: Signer | undefined
 }
 
-/** Seconds that auth tokens and lists live. */
+/** Lifetimes of auth tokens and revocation lists, in seconds. */
 export const lifetimes = { token: 600, list: 120 } as const
 
 /** Creates the grants of a test auth server, which issue auth tokens and the revocation list. @param now Unix seconds */
@@ -58,7 +58,7 @@ export function createTestGrants(issuer: string, signer: Signer, now: () => numb
         cnf: { jwk },
         ...(scope === '' ? {} : { scope }),
         exp: now() + lifetimes.token,
-        // Left out where the agent is the resource (S§3.5).
+        // Omitted if the agent is the resource (S§3.5).
         ...(agent === resource ? {} : { agent }),
         sub,
         jti: `${id}.${++tokens}`,

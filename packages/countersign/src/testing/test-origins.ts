@@ -1,26 +1,27 @@
 import { isIdentifier } from '../entry-points/discovery.js'
 
-/** What answers at an origin. */
+/** The handler of an origin. */
 export type OriginHandler = (request: Request) => Promise<Response> | Response
 
 /** The handlers of a world, by origin. */
 export type TestOrigins = Map<string, OriginHandler>
 
-/** A `fetch` that reaches nothing but these origins. It follows no redirect. */
+/** A `fetch` that reaches only these origins. It does not follow redirects. */
 export function createTestFetch(origins: TestOrigins): typeof globalThis.fetch {
   return async (input, init) => {
     const request = new Request(input, init)
     request.signal.throwIfAborted()
     const { origin } = new URL(request.url)
     const handler = origins.get(origin)
-    // As `fetch` says that a host cannot be found.
-    if (!handler) throw new TypeError(`fetch failed: nothing answers at ${origin} in this test world`)
+    // The same error as that of `fetch` for a host that cannot be resolved.
+    if (!handler) throw new TypeError(`fetch failed: nothing is served at ${origin} in this test world`)
     return handler(request)
   }
 }
 
 /**
- * Nobody can resolve `.test` (RFC 6761 §6.2), so no role finds the keys of such a name unless it was given the world's `fetch`.
+ * Checks that a name ends in `.test`, which never resolves (RFC 6761 §6.2): no role finds the keys of such a name unless it uses the
+ * world's `fetch`.
  *
  * @throws TypeError
  */

@@ -1,6 +1,6 @@
 import type { TestClock } from './test-clock.js'
 
-/** What a person was asked to allow. */
+/** What a user was prompted to allow. */
 export interface AskedConsent {
   agent: string
   resource: string
@@ -10,39 +10,39 @@ export interface AskedConsent {
 
 export interface TestPersonOptions {
   /**
-   * The scopes that the person allows: of what is asked they allow these, and deny a request that has none of them.
-   * An API that needs more than they allowed answers 403, to which `agent.fetch` resolves. @default 'all'
+   * The scopes that the user allows. Of the requested scopes, they allow these, and deny a request that includes none of them. An API that
+   * requires more than they allowed responds with 403, to which `agent.fetch` resolves. @default 'all'
    */
   allows?: 'all' | readonly string[] | undefined
-  /** Seconds that the clock moves while the person decides. The auth server waits for 600. @default 0 */
+  /** Seconds by which the clock advances while the user decides. Requests expire after 600. @default 0 */
   takes?: number | undefined
 }
 
-/** A person with an account at the auth server and a browser of their own. */
+/** A user with an account at the auth server and their own browser. */
 export interface TestPerson {
   readonly name: string
-  /** The `sub` of tokens for them: no name (W18). */
+  /** The `sub` of the user's tokens, which does not reveal a name (W18). */
   readonly sub: string
   allows: 'all' | readonly string[]
   takes: number
-  /** The consents that they were asked for, in order. */
+  /** The consents that the user was prompted for, in order. */
   readonly asked: readonly AskedConsent[]
   /**
-   * Opens an address in the person's browser, and resolves to the page where it ends: it keeps cookies and follows redirects.
-   * At the auth server the person decides at once. A method other than GET is a form on a page of the same origin.
+   * Opens a URL in the user's browser, and resolves to the final page. The browser keeps cookies and follows redirects. At the auth server,
+   * the user decides at once. A method other than GET stands for a form on a page of the same origin.
    */
   open(url: string, init?: RequestInit): Promise<Response>
-  /** Takes back what they allowed; with an agent, only what they allowed that one. */
+  /** Revokes what the user allowed; with an agent, only what they allowed that agent. */
   takeBack(agent?: string): void
 }
 
-/** What the auth server has of a person. */
+/** A user's account at the auth server. */
 export interface Account {
   person: TestPerson
   asked: AskedConsent[]
 }
 
-/** What a person decides. Undefined: they deny. */
+/** The scopes that a user allows. Undefined: they deny the request. */
 export function decide({ person, asked }: Account, request: AskedConsent, clock: TestClock): string | undefined {
   asked.push(request)
   clock.advance(person.takes)
@@ -51,13 +51,13 @@ export function decide({ person, asked }: Account, request: AskedConsent, clock:
   return allowed.length === 0 ? undefined : allowed.join(' ')
 }
 
-/** Redirects that are followed. */
+/** Maximum number of redirects. */
 const mostRedirects = 10
 
 /**
- * A browser: cookies by host, and redirects.
+ * A browser with cookies by host that follows redirects.
  *
- * @param signedIn the cookies that it has from before, by origin
+ * @param signedIn the initial cookies, by origin
  */
 export function createTestBrowser(
   fetch: typeof globalThis.fetch,

@@ -12,13 +12,13 @@ import { verifyToken } from '../entry-points/tokens.js'
 import { AAuthError, type ClaimNonce } from '../index.js'
 import { lifetimes, type TestGrant, type TestGrants } from './test-grants.js'
 
-/** What a person is asked to allow. */
+/** What a user is prompted to allow. */
 interface OpenRequest extends Pick<TestGrant, 'agent' | 'resource' | 'scope'> {
   redirectUri: string
   expiresAt: number
 }
 
-/** What a person allowed, until the agent comes for it. */
+/** What a user allowed, until the agent exchanges the code. */
 interface OpenCode {
   grant: TestGrant
   requestToken: string
@@ -26,13 +26,13 @@ interface OpenCode {
   expiresAt: number
 }
 
-/** What the token endpoint works with. */
+/** The state of the token endpoint. */
 export interface TokenContext {
   grants: TestGrants
   discovery: Discovery
   keys: KeyResolver
   claimNonce: ClaimNonce
-  /** By request token, by code, by refresh token. */
+  /** By request token, code and refresh token, respectively. */
   requests: Map<string, OpenRequest>
   codes: Map<string, OpenCode>
   refreshTokens: Map<string, TestGrant>
@@ -41,17 +41,17 @@ export interface TokenContext {
 
 type Form = ReadonlyMap<string, string>
 
-/** An agent whose signature and identity verified. */
+/** An agent with verified signature and identity. */
 interface SigningAgent {
   agent: string
   thumbprint: string
   jwk: object
 }
 
-/** Seconds that a person may take. */
+/** Time that a user has to decide, in seconds. */
 const patience = 600
 
-/** What is done, by the `request_type` of the form (S§9.3–9.7). */
+/** Handlers by the `request_type` of the form (S§9.3–9.7). */
 export const requestTypes: ReadonlyMap<
   string,
   (context: TokenContext, agent: SigningAgent, form: Form) => Promise<object>
@@ -61,7 +61,7 @@ export const requestTypes: ReadonlyMap<
   ['refresh', refresh],
 ])
 
-/** Answers the signed form of an agent. @throws AAuthError */
+/** Responds to a form signed by an agent. @throws AAuthError */
 export async function answerForm(context: TokenContext, request: Request): Promise<Response> {
   const { agent, body } = await requireAgent(context, request)
   const form = readForm(request.headers.get('content-type'), body)
@@ -85,7 +85,8 @@ async function requireAgent(
     now,
   })
   const { agent, key } = resolved
-  if (agent === undefined) throw new AAuthError('identity_required', 'The signature proves a key, but no agent.')
+  if (agent === undefined)
+    throw new AAuthError('identity_required', 'The signature proves a key, but does not identify an agent.')
   const { thumbprint, jwk } = key
   await requireUnusedNonce(claimNonce, nonce, { agent, thumbprint, remoteAddress: undefined })
   return { agent: { agent, thumbprint, jwk }, body }
@@ -97,13 +98,13 @@ async function ask(context: TokenContext, agent: SigningAgent, form: Form): Prom
   const access = await requireAccess(context, agent, form)
   const outcome = await discovery.findMetadata(january.documents.agent, agent.agent)
   if (!requireFound(outcome, 'key_unknown').redirect_uris?.includes(redirectUri))
-    throw new AAuthError('redirect_uri_not_listed', 'The redirect URI is not in the document of the agent.')
+    throw new AAuthError('redirect_uri_not_listed', 'The redirect URI is not in the agent’s document.')
   const token = randomText()
   requests.set(token, { ...access, agent: agent.agent, redirectUri, expiresAt: now() + patience })
   return { request_token: token, expires_in: patience }
 }
 
-/** What is asked for: what the resource token says (S§6), or a scope at the agent itself (S§3.5). */
+/** The requested access: that of the resource token (S§6), or a scope at the agent itself (S§3.5). */
 async function requireAccess(
   { grants, discovery, now }: TokenContext,
   { agent, thumbprint }: SigningAgent,
@@ -128,7 +129,7 @@ async function redeem(context: TokenContext, { agent, jwk }: SigningAgent, form:
   const code = requireParameter(form, 'code')
   const held = codes.get(code)
   codes.delete(code)
-  if (!held || held.expiresAt <= now()) throw new AAuthError('code_unknown', 'There is no such code.')
+  if (!held || held.expiresAt <= now()) throw new AAuthError('code_unknown', 'The code is unknown or has expired.')
   const { grant, redirectUri, requestToken } = held
   if (grant.agent !== agent) throw new AAuthError('code_foreign', 'The code is for another agent.')
   const isEqual = (name: string, value: string) => (form.get(name) ?? value) === value
@@ -141,27 +142,27 @@ async function redeem(context: TokenContext, { agent, jwk }: SigningAgent, form:
 
 async function refresh(context: TokenContext, { agent, jwk }: SigningAgent, form: Form): Promise<object> {
   const grant = context.refreshTokens.get(requireParameter(form, 'refresh_token'))
-  if (grant?.agent !== agent) throw new AAuthError('refresh_token_refused', 'The refresh token gives nothing.')
+  if (grant?.agent !== agent) throw new AAuthError('refresh_token_refused', 'The refresh token is not valid.')
   return tokenFor(context, grant, jwk)
 }
 
 async function tokenFor({ grants }: TokenContext, grant: TestGrant, jwk: object): Promise<object> {
-  if (grant.isTakenBack) throw new AAuthError('grant_ended', 'The person took it back.')
+  if (grant.isTakenBack) throw new AAuthError('grant_ended', 'The user revoked the grant.')
   return { auth_token: await grants.issue(grant, jwk), expires_in: lifetimes.token, token_type: 'Bearer' }
 }
 
 function requireScope(text: string): string {
   const scope = parseScope(text)
-  if (!scope) throw new AAuthError('scope_invalid', 'The scope is not a list of at most 64 values.')
+  if (!scope) throw new AAuthError('scope_invalid', 'The scope must be a list of up to 64 values.')
   return scope.join(' ')
 }
 
 function requireFound<T>(found: Found<T>, code: 'key_unknown' | 'resource_token_invalid'): T {
   if ('found' in found) return found.found
-  throw new AAuthError(code, `It was not found: ${found.failure.message}.`, { cause: found.failure })
+  throw new AAuthError(code, `The document or key was not found: ${found.failure.message}.`, { cause: found.failure })
 }
 
-/** What nobody guesses. */
+/** An unguessable text. */
 export function randomText(): string {
   return serializeBase64url(crypto.getRandomValues(new Uint8Array(18)))
 }

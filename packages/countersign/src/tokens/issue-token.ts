@@ -7,14 +7,11 @@ import type { RegisteredClaims, TokenType } from './verify-token.js'
 
 export interface IssueTokenOptions {
   signer: Signer
-  /** Unix seconds; a fraction is dropped. @default the system clock */
+  /** Unix seconds, rounded down. @default the system clock */
   now?: () => number
 }
 
-/**
- * Signs a token. `iat` and `jti` are added where the claims have none (W16). The claims are
- * the caller's responsibility: nothing is checked here.
- */
+/** Signs a token. `iat` and `jti` are added if missing (W16). The claims are the caller's responsibility: they are not checked. */
 export async function issueToken<C extends RegisteredClaims>(
   type: TokenType<C>,
   claims: NoInfer<C>,
@@ -30,7 +27,7 @@ export async function issueToken<C extends RegisteredClaims>(
   return `${signingInput}.${platform.serializeBase64url(await signer.sign(signingInput))}`
 }
 
-// Not every verifier takes times with a fraction, and a token must not begin after it was made.
+// Not every verifier accepts fractional times, and a token must not become valid after it was issued.
 function wholeSeconds(time: number): number {
   return typeof time === 'number' ? Math.floor(time) : time
 }
@@ -40,8 +37,8 @@ function encode(value: object): string {
 }
 
 /**
- * Throws a TypeError that says what to do, for an option that must be the signer of an identifier and is none, or holds a
- * key that a standard prints: anyone could sign as that identifier. On loopback such a key may be used.
+ * Throws a TypeError with instructions if an option that must be an identifier's signer is not a signer, or has a key that is printed in a
+ * standard, with which anyone could sign as that identifier. Such keys are allowed on loopback.
  */
 export function requireOwnSigner(option: string, signer: Signer, identifier: string): void {
   requireSigner(option, signer)
@@ -49,12 +46,12 @@ export function requireOwnSigner(option: string, signer: Signer, identifier: str
   if (problem !== undefined) throw new TypeError(`the key of ${option} ${problem} with countersign keys generate`)
 }
 
-/** Crockford's base 32: no letter that is taken for a digit. */
+/** Crockford's base 32, which has no letters that look like digits. */
 const alphabet = '0123456789ABCDEFGHJKMNPQRSTVWXYZ'
 
 /**
- * The code of a request, for the page that prompts the user and for the program that caused it: the first twenty bits of the
- * SHA-256 of its request token, in four characters. It proves nothing: it only helps users to recognize their own request.
+ * The code of a request, shown on the page that prompts the user and in the program that caused it: the first twenty bits of the SHA-256 of
+ * its request token, as four characters. It proves nothing, and only helps users to recognize their own request.
  */
 export async function requestCode(requestToken: string): Promise<string> {
   const [first = 0, second = 0, third = 0] = await platform.sha256(utf8(requestToken))
@@ -62,7 +59,7 @@ export async function requestCode(requestToken: string): Promise<string> {
   return [15, 10, 5, 0].map((shift) => alphabet[(bits >> shift) & 31]).join('')
 }
 
-/** The confirmation key in claims (RFC 7800 §3.2), unverified; undefined: none. */
+/** The confirmation key in claims (RFC 7800 §3.2), unverified. Undefined if there is none. */
 export function confirmationJwk({ cnf }: { cnf?: unknown }): object | undefined {
   const jwk = typeof cnf === 'object' && cnf !== null && 'jwk' in cnf ? cnf.jwk : undefined
   return typeof jwk === 'object' && jwk !== null ? jwk : undefined

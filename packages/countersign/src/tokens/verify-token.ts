@@ -6,7 +6,7 @@ import { type ImportKey, importVerificationKey, type VerificationKey, verifyByte
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { type DocumentType, type IdentifierOptions, identifierProblem, isIdentifier } from '../protocol/documents.js'
 
-/** The claims that every token has, or may have (RFC 7519 §4.1). */
+/** Claims that every token must or may have (RFC 7519 §4.1). */
 export interface RegisteredClaims {
   iss: string
   exp: number
@@ -18,72 +18,70 @@ export interface RegisteredClaims {
 
 export type ClaimKind = 'identifier' | 'string' | 'seconds' | 'confirmation' | 'thumbprint' | 'entries' | 'times'
 
-/** A claim, and what its value must be. */
+/** A claim, and the type of its value. */
 export type ClaimRule = readonly [name: string, kind: ClaimKind]
 
-/** A token as an edition writes it: all that differs between one and another. */
+/** A token type of an edition: everything that differs between token types. */
 export interface TokenType<C extends RegisteredClaims = RegisteredClaims> {
   readonly typ: string
   readonly jose: JoseRules
   /** The document in which the issuer publishes its keys. */
   readonly issuerDocument: DocumentType
-  /** Claims that must be there. */
+  /** Required claims. */
   readonly required: readonly ClaimRule[]
-  /** Claims checked where they are there. */
+  /** Claims that are checked if present. */
   readonly optional: readonly ClaimRule[]
-  /** What is wrong with claims that are each of the right kind; undefined: nothing. */
+  /** What is wrong with claims of the right types; undefined if they are valid. */
   problem?(claims: C): string | undefined
-  /** Whether a missing `aud` is refused. */
+  /** Whether a missing `aud` is rejected. */
   readonly audience: 'required' | 'optional'
-  /** Seconds from now that `exp` may lie ahead at most (attacks T09). */
+  /** Maximum time from now until `exp`, in seconds (attacks T09). */
   readonly maxLifetime: number
   readonly invalid: ErrorCode
   readonly expired: ErrorCode
-  /** Where there is a new one, for who holds the token. */
+  /** How the holder of an expired token gets a new one. */
   readonly renewal?: string
 }
 
 export interface VerifyTokenOptions extends IdentifierOptions {
-  /**
-   * Finds the issuer's key. Called after every local check; throws what the caller wants a missing key to be.
-   */
+  /** Finds the issuer's key. Called after every local check. Throws the error that the caller wants for a missing key. */
   findKey: (issuer: string, kid: string) => MaybePromise<IssuerKey>
   /** Imports the key in `cnf`. @default {@link importVerificationKey} */
   importKey?: ImportKey
-  /** Who is asked to accept the token: must be in `aud`, as the same string. */
+  /** The intended recipient of the token, which `aud` must contain as the identical string. */
   audience: string
-  /** Issuers that are accepted; others are refused before anything is fetched. Absent: any. */
+  /** Accepted issuers. Tokens of others are rejected before anything is fetched. Absent: any. */
   issuers?: readonly string[]
   /** Unix seconds. @default the system clock */
   now?: () => number
-  /** Returns an expired token marked as such, instead of throwing, when nothing else is wrong with it. @default false */
+  /** Returns an expired token, marked as such, instead of throwing, if nothing else is wrong with it. @default false */
   allowExpired?: boolean
 }
 
 /** A key of a token's issuer. */
 export interface IssuerKey {
   key: VerificationKey
-  /** Looks for a newer key under the same `kid`. Called if the token is not signed by `key`. @default there is none */
+  /** Looks up a newer key under the same `kid`. Called if the token is not signed by `key`. @default there is none */
   renew?: () => Promise<VerificationKey | undefined>
 }
 
-/** A token whose signature and claims were verified. */
+/** A token with verified signature and claims. */
 export interface VerifiedToken<C extends RegisteredClaims = RegisteredClaims> {
   type: TokenType<C>
   claims: C
-  /** The key that `cnf.jwk` binds the token to; the caller checks that the request was signed with it. */
+  /** The key that `cnf.jwk` binds the token to. The caller checks that the request was signed with it. */
   confirmationKey: VerificationKey | undefined
   expired: boolean
 }
 
-/** Seconds of tolerance for `iat` and `nbf`; `exp` has none (W16). */
+/** Clock tolerance for `iat` and `nbf`, in seconds. `exp` has none (W16). */
 const clockTolerance = 60
 
 /**
- * Verifies a token (S§5.7, 6.5, 7.7) in the order of the spec, local checks before the key is looked for. It does not
- * check `agent`, `agent_jkt` or `scope` against the request: only the caller knows what they must be.
+ * Verifies a token (S§5.7, 6.5, 7.7) in the order of the spec, with local checks before the key lookup. It does not check `agent`,
+ * `agent_jkt` or `scope` against the request: only the caller knows the expected values.
  *
- * @throws AAuthError the type's `*_token_invalid` or `*_token_expired`, and whatever `findKey` throws
+ * @throws AAuthError the type's `*_token_invalid` or `*_token_expired`, and any error of `findKey`
  */
 export async function verifyToken<C extends RegisteredClaims>(
   type: TokenType<C>,
@@ -93,7 +91,7 @@ export async function verifyToken<C extends RegisteredClaims>(
   return verifyDecodedToken(type, decodeToken(compact), options)
 }
 
-/** {@link verifyToken} for a token taken apart; undefined is what could not be. */
+/** {@link verifyToken} for a decoded token; undefined for a text that could not be decoded. */
 export async function verifyDecodedToken<C extends RegisteredClaims>(
   type: TokenType<C>,
   token: DecodedToken | undefined,
@@ -101,36 +99,37 @@ export async function verifyDecodedToken<C extends RegisteredClaims>(
 ): Promise<VerifiedToken<C>> {
   const { typ, jose, invalid, audience, maxLifetime } = type
   const now = (options.now ?? systemClock)()
-  const refuse = (why: string, cause?: unknown) => new AAuthError(invalid, `The ${typ} is refused: ${why}.`, { cause })
+  const refuse = (why: string, cause?: unknown) =>
+    new AAuthError(invalid, `The ${typ} was rejected: ${why}.`, { cause })
 
-  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB, each member in its JSON once')
+  if (!token) throw refuse('it is not a signed compact JWT of at most 8 KiB without duplicate JSON members')
   const { header } = token
   if (header.typ !== typ) throw refuse(`its typ is not ${typ}`)
-  if ('crit' in header || 'b64' in header) throw refuse('its header has extensions that are not understood')
+  if ('crit' in header || 'b64' in header) throw refuse('its header has unsupported critical extensions')
   const { alg, kid } = header
   if (typeof kid !== 'string' || kid === '' || kid.length > 256)
-    throw refuse('its header has no kid of at most 256 characters')
-  if (typeof alg !== 'string' || !isNamed(jose, alg)) throw refuse('its alg is not one that is used here')
+    throw refuse('its header must have a kid of at most 256 characters')
+  if (typeof alg !== 'string' || !isNamed(jose, alg)) throw refuse('its alg is not supported')
 
   const { payload: claims } = token
   requireClaims(type, claims, options, refuse)
-  if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not trusted here')
-  if (!includesAudience(claims.aud, options.audience, audience)) throw refuse('its aud is not this server')
+  if (options.issuers && !options.issuers.includes(claims.iss)) throw refuse('its issuer is not trusted by this server')
+  if (!includesAudience(claims.aud, options.audience, audience)) throw refuse('its aud does not include this server')
   for (const claim of ['iat', 'nbf'] as const) {
-    if ((claims[claim] ?? 0) > now + clockTolerance) throw refuse(`its ${claim} lies in the future`)
+    if ((claims[claim] ?? 0) > now + clockTolerance) throw refuse(`its ${claim} is in the future`)
   }
-  if (claims.exp > now + maxLifetime) throw refuse(`it lives longer than ${maxLifetime} s`)
+  if (claims.exp > now + maxLifetime) throw refuse(`its lifetime exceeds ${maxLifetime} s`)
   const expired = claims.exp <= now
   if (expired && !options.allowExpired) throw expiry(type)
 
   const { key, renew } = await options.findKey(claims.iss, kid)
-  if (!jose.names[key.algorithm].includes(alg)) throw refuse('its alg is not the one of the issuer’s key')
+  if (!jose.names[key.algorithm].includes(alg)) throw refuse('its alg does not match the issuer’s key')
   const { signature, signingInput } = token
   if (!(await verifyBytes(key, signature, signingInput))) {
     const renewed = await renew?.()
     const isAlike = renewed && jose.names[renewed.algorithm].includes(alg)
     if (!isAlike || !(await verifyBytes(renewed, signature, signingInput)))
-      throw refuse('its signature is not the issuer’s')
+      throw refuse('its signature is not by the issuer’s key')
   }
   const { importKey = importVerificationKey } = options
   const isBound = type.required.some(([, kind]) => kind === 'confirmation')
@@ -169,7 +168,7 @@ function requireClaims<C extends RegisteredClaims>(
 }
 
 function formProblem(kind: ClaimKind, value: unknown, options: IdentifierOptions): string {
-  return kind === 'identifier' ? identifierProblem(value, options) : 'is not of the right form'
+  return kind === 'identifier' ? identifierProblem(value, options) : 'has an invalid value'
 }
 
 const claimKinds: Readonly<Record<ClaimKind, (value: unknown, options: IdentifierOptions) => boolean>> = {
@@ -197,7 +196,7 @@ function isSeconds(value: unknown): boolean {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0
 }
 
-/** Of a list of revocations. */
+/** Whether a value is an entry of a revocation list. */
 function isEntry(value: unknown): boolean {
   return typeof value === 'string' && value.length <= 32
 }
@@ -221,7 +220,7 @@ async function importConfirmation(
     if (!(cause instanceof AAuthError)) throw cause
     throw refuse('its cnf.jwk is not a usable public key', cause)
   }
-  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf names two keys')
+  if (jkt !== undefined && jkt !== key.thumbprint) throw refuse('its cnf contains two keys')
   return key
 }
 
@@ -230,18 +229,18 @@ export interface DecodedToken {
   header: Readonly<Record<string, unknown>>
   payload: Readonly<Record<string, unknown>>
   signature: Uint8Array
-  /** What the signature covers. */
+  /** The text that the signature covers. */
   signingInput: string
 }
 
-/** Characters of a token; enough for everything that rides in a header. */
+/** Maximum length of a token, in characters. Sufficient for every token that is sent in a header. */
 export const maxTokenLength = 8192
 
 /**
- * Takes a compact token apart without verifying anything, or undefined when it is none of this length. JSON with a
- * member twice is none (RFC 7515 §4, RFC 7519 §4).
+ * Decodes a compact token without verifying anything. Undefined if the text is not a token, or is too long. JSON with duplicate members is
+ * not accepted (RFC 7515 §4, RFC 7519 §4).
  *
- * @param maxLength characters
+ * @param maxLength in characters
  */
 export function decodeToken(compact: string, maxLength = maxTokenLength): DecodedToken | undefined {
   if (compact.length > maxLength) return undefined

@@ -1,14 +1,14 @@
 import { type KeyObject, X509Certificate } from 'node:crypto'
 import { type CertificateExtensions, readCertificateExtensions } from './certificate-extensions.js'
 
-/** Longest chain that is followed, the leaf included. */
+/** Maximum length of a chain, including the leaf. */
 const maxChain = 5
 
-/** The part of a chain that leads to a root, and when the first of its certificates ends. */
+/** The part of a chain that leads to a root, and the earliest expiry of its certificates. */
 export interface VerifiedChain {
-  /** The leaf first; the root is not among them, unless it is the leaf. */
+  /** The leaf first. The root is not included, unless it is the leaf. */
   path: readonly [X509Certificate, ...X509Certificate[]]
-  /** Of the leaf. */
+  /** The extensions of the leaf. */
   extensions: CertificateExtensions
   /** Unix seconds. */
   validUntil: number
@@ -20,10 +20,10 @@ interface Link {
 }
 
 /**
- * Takes PEM certificates apart, the leaf first; undefined when there is none, one too many, or one that cannot be read.
- * Text around them is passed over (RFC 7468 §2).
+ * Splits PEM certificates, the leaf first. Undefined if there are none or too many, or if one cannot be parsed. Text around them is ignored
+ * (RFC 7468 §2).
  *
- * @param limit how many there may be
+ * @param limit the maximum number of certificates
  */
 export function parseCertificates(pem: string, limit: number = maxChain): X509Certificate[] | undefined {
   const blocks = pem.match(/-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+-----END CERTIFICATE-----/g) ?? []
@@ -38,9 +38,8 @@ export function parseCertificates(pem: string, limit: number = maxChain): X509Ce
 }
 
 /**
- * Follows a chain from its leaf to one of the roots (RFC 5280 §6.1): signatures, names, validity, `cA`, path length and
- * key usage. Certificates that nothing leads through are not looked at. Constraints on names are not evaluated: a
- * certificate that has them is refused.
+ * Verifies a chain from its leaf to one of the roots (RFC 5280 §6.1): signatures, names, validity, `cA`, path length and key usage.
+ * Certificates that are not on the path are ignored. Name constraints are not evaluated: a certificate that has them is rejected.
  */
 export function verifyCertificateChain(
   chain: readonly X509Certificate[],
@@ -53,35 +52,35 @@ export function verifyCertificateChain(
   if ('refusal' in leaf) return leaf
   const { keyUsage, fitsAgents } = leaf.extensions
   if ((keyUsage && !keyUsage.digitalSignature) || !fitsAgents)
-    return { refusal: 'the key usage of the certificate is not signing' }
+    return { refusal: 'the key usage of the certificate does not allow signing' }
   const path: [X509Certificate, ...X509Certificate[]] = [first]
   let validUntil = endOf(first)
   for (let link: Link = leaf; ; ) {
     const { certificate, extensions } = link
     if (roots.some((root) => root.raw.equals(certificate.raw))) return { path, extensions: leaf.extensions, validUntil }
-    if (extensions.weakSignature) return { refusal: 'a certificate is signed with a digest that no longer holds' }
+    if (extensions.weakSignature) return { refusal: 'a certificate is signed with a broken digest algorithm' }
     const below = path.length - 1
     const root = roots.find((candidate) => isIssuedBy(certificate, candidate))
     const next = root ?? chain[path.length]
     if (!next) break
-    // A root was configured: what its key costs is no choice of a stranger's.
-    if (!root && isCostly(next)) return { refusal: 'an issuer has an RSA key that costs too much to verify with' }
+    // Roots are configured by the operator, so the cost of their keys is not controlled by a caller.
+    if (!root && isCostly(next)) return { refusal: 'an issuer has an RSA key that is too expensive to verify with' }
     if (!isIssuedBy(certificate, next)) break
     const issuer = toLink(next, now)
     if ('refusal' in issuer) return issuer
-    if (!mayIssue(issuer.extensions, below)) return { refusal: 'an issuer may not issue such a certificate' }
+    if (!mayIssue(issuer.extensions, below)) return { refusal: 'an issuer is not allowed to issue such a certificate' }
     validUntil = Math.min(validUntil, endOf(next))
     if (root) return { path, extensions: leaf.extensions, validUntil }
     path.push(next)
     link = issuer
   }
-  return { refusal: 'the chain leads to none of the configured roots' }
+  return { refusal: 'the chain does not lead to a configured root' }
 }
 
 function toLink(certificate: X509Certificate, now: number): Link | { refusal: string } {
   const extensions = readCertificateExtensions(certificate.raw)
   if (!extensions) return { refusal: 'a certificate is not well-formed' }
-  if (extensions.unknownCritical) return { refusal: 'a certificate has an extension that is not understood' }
+  if (extensions.unknownCritical) return { refusal: 'a certificate has an unsupported critical extension' }
   if (now < Date.parse(certificate.validFrom) / 1000 || !(now < endOf(certificate)))
     return { refusal: 'a certificate is not valid at this time' }
   return { certificate, extensions }
@@ -92,13 +91,13 @@ function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): bool
   return key !== undefined && certificate.checkIssued(issuer) && certificate.verify(key)
 }
 
-/** Whether its key is an RSA key of more than 4096 bits, or with an exponent of more than 32. */
+/** Whether the key is an RSA key of more than 4096 bits, or with an exponent of more than 32 bits. */
 function isCostly(certificate: X509Certificate): boolean {
   const { modulusLength = 0, publicExponent = 0n } = publicKeyOf(certificate)?.asymmetricKeyDetails ?? {}
   return modulusLength > 4096 || publicExponent >= 2n ** 32n
 }
 
-/** The certificate's key, or undefined where it is of a kind that Node cannot hold: chains come from strangers. */
+/** The certificate's key. Undefined if Node does not support its type: chains are untrusted input. */
 export function publicKeyOf(certificate: X509Certificate): KeyObject | undefined {
   try {
     return certificate.publicKey
@@ -108,13 +107,13 @@ export function publicKeyOf(certificate: X509Certificate): KeyObject | undefined
   }
 }
 
-/** @param below how many intermediate certificates stand between it and the leaf */
+/** @param below number of intermediate certificates between this one and the leaf */
 function mayIssue({ basicConstraints, keyUsage }: CertificateExtensions, below: number): boolean {
   const { ca, pathLength } = basicConstraints
   return ca && (pathLength === undefined || pathLength >= below) && (keyUsage === undefined || keyUsage.keyCertSign)
 }
 
-/** Unix seconds. The last second itself counts as valid (RFC 5280 §4.1.2.5). */
+/** Unix seconds. The last second itself is still valid (RFC 5280 §4.1.2.5). */
 function endOf({ validTo }: X509Certificate): number {
   return Date.parse(validTo) / 1000 + 1
 }

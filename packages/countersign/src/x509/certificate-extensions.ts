@@ -20,20 +20,23 @@ import {
   SubjectAlternativeName,
 } from '@peculiar/asn1-x509'
 
-/** What of a certificate's extensions (RFC 5280 §4.2) decides whether it may sign requests. */
+/** The extensions of a certificate (RFC 5280 §4.2) that determine whether it may sign requests. */
 export interface CertificateExtensions {
-  /** dNSName entries of the subject alternative name, as they stand. */
+  /** dNSName entries of the subject alternative name, unchanged. */
   dnsNames: readonly string[]
-  /** Whether the alternative name has entries of other kinds. */
+  /** Whether the alternative name has entries of other types. */
   otherNames: boolean
-  /** Bits of keyUsage, or undefined where the extension is absent: any use. */
+  /** Bits of keyUsage. Undefined if the extension is absent, which allows any use. */
   keyUsage: { digitalSignature: boolean; keyCertSign: boolean } | undefined
   basicConstraints: { ca: boolean; pathLength: number | undefined }
-  /** Whether extKeyUsage is absent, or names what agents do: TLS as client or server, or anything. */
+  /** Whether extKeyUsage is absent, or includes a usage that fits agents: TLS client, TLS server, or any. */
   fitsAgents: boolean
-  /** Whether there is an extension for which the certificate must be refused: critical and not understood (RFC 5280 §4.2), or constraints on names. */
+  /**
+   * Whether an extension requires that the certificate be rejected: a critical one that is not supported (RFC 5280 §4.2), or name
+   * constraints.
+   */
   unknownCritical: boolean
-  /** Whether the issuer signed with a digest in which others can be made to collide: MD5 or SHA-1. */
+  /** Whether the issuer signed with a digest that is not collision-resistant: MD5 or SHA-1. */
   weakSignature: boolean
 }
 
@@ -42,7 +45,7 @@ const understood: readonly string[] = [
   id_ce_subjectAltName,
   id_ce_basicConstraints,
   id_ce_extKeyUsage,
-  // Node compares the identifiers of keys; policies and addresses of lists say nothing about a request.
+  // Node compares the key identifiers. Certificate policies and CRL addresses do not affect a request.
   id_ce_subjectKeyIdentifier,
   id_ce_authorityKeyIdentifier,
   id_ce_certificatePolicies,
@@ -52,10 +55,10 @@ const understood: readonly string[] = [
 const anyExtendedKeyUsage = '2.5.29.37.0'
 const agentUsages: readonly string[] = [anyExtendedKeyUsage, id_kp_serverAuth, id_kp_clientAuth]
 
-/** md5WithRSA, sha1WithRSA, the OIW name of the latter, ecdsa-with-SHA1. */
+/** md5WithRSA, sha1WithRSA, the OIW identifier of the latter, ecdsa-with-SHA1. */
 const weakSignatures = ['1.2.840.113549.1.1.4', '1.2.840.113549.1.1.5', '1.3.14.3.2.29', '1.2.840.10045.4.1']
 
-/** Reads the extensions from a certificate's DER bytes; undefined when they are not well-formed. */
+/** Reads the extensions from a certificate's DER bytes. Undefined if they are not well-formed. */
 export function readCertificateExtensions(der: Uint8Array): CertificateExtensions | undefined {
   try {
     const { tbsCertificate, signatureAlgorithm } = AsnConvert.parse(der, Certificate)
@@ -64,7 +67,7 @@ export function readCertificateExtensions(der: Uint8Array): CertificateExtension
     if (values.size < list.length) return undefined
     return { ...read(values), weakSignature: weakSignatures.includes(signatureAlgorithm.algorithm) }
   } catch (error) {
-    // Whatever the parser throws is about the certificate.
+    // Any error of the parser is caused by the certificate.
     if (error instanceof Error) return undefined
     throw error
   }
@@ -92,15 +95,15 @@ function read(extensions: ReadonlyMap<string, Extension>): Omit<CertificateExten
           },
     basicConstraints: { ca: constraints?.cA ?? false, pathLength: requireLength(constraints?.pathLenConstraint) },
     fitsAgents: usages?.some((id) => agentUsages.includes(id)) ?? true,
-    // Constraints on names are refused even where they are not critical: names outside of them would be accepted.
+    // Name constraints are rejected even if they are not critical: names that violate them would otherwise be accepted.
     unknownCritical:
       extensions.has(id_ce_nameConstraints) ||
       [...extensions.values()].some(({ extnID, critical }) => critical && !understood.includes(extnID)),
   }
 }
 
-/** The parser gives integers of many bytes as text. */
+/** The parser returns integers of many bytes as text. */
 function requireLength(length: unknown): number | undefined {
   if (length === undefined || (typeof length === 'number' && length >= 0)) return length
-  throw new RangeError('a path length that is negative or beyond reason')
+  throw new RangeError('pathLenConstraint is negative or too large')
 }

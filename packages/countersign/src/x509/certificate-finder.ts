@@ -15,15 +15,15 @@ import { isFetchableUrl, isIdentifier } from '../protocol/documents.js'
 import { parseCertificates, publicKeyOf, verifyCertificateChain } from './certificate-chain.js'
 
 export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failureAge'>, NetworkOptions {
-  /** Root certificates as PEM, one or more in each text; the only ones trusted, never the system's. */
+  /** Root certificates as PEM, one or more per text. Only these are trusted, never the system's. */
   roots: readonly [string, ...string[]]
   /**
-   * Asks whether a certificate was revoked (by CRL or OCSP, as you see fit): the leaf, then each intermediate; once per
-   * leaf and cache life. When it throws, the certificate is refused.
-   * @default no check: a certificate counts until it ends, so keep them short-lived
+   * Checks whether a certificate was revoked, by CRL or OCSP, for example. Called for the leaf, then for each intermediate certificate,
+   * once per leaf and cache lifetime. If it throws, the certificate is rejected.
+   * @default no check: a certificate is valid until it expires, so use short-lived ones
    */
   isRevoked?: (certificate: X509Certificate) => MaybePromise<boolean>
-  /** Seconds that a checked certificate is remembered at most. @default 3600 */
+  /** Maximum time for which a checked certificate is cached, in seconds. @default 3600 */
   cacheAge?: number
   /** @default a guarded fetch */
   fetch?: FetchDocument
@@ -35,7 +35,7 @@ export interface CertificateFinderOptions extends Omit<DiscoveryLimits, 'failure
 
 const limits = { cached: 10_000, roots: 1000 }
 
-/** How a chain is asked for: few servers know the media type of one (RFC 8555 §9.1). */
+/** The `Accept` header for a chain: few servers know its media type (RFC 8555 §9.1). */
 const asked = { maxBytes: 32_768, timeout: 2500, accept: 'application/pem-certificate-chain, */*;q=0.1' }
 
 /**
@@ -65,16 +65,17 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
       return { failure: { reason, message: fetched.refusal, cause: fetched.cause } }
     }
     const chain = parseCertificates(fetched.text)
-    if (!chain?.[0]) return refused('x5u holds no chain of 1 to 5 PEM certificates')
+    if (!chain?.[0]) return refused('x5u does not contain a chain of 1 to 5 PEM certificates')
     if (createHash('sha256').update(chain[0].raw).digest('base64url') !== x5t)
       return refused('x5t is not the thumbprint of the certificate')
     const verified = verifyCertificateChain(chain, roots, now())
     if ('refusal' in verified) return refused(verified.refusal)
     const { dnsNames, otherNames } = verified.extensions
-    if (dnsNames.length !== 1 || otherNames) return refused('the certificate does not have exactly one name, a dNSName')
+    if (dnsNames.length !== 1 || otherNames)
+      return refused('the certificate must have exactly one name, and it must be a dNSName')
     const agent = `https://${dnsNames[0]}`
     if (!isIdentifier(agent) || new URL(agent).port !== '')
-      return refused('the dNSName of the certificate is not that of an identifier')
+      return refused('the dNSName of the certificate is not the host of a valid identifier')
     for (const certificate of verified.path) {
       const refusal = await revocationOf(certificate)
       if (refusal) return refusal
@@ -90,7 +91,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     try {
       return (await isRevoked?.(certificate)) ? refused('the certificate was revoked') : undefined
     } catch (cause) {
-      return refused('whether the certificate was revoked could not be found out', cause)
+      return refused('the revocation status of the certificate could not be determined', cause)
     }
   }
 
@@ -119,7 +120,7 @@ export function createCertificateFinder(options: CertificateFinderOptions): Cert
     if (parseBase64url(x5t)?.length !== 32) return refused('x5t is not a SHA-256 thumbprint')
     const cached = cache.get(x5t, now())
     if (cached) return { found: cached }
-    if (!isFetchableUrl(x5u, options)) return refused('x5u is not a URL of the accepted form')
+    if (!isFetchableUrl(x5u, options)) return refused('x5u is not an accepted URL')
     return lookups.run(remoteAddress, failureTime, (lookup) => look(x5u, x5t, lookup))
   }
 }
@@ -128,9 +129,9 @@ type Failed = Extract<Found<never>, { failure: unknown }>
 
 async function importKey(certificate: X509Certificate): Promise<Found<FoundCertificate['key']>> {
   const publicKey = publicKeyOf(certificate)
-  // Node exports no other kinds as JWK, and none of them is used here.
+  // Node cannot export other types as JWK, and none of them is supported.
   if (!publicKey || !['ed25519', 'ec', 'rsa'].includes(publicKey.asymmetricKeyType ?? ''))
-    return refused('the key of the certificate is of a type that is not used here')
+    return refused('the key type of the certificate is not supported')
   try {
     return { found: await importVerificationKey(publicKey.export({ format: 'jwk' })) }
   } catch (cause) {

@@ -8,5 +8,5 @@ const finder = await importOptional(
   () => import('./certificate-finder.js'),
 )
 
-/** Creates what finds and verifies the certificate of an agent under the given roots, for `scheme=x509`. */
+/** Creates a finder that fetches and verifies an agent's certificate under the given roots, for `scheme=x509`. */
 export const createCertificateFinder: typeof finder.createCertificateFinder = finder.createCertificateFinder

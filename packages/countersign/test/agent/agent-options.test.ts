@@ -26,17 +26,17 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'an auth server with a slash at the end',
     { authServers: ['https://a.example', 'https://auth.example/'] },
-    'authServers[1] is not a valid identifier: leave out the slash at its end (https://auth.example)',
+    'authServers[1] is not a valid identifier: remove the trailing slash (https://auth.example)',
   ],
   [
     'an auth server on loopback without the option',
     { authServers: ['http://127.0.0.1:8003'] },
-    'authServers[0] is no identifier (set allowInsecureLoopback for http on loopback)',
+    'authServers[0] is not a valid identifier (set allowInsecureLoopback to allow http on loopback)',
   ],
   [
     'an identifier on loopback without a port',
     { id: 'http://127.0.0.1', allowInsecureLoopback: true },
-    'id is not a valid identifier: say at which port, such as (http://127.0.0.1:8001)',
+    'id is not a valid identifier: add a port, such as (http://127.0.0.1:8001)',
   ],
   [
     'an auth server in capitals',
@@ -46,7 +46,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'a host alone',
     { id: 'agent.example' },
-    'id is not a valid identifier: write https:// before it (https://agent.example)',
+    'id is not a valid identifier: add https:// in front (https://agent.example)',
   ],
   ['a redirect URI that is none', { redirectUri: '/callback' }, 'redirectUri must be a URL'],
   [
@@ -57,7 +57,7 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'endpoint origins that are none',
     { endpointOrigins: { 'https://auth.example': ['https://login.example/'] } },
-    "endpointOrigins['https://auth.example'] must hold origins, such as https://login.example, and not https://login",
+    "endpointOrigins['https://auth.example'] must contain origins such as https://login.example, not https://login",
   ],
   [
     'endpoint origins with a path',
@@ -72,22 +72,22 @@ it.each<[string, Record<string, unknown>, string]>([
   [
     'endpoint origins of what is no auth server',
     { endpointOrigins: { 'https://auth.exampel': [] } },
-    'endpointOrigins names https://auth.exampel, which is no auth server here',
+    'endpointOrigins contains https://auth.exampel, which is not a configured auth server',
   ],
   [
     'endpoint origins of what is no identifier',
     { endpointOrigins: { 'auth.example': [] } },
-    'a name in endpointOrigins is no identifier',
+    'a key of endpointOrigins is no identifier',
   ],
   [
     'an identifier with a path, without the option',
     { id: 'https://agent.example/~me' },
-    'id is no identifier (set allowPath',
+    'id is not a valid identifier (set allowPath',
   ],
   [
     'an identifier on loopback, without the option',
     { id: 'http://127.0.0.1:1' },
-    'id is no identifier (set allowInsecureLoopback',
+    'id is not a valid identifier (set allowInsecureLoopback',
   ],
   ['a misspelled option', { onConsnt: () => undefined }, 'createAgent has no option onConsnt: did you mean onConsent?'],
   ['one in other letters', { authservers: [] }, 'did you mean authServers?'],
@@ -106,7 +106,7 @@ it.each<[string, Record<string, unknown>, string]>([
   ],
   ['a timeout of no time', { consentTimeout: 0 }, 'consentTimeout must be more than 0 seconds'],
   ['a timeout that is no number', { consentTimeout: Number.NaN }, 'consentTimeout must be more than 0 seconds'],
-  ['no signer', { signer: undefined }, 'signer is no signer: give what "await createSigner(privateJwk)" returns'],
+  ['no signer', { signer: undefined }, 'signer is no signer: pass the result of "await createSigner(privateJwk)"'],
   ['a private JWK for the signer', { signer: privateJwk }, 'signer is no signer'],
   ['a signer that was not awaited', { signer: createSigner(privateJwk) }, 'signer is a promise'],
 ])('refuses %s where it is made', (_, wrong, message) => {
@@ -114,8 +114,8 @@ it.each<[string, Record<string, unknown>, string]>([
 })
 
 it('refuses to be made of nothing, and a web agent of options that there are not', () => {
-  expect(() => createAgent(undefined as never)).toThrow('createAgent needs an object of options')
-  expect(() => createWebAgent(null as never)).toThrow('createWebAgent needs an object of options')
+  expect(() => createAgent(undefined as never)).toThrow('createAgent requires an options object')
+  expect(() => createWebAgent(null as never)).toThrow('createWebAgent requires an options object')
   const misspelled = { ...options, sesionOf: () => undefined } as unknown as WebAgentOptions
   const { onePerson: _, ...rest } = misspelled as WebAgentOptions & { onePerson?: boolean }
   expect(() => createWebAgent(rest)).toThrow('createWebAgent has no option sesionOf: did you mean sessionOf?')

@@ -302,7 +302,7 @@ describe('the answer of a person', () => {
     expect(await error).toMatchObject({
       code: 'token_request_failed',
       error: 'server_error',
-      message: 'The auth server sent the person back with an error.',
+      message: 'The auth server redirected the user back with an error.',
     })
   })
 

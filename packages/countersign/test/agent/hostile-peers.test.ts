@@ -197,7 +197,7 @@ describe('U05: an auth server whose endpoints are at another origin is sent noth
     expect(opened).toEqual([])
   })
 
-  it('unless endpointOrigins names that origin for this very auth server', async () => {
+  it('unless endpointOrigins contains that origin for this very auth server', async () => {
     const document = { agent_auth_endpoint: `${evil}/agent/auth` }
     const listed = await ask({ document, endpointOrigins: { [authServer]: ['https://login.example', evil] } })
     expect(listed.opened[0]).toMatch(/^https:\/\/evil\.example\/agent\/auth\?request_token=abc&/)

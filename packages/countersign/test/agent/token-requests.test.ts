@@ -45,7 +45,7 @@ describe('a token request', () => {
       {
         code: 'token_request_failed',
         error: 'invalid_scope',
-        message: 'The auth server answered 400 invalid_scope: No such scope.',
+        message: 'The auth server returned 400 invalid_scope: No such scope.',
       },
     ],
     [
@@ -54,32 +54,32 @@ describe('a token request', () => {
       {
         code: 'token_request_failed',
         error: undefined,
-        message: 'The auth server answered with neither an auth_token nor a request_token.',
+        message: 'The auth server returned neither an auth_token nor a request_token.',
       },
     ],
     [
       'an error without a description',
       Response.json({ error: 'invalid_scope' }, { status: 400 }),
-      { message: 'The auth server answered 400 invalid_scope' },
+      { message: 'The auth server returned 400 invalid_scope' },
     ],
     [
       'an error and a description that are no text',
       Response.json({ error: 7, error_description: 7 }, { status: 400 }),
-      { code: 'token_request_failed', error: undefined, message: 'The auth server answered 400' },
+      { code: 'token_request_failed', error: undefined, message: 'The auth server returned 400' },
     ],
-    ['a page', new Response('<p>', { status: 502 }), { error: undefined, message: 'The auth server answered 502' }],
-    ['a page that says it is well', new Response('<p>'), { message: 'The auth server answered 200' }],
-    ['no body', new Response(null, { status: 503 }), { message: 'The auth server answered 503' }],
-    ['a list', Response.json([1]), { message: 'The auth server answered 200' }],
+    ['a page', new Response('<p>', { status: 502 }), { error: undefined, message: 'The auth server returned 502' }],
+    ['a page that says it is well', new Response('<p>'), { message: 'The auth server returned 200' }],
+    ['no body', new Response(null, { status: 503 }), { message: 'The auth server returned 503' }],
+    ['a list', Response.json([1]), { message: 'The auth server returned 200' }],
     [
       'a redirect',
       new Response(null, { status: 307, headers: { location: '/' } }),
-      { message: 'The auth server answered 307' },
+      { message: 'The auth server returned 307' },
     ],
     [
       'that nobody may',
       Response.json({ error: 'access_denied' }, { status: 403 }),
-      { code: 'access_denied', error: 'access_denied', message: 'Access was not allowed.' },
+      { code: 'access_denied', error: 'access_denied', message: 'Access was denied.' },
     ],
     [
       'that no key was found',
@@ -89,7 +89,7 @@ describe('a token request', () => {
       ),
       { code: 'key_unknown', error: 'invalid_signature' },
     ],
-  ])('that is answered with %s rejects with it', async (_what, answer, expected) => {
+  ])('that returns %s rejects with it', async (_what, answer, expected) => {
     const stage = openStage()
     stage.token.auth = () => answer
     expect(await errorOf(stage)).toMatchObject(expected)
@@ -104,7 +104,7 @@ describe('a token request', () => {
       [201, 200],
     ] as const) {
       stage.token.auth = () => answer(length)
-      expect((await errorOf(stage)).message).toBe(`The auth server answered 400 a: ${'x'.repeat(kept)}`)
+      expect((await errorOf(stage)).message).toBe(`The auth server returned 400 a: ${'x'.repeat(kept)}`)
     }
   })
 
@@ -118,7 +118,7 @@ describe('a token request', () => {
     const thrown = await errorOf(stage)
     expect(thrown).toMatchObject({ code: 'token_request_failed', error })
     if (error === undefined) {
-      expect(thrown.message).toBe('The auth server answered more than 65536 bytes.')
+      expect(thrown.message).toBe('The auth server’s response is larger than 65536 bytes.')
       expect(thrown.cause).toMatchObject({ code: 'body_too_large' })
     } else expect('cause' in thrown).toBe(false)
   })
@@ -251,15 +251,15 @@ describe('an auth token that comes', () => {
   it('is refused with the reason', async () => {
     const other = await createSigner(await generatePrivateJwk())
     const stage = direct(async ({ authToken }) => ({ auth_token: await authToken({ cnf: { jwk: other.jwk } }) }))
-    expect((await errorOf(stage)).message).toBe('The auth token is refused: it is bound to another key.')
+    expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is bound to another key.')
     stage.token.auth = () => ({ auth_token: 'abc' })
-    expect((await errorOf(stage)).message).toBe('The auth token is refused: it is not an auth+jwt.')
+    expect((await errorOf(stage)).message).toBe('The auth token was rejected: it is not an auth+jwt.')
     stage.token.auth = () => ({ request_token: 'a' })
     stage.token.code = () => ({ auth_token: 7 })
     const error = errorOf(stage)
     await settled()
     await stage.answer(stage.asked.at(-1) ?? expect.fail())
-    expect((await error).message).toBe('The auth token is refused: there is none in the answer.')
+    expect((await error).message).toBe('The auth token was rejected: the response contains none.')
   })
 
   it.each([
@@ -365,7 +365,7 @@ describe('signIn', () => {
     stage.document = { jwks_uri: `${ids.authServer}/nothing.json` }
     await expect(signIn(stage)).rejects.toMatchObject({
       code: 'auth_token_refused',
-      message: 'The key of the auth token was not found.',
+      message: 'The auth token’s key was not found.',
       cause: expect.anything(),
     })
   })

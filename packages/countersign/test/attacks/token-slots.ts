@@ -90,7 +90,7 @@ const invalidAuthToken: Outcome = {
   agentAuth: /^httpsig; auth-token$/,
 }
 
-/** Asks the auth server for an authorization, with a resource token for the key that signs. */
+/** Asks the auth server for an authorization, with a resource token for the current signing key. */
 function authForm(resourceToken: string, parts: Parts = {}): Parts {
   const redirect = `${ids.agent}/callback`
   return form({ request_type: 'auth', resource_token: resourceToken, redirect_uri: redirect }, parts)

@@ -21,7 +21,7 @@ it.each<[string, Partial<NonceCounts>, ReturnType<typeof reachedLimit>]>([
 
 const names = ['perKey', 'perNetwork', 'perAgent', 'total'] as const
 
-it.each(names)('%s is a whole number from 1 on', (name) => {
+it.each(names)('%s is an integer from 1 on', (name) => {
   expect(requireNonceLimits({ [name]: 1 }, 400)[name]).toBe(1)
   for (const value of [0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])
     expect(() => requireNonceLimits({ [name]: value }, 400)).toThrow(`${name}, a limit of nonces, must be`)

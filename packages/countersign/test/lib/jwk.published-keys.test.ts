@@ -95,8 +95,8 @@ const cases: [string, Slot, Parts, string][] = [
   ['the URL of a JWKS', slots['the URL of a JWKS'], { agentSigner: example }, 'key_invalid'],
   ['cnf of an agent+jwt', slots['agent+jwt'], { bound: example.jwk }, 'agent_token_invalid'],
   ['cnf of an auth+jwt', slots['auth+jwt'], { bound: example.jwk }, 'auth_token_invalid'],
-  ['the key that signs an agent+jwt', slots['agent+jwt'], { agentSigner: example }, 'key_invalid'],
-  ['the key that signs an auth+jwt', slots['auth+jwt'], { issuerSigner: example }, 'auth_token_invalid'],
+  ['the current signing key an agent+jwt', slots['agent+jwt'], { agentSigner: example }, 'key_invalid'],
+  ['the current signing key an auth+jwt', slots['auth+jwt'], { issuerSigner: example }, 'auth_token_invalid'],
 ]
 
 describe('a key that a standard prints', () => {

@@ -110,12 +110,10 @@ describe('the folder of a fileStore', () => {
   it.each([0o755, 0o770, 0o701])('is refused where others could read it, with what mends it: %o (L04)', (mode) => {
     const folder = newFolder()
     chmodSync(folder, mode)
-    expect(() => fileStore(folder)).toThrow(
-      new FileStoreError(`Others can read what is in ${folder}: chmod 700 ${folder}`),
-    )
+    expect(() => fileStore(folder)).toThrow(new FileStoreError(`Other users can read ${folder}: chmod 700 ${folder}`))
   })
 
-  it.runIf(process.getuid?.() === 0)('is refused where it is another user’s (L04)', () => {
+  it.runIf(process.getuid?.() === 0)('is refused where it belongs to another user (L04)', () => {
     const folder = newFolder()
     chownSync(folder, 12_345, 12_345)
     expect(() => fileStore(folder)).toThrow(/is another user’s \(12345\).*chown/)
@@ -180,7 +178,7 @@ describe('the folder of a fileStore', () => {
       writeFileSync(file, readFileIf(file).slice(0, 20))
       for (const use of [() => store.list('alice'), () => store.add('alice', pinned)])
         await expect(use()).rejects.toThrow(
-          `${file} is damaged, and it says whose the tokens beside it are: move ${dirname(file)}`,
+          `${file} is damaged. It identifies the owner of the tokens beside it: move ${dirname(file)}`,
         )
       expect(readFileIf(file)).toHaveLength(20)
       expect(await store.list('bob')).toEqual([record('b')])

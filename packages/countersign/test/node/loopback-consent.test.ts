@@ -101,7 +101,7 @@ describe('a person at a terminal', () => {
     const end = ended(fetch(data))
     const url = await page()
     expect(screen.written).toContain('api.example needs your consent, which you give at auth.example:\n  - data.read\n')
-    expect(screen.written).toMatch(/It shows the code [0-9A-Z]{4}\. If it shows another one, close it\./)
+    expect(screen.written).toMatch(/The page shows the code [0-9A-Z]{4}\. If it shows another one, close it\./)
     expect(screen.lines.filter((line) => line.length > 80 && !line.includes('https://'))).toEqual([])
     const back = callback(url)
     expect(back.href).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/callback\?/)
@@ -243,7 +243,7 @@ describe('L09: a pasted address', () => {
     const { fetch, page, paste, screen } = startPasting()
     const end = ended(fetch(data))
     const back = callback(await page())
-    expect(screen.written).toContain('Then paste the whole address that the browser ends at, and press Enter:')
+    expect(screen.written).toContain('Then paste the whole address that your browser ends up at, and press Enter:')
     paste(`  ${back.href}`)
     expect(await end).toBe('data')
     expect(await isListening(back)).toBe(false)
@@ -438,8 +438,8 @@ describe('two programs of one agent', () => {
   it('show one page: the second says that the first asks, and where the person decides', async () => {
     const { first, second, ends, url } = await startTwo()
     const { written } = second.screen
-    expect(written).toContain('Another program of this agent asks you already: decide on its page, which is')
-    expect(written).toContain(/It shows the code [0-9A-Z]{4}\./.exec(first.screen.written)?.[0] ?? 'a code')
+    expect(written).toContain('Another process of this agent has already prompted you. Decide on its page:')
+    expect(written).toContain(/The page shows the code [0-9A-Z]{4}\./.exec(first.screen.written)?.[0] ?? 'a code')
     const { port } = callback(url)
     expect(written).toMatch(new RegExp(String.raw`ssh -N -L ${port}:127\.0\.0\.1:${port} `))
     expect(second.screen.lines.at(-1)).toMatch(/^Waiting for you: \d+:\d\d left\.$/)

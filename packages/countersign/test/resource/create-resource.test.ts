@@ -54,7 +54,7 @@ describe('a resource token', () => {
 
   it.each([0, 901, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('cannot live for %d s', (resourceTokenLifetime) => {
     expect(() => open({ resourceTokenLifetime })).toThrow(
-      new TypeError('resourceTokenLifetime must be a whole number of seconds, 1 to 900'),
+      new TypeError('resourceTokenLifetime must be an integer of seconds, 1 to 900'),
     )
   })
 

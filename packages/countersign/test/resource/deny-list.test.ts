@@ -255,7 +255,7 @@ describe('T23: with a deny-list', () => {
     },
   )
 
-  it('unless endpointOrigins names it', async () => {
+  it('unless endpointOrigins contains it', async () => {
     const elsewhere = 'https://lists.example/list'
     const { metadata, fetched, verdict } = open({}, { endpointOrigins: { [issuer]: ['https://lists.example'] } })
     metadata.revocation_list_uri = elsewhere
@@ -265,7 +265,9 @@ describe('T23: with a deny-list', () => {
 
   it('endpointOrigins is for the auth server of the resource', () => {
     const endpointOrigins = { 'https://other-auth.example': ['https://lists.example'] }
-    expect(() => open({}, { endpointOrigins })).toThrow('https://other-auth.example, which is no auth server here')
+    expect(() => open({}, { endpointOrigins })).toThrow(
+      'https://other-auth.example, which is not a configured auth server',
+    )
   })
 
   it('R01: a stranger’s request leads to no poll', async () => {
@@ -284,7 +286,7 @@ describe('a list that cannot be had', () => {
   const located = (uri: string | undefined) => (stage: Stage) =>
     Object.assign(stage.metadata, { revocation_list_uri: uri })
   const broken: readonly [string, (stage: Stage) => unknown][] = [
-    ['does not answer', answering(() => Promise.reject(new TypeError('down')))],
+    ['is not responding', answering(() => Promise.reject(new TypeError('down')))],
     ['answers 503', answering(() => new Response(null, { status: 503 }))],
     ['redirects', answering(() => Response.redirect('https://elsewhere.example/list'))],
     ['is no token', answering('{"revoked":[]}')],

@@ -316,8 +316,8 @@ describe.each(Object.entries(mounts))('a resource in %s', (_, mount) => {
     const port = await mount(openResource({ rateLimit: () => 7 }))
     const { kty, crv = '', x = '' } = agentSigner.jwk
     const askers: [KeyReference, string | null, string][] = [
-      [{ scheme: 'hwk', jwk: { kty, crv, x } }, 'httpsig; identity=?1', 'sign as an agent that says who it is, or '],
-      [byAgent, 'httpsig; auth-token', 'ask a person for permission and show their token, or '],
+      [{ scheme: 'hwk', jwk: { kty, crv, x } }, 'httpsig; identity=?1', 'sign as an identified agent, or '],
+      [byAgent, 'httpsig; auth-token', 'obtain a user’s authorization and send the token, or '],
       [await byToken('events.read'), null, ''],
     ]
     for (const [signatureKey, challenge, advice] of askers) {

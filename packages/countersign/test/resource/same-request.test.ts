@@ -46,7 +46,7 @@ async function send(
 
 const changed = (part: string) =>
   expect.stringMatching(
-    new RegExp(`^500 \\{"error":"server_error","error_description":"The handler would get another ${part} `),
+    new RegExp(`^500 \\{"error":"server_error","error_description":"The handler would receive a different ${part} `),
   )
 const uncovered = expect.stringMatching(/^401 .*does not cover content-type/)
 const wrongDigest = expect.stringMatching(/^401 .*digest that the signature covers/)

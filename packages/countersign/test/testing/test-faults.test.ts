@@ -61,7 +61,7 @@ describe('one request with one thing wrong', () => {
     expect(agent.person.asked).toHaveLength(1)
   })
 
-  it('is about the agent where the route asks for no token, and its handler does not run', async () => {
+  it('is about the agent where the route does not require a token, and its handler does not run', async () => {
     const world = await createTestWorld()
     const { served } = openApi(world)
     const agent = await world.agent()
@@ -76,11 +76,11 @@ describe('one request with one thing wrong', () => {
     const world = await createTestWorld()
     openApi(world)
     const agent = await world.agent()
-    await expect(agent.send('expired-token', `${api}/signed`)).rejects.toThrow('asks for no token')
-    await expect(agent.send('old-signature', `${api}/open`)).rejects.toThrow('nothing is verified there')
+    await expect(agent.send('expired-token', `${api}/signed`)).rejects.toThrow('does not require a token')
+    await expect(agent.send('old-signature', `${api}/open`)).rejects.toThrow('the route verifies nothing')
     await expect(agent.send('replayed', `${api}/events`)).rejects.toThrow('a GET has no nonce')
     await expect(agent.send('changed-body', `${api}/events`)).rejects.toThrow('needs a request with a body')
-    await expect(agent.send('expired' as TestFault, `${api}/events`)).rejects.toThrow('no such fault: expired')
+    await expect(agent.send('expired' as TestFault, `${api}/events`)).rejects.toThrow('unknown fault: expired')
   })
 
   it('says what the API lacks that was not given the world', async () => {

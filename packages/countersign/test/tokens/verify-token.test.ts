@@ -90,7 +90,7 @@ const beforeAnyKey: Partial<VerifyTokenOptions> = {
 
 it.each([
   ['agent+jwt', 'The agent+jwt has expired: get a new one from your agent server.'],
-  ['resource+jwt', 'The resource+jwt has expired: ask the resource again.'],
+  ['resource+jwt', 'The resource+jwt has expired: request a new one from the resource.'],
   ['auth+jwt', 'The auth+jwt has expired.'],
 ] as const)('an expired %s is refused with where to get another', async (kind, message) => {
   const token = await issueToken<RegisteredClaims>(
@@ -393,7 +393,7 @@ describe('agent+jwt', () => {
 
   it.each<[object, string]>([
     [{ sub: undefined }, 'it has no sub'],
-    [{ sub: 1 }, 'its sub is not of the right form'],
+    [{ sub: 1 }, 'its sub has an invalid value'],
     [{ iss: 'https://issuer.example/' }, 'its iss is not an identifier of the accepted form'],
     [{ iss: 'https://issuer.example/~agent' }, 'its iss has a path'],
   ])('a refusal of %j says what is wrong', async (changes, message) => {

@@ -264,7 +264,7 @@ describe('a certificate is refused', () => {
   })
 
   it('when nobody can say whether it was revoked', async () => {
-    const down = async () => Promise.reject(new Error('the responder does not answer'))
+    const down = async () => Promise.reject(new Error('the responder is not responding'))
     expect(await answerFor([leaf], { isRevoked: down })).toMatch(/could not be found out/)
   })
 })
@@ -488,7 +488,7 @@ describe('a resource that accepts scheme=x509', async () => {
     expect(await response.json()).toEqual({
       error: 'invalid_signature',
       error_description:
-        'No usable key was found where the signature points: see what is published there with countersign discover.',
+        'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
     })
   })
 

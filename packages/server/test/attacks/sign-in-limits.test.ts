@@ -228,7 +228,7 @@ describe('S7, V06: an attempt whose password was not compared', () => {
             if (verb !== fails || failing.times === 0) return method
             return () => {
               failing.times--
-              return Promise.reject(new StorageError('unavailable', 'the database does not answer'))
+              return Promise.reject(new StorageError('unavailable', 'the database is not responding'))
             }
           },
         }),

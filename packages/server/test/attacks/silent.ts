@@ -25,7 +25,7 @@ const statement = 'SELECT password_hash FROM app_user -- /srv/countersign/auth.d
 /** What goes wrong inside, each with as much in it as such an error ever says, and what the caller is told. */
 export const failures: readonly { what: string; error: unknown; status: number; told: RegExp }[] = [
   {
-    what: 'a database that does not answer',
+    what: 'a database that is not responding',
     error: new StorageError('unavailable', `SQLITE_IOERR: ${statement}`, {
       cause: new Error('connect ECONNREFUSED 10.1.2.3:5432'),
     }),

@@ -64,7 +64,7 @@ describe('loadConfig', () => {
   ])('asks, about the unknown setting %s, whether %s was meant', async (name, meant) => {
     const [first = '', second] = name.split('.')
     const problems = await problemsOf({ ...valid, [first]: second === undefined ? 1 : { [second]: 1 } })
-    expect(problems).toContain(`${name}: is no setting; did you mean ${meant}?`)
+    expect(problems).toContain(`${name}: is not a setting; did you mean ${meant}?`)
   })
 
   it('reads the default export of a module', async () => {
@@ -82,15 +82,15 @@ describe('loadConfig', () => {
     const args = ['--input-type=module', '--eval', program]
     const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: import.meta.dirname })
     expect(stdout).toMatch(
-      /^(?:read 9000\n|not read .* cannot be used:\n {2}the file: Node \S+ does not read TypeScript: use Node 22\.18 or later, or write it as \.json or \.mjs\n)$/,
+      /^(?:read 9000\n|not read .* is invalid:\n {2}the file: Node \S+ does not read TypeScript: use Node 22\.18 or later, or write it as \.json or \.mjs\n)$/,
     )
   })
 
   it.each([
     ['countersign.config.yaml', '{}', 'must end in .json'],
     ['countersign.config.json', '{', 'cannot be read'],
-    ['countersign.config.json', '[]', 'must hold an object'],
-    ['countersign.config.mjs', 'export const issuer = 1', 'must export an object as default'],
+    ['countersign.config.json', '[]', 'must contain an object'],
+    ['countersign.config.mjs', 'export const issuer = 1', 'must have an object as its default export'],
     ['countersign.config.mjs', 'throw new Error("no such luck")', 'no such luck'],
   ])('refuses %s with %s', async (name, text, message) => {
     await expect(loadConfig(configurationFolder().write(name, text), {})).rejects.toThrow(message)
@@ -98,7 +98,7 @@ describe('loadConfig', () => {
 
   it('says which file is missing', async () => {
     const path = join(configurationFolder().path, 'countersign.config.json')
-    await expect(loadConfig(path, {})).rejects.toThrow(`${path} cannot be used:\n  the file: there is no such file`)
+    await expect(loadConfig(path, {})).rejects.toThrow(`${path} is invalid:\n  the file: does not exist`)
   })
 
   const riskForm =
@@ -112,7 +112,7 @@ describe('loadConfig', () => {
     clientSecret: 'x'.repeat(20),
   }
   it.each<[string, object, string]>([
-    ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a text'],
+    ['no issuer', { issuer: undefined }, 'issuer: is missing; it must be a string'],
     [
       'an issuer with a slash',
       { issuer: 'https://auth.example/' },
@@ -125,21 +125,21 @@ describe('loadConfig', () => {
     [
       'one on loopback',
       { issuer: 'http://127.0.0.1:8080/', allowInsecureLoopback: true },
-      'issuer: is not a valid identifier: leave out the slash at its end (http://127.0.0.1:8080)',
+      'issuer: is not a valid identifier: remove the trailing slash (http://127.0.0.1:8080)',
     ],
     ['an http issuer', { issuer: 'http://auth.example' }, 'issuer: must be https: put TLS in front'],
     ['loopback outside of development', { issuer: 'http://127.0.0.1:8003' }, 'issuer: must be https; for development'],
     ['development with https', { allowInsecureLoopback: true }, 'allowInsecureLoopback: is for development'],
-    ['a misspelled setting', { isuer: 'x' }, 'isuer: is no setting; did you mean issuer?'],
-    ['a setting that there is not', { colour: 'x' }, 'colour: is no setting; take it out'],
-    ['a nested one', { listen: { prot: 1 } }, 'listen.prot: is no setting; did you mean listen.port?'],
+    ['a misspelled setting', { isuer: 'x' }, 'isuer: is not a setting; did you mean issuer?'],
+    ['a setting that there is not', { colour: 'x' }, 'colour: is not a setting; take it out'],
+    ['a nested one', { listen: { prot: 1 } }, 'listen.prot: is not a setting; did you mean listen.port?'],
     ['a port that is a text', { listen: { port: '8080' } }, 'listen.port: must be a number'],
     ['a port that is none', { listen: { port: 70000 } }, 'listen.port: must be at most 65535'],
     ['a short life', { lifetimes: { authToken: 0 } }, 'lifetimes.authToken: must be at least 10'],
     ['a long life', { lifetimes: { authToken: 100_000 } }, 'lifetimes.authToken: must be at most 86400'],
     ['durations out of order', { durations: ['until-removed', 3600] }, 'durations: must go from the shortest'],
     ['no durations', { durations: [] }, 'durations'],
-    ['a duration that is none', { durations: ['a while'] }, 'durations[0]: must be a whole number of seconds'],
+    ['a duration that is none', { durations: ['a while'] }, 'durations[0]: must be an integer of seconds'],
     ['a nonce setting', { nonce: 'maybe' }, 'nonce: must be one of "optional", "required"'],
     ['an algorithm', { algorithms: ['none'] }, 'algorithms[0]: must be one of'],
     ['a decision', { policies: [{ agent: '*', decision: 'allow' }] }, 'policies[0].decision: must be one of'],
@@ -216,7 +216,7 @@ describe('loadConfig', () => {
     [
       'a port that is none',
       { allowNetworks: [{ cidr: '10.0.0.0/8', ports: [443, 70_000] }] },
-      'allowNetworks[0].ports[1]: must be a port, a whole number from 1 to 65535',
+      'allowNetworks[0].ports[1]: must be a port, an integer from 1 to 65535',
     ],
     [
       'a member that is none',
@@ -262,7 +262,7 @@ describe('loadConfig', () => {
       await problemsOf({ ...valid, accounts, issuer: 'http://auth.example', bindCodeToKey: 'yes', extra: 1 }),
     ).toEqual([
       'bindCodeToKey: must be true or false',
-      'extra: is no setting; take it out',
+      'extra: is not a setting; take it out',
       'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'accounts.identityProviders[0].issuer: must be an https: URL',
     ])
@@ -278,7 +278,7 @@ describe('loadConfig', () => {
     }
     expect(await problemsOf(wrong)).toEqual([
       'admin.port: must be at least 1',
-      'typo: is no setting; take it out',
+      'typo: is not a setting; take it out',
       'issuer: must use https: put TLS in front of the server and set the URL that users see',
       'masterKey: is set together with masterKeyFile: set only one of them',
     ])
@@ -312,7 +312,7 @@ describe('loadConfig', () => {
       'listen.port (COUNTERSIGN_LISTEN_PORT): must be at least 1',
     ])
     expect(await problemsOf(valid, { COUNTERSIGN_DURATIONS: '[60' })).toEqual([
-      'durations (COUNTERSIGN_DURATIONS): must be JSON, as in the file',
+      'durations (COUNTERSIGN_DURATIONS): must be JSON, as in the configuration file',
     ])
   })
 

@@ -13,7 +13,7 @@ interface Scene {
 
 interface Case {
   claim: string
-  /** What the agent's page is answered with. */
+  /** What the agent's page returns. */
   policy?: string
   go: (scene: Scene) => Promise<unknown>
   counts: boolean

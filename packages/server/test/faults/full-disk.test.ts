@@ -50,7 +50,7 @@ async function fillUnderLoad(engine: string, stage: FaultStage, disk: SmallDisk)
 }
 
 itIf(isLong)(
-  'the disk of the SQLite file is full: 503, documents go on, and nothing is half written (F5)',
+  'the disk of The SQLite file is full: 503, documents go on, and nothing is half written (F5)',
   patience,
   async () => {
     need('a full disk')

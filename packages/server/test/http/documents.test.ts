@@ -59,7 +59,7 @@ it('keys are shown as they are now, and one failure to read them is reported', a
   const { jwk } = await newSigner()
   now.publicKeys = async () => [jwk]
   expect(JSON.parse((await ask('/jwks.json')).text)).toEqual({ keys: [jwk] })
-  const failure = new Error('the key service does not answer')
+  const failure = new Error('the key service is not responding')
   now.publicKeys = () => Promise.reject(failure)
   expect(await ask('/jwks.json')).toMatchObject({ status: 500 })
   expect(errors).toEqual([failure])

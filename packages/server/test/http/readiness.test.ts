@@ -90,7 +90,7 @@ describe('whether a server is ready', () => {
     await expect(ready()).rejects.toMatchObject({ name: 'KeyError', code: 'cannot_sign', cause: fails.sign })
   })
 
-  it('is no where the database is another issuer’s, and says whose', async () => {
+  it('is no where the database belongs to another issuer, and says whose', async () => {
     const { ready, opened } = await openReadiness()
     await opened.claimIssuer('https://other.example')
     await expect(ready()).rejects.toMatchObject({

@@ -103,9 +103,9 @@ describe('countersign doctor from outside', () => {
   })
 
   it.each<[string, string, Fault, string]>([
-    ['decodes paths', 'paths', { target: decodeURIComponent }, '/%6Awks.json is answered with 200'],
-    ['merges slashes', 'paths', { target: (url) => url.replace(/^\/\/+/, '/') }, '//jwks.json is answered with 200'],
-    ['resolves dots', 'paths', { target: (url) => url.replace('/x/..', '') }, '/x/../jwks.json is answered with 200'],
+    ['decodes paths', 'paths', { target: decodeURIComponent }, '/%6Awks.json returns 200'],
+    ['merges slashes', 'paths', { target: (url) => url.replace(/^\/\/+/, '/') }, '//jwks.json returns 200'],
+    ['resolves dots', 'paths', { target: (url) => url.replace('/x/..', '') }, '/x/../jwks.json returns 200'],
     [
       'takes a header from pages',
       'pages',
@@ -141,7 +141,7 @@ describe('countersign doctor from outside', () => {
       { body: (text) => text.replace(/"issuer":"[^"]*"/, '"issuer":"https://other.example"') },
       '',
     ],
-    ['serves other documents', 'document', { answer: () => 404 }, 'There is none at http://127.0.0.1:'],
+    ['serves other documents', 'document', { answer: () => 404 }, 'There is no database at http://127.0.0.1:'],
   ])('finds a proxy that %s', async (_what, check, fault, said) => {
     const { status, findings, of } = await behind(fault)
     expect({ status, problems: of('problem') }).toEqual({ status: 1, problems: [check] })
@@ -247,7 +247,7 @@ describe('countersign doctor over TLS', () => {
       warnings: ['certificate'],
       problems: ['pages'],
     })
-    expect(findings.find(({ check }) => check === 'pages')?.found).toBe('A cookie comes without Secure.')
+    expect(findings.find(({ check }) => check === 'pages')?.found).toBe('A cookie lacks the Secure attribute.')
   })
 
   it.each<[string, () => [Issued, Issued[]], string]>([
@@ -259,7 +259,7 @@ describe('countersign doctor over TLS', () => {
     [
       'that nobody vouches for',
       () => [certificateOf(host), [certificateOf('root.example')]],
-      'This machine does not trust it (',
+      'It is not trusted by this machine (',
     ],
     ['that has ended', () => alone(endedCertificate(host)), 'It ended on 20'],
   ])('finds one %s, and believes nothing else', async (_what, make, said) => {
@@ -333,7 +333,7 @@ describe('countersign doctor from inside', () => {
       ]),
     )
     const { stdout, stderr } = await run('')
-    expect(stdout).toMatch(/ disk +\d+ MB are free where\s/)
+    expect(stdout).toMatch(/ disk +\d+ MB are free on the disk of\s/)
     for (const line of stdout.split('\n').filter((text) => !text.includes(folder)))
       expect(line.length).toBeLessThanOrEqual(80)
     expect(stdout + stderr + JSON.stringify(findings)).not.toContain(readFileSync(masterKey, 'utf8').trim())
@@ -450,10 +450,10 @@ describe('countersign doctor from inside', () => {
       'cut off',
       'new.db',
       (whole) => whole.subarray(0, whole.length / 2),
-      /new\.db is cut off: it has \d+ bytes of \d+\./,
+      /new\.db is truncated: it has \d+ bytes of \d+\./,
     ],
     ['empty', 'new.dump', () => '', /new\.dump is empty\./],
-    ['something else', 'new.db', () => 'text', /new\.db is no copy of a database\./],
+    ['something else', 'new.db', () => 'text', /new\.db is not a database backup\./],
   ])('finds a copy that is newer than the newest good one, and is %s', async (_what, name, spoil, said) => {
     const { stage, folder, config } = await started()
     const backups = join(folder, 'backups')
@@ -495,7 +495,10 @@ describe('countersign doctor from inside', () => {
     }
     expect(await judge()).toMatchObject([
       { outcome: 'ok', found: expect.stringContaining('auth.dump, 0 h old') },
-      { outcome: 'unknown', found: expect.stringContaining('pg_restore, which could read it, is not on this machine') },
+      {
+        outcome: 'unknown',
+        found: expect.stringContaining('pg_restore, which verifies dumps, is not installed on this machine'),
+      },
     ])
     utimesSync(partial, new Date(), new Date(Date.now() - 3_700_000))
     utimesSync(join(backups, 'auth.dump'), new Date(), new Date(Date.now() - 3_800_000))

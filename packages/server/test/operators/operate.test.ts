@@ -98,7 +98,7 @@ describe('countersign users', () => {
       ['password.changed', by],
     ])
     const unlocked = await stage.run('users unlock alice')
-    expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can try to sign in again.') })
+    expect(unlocked).toMatchObject({ stdout: expect.stringContaining('can sign in again.') })
     const unknown = await stage.run('users disable ali')
     expect(unknown).toMatchObject({ status: 1, stderr: expect.stringContaining('nobody with the user name ali') })
   })
@@ -109,7 +109,7 @@ describe('countersign users', () => {
     expect(differ).toMatchObject({ status: 1, stdout: '', stderr: expect.stringContaining('The two passwords differ') })
     expect(await stage.ask('users list')).toEqual([])
     const same = await stage.run('users add bob', { hidden: ['a long password', 'a long password'] })
-    expect(same).toMatchObject({ status: 0, stdout: 'bob can sign in now.\n' })
+    expect(same).toMatchObject({ status: 0, stdout: 'bob can now sign in.\n' })
   })
 
   it.skipIf(!has('a terminal'))('asks for the password twice at a terminal, and shows neither', async () => {
@@ -176,7 +176,7 @@ describe('countersign agents', () => {
     expect(await stage.ask('agents list --blocked --query agent')).toMatchObject([
       { agent, blockedBy: expect.stringMatching(/^operator:/) },
     ])
-    expect((await stage.run(`agents unblock ${agent}`)).stdout).toBe(`${agent} may ask again.\n`)
+    expect((await stage.run(`agents unblock ${agent}`)).stdout).toBe(`${agent} can make requests again.\n`)
     expect(await stage.ask('agents list --blocked')).toEqual([])
     const slip = await stage.run('agents block https://agent.example/')
     expect(slip).toMatchObject({ status: 2, stderr: expect.stringContaining('is no identifier') })
@@ -293,7 +293,7 @@ describe('every command of an operator', () => {
     const both = await stage.run(`users list --db ${stage.database}`)
     expect(both).toMatchObject({ status: 2 })
     const configuration = await stage.run(`users list --db ${stage.config}`, { config: false })
-    expect(configuration).toMatchObject({ status: 1, stderr: expect.stringContaining('is no SQLite database') })
+    expect(configuration).toMatchObject({ status: 1, stderr: expect.stringContaining('is not a SQLite database') })
     for (const command of ['users list', `keys list --db ${stage.database}`]) {
       const { status, stderr } = await stage.run(command, command.includes('--db') ? { config: false } : {})
       expect({ status, stderr }).toEqual({ status: 1, stderr: expect.stringContaining('There is no database') })
@@ -341,13 +341,13 @@ describe('countersign db backup', () => {
     try {
       // The issuer is put on record by the first command: it waits for nobody who writes.
       const failed = await stage.run(`db backup ${copy}`)
-      expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('does not answer') })
+      expect(failed).toMatchObject({ status: 1, stderr: expect.stringContaining('is not responding') })
       expect(existsSync(copy)).toBe(false)
       const direct = await stage.run(`db backup ${copy} --db ${stage.database}`, { config: false })
       expect(direct).toMatchObject({
         status: 0,
         stderr: '',
-        stdout: expect.stringContaining(`The copy is in ${copy}.`),
+        stdout: expect.stringContaining(`The backup is in ${copy}.`),
       })
     } finally {
       process.umask(umask)
@@ -420,7 +420,7 @@ describe('countersign db restored', () => {
 describe('countersign db check', () => {
   it('finds nothing in a database that only this program wrote', async () => {
     const [stage] = await createStageWith((storage) => refreshable(storage))
-    expect(await stage.run('db check')).toMatchObject({ status: 0, stdout: 'Every check holds.\n', stderr: '' })
+    expect(await stage.run('db check')).toMatchObject({ status: 0, stdout: 'All checks passed.\n', stderr: '' })
     expect(await stage.ask('db check')).toEqual([])
   })
 

@@ -82,7 +82,7 @@ describe('the manual on PostgreSQL', () => {
     const { agent, resource } = await startParties(before.issuer, person)
     expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     expect((await before.run('users list', { env })).stdout).toContain('alice')
-    expect((await before.run('db check', { env })).stdout).toBe('Every check holds.\n')
+    expect((await before.run('db check', { env })).stdout).toBe('All checks passed.\n')
     expect(await before.run('db backup copy.db', { env })).toMatchObject({
       status: 1,
       stderr: expect.stringContaining('pg_dump'),
@@ -184,7 +184,7 @@ describe('the manual on PostgreSQL, on a whole machine', () => {
     expect(judged).toContain(
       'auth-99991231-000000.dump is not whole: pg_restore says \\"could not read from input file',
     )
-    expect(judged).toContain('pg_restore read all of it.')
+    expect(judged).toContain('pg_restore read it completely.')
     expect((await stage.run('users list')).stdout).toContain('alice')
     expect(await cluster.query("select 1 from pg_database where datname = 'countersign_before'")).toEqual([])
   })
@@ -223,7 +223,7 @@ describe('two instances behind a plain proxy', () => {
       const { agent, resource } = await startParties(stage.issuer, person)
       expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
     }
-    expect((await stage.run('db check')).stdout).toBe('Every check holds.\n')
+    expect((await stage.run('db check')).stdout).toBe('All checks passed.\n')
   })
 })
 
@@ -236,7 +236,7 @@ describe('countersign serve --workers', () => {
     })
     expect(await stage.run('serve --workers many')).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining('--workers takes a whole number from 1 to 64'),
+      stderr: expect.stringContaining('--workers takes an integer from 1 to 64'),
     })
   })
 

@@ -317,7 +317,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
           'client addresses',
         ])
         expect(findings[0]?.found).toMatch(/TLSv1\.3, HTTP\/2\.$/)
-        expect(findings[1]?.found).toBe(`Port 80 sends people on to ${issuer}.`)
+        expect(findings[1]?.found).toBe(`Port 80 redirects to ${issuer}.`)
         await askUnknown(hosts['agent.example'])
         const refused = async () => (await stage.run('audit export --event agent.refused')).stdout
         await expect.poll(refused, { timeout: 10_000 }).toContain(`"ip":"${hosts['agent.example']}"`)

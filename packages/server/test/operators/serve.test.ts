@@ -237,7 +237,7 @@ describe('countersign serve', () => {
         .stdout.split('\n')
         .filter((line) => line.includes(`"code":"${code}"`))
         .map((line) => JSON.parse(line) as Record<string, unknown>)
-    const byRule = { status: 403, description: 'A rule of this server does not allow that.' }
+    const byRule = { status: 403, description: 'A policy of this server does not allow this.' }
     const common = { event: 'refusal', status: 403, agent: id }
     expect(await ask('data.read')).toMatchObject({ status: 200 })
     expect(await ask('data.write')).toEqual(byRule)
@@ -249,7 +249,7 @@ describe('countersign serve', () => {
         { ...common, rule: 'no-deleting' },
       ])
     await stage.run(`agents block ${id}`)
-    expect(await ask('data.read')).toEqual({ status: 403, description: 'This agent is blocked here.' })
+    expect(await ask('data.read')).toEqual({ status: 403, description: 'This agent is blocked on this server.' })
     await expect.poll(() => lines('agent_blocked')).toMatchObject([common])
     const nobody = `http://127.0.0.1:${await freePort()}`
     expect(await ask('data.read', nobody)).toMatchObject({ status: 401 })
@@ -399,7 +399,7 @@ describe('countersign serve refuses to start, and says why', () => {
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr.split('\n')).toEqual([
-      `${stage.config} cannot be used:`,
+      `${stage.config} is invalid:`,
       '  accounts.identityProviders[0].clientSecret: is a placeholder: set the secret that the provider issued',
       expect.stringMatching(/^ {2}masterKeyFile: is missing/),
       expect.stringMatching(/^ {2}certificateRoots\[0\]: names a file that does not exist:/),
@@ -412,7 +412,7 @@ describe('countersign serve refuses to start, and says why', () => {
     const { status, stdout, stderr } = await stage.run('serve')
     expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
     expect(stderr).toContain('lifetimes.code: must be at least 5')
-    expect(stderr).toContain('sginUp: is no setting; did you mean accounts.signUp?')
+    expect(stderr).toContain('sginUp: is not a setting; did you mean accounts.signUp?')
     expect(stderr).toContain('issuer: must be https')
     expect(stderr).not.toMatch(/at .*\.js:/)
   })
@@ -429,7 +429,7 @@ describe('countersign serve refuses to start, and says why', () => {
     const port = await freePort()
     const stage = await createOperatorStage()
     const { said } = await stage.serve({ port })
-    expect(said().stderr).toContain(`listen.port is ${port}, and issuer is ${stage.issuer}.`)
+    expect(said().stderr).toContain(`listen.port is ${port}, but issuer is ${stage.issuer}.`)
   })
 
   it('on a port that both would open, or an address that is not its own, which setting to change', async () => {
@@ -462,8 +462,8 @@ describe.concurrent('/readyz', () => {
     const other = new Database(stage.database)
     other.exec('begin immediate')
     const options = { timeout: 10_000, interval: 200 }
-    await expect.poll(readyz, options).toBe('503 not ready: the database does not answer, or takes no writes\n')
-    expect(await readyz()).toBe('503 not ready: the database does not answer, or takes no writes\n')
+    await expect.poll(readyz, options).toBe('503 not ready: the database does not respond, or cannot be written to\n')
+    expect(await readyz()).toBe('503 not ready: the database does not respond, or cannot be written to\n')
     expect((await fetch(`${stage.issuer}/jwks.json`)).status).toBe(200)
     other.exec('rollback')
     other.close()
@@ -556,7 +556,7 @@ describe.concurrent('several instances on one database', () => {
 })
 
 describe('SIGTERM', () => {
-  it('with half a request on each port ends within 10 s, and until then /readyz says that it is stopping', async () => {
+  it('with half a request on each port ends within 10 s, and until then /readyz says that the server is stopping', async () => {
     const adminPort = await freePort()
     const stage = await createOperatorStage({ admin: { port: adminPort } })
     const { child, finished } = await stage.spawnServe()
@@ -571,7 +571,7 @@ describe('SIGTERM', () => {
     const began = performance.now()
     child.kill('SIGTERM')
     const readyz = async () => (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).text()
-    await expect.poll(readyz).toBe('not ready: it is stopping\n')
+    await expect.poll(readyz).toBe('not ready: the server is stopping\n')
     expect(await finished).toMatchObject({ status: 0 })
     expect(performance.now() - began).toBeLessThan(10_000)
   })

@@ -37,7 +37,7 @@ async function meet(address: string, document: Record<string, string> = {}, netw
   return { client: createIdentityProviderClient(provider, redirectUri, network), asked: server.asked }
 }
 
-/** What the code of a person is answered with, and by whom. */
+/** What the code of a person returns, and by whom. */
 async function redeem({ client, asked }: Awaited<ReturnType<typeof meet>>) {
   const { state } = await client.start(sought)
   const callback = new URL(`${redirectUri}?code=abc&state=${state.state}`)

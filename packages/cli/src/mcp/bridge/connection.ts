@@ -17,16 +17,16 @@ import type { Exchange } from '../server/post-message.js'
 import { connectedText, connectTool, createListHolder, standInList, standInOpening } from './stand-in.js'
 import { createUpstream, type Presented, type UpstreamOptions } from './upstream.js'
 
-/** A client of one era, and the server as that client sees it. */
+/** A client of one protocol era, and the server as presented to that client. */
 export interface Connection {
   answer(request: RpcRequest, signal: AbortSignal): Promise<Answer>
   notify(message: RpcNotification, signal: AbortSignal): Promise<void>
-  /** The user has allowed something: lists may have more entries. */
+  /** The user has given consent, so lists may have more entries. */
   allowed(): void
   close(): Promise<void>
 }
 
-/** Milliseconds that a server may take for the first request of a client. */
+/** How long a server may take for the first request of a client, in milliseconds. */
 const longestStart = 10_000
 
 export function createConnection(options: UpstreamOptions): Connection {
@@ -35,19 +35,19 @@ export function createConnection(options: UpstreamOptions): Connection {
   const upstream = createUpstream(options)
   const holder = createListHolder(client)
   let description: ClientDescription | undefined
-  /** Whether the client sees the stand-in for the server. */
+  /** Whether the client currently sees the stand-in instead of the server. */
   let isStandIn = false
-  /** Whether the tool that connects is the bridge's: a model may call it even after the tools of the server have replaced it. */
+  /** Whether the connect tool is the bridge's: a model may call it even after the server's tools have replaced it. */
   let isConnectOwn = false
 
   const sentBy = (request: RpcRequest, signal: AbortSignal, agreedTo?: string) => {
     return { request, signal, agreedTo, capabilities: description?.capabilities ?? {} }
   }
 
-  /** The response to the first request of a client, which never waits for the user. */
+  /** Responds to the first request of a client. Never waits for the user. */
   async function openWith(request: RpcRequest, described: ClientDescription, signal: AbortSignal): Promise<Answer> {
     const late = new AbortController()
-    const timer = setTimeout(() => late.abort(new ServerProblem(`${host} did not answer in time.`)), longestStart)
+    const timer = setTimeout(() => late.abort(new ServerProblem(`${host} did not respond in time.`)), longestStart)
     const exchange = upstream.exchangeFor(sentBy(request, AbortSignal.any([signal, late.signal])))
     try {
       const { relay, answer: presentation } = await upstream.open(described, exchange)
@@ -66,7 +66,7 @@ export function createConnection(options: UpstreamOptions): Connection {
   async function connect(request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const { relay } = await upstream.open(describedBy(request, description), exchange)
     const meta = client.era === 'stateless' ? metaOf(request) : {}
-    // Lists may need a consent of their own.
+    // Lists may need a separate consent.
     const list = withMeta({ jsonrpc: '2.0', id: `countersign-list-${String(request.id)}`, method: 'tools/list' }, meta)
     const answer = await relay.request(list, exchange)
     if ('error' in answer) return answer
@@ -88,7 +88,7 @@ export function createConnection(options: UpstreamOptions): Connection {
     description = described
     if (said === 'decline') {
       if (mark !== undefined) options.consent.declined(mark)
-      return answerInWords({ request, client }, `Not allowed: the person did not want to decide about ${host}.`)
+      return answerInWords({ request, client }, `Not allowed: the user declined to decide about ${host}.`)
     }
     if (method === 'initialize' || method === 'server/discover') return openWith(request, described, signal)
     if (method === 'logging/setLevel' && client.era === 'sessions' && !hasLogs(upstream.opened())) return { result: {} }
@@ -110,7 +110,7 @@ export function createConnection(options: UpstreamOptions): Connection {
     }
   }
 
-  /** A subscription to changes at a server that accepts it only with consent. */
+  /** Holds a subscription to changes for a server that accepts subscriptions only with consent. */
   async function holdListener(request: RpcRequest, exchange: Exchange): Promise<Answer> {
     holder.acknowledge(request)
     const toClient = (message: Message) => {
@@ -138,28 +138,28 @@ export function createConnection(options: UpstreamOptions): Connection {
   }
 }
 
-/** Whether the server has log messages. Those of the bridge itself have no level to set. */
+/** Whether the server has log messages. The bridge's own messages have no level that could be set. */
 function hasLogs(server: Presented | undefined): boolean {
   return (
     server !== undefined && 'result' in server.answer && 'logging' in objectIn(server.answer.result, 'capabilities')
   )
 }
 
-/** Whether the server has a tool by the name of the bridge's. */
+/** Whether the server itself has a tool with the name of the bridge's connect tool. */
 function hasConnect(method: string, answer: Answer): boolean {
   if (method !== 'tools/list' || 'error' in answer || !Array.isArray(answer.result.tools)) return false
   return answer.result.tools.some((tool) => stringIn(tool, 'name') === connectTool)
 }
 
-/** How the user can be asked, where the request itself does not ask them. */
+/** Says how the user can be prompted for consent when the request itself does not do so. */
 function needsConsent(host: string, { method, params }: RpcRequest): string {
   const { type } = objectIn(params, 'ref')
   const isOfPrompt = method === 'completion/complete' && type === 'ref/prompt'
   const what = isOfPrompt ? 'use the prompt' : type === 'ref/resource' ? 'read the resource' : 'call a tool'
-  return `${host} needs your consent first: ${what}, and decide.`
+  return `${host} needs your consent first. To give it, ${what}.`
 }
 
-/** How a client describes itself: in `initialize`, or in each request. */
+/** Returns the client's description of itself, from `initialize` or from the request. */
 function describedBy(request: RpcRequest, before: ClientDescription | undefined): ClientDescription {
   const { method, params = {} } = request
   const meta = metaOf(request)
@@ -175,7 +175,7 @@ function describedBy(request: RpcRequest, before: ClientDescription | undefined)
   return { ...more, protocolVersion, capabilities: objectIn(source, 'capabilities'), clientInfo }
 }
 
-/** The bridge logs where to decide, even if the server has no log messages. */
+/** Adds the logging capability: the bridge logs where to decide, even if the server has no log messages. */
 function withLogs(answer: Answer): Answer {
   if ('error' in answer) return answer
   return { result: { ...answer.result, capabilities: { logging: {}, ...objectIn(answer.result, 'capabilities') } } }

@@ -23,14 +23,14 @@ import type { UpstreamOptions } from './upstream.js'
 interface BridgeOptions extends Omit<UpstreamOptions, 'client' | 'ending'> {
   /** Writes a message to the client. */
   tell: (message: Message) => void
-  /** Why the server gave no answer, in a sentence. */
+  /** Describes in a sentence why the server did not respond. */
   describe: (error: unknown) => string
 }
 
-/** What stands between a client that speaks in lines and a server that is asked by HTTP. */
+/** Connects a client that speaks in lines (stdio) to a server over HTTP. */
 export interface Bridge {
   receive(message: Message): void
-  /** A person has allowed something. */
+  /** The user has given consent. */
   allowed(): void
   close(): Promise<void>
 }
@@ -38,11 +38,11 @@ export interface Bridge {
 export function createBridge({ tell, describe, ...options }: BridgeOptions): Bridge {
   const ending = new AbortController()
   const requests = createClientRequests(tell)
-  /** A client may try one era before the other. */
+  /** A client may try one era first and then the other. */
   const connections = new Map<Era, Connection>()
   const running = new Map<RpcRequest['id'], AbortController>()
 
-  /** What a server says: it takes its questions back by ids of its own, and could name one of ours. */
+  /** Passes a server's message to the client, except for cancellations: the server uses its own ids, which could match one of ours. */
   function pass(message: Message): void {
     const shown = cleanedMessage(message)
     if (shown && !('method' in shown && shown.method === 'notifications/cancelled')) tell(shown)
@@ -70,7 +70,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     const signal = AbortSignal.any([abort.signal, ending.signal])
     const given = await answered(request, era, signal)
     if (running.get(id) === abort) running.delete(id)
-    // Who gave up waits for nothing.
+    // A client that has canceled the request does not expect a response.
     if (signal.aborted) return
     try {
       tell({ jsonrpc: '2.0', id, ...cleanedAnswer(given, options.onProblem) })
@@ -100,7 +100,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     const connection = connections.get('sessions') ?? connections.get('stateless')
     void (connection?.notify(message, ending.signal) ?? Promise.resolve())
       .catch((error: unknown) => options.onProblem(describe(error)))
-      .finally(() => abort?.abort(new Error('the client gave the request up')))
+      .finally(() => abort?.abort(new Error('the client canceled the request')))
   }
 
   return {
@@ -114,21 +114,21 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     },
     async close() {
       await Promise.all([...connections.values()].map((connection) => connection.close()))
-      ending.abort(new Error('the bridge ends'))
+      ending.abort(new Error('the bridge is shutting down'))
     },
   }
 }
 
-const lost = 'The answer of the server could not be passed on.'
+const lost = 'The server’s response could not be forwarded.'
 
 const notOpened = refusal(
   rpcCodes.invalidRequest,
-  'A request needs _meta with its protocol version (2026-07-28), or initialize before it (2025-11-25).',
+  'A request needs _meta with its protocol version (2026-07-28), or must be preceded by initialize (2025-11-25).',
 )
 
-/** Requests that the client is asked, by ids of the bridge's own. */
+/** Requests from the bridge to the client, with the bridge's own ids. */
 interface ClientRequests extends Pick<Client, 'ask' | 'withdraw'> {
-  /** Takes an answer of the client; false for one that nobody waits for. */
+  /** Handles a response of the client; returns false if no request is waiting for it. */
   take(response: RpcResponse): boolean
 }
 
@@ -146,7 +146,7 @@ function createClientRequests(tell: (message: Message) => void): ClientRequests 
     withdraw(key, params) {
       for (const [id, each] of waiting) {
         if (each.key !== key) continue
-        // Its server wants no answer, and gets none.
+        // The server that sent the request expects no response to it any more.
         waiting.delete(id)
         tell(notification('notifications/cancelled', { ...params, requestId: id }))
       }

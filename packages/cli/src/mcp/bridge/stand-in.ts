@@ -10,14 +10,14 @@ import {
 } from '../messages/json-rpc.js'
 import type { Client } from '../relay/relay.js'
 
-/** The one tool of a server that shows nothing before a person has decided. */
+/** The only tool of a server that shows nothing before the user has given consent. */
 export const connectTool = 'connect'
 
 const serverInfo = { name: 'countersign-mcp', version: '1' }
 
 const changing = { listChanged: true }
 
-/** What such a server may turn out to be able to. */
+/** The capabilities that such a server may turn out to have. */
 const capabilities = {
   tools: changing,
   resources: { ...changing, subscribe: true },
@@ -25,9 +25,9 @@ const capabilities = {
   completions: {},
 }
 
-/** The answer to what a client opens with, in place of a server that needs consent for it. */
+/** Responds to a client's first request instead of a server that requires consent for it. */
 export function standInOpening(era: Era, host: string, params: JsonObject | undefined): Answer {
-  const instructions = `${host} needs the person’s consent before it shows anything: call the tool ${connectTool}.`
+  const instructions = `${host} requires the user’s consent before it shows anything: call the tool ${connectTool}.`
   if (era === 'stateless')
     return {
       result: {
@@ -44,7 +44,7 @@ export function standInOpening(era: Era, host: string, params: JsonObject | unde
   return { result: { protocolVersion, capabilities: { ...capabilities, logging: {} }, serverInfo, instructions } }
 }
 
-/** A list in place of one that needs consent; undefined for what is no list. */
+/** Returns a list instead of one that requires consent; undefined if the method does not return a list. */
 export function standInList(era: Era, host: string, method: string): Answer | undefined {
   const member = lists[method]
   if (member === undefined) return undefined
@@ -52,23 +52,23 @@ export function standInList(era: Era, host: string, method: string): Answer | un
   return { result: { [member]: member === 'tools' ? [toolFor(host)] : [], ...kind } }
 }
 
-/** Nobody keeps it: another list takes its place as soon as the person has decided. */
+/** Not cacheable: the real list replaces this one as soon as the user has decided. */
 const asOfNow = { ttlMs: 0, cacheScope: 'private' }
 
 function toolFor(host: string): JsonObject {
   return {
     name: connectTool,
     title: `Connect to ${host}`,
-    description: `${host} shows its tools once the person has given consent. This asks them; call it first.`,
+    description: `${host} shows its tools once the user has given consent. This tool prompts them; call it first.`,
     inputSchema: { type: 'object', properties: {} },
   }
 }
 
 export function connectedText(host: string): string {
-  return `Connected: the tools of ${host} are listed now.`
+  return `Connected: the tools of ${host} are now available.`
 }
 
-/** Notifies the client that lists have changed once the user has allowed something. */
+/** Notifies the client that lists have changed once the user has given consent. */
 interface ListHolder {
   /** Acknowledges the client's subscription. */
   acknowledge(request: RpcRequest): void

@@ -16,12 +16,12 @@ import type { Exchange } from '../server/post-message.js'
 export interface UpstreamOptions {
   client: Client
   url: string
-  /** Sends as the agent; rejects with `consent_required` where the user must decide. */
+  /** Sends a request as the agent; rejects with `consent_required` if the user must decide. */
   fetch: typeof globalThis.fetch
-  /** Resolves when the client has read what was written. */
+  /** Resolves when the client has read what was written to it. */
   clientReads: () => Promise<void>
   consent: ConsentAsker
-  /** Aborts when the bridge ends. */
+  /** Aborts when the bridge shuts down. */
   ending: AbortSignal
   /** Receives one line. */
   onProblem: (text: string) => void
@@ -30,18 +30,18 @@ export interface UpstreamOptions {
 /** A request that is sent again once the user has given consent for it. */
 interface Sent {
   request: RpcRequest
-  /** The capabilities of the client. */
+  /** The client's capabilities. */
   capabilities: JsonObject
-  /** The page that the user has agreed to open, by its mark. */
+  /** The mark of the page that the user has agreed to open. */
   agreedTo: string | undefined
   signal: AbortSignal
 }
 
-/** The server behind the bridge, as one client sees it. */
+/** The server behind the bridge, as presented to one client. */
 export interface Upstream {
-  /** What carries one request. */
+  /** Returns the exchange that carries one request. */
   exchangeFor(sent: Sent): Exchange
-  /** Opens the server at the first call. @throws AnsweredInstead where it refuses the client */
+  /** Opens the server on the first call. @throws AnsweredInstead if the server refuses the client */
   open(described: ClientDescription, exchange: Exchange): Promise<Presented>
   /** The server, if it is open. */
   opened(): Presented | undefined
@@ -52,7 +52,7 @@ export interface Upstream {
 /** A server, and its response to `initialize` or `server/discover`. */
 export type Presented = Extract<Opened, { relay: Relay }>
 
-/** How often one request is sent again because of a consent. */
+/** Maximum number of times a request is sent again after consent. */
 const mostConsents = 5
 
 export function createUpstream(options: UpstreamOptions): Upstream {
@@ -62,7 +62,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   let server: Presented | undefined
   let isReady = false
 
-  /** Reads from the server no faster than the client reads, so that no buffer grows without limit. */
+  /** Applies backpressure: reads from the server no faster than the client reads, so that no buffer grows without limit. */
   async function send(init: RequestInit): Promise<Response> {
     return pacedResponse(await options.fetch(url, init), options.clientReads)
   }
@@ -79,7 +79,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
           } catch (error) {
             const page = pageOf(error)
             if (page === undefined) throw error
-            if (consents === mostConsents) throw new ServerProblem(`${host} asks for consent again and again.`)
+            if (consents === mostConsents) throw new ServerProblem(`${host} keeps asking for consent.`)
             since ??= performance.now()
             await consent.ask(page, { ...sent, client, since, toClient })
           }
@@ -91,7 +91,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
       if (server) return server
       const opened = await openRelay({ host, client, description, standing, onProblem }, exchange)
       if ('refused' in opened) throw new AnsweredInstead(opened.refused)
-      // A concurrent request has opened it.
+      // A concurrent request has already opened it.
       if (server) {
         await opened.relay.close()
         return server
@@ -109,7 +109,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
   }
 }
 
-/** The page where the user decides, if that is why a request was not sent. */
+/** Returns the consent page if that is why a request was not sent. */
 function pageOf(error: unknown): string | undefined {
   return error instanceof AgentError && error.code === 'consent_required' ? error.url : undefined
 }

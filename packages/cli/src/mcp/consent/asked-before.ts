@@ -1,30 +1,30 @@
 import { type Answer, type JsonObject, objectIn, type RpcRequest } from '../messages/json-rpc.js'
 import { pageMark } from './consent-desk.js'
 
-/** A request of the client without what the bridge had put into it, and what its person said to the bridge's question. */
+/** A client's request without what the bridge had added to it, and the user's reply to the bridge's question. */
 export interface Unwrapped {
   request: RpcRequest
-  /** Undefined: the bridge had asked nothing. */
+  /** Undefined if the bridge had not asked a question. */
   said: 'accept' | 'decline' | undefined
-  /** The page that they were asked about, by its mark. */
+  /** The mark of the page that the question was about. */
   mark?: string
 }
 
-/** The name of the bridge's own question among those of a result. */
+/** The key of the bridge's own question among the input requests of a result. */
 const question = 'consent'
 
-/** What no state begins with that reaches the client as a server made it. */
+/** Prefix reserved by the bridge: a server's state never reaches the client with it. */
 const mark = 'countersign.'
 
-/** Before a state of the bridge's own. */
+/** Prefix of the bridge's own state. */
 const ownMark = `${mark}consent.`
 
-/** Before a state of the server's that begins with {@link mark}. */
+/** Prefix added to a server's state that starts with {@link mark}. */
 const serversMark = `${mark}server.`
 
 /**
- * The result that has a client of 2026-07-28 show a page and then call again. What the call itself gives back to the server comes
- * back with it: the bridge keeps nothing, so that it works after a restart too.
+ * Returns the result that makes a 2026-07-28 client show a page and then repeat the call. The state for the server is included in it and
+ * comes back with the repeated call: the bridge stores nothing, so this works across restarts.
  */
 export function askToOpen({ params }: RpcRequest, page: { url: string; message: string }): JsonObject {
   const { inputResponses, requestState } = params ?? {}
@@ -38,7 +38,7 @@ export function askToOpen({ params }: RpcRequest, page: { url: string; message: 
   }
 }
 
-/** The answer of a server, whose state is not taken for one of the bridge's when it comes back. */
+/** Escapes a server's state so that it is not mistaken for the bridge's own when it comes back. */
 export function withServersState(answer: Answer): Answer {
   if ('error' in answer) return answer
   const { requestState } = answer.result
@@ -46,7 +46,7 @@ export function withServersState(answer: Answer): Answer {
   return { result: { ...answer.result, requestState: `${serversMark}${requestState}` } }
 }
 
-/** Takes the bridge's part out of a request. */
+/** Removes the bridge's part from a request. */
 export function unwrap(request: RpcRequest): Unwrapped {
   const { requestState, inputResponses: _said, ...params } = request.params ?? {}
   if (typeof requestState !== 'string') return { request, said: undefined }
@@ -62,7 +62,9 @@ export function unwrap(request: RpcRequest): Unwrapped {
   return { request: { ...request, params: { ...params, ...inner } }, said, mark }
 }
 
-/** What was to go to the server, and what was asked; whoever changes it changes what they send themselves. */
+/**
+ * Parses the state for the server and the mark of the page. It need not be signed: a client that changes it changes only its own request.
+ */
 function readState(text: string): { inner: JsonObject; mark: string } | undefined {
   try {
     const { inputResponses, requestState, page } = JSON.parse(Buffer.from(text, 'base64url').toString()) as JsonObject

@@ -13,15 +13,15 @@ import type { Client } from '../relay/relay.js'
 import { askToOpen } from './asked-before.js'
 import { type ConsentDesk, pageMark } from './consent-desk.js'
 
-/** The request of a client that the user must allow first. */
+/** A client's request that needs the user's consent first. */
 interface AskedFor {
   request: RpcRequest
   client: Client
   /** The client's capabilities. */
   capabilities: JsonObject
-  /** The page that the user has agreed to open, by its mark. */
+  /** The mark of the page that the user has agreed to open. */
   agreedTo: string | undefined
-  /** When the user was first prompted for it, by `performance.now()`. */
+  /** When the user was first prompted for this request, by `performance.now()`. */
   since: number
   signal: AbortSignal
   toClient: (message: Message) => void
@@ -30,9 +30,9 @@ interface AskedFor {
 interface ConsentAskerOptions {
   host: string
   desk: ConsentDesk
-  /** Seconds that a call waits for the user. */
+  /** How long a call waits for the user, in seconds. */
   patience: number
-  /** Puts the page into responses, which the model reads. */
+  /** Whether to include the page's URL in responses, which the model reads. */
   isUrlInAnswers: boolean
   /** Shows the user a page if the client cannot. */
   show: (text: string, page: string) => void
@@ -40,23 +40,23 @@ interface ConsentAskerOptions {
 
 export interface ConsentAsker {
   /**
-   * Prompts the user to decide on a page, in the way that their client supports. Resolves when they have allowed it: the request
-   * is then sent again.
+   * Prompts the user to decide on a page, in a way that their client supports. Resolves when they have allowed it; the request is then sent
+   * again.
    *
-   * @throws AnsweredInstead with the response to the request otherwise
+   * @throws AnsweredInstead with the response to the request, if they have not
    * @throws ConsentNeeded for requests during which the user is not prompted
    */
   ask(page: string, asked: AskedFor): Promise<void>
-  /** The user did not want to open a page, by its mark: the next request prompts them again. */
+  /** The user declined to open the page with this mark, so the next request prompts them again. */
   declined(mark: string): void
 }
 
-/** Milliseconds for which a page that the user agreed to open counts as shown. */
+/** How long a page counts as shown after the user agreed to open it, in milliseconds. */
 const shownFor = 300_000
 
 export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   const { host, desk, patience } = options
-  /** Until when each page counts as shown, by its mark, so that parallel calls show it once. */
+  /** Until when each page counts as shown, by its mark, so that parallel calls show it only once. */
   const shown = new Map<string, number>()
 
   function isShown(page: string): boolean {
@@ -68,15 +68,15 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   const note = (page: string, milliseconds: number) => shown.set(pageMark(page), performance.now() + milliseconds)
 
   const endings = {
-    denied: `Denied: the person did not allow what ${host} needs for this.`,
-    declined: `Not allowed: the person did not want to open the page where they decide about ${host}.`,
+    denied: `Denied: the user did not allow what ${host} requires for this.`,
+    declined: `Not allowed: the user declined to open the consent page for ${host}.`,
   }
 
   async function ask(page: string, asked: AskedFor): Promise<void> {
     const { request, since, signal, agreedTo } = asked
     if (!isAskedFor(asked.client.era, request.method)) throw new ConsentNeeded()
     const hasAgreed = agreedTo === pageMark(page)
-    // They decided before their client came back: this page is another.
+    // The user decided before the client repeated the call; this is a new page.
     if (!hasAgreed && agreedTo !== undefined && (await desk.isDenied(agreedTo)))
       throw new AnsweredInstead(answerInWords(asked, endings.denied))
     const given = new AbortController()
@@ -96,7 +96,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     throw new AnsweredInstead(answerInWords(asked, { ...endings, open }[outcome]))
   }
 
-  /** Shows the page in the client or here; resolves only if the user does not want to open it. */
+  /** Shows the page in the client or here. Resolves only if the user declines to open it. */
   function showPage(page: string, asked: AskedFor, decided: AbortSignal): Promise<'declined'> | undefined {
     if (isShown(page)) return undefined
     const { client, capabilities, request } = asked
@@ -122,7 +122,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
       toClient(notification('notifications/message', { level: 'notice', logger: 'countersign mcp', data: text }))
   }
 
-  /** Shows a page by a request of the bridge, which stays open while the user decides. */
+  /** Shows a page through a request to the client, which stays pending while the user decides. */
   function showInClient(
     page: string,
     { client, message, decided }: { client: Client; message: string; decided: AbortSignal },
@@ -151,7 +151,7 @@ function hearsLogs(era: Era, request: RpcRequest): boolean {
   return era === 'sessions' || metaOf(request)[metaKeys.logLevel] !== undefined
 }
 
-/** The kinds of objects that requests are about, by the prefixes of their methods. */
+/** Kinds of objects in requests, by method prefix. */
 const kinds = [
   ['tools/', 'tool'],
   ['prompts/', 'prompt'],
@@ -162,14 +162,14 @@ const kinds = [
 function subjectOf({ method, params }: RpcRequest): string {
   const name = stringIn(params, 'name') || stringIn(params, 'uri')
   const kind = kinds.find(([start]) => method.startsWith(start))?.[1] ?? 'request'
-  // The server chose the name: it must not read as a sentence of ours.
+  // The server chose the name, so it must not be able to read like one of our sentences.
   return /^[^\s“”\p{C}]{1,80}$/u.test(name) ? `the ${kind} “${name}”` : `a ${kind}`
 }
 
 function waitingText(host: string, page: string | undefined): string {
   const where = page === undefined ? 'on the page that was opened or shown to you' : `at ${page}`
-  const next = 'If you have decided, and your browser could not reach the page after that, reload it there.'
-  return `Waiting for your consent: ${host} needs it for this. Decide ${where}, then ask again; nothing is lost meanwhile. ${next}`
+  const next = 'If you have already decided and your browser could not load the page after that, reload that page.'
+  return `Waiting for your consent, which ${host} requires for this. Decide ${where}, then ask again; nothing is lost in the meantime. ${next}`
 }
 
 interface AnsweredFor {
@@ -177,28 +177,28 @@ interface AnsweredFor {
   client: Pick<Client, 'era'>
 }
 
-/** A sentence as the response to a request: the result of a tool, which the model reads. */
+/** Returns a sentence as the response to a request. For a tool call it is the tool's result, which the model reads. */
 export function answerInWords({ request, client }: AnsweredFor, text: string): Answer {
   if (request.method !== 'tools/call') return refusal(rpcCodes.unanswered, text)
   const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
 }
 
-/** A request that gets its response without the server: the user has to decide, or did not allow it. */
+/** Thrown when a request is responded to without the server, because the user has to decide or did not allow it. */
 export class AnsweredInstead extends Error {
   readonly answer: Answer
 
   constructor(answer: Answer) {
-    super('A person must decide first.')
+    super('The user must decide first.')
     this.name = 'AnsweredInstead'
     this.answer = answer
   }
 }
 
-/** A request during which the user is not prompted needs their consent. */
+/** Thrown when consent is needed for a request during which the user is not prompted. */
 export class ConsentNeeded extends Error {
   constructor() {
-    super('A person must decide first, and is asked when a tool is called.')
+    super('The user must decide first, and is prompted when a tool is called.')
     this.name = 'ConsentNeeded'
   }
 }

@@ -2,38 +2,38 @@ import { createHash } from 'node:crypto'
 import { setTimeout } from 'node:timers/promises'
 import { AgentError, type AgentErrorCode } from 'countersign/agent'
 
-/** Identifies a page where the user decides, without its address. */
+/** Returns an identifier for a consent page that does not reveal its URL. */
 export function pageMark(page: string): string {
   const state = new URL(page).searchParams.get('state') ?? page
   return createHash('sha256').update(state).digest('base64url')
 }
 
-/** The decision on a page; `open`: none yet, or the page is no longer one to decide on. */
+/** The decision on a page. `open`: none yet, or the page can no longer be decided on. */
 type Decision = 'allowed' | 'denied' | 'open'
 
-/** Where calls wait for what the user decides on pages. */
+/** Lets calls wait for the user's decisions on consent pages. */
 export interface ConsentDesk {
-  /** Watches a page from now on, whether a call waits for it or not. */
+  /** Starts watching a page, whether or not a call waits for it. */
   watch(page: string): void
-  /** Waits for a decision; `open` after so many seconds. Rejects if the signal aborts. */
+  /** Waits for a decision; resolves to `open` after this number of seconds. Rejects if the signal aborts. */
   decision(page: string, seconds: number, signal: AbortSignal): Promise<Decision>
-  /** Whether the user has denied on a page that is no longer open, by its mark. */
+  /** Whether the user denied on the page with this mark, which is no longer open. */
   isDenied(mark: string): Promise<boolean>
 }
 
 interface ConsentDeskOptions {
-  /** Waits for the decision on a page through the agent's store, as `waitForConsent` of an agent does. */
+  /** Waits for the decision on a page through the agent's store, like an agent's `waitForConsent`. */
   waitForConsent: (page: string, ending: AbortSignal) => Promise<boolean>
-  /** Called for each page on which the user has allowed something, also when no call waits for it any more. */
+  /** Called for each page on which the user has given consent, even if no call is waiting for it any more. */
   onAllowed: () => void
-  /** Aborts when the bridge ends. */
+  /** Aborts when the bridge shuts down. */
   ending: AbortSignal
 }
 
-/** Milliseconds to the next attempt after a code that was not good: the user's own may follow. */
+/** Milliseconds until the next attempt after an invalid code, since the user's own code may still arrive. */
 const nextCode = 1000
 
-/** Failures after which no code for the page is accepted any more. */
+/** Failures after which no further code for the page is accepted. */
 const finalCodes: ReadonlySet<string> = new Set([
   'auth_token_refused',
   'consent_expired',
@@ -41,10 +41,10 @@ const finalCodes: ReadonlySet<string> = new Set([
   'session_forgotten',
 ] satisfies AgentErrorCode[])
 
-/** Milliseconds that the decision on a page which is no longer open may take to be read. */
+/** Time limit for reading the decision on a page that is no longer open, in milliseconds. */
 const longestRead = 2000
 
-/** Most decisions that are remembered for a client that comes back late. */
+/** Maximum number of decisions remembered for clients that come back late. */
 const mostDecisions = 1000
 
 export function createConsentDesk({ waitForConsent, onAllowed, ending }: ConsentDeskOptions): ConsentDesk {
@@ -64,7 +64,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
     }
   }
 
-  /** Watches a page once, for all calls that wait, and also after they have given up. */
+  /** Watches a page once for all waiting calls, and continues after they have given up. */
   function watch(page: string): Promise<Decision> {
     const mark = pageMark(page)
     const known = decided.get(mark) ?? watched.get(mark)
@@ -92,7 +92,7 @@ export function createConsentDesk({ waitForConsent, onAllowed, ending }: Consent
   }
 }
 
-/** A decision; `open` after so many milliseconds. Rejects if the signal aborts. */
+/** Waits for a decision; resolves to `open` after this number of milliseconds. Rejects if the signal aborts. */
 async function within(
   decision: Decision | Promise<Decision>,
   milliseconds: number,

@@ -1,16 +1,16 @@
-/** Cuts a text that comes in pieces into lines. */
+/** Splits a stream of text chunks into lines. */
 interface LineSplitter {
   /**
-   * The lines that a piece ends.
+   * Returns the lines that this chunk completes.
    *
-   * @throws RangeError where a line is longer than may be, and nobody is told of it
+   * @throws RangeError if a line is too long and `onCut` is not set
    */
   take(piece: string): string[]
-  /** What follows the last end of a line. */
+  /** Returns the text after the last line break. */
   rest(): string
 }
 
-/** What is left of a line that was longer than may be. */
+/** The beginning and end of a line that was too long. */
 export interface CutLine {
   start: string
   end: string
@@ -18,13 +18,13 @@ export interface CutLine {
 
 interface LineSplitterOptions {
   ends: RegExp
-  /** Most characters of a line. */
+  /** Maximum length of a line, in characters. */
   longest: number
-  /** Told of each line that is longer, which is then passed over. */
+  /** Called for each line that is too long; the line is skipped. */
   onCut?: ((line: CutLine) => void) | undefined
 }
 
-/** Characters that are left at either end. */
+/** Number of characters kept at either end. */
 const leftOver = 1000
 
 export function createLineSplitter({ ends, longest, onCut }: LineSplitterOptions): LineSplitter {
@@ -46,7 +46,7 @@ export function createLineSplitter({ ends, longest, onCut }: LineSplitterOptions
     pieces = []
   }
 
-  /** The line that has ended; none where it was too long. */
+  /** Returns the completed line, or nothing if it was too long. */
   function end(): string[] {
     const line = cut ? [] : [pieces.join('')]
     if (cut) onCut?.(cut)
@@ -58,7 +58,7 @@ export function createLineSplitter({ ends, longest, onCut }: LineSplitterOptions
 
   return {
     take(piece) {
-      // What came before has no end of a line: to search it again for each piece would take minutes.
+      // Only the new chunk is searched: the text before it has no line break, and searching it again for each chunk would take minutes.
       const [first = '', ...others] = piece.split(ends)
       add(first)
       const lines = []
@@ -72,23 +72,23 @@ export function createLineSplitter({ ends, longest, onCut }: LineSplitterOptions
   }
 }
 
-/** One event of a stream of server-sent events. */
+/** An event of a server-sent event stream. */
 interface ServerEvent {
   data: string
-  /** The id that the stream can be taken up after. */
+  /** The id after which the stream can be resumed. */
   id: string | undefined
 }
 
-/** Most characters of one message. */
+/** Maximum length of a message, in characters. */
 export const longestMessage = 64 * 1024 * 1024
 
-/** What a line counts besides its characters: an empty one takes memory, too. */
+/** Cost of a line in addition to its characters, since even an empty line takes memory. */
 const lineCost = 32
 
-/** Other ids are as none: `Last-Event-ID` cannot say them. */
+/** Ids that can be sent in `Last-Event-ID`; others are ignored. */
 const fitForHeader = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/
 
-/** Reads a stream of server-sent events as it comes. An event that is not finished when the stream ends is dropped. */
+/** Reads a stream of server-sent events as it arrives. An event that is incomplete when the stream ends is dropped. */
 export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
   let data: string[] = []
   let length = 0
@@ -104,7 +104,7 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
     if (name === 'id' && fitForHeader.test(value)) id = value
     if (name !== 'data') continue
     length += value.length + lineCost
-    if (length > longestMessage) throw new RangeError('an event of the stream is too long')
+    if (length > longestMessage) throw new RangeError('an event in the stream is too long')
     data.push(value)
   }
 }
@@ -116,24 +116,24 @@ async function* linesOf(body: ReadableStream<Uint8Array>): AsyncGenerator<string
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     const text = decoder.decode(chunk, { stream: true })
     if (text === '') continue
-    // The other half of a CRLF that was cut in two.
+    // The second half of a CRLF that was split between two chunks.
     const isHalf = isAfterCr && text.startsWith('\n')
     isAfterCr = text.endsWith('\r')
     yield* splitter.take(isHalf ? text.slice(1) : text)
   }
 }
 
-/** Most values of one message: each takes memory, however short it is written. */
+/** Maximum number of values in a message: each takes memory, however short its JSON is. */
 const mostValues = 1_000_000
 
 const quote = 34
 const backslash = 92
-/** What a value begins with, or what stands between two: comma, bracket and brace. */
+/** The characters before a value: comma, opening bracket and opening brace. */
 const marks: ReadonlySet<number> = new Set([44, 91, 123])
 
-/** @throws RangeError for a text of JSON with more than a million values */
+/** @throws RangeError if a JSON text has more than a million values */
 export function requireFewValues(text: string): void {
-  // Too short to have them.
+  // Too short to contain that many values.
   if (text.length < mostValues) return
   let values = 0
   let isText = false

@@ -1,4 +1,4 @@
-/** What travels as one JSON object. */
+/** A JSON object as sent or received. */
 export type JsonObject = Readonly<Record<string, unknown>>
 
 export type MessageId = string | number
@@ -22,27 +22,27 @@ export interface RpcErrorBody {
   readonly data?: unknown
 }
 
-/** What a request is answered with, before it has its id. */
+/** The content of a response, without the id. */
 export type Answer = { readonly result: JsonObject } | { readonly error: RpcErrorBody }
 
 export type RpcResponse = { readonly jsonrpc: '2.0'; readonly id: MessageId | null } & Answer
 
 export type Message = RpcRequest | RpcNotification | RpcResponse
 
-/** Errors of JSON-RPC and of MCP that the bridge makes or tells apart. */
+/** JSON-RPC and MCP error codes that the bridge returns or distinguishes. */
 export const rpcCodes = {
   parse: -32700,
   invalidRequest: -32600,
   methodNotFound: -32601,
   invalidParams: -32602,
   internal: -32603,
-  /** The bridge's own: the server did not answer, or nobody may ask it yet. */
+  /** The bridge's own code: the server did not respond, or requires consent first. */
   unanswered: -32010,
-  /** 2026-07-28: headers and body differ, a capability of the client is missing, the version is not spoken. */
+  /** 2026-07-28: headers and body do not match, a client capability is missing, or the version is not supported. */
   headerMismatch: -32020,
   missingCapability: -32021,
   unsupportedVersion: -32022,
-  /** 2025-11-25: a person must open a page first. */
+  /** 2025-11-25: the user must open a page first. */
   urlElicitationRequired: -32042,
 } as const
 
@@ -50,13 +50,13 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** Most objects and lists of a message within one another: deeper ones cannot be written again. */
+/** Maximum nesting depth of a message; deeper values could not be serialized again. */
 const deepest = 1000
 
 /**
- * A message of JSON-RPC 2.0; undefined for anything else.
+ * Parses a JSON-RPC 2.0 message; returns undefined for anything else.
  *
- * @throws RangeError for one that is nested deeper than 1000
+ * @throws RangeError if it is nested deeper than 1000 levels
  */
 export function readMessage(value: unknown): Message | undefined {
   if (!isJsonObject(value) || value.jsonrpc !== '2.0') return undefined
@@ -81,7 +81,7 @@ export function readMessage(value: unknown): Message | undefined {
 function requireShallow(message: JsonObject): void {
   let level: unknown[] = [message]
   for (let depth = 0; level.length > 0; depth++) {
-    if (depth > deepest) throw new RangeError('the message is nested too deep')
+    if (depth > deepest) throw new RangeError('the message is nested too deeply')
     const inner: unknown[] = []
     for (const each of level)
       for (const value of Object.values(each as object))
@@ -110,13 +110,13 @@ export function notification(method: string, params?: JsonObject): RpcNotificati
   return { jsonrpc: '2.0', method, ...(params === undefined ? {} : { params }) }
 }
 
-/** The object in a member of an object; an empty one where there is none. */
+/** Returns the object in a member, or an empty object if there is none. */
 export function objectIn(value: unknown, name: string): JsonObject {
   const member = isJsonObject(value) ? value[name] : undefined
   return isJsonObject(member) ? member : {}
 }
 
-/** The text in a member of an object; an empty one where there is none. */
+/** Returns the string in a member, or an empty string if there is none. */
 export function stringIn(value: unknown, name: string): string {
   const member = isJsonObject(value) ? value[name] : undefined
   return typeof member === 'string' ? member : ''

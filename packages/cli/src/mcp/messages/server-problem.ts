@@ -1,11 +1,11 @@
 import type { RpcRequest } from './json-rpc.js'
 
-/** A server that gave no answer of MCP; the message is a sentence for the person at the client. */
+/** Thrown when a server did not return a valid MCP response. The message is a sentence for the user at the client. */
 export class ServerProblem extends Error {
-  /** The HTTP status, where there was one. */
+  /** HTTP status of the response, if there was one. */
   readonly status: number | undefined
 
-  /** What the person may know besides, and no model. */
+  /** Additional text for the user that the model must not see. */
   readonly forPerson: string | undefined
 
   constructor(message: string, options: { status?: number; cause?: unknown; forPerson?: string | undefined } = {}) {
@@ -16,11 +16,11 @@ export class ServerProblem extends Error {
   }
 }
 
-/** An answer that broke off: nobody knows what became of the call. */
+/** Creates the error for an interrupted response: the outcome of the call is unknown. */
 export function brokenOff(host: string, { method }: RpcRequest, cause?: unknown): ServerProblem {
   const advice =
     method === 'tools/call'
-      ? 'The call may have run all the same. Do not simply repeat it where it changes something: look first.'
-      : 'Ask again.'
-  return new ServerProblem(`The answer of ${host} broke off. ${advice}`, { cause })
+      ? 'The call may have been executed anyway. If it changes something, do not simply repeat it: check first.'
+      : 'Try again.'
+  return new ServerProblem(`The response of ${host} was interrupted. ${advice}`, { cause })
 }

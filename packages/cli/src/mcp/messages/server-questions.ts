@@ -12,7 +12,7 @@ import { ServerProblem } from './server-problem.js'
 import { asLine } from './server-text.js'
 
 /**
- * What a server asks a person, with who asks: the client sees one server, and what is asked for a consent comes from it, too
+ * Adds the server's host to the questions that it asks the user. The client sees only one server, and consent prompts come from it as well
  * (attacks M09).
  */
 export function namedAsServers(params: JsonObject | undefined, host: string): JsonObject {
@@ -24,7 +24,7 @@ export function namedAsServers(params: JsonObject | undefined, host: string): Js
   }
 }
 
-/** A form whose every label says whose it is, since an app may show each alone. */
+/** Adds the host to every label of a form, since an app may show each label on its own. */
 function formNamed(schema: JsonObject, host: string): JsonObject {
   const fields = Object.entries(objectIn(schema, 'properties')).map(([name, field]) => [
     name,
@@ -47,7 +47,7 @@ function labelsNamed(labelled: JsonObject, host: string): JsonObject {
 
 const labelOf = (text: string, host: string) => `${host}: ${asLine(text)}`
 
-/** An answer whose questions to the person say who asks; a refusal where there are too many. */
+/** Adds the server's host to the questions in a response, or returns an error if there are too many. */
 export function questionsNamed(answer: Answer, host: string): Answer {
   if ('error' in answer) {
     const { code, data } = answer.error
@@ -69,7 +69,7 @@ export function questionsNamed(answer: Answer, host: string): Answer {
   return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
 }
 
-/** What a server says in the log and of its progress, with who says it: the bridge has notices of its own there. */
+/** Adds the server's host to its log messages and progress notifications, because the bridge sends its own there. */
 export function noticeNamed(message: Message, host: string): Message {
   if (!('method' in message)) return message
   const { method, params } = message
@@ -81,20 +81,20 @@ export function noticeNamed(message: Message, host: string): Message {
   return { ...message, params: { ...params, message: labelOf(stringIn(params, 'message'), host) } }
 }
 
-/** What a server asks during one call: of the person, and of their app. */
+/** Counts what a server requests during one call, from the user and from their app. */
 interface QuestionCount {
   /**
-   * Counts one more by its method; false for a question that is not passed on.
+   * Counts one request by its method; returns false if the question must not be forwarded.
    *
-   * @throws ServerProblem where a server asks on and on
+   * @throws ServerProblem if the server sends too many requests
    */
   add(method: string): boolean
 }
 
-/** Most questions that a person is shown for one call. */
+/** Maximum number of questions shown to the user for one call. */
 export const mostQuestions = 20
 
-/** Most requests of a server during one call. */
+/** Maximum number of server requests during one call. */
 const mostRequests = 1000
 
 export function countQuestions(host: string): QuestionCount {
@@ -102,16 +102,16 @@ export function countQuestions(host: string): QuestionCount {
   let all = 0
   return {
     add(method) {
-      if (++all > mostRequests) throw new ServerProblem(`${host} asks on and on: the call was ended.`)
+      if (++all > mostRequests) throw new ServerProblem(`${host} keeps asking questions, so the call was aborted.`)
       return method !== 'elicitation/create' || ++shown <= mostQuestions
     },
   }
 }
 
-/** What is said to whoever asks, or waits for who does. */
+/** Error returned to the server that asks too many questions, or to the client that waits for it. */
 export function tooManyQuestions(host: string): Answer {
   return refusal(
     rpcCodes.unanswered,
-    `${host} asks more than ${mostQuestions} questions for one call: they are not passed on.`,
+    `${host} asks more than ${mostQuestions} questions for one call, so they are not forwarded.`,
   )
 }

@@ -1,14 +1,16 @@
 import { type Answer, isJsonObject, type JsonObject, type Message, stringIn } from './json-rpc.js'
 
-/** What nobody sees, what a terminal acts on, and what turns words around; but for what joins letters and pictures. */
+/**
+ * Invisible characters, control characters that terminals interpret, and bidirectional controls, except those that join letters and emoji.
+ */
 const unseen = /(?!\t|\n|\u200c|\u200d|\ufe0f)[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
 
-/** A text of a server without what nobody sees. */
+/** Removes invisible and control characters from a server's text. */
 function cleaned(text: string): string {
   return text.replace(unseen, '')
 }
 
-/** A text of a server as one line: what it says next cannot stand apart, as if somebody else said it. */
+/** Converts a server's text to one line, so that no part of it can look like someone else's message. */
 export function asLine(text: string): string {
   return cleaned(text)
     .replace(/[\s\u2800]+/g, ' ')
@@ -16,7 +18,7 @@ export function asLine(text: string): string {
     .trim()
 }
 
-/** Names that a client gives back to whoever chose them. */
+/** Opaque values that the client returns to the party that created them, so they must not be changed. */
 const givenBack: ReadonlySet<string> = new Set([
   'requestState',
   'nextCursor',
@@ -26,7 +28,7 @@ const givenBack: ReadonlySet<string> = new Set([
   'io.modelcontextprotocol/subscriptionId',
 ])
 
-/** All texts in a value without what nobody sees; a member whose name has some of it is left out. */
+/** Removes invisible characters from all strings in a value, and drops members whose names contain some. */
 function cleanedIn(value: unknown): unknown {
   if (typeof value === 'string') return cleaned(value)
   if (Array.isArray(value)) return value.map(cleanedIn)
@@ -38,22 +40,25 @@ function cleanedIn(value: unknown): unknown {
   )
 }
 
-/** What a server asks or tells. */
+/** Cleans the parameters of a server's request or notification. */
 export function cleanedParams(params: JsonObject | undefined): JsonObject | undefined {
   return params && (cleanedIn(params) as JsonObject)
 }
 
-/** A notification of a server's; undefined for one that no client can know. */
+/** Cleans a server's notification; returns undefined if its method name contains invisible characters, since no client can know it. */
 export function cleanedMessage(message: Message): Message | undefined {
   if (!('method' in message)) return message
   if (cleaned(message.method) !== message.method) return undefined
   return message.params ? { ...message, params: cleanedParams(message.params) ?? {} } : message
 }
 
-/** What a model asked for, and gets as it is. */
+/** Content that the model requested, and receives unchanged. */
 const content: ReadonlySet<string> = new Set(['content', 'structuredContent', 'contents', 'messages'])
 
-/** The lists of a server, and what each thing in them is called by: what has such a name cannot be asked for by another. */
+/**
+ * The lists of a server, and the member that identifies each entry. An entry whose identifier would change by cleaning cannot be requested,
+ * so it is dropped.
+ */
 const names: Readonly<Record<string, string>> = {
   tools: 'name',
   prompts: 'name',
@@ -62,10 +67,10 @@ const names: Readonly<Record<string, string>> = {
 }
 
 /**
- * An answer of a server's, as far as people and apps read it: errors, lists and what it says of itself. What a tool, a resource or a
- * prompt gives is content, and stays as it is.
+ * Cleans the parts of a server's response that users and apps read: errors, lists, and the server's description of itself. The results of
+ * tools, resources and prompts are content, and stay unchanged.
  *
- * @param onProblem told what was left out
+ * @param onProblem called with what was dropped
  */
 export function cleanedAnswer(answer: Answer, onProblem: (text: string) => void): Answer {
   if ('error' in answer) {
@@ -84,6 +89,6 @@ export function cleanedAnswer(answer: Answer, onProblem: (text: string) => void)
 function isSound(listed: unknown, name: string, onProblem: (text: string) => void): boolean {
   const called = stringIn(listed, name)
   if (cleaned(called) === called) return true
-  onProblem(`${asLine(called).slice(0, 100)} is left out: its ${name} has characters that nobody sees.`)
+  onProblem(`${asLine(called).slice(0, 100)} is left out: its ${name} contains invisible characters.`)
   return false
 }

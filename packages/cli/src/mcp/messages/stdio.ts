@@ -2,17 +2,17 @@ import type { Readable } from 'node:stream'
 import { type CutLine, createLineSplitter } from './framing.js'
 import { type Message, type MessageId, readMessage, refusal, rpcCodes } from './json-rpc.js'
 
-/** Most characters of a line. */
+/** Maximum length of a line, in characters. */
 const longestLine = 64 * 1024 * 1024
 
 interface StdioOptions {
   /** Writes to the client. */
   answer: (text: string) => void
-  /** Told in one line. */
+  /** Called with a description of the problem, on one line. */
   onProblem: (text: string) => void
 }
 
-/** Messages of a client, one on each line, until it closes its end. What is no message is answered and passed over. */
+/** Reads the messages of a client, one per line, until it closes its output. Invalid lines get an error response and are skipped. */
 export async function* readMessages(input: Readable, { answer, onProblem }: StdioOptions): AsyncGenerator<Message> {
   const onCut = (line: CutLine) => {
     onProblem(tooLong)
@@ -26,11 +26,11 @@ export async function* readMessages(input: Readable, { answer, onProblem }: Stdi
   }
 }
 
-const notOurs = refusal(rpcCodes.invalidRequest, 'A line must be one message of JSON-RPC 2.0.')
+const notOurs = refusal(rpcCodes.invalidRequest, 'Each line must be one JSON-RPC 2.0 message.')
 
-const tooLong = 'A message of more than 64 MiB is not passed on.'
+const tooLong = 'Messages of more than 64 MiB are not forwarded.'
 
-/** One line, as a client reads it. */
+/** Serializes a message to one line. */
 export function serializeMessage(message: Message): string {
   return `${JSON.stringify(message)}\n`
 }
@@ -53,7 +53,7 @@ function parseLine(line: string): Message | undefined {
   }
 }
 
-/** The id of what else is no message, so that whoever waits is told. */
+/** Returns the id of an invalid message, so that the error reaches the request that waits for it. */
 function idIn(line: string): MessageId | null {
   try {
     const { id } = JSON.parse(line) as { id?: unknown }
@@ -63,7 +63,7 @@ function idIn(line: string): MessageId | null {
   }
 }
 
-/** The id of a message of which only the ends are left: as a first member, or as the last one, where clients write it. */
+/** Finds the id of a truncated message, if it is the first or the last member, where clients write it. */
 function idOfCut({ start, end }: CutLine): MessageId | null {
   const first = /^\s*\{\s*(?:"jsonrpc"\s*:\s*"2\.0"\s*,\s*)?("id"\s*:\s*(?:\d+|"[^"\\]*"))\s*,/.exec(start)
   const last = /,\s*("id"\s*:\s*(?:\d+|"[^"\\]*"))\s*(?:,\s*"jsonrpc"\s*:\s*"2\.0"\s*)?\}\s*$/.exec(end)
@@ -71,16 +71,16 @@ function idOfCut({ start, end }: CutLine): MessageId | null {
   return member === undefined ? null : idIn(`{${member}}`)
 }
 
-/** What the client reads, at its pace. */
+/** Output to the client, with backpressure. */
 export interface ClientOutput {
   readonly write: (text: string) => void
-  /** Resolves when the client has read what was written: until then nothing is read from a server. */
+  /** Resolves when the client has read what was written. Until then, nothing is read from a server. */
   readonly read: () => Promise<void>
-  /** Resolves when not too much waits for the client: until then nothing is read from it. */
+  /** Resolves when the output buffer has room again. Until then, nothing is read from the client. */
   readonly room: () => Promise<void>
 }
 
-/** Characters that may wait for a client which writes, and does not read: with fewer it may be about to. */
+/** Maximum number of characters buffered for a client that writes without reading. With fewer, the client may be about to read. */
 const mostWaiting = 64 * 1024 * 1024
 
 export function createClientOutput(output: NodeJS.WritableStream): ClientOutput {
@@ -114,5 +114,5 @@ export function createClientOutput(output: NodeJS.WritableStream): ClientOutput 
   }
 }
 
-/** What ends the wait for a reader; one that is gone reads nothing more. */
+/** Events that end the wait for a reader, including its disconnection. */
 const ends = ['drain', 'error', 'close'] as const

@@ -12,10 +12,10 @@ import type { Exchange } from '../server/post-message.js'
 import type { StatelessServer } from '../server/stateless-server.js'
 import type { Client } from './relay.js'
 
-/** What changes at a server of 2026-07-28, for a client that hears it without asking. */
+/** Subscribes to the changes of a 2026-07-28 server, for a client that expects notifications without subscribing. */
 export interface ChangeStream {
   start(): void
-  /** `send` asks the person where one must decide. */
+  /** `send` prompts the user if consent is needed. */
   subscribe(uri: string, send: Exchange['send']): Promise<Answer>
   unsubscribe(uri: string): Promise<Answer>
   close(): void
@@ -26,29 +26,29 @@ interface ChangeStreamOptions {
   complete: (request: RpcRequest) => RpcRequest
   standing: Exchange
   client: Client
-  /** The server's. */
+  /** The server's capabilities. */
   capabilities: JsonObject
 }
 
-/** How a stream is held. */
+/** How to open a stream and keep it open. */
 interface Holding {
   signal: AbortSignal
-  /** Sends it for the first time. */
+  /** Sends the first request for the stream. */
   send: Exchange['send']
   onAcknowledged: (honoured: JsonObject | undefined) => void
   onFailed: ((error: Error) => void) | undefined
 }
 
-/** Milliseconds before a stream that ended is asked for again, at first and at most. */
+/** Delay before reopening a stream that ended, initial and maximum, in milliseconds. */
 const waits = { first: 1000, longest: 30_000 }
 
-/** Milliseconds that a server may take to say what it will tell. */
+/** Time limit for the server to acknowledge a subscription, in milliseconds. */
 const acknowledged = 10_000
 
-/** Most resources that are followed. */
+/** Maximum number of subscribed resources. */
 const mostResources = 1000
 
-/** One stream is held, and asked for anew when what is followed changes. */
+/** Keeps one stream open, and replaces it when the subscriptions change. */
 export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   const { server, complete, standing, client, capabilities } = options
   const resources = new Set<string>()
@@ -66,8 +66,8 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   }
 
   /**
-   * Holds a stream until another takes its place; resolves when the server has said what it will tell, or did not. Rejects where
-   * it is first sent in a way that fails.
+   * Opens a stream, which stays open until the next one replaces it. Resolves when the server has acknowledged the subscriptions or the
+   * time limit has passed; rejects if the first request fails.
    */
   function follow(first?: Exchange['send']): Promise<JsonObject | undefined> {
     current.abort()
@@ -119,7 +119,7 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
   return {
     start: () => void follow(),
     async subscribe(uri, send) {
-      if (resources.size >= mostResources) return refusal(rpcCodes.invalidParams, 'Too many resources are followed.')
+      if (resources.size >= mostResources) return refusal(rpcCodes.invalidParams, 'Too many resource subscriptions.')
       resources.add(uri)
       const honoured = await follow(send).catch((error: unknown) => {
         resources.delete(uri)
@@ -129,7 +129,7 @@ export function createChangeStream(options: ChangeStreamOptions): ChangeStream {
       const { resourceSubscriptions } = honoured ?? {}
       if (Array.isArray(resourceSubscriptions) && resourceSubscriptions.includes(uri)) return { result: {} }
       resources.delete(uri)
-      return refusal(rpcCodes.invalidParams, `The server does not tell of changes of ${uri.slice(0, 200)}.`)
+      return refusal(rpcCodes.invalidParams, `The server does not support subscriptions to ${uri.slice(0, 200)}.`)
     },
     async unsubscribe(uri) {
       if (resources.delete(uri)) await follow()

@@ -9,7 +9,7 @@ import type { Opened, Relay, RelayOptions } from './relay.js'
 import { sessionsOnSessions } from './sessions-on-sessions.js'
 import { sessionsOnStateless } from './sessions-on-stateless.js'
 
-/** Errors that only a server of 2026-07-28 knows. */
+/** Errors that only a 2026-07-28 server returns. */
 const statelessErrors: readonly number[] = [
   rpcCodes.headerMismatch,
   rpcCodes.missingCapability,
@@ -17,11 +17,11 @@ const statelessErrors: readonly number[] = [
 ]
 
 /**
- * Finds out which era a server speaks, starting with the client's, and opens the relay between the two. A server that accepts
- * `initialize` without keeping a session can ask the user only in 2026-07-28, so that era is preferred where it has both. A client
- * of 2026-07-28 at a server of sessions is refused with the versions that it can fall back to.
+ * Detects which era a server speaks, starting with the client's, and opens the relay between the two. A server that accepts `initialize`
+ * without keeping a session can prompt the user only in 2026-07-28, so that era is preferred if it supports both. If a 2026-07-28 client
+ * meets a server with sessions, the client gets an error with the versions that it can fall back to.
  *
- * @throws ServerProblem where it speaks neither
+ * @throws ServerProblem if the server speaks neither
  */
 export function openRelay(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   return options.client.era === 'sessions' ? openForSessions(options, exchange) : openForStateless(options, exchange)
@@ -65,7 +65,7 @@ async function openForStateless(options: RelayOptions, exchange: Exchange): Prom
 
 /** Dual-era clients fall back to `initialize` when they receive this in response to `server/discover`. */
 function versionRefused(host: string, requested: string): Answer {
-  const message = `${host} does not speak MCP ${printable(requested).slice(0, 40)}. Connect again with initialize (${versions.sessions}).`
+  const message = `${host} does not support MCP ${printable(requested).slice(0, 40)}. Connect again with initialize (${versions.sessions}).`
   return refusal(rpcCodes.unsupportedVersion, message, { supported: sessionVersions, requested })
 }
 
@@ -75,7 +75,10 @@ function speaksStateless(answer: Answer): boolean {
   return Array.isArray(supportedVersions) && supportedVersions.includes(versions.stateless)
 }
 
-/** The result, or the problem of a server that does not understand the request. Any other failure is thrown: a retry would not help. */
+/**
+ * Returns the result, or the problem of a server that does not understand the request. Any other failure is thrown, because trying the
+ * other era would not help.
+ */
 async function attempt<Result extends object>(
   open: () => Promise<Result>,
 ): Promise<Result | { problem: ServerProblem }> {
@@ -92,19 +95,19 @@ function outcomeOf(attempted: Opened | { problem: ServerProblem }): Opened {
   return attempted
 }
 
-/** Whether a request of the client is complete in itself. */
+/** Whether a client's request is self-contained. */
 export function isComplete(request: RpcRequest): boolean {
   return typeof metaOf(request)[metaKeys.version] === 'string'
 }
 
-/** A client of 2026-07-28 on a server of 2026-07-28: each request goes through as it is, with its headers. */
+/** Relays a 2026-07-28 client to a 2026-07-28 server: requests are forwarded unchanged, with their headers. */
 function statelessOnStateless({ host, onProblem }: Pick<RelayOptions, 'host' | 'onProblem'>): Relay {
   const server = createStatelessServer(host, onProblem)
   return {
     request: async (request: RpcRequest, exchange: Exchange) =>
       questionsNamed(await server.request(request, exchange), host),
     async notify(message, exchange) {
-      // The end of its stream cancels a request.
+      // A request is canceled by closing its stream.
       if (message.method !== 'notifications/cancelled') await server.notify(message, exchange)
     },
     close: async () => undefined,

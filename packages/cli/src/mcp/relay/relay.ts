@@ -2,45 +2,45 @@ import type { Era } from '../messages/eras.js'
 import type { Answer, JsonObject, Message, RpcNotification, RpcRequest } from '../messages/json-rpc.js'
 import type { Exchange } from '../server/post-message.js'
 
-/** The client, as what stands between it and the server sees it. */
+/** The client, as seen by the relay. */
 export interface Client {
   readonly era: Era
   tell(message: Message): void
-  /** A request to the client, which only one with a handshake takes; `key` names it for {@link withdraw}. */
+  /** Sends a request to the client, which is possible only for clients with a handshake. `key` identifies it for {@link withdraw}. */
   ask(method: string, params: JsonObject | undefined, key?: string): Promise<Answer>
-  /** The server does not want the answer any more. */
+  /** Cancels a request to the client, because the server does not want the response any more. */
   withdraw(key: string, params: JsonObject): void
 }
 
-/** A client of one era on a server of one era. */
+/** Connects a client of one era to a server of one era. */
 export interface Relay {
   /**
-   * Answers a request of the client.
+   * Responds to a client's request.
    *
-   * @throws ServerProblem where the server does not answer
+   * @throws ServerProblem if the server does not respond
    */
   request(request: RpcRequest, exchange: Exchange): Promise<Answer>
   notify(notification: RpcNotification, exchange: Exchange): Promise<void>
   close(): Promise<void>
 }
 
-/** What a server with sessions takes its place with, and one without has in each request. */
+/** The client's description of itself, sent to a server with sessions on opening, and to one without sessions in each request. */
 export interface ClientDescription {
   protocolVersion: string
   capabilities: JsonObject
   clientInfo: JsonObject
 }
 
-/** What both ends of a relay are. */
+/** The two ends of a relay. */
 export interface RelayOptions {
   host: string
   client: Client
   description: ClientDescription
-  /** Carries what belongs to no request of the client. */
+  /** Carries messages that belong to no client request. */
   standing: Exchange
-  /** Told, in one line, what was not passed on. */
+  /** Called with what was not forwarded, on one line. */
   onProblem: (text: string) => void
 }
 
-/** A relay, and what the server said when it was opened, with a session or without; or why it was not. */
+/** An open relay, with the server's first response and whether there is a session; or the error with which the server refused. */
 export type Opened = { relay: Relay; answer: Answer; hasSession?: boolean } | { refused: Answer }

@@ -20,7 +20,7 @@ import type { Exchange } from '../server/post-message.js'
 import { createSessionServer } from '../server/session-server.js'
 import type { Opened, RelayOptions } from './relay.js'
 
-/** A client with a handshake on a server with sessions: what one says reaches the other as it is. */
+/** Relays a client with a handshake to a server with sessions: messages are forwarded unchanged. */
 export async function sessionsOnSessions(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   const { host, client, description, standing, onProblem } = options
   const server = createSessionServer({
@@ -28,10 +28,10 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     params: { ...description },
     standing: { ...standing, toClient: hearStanding },
   })
-  /** What it asked outside of calls, and nobody has answered. */
+  /** Pending server requests outside of calls. */
   const open = new Set<string>()
 
-  /** What belongs to no call. */
+  /** Handles messages that belong to no call. */
   function hearStanding(message: Message): void {
     if (!isRequest(message)) tell(message)
     else if (open.size >= mostQuestions) void answerServer(message.id, tooManyQuestions(host))
@@ -42,7 +42,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     }
   }
 
-  /** What the server says during one call. */
+  /** Handles the server's messages during one call. */
   function hearCall(): Exchange['toClient'] {
     const count = countQuestions(host)
     return (message) => {
@@ -59,19 +59,19 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     } else client.tell(message)
   }
 
-  /** Asks the client what the server asks; there it has an id of ours, since the bridge asks, too. */
+  /** Forwards a server's request to the client under one of our own ids, because the bridge also sends requests. */
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
     const asked = method === 'elicitation/create' ? namedAsServers(params, host) : params
     const answer = await client
       .ask(method, asked, keyOf(id))
-      .catch(() => refusal(rpcCodes.internal, 'The client could not be asked.'))
+      .catch(() => refusal(rpcCodes.internal, 'The request could not be sent to the client.'))
     await answerServer(id, answer)
   }
 
   async function answerServer(id: MessageId, answer: Answer): Promise<void> {
     await server
       .pass({ jsonrpc: '2.0', id, ...answer }, standing)
-      .catch((error: unknown) => onProblem(`The answer to a question of ${host} was lost: ${String(error)}`))
+      .catch((error: unknown) => onProblem(`The response to a request of ${host} was lost: ${String(error)}`))
   }
 
   const answer = await server.open(exchange)
@@ -91,5 +91,5 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   }
 }
 
-/** Names a question of the server's. */
+/** Identifies a server's request. */
 const keyOf = (id: unknown) => `server ${JSON.stringify(id)}`

@@ -16,13 +16,13 @@ import { createStatelessServer, type StatelessServer } from '../server/stateless
 import { createChangeStream } from './change-stream.js'
 import type { Client, Opened, RelayOptions } from './relay.js'
 
-/** How often a server may ask the person for one request. */
+/** Maximum number of times a server may prompt the user for one request. */
 const mostRounds = 20
 
-/** Milliseconds between two tries of a request that the server wants to have again. */
+/** Milliseconds between two attempts at a request that the server wants to receive again. */
 const betweenRounds = 1000
 
-/** A client with a handshake on a server of 2026-07-28. */
+/** Relays a client with a handshake to a 2026-07-28 server. */
 export async function sessionsOnStateless(options: RelayOptions, exchange: Exchange): Promise<Opened> {
   const { host, client, description, standing, onProblem } = options
   const server = createStatelessServer(host, onProblem)
@@ -67,14 +67,14 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
       },
       async notify({ method }) {
         if (method === 'notifications/initialized') return changes.start()
-        if (method !== 'notifications/cancelled') onProblem(`${method} is not passed on: ${host} has no such message.`)
+        if (method !== 'notifications/cancelled') onProblem(`${method} is not forwarded: ${host} does not support it.`)
       },
       close: async () => changes.close(),
     },
   }
 }
 
-/** What a server of 2026-07-28 says of itself, as a handshake says it. */
+/** Converts a 2026-07-28 server's description of itself to an `initialize` result. */
 function initializeResult(discovered: JsonObject, asked: string): JsonObject {
   const { instructions, _meta } = discovered
   const { extensions: _none, ...capabilities } = objectIn(discovered, 'capabilities')
@@ -89,7 +89,7 @@ function initializeResult(discovered: JsonObject, asked: string): JsonObject {
   }
 }
 
-/** What a client can that both eras know. */
+/** Returns the client capabilities that both eras have. */
 function capabilitiesOf({ elicitation, sampling, roots, experimental }: JsonObject): JsonObject {
   const shared = { elicitation, sampling, roots, experimental }
   return Object.fromEntries(Object.entries(shared).filter(([, value]) => value !== undefined))
@@ -101,7 +101,7 @@ interface Round {
   exchange: Exchange
 }
 
-/** Asks until there is an answer: what the server wants to know of the person is asked of the client between. */
+/** Repeats a request until the server returns a final response, asking the client in between for what the server wants from the user. */
 async function answerRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
   const { host, exchange } = round
   const count = countQuestions(host)
@@ -113,13 +113,13 @@ async function answerRounds(server: StatelessServer, request: RpcRequest, round:
     const { requestState } = answer.result
     const inputResponses: Record<string, unknown> = {}
     const questions = Object.entries(objectIn(answer.result, 'inputRequests'))
-    // It waits for something else.
+    // The server waits for something other than the client.
     if (questions.length === 0) await setTimeout(betweenRounds)
     for (const [key, question] of questions) {
       if (!count.add(stringIn(question, 'method'))) return tooManyQuestions(host)
       const said = await unlessGivenUp(round, (ask) => askClient(question, { host, ask }))
       if ('error' in said)
-        return { error: { ...said.error, message: `What ${host} asked was not answered: ${said.error.message}` } }
+        return { error: { ...said.error, message: `A question of ${host} was not answered: ${said.error.message}` } }
       inputResponses[key] = said.result
     }
     const retry = requestState === undefined ? { inputResponses } : { inputResponses, requestState }
@@ -129,25 +129,25 @@ async function answerRounds(server: StatelessServer, request: RpcRequest, round:
       params: { ...request.params, ...retry },
     }
   }
-  return refusal(rpcCodes.unanswered, `${host} asked ${mostRounds} times, and did not answer.`)
+  return refusal(rpcCodes.unanswered, `${host} asked questions ${mostRounds} times without returning a result.`)
 }
 
 async function askClient(question: unknown, { host, ask }: { host: string; ask: Ask }): Promise<Answer> {
   if (!isJsonObject(question) || typeof question.method !== 'string')
-    return refusal(rpcCodes.invalidRequest, 'it is no question.')
+    return refusal(rpcCodes.invalidRequest, 'it is not a valid question.')
   const { method } = question
   const params = objectIn(question, 'params')
   if (!['elicitation/create', 'sampling/createMessage', 'roots/list'].includes(method))
-    return refusal(rpcCodes.methodNotFound, `${method} is no question.`)
+    return refusal(rpcCodes.methodNotFound, `${method} is not allowed as a question.`)
   if (method !== 'elicitation/create') return ask(method, params)
-  // Only the older era has an id for it.
+  // Only the older era has an id for URL elicitations.
   const ofPage = params.mode === 'url' ? { elicitationId: crypto.randomUUID() } : {}
   return ask(method, { ...namedAsServers(params, host), ...ofPage })
 }
 
 type Ask = (method: string, params: JsonObject) => Promise<Answer>
 
-/** Asks the client; where it gives up the request that this is for, it is not to ask its person any more. */
+/** Asks the client, and withdraws the question if the client cancels the request that it belongs to. */
 async function unlessGivenUp(
   { client, exchange: { signal } }: Round,
   question: (ask: Ask) => Promise<Answer>,
@@ -156,7 +156,7 @@ async function unlessGivenUp(
   let giveUp: () => void = () => undefined
   const givenUp = new Promise<never>((_, reject) => {
     giveUp = () => {
-      client.withdraw(key, { reason: 'The request that this was for was given up.' })
+      client.withdraw(key, { reason: 'The request that this was for was canceled.' })
       reject(signal.reason as Error)
     }
   })
@@ -169,7 +169,7 @@ async function unlessGivenUp(
   }
 }
 
-/** An answer without what only 2026-07-28 has. */
+/** Removes the members that only 2026-07-28 has from a response. */
 function plainAnswer(answer: Answer): Answer {
   if ('error' in answer) return answer
   const { resultType: _kind, ttlMs: _age, cacheScope: _scope, ...result } = answer.result

@@ -1,4 +1,4 @@
-/** A response that waits for `ready` before each chunk, so that it is read no faster than another side reads. */
+/** Wraps a response to await `ready` before each chunk, so that it is read no faster than the other side reads. */
 export function pacedResponse(response: Response, ready: () => Promise<void>): Response {
   const { body, status, statusText, headers } = response
   if (!body) return response
@@ -11,21 +11,21 @@ export function pacedResponse(response: Response, ready: () => Promise<void>): R
   return new Response((body as ReadableStream<Uint8Array>).pipeThrough(paced), { status, statusText, headers })
 }
 
-/** Limits concurrent requests that a server causes, without holding up what else it sends. */
+/** Limits the concurrent requests that a server causes, without delaying its other messages. */
 export interface Sending {
-  /** @throws Error where too many wait for their turn */
+  /** @throws Error if too many requests are queued */
   inTurn<T>(send: () => Promise<T>): Promise<T>
-  /** Resolves when those that waited before have been sent. */
+  /** Resolves when all requests queued before have been sent. */
   room(): Promise<void>
 }
 
-/** Most concurrent requests. */
+/** Maximum number of concurrent requests. */
 const mostSending = 20
 
-/** Most that wait for their turn: as many requests as a server may send during one call. */
+/** Maximum queue length: the number of requests that a server may send during one call. */
 const mostWaiting = 1000
 
-/** At most 20 at once; the others wait in order. */
+/** Creates a queue that sends up to 20 requests at once, and the others in order. */
 export function createSending(): Sending {
   let sending = 0
   const waiting: (() => void)[] = []
@@ -44,7 +44,7 @@ export function createSending(): Sending {
 
   return {
     async inTurn(send) {
-      if (waiting.length >= mostWaiting) throw new Error('too many others wait to be sent')
+      if (waiting.length >= mostWaiting) throw new Error('too many requests are queued')
       return take(send)
     },
     room: () => take(async () => undefined),

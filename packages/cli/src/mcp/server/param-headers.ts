@@ -1,23 +1,23 @@
 import { isJsonObject, type JsonObject, objectIn, stringIn } from '../messages/json-rpc.js'
 
-/** A parameter of a tool that is shown in a header, too. */
+/** A tool parameter that is also sent in a header. */
 interface ShownParameter {
   header: string
   path: readonly string[]
 }
 
-/** What tools show of their parameters in headers, as their definitions say (`x-mcp-header`). */
+/** Maps tool parameters to headers, as tool definitions specify (`x-mcp-header`). */
 export interface ParamHeaders {
-  /** Takes the tools of a list, and gives those whose definitions are sound. */
+  /** Records the tools of a list, and returns those whose definitions are valid. */
   learn(tools: readonly unknown[]): unknown[]
-  /** The headers of a call. */
+  /** Returns the headers of a call. */
   of(params: JsonObject): Record<string, string>
 }
 
-/** Most tools whose parameters are remembered. */
+/** Maximum number of tools whose parameters are remembered. */
 const mostTools = 10_000
 
-/** @param onProblem told which tools were left out, and why */
+/** @param onProblem called with each tool that was left out, and why */
 export function createParamHeaders(onProblem: (text: string) => void): ParamHeaders {
   const known = new Map<string, readonly ShownParameter[]>()
   return {
@@ -45,13 +45,13 @@ export function createParamHeaders(onProblem: (text: string) => void): ParamHead
   }
 }
 
-/** A value as it stands in a header: as it is where that is safe, or encoded. */
+/** Encodes a value for a header: unchanged if that is safe, otherwise in Base64. */
 export function headerText(value: string): string {
   const isPlain = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value) && !/^=\?base64\?.*\?=$/.test(value)
   return isPlain ? value : `=?base64?${Buffer.from(value).toString('base64')}?=`
 }
 
-/** The parameters that a definition shows in headers, or why it is none. */
+/** Returns the parameters that a definition maps to headers, or why the definition is invalid. */
 function shownParameters(schema: unknown): ShownParameter[] | string {
   const shown: ShownParameter[] = []
   let problem: string | undefined
@@ -60,11 +60,11 @@ function shownParameters(schema: unknown): ShownParameter[] | string {
     if (!isJsonObject(value)) return
     if ('x-mcp-header' in value && typeof value.type === 'string') {
       const { 'x-mcp-header': header, type } = value
-      if (path === undefined || path.length === 0) problem = 'x-mcp-header stands where no parameter is'
+      if (path === undefined || path.length === 0) problem = 'x-mcp-header is not on a parameter'
       else if (typeof header !== 'string' || !/^[!#$%&'*+.^_`|~\dA-Za-z-]+$/.test(header))
-        problem = 'its x-mcp-header is no name of a header'
+        problem = 'its x-mcp-header is not a valid header name'
       else if (!['integer', 'string', 'boolean'].includes(type))
-        problem = `x-mcp-header stands at a parameter of type ${type}`
+        problem = `x-mcp-header is on a parameter of type ${type}`
       else shown.push({ header: header.toLowerCase(), path })
     }
     for (const [name, inner] of Object.entries(value)) {
@@ -75,5 +75,5 @@ function shownParameters(schema: unknown): ShownParameter[] | string {
   visit(schema, [])
   if (problem !== undefined) return problem
   const names = new Set(shown.map(({ header }) => header))
-  return names.size === shown.length ? shown : 'two of its parameters have one x-mcp-header'
+  return names.size === shown.length ? shown : 'two of its parameters have the same x-mcp-header'
 }

@@ -4,20 +4,20 @@ import { type Message, readMessage } from '../messages/json-rpc.js'
 import { ServerProblem } from '../messages/server-problem.js'
 import { noticeNamed } from '../messages/server-questions.js'
 
-/** What one request of the client has while it is answered. */
+/** Context of a client's request while it is being processed. */
 export interface Exchange {
   /**
-   * Sends to the server, signed as the agent. Where a person must decide first they are asked, as this client can; rejects with
-   * `AnsweredInstead` where they have not decided in time.
+   * Sends to the server, signed as the agent. If consent is needed, the user is prompted in a way that this client supports; rejects with
+   * `AnsweredInstead` if they have not decided in time.
    */
   readonly send: (init: RequestInit) => Promise<Response>
-  /** Aborts when the client gives the request up, or goes away. */
+  /** Aborts when the client cancels the request or disconnects. */
   readonly signal: AbortSignal
-  /** Shows the client what comes before the answer: notifications, and requests of a server with sessions. */
+  /** Sends the client what arrives before the response: notifications, and requests of a server with sessions. */
   readonly toClient: (message: Message) => void
 }
 
-/** What a server sent, with the id that its stream can be taken up after. */
+/** A message from a server, with the id after which its stream can be resumed. */
 interface Received {
   message: Message | undefined
   eventId: string | undefined
@@ -38,9 +38,9 @@ export function postMessage(
 }
 
 /**
- * The messages of an answer, as they come; none of one that only says it has arrived.
+ * Yields the messages of a response as they arrive; none for a response that only acknowledges.
  *
- * @throws ServerProblem for what is no answer of MCP
+ * @throws ServerProblem if it is not an MCP response
  */
 export async function* messagesIn(response: Response, host: string): AsyncGenerator<Received> {
   const { body, status } = response
@@ -53,26 +53,26 @@ export async function* messagesIn(response: Response, host: string): AsyncGenera
     }
     if (type === 'application/json') {
       const message = parse(body ? await readText(body as ReadableStream<Uint8Array>) : '', host)
-      // Errors of HTTP come with a message, too, or with something that is none.
+      // HTTP errors may also come with a message, or with other content.
       if (message !== undefined || response.ok) return yield { message, eventId: undefined }
       throw problemOf(response, host)
     }
   } catch (error) {
     if (!(error instanceof RangeError)) throw error
-    throw new ServerProblem(`${host} sent a message that is too long, or nested too deep.`, { status, cause: error })
+    throw new ServerProblem(`${host} sent a message that is too long, or nested too deeply.`, { status, cause: error })
   }
   await body?.cancel()
   if (status !== 202 && status !== 204) throw problemOf(response, host)
 }
 
-/** A whole text; what is left of one that is too long is not read. */
+/** Reads a whole text; stops if it is too long. */
 async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
   const decoder = new TextDecoder()
   const pieces: string[] = []
   let length = 0
   for await (const chunk of body as unknown as AsyncIterable<Uint8Array>) {
     length += chunk.byteLength
-    if (length > longestMessage) throw new RangeError('the answer is too long')
+    if (length > longestMessage) throw new RangeError('the response is too long')
     pieces.push(decoder.decode(chunk, { stream: true }))
   }
   return pieces.join('') + decoder.decode()
@@ -95,16 +95,16 @@ function parseJson(text: string): unknown {
 function problemOf({ status, headers }: Response, host: string): ServerProblem {
   const to = headers.get('location')
   if (status >= 300 && status < 400 && to !== null)
-    return new ServerProblem(`${host} redirects, which is not followed.`, { status, forPerson: redirectText(to) })
+    return new ServerProblem(`${host} sent a redirect, which is not followed.`, { status, forPerson: redirectText(to) })
   if (status === 413)
-    return new ServerProblem(`${host} does not take a message of this size: send less at once.`, { status })
-  const why = status < 300 ? 'with something else than a message of MCP' : `with status ${status}`
+    return new ServerProblem(`${host} does not accept a message of this size: send less at once.`, { status })
+  const why = status < 300 ? 'with something other than an MCP message' : `with status ${status}`
   return new ServerProblem(`${host} answered ${why}.`, { status })
 }
 
-/** Where a server sends people on to, as far as it is an address: the rest could be sentences of the server's. */
+/** Describes a redirect target, limited to origin and path: the rest could contain sentences written by the server. */
 function redirectText(location: string): string | undefined {
   const url = URL.canParse(location) ? new URL(location) : undefined
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:') return undefined
-  return `It names ${printable(url.origin + url.pathname).slice(0, 100)}`
+  return `It redirects to ${printable(url.origin + url.pathname).slice(0, 100)}`
 }

@@ -6,22 +6,22 @@ import { type Exchange, messagesIn } from './post-message.js'
 interface ReadOptions {
   host: string
   exchange: Exchange
-  /** The headers of the session. */
+  /** Returns the session's headers. */
   headers: () => Record<string, string>
-  /** Called before the rejection where the response is lost. */
+  /** Called before the promise rejects because the response was lost. */
   onBroken: () => void
 }
 
-/** How often one stream is resumed. */
+/** Maximum number of attempts for one stream. */
 const mostTries = 20
 
-/** How often in a row that may bring nothing. */
+/** Maximum number of consecutive attempts that bring nothing new. */
 const mostInVain = 3
 
 /**
- * Reads the response to a request, and resumes a stream that broke where the server supports it. Other messages go to the exchange.
+ * Reads the response to a request, and resumes an interrupted stream if the server supports it. Other messages go to the exchange.
  *
- * @throws ServerProblem where the response is lost
+ * @throws ServerProblem if the response is lost
  */
 export async function readAnswer(first: Response, request: RpcRequest, options: ReadOptions): Promise<Answer> {
   const { host, exchange, headers } = options
@@ -43,7 +43,7 @@ export async function readAnswer(first: Response, request: RpcRequest, options: 
         else if (message.id === request.id || message.id === null) return answerOf(message)
       }
     } catch (error) {
-      // A refusal to resume the stream says nothing about the request itself, which the server has accepted.
+      // A refusal to resume the stream does not mean that the request failed: the server had accepted it.
       if (exchange.signal.aborted || (tries === 0 && error instanceof ServerProblem)) throw error
       cause = error
       if (tries > 0 && !isTemporary(error)) break
@@ -58,19 +58,21 @@ export async function readAnswer(first: Response, request: RpcRequest, options: 
 interface HearOptions {
   host: string
   standing: Exchange
-  /** The headers of the session. */
+  /** Returns the session's headers. */
   headers: () => Record<string, string>
-  /** Ends the stream. */
+  /** Closes the stream. */
   signal: AbortSignal
   sending: Sending
   /** Called when the stream is open. */
   onHeard: () => void
 }
 
-/** Milliseconds between two attempts to open the stream, at most. */
+/** Maximum delay between two attempts to open the stream, in milliseconds. */
 const longestWait = 30_000
 
-/** Passes on what the server sends outside of requests, as long as the session lasts. Resolves early where it has no such stream. */
+/**
+ * Forwards what the server sends outside of requests, for as long as the session lasts. Resolves early if the server has no such stream.
+ */
 export async function hearServer({ host, standing, headers, signal, sending, onHeard }: HearOptions): Promise<void> {
   let lastId: string | undefined
   let wait = 1000
@@ -86,7 +88,7 @@ export async function hearServer({ host, standing, headers, signal, sending, onH
         wait = 1000
         lastId = eventId ?? lastId
         if (message === undefined || isResponse(message)) continue
-        // Requests outside of calls have no count that bounds them.
+        // No per-call limit applies to requests outside of calls.
         if (isRequest(message)) await sending.room()
         standing.toClient(message)
       }
@@ -102,12 +104,12 @@ function streamHeaders(headers: Record<string, string>, lastId: string | undefin
   return { accept: 'text/event-stream', ...headers, ...(lastId === undefined ? {} : { 'last-event-id': lastId }) }
 }
 
-/** Whether resuming a stream may succeed later: the server is unreachable, or has an error of its own. */
+/** Whether resuming a stream may succeed later: the server is unreachable, or returned a server error. */
 function isTemporary(error: unknown): boolean {
   return error instanceof ServerProblem ? (error.status ?? 0) >= 500 : error instanceof TypeError
 }
 
-/** Resolves early where the signal aborts. */
+/** Resolves early if the signal aborts. */
 export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

@@ -12,17 +12,17 @@ import { createSending } from './pace.js'
 import { type Exchange, postMessage } from './post-message.js'
 import { hearServer, pause, readAnswer } from './response-streams.js'
 
-/** A server of 2025-11-25 or before, in a session that is opened again where the server has lost it. */
+/** A server of 2025-11-25 or earlier, with a session that is reopened if the server loses it. */
 export interface SessionServer {
-  /** Opens the session; the answer is the server's to `initialize`. */
+  /** Opens the session, and returns the server's response to `initialize`. */
   open(exchange: Exchange): Promise<Answer>
-  /** Whether the session has an id: without one the server keeps nothing between requests. */
+  /** Whether the server assigned a session id. Without one, the server is stateless. */
   hasSession(): boolean
   /** Sends `notifications/initialized`, and opens the stream for messages outside of requests. */
   ready(exchange: Exchange): Promise<void>
-  /** @throws ServerProblem where it does not answer */
+  /** @throws ServerProblem if the server does not respond */
   request(request: RpcRequest, exchange: Exchange): Promise<Answer>
-  /** Sends a notification, or an answer to a request of the server's. */
+  /** Sends a notification, or a response to a server's request. */
   pass(message: Message, exchange: Exchange): Promise<void>
   /** Ends the session. */
   close(): Promise<void>
@@ -32,7 +32,7 @@ export interface SessionServerOptions {
   host: string
   /** The parameters of `initialize`. */
   params: JsonObject
-  /** Carries messages outside of requests, without asking the user, until the bridge ends. */
+  /** Carries messages outside of requests, without prompting the user, until the bridge shuts down. */
   standing: Exchange
 }
 
@@ -45,11 +45,11 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   let session: Session | undefined
   let reopening: Promise<void> | undefined
   let isReady = false
-  /** Ends the stream of the previous session. */
+  /** Closes the stream of the previous session. */
   let listening = new AbortController()
-  /** Requests to repeat in a new session, by what they set. */
+  /** Requests to repeat in a new session, by the setting that they change. */
   const settings = new Map<string, RpcRequest>()
-  /** Responses to requests of the server. */
+  /** Queue of responses to the server's requests. */
   const sending = createSending()
 
   const headers = (): Record<string, string> => ({
@@ -57,10 +57,13 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     ...(session?.id === undefined ? {} : { 'mcp-session-id': session.id }),
   })
 
-  /** The response to a request. A server of sessions keeps working on a request whose stream has ended, so it is cancelled. */
+  /**
+   * Reads the response to a request. If the stream breaks, the request is canceled, because a server with sessions would continue to work
+   * on it.
+   */
   async function answerIn(response: Response, request: RpcRequest, exchange: Exchange): Promise<Answer> {
     const onBroken = () => {
-      const params = { requestId: request.id, reason: 'The answer broke off.' }
+      const params = { requestId: request.id, reason: 'The response was interrupted.' }
       if (request.method !== 'initialize')
         pass(notification('notifications/cancelled', params), standing).catch(() => undefined)
     }
@@ -82,7 +85,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     listening.abort()
     listening = new AbortController()
     const signal = AbortSignal.any([listening.signal, standing.signal])
-    // Many servers drop what they send before the stream is open.
+    // Many servers drop messages that they send before the stream is open.
     const heard = new Promise<void>((resolve) => {
       void hearServer({ host, standing, headers, signal, sending, onHeard: resolve }).finally(resolve)
     })
@@ -99,7 +102,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     return isResponse(message) ? sending.inTurn(send) : send()
   }
 
-  /** Whether the server has lost the session. Some respond with 400, which has other meanings too, but not for a ping. */
+  /** Whether the server has lost the session. Some servers respond with 400, which has other meanings too, except for a ping. */
   async function saysLost({ status }: Response, was: Session, exchange: Exchange): Promise<boolean> {
     if (status !== 400) return status === 404
     if (session !== was) return true
@@ -109,10 +112,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     return response.status === 400 || response.status === 404 || session !== was
   }
 
-  /** Opens another session, and repeats the settings of the one before. */
+  /** Opens a new session, and repeats the settings of the previous one. */
   async function reopen(exchange: Exchange): Promise<void> {
     const answer = await open(exchange)
-    if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and opens no other.`)
+    if ('error' in answer) throw new ServerProblem(`${host} has lost the session, and refuses to open another.`)
     if (isReady) await ready(exchange)
     for (const request of settings.values()) {
       const response = await postMessage(request, headers(), exchange)
@@ -155,10 +158,10 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
   }
 }
 
-/** Bounds the time that the server may take to accept a message without a response. */
+/** Limits the time in which the server must accept a message that gets no response. */
 async function inTime(exchange: Exchange, host: string, send: (exchange: Exchange) => Promise<void>): Promise<void> {
   const late = new AbortController()
-  const why = new ServerProblem(`${host} did not take a message in time.`)
+  const why = new ServerProblem(`${host} did not accept a message in time.`)
   const timer = setTimeout(() => late.abort(why), longestTaking)
   try {
     await send({ ...exchange, signal: AbortSignal.any([exchange.signal, late.signal]) })
@@ -167,7 +170,7 @@ async function inTime(exchange: Exchange, host: string, send: (exchange: Exchang
   }
 }
 
-/** Remembers a setting for the next session. */
+/** Records a setting for the next session. */
 function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): void {
   const { method, params = {} } = request
   const of = `resource ${stringIn(params, 'uri')}`
@@ -179,7 +182,7 @@ function noteSetting(settings: Map<string, RpcRequest>, request: RpcRequest): vo
 /** Milliseconds. */
 const longestTaking = 30_000
 
-/** Milliseconds to wait for the stream of a new session. */
+/** How long to wait for the stream of a new session, in milliseconds. */
 const longestUnheard = 500
 
 const mostSettings = 1000

@@ -13,9 +13,9 @@ import { brokenOff, ServerProblem } from '../messages/server-problem.js'
 import { createParamHeaders, headerText } from './param-headers.js'
 import { type Exchange, messagesIn, postMessage } from './post-message.js'
 
-/** A server of 2026-07-28: each request is complete, and answered on its own. */
+/** A 2026-07-28 server: each request is self-contained, and gets its own response. */
 export interface StatelessServer {
-  /** @throws ServerProblem where it does not answer */
+  /** @throws ServerProblem if the server does not respond */
   request(request: RpcRequest, exchange: Exchange): Promise<Answer>
   notify(notification: RpcNotification, exchange: Exchange): Promise<void>
 }
@@ -41,7 +41,7 @@ export function createStatelessServer(host: string, onProblem: (text: string) =>
       for await (const { message } of messagesIn(response, host)) {
         if (message === undefined) continue
         if (!isResponse(message)) {
-          // A server of this era asks nothing by a request of its own.
+          // Servers of this era do not send requests.
           if (!('id' in message)) exchange.toClient(message)
         } else if (message.id === request.id || message.id === null) return learnt(request, answerOf(message))
       }
@@ -84,7 +84,7 @@ export function createStatelessServer(host: string, onProblem: (text: string) =>
   }
 }
 
-/** The parameter that names what a request is about. */
+/** The parameter that names the object of a request, by method. */
 const namedBy: Readonly<Record<string, string>> = {
   'tools/call': 'name',
   'prompts/get': 'name',

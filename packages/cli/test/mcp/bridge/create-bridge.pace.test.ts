@@ -100,7 +100,7 @@ describe('a server that asks on and on for one call', () => {
       const { result } = await ask('tools/call', { name: 'x' })
       expect(result).toMatchObject({
         isError: true,
-        content: [{ text: expect.stringContaining('asks on and on: the call was ended.') }],
+        content: [{ text: expect.stringContaining('keeps asking questions, so the call was aborted.') }],
       })
       expect(most).toBeLessThan(50)
       expect(sent).toBeLessThan(1100)

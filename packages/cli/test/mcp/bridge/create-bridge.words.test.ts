@@ -120,8 +120,8 @@ describe('M09: what a server says has no characters that nobody sees, and reads 
     })
     expect((await ask('resources/list')).result).toEqual({ resources: [{ uri: 'a://x', name: 'n' }] })
     expect(problems).toEqual([
-      'x[2J is skipped: its name has characters that nobody sees.',
-      'a://x is skipped: its uri has characters that nobody sees.',
+      'x[2J is skipped: its name contains invisible characters.',
+      'a://x is skipped: its uri contains invisible characters.',
     ])
   })
 
@@ -178,7 +178,7 @@ describe('a client of 2026-07-28 receives the supported versions from a server o
     ] as const)
       expect((await ask(method, { name: 'x', ...complete({}, requested) })).error).toEqual({
         code: -32022,
-        message: `api.example does not speak MCP ${requested}. Connect again with initialize (2025-11-25).`,
+        message: `api.example does not support MCP ${requested}. Connect again with initialize (2025-11-25).`,
         data: { supported, requested },
       })
     expect(new Set(methods), 'no session is opened').toEqual(new Set(['server/discover']))

@@ -28,7 +28,7 @@ it.each<[string, string, string, unknown]>([
   ['that is nothing', '', '', null],
 ])('a line of 65 MiB %s is refused in words, to who waits, and the next one is read', async (_what, start, end, id) => {
   const { answers, problems, messages } = await read(...filled(start, `${end}\n${ping}\n`))
-  const message = 'A message of more than 64 MiB is not passed on.'
+  const message = 'Messages of more than 64 MiB are not forwarded.'
   expect(answers).toEqual([{ jsonrpc: '2.0', id, error: { code: -32600, message } }])
   expect(problems).toEqual([message])
   expect(messages).toEqual([JSON.parse(ping)])

@@ -104,7 +104,7 @@ it.each([
     )
     await server.open(exchange)
     await expect(server.request(call, exchange)).rejects.toThrow(
-      'The answer of api.example broke off. The call may have run all the same. Do not simply repeat it where it changes something: look first.',
+      'The answer of api.example broke off. The call may have been executed anyway. If it changes something, do not simply repeat it: check first.',
     )
     expect(sent.length).toBeLessThan(7)
     await expect.poll(() => sent.at(-1)?.says).toBe('notifications/cancelled')
@@ -154,7 +154,7 @@ it('gives up on what a server does not take, so that what waits behind it is sen
   const passed = Array.from({ length: 20 }, () => server.pass(answer, { ...exchange, send: held }))
   const last = server.pass(answer, exchange)
   const before = sent.length
-  for (const each of passed) await expect(each).rejects.toThrow('api.example did not take a message in time.')
+  for (const each of passed) await expect(each).rejects.toThrow('api.example did not accept a message in time.')
   await last
   expect(sent).toHaveLength(before + 1)
 })

@@ -14,7 +14,7 @@ import { redeemConsent, refreshAuthToken, requestAuthToken, type TokenRequester 
 import { januaryHeaders, signatureProblem } from './signature-key.js'
 import { januaryTokens } from './tokens.js'
 
-/** What an agent says and does (S§3, 4, 8.1, 9). */
+/** An agent's side of the protocol (S§3, 4, 8.1, 9). */
 export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   const { id, signer, discovery, agentToken, interop, redirectUri, now } = tools
   const requester: TokenRequester = {
@@ -89,7 +89,7 @@ function readChallenge(header: string): JanuaryChallenge | undefined {
   try {
     return parseChallenge(header)
   } catch (error) {
-    // A challenge nobody can read is no reason to hide the response it came with.
+    // An unreadable challenge must not hide the response that carried it.
     if (!(error instanceof AAuthError)) throw error
     if (error.code !== 'challenge_unsupported') return undefined
     throw new AgentError('challenge_unsupported', error.message, { cause: error })
@@ -109,10 +109,10 @@ function stepFor(status: number, challenge: JanuaryChallenge, credential: Creden
 
 function requireIssuerKey(outcome: Found<VerificationKey>): VerificationKey {
   if ('found' in outcome) return outcome.found
-  throw new AgentError('auth_token_refused', 'The key of the auth token was not found.', { cause: outcome.failure })
+  throw new AgentError('auth_token_refused', 'The auth token’s key was not found.', { cause: outcome.failure })
 }
 
-/** What the resource token must say (W21). */
+/** The expected claims of the resource token (W21). */
 interface ExpectedResourceToken {
   url: string
   authServer: string
@@ -121,8 +121,8 @@ interface ExpectedResourceToken {
 }
 
 /**
- * Checks that a resource token is about this request before it is sent on: else a resource could make the agent ask for
- * another resource's access. The signature is for the auth server to verify.
+ * Checks that a resource token matches this request before it is forwarded. Otherwise, a resource could make the agent request access to
+ * another resource. The auth server verifies the signature.
  *
  * @throws AgentError `resource_token_refused`
  */
@@ -130,14 +130,15 @@ function requireResourceToken(
   compact: string,
   expected: ExpectedResourceToken,
 ): { resource: string; scope: string | undefined } {
-  const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token is refused: ${why}.`)
+  const refuse = (why: string) => new AgentError('resource_token_refused', `The resource token was rejected: ${why}.`)
   const token = decodeToken(compact)
   const { typ } = januaryTokens.resource
-  if (token?.header.typ !== typ) throw refuse(`it is not a ${typ}`)
+  if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)
   const { iss, aud, agent, agent_jkt: thumbprint, scope } = token.payload
-  if (typeof iss !== 'string' || !isUnder(expected.url, iss)) throw refuse('its iss is not the resource asked')
-  if (aud !== expected.authServer) throw refuse('its aud is not the auth_server named')
+  if (typeof iss !== 'string' || !isUnder(expected.url, iss))
+    throw refuse('its iss is not the resource that was called')
+  if (aud !== expected.authServer) throw refuse('its aud is not the auth_server of the challenge')
   if (agent !== expected.agent) throw refuse('its agent is not this agent')
-  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not this agent’s key')
+  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not the thumbprint of this agent’s key')
   return { resource: iss, scope: typeof scope === 'string' ? scope : undefined }
 }

@@ -4,7 +4,7 @@ import type { Challenge } from '../../protocol/challenge.js'
 /** The levels of S§4. */
 type Level = 'signature' | 'identity' | 'authorization'
 
-/** What a resource asks for in `Agent-Auth` (S§4). */
+/** What a resource requires, as sent in `Agent-Auth` (S§4). */
 export interface JanuaryChallenge extends Challenge {
   readonly level: Level
 }
@@ -13,10 +13,10 @@ const maxLength = 16_384
 const maxParameters = 32
 
 /**
- * Parses an `Agent-Auth` value. Parameters it does not know are passed over.
+ * Parses an `Agent-Auth` value. Unknown parameters are ignored.
  *
- * @throws AAuthError `request_malformed` when it is no `httpsig` challenge, has a parameter twice, or
- * `challenge_unsupported` when it asks for `user_interaction`
+ * @throws AAuthError `request_malformed` if it is not an `httpsig` challenge or repeats a parameter, `challenge_unsupported` if it requires
+ * `user_interaction`
  */
 export function parseChallenge(header: string): JanuaryChallenge {
   if (header.length > maxLength) throw malformed('is longer than 16 KiB')
@@ -32,7 +32,7 @@ export function parseChallenge(header: string): JanuaryChallenge {
   }
   const offered = algs.names ? { algorithms: algs.names } : {}
   if (parameters.has('user_interaction'))
-    throw new AAuthError('challenge_unsupported', 'Agent-Auth asks for user_interaction, which is not done here.')
+    throw new AAuthError('challenge_unsupported', 'Agent-Auth requires user_interaction, which is not supported.')
   if (flag('auth-token')) {
     const resourceToken = text('resource_token')
     const authServer = text('auth_server')
@@ -42,7 +42,7 @@ export function parseChallenge(header: string): JanuaryChallenge {
 }
 
 /**
- * Serialises a challenge in the order that early implementations use: `httpsig; auth-token; resource_token="…"; auth_server="…"`.
+ * Serializes a challenge in the order that early implementations use: `httpsig; auth-token; resource_token="…"; auth_server="…"`.
  *
  * @throws TypeError for a value that is not printable ASCII
  */
@@ -56,10 +56,10 @@ export function serializeChallenge({ level, resourceToken, authServer, algorithm
   return members.join('; ')
 }
 
-// A quoted string, also one without an end, so that nothing inside is taken for a parameter; or the list of algorithms.
+// A quoted string, even an unterminated one, so that nothing inside is parsed as a parameter; or the list of algorithms.
 const stringOrAlgorithms = /"(?:[^"\\]|\\[\s\S])*\\?(?:"|$)|;[ ]*algs=\([ ]*((?:"[a-z0-9-]{1,40}"(?:[ ]+|(?=\))))*)\)/g
 
-// `algs=("a" "b")` puts an inner list where structured fields allow only items (RFC 8941 §3.1.2), so it is read apart.
+// `algs=("a" "b")` puts an inner list where structured fields allow only items (RFC 8941 §3.1.2), so it is parsed separately.
 function parseAlgorithms(header: string): { names?: string[]; rest: string } {
   for (const match of header.matchAll(stringOrAlgorithms)) {
     const [whole, list] = match
@@ -70,14 +70,14 @@ function parseAlgorithms(header: string): { names?: string[]; rest: string } {
   return { rest: header }
 }
 
-// A parameter of a structured item (RFC 8941 §3.1.2): its name, and a string, boolean, number, token or bytes.
+// A parameter of a structured item (RFC 8941 §3.1.2): its name, and a string, boolean, number, token or byte sequence.
 const parameter =
   /;[ ]*([a-z*][a-z0-9_.*-]*)(?:=(?:"((?:[ !#-[\]-~]|\\["\\])*)"|\?([01])|(?:-?\d{1,12}(?:\.\d{1,3}|\d{0,3})|[A-Za-z*][!#$%&'*+\-.^_`|~:/\w]*|:[A-Za-z0-9+/=]*:)(?=;|$)))?(?=;|$)/y
 
-/** The parameters by name: strings and booleans. Other types become null. A repeated parameter is refused. */
+/** The parameters by name: strings and booleans. Other types become null. A repeated parameter is rejected. */
 function parseParameters(header: string): ReadonlyMap<string, string | boolean | null> {
   const [scheme = ''] = /^ *httpsig(?![^; ])/.exec(header) ?? []
-  if (scheme === '') throw malformed('is not of the scheme httpsig')
+  if (scheme === '') throw malformed('does not use the scheme httpsig')
   const text = header.replace(/ *$/, '')
   const parameters = new Map<string, string | boolean | null>()
   const reader = new RegExp(parameter)
@@ -94,7 +94,7 @@ function parseParameters(header: string): ReadonlyMap<string, string | boolean |
 }
 
 function quoted(text: string): string {
-  if (!/^[\x20-\x7e]*$/.test(text)) throw new TypeError('Agent-Auth carries only printable ASCII')
+  if (!/^[\x20-\x7e]*$/.test(text)) throw new TypeError('Agent-Auth can carry only printable ASCII')
   return `"${text.replaceAll(/["\\]/g, '\\$&')}"`
 }
 

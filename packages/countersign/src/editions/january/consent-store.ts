@@ -9,23 +9,23 @@ export interface PendingConsent extends KeptConsent {
   redirectUri: string
   /** The page where the user decides. */
   url: string
-  /** The code that the page shows. */
+  /** The code shown on the page. */
   code: string
-  /** When the auth server closes the request, unless the user asks for more time, in Unix seconds. */
+  /** When the auth server closes the request unless the user extends it, in Unix seconds. */
   askedUntil: number
-  /** When it was created, in Unix seconds of the system: tokens stored earlier are no result of it. */
+  /** When it was created, in Unix seconds of the system clock. Tokens stored earlier cannot be its result. */
   begunAt: number
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
   stateOptional: boolean
-  /** The code of a callback, stored before its exchange: if this process is killed, another one exchanges it. */
+  /** The code of a callback, stored before it is exchanged: if this process is killed, another one exchanges it. */
   receivedCode?: string | undefined
-  /** Its result, for other processes that wait for it: the token without its refresh token, or why there is none. */
+  /** The result, for other processes that wait for it: the token without its refresh token, or why there is no token. */
   ended?: { token: HeldToken } | { failure: Failure } | undefined
   /**
-   * Why the exchange of a code failed, for those who waited then. Anyone who knows the state can bring such a code, so the
-   * user's own is still accepted. The next request starts a new consent, since the code may have been the user's.
+   * Why a code exchange failed, for the requests that were waiting at the time. Anyone who knows the state can send such a code, so the
+   * user's own code is still accepted. The next request starts a new consent, since the code may have been the user's.
    */
   failed?: Failure | undefined
 }
@@ -37,10 +37,13 @@ interface Failure {
   retryAfter: number | undefined
 }
 
-/** Seconds for which the result of a consent is kept for other processes. */
+/** How long the result of a consent is stored for other processes, in seconds. */
 const endedTime = 60
 
-/** Seconds after its end for which a consent keeps its place: processes that start at the same time then agree on the next one. */
+/**
+ * How long a consent keeps its generation number after it expires, in seconds: processes that start at the same time then agree on the next
+ * number.
+ */
 const removalMargin = 60
 
 /** Whether the user can still decide a consent. */
@@ -48,10 +51,10 @@ export function isPending({ ended, until }: PendingConsent, now: number): boolea
   return ended === undefined && until > now
 }
 
-/** The consents in the agent's store, as its processes share them. */
+/** The consents in the agent's store, as shared by its processes. */
 export type ConsentStore = Pick<AgentTools, 'consents' | 'now'>
 
-/** Whether a record has what is read from it: a disk can damage one, and an older version may have written another form. */
+/** Whether a stored record has the expected shape. Disks can corrupt records, and an older version may have written another format. */
 function isConsent(record: KeptConsent): record is PendingConsent {
   const { need, state, requestToken, redirectUri, url, code, until, askedUntil, begunAt, ended, failed } =
     record as Partial<PendingConsent>
@@ -62,12 +65,12 @@ function isConsent(record: KeptConsent): record is PendingConsent {
   )
 }
 
-/** The consents of an owner. */
+/** An owner's consents. */
 export async function listConsents({ consents }: ConsentStore, owner: string): Promise<readonly PendingConsent[]> {
   return (await consents.list(owner)).filter((each) => isConsent(each))
 }
 
-/** A consent as it is stored now. */
+/** The current stored state of a consent. */
 export async function findConsent(
   store: ConsentStore,
   owner: string,
@@ -78,16 +81,19 @@ export async function findConsent(
 
 const keyOf = ({ authServer, resource, scope = '' }: PendingConsent['need']) => `${authServer} ${resource} ${scope}`
 
-/** The position of a consent among those for its need. Clocks can be set back, so times do not tell which is the newest. */
+/** The generation of a consent among those for its need. Clocks can be set back, so timestamps cannot tell which is the newest. */
 const generationOf = ({ id }: Pick<KeptConsent, 'id'>) => Number(id.slice(id.lastIndexOf(' ') + 1))
 
-/** The consents for a need, the newest first. */
+/** The consents for a need, newest first. */
 function consentsFor(all: readonly PendingConsent[], need: PendingConsent['need']): readonly PendingConsent[] {
   const same = all.filter((each) => keyOf(each.need) === keyOf(need))
   return same.toSorted((one, other) => generationOf(other) - generationOf(one))
 }
 
-/** The newest whose code is being exchanged, or that the user can be prompted for: its page is open, and no code failed. */
+/**
+ * The newest consent whose code is being exchanged, or else the newest that the user can be prompted for: its page is open, and no code
+ * failed.
+ */
 function openOf(consents: readonly PendingConsent[], now: number): PendingConsent | undefined {
   const pending = consents.filter((each) => isPending(each, now))
   return (
@@ -106,14 +112,14 @@ export async function findOpenConsent(
 }
 
 /**
- * Stores a new consent unless one for its need is open: an exclusive create of the next generation, so that of several
- * processes only one prompts the user. False if another process was first.
+ * Stores a new consent unless one for its need is open. It exclusively creates the next generation, so that only one of several processes
+ * prompts the user. False if another process was first.
  */
 export async function addConsent(store: ConsentStore, owner: string, consent: PendingConsent): Promise<boolean> {
   const { consents, now } = store
   const { need, state } = consent
   const records = await consents.list(owner)
-  // What no process can use would occupy a name.
+  // An unusable record would block its name.
   for (const each of records) if (!isConsent(each)) await consents.remove(owner, each.id)
   const before = consentsFor(
     records.filter((each) => isConsent(each)),
@@ -124,7 +130,7 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
   const there = (await consents.add(owner, { ...consent, id })) as PendingConsent
   if (there.state !== state) return false
   const others = (await listConsents(store, owner)).filter((each) => each.state !== state)
-  // A process that had read the store before older consents were removed has counted from these.
+  // A process that read the store before older consents were removed counted its generation from those.
   if (openOf(consentsFor(others, need), now())) {
     await consents.remove(owner, id)
     return false
@@ -133,7 +139,7 @@ export async function addConsent(store: ConsentStore, owner: string, consent: Pe
   return true
 }
 
-/** Changes a consent in the store, unless it was removed or ended in the meantime. */
+/** Updates a consent in the store, unless it was removed or ended in the meantime. */
 export async function updateConsent(
   store: ConsentStore,
   owner: string,
@@ -147,11 +153,11 @@ export async function updateConsent(
   await store.consents.put(owner, updated)
 }
 
-/** A failure as it is stored for other processes. */
+/** A failure in the form that is stored for other processes. */
 export function failureOf(thrown: unknown): Failure {
   const { code, message, error, retryAfter } =
     thrown instanceof AgentError
       ? thrown
-      : new AgentError('token_request_failed', 'The exchange of the code failed in another process.')
+      : new AgentError('token_request_failed', 'The code exchange failed in another process.')
   return { code, message, error, retryAfter }
 }

@@ -28,9 +28,9 @@ export interface IssuerMetadata {
   jwks_uri: string
   agent_token_endpoint: string
   agent_auth_endpoint: string
-  /** Where agents give refresh tokens back (not in the edition's text). */
+  /** Where agents revoke refresh tokens (not in the edition's text). */
   agent_revocation_endpoint?: string
-  /** Where resources poll what was taken back (not in the edition's text). */
+  /** Where resources poll the revocation list (not in the edition's text). */
   revocation_list_uri?: string
   agent_signing_algs_supported?: string[]
   request_types_supported?: string[]

@@ -22,9 +22,9 @@ export type CallbackAnswer = { code: string } | { error: string; description: st
 
 export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'heldSince' | 'discard'> {
   /**
-   * Exchanges the code of a callback for the token, and stores that.
+   * Exchanges the code of a callback for the token, and stores the token.
    *
-   * @param proceed called before the code is sent, and before the token is stored: rejects if neither may happen
+   * @param proceed called before the code is sent, and before the token is stored; rejects if that step must not happen
    */
   redeem: (
     consent: PendingConsent,
@@ -34,36 +34,36 @@ export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, '
   ) => Promise<HeldToken>
 }
 
-/** The consents of an agent in one process. */
+/** The agent's consents in one process. */
 export interface PendingState extends PendingConsentsOptions {
-  /** The ways that this process opened, by state: it takes their callbacks. */
+  /** The user channels that this process opened, by state. Each receives its consent's callback. */
   readonly ways: Map<string, { owner: string; way: OpenConsent }>
-  /** What ends the pause of each request that waits, by state. */
+  /** Wakes each waiting request from its pause, by state. */
   readonly waiting: Map<string, Set<AbortController>>
 }
 
-/** Seconds between two reads of a store that other processes use. */
+/** Polling interval of a store that other processes use, in seconds. */
 export const poll = 0.5
 
-/** Seconds that a process has for the exchange of a code before another one may try. */
+/** How long a process may take to exchange a code before another one may try, in seconds. */
 const leaseTime = 20
 
-/** Closes the way to the user that this process opened for a consent, if it did. */
+/** Closes the user channel that this process opened for a consent, if any. */
 export function closeWay({ ways }: PendingState, state: string): void {
   const opened = ways.get(state)
   ways.delete(state)
   opened?.way.close()
 }
 
-/** The reason that ends a pause when there is something new to read. */
+/** The abort reason that wakes a waiting request when there is something new to read. */
 export const changed = new Error('the consent has changed')
 
-/** Ends the pause of those who wait for a consent. */
+/** Wakes the requests that wait for a consent. */
 function wake({ waiting }: PendingState, state: string, reason: unknown = changed): void {
   for (const waiter of waiting.get(state) ?? []) waiter.abort(reason)
 }
 
-/** The token that a consent gave, or that another page for the same need did. */
+/** The token that a consent produced, or that another page for the same need produced. */
 export async function tokenOf(
   { heldSince }: PendingState,
   { need, begunAt }: PendingConsent,
@@ -73,10 +73,10 @@ export async function tokenOf(
   return there?.ended && 'token' in there.ended ? there.ended.token : heldSince(need, owner, begunAt)
 }
 
-/** Attempts at what precedes an exchange, which the store may refuse for a moment. */
+/** Maximum attempts at the steps before an exchange, in which the store may fail temporarily. */
 const attempts = 3
 
-/** Exchanges the code of a callback, in one process at a time, and wakes those who wait for its consent. */
+/** Exchanges the code of a callback, in one process at a time, and wakes the requests that wait for its consent. */
 export async function finish(
   pending: PendingState,
   consent: PendingConsent,
@@ -96,17 +96,17 @@ export async function finish(
         await endWith(pending, consent, token, owner)
         return 'done'
       }
-      // What another process had stored is left to it, if that completed it in the meantime.
+      // If another process completed the exchange in the meantime, its stored result is left as it is.
       const isCompleted = consent.receivedCode === code && there?.receivedCode !== code
       if (!there || !isPending(there, now()) || isCompleted) return 'failed'
       await updateConsent(pending, owner, there, { receivedCode: code, failed: undefined })
       return await exchange(pending, there, answer, { owner, lease })
     } catch {
-      // Nothing was sent. A stored code is still good, as another process may reach the auth server that this one cannot.
+      // Nothing was sent. A stored code is still usable, since another process may reach the auth server even though this one cannot.
       if (left === 0) return 'failed'
       await pausePolling()
     } finally {
-      // If that fails, the lease expires.
+      // If the release fails, the lease expires by itself.
       await lease?.release().catch(() => undefined)
     }
   }
@@ -114,7 +114,7 @@ export async function finish(
 
 const codeOf = (answer: CallbackAnswer) => ('code' in answer ? answer.code : undefined)
 
-/** Stores the result for other processes. The token is stored already: if this fails, they find that. */
+/** Stores the result for other processes. The token itself is already stored: if this fails, they find that. */
 async function endWith(pending: PendingState, consent: PendingConsent, token: HeldToken, owner: string): Promise<void> {
   const ended = { token: { ...token, refreshToken: undefined } }
   await updateConsent(pending, owner, consent, { receivedCode: undefined, ended }).catch(() => undefined)
@@ -138,12 +138,12 @@ async function exchange(
     })
     if (!there) throw new AgentError('session_forgotten', 'The consent was forgotten.')
     if (!isSent && (there.receivedCode !== codeOf(answer) || lease.until - pending.now() < exchangeTime))
-      throw new Error('too late')
+      throw new Error('the lease or the code is out of date')
     isSent = true
   }
   try {
     const token = await pending.redeem(consent, answer, owner, proceed)
-    // If it was forgotten while the token was stored, that is removed.
+    // If the consent was forgotten while the token was being stored, remove the token.
     await proceed().catch(async (error: unknown) => {
       await pending.discard(owner, token)
       throw error
@@ -162,12 +162,12 @@ async function exchange(
   }
 }
 
-/** Waits until no other callback of a consent is being exchanged; undefined if that takes too long. */
+/** Waits until no other callback of a consent is being exchanged. Undefined if that takes too long. */
 async function takeLease({ consents, now }: PendingState, owner: string, state: string): Promise<Lease | undefined> {
   let holder: string | undefined
   let polls = 0
   for (let waited = 0; waited < 2 * leaseTime; waited += poll) {
-    // The clock may have been set back since it was granted.
+    // The clock may have been set back since the lease was granted.
     const overdue = polls * poll >= leaseTime ? holder : undefined
     const lease = await consents.lease(owner, state, now() + leaseTime, overdue)
     if ('holder' in lease) {
@@ -184,7 +184,7 @@ async function takeLease({ consents, now }: PendingState, owner: string, state: 
 
 const pausePolling = () => pause(poll * 1000, new AbortController().signal)
 
-/** Failures after which the same code, or another, cannot succeed. */
+/** Failures after which neither the same code nor another can succeed. */
 const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
   'access_denied',
   'auth_token_refused',

@@ -3,7 +3,7 @@ import { createAgentProtocol } from './agent-protocol.js'
 import { januaryDocuments } from './documents.js'
 import { januarySigning } from './signature-key.js'
 
-/** What an agent needs of AAuth as of January 2026. */
+/** The agent's part of AAuth as of January 2026. */
 export const januaryAgent = {
   name: 'January 2026',
   documents: januaryDocuments,

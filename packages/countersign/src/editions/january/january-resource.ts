@@ -5,7 +5,7 @@ import { createKeyResolver } from './resolve-key.js'
 import { createResourceProtocol } from './resource-protocol.js'
 import { januarySigning, parseSignatureKey } from './signature-key.js'
 
-/** What a resource needs of AAuth as of January 2026. */
+/** The resource's part of AAuth as of January 2026. */
 export const januaryResource = {
   name: 'January 2026',
   documents: januaryDocuments,

@@ -29,45 +29,45 @@ export interface WaitLimit {
   signal: AbortSignal
   /** Unix seconds. */
   until: number
-  /** The whole wait, in seconds. */
+  /** Total wait, in seconds. */
   patience: number
 }
 
-/** The consents that any process of the agent started, and the way to the user that this process opened for them. */
+/** The consents started by any process of the agent, and the user channels that this process opened for them. */
 export interface PendingConsents {
-  /** The consent for a need whose page is open, or whose code is being exchanged, whichever process started it. */
+  /** The consent for a need whose page is open or whose code is being exchanged, whichever process started it. */
   find(need: TokenNeed, owner: string): Promise<PendingConsent | undefined>
   /** Stores a new consent; false if another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
-  /** The way that this process opened for a consent. */
+  /** The user channel that this process opened for a consent. */
   wayFor(consent: PendingConsent): OpenConsent | undefined
-  /** Keeps the way for a consent open until that has ended. */
+  /** Keeps the user channel of a consent open until the consent has ended. */
   keepOpen(consent: PendingConsent, owner: string, way: OpenConsent): void
   /**
-   * Waits for the token; undefined: the consent was removed. The consent stays pending if the wait ends before, and
-   * rejects with the reason of the signal or `consent_expired`.
+   * Waits for the token. Undefined if the consent was removed. If the wait ends first, the consent stays pending, and this rejects with the
+   * reason of the signal or with `consent_expired`.
    */
   wait(consent: PendingConsent, owner: string, limit: WaitLimit): Promise<HeldToken | undefined>
-  /** Waits for the consent with this page, as long as the user can decide it; undefined: there is none, or no longer. */
+  /** Waits for the consent with this page, for as long as the user can decide it. Undefined if there is no such consent, or no longer. */
   waitForPage(page: string, owner: string, signal: AbortSignal): Promise<HeldToken | undefined>
   /** Removes a consent that the user was not prompted for; false if they decided it anyway. */
   drop(consent: PendingConsent, owner: string): Promise<boolean>
   /**
-   * Finds the consent of a callback, with the checks of W13, and gets its token, even if no request waits for it any more. A
-   * callback that fits none changes nothing.
+   * Finds the consent of a callback, with the checks of W13, and obtains its token, even if no request is waiting for it any more. A
+   * callback that matches no consent changes nothing.
    *
-   * @param owner the owner of the browser, if it is known
+   * @param owner the owner of the browser, if known
    */
   complete(parameters: URLSearchParams, owner: string | undefined): Promise<ConsentMatch>
 }
 
-/** Consents that requests of this process wait for at once, at most: more are refused, and none is evicted. */
+/** Maximum number of consents that requests of this process wait for at once. Further ones are refused; none is evicted. */
 const maxPending = 10_000
 
-/** Longest pause in seconds: what a timer can count. */
+/** Longest pause, in seconds: the maximum of a timer. */
 const longestPause = (2 ** 31 - 1) / 1000
 
-/** Creates the consents that wait for their callback. */
+/** Creates the store of consents that wait for their callback. */
 export function createPendingConsents(options: PendingConsentsOptions): PendingConsents {
   const pending: PendingState = { ...options, ways: new Map(), waiting: new Map() }
   const { consents, now, ways } = pending
@@ -163,7 +163,7 @@ async function waitFor(
 
 const answerParameters = ['state', 'iss', 'code', 'error'] as const
 
-/** The pending consent that a callback is for, and the answer in it (W13). */
+/** The pending consent that a callback is for, and the response in the callback (W13). */
 function matchCallback(
   parameters: URLSearchParams,
   pending: readonly PendingConsent[],

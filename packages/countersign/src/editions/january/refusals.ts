@@ -8,7 +8,7 @@ type SignatureError = 'invalid_signature' | 'invalid_input' | 'unsupported_algor
 
 export interface WireError {
   error: string
-  /** The `error` of the `Signature-Error` header, where one is sent. */
+  /** The `error` of the `Signature-Error` header, if one is sent. */
   signatureError?: SignatureError
 }
 
@@ -19,7 +19,7 @@ const grant = { error: 'invalid_grant' } as const
 const unavailable = { error: 'temporarily_unavailable' } as const
 const bug = { error: 'server_error' } as const
 
-/** What each case is called on the wire (S§12, RFC 6749 §5.2). */
+/** The wire code of each case (S§12, RFC 6749 §5.2). */
 const wireErrors: Readonly<Record<ErrorCode, WireError>> = {
   signature_missing: signature,
   signature_malformed: signature,
@@ -89,12 +89,12 @@ const wireErrors: Readonly<Record<ErrorCode, WireError>> = {
   bug: bug,
 }
 
-/** What a case is called in an answer. */
+/** The wire code of a case. */
 export function wireErrorOf(code: ErrorCode): WireError {
   return wireErrors[code]
 }
 
-/** The status, headers and body of a refusal (RFC 6749 §5.2), with the challenge that a resource adds. */
+/** The status, headers and body of a refusal (RFC 6749 §5.2), including the challenge that a resource adds. */
 export function writeRefusal(error: AAuthError, challenge?: Challenge): WrittenRefusal {
   const { error: word, signatureError } = wireErrors[error.code]
   const headers: Record<string, string> = { 'content-type': 'application/json', 'cache-control': 'no-store' }
@@ -102,7 +102,7 @@ export function writeRefusal(error: AAuthError, challenge?: Challenge): WrittenR
   if (error.retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(error.retryAfter))
   if (challenge) headers[januaryHeaders.challenge] = serializeChallenge(challenge)
   const { status } = error
-  // As captured: nothing went wrong that a program would have to be told in JSON.
+  // As in the capture: nothing went wrong, so no JSON error is needed.
   if (error.code === 'authorization_required')
     return { status, headers: { ...headers, 'content-type': 'text/plain' }, body: 'Authorization required' }
   return { status, headers, body: JSON.stringify({ error: word, error_description: asciiOnly(error.description) }) }
@@ -118,7 +118,7 @@ function innerList(names: readonly string[]): string {
   return `(${names.map((name) => `"${name}"`).join(' ')})`
 }
 
-/** ASCII for typographic signs. */
+/** ASCII replacements for typographic characters. */
 const plainSigns: readonly [signs: RegExp, plain: string][] = [
   [/["\u00ab\u00bb\u2018-\u201a\u201c-\u201e]/g, "'"],
   [/[\u2010-\u2014\u2212]/g, '-'],
@@ -131,8 +131,8 @@ const plainSigns: readonly [signs: RegExp, plain: string][] = [
   [/\u2265/g, '>='],
 ]
 
-// RFC 6749 §5.2 allows only printable ASCII without the quote and the backslash in error_description. A letter is written
-// as its code point: without it, a name could read as another name.
+// RFC 6749 §5.2 allows only printable ASCII without the quote and the backslash in error_description. Other letters are written as code
+// points: dropping them could turn one name into another.
 function asciiOnly(text: string): string {
   let ascii = text
   for (const [signs, plain] of plainSigns) ascii = ascii.replaceAll(signs, plain)

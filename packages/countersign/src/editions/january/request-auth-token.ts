@@ -20,12 +20,12 @@ import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient }
 
 /** A request for a token. */
 export interface Asking {
-  /** The holder of the token, whose browser must return from the auth server. */
+  /** The owner of the token, whose browser must return from the auth server. */
   owner: string
   signal: AbortSignal
 }
 
-/** With the start of the wait, in Unix seconds. */
+/** The wait limit with its start, in Unix seconds. */
 type Waited = Asking & { began: number }
 
 export interface TokenRequester
@@ -51,13 +51,13 @@ export async function requestAuthToken(
     if (token) return token
     asking.signal.throwIfAborted()
   }
-  throw new AgentError('token_request_failed', 'Other processes of the agent took each consent away.')
+  throw new AgentError('token_request_failed', 'Other processes of the agent removed every consent of this request.')
 }
 
-/** How many consents of one request may be removed, or started by another process first. */
+/** How many times the consent of one request may be removed, or be started first by another process. */
 const mostTurns = 10
 
-/** Waits for the consent that is open, or starts one; undefined: it was removed, or another process was first. */
+/** Waits for the open consent, or starts one. Undefined if it was removed, or if another process was first. */
 async function obtainOnce(
   requester: TokenRequester,
   pending: PendingConsents,
@@ -66,7 +66,7 @@ async function obtainOnce(
 ): Promise<HeldToken | undefined> {
   const { owner, signal } = waited
   const found = await pending.find(request, owner)
-  // A decision that is being exchanged needs no prompt.
+  // A decision that is already being exchanged needs no prompt.
   if (found?.receivedCode !== undefined)
     return pending.wait(found, owner, { ...waited, ...limitOf(requester, found, waited) })
   if (found) {
@@ -76,7 +76,7 @@ async function obtainOnce(
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
-    // Its page leads to another program, so no user is prompted with it any more: a new consent can start.
+    // Its page redirects to another program, so users are no longer prompted with it. A new consent can start.
     await updateConsent(requester, owner, found, { askedUntil: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
@@ -97,7 +97,7 @@ async function obtainOnce(
   }
 }
 
-/** Requests a token: the auth server returns one, or the page where the user must decide. */
+/** Requests a token. The auth server returns either the token or the page where the user must decide. */
 async function beginConsent(
   requester: TokenRequester,
   request: TokenNeed,
@@ -113,10 +113,7 @@ async function beginConsent(
   if (typeof answer.auth_token === 'string') return requireAuthToken(requester, request, answer)
   const { request_token: requestToken } = answer
   if (typeof requestToken !== 'string' || requestToken === '') {
-    throw new AgentError(
-      'token_request_failed',
-      'The auth server answered with neither an auth_token nor a request_token.',
-    )
+    throw new AgentError('token_request_failed', 'The auth server returned neither an auth_token nor a request_token.')
   }
   const expiresIn = typeof answer.expires_in === 'number' ? answer.expires_in : 600
   const now = requester.now()
@@ -137,7 +134,7 @@ async function beginConsent(
 }
 
 /**
- * Prompts the user, and waits for their decision.
+ * Prompts the user and waits for their decision.
  *
  * @throws AgentError `consent_required` if this agent cannot prompt
  */
@@ -149,7 +146,7 @@ async function promptAndWait(
 ): Promise<HeldToken | undefined> {
   const { owner } = waited
   if (!requester.canAsk) {
-    const why = `The user must decide at ${consent.need.authServer}, and this agent cannot prompt.`
+    const why = `The user must give consent at ${consent.need.authServer}, and this agent cannot prompt.`
     throw new AgentError('consent_required', why, { url: consent.url })
   }
   const over = new AbortController()
@@ -161,7 +158,7 @@ async function promptAndWait(
   }
   const giveUp = async (error: unknown) => {
     const isLeftOpen = error instanceof AgentError && error.code === 'consent_required'
-    // Otherwise the user never saw it, unless they decided anyway.
+    // A new consent that was never shown is dropped. If that fails, the user decided it anyway.
     if (!isNew || isLeftOpen || (await pending.drop(consent, owner))) over.abort(error)
   }
   ask().catch((error: unknown) => giveUp(error).catch(() => over.abort(error)))
@@ -171,7 +168,7 @@ async function promptAndWait(
   })
 }
 
-/** How long a request waits; by default longer than the server's `expires_in`, since the user can extend it. */
+/** How long a request waits. By default longer than the server's `expires_in`, since the user can extend it. */
 function limitOf(
   { consentTimeout }: TokenRequester,
   { askedUntil }: PendingConsent,
@@ -181,7 +178,7 @@ function limitOf(
   return { until: began + patience, patience }
 }
 
-/** The consent, as the user is prompted for it. */
+/** The consent, as presented to the user. */
 async function describe(
   { discovery }: TokenRequester,
   { url, code, need, askedUntil }: PendingConsent,
@@ -193,13 +190,13 @@ async function describe(
   return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(askedUntil, until), signal }
 }
 
-/** Longest description, in characters. */
+/** Maximum length of a description, in characters. */
 const longestDescription = 200
 
-/** Scopes about the user: no resource may describe them. */
+/** Scopes about the user: resources may not describe them. */
 const identityScopes = new Set(['openid', 'profile', 'email'])
 
-/** The scopes of a need as its resource's document describes them; undescribed if the document cannot be fetched. */
+/** The scopes of a need, with the descriptions in the resource's document; without descriptions if the document cannot be fetched. */
 async function describeScopes(
   discovery: AgentTools['discovery'],
   { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
@@ -268,7 +265,7 @@ export async function refreshAuthToken(
   }
 }
 
-/** Longest wait for a consent, in seconds, unless the caller gives up before. */
+/** Longest wait for a consent, in seconds, unless the caller aborts earlier. */
 const longestConsent = 3 * 3600
 
 function consentUrl(metadata: IssuerMetadata, parameters: Record<string, string>): string {

@@ -27,7 +27,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
   const headerKeys = new LruCache<ResolvedKey>(cachedReferences.count)
 
   async function resolveHeaderKey(jwk: Readonly<Record<string, string>>): Promise<ResolvedKey> {
-    // Separated by quotes: no parameter of the header can contain one.
+    // Separated by quotes, which no header parameter can contain.
     let id = ''
     for (const name of Object.keys(jwk)) id += `${name}"${jwk[name]}"`
     const cached = headerKeys.get(id, now())
@@ -73,32 +73,32 @@ function requireUnprinted(audience: string, key: VerificationKey): void {
   if (problem !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: it ${problem}.`)
 }
 
-/** Runs before a token is verified: an auth token is for a resource, so verifying it could only report another audience. */
+/** Runs before a token is verified. An auth token is for a resource, so verifying it here could only report a wrong audience. */
 function requireAgentReference(reference: KeyReference): void {
   if (reference.scheme === 'hwk' || 'jwksUri' in reference) {
     throw new AAuthError(
       'identity_required',
-      'The signature proves a key, but no agent: sign with jwks and id, or an agent token.',
+      'The signature proves a key, but does not identify an agent: sign with jwks and id, or with an agent token.',
       { challenge: { level: 'identity' } },
     )
   }
   if (reference.scheme === 'jwt' && decodeToken(reference.jwt)?.header.typ === januaryTokens.auth.typ) {
     throw new AAuthError(
       'request_malformed',
-      'Sign with the agent’s own key or an agent token: an auth token is for a resource.',
+      'Sign with the agent’s own key or an agent token: auth tokens are only for resources.',
     )
   }
 }
 
-/** How many resolved references of one scheme are cached, and for how many seconds at most. */
+/** Maximum number of cached references per scheme, and their maximum age in seconds. */
 const cachedReferences = { count: 10_000, age: 60 } as const
 
-/** Verifies a token that `scheme=jwt` carries, and returns the key that it is bound to. */
+/** Verifies the token that `scheme=jwt` carries, and returns the key it is bound to. */
 type ResolveToken = (jwt: string, remoteAddress: string | undefined, isAuthDue: boolean) => Promise<ResolvedKey>
 
 /**
- * The function takes any text that is no agent token for an auth token if the request needs one (`isAuthDue`), and throws
- * an AAuthError of the token, or of the key of its issuer.
+ * If the request needs an auth token (`isAuthDue`), the function treats any text that is not an agent token as one. It throws an AAuthError
+ * about the token or about its issuer's key.
  */
 function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey): ResolveToken {
   const { discovery, now, audience } = options
@@ -137,7 +137,7 @@ function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey):
     const { type, claims } = verified.token
     const key = requireConfirmation(verified.token, audience)
     const found: ResolvedKey = { key, scheme: 'jwt', ...verified, publisher: type.issuerDocument }
-    // Not for longer than its issuer's key (attacks K22).
+    // Not cached for longer than its issuer's key (attacks K22).
     const keyExpiry = discovery.peekFreshness(type.issuerDocument, claims.iss, String(decoded?.header.kid)) ?? 0
     resolved.set(jwt, found, Math.min(claims.exp, now() + cachedReferences.age, keyExpiry))
     return found
@@ -148,26 +148,26 @@ function requireConfirmation({ confirmationKey: key, type }: VerifiedToken, audi
   if (!key) throw new TypeError(`a verified ${type.typ} has no confirmation key`)
   const problem = printedKeyProblem(audience, key)
   if (problem === undefined) return key
-  throw new AAuthError(type.invalid, `The ${type.typ} is refused: its cnf.jwk ${problem}.`)
+  throw new AAuthError(type.invalid, `The ${type.typ} was rejected: its cnf.jwk ${problem}.`)
 }
 
-// An auth server that cannot be reached is our failure, not the agent's (attacks R05).
+// An unreachable auth server is our failure, not the agent's (attacks R05).
 function requireIssuerKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { failure: cause } = found
   const busy = busyError(cause)
   if (busy) throw busy
   if (cause.reason === 'unreachable')
-    throw new AAuthError('unavailable', 'The keys of the auth server cannot be fetched.', { cause, retryAfter: 5 })
-  // Only the operator may read what its documents said: the caller is not authenticated yet.
+    throw new AAuthError('unavailable', 'The auth server’s keys could not be fetched.', { cause, retryAfter: 5 })
+  // Only the operator may see details of the issuer's documents: the caller is not authenticated yet.
   throw new AAuthError(
     'auth_token_invalid',
-    `The ${januaryTokens.auth.typ} is refused: no usable key of its issuer was found.`,
+    `The ${januaryTokens.auth.typ} was rejected: no usable key of its issuer was found.`,
     { cause },
   )
 }
 
-/** The documents of parties that sign requests (W11). */
+/** The document types of parties that sign requests (W11). */
 const publishers: readonly DocumentType[] = [januaryDocuments.agent, januaryDocuments.resource]
 
 function publisherOf(wellKnown: string | undefined): DocumentType | undefined {
@@ -188,7 +188,7 @@ const anonymous = {
 /** Finds the keys that `scheme=jwks` refers to. */
 function createPublishedKeys(options: KeyResolverOptions) {
   const { discovery } = options
-  /** The meaning of an `id` without `well-known`: the id's agent document, or the JWKS at the id itself (W11). */
+  /** The default for an `id` without `well-known`: the agent document of the id, or the JWKS at the id itself (W11). */
   const absentWellKnown = options.role === 'authServer' ? januaryDocuments.agent.name : undefined
 
   const findAt = async (jwksUri: string, kid: string, remoteAddress: string | undefined): Promise<ResolvedKey> => ({
@@ -198,37 +198,38 @@ function createPublishedKeys(options: KeyResolverOptions) {
   })
 
   return {
-    /** The key, if it was found before and is still fresh. */
+    /** Returns the key if it was already found and is still fresh. */
     peek(reference: JwksReference): ResolvedKey | undefined {
       if ('jwksUri' in reference) return undefined
       const { id: agent, kid, wellKnown = absentWellKnown } = reference
       const publisher = publisherOf(wellKnown)
       const key = publisher && discovery.peekKey(publisher, agent, kid)
       if (!key) return undefined
-      // Each member by name: this runs for most requests, and a spread takes V8 many times as long.
+      // Listed member by member: this runs for most requests, and a spread is many times slower in V8.
       return { key, scheme: 'jwks', agent, delegate: undefined, token: undefined, authorization: undefined, publisher }
     },
     /** @throws AAuthError `key_unknown`, `key_invalid`, `too_many_requests` */
     async find(reference: JwksReference, remoteAddress: string | undefined): Promise<ResolvedKey> {
       const { kid, scheme } = reference
       if ('jwksUri' in reference) {
-        if (!isFetchableUrl(reference.jwksUri, options)) throw unknownKey('the jwks URL is not of the accepted form')
+        if (!isFetchableUrl(reference.jwksUri, options))
+          throw unknownKey('the jwks URL does not have the accepted form')
         return findAt(reference.jwksUri, kid, remoteAddress)
       }
       const { id, wellKnown = absentWellKnown } = reference
       if (wellKnown === undefined) {
         if (!isIdentifier(id, { ...options, allowPath: true }))
-          throw unknownKey('the id is not a URL of the accepted form')
+          throw unknownKey('the id does not have the accepted form of a URL')
         return findAt(id, kid, remoteAddress)
       }
       if (!isIdentifier(id, options)) throw unknownKey(`the id ${identifierProblem(id, options)}`)
       const publisher = publisherOf(wellKnown)
-      if (!publisher) throw unknownKey('the well-known name is not one that is fetched')
+      if (!publisher) throw unknownKey('the well-known name is not supported')
       const outcome = await discovery.findKey(publisher, id, kid, remoteAddress)
       const resolved = { ...anonymous, scheme, key: requireKey(outcome), agent: id, publisher }
       return 'isNew' in outcome ? { ...resolved, isNew: true } : resolved
     },
-    /** Another key under the same name, if one was published since. */
+    /** Returns another key published under the same name since, if any. */
     async renew(
       reference: KeyReference,
       resolved: ResolvedKey,
@@ -258,14 +259,14 @@ function lookupError(failure: DiscoveryFailure): AAuthError {
   return busyError(failure) ?? unknownKey(failure.message, failure)
 }
 
-/** The error for a lookup that a limit refused; undefined for any other failure. */
+/** The error for a lookup that was rate-limited; undefined for any other failure. */
 function busyError(failure: DiscoveryFailure): AAuthError | undefined {
   if (failure.reason !== 'busy') return undefined
   const { retryAfter = 3 } = failure
-  return new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter })
+  return new AAuthError('too_many_requests', 'Too many key lookups are in progress.', { cause: failure, retryAfter })
 }
 
-/** The error for a key that does not exist, or whose reference is not accepted. */
+/** The error for a key that does not exist, or whose reference is rejected. */
 function unknownKey(message: string, cause?: DiscoveryFailure): AAuthError {
-  return new AAuthError('key_unknown', `The key was not found: ${message}.`, { cause })
+  return new AAuthError('key_unknown', `No key was found: ${message}.`, { cause })
 }

@@ -15,14 +15,14 @@ import type { ResourceMetadata } from './documents.js'
 import { createRevocationList } from './revocation-list.js'
 import { januaryTokens } from './tokens.js'
 
-/** The level above, which has higher limits (S§4.5). */
+/** The next higher level, which has higher rate limits (S§4.5). */
 const above: Readonly<Record<Requirement, string | undefined>> = {
   signature: 'identity',
   identity: 'authorization',
   authorization: undefined,
 }
 
-/** What a resource says and asks for (S§4, 6, 8.3). */
+/** A resource's side of the protocol (S§4, 6, 8.3). */
 export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
   const { id, signer, authServer, scopes, resourceTokenLifetime, now } = tools
   const tokenEndpoint = `${id}/resource/token`
@@ -76,7 +76,8 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
   }
 }
 
-// Nothing verified, so nothing is bound: a bad auth token asks for one without a resource token, everything else for a signature.
+// Nothing was verified, so a resource token cannot be bound to anything. An invalid auth token is challenged for a new one without a
+// resource token, everything else for a signature.
 function levelToAsk(code: ErrorCode, required: Requirement): string {
   if (code === 'auth_token_invalid') return 'authorization'
   return required === 'signature' ? 'signature' : 'identity'
@@ -84,18 +85,18 @@ function levelToAsk(code: ErrorCode, required: Requirement): string {
 
 interface ResourceTokenEndpoint {
   authServer: string
-  /** Names of scopes that can be asked for; undefined: any. */
+  /** Names of the scopes that can be requested. Undefined: any. */
   scopes: readonly string[] | undefined
   /** Seconds. */
   lifetime: number
-  /** Verifies the request that asks for one. */
+  /** Verifies the request for a resource token. */
   verify: () => Promise<VerifiedRequest<'identity'>>
   issue: (binding: { agent: string; thumbprint: string }, scope: string) => Promise<string>
 }
 
 /**
- * `POST {id}/resource/token` (S§9.2.5): an agent that knows what it wants asks for a resource token without calling the
- * protected resource first. Nothing is issued unless signature and identity verified.
+ * `POST {id}/resource/token` (S§9.2.5): an agent that knows which scopes it needs requests a resource token without first calling the
+ * protected resource. A token is issued only if signature and identity are verified.
  *
  * @throws AAuthError
  */
@@ -107,14 +108,14 @@ async function answerResourceTokenRequest(
   const form = readForm(contentType, body)
   const asked = form.get('scope')
   if (form.has('auth_request_url') || asked === undefined) {
-    throw new AAuthError('request_malformed', 'Send scope, and nothing else: this resource reads no auth_request_url.')
+    throw new AAuthError('request_malformed', 'Send only scope: this resource does not support auth_request_url.')
   }
   const scope = parseScope(asked)
   const unknown = scope?.find((value) => endpoint.scopes && !endpoint.scopes.includes(value))
   if (!scope || unknown !== undefined) {
     throw new AAuthError(
       'scope_invalid',
-      'The scope has a value that this resource does not offer: see supported_scopes.',
+      'The scope contains a value that this resource does not offer: see supported_scopes.',
     )
   }
   const resourceToken = await endpoint.issue({ agent, thumbprint }, scope.join(' '))
@@ -122,9 +123,9 @@ async function answerResourceTokenRequest(
 }
 
 /**
- * Judges whether a verified signature reaches the level (S§4.1–4.3, 7.7 steps 8–14).
+ * Checks that a verified signature reaches the required level (S§4.1–4.3, 7.7 steps 8–14).
  *
- * @param ownAgent the resource's identifier, where it is its own agent
+ * @param ownAgent the resource's identifier, if the resource is its own agent
  *
  * @throws AAuthError `identity_required`, `authorization_required`, `auth_token_expired`, `auth_token_invalid`, `scope_insufficient`
  */
@@ -134,10 +135,10 @@ function judgeLevel<R extends Requirement>(
   ownAgent?: string,
 ): VerifiedRequest<R> {
   const { agent, token } = verified.resolved
-  // `agent` is left out where the agent is the resource itself (S§3.5, 7.3); anywhere else that is a fault (attacks T16).
+  // `agent` is omitted if the agent is the resource itself (S§3.5, 7.3); otherwise that is an error (attacks T16).
   const isUnnamed = agent === undefined && token !== undefined
   if (isUnnamed && ownAgent === undefined) {
-    throw new AAuthError('auth_token_invalid', 'The auth token names no agent.', {
+    throw new AAuthError('auth_token_invalid', 'The auth token does not name an agent.', {
       challenge: { level: 'authorization' },
     })
   }
@@ -180,20 +181,19 @@ function authorizedRequest(verified: VerifiedSignature<ResolvedKey>, scope: stri
   const { authorization, key } = verified.resolved
   const binding = { agent, thumbprint: key.thumbprint }
   const challenge = { level: 'authorization', scope, binding } as const
-  if (!authorization)
-    throw new AAuthError('authorization_required', 'The request carries no auth token.', { challenge })
+  if (!authorization) throw new AAuthError('authorization_required', 'The request has no auth token.', { challenge })
   const { claims, scope: granted, expired } = authorization
   if (expired) throw new AAuthError('auth_token_expired', 'The auth token has expired.', { challenge })
   const missing = scope.split(' ').filter((value) => !granted.includes(value))
   if (missing.length > 0) {
-    // With what it has, so that one token then serves all the agent's requests here (W27).
+    // Includes the scopes already granted, so that one token then covers all of the agent's requests here (W27).
     const union = { ...challenge, scope: [...granted, ...missing].join(' ') }
-    throw new AAuthError('scope_insufficient', `The auth token does not have ${missing.join(' ')}.`, {
+    throw new AAuthError('scope_insufficient', `The auth token lacks the scopes ${missing.join(' ')}.`, {
       challenge: union,
     })
   }
   const { iss, sub } = claims
-  // Not a spread with more members behind it, which takes V8 forty times as long.
+  // Not a spread followed by more members, which is forty times slower in V8.
   return Object.assign(signedRequest(verified), { agent, iss, sub, scope: granted, claims })
 }
 
@@ -201,7 +201,7 @@ function requireAgent({ agent }: ResolvedKey): string {
   if (agent !== undefined) return agent
   throw new AAuthError(
     'identity_required',
-    'The signature proves a key, but no agent: sign with jwks and well-known, or an agent token.',
+    'The signature proves a key, but does not identify an agent: sign with jwks and well-known, or with an agent token.',
     {
       challenge: { level: 'identity' },
     },

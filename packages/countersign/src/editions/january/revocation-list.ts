@@ -14,27 +14,27 @@ import { januaryTokens, type RevocationClaims } from './tokens.js'
 const limits = {
   /** Milliseconds. */
   timeout: 2500,
-  /** Seconds between polls. */
+  /** Polling interval, in seconds. */
   interval: 2,
-  /** Seconds that a list counts for without being waited for. */
+  /** Age up to which a list is used without waiting for a poll, in seconds. */
   freshAge: 3,
-  /** Seconds that a list counts while a newer one cannot be fetched. */
+  /** Age up to which a list is used while a newer one cannot be fetched, in seconds. */
   staleAge: 30,
-  /** Seconds that the lists of two instances of an auth server may differ by. */
+  /** Maximum age difference between the lists of two instances of an auth server, in seconds. */
   skew: 10,
 }
 
 interface HeldList {
   revoked: ReadonlySet<string>
-  /** By person: their tokens issued until then are taken back. */
+  /** By user: their tokens issued up to this time are revoked. */
   revokedBefore: ReadonlyMap<string, number>
   before: number
   issuedAt: number
-  /** When it was asked for. */
+  /** When the list was requested. */
   at: number
 }
 
-/** Creates the list of one auth server; nothing is fetched before the first token. */
+/** Creates the revocation list of one auth server. Nothing is fetched before the first token. */
 export function createRevocationList(options: RevocationListOptions): RevocationList {
   const { issuer, discovery, endpointOrigins, now, whenUnreachable } = options
   const fetch = options.fetch ?? createGuardedFetch({ ...options, configuredOrigin: new URL(issuer).origin })
@@ -67,7 +67,7 @@ export function createRevocationList(options: RevocationListOptions): Revocation
 
   async function fetchList(at: number): Promise<HeldList> {
     const { revocation_list_uri: uri } = requireFound(await discovery.findMetadata(januaryDocuments.authServer, issuer))
-    if (uri === undefined) throw refusal('its document names no revocation_list_uri')
+    if (uri === undefined) throw refusal('its document has no revocation_list_uri')
     const problem = endpointProblem(issuer, 'revocation_list_uri', uri, endpointOrigins)
     if (problem !== undefined) throw refusal(problem)
     const { characters: maxBytes } = revocationListLimits
@@ -83,14 +83,14 @@ export function createRevocationList(options: RevocationListOptions): Revocation
   }
 
   function listOf({ revoked, revoked_before: times = {}, before = -1, iat }: RevocationClaims, at: number): HeldList {
-    if (held && iat < held.issuedAt - limits.skew) throw refusal('it is older than the one before')
+    if (held && iat < held.issuedAt - limits.skew) throw refusal('it is older than the previous one')
     const revokedBefore = new Map(Object.entries(times))
     return { revoked: new Set(revoked), revokedBefore, before, issuedAt: iat, at }
   }
 
   async function judge(claims: AuthClaims, agent: string | undefined): Promise<void> {
     if (!isWithin(held?.at, limits.staleAge) && whenUnreachable === 'refuse') {
-      throw new AAuthError('unavailable', 'What the auth server took back is not known.', {
+      throw new AAuthError('unavailable', 'The auth server’s revocation list is not available.', {
         cause: failure,
         retryAfter: limits.interval,
       })
@@ -125,7 +125,7 @@ async function requireUnlisted(
 }
 
 function revokedToken(): AAuthError {
-  return new AAuthError('auth_token_invalid', 'The auth token was taken back.', {
+  return new AAuthError('auth_token_invalid', 'The auth token was revoked.', {
     challenge: { level: 'authorization' },
   })
 }
@@ -136,23 +136,23 @@ function requireFound<T>(found: Found<T>): T {
 }
 
 function refusal(why: string, cause?: unknown): AAuthError {
-  return new AAuthError('revocation_list_refused', `The list of revocations is refused: ${why}.`, { cause })
+  return new AAuthError('revocation_list_refused', `The revocation list was rejected: ${why}.`, { cause })
 }
 
-/** What can be taken back: a grant (the `jti` up to its first dot), all that an agent or a person (`sub`) has. */
+/** What a revocation applies to: a grant (the `jti` up to its first dot), or everything of an agent or a user (`sub`). */
 export type RevokedKind = 'grant' | 'agent' | 'sub'
 
 const length = 12
 
 /**
- * How much a list of revocations holds at most: entries, of grants and of agents and people together, and characters of
- * the token that it is. As many entries as that fit with their times.
+ * Maximum size of a revocation list: entries (grants, agents and users combined), and characters of its token. That many entries fit into
+ * it with their timestamps.
  */
 export const revocationListLimits = { entries: 10_000, characters: 524_288 } as const
 
 /**
- * What stands for it in a list of revocations: 96 bits of a SHA-256, as base64url of 16 characters. The list is public,
- * and names nobody.
+ * The entry for a grant, agent or user in a revocation list: the first 96 bits of a SHA-256, as 16 characters of base64url. The list is
+ * public, and must not reveal anyone's identity.
  */
 export async function revocationEntry(kind: RevokedKind, value: string): Promise<string> {
   const digest = await platform.sha256(utf8(`${kind} ${value}`))

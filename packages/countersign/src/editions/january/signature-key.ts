@@ -7,7 +7,7 @@ type Parameters = Record<string, string>
 interface SchemeRow {
   required: readonly string[]
   optional: readonly string[]
-  /** Which parameters exclude each other; absent: none do. */
+  /** Checks that no mutually exclusive parameters are combined. Absent: there are none. */
   fits?: (parameters: Parameters) => boolean
 }
 
@@ -23,32 +23,32 @@ const schemes: Record<KeyReference['scheme'], SchemeRow> = {
   x509: { required: ['x5u', 'x5t'], optional: [] },
 }
 
-/** Where a member is named otherwise than the parameter. */
+/** Member names that differ from the parameter names. */
 const memberNames: Readonly<Record<string, string>> = { 'well-known': 'wellKnown', jwks: 'jwksUri' }
 
-/** Parameters of a header key that nobody may publish. */
+/** Private parameters, which must not appear in a header key. */
 const secretParameters: readonly string[] = ['d', 'k', 'p', 'q', 'dp', 'dq', 'qi']
 
-/** A longer header is refused unread. Servers on Node stop at 16 KiB for all headers together. */
+/** A longer header is rejected without parsing. Servers on Node limit all headers together to 16 KiB. */
 const maxLength = 16_384
 
 const start = /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}/
-/** The commonest by far among long ones, in one look: a token. */
+/** Matches a token in one pass: by far the most common form among long values. */
 const tokenAlone = /^([a-z*][a-z0-9_.*-]{0,63})=\(scheme=jwt jwt="([\w.-]+)"\)$/
 
 /**
- * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which is no RFC 8941: exactly one member, single
- * spaces, quoted values without escapes. Accepted text serialises back byte for byte.
+ * Parses `label=(scheme=jwks id="…" kid="…")`, the January form (W1), which does not conform to RFC 8941: exactly one member, single
+ * spaces, quoted values without escapes. Accepted text serializes back byte for byte.
  *
- * @throws AAuthError `signature_malformed`; `key_invalid` when a header key shows its private part
+ * @throws AAuthError `signature_malformed`; `key_invalid` if a header key contains its private part
  */
 export function parseSignatureKey(text: string): ParsedKeyReference {
   if (text.length > maxLength) throw malformed('is longer than 16 KiB')
   const alone = tokenAlone.exec(text)
   if (alone) return { label: alone[1] as string, key: { scheme: 'jwt', jwt: alone[2] as string } }
   if (!signatureKeyForm.test(text))
-    throw malformed(start.test(text) ? 'does not end after its one member' : 'does not start with label=(scheme=…')
-  // From here on the form is certain: no name and no value holds an equals sign or a quote.
+    throw malformed(start.test(text) ? 'continues after its one member' : 'does not start with label=(scheme=…')
+  // The syntax is known from here on: no name or value contains an equals sign or a quote.
   const labelEnd = text.indexOf('=')
   const label = text.slice(0, labelEnd)
   const schemeStart = labelEnd + '=(scheme='.length
@@ -56,7 +56,7 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
   if (end === -1) end = text.length - 1
   const scheme = text.slice(schemeStart, end)
   const row = Object.hasOwn(schemes, scheme) ? schemes[scheme as KeyReference['scheme']] : undefined
-  if (!row) throw malformed('names a scheme that is not known')
+  if (!row) throw malformed('has an unknown scheme')
   const parameters: Record<string, string> = {}
   while (end !== text.length - 1) {
     const nameEnd = text.indexOf('=', end)
@@ -65,9 +65,9 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
     const value = text.slice(nameEnd + 2, end++)
     if (Object.hasOwn(parameters, name)) throw malformed(`has ${name} twice`)
     if (scheme === 'hwk' && secretParameters.includes(name))
-      throw new AAuthError('key_invalid', 'Signature-Key shows a private or symmetric key.')
+      throw new AAuthError('key_invalid', 'Signature-Key contains a private or symmetric key.')
     if (!row.required.includes(name) && !row.optional.includes(name))
-      throw malformed(`has a parameter that ${scheme} does not know`)
+      throw malformed(`has a parameter that ${scheme} does not define`)
     if (value === '') throw malformed(`has an empty ${name}`)
     parameters[name] = value
   }
@@ -78,7 +78,7 @@ export function parseSignatureKey(text: string): ParsedKeyReference {
   return { label, key: toSignatureKey(scheme as KeyReference['scheme'], parameters) }
 }
 
-// In the order received, so that it serialises back.
+// In the order received, so that it serializes back to the same text.
 function toSignatureKey(scheme: KeyReference['scheme'], parameters: Parameters): KeyReference {
   if (scheme === 'hwk') return { scheme, jwk: parameters }
   const members: Record<string, string> = { scheme }
@@ -90,18 +90,18 @@ function malformed(what: string): AAuthError {
   return new AAuthError('signature_malformed', `Signature-Key ${what}.`)
 }
 
-/** The whole of a `Signature-Key`. */
-// Values are printable ASCII but for the quote, the backslash and what ends or separates members in either syntax.
+/** Matches a complete `Signature-Key`. */
+// Values are printable ASCII, except for the quote, the backslash and the characters that end or separate members in either syntax.
 const signatureKeyForm =
   /^[a-z*][a-z0-9_.*-]{0,63}=\(scheme=[a-z0-9]{1,8}(?: [a-z][a-z0-9_-]{0,15}="[ !#-'*+\-./0-:<>-[\]-~]*")*\)$/
 
-/** Where a parameter is named otherwise than the member. */
+/** Parameter names that differ from the member names. */
 const wireNames: Readonly<Record<string, string>> = { wellKnown: 'well-known', jwksUri: 'jwks' }
 
 /**
- * Serialises a key reference in the January form (W1).
+ * Serializes a key reference in the January form (W1).
  *
- * @throws TypeError for a value that the form cannot carry
+ * @throws TypeError for a value that the form cannot represent
  */
 export function serializeSignatureKey(label: string, key: KeyReference): string {
   const members: Readonly<Record<string, string | undefined>> = key.scheme === 'hwk' ? key.jwk : key
@@ -113,11 +113,11 @@ export function serializeSignatureKey(label: string, key: KeyReference): string 
     text += ` ${wireNames[name] ?? name}="${value}"`
   }
   text += ')'
-  if (!signatureKeyForm.test(text)) throw new TypeError('Signature-Key cannot carry a value of this key')
+  if (!signatureKeyForm.test(text)) throw new TypeError('Signature-Key cannot represent a value of this key')
   return text
 }
 
-/** How requests are signed (S§10.3–10.5, W5–W9). */
+/** The signing profile of the January edition (S§10.3–10.5, W5–W9). */
 export const januarySigning: SigningForm = {
   components: [
     { name: '@method', when: 'always' },
@@ -135,10 +135,10 @@ export const januarySigning: SigningForm = {
   serializeKey: serializeSignatureKey,
 }
 
-/** The response headers for what was wrong with a signature, and for what would let the request through (S§4, 12). */
+/** The response headers that report a signature error, and that carry the challenge (S§4, 12). */
 export const januaryHeaders = { problem: 'Signature-Error', challenge: 'Agent-Auth' } as const
 
-/** What is wrong with the key or the signature (S§12). */
+/** The problem with the key or the signature that a response reports (S§12). */
 export function signatureProblem(response: Response): ReadRefusal['problem'] {
   const said = response.headers.get(januaryHeaders.problem) ?? ''
   if (/\berror=unknown_key\b/.test(said)) return 'key_unknown'

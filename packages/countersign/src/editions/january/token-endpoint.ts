@@ -17,7 +17,7 @@ import { signatureProblem } from './signature-key.js'
 import { januaryTokens } from './tokens.js'
 
 /**
- * The document of an auth server, with endpoints that may be used.
+ * Returns an auth server's document after checking its endpoints.
  *
  * @throws AgentError `auth_server_unknown`, `endpoint_refused`
  */
@@ -31,16 +31,16 @@ export async function findAuthServer(
     const message = `The document of ${authServer} was not found: ${failure.message}.`
     throw new AgentError('auth_server_unknown', message, { cause: failure })
   }
-  // Both before the first request: the user types a password at one, and tokens come from the other.
+  // Both are checked before the first request: the user types a password at one, and tokens come from the other.
   for (const member of ['agent_token_endpoint', 'agent_auth_endpoint'] as const) {
     const problem = endpointProblem(authServer, member, outcome.found[member], endpointOrigins)
     if (problem !== undefined)
-      throw new AgentError('endpoint_refused', `The document of ${authServer} is refused: ${problem}.`)
+      throw new AgentError('endpoint_refused', `The document of ${authServer} was rejected: ${problem}.`)
   }
   return outcome.found
 }
 
-/** The agent, as it calls token endpoints. */
+/** The agent as a client of token endpoints. */
 export interface TokenClient extends Pick<AgentTools, 'id' | 'now'> {
   /** Sends a request signed by the agent. */
   send: (request: Request) => Promise<Response>
@@ -67,12 +67,12 @@ export async function postForm(
     redirect: 'manual',
   })
   const response = await sendWithRetries(() => client.send(request.clone()), {
-    // A code that arrives twice revokes its tokens.
+    // Sending a code twice revokes its tokens.
     mayHaveArrived: form.request_type !== 'code',
     signal,
   })
   const body = await readBody(response)
-  // Not every fetch observes the signal.
+  // Not every fetch implementation observes the signal.
   signal.throwIfAborted()
   if (response.ok && body) return body
   const error = typeof body?.error === 'string' ? body.error : undefined
@@ -83,40 +83,42 @@ export async function postForm(
   }
   throw new AgentError(
     'token_request_failed',
-    `The auth server answered ${response.status} ${error ?? ''}${suffixOf(body?.error_description)}`.trim(),
+    `The auth server returned ${response.status} ${error ?? ''}${suffixOf(body?.error_description)}`.trim(),
     { error, retryAfter: retryAfterOf(response) },
   )
 }
 
-/** The delay that an overloaded server asks for, in seconds: 1 second to a day. */
+/** The retry delay that an overloaded server requests, in seconds: 1 second to a day. */
 function retryAfterOf({ status, headers }: Response): number | undefined {
   if (status !== 429 && status !== 503) return undefined
   const value = headers.get('retry-after') ?? ''
   return /^\d+$/.test(value) ? Math.min(Math.max(Number(value), 1), 86_400) : defaultRetryAfter
 }
 
-/** Seconds before the next request to an overloaded server that sends no `Retry-After`. */
+/** Delay before the next request to an overloaded server that sends no `Retry-After`, in seconds. */
 const defaultRetryAfter = 60
 
-/** The error for an OAuth error response, from the token endpoint or the browser. */
+/** The error for an OAuth error, from the token endpoint or in a callback. */
 export function refusal(error: string, description: unknown): AgentError {
   const why = suffixOf(description) || '.'
-  if (error === 'access_denied') return new AgentError('access_denied', `Access was not allowed${why}`, { error })
-  return new AgentError('token_request_failed', `The auth server sent the person back with an error${why}`, { error })
+  if (error === 'access_denied') return new AgentError('access_denied', `Access was denied${why}`, { error })
+  return new AgentError('token_request_failed', `The auth server redirected the user back with an error${why}`, {
+    error,
+  })
 }
 
-/** The description of an error, as a suffix of ours; it may come from a browser. */
+/** The description of an error, as a suffix to our message. It may come from a browser, so it is not trusted. */
 function suffixOf(description: unknown): string {
   return typeof description === 'string' && description !== ''
     ? `: ${description.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?')}`
     : ''
 }
 
-/** Attempts at one request. */
+/** Maximum attempts at one request. */
 const attempts = 3
 
 /**
- * Retries a request that the network lost, with increasing delays. `send` signs each attempt with a new nonce.
+ * Retries a request that was lost on the network, with backoff. `send` signs each attempt with a new nonce.
  *
  * @param mayHaveArrived whether to retry a request that may have arrived, if only its response was lost
  */
@@ -135,29 +137,31 @@ export async function sendWithRetries(
   }
 }
 
-/** Whether there was no connection, so that nothing was sent. */
+/** Whether the connection was never established, so that nothing was sent. */
 function wasRefused(error: unknown): boolean {
   return errorReasons(error).some((reason) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason))
 }
 
-/** Largest response of an auth server, in bytes. */
+/** Maximum size of an auth server's response, in bytes. */
 const maxResponse = 65_536
 
-/** The JSON object in a response; undefined for anything else. @throws AgentError if it is too large */
+/** The JSON object in a response; undefined for anything else. @throws AgentError if the response is too large */
 async function readBody(response: Response): Promise<Record<string, unknown> | undefined> {
   if (response.body === null) return undefined
   try {
     return parseJsonObject(new TextDecoder().decode(await readStream(response.body, maxResponse)))
   } catch (cause) {
     if (!(cause instanceof AAuthError) || cause.code !== 'body_too_large') throw cause
-    throw new AgentError('token_request_failed', `The auth server answered more than ${maxResponse} bytes.`, { cause })
+    throw new AgentError('token_request_failed', `The auth server’s response is larger than ${maxResponse} bytes.`, {
+      cause,
+    })
   }
 }
 
-/** Share of a token's lifetime after which it is refreshed in the background. */
+/** Fraction of a token's lifetime after which it is refreshed in the background. */
 const refreshShare = 0.8
 
-/** The thumbprint; undefined for a key type that is not supported, and so cannot be the agent's. */
+/** The thumbprint. Undefined for an unsupported key type, which cannot be the agent's. */
 async function thumbprintOf(jwk: PublicJwk): Promise<string | undefined> {
   try {
     return await jwkThumbprint(jwk)
@@ -177,17 +181,18 @@ export async function requireAuthToken(
   { resource, authServer }: Pick<TokenNeed, 'resource' | 'authServer'>,
   answer: Record<string, unknown>,
 ): Promise<HeldToken> {
-  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token is refused: ${why}.`)
+  const refuse = (why: string) => new AgentError('auth_token_refused', `The auth token was rejected: ${why}.`)
   const { auth_token: jwt, expires_in: expiresIn } = answer
-  if (typeof jwt !== 'string') throw refuse('there is none in the answer')
+  if (typeof jwt !== 'string') throw refuse('the response contains none')
   const token = decodeToken(jwt)
   const { typ } = januaryTokens.auth
-  if (token?.header.typ !== typ) throw refuse(`it is not an ${typ}`)
+  if (token?.header.typ !== typ) throw refuse(`it is not a token of type ${typ}`)
   const { iss, aud, scope, exp } = token.payload
-  if (iss !== authServer) throw refuse('its iss is not the auth server asked')
-  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource) throw refuse('its aud is not the resource asked')
+  if (iss !== authServer) throw refuse('its iss is not the auth server that was called')
+  if (Array.isArray(aud) ? !aud.includes(resource) : aud !== resource)
+    throw refuse('its aud is not the resource that was called')
   const jwk = confirmationJwk(token.payload)
-  if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is bound to no key')
+  if (!jwk || !('kty' in jwk) || typeof jwk.kty !== 'string') throw refuse('it is not bound to a key')
   if ((await thumbprintOf({ ...jwk, kty: jwk.kty })) !== thumbprint) throw refuse('it is bound to another key')
   if (typeof exp !== 'number' || exp <= now()) throw refuse('it has expired')
   const expiresAt = typeof expiresIn === 'number' ? Math.min(exp, now() + expiresIn) : exp

@@ -28,14 +28,14 @@ export interface AuthTokenClaims extends RegisteredClaims {
   sub?: string
 }
 
-/** What an auth server took back of the auth tokens that may still be alive. */
+/** Claims of a revocation list: the revoked auth tokens that may not have expired yet. */
 export interface RevocationClaims extends RegisteredClaims {
   iat: number
-  /** The `revocationEntry` of each grant, agent and person. */
+  /** The `revocationEntry` of each revoked grant, agent and user. */
   revoked: string[]
-  /** By the entry of a person: the tokens for them that were issued at this time or before are taken back, under any grant. */
+  /** By the entry of a user: their tokens issued at or before this time are revoked, under any grant. */
   revoked_before?: Record<string, number>
-  /** Too many agents were blocked and people disabled for a list: every token issued at this time or before is taken back. */
+  /** Set if too many agents were blocked or users disabled to list them: every token issued at or before this time is revoked. */
   before?: number
 }
 
@@ -86,7 +86,7 @@ const resource: TokenType<ResourceTokenClaims> = {
   maxLifetime: 900,
   invalid: 'resource_token_invalid',
   expired: 'resource_token_expired',
-  renewal: 'ask the resource again',
+  renewal: 'request a new one from the resource',
 }
 
 const auth: TokenType<AuthTokenClaims> = {
@@ -135,5 +135,5 @@ const revocations: TokenType<RevocationClaims> = {
   expired: 'revocation_list_refused',
 }
 
-/** The tokens (S§5–7); the list of revocations is not in the edition's text. */
+/** The token types (S§5–7). The revocation list is not in the edition's text. */
 export const januaryTokens = { agent, resource, auth, revocations } as const

@@ -18,13 +18,13 @@ import type { StateSeal } from './sealed-state.js'
 export interface McpContext {
   resource: Resource
   table: McpTable
-  /** The scopes that every request needs, space-separated; empty: an identified agent is enough. */
+  /** The scopes that every request needs, space-separated. Empty: an identified agent is sufficient. */
   connect: string
   maxBody: number
   sessions: McpSessions
   /** By session, the request with the user's auth token that expires last. */
   access: LruCache<VerifiedRequest>
-  /** By tool, the parameters that it mirrors in headers, from the last list of tools. */
+  /** By tool, the parameters that headers mirror, from the last list of tools. */
   parameters: LruCache<MirroredParameters>
   seal: StateSeal | undefined
   /** Unix seconds. */
@@ -38,7 +38,7 @@ export interface AdmittedMessage {
   caller: McpCaller
   /** Undefined for a request without a body. */
   message: McpMessage | undefined
-  /** The body for the server: what was judged. */
+  /** The body for the server: exactly what was checked. */
   body: Uint8Array | undefined
   /** The session that the request belongs to. */
   session: AdmittedSession | undefined
@@ -47,13 +47,13 @@ export interface AdmittedMessage {
 interface AdmittedSession {
   id: string
   owner: McpSession
-  /** The event after which a stream is resumed: the server's own id of it. */
+  /** The event after which to resume a stream: the server's own id of the event. */
   lastEventId: string | undefined
 }
 
 /**
- * Judges a request for an MCP server and verifies that its sender is authorized; otherwise returns the response that refuses it.
- * An unidentified sender learns nothing about what is wrong with the message.
+ * Checks a request for an MCP server and verifies that its sender is authorized. If not, returns the refusal. An unidentified sender learns
+ * nothing about what is wrong with the message.
  */
 export async function admitMessage(
   context: McpContext,
@@ -73,7 +73,7 @@ export async function admitMessage(
     }
     const upload = received.upload ?? memoryUpload(received, maxBody)
     const verified = await resource.verify(Object.assign({}, received, { upload }), { require: 'identity', byContent })
-    // TypeScript does not see that the callback sets it.
+    // TypeScript does not see that the callback assigns it.
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)
   } catch (error) {
@@ -83,7 +83,7 @@ export async function admitMessage(
 
 function requireMethod({ method }: ReceivedMessage): void {
   if (method !== 'POST' && method !== 'GET' && method !== 'DELETE')
-    throw new AAuthError('method_not_allowed', 'MCP is spoken with POST, GET and DELETE.')
+    throw new AAuthError('method_not_allowed', 'MCP uses POST, GET and DELETE.')
 }
 
 async function admitVerified(
@@ -99,7 +99,7 @@ async function admitVerified(
   if (session === 'none')
     return refusalResponse({ status: 404, code: noSession, reason: 'There is no such session.', id: given?.id ?? null })
   if (session === 'no event') {
-    const reason = 'Last-Event-ID is no event of this session: open a new stream.'
+    const reason = 'Last-Event-ID is not an event of this session: open a new stream.'
     return refusalResponse({ status: 400, code: mcpCodes.invalidRequest, reason, id: given?.id ?? null })
   }
   const message = given && (await withOpenState(given, verified, caller, seal))
@@ -118,7 +118,8 @@ function callerOf({ delegate, authorization }: AdmittedMessage['verified'], agen
 /**
  * The session that a request names; `none` if it does not exist or belongs to another caller.
  *
- * @throws AAuthError `authorization_required` if the session is a user's and the request has no auth token from that user: it may have expired
+ * @throws AAuthError `authorization_required` if the session belongs to a user and the request has no auth token from that user, whose
+ * token may have expired
  */
 async function sessionOf(
   { sessions, access, now }: McpContext,
@@ -141,7 +142,8 @@ async function sessionOf(
 }
 
 /**
- * Requires an auth token for what belongs to a user. The old one may have expired, so the challenge says which scope to request.
+ * Requires an auth token for something that belongs to a user. The previous one may have expired, so the challenge names the scope to
+ * request.
  *
  * @throws AAuthError `authorization_required`
  */
@@ -160,7 +162,7 @@ function endOf(verified: VerifiedRequest | undefined): number {
   return verified?.authorization?.claims.exp ?? 0
 }
 
-/** The code that the SDKs use. */
+/** The error code that the SDKs use. */
 const noSession = -32_001
 
 async function withOpenState(
@@ -173,7 +175,7 @@ async function withOpenState(
   if (!seal || sealed === undefined) return message
   const opened = typeof sealed === 'string' ? await seal.open(sealed, message, agent) : undefined
   if (opened) requirePerson(opened, verified)
-  const reason = 'requestState is not what was given for this call, or is too old: call again without it.'
+  const reason = 'requestState is not the one issued for this call, or is too old: call again without it.'
   if (!opened || (opened.person !== undefined && opened.person !== person))
     return { status: 200, code: mcpCodes.invalidParams, reason, id: message.id ?? null }
   const params = { ...message.params, requestState: opened.state }
@@ -198,14 +200,14 @@ function memoryUpload(received: ReceivedMessage, maxBody: number): Required<Uplo
   }
 }
 
-/** A POST has content unless it says otherwise: not every platform exposes whether there is any. */
+/** Whether to expect content. A POST has content unless its head says otherwise: not every platform exposes whether there is any. */
 function announcesContent(received: ReceivedMessage): boolean {
   const [length] = fieldValues(received, 'content-length')
   if (fieldValues(received, 'transfer-encoding').length > 0) return true
   return length === undefined ? received.method === 'POST' : Number(length) !== 0
 }
 
-/** Records a session that the server opened, with its owner, and drops one that was closed. Returns the response's session. */
+/** Records a session that the server opened, with its owner, and removes one that was closed. Returns the response's session. */
 export function recordSession(
   { sessions, access }: McpContext,
   { message, caller, session, verified }: AdmittedMessage,

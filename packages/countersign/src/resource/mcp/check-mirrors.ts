@@ -13,10 +13,10 @@ const encoded = /^=\?base64\?([\w+/]*={0,2})\?=$/
 const paramPrefix = 'mcp-param-'
 
 /**
- * Checks that the headers that mirror a message match it: an intermediary that routes by them must not see another message than the
- * one that runs (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and never completed from a header.
+ * Checks that the headers that mirror a message match it. An intermediary that routes by them must not see a different message than the one
+ * that is executed (MCP 2026-07-28, Streamable HTTP; attacks M05). The message is authoritative, and is never completed from a header.
  *
- * @param mirrored the parameters that the tool mirrors, by `x-mcp-header`; undefined: its definition is not known
+ * @param mirrored the parameters that the tool mirrors, by `x-mcp-header`; undefined if the tool's definition is not known
  */
 export function checkMirrors(
   message: McpMessage,
@@ -32,9 +32,9 @@ export function checkMirrors(
   })
   const versions = fieldValues(received, 'mcp-protocol-version')
   const [said] = versions
-  if (versions.length > 1) return refuse('MCP-Protocol-Version is repeated.')
+  if (versions.length > 1) return refuse('The MCP-Protocol-Version header occurs more than once.')
   const isModern = [said, version].some((each) => each !== undefined && each >= firstWithoutSessions)
-  if (isModern && said !== version) return refuse('MCP-Protocol-Version is not the version in _meta.')
+  if (isModern && said !== version) return refuse('MCP-Protocol-Version does not match the version in _meta.')
   const member = method === undefined ? undefined : named[method]
   const mirrors: [header: string, value: unknown, isRequired: boolean][] = [
     ['Mcp-Method', method, isModern && method !== undefined],
@@ -42,10 +42,10 @@ export function checkMirrors(
   ]
   for (const [header, value, isRequired] of mirrors) {
     const values = fieldValues(received, header.toLowerCase())
-    if (values.length > 1) return refuse(`${header} is repeated.`)
+    if (values.length > 1) return refuse(`The ${header} header occurs more than once.`)
     const [found] = values
     if (found === undefined ? isRequired : decode(found) !== value)
-      return refuse(`${header} ${found === undefined ? 'is missing' : 'is not what the body says'}.`)
+      return refuse(`${header} ${found === undefined ? 'is missing' : 'does not match the body'}.`)
   }
   return wrongParam(params, received, { mirrored, isModern, refuse })
 }
@@ -56,7 +56,7 @@ interface ParamCheck {
   refuse: (reason: string) => McpRefusal
 }
 
-/** If the definition of the tool is not known, a header mirrors an argument of the same name, and none is required. */
+/** If the tool's definition is not known, a header mirrors an argument with the same name, and no header is required. */
 function wrongParam(
   { arguments: given }: McpMessage['params'],
   { rawHeaders }: Pick<ReceivedMessage, 'rawHeaders'>,
@@ -66,31 +66,31 @@ function wrongParam(
   if (isModern && mirrored)
     for (const [header, path] of mirrored)
       if (!fields.has(paramPrefix + header) && isPrimitive(valueAt(given, path)))
-        return refuse(`${paramPrefix}${header} is missing.`)
+        return refuse(`The ${paramPrefix}${header} header is missing.`)
   if (fields.size === 0) return undefined
   const byName = mirrored ? undefined : namedIn(given, new Set([...fields.keys()].map(normalizedParam)))
   for (const [name, found] of fields) {
-    if (found.length > 1) return refuse(`${name} is repeated.`)
+    if (found.length > 1) return refuse(`The ${name} header occurs more than once.`)
     const path = mirrored?.get(name.slice(paramPrefix.length))
     const values = byName ? (byName.get(normalizedParam(name)) ?? []) : path ? [valueAt(given, path)] : []
     const value = decode(found[0] ?? '')
     if (!values.some((each) => isPrimitive(each) && String(each) === value))
-      return refuse(`${name} is not what the body says.`)
+      return refuse(`${name} does not match the body.`)
   }
   return undefined
 }
 
-/** Other fields that decide how a message is read. */
+/** Other fields that affect how a message is interpreted. */
 const decisive: ReadonlySet<string> = new Set(['content-type', 'content-encoding', 'last-event-id'])
 
 /**
- * Refuses other spellings of a header of MCP, such as `Mcp_Name`: many servers read it as the header that was compared, or that is
- * missing here. `Connection` must not name one either: intermediaries would remove it (RFC 9110 §7.6.1).
+ * Rejects alternative spellings of an MCP header, such as `Mcp_Name`: many servers treat it as the header that was compared, or that is
+ * missing. `Connection` must not name an MCP header either, since intermediaries would remove that header (RFC 9110 §7.6.1).
  */
 export function checkFieldNames(received: Pick<ReceivedMessage, 'rawHeaders'>): McpRefusal | undefined {
   const refuse = (reason: string): McpRefusal => ({ status: 400, code: mcpCodes.headerMismatch, reason, id: null })
   const name = received.rawHeaders.find((each, at) => at % 2 === 0 && isMisspelt(each))
-  if (name !== undefined) return refuse(`${name} is not accepted: headers of MCP are written with hyphens.`)
+  if (name !== undefined) return refuse(`${name} is not accepted: write MCP headers with hyphens.`)
   const options = fieldValues(received, 'connection').flatMap((value) => value.toLowerCase().split(/[\s,]+/))
   const dropped = options.find((option) => decisive.has(option) || option.startsWith('mcp-'))
   return dropped === undefined ? undefined : refuse(`Connection must not name ${dropped}.`)
@@ -103,7 +103,7 @@ function isMisspelt(name: string): boolean {
   return read.startsWith('mcp-') && !/^mcp(?:-[a-z0-9]+)+$/.test(lower) && !lower.startsWith(paramPrefix)
 }
 
-/** The values of members at any depth, by their normalized names, of which only the wanted ones count. */
+/** The values of members at any depth, by normalized name. Only the wanted names are included. */
 function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unknown[]> {
   const found = new Map<string, unknown[]>()
   const open = [value]
@@ -111,7 +111,7 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
     if (!isObject(next)) continue
     for (const [name, inside] of Object.entries(next)) {
       if (isObject(inside)) open.push(inside)
-      // No header has a name of that length.
+      // No header has a name of this length.
       if (name.length > maxNameLength || !isPrimitive(inside)) continue
       const normalizedName = normalized(name)
       if (!wanted.has(normalizedName)) continue
@@ -125,7 +125,7 @@ function namedIn(value: unknown, wanted: ReadonlySet<string>): Map<string, unkno
 
 const maxNameLength = 256
 
-/** Headers separate words with hyphens, programs in other ways. */
+/** Normalizes word separators: hyphens in headers, other characters in programs. */
 function normalized(name: string): string {
   return name.toLowerCase().replaceAll(/[^a-z0-9]/g, '')
 }
@@ -138,7 +138,7 @@ function isPrimitive(value: unknown): value is string | number | boolean {
   return typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean'
 }
 
-/** Decodes the value of a header; undefined if that is not possible. */
+/** Decodes the value of a header. Undefined if it cannot be decoded. */
 function decode(value: string): string | undefined {
   const [, base64] = encoded.exec(value) ?? []
   if (base64 === undefined) return value

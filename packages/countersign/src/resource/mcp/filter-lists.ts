@@ -35,8 +35,8 @@ export function requestsList({ method }: McpMessage): boolean {
 }
 
 /**
- * The response to a request for a list without unlisted items, marked private to caches (attacks M07). Whatever form it takes is
- * inspected, and what cannot be inspected does not pass.
+ * Filters the response to a list request: removes items that are not in the table, and marks the list private to caches (attacks M07).
+ * Every response format is inspected, and a response that cannot be inspected is withheld.
  */
 export function filteredList(
   response: unknown,
@@ -47,7 +47,7 @@ export function filteredList(
   if (!rule) return response
   const filter = (message: unknown): unknown => {
     if (!isObject(message)) return undefined
-    // A request or notification of the server before its response.
+    // A request or notification that the server sends before its response.
     if (typeof message.method === 'string') return message
     if (isObject(message.error)) {
       const { code, message: reason } = message.error
@@ -65,14 +65,14 @@ export function filteredList(
 
 /** Replaces a response that cannot be inspected. */
 export function unreadableResponse(id: McpMessage['id'] | null): object {
-  const message = 'The response of the server cannot be inspected and was withheld.'
+  const message = 'The server’s response could not be inspected and was withheld.'
   return { jsonrpc: '2.0', id: id ?? null, error: { code: internalError, message } }
 }
 
 /** JSON-RPC 2.0 §5.1. */
 const internalError = -32_603
 
-/** Filters a response whose request is not known: its member identifies a list. */
+/** Filters a response whose request is not known. The list is identified by its member. */
 export function filteredReplay(response: unknown, table: McpTable): unknown {
   return Object.values(lists).reduce((filtered, rule) => withoutUnlisted(filtered, rule, table, false), response)
 }
@@ -88,8 +88,8 @@ function withoutUnlisted(response: unknown, rule: ListRule, table: McpTable, isM
 }
 
 /**
- * An event id as clients of a session get it. It is bound to the session: a server may keep the events of all sessions in one store
- * (attacks M23).
+ * An event id as presented to the clients of a session. It is bound to the session, since a server may store the events of all sessions
+ * together (attacks M23).
  */
 export async function boundEventId(id: string, secret: string): Promise<string> {
   const mac = await crypto.subtle.sign('HMAC', await keyOf(secret), utf8(id))

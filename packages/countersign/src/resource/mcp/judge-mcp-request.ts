@@ -7,18 +7,18 @@ import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mc
 import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
 
-/** The message of a request for an MCP server, and the scopes that it needs, space-separated; empty: only those of every request. */
+/** The message in a request for an MCP server, and the scopes it needs, space-separated. Empty: only those of every request. */
 export interface JudgedMcpRequest {
-  /** Undefined for a request without content: GET and DELETE have none. */
+  /** Undefined for a request without content, such as GET and DELETE. */
   message: McpMessage | undefined
   scope: string
 }
 
 /**
- * Judges a request for an MCP server by its head and content: the scopes that it needs by the table, or why it is refused from any
- * sender. The server must get exactly these bytes, or `message.value`.
+ * Checks a request for an MCP server by its head and content. Returns the scopes that it needs according to the table, or why it is refused
+ * for any sender. The server must receive exactly these bytes, or `message.value`.
  *
- * @param parametersOf the result of {@link mirroredParameters} for a tool; undefined if its definition is not known
+ * @param parametersOf the result of {@link mirroredParameters} for a tool; undefined if the tool's definition is not known
  */
 export function judgeMcpRequest(
   received: Pick<ReceivedMessage, 'method' | 'rawHeaders'>,
@@ -29,7 +29,7 @@ export function judgeMcpRequest(
   const misspelt = checkFieldNames(received)
   if (misspelt) return misspelt
   if (received.method !== 'POST') {
-    if (content.length > 0) return refused(400, `A ${received.method} request of MCP has no body.`)
+    if (content.length > 0) return refused(400, `An MCP request with ${received.method} must not have a body.`)
     return { message: undefined, scope: '' }
   }
   const message = readContent(received, content)
@@ -42,7 +42,7 @@ export function judgeMcpRequest(
   return 'reason' in judged ? judged : { message, scope: judged.scope }
 }
 
-/** Leaves nothing that a lenient parser could take for another type: some search the whole value for one (attacks M20). */
+/** Leaves no room for lenient parsers to find another media type: some search the whole value for one (attacks M20). */
 const plainJson = /^application\/json(?:[ \t]*;[ \t]*charset=(?:utf-?8|"utf-?8"))?(?:[ \t]*;)?$/i
 
 const byteOrderMarkStart = 0xef
@@ -53,8 +53,9 @@ function readContent(
 ): McpMessage | McpRefusal {
   const [mediaType = '', another] = fieldValues(received, 'content-type')
   if (another !== undefined || !plainJson.test(mediaType))
-    return refused(415, 'Send the message with Content-Type: application/json, once, in UTF-8.')
-  if (content[0] === byteOrderMarkStart) return refused(400, 'The body must begin with JSON: send no byte order mark.')
+    return refused(415, 'Send the message with a single Content-Type: application/json, in UTF-8.')
+  if (content[0] === byteOrderMarkStart)
+    return refused(400, 'The body must start with the JSON text: do not send a byte order mark.')
   if (hasManyParts(content)) return tooManyParts
   try {
     return readMcpMessage(parseBody(received, content))
@@ -68,13 +69,13 @@ function refused(status: number, reason: string): McpRefusal {
   return { status, code: mcpCodes.invalidRequest, reason, id: null }
 }
 
-/** Members and items per message: each costs more time than its bytes suggest. */
+/** Maximum number of members and items per message: each takes more time than its size suggests. */
 const maxParts = 20_000
 
 const tooManyParts: McpRefusal = {
   status: 413,
   code: mcpCodes.invalidRequest,
-  reason: `A message has at most ${maxParts} members and items: send less at once.`,
+  reason: `A message may have at most ${maxParts} members and items: split it into smaller messages.`,
   id: null,
 }
 

@@ -1,12 +1,12 @@
 import { isObject, type McpMessage, type McpRefusal, mcpCodes } from './mcp-message.js'
 import { foldedPatterns, type McpTable, scopeFor, scopeForTemplate, scopeForUri } from './mcp-table.js'
 
-/** The scopes of everything that a message refers to, space-separated; empty: only those of every request. */
+/** The scopes needed for everything that a message refers to, space-separated. Empty: only those of every request. */
 export interface McpNeed {
   scope: string
 }
 
-/** Methods of MCP that refer to nothing in a table. */
+/** MCP methods that refer to nothing in the table. */
 const free: ReadonlySet<string> = new Set([
   'initialize',
   'ping',
@@ -22,7 +22,7 @@ const free: ReadonlySet<string> = new Set([
   'notifications/roots/list_changed',
 ])
 
-/** The scopes that a message needs by the table, or why it is refused from any sender. A pure function. */
+/** Returns the scopes that a message needs according to the table, or why it is refused for any sender. A pure function. */
 export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
   const { method, params } = message
   const refuse = (code: number, reason: string): McpRefusal => {
@@ -32,16 +32,16 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
   if (method === undefined) return { scope: '' }
   const isFree = free.has(method)
   const asked = isFree ? undefined : subjectsOf(method, params)
-  // The sender of a notification would never learn the outcome.
+  // The sender of a notification would never learn that it was refused.
   if (message.kind === 'notification' && (asked || (isFree && !method.startsWith('notifications/'))))
-    return refuse(mcpCodes.invalidRequest, `${method} is a request: give it an id.`)
+    return refuse(mcpCodes.invalidRequest, `${method} is a request: add an id.`)
   if (isFree) return { scope: '' }
   if (asked === undefined) {
     const scope = scopeFor(table, 'methods', method)
-    return scope === undefined ? refuse(mcpCodes.methodNotFound, 'There is no such method here.') : { scope }
+    return scope === undefined ? refuse(mcpCodes.methodNotFound, 'This method is not available.') : { scope }
   }
   if (asked === 'malformed')
-    return refuse(mcpCodes.invalidParams, `The params of ${method} do not say what it is about.`)
+    return refuse(mcpCodes.invalidParams, `The params of ${method} do not name the item that it refers to.`)
   const scopes = new Set<string>()
   const folded = asked.some(({ kind }) => kind === 'resources') ? foldedPatterns(table) : []
   for (const subject of asked) {
@@ -49,7 +49,7 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
     if (scope === undefined)
       return refuse(
         mcpCodes.invalidParams,
-        `There is no ${kindsInWords[subject.kind]} ${printable(subject.name)} here.`,
+        `There is no ${kindsInWords[subject.kind]} ${printable(subject.name)} on this server.`,
       )
     for (const each of scope.split(' ')) if (each !== '') scopes.add(each)
   }
@@ -58,7 +58,7 @@ export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRef
 
 const kindsInWords = { tools: 'tool', prompts: 'prompt', resources: 'resource', templates: 'resource' } as const
 
-/** The sender chose the name. */
+/** Makes a name printable, since the sender chose it. */
 function printable(name: string): string {
   return name.slice(0, 100).replaceAll(/[^\x20-\x7e]/g, '?')
 }
@@ -77,7 +77,7 @@ function scopeOf(
   return kind === 'resources' ? scopeForUri(table, name, folded) : scopeFor(table, kind, name)
 }
 
-/** What a method of MCP refers to; undefined for any other method. */
+/** What an MCP method refers to; undefined for any other method. */
 function subjectsOf(method: string, params: McpMessage['params']): Subject[] | 'malformed' | undefined {
   switch (method) {
     case 'tools/call':
@@ -97,7 +97,7 @@ function subjectsOf(method: string, params: McpMessage['params']): Subject[] | '
   }
 }
 
-/** Characters of a name or a URI. */
+/** Maximum length of a name or URI, in characters. */
 const maxNameLength = 2048
 
 function one(kind: Subject['kind'], name: unknown): Subject[] | 'malformed' {
@@ -112,7 +112,7 @@ function completed(ref: unknown): Subject[] | 'malformed' {
   return ref.type === 'ref/resource' ? one(kind, ref.uri) : 'malformed'
 }
 
-/** Per message. */
+/** Maximum per message. */
 const maxSubscriptions = 100
 
 function listened(filter: unknown): Subject[] | 'malformed' {

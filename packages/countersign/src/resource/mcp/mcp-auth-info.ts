@@ -1,19 +1,19 @@
 import type { VerifiedRequest } from '../../editions/verified-request.js'
 
-/** The caller, as both generations of the TypeScript SDK pass it to handlers. */
+/** The caller, in the form in which both generations of the TypeScript SDK pass it to handlers. */
 export interface McpAuthInfo {
-  /** The thumbprint of the agent's key: its tokens are bound to that key and useless elsewhere. */
+  /** The thumbprint of the agent's key, to which its tokens are bound. */
   token: string
   /** The agent's identifier. */
   clientId: string
   /** The scopes that the user approved. */
   scopes: string[]
-  /** Unix seconds at which they expire. */
+  /** Expiry of the scopes, in Unix seconds. */
   expiresAt?: number
   resource: URL
   extra: {
     agent: string
-    /** The auth server and the user there: only together do they identify a person. Undefined: no user is identified. */
+    /** The auth server, and the user's id there. Only both together identify a user. Undefined if no user is identified. */
     iss: string | undefined
     sub: string | undefined
     /** The delegate of the agent, if there is one. */
@@ -21,7 +21,7 @@ export interface McpAuthInfo {
   }
 }
 
-/** @param resource the identifier of the resource, which also stands for an agent that the edition does not name */
+/** @param resource the identifier of the resource, which is also used for an agent that the edition does not name */
 export function mcpAuthInfo(
   verified: VerifiedRequest<'identity'> | VerifiedRequest<'authorization'>,
   resource: string,

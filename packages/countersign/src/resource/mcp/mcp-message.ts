@@ -1,17 +1,17 @@
-/** One JSON-RPC message of MCP, read strictly. */
+/** One JSON-RPC message of MCP, parsed strictly. */
 export interface McpMessage {
   kind: 'request' | 'notification' | 'response'
-  /** The parsed message: the server must get nothing else. */
+  /** The parsed message. The server must receive nothing else. */
   value: Readonly<Record<string, unknown>>
   /** Undefined for a response. */
   method: string | undefined
   params: Readonly<Record<string, unknown>>
   id: string | number | undefined
-  /** The MCP version in `_meta`, which messages state from 2026-07-28 on. */
+  /** The MCP version in `_meta`, which messages contain since 2026-07-28. */
   version: string | undefined
 }
 
-/** Why a message is refused before anything runs, with a code of JSON-RPC or MCP. */
+/** Why a message is refused before it is executed, with an error code of JSON-RPC or MCP. */
 export interface McpRefusal {
   status: number
   code: number
@@ -27,12 +27,12 @@ export const mcpCodes = {
   headerMismatch: -32020,
 } as const
 
-/** Since this version of MCP there are no sessions, and headers mirror the body. */
+/** From this version of MCP on, there are no sessions, and headers mirror the body. */
 export const firstWithoutSessions = '2026-07-28'
 
 const versionMember = 'io.modelcontextprotocol/protocolVersion'
 
-/** Members that decide what a message does, by the object that has them: no other spelling of one may stand beside it. */
+/** Members that determine what a message does, by the object that contains them. No alternative spelling of one may appear beside it. */
 const decisive = {
   message: ['jsonrpc', 'id', 'method', 'params', 'result', 'error'],
   params: ['name', 'uri', 'arguments', 'ref', 'notifications', '_meta', 'requestState', 'inputResponses'],
@@ -41,7 +41,7 @@ const decisive = {
   _meta: [versionMember],
 } as const
 
-/** Reads a parsed body as one message of MCP; batches are refused in every version. */
+/** Validates a parsed body as one MCP message. Batches are rejected in every version. */
 export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not accepted.')
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
@@ -54,7 +54,7 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (method === undefined) return readResponse(body, id)
   if (typeof method !== 'string') return refuse('method must be a string.')
   if (Object.hasOwn(body, 'result') || Object.hasOwn(body, 'error'))
-    return refuse('A message is a request or a response, and not both.')
+    return refuse('A message must be either a request or a response, not both.')
   if (!isObject(params)) return refuse('params must be an object.')
   const { _meta: meta = {} } = params
   if (!isObject(meta)) return refuse('_meta must be an object.')
@@ -69,7 +69,7 @@ function readResponse(body: Record<string, unknown>, id: string | number | undef
   return { kind: 'response', value: body, method: undefined, params: {}, id, version: undefined }
 }
 
-/** Says which member a lenient reader could take for one of those that decide; undefined: none. */
+/** The first member that a lenient reader could mistake for one of the decisive members; undefined if there is none. */
 function misspeltMember(message: Record<string, unknown>): string | undefined {
   const params = isObject(message.params) ? message.params : {}
   const { ref, notifications, _meta } = params
@@ -82,13 +82,16 @@ function misspeltMember(message: Record<string, unknown>): string | undefined {
   return undefined
 }
 
-/** Whether a lenient reader could take a name for another one: by case, compatible or invisible characters, or an end at NUL, as in C. */
+/**
+ * Whether a lenient reader could mistake one name for another: because of case, compatibility or invisible characters, or truncation at
+ * NUL, as in C.
+ */
 function isSpellingOfAny(name: string, others: readonly string[]): boolean {
   if (name.includes('\0')) return true
   const visible = name.replaceAll(/[\p{C}\p{Default_Ignorable_Code_Point}]+/gu, '')
-  // At most a surrogate pair and a combining dot become one letter of ASCII. NFKC makes some characters 18 times as long.
+  // At most a surrogate pair and a combining dot map to one ASCII letter. NFKC makes some characters 18 times as long.
   if (visible.length > 3 * Math.max(...others.map(({ length }) => length))) return false
-  // Through capitals, which ı and i share; the capital İ becomes an i with a dot.
+  // Via upper case, which ı and i share; the capital İ becomes an i with a dot.
   const folded = visible.normalize('NFKC').toUpperCase().toLowerCase().replaceAll('i\u0307', 'i')
   return others.some((other) => other.toLowerCase() === folded)
 }
@@ -97,7 +100,7 @@ function malformed(reason: string, id: string | number | null = null): McpRefusa
   return { status: 400, code: mcpCodes.invalidRequest, reason, id }
 }
 
-/** Whether a JSON value is an object, and no array. */
+/** Whether a JSON value is an object and not an array. */
 export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

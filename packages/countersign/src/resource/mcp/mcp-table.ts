@@ -2,23 +2,23 @@ import { parseScope } from '../../protocol/parameters.js'
 import { fits, foldUri, isPlainUri, maxUriLength, uriReadings } from './uri-patterns.js'
 
 /**
- * Which scopes what a server offers needs, space-separated; an empty text: none beyond what every use needs. What is not
- * listed is refused (attacks M03).
+ * The scopes that each item of a server needs, space-separated. An empty text: none beyond the scopes that every request needs. Unlisted
+ * items are refused (attacks M03).
  */
 export interface McpTable {
-  /** By the names of tools. */
+  /** By tool name. */
   tools?: Readonly<Record<string, string>> | undefined
-  /** By the URIs of resources; `*` stands for anything, and the longest that fits counts: `notes://private/*`. */
+  /** By resource URI. `*` matches anything, and the longest matching pattern applies: `notes://private/*`. */
   resources?: Readonly<Record<string, string>> | undefined
-  /** By the names of prompts. */
+  /** By prompt name. */
   prompts?: Readonly<Record<string, string>> | undefined
-  /** By the names of methods that are none of MCP's own, such as those of an extension. */
+  /** By method name, for methods that are not part of MCP itself, such as those of an extension. */
   methods?: Readonly<Record<string, string>> | undefined
 }
 
 const kinds = ['tools', 'resources', 'prompts', 'methods'] as const
 
-/** @throws TypeError for a table that cannot be meant */
+/** @throws TypeError for an invalid table */
 export function requireMcpTable(table: McpTable): void {
   for (const kind of kinds) {
     const rules = table[kind] ?? {}
@@ -26,43 +26,43 @@ export function requireMcpTable(table: McpTable): void {
       throw new TypeError(`${kind} must be an object, such as { ${kind}: { name: 'data.read' } }`)
     for (const [name, scope] of Object.entries(rules))
       if (typeof scope !== 'string' || (scope !== '' && !parseScope(scope)))
-        throw new TypeError(`${kind}: the scope of ${name} must be a text, such as 'data.read', or '' for none`)
+        throw new TypeError(`${kind}: the scope of ${name} must be a string, such as 'data.read', or '' for none`)
   }
   for (const uri of Object.keys(table.resources ?? {}))
     if (!isPlainUri(uri.replaceAll('*', 'x')))
-      throw new TypeError(`resources: ${uri} is no URI as servers write it, such as notes://mine/* or file:///srv/*`)
+      throw new TypeError(`resources: ${uri} is not a URI in normalized form, such as notes://mine/* or file:///srv/*`)
 }
 
-/** All scopes that a table names. */
+/** All scopes in a table. */
 export function scopesOf(table: McpTable): string[] {
   return [...new Set(kinds.flatMap((kind) => Object.values(table[kind] ?? {})))].filter((scope) => scope !== '')
 }
 
-/** The scope that something listed needs; undefined where it is not listed. */
+/** The scope that a listed item needs; undefined if it is not listed. */
 export function scopeFor(table: McpTable, kind: 'tools' | 'prompts' | 'methods', name: string): string | undefined {
   const rules = table[kind] ?? {}
   return Object.hasOwn(rules, name) ? rules[name] : undefined
 }
 
-/** A pattern of a table, and the text that is compared with a URI. */
+/** A pattern of a table, and the text to compare with a URI. */
 interface UriPattern {
   pattern: string
   text: string
 }
 
-/** The patterns of resources as lenient servers compare them: to be made once for all URIs of a message. */
+/** The resource patterns in the form in which lenient servers compare them. Create it once for all URIs of a message. */
 export function foldedPatterns({ resources = {} }: McpTable): readonly UriPattern[] {
   return Object.keys(resources).map((pattern) => ({ pattern, text: foldUri(pattern) }))
 }
 
-/** Whether a table lists the resource of a URI; false for a URI that can be read in two ways. */
+/** Whether a table lists the resource of a URI. False for an ambiguous URI. */
 export function isUriListed(table: McpTable, uri: string): boolean {
   return ownPatterns(table, uri).length > 0
 }
 
 /**
- * The scopes that the resource of a URI needs, space-separated; undefined if none is listed, and for a URI that can be read in two ways.
- * If the table lists another entry for a reading of the URI that some servers have, both are needed (attacks M24).
+ * The scopes that the resource of a URI needs, space-separated. Undefined if it is not listed, or if the URI is ambiguous. If some servers
+ * would read the URI as one that the table lists under another entry, both scopes are needed (attacks M24).
  */
 export function scopeForUri(table: McpTable, uri: string, folded: readonly UriPattern[]): string | undefined {
   const own = ownPatterns(table, uri)
@@ -78,7 +78,7 @@ function ownPatterns({ resources = {} }: McpTable, uri: string): string[] {
   return patternsFor(patterns, uri)
 }
 
-/** The patterns that decide over a URI: one without `*`, else each that fits and has no other that fits within it. */
+/** The patterns that apply to a URI: one without `*`, or else each matching pattern that contains no other matching one. */
 function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
   const exact = patterns.filter(({ pattern, text }) => !pattern.includes('*') && text === uri)
   if (exact.length > 0) return exact.map(({ pattern }) => pattern)
@@ -89,8 +89,8 @@ function patternsFor(patterns: readonly UriPattern[], uri: string): string[] {
 }
 
 /**
- * The scopes of all that a URI template may make, together; undefined where nothing of it is listed, and for one of more than 2048
- * characters. What stands before its first variable is all that is known of it.
+ * The combined scopes of all URIs that a URI template can produce. Undefined if none of them is listed, or if the template is longer than
+ * 2048 characters. Only the part before the first variable is known.
  */
 export function scopeForTemplate({ resources = {} }: McpTable, template: string): string | undefined {
   if (template.length > maxUriLength) return undefined

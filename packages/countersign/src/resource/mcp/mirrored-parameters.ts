@@ -1,6 +1,6 @@
 import { isObject } from './mcp-message.js'
 
-/** The paths of a tool's parameters that headers mirror, by the lowercase name after `Mcp-Param-`. */
+/** The paths of a tool's mirrored parameters, by the lower-case header name after `Mcp-Param-`. */
 export type MirroredParameters = ReadonlyMap<string, readonly string[]>
 
 /** The mirrored parameters of the tools in a list, by tool (`x-mcp-header` of MCP 2026-07-28). */
@@ -24,7 +24,7 @@ function parametersIn(schema: unknown): MirroredParameters {
   return found
 }
 
-/** Levels of a schema that are searched. */
+/** Maximum depth to search in a schema. */
 const maxDepth = 20
 
 /** The member at a path of names; undefined if there is none. Inherited members do not count. */

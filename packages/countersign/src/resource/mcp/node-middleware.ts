@@ -30,7 +30,7 @@ export function createMcpMiddleware(context: McpContext): McpMiddleware {
     admit(context, incoming, outgoing).then(
       (isAdmitted) => isAdmitted && next(),
       (error: unknown) => {
-        // Passed to `next`, it would let the request through where the caller runs the server from `next`.
+        // Passing it to `next` would let the request through if the caller runs the server from `next`.
         warn(error)
         if (!outgoing.headersSent) outgoing.writeHead(500)
         outgoing.end()
@@ -54,7 +54,7 @@ async function admit(context: McpContext, incoming: McpNodeRequest, outgoing: Mc
   rewriteHead(incoming, session?.lastEventId)
   if (message) {
     incoming.body = message.value
-    // A server that reads the body itself gets what was judged.
+    // A server that reads the body itself receives what was checked.
     incoming.rawBody = Buffer.from(body ?? [])
   }
   rewriteResponse(context, admitted, outgoing)
@@ -72,7 +72,7 @@ function rewriteHead({ headers, rawHeaders }: McpNodeRequest, lastEventId: strin
   }
 }
 
-/** Rewrites what the server writes as needed, and ends an event stream when the access behind it ends. */
+/** Rewrites the server's output as needed, and ends an event stream when its authorization ends. */
 function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoing: McpNodeResponse): void {
   const write = outgoing.write.bind(outgoing)
   const end = outgoing.end.bind(outgoing)
@@ -81,10 +81,13 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
   let hasBegun = false
   let isOver = false
   const isClosed = () => isOver || isGone(outgoing)
-  /** Settles after all earlier writes. Undefined: writes pass through; decided once, or a later write could overtake a queued one. */
+  /**
+   * Settles after all earlier writes. Undefined: writes pass through. Decided only once, since a later write could otherwise overtake a
+   * queued one.
+   */
   let queue: Promise<void> | undefined
 
-  /** Runs a write in its turn. If the response is closed by then, only `done` is called. */
+  /** Performs a write in order. If the response is closed by then, only `done` is called. */
   function enqueue(done: () => void, job: () => Promise<unknown>): void {
     const run = async () => void (isClosed() ? done() : await job())
     queue = queue?.then(run).catch((error: unknown) => {
@@ -105,12 +108,12 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
       sessionId === undefined ? undefined : String(sessionId),
       status < 400,
     )
-    // Without a record, later requests in the session are refused.
+    // Without a record, later requests of the session are refused.
     const session = Promise.resolve(recorded).catch(() => undefined)
     rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
-    // The client must not learn of a session before all instances know it.
+    // All instances must know the session before the client does.
     if (rewriter || (recorded && 'then' in recorded)) queue = session.then(() => undefined)
-    // They describe the original content.
+    // These headers describe the original content.
     if (rewriter) for (const name of ['content-length', 'content-encoding', 'etag']) outgoing.removeHeader(name)
     if (!isEventStream(contentType)) return
     const stop = onAccessEnd(context, admitted, () => {
@@ -120,7 +123,7 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
     outgoing.on('close', stop)
   }
 
-  // All fields of the head are set when this is called: see keepPrivate.
+  // All header fields are set when this is called: see keepPrivate.
   outgoing.writeHead = (status, ...rest) => {
     begin(status)
     return writeHead(status, ...rest)
@@ -137,11 +140,11 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
 
   async function writeInTurn(chunk: unknown, rest: readonly unknown[], done: () => void): Promise<void> {
     const out = rewriter ? await rewriter.push(bytesOf(chunk, rest)) : chunk
-    // A rewriter that only buffers would leave no time for anything else.
+    // Yields: a rewriter that only buffers would otherwise block the event loop.
     if (out === '') await new Promise(setImmediate)
     if (isClosed()) return done()
     const hasRoom = rewriter ? write(out, done) : write(out, ...rest)
-    // Node emits it only after a write that found the socket full.
+    // Node emits `drain` only after a write that found the buffer full.
     if (hasRoom) outgoing.emit('drain')
     else await untilDrained(outgoing)
   }
@@ -160,20 +163,20 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
     const hasChunk = typeof chunk === 'string' || chunk instanceof Uint8Array
     const last = rewriter && (hasChunk ? await rewriter.push(bytesOf(chunk, rest)) : '') + (await rewriter.end())
     if (isClosed()) return done()
-    // HTTP/2 writes the last chunk with it.
+    // HTTP/2 writes the last chunk together with the end.
     outgoing.write = write
     if (last === undefined) end(...given)
     else end(last, done)
   }
 }
 
-/** The callback of `write` or `end`, which is their last argument. */
+/** The callback of `write` or `end`, which is the last argument. */
 function callbackIn(given: readonly unknown[]): () => void {
   const last = given.at(-1)
   return typeof last === 'function' ? (last as () => void) : () => undefined
 }
 
-/** @param rest what `write` was given besides: the encoding comes first */
+/** @param rest the remaining arguments of `write`, starting with the encoding */
 function bytesOf(chunk: unknown, [encoding]: readonly unknown[]): Uint8Array {
   if (typeof chunk !== 'string') return chunk as Uint8Array
   return Buffer.from(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8')

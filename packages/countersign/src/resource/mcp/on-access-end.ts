@@ -1,15 +1,15 @@
 import { whenEnded } from '../until-ended.js'
 import type { AdmittedMessage, McpContext } from './admit-message.js'
 
-/** Milliseconds between two checks of whether a user has authorized anything in a session. */
+/** Interval between checks of whether a user has authorized anything in a session, in milliseconds. */
 const interval = 1000
 
-/** Every so many polls, the session store that all instances share is queried, too. */
+/** Number of polls after which the session store that all instances share is queried as well. */
 const pollsPerSharedCheck = 4
 
 /**
- * Calls back when the access behind a stream ends; returns a function that stops watching. A stream that was opened before a user
- * authorized anything continues with the access that is later used in its session, and ends with that (attacks M21).
+ * Calls back when the authorization for a stream ends. Returns a function that stops watching. A stream that was opened before a user
+ * authorized anything continues with the authorization that is later used in its session, and ends with it (attacks M21).
  */
 export function onAccessEnd(
   { resource, sessions, access, now }: McpContext,
@@ -39,7 +39,7 @@ export function onAccessEnd(
       const owner = await sessions.use(session, caller)
       return owner !== undefined && owner.person === undefined
     } catch {
-      // End the stream: a client that is still there opens a new one.
+      // End the stream: a client that is still connected opens a new one.
       return false
     }
   }

@@ -19,24 +19,24 @@ import { createStateSeal } from './sealed-state.js'
 
 export interface McpOptions extends McpTable {
   /**
-   * The scopes that every request needs, space-separated, including lists. @default none: an identified agent may read the lists,
+   * The scopes that every request needs, including list requests, space-separated. @default none: an identified agent may read the lists,
    * which contain what it may use or request
    */
   connect?: string | undefined
   /**
-   * Seals the `requestState` that clients keep for the server: only the client that received it can return it, with the same call,
-   * within ten minutes. The server sees its own state. Several instances need one key of 32 bytes. @default false
+   * Seals the `requestState` that clients keep for the server: only the client that received it can return it, with the same call, within
+   * ten minutes. The server sees its original state. Several instances need the same 32-byte key. @default false
    */
   sealState?: boolean | { key: Uint8Array } | undefined
   /** Stores the owners of the server's sessions; all instances must share it. @default {@link createMcpSessions}: in this process */
   sessions?: McpSessions | undefined
-  /** Largest body in bytes. @default 1 MiB */
+  /** Maximum body size, in bytes. @default 1 MiB */
   maxBody?: number | undefined
   /** Unix seconds. @default the system clock */
   now?: (() => number) | undefined
 }
 
-/** An MCP server as a function, such as `createMcpHandler(…).fetch` of the SDK 2, or one around a Web transport of the SDK 1. */
+/** An MCP server as a function, such as `createMcpHandler(…).fetch` of SDK 2, or one around a Web transport of SDK 1. */
 export type McpFetch = (
   request: Request,
   options: { authInfo: McpAuthInfo; parsedBody?: unknown },
@@ -46,8 +46,8 @@ export interface ProtectedMcp {
   /** The protected server, as a Web handler: for `createNodeListener`, hono, and platforms with `fetch`. */
   around(server: McpFetch): (request: Request, received?: ReceivedMessage) => Promise<Response>
   /**
-   * Middleware of Express and of `node:http`, in front of the SDK's own transport for Node: it sets `request.auth`, and
-   * `request.body` to the parsed message. Put it before every parser.
+   * Middleware for Express and `node:http`, to use before the SDK's own Node transport: it sets `request.auth`, and sets `request.body` to
+   * the parsed message. Register it before every body parser.
    */
   readonly middleware: McpMiddleware
 }
@@ -111,7 +111,7 @@ const mcpOptions = {
   now: true,
 } as const satisfies Record<keyof McpOptions, true>
 
-/** The request for the server, with the body that was judged, and without `Accept-Encoding`: the response may be rewritten. */
+/** The request for the server, with the body that was checked, and without `Accept-Encoding`, since the response may be rewritten. */
 function requestForServer(request: Request, { body, session }: AdmittedMessage): Request {
   const { method, url, signal } = request
   const headers = new Headers(request.headers)
@@ -121,9 +121,9 @@ function requestForServer(request: Request, { body, session }: AdmittedMessage):
   return new Request(url, { method, headers, signal, body: body ? new Uint8Array(body) : null })
 }
 
-/** The server's response as the caller gets it. */
+/** The server's response as sent to the caller. */
 async function finish(context: McpContext, admitted: AdmittedMessage, response: Response): Promise<Response> {
-  // Before the client learns of the session: its next request may go to another instance.
+  // Before the client sees the session: its next request may go to another instance.
   const session = await recordSession(context, admitted, response.headers.get('mcp-session-id'), response.ok)
   const headers = privateHeaders(response.headers)
   const { status, statusText, body } = response
@@ -131,7 +131,7 @@ async function finish(context: McpContext, admitted: AdmittedMessage, response: 
   const contentType = headers.get('content-type') ?? ''
   const contentEncoding = headers.get('content-encoding') ?? ''
   const rewriter = rewriterFor(admitted, context, { contentType, contentEncoding }, session)
-  // They describe the original content.
+  // These headers describe the original content.
   if (rewriter) for (const name of ['content-length', 'content-encoding', 'etag']) headers.delete(name)
   const isStream = isEventStream(contentType)
   const passed = isStream || rewriter ? passOn(body, rewriter, isStream ? { context, admitted } : undefined) : body
@@ -146,7 +146,7 @@ function privateHeaders(given: Headers): Headers {
   return headers
 }
 
-/** Streams a body, rewritten as needed, until it or the access behind it ends. */
+/** Streams a body, rewritten as needed, until the body or its authorization ends. */
 function passOn(
   body: ReadableStream<Uint8Array>,
   rewriter: ResponseRewriter | undefined,

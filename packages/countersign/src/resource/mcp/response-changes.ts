@@ -12,7 +12,7 @@ const mayRequestInput: ReadonlySet<string> = new Set(['tools/call', 'resources/r
 
 type EventIdOf = (id: string) => Promise<string | undefined>
 
-/** Rewrites the response to a message; undefined: it passes unchanged. */
+/** Rewrites the response to a message. Undefined: it passes unchanged. */
 export function rewriterFor(
   { message, caller, verified }: AdmittedMessage,
   { table, seal, parameters }: Pick<McpContext, 'table' | 'seal' | 'parameters'>,
@@ -32,7 +32,7 @@ export function rewriterFor(
   return stateRewriter(head, (state) => seal.seal(state, message, caller), message.id, sessionEventId)
 }
 
-/** Filters a list, and learns which parameters its tools mirror in headers: calls are checked against them. */
+/** Filters a list, and records which parameters its tools mirror in headers, to check calls against them. */
 function listRewriter(
   head: ResponseHead,
   message: McpMessage,
@@ -64,7 +64,7 @@ function stateRewriter(
   return createRewriter(head, { change, eventId })
 }
 
-/** A resumed stream contains responses to requests that are no longer known: their members identify what must be filtered. */
+/** A resumed stream contains responses to requests that are no longer known. Their members identify what to filter. */
 function replayRewriter(head: ResponseHead, table: McpTable, eventId: EventIdOf): ResponseRewriter | undefined {
   function change(response: unknown): unknown {
     if (Array.isArray(response)) return response.map(change)

@@ -1,16 +1,16 @@
 import type { MaybePromise } from '../../lib/maybe-promise.js'
 
-/** Rewrites the messages of a response, of JSON or of an event stream, as it is streamed. */
+/** Rewrites the messages of a JSON or event stream response while it is streamed. */
 export interface ResponseRewriter {
-  /** Takes a piece of the response; returns the rewritten text that is ready. */
+  /** Accepts a chunk of the response, and returns the rewritten text that is ready. */
   push(bytes: Uint8Array): Promise<string>
-  /** Returns the rest. */
+  /** Returns the remaining text. */
   end(): Promise<string>
 }
 
 type Change = (message: unknown) => MaybePromise<unknown>
 
-/** The fields of a response that say how to read its content. */
+/** The fields of a response that determine how to read its content. */
 export interface ResponseHead {
   contentType: string
   /** Empty: the content is not encoded. */
@@ -18,9 +18,9 @@ export interface ResponseHead {
 }
 
 export interface RewriterOptions {
-  /** @default messages stay as they are */
+  /** @default messages are not changed */
   change?: Change | undefined
-  /** Returns the new id of an event; undefined: the id is removed. @default ids stay as they are */
+  /** Returns the new id of an event. Undefined: the id is removed. @default ids are not changed */
   eventId?: ((id: string) => MaybePromise<string | undefined>) | undefined
   /** Replaces content that cannot be inspected. Undefined: such content passes unchanged. */
   unreadable?: object | undefined

@@ -3,7 +3,7 @@ import { parseBase64url, utf8 } from '../../lib/encodings.js'
 import { isObject, type McpMessage } from './mcp-message.js'
 import type { McpCaller } from './mcp-sessions.js'
 
-/** Seals state that a client keeps for a server: only the client that received it can return it, with the same call (attacks M06). */
+/** Seals state that a client stores for a server: only the client that received it can return it, with the same call (attacks M06). */
 export interface StateSeal {
   seal(state: string, message: McpMessage, holder: McpCaller): Promise<string>
   /** The server's state; undefined if it was modified, has expired, or belongs to another agent or call. */
@@ -12,7 +12,7 @@ export interface StateSeal {
 
 export interface OpenedState {
   state: string
-  /** Its user and the scope that they had approved; undefined if it was issued before any user approved anything. */
+  /** The user who owns it, and the scopes that they had approved. Undefined if it was issued before any user approved anything. */
   person?: string | undefined
   scope?: string | undefined
 }
@@ -27,10 +27,10 @@ const life = 600
 
 const ivLength = 12
 
-/** @param key 32 bytes, the same in all instances; absent: a random key, so that a restart invalidates states */
+/** @param key 32 bytes, the same in all instances. Absent: a random key, so that a restart invalidates all states */
 export function createStateSeal(key: Uint8Array | undefined, now: () => number): StateSeal {
   const bytes = key ?? crypto.getRandomValues(new Uint8Array(32))
-  if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new TypeError('sealState: its key must be 32 bytes')
+  if (!(bytes instanceof Uint8Array) || bytes.length !== 32) throw new TypeError('sealState: the key must be 32 bytes')
   const imported = crypto.subtle.importKey('raw', new Uint8Array(bytes), 'AES-GCM', false, ['encrypt', 'decrypt'])
   return {
     async seal(state, message, holder) {
@@ -57,14 +57,14 @@ export function createStateSeal(key: Uint8Array | undefined, now: () => number):
   }
 }
 
-/** What a state is bound to besides its user and expiry: the agent, the method and the parameters. */
+/** What a state is bound to, besides its user and expiry: the agent, the method and the parameters. */
 async function boundTo({ method, params }: McpMessage, agent: string): Promise<string> {
   const { requestState: _state, inputResponses: _responses, _meta, ...salient } = params
   const digest = await crypto.subtle.digest('SHA-256', utf8(JSON.stringify(sorted(salient))))
   return JSON.stringify([agent, method, platform.serializeBase64url(new Uint8Array(digest))])
 }
 
-/** Makes the order of members irrelevant. */
+/** Normalizes the order of members. */
 function sorted(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(sorted)
   if (!isObject(value)) return value

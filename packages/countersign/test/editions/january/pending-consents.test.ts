@@ -292,7 +292,7 @@ it('keeps the way of a consent open after a code that the auth server failed to 
   let failures = 1
   const redeem: Options['redeem'] = async (_consent, _answer, _owner, proceed) => {
     await proceed()
-    if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server answered 500.')
+    if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server returned 500.')
     return token
   }
   const pending = openPending({ redeem })
@@ -377,9 +377,9 @@ it('does not repeat the failed exchange of another process', async () => {
   // They see the code, and wait for the lease.
   const waits = [open(), open()].map((each) => each.wait(consent, 's1', limit).catch(({ message }: Error) => message))
   await new Promise((soon) => setTimeout(soon, 50))
-  fail(new AgentError('token_request_failed', 'The auth server answered 500.'))
+  fail(new AgentError('token_request_failed', 'The auth server returned 500.'))
   expect(match.matched && (await match.finished)).toBe('failed')
-  expect(new Set(await Promise.all(waits))).toEqual(new Set(['The auth server answered 500.']))
+  expect(new Set(await Promise.all(waits))).toEqual(new Set(['The auth server returned 500.']))
   await new Promise((soon) => setTimeout(soon, 700))
   expect(world.sent).toEqual(['a'])
 })

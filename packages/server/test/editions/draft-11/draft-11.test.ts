@@ -32,7 +32,7 @@ describe('draft -11 over a map of origins', () => {
     expect(asked[1]).toMatch(/^requirement=auth-token;resource-token="[\w.-]+"$/)
     expect(calls.map(({ response }) => response.status)).toEqual([401, 401, 200])
     expect(await calls[0]?.response.json()).toMatchObject({ detail: 'The request carries no person token.' })
-    expect(await calls[1]?.response.json()).toMatchObject({ detail: 'The request carries no auth token.' })
+    expect(await calls[1]?.response.json()).toMatchObject({ detail: 'The request has no auth token.' })
     for (const { request } of calls) {
       expect(request.headers.get('signature-key')).toMatch(/^sig=jwt;jwt="[\w.-]+"$/)
       expect(request.headers.get('signature-input')).toMatch(/^sig=\("@method" "@authority" "@path" "signature-key"\)/)
@@ -150,7 +150,7 @@ describe('a person of draft -11', () => {
     await expect(stage.agent.fetch(`${ids.resource}/data-auth`)).rejects.toMatchObject({
       name: 'AgentError',
       code: 'access_denied',
-      message: 'Access was not allowed: The user denied the request.',
+      message: 'Access was denied: The user denied the request.',
       error: 'denied',
     })
     const { response } = lastAt(stage, '/person/pending')

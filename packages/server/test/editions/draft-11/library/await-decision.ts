@@ -107,6 +107,6 @@ function failureOf(status: number, body: Body | undefined): AgentError {
   const error = typeof body?.error === 'string' ? body.error : undefined
   const detail = typeof body?.detail === 'string' ? body.detail.slice(0, 200).replaceAll(/[^\x20-\x7e]/g, '?') : ''
   const code = ends[error ?? '']
-  if (code === 'access_denied') return new AgentError(code, `Access was not allowed: ${detail}`, { error })
+  if (code === 'access_denied') return new AgentError(code, `Access was denied: ${detail}`, { error })
   return new AgentError(code ?? 'token_request_failed', `The person server answered ${status}: ${detail}`, { error })
 }

@@ -46,10 +46,10 @@ function authorizedRequest(verified: Verified, asked: string): VerifiedRequest<'
   const { claims = presented, scope: granted = [] } = authorization ?? {}
   const scope = [...new Set([...granted, ...asked.split(' ')])].join(' ')
   const challenge = { level: 'auth-token', scope, binding } as const
-  if (!authorization) throw ask('authorization_required', 'The request carries no auth token.', challenge)
+  if (!authorization) throw ask('authorization_required', 'The request has no auth token.', challenge)
   const missing = asked.split(' ').filter((value) => !granted.includes(value))
   if (missing.length > 0)
-    throw ask('scope_insufficient', `The auth token does not have ${missing.join(' ')}.`, challenge)
+    throw ask('scope_insufficient', `The auth token lacks the scopes ${missing.join(' ')}.`, challenge)
   return { ...signedRequest(verified), iss: claims.iss, sub: claims.sub, scope: granted, claims }
 }
 

@@ -40,5 +40,5 @@ export function requireResourceToken(compact: string, { url, presented, signer }
 }
 
 function refuse(why: string): AgentError {
-  return new AgentError('resource_token_refused', `The resource token is refused: ${why}.`)
+  return new AgentError('resource_token_refused', `The resource token was rejected: ${why}.`)
 }

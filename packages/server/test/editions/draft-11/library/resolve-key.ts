@@ -55,6 +55,9 @@ function requireKey(found: Found<VerificationKey>): VerificationKey {
   if ('found' in found) return found.found
   const { failure } = found
   if (failure.reason === 'busy')
-    throw new AAuthError('too_many_requests', 'Too many keys are being looked for.', { cause: failure, retryAfter: 3 })
-  throw new AAuthError('key_unknown', `The key was not found: ${failure.message}.`, { cause: failure })
+    throw new AAuthError('too_many_requests', 'Too many key lookups are in progress.', {
+      cause: failure,
+      retryAfter: 3,
+    })
+  throw new AAuthError('key_unknown', `No key was found: ${failure.message}.`, { cause: failure })
 }

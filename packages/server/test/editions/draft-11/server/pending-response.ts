@@ -4,7 +4,7 @@ import { serializeRequirement } from '../library/requirement.js'
 import { displayCode, interactionCode } from './interaction-code.js'
 import { paths } from './paths.js'
 
-/** Seconds after which the agent may ask again. */
+/** Seconds after which the agent can make requests again. */
 export type RetryAfter = 0 | 5
 
 /** What a request waits for: that a person comes, that the one who came decides, or only that it is asked for. */
