@@ -291,7 +291,7 @@ describe('why an agent could not be looked up', () => {
       expect(JSON.parse(body)).toMatchObject({
         error: 'invalid_signature',
         error_description:
-          'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
+          'No usable key was found where the signature points: check what is published there with countersign discover.',
       })
     },
   )

@@ -41,7 +41,7 @@ const style = `
 :root { color-scheme: light dark; --paper: #f4f3ef; --sheet: #fff; --ink: #17202b; --soft: #55606e; --line: #e2dfd7; --edge: #7d8591; --seal: #0b5f57; --seal-soft: #e3f1ee; --amber: #7a4300; --amber-soft: #fdf2dc; --focus: #1a5fd6; }
 @media (prefers-color-scheme: dark) { :root { --paper: #0e1217; --sheet: #171c24; --ink: #e8ebf0; --soft: #a6b0bd; --line: #2b333f; --edge: #7c8795; --seal: #74d3c3; --seal-soft: #16312e; --amber: #f2cb82; --amber-soft: #2d2414; --focus: #8bb6ff; } }
 * { box-sizing: border-box; margin: 0; }
-body { max-inline-size: 37rem; margin-inline: auto; padding: clamp(1.5rem, 9vh, 6rem) 1rem 3rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 -apple-system, BlinkMacSystemFont, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", "Liberation Sans", Arial, system-ui, sans-serif; overflow-wrap: anywhere; }
+body { max-inline-size: 37rem; margin-inline: auto; padding: clamp(1.5rem, 9vh, 6rem) 1rem 3rem; background: var(--paper); color: var(--ink); font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }
 main { padding: clamp(1.25rem, 5vw, 2.25rem); border: 1px solid var(--line); border-radius: 16px; background: var(--sheet); }
 main > * + * { margin-block-start: 1rem; }
 .agent { display: flex; align-items: center; gap: .875rem; padding-block-end: 1.25rem; border-block-end: 1px solid var(--line); }
@@ -52,7 +52,6 @@ svg { inline-size: 1.5rem; block-size: 1.5rem; fill: none; stroke: currentColor;
 .agent b, .agent bdi:only-child { font-weight: 650; }
 .agent b + bdi { color: var(--soft); font-size: .875rem; }
 h1 { font-size: clamp(1.375rem, 1.1rem + 1.4vw, 1.75rem); line-height: 1.25; text-wrap: balance; }
-p { text-wrap: pretty; }
 a { display: inline-grid; align-items: center; min-block-size: 2.75rem; padding: .25rem 1.125rem; border: 1px solid var(--edge); border-radius: 10px; color: inherit; font-weight: 600; text-decoration: none; }
 a:hover { text-decoration: underline; }
 :focus-visible { outline: 3px solid var(--focus); outline-offset: 2px; }
@@ -154,20 +153,20 @@ const en: CallbackMessages = {
   },
   texts: {
     allowed: 'The agent has the access it needs and can continue.',
-    denied: 'The agent was told that you denied the request.',
-    failed: 'You made your decision, but the agent could not complete the request.',
+    denied: 'You denied the request, so the agent received no access.',
+    failed: 'You decided, but the agent could not complete the request.',
   },
   refusals: {
     unknown: 'No request is waiting for this response. It was already used, or it has expired.',
     no_owner: `The agent does not recognize this browser, so the response was not used. ${warning}`,
     other_owner: `This request was started in another browser, so the response was not used. ${warning}`,
-    other_server: 'This response came from a different server than the one that was contacted.',
+    other_server: 'This response came from an unexpected server.',
     malformed: 'This response is incomplete, or contains a duplicate parameter.',
     other_person:
       'This agent acts for someone else, so your approval was not stored. Revoke it at the server where you gave it.',
   },
-  close: 'You can close this page and return to the program or app where you started.',
-  again: 'Return to the program or app where you started, and try again.',
+  close: 'You can close this page and return to where you started.',
+  again: 'Return to where you started, and try again.',
   back: 'Back to {host}',
 }
 

@@ -50,9 +50,7 @@ export function askBy(
 /** Prompts the only user through a {@link ConsentWay}, which is opened for each consent. */
 export function askThrough(way: ConsentWay): WayToOwners {
   if (typeof way?.open !== 'function')
-    throw new TypeError(
-      'consent must be an object that prompts the user, such as loopbackConsent() of countersign/node',
-    )
+    throw new TypeError('consent must prompt the user, such as loopbackConsent() of countersign/node')
   const { canAsk, redirectUri } = way
   return {
     canAsk,

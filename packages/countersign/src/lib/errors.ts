@@ -34,7 +34,7 @@ export const errorCases = {
   key_unknown: {
     status: 401,
     description:
-      'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
+      'No usable key was found where the signature points: check what is published there with countersign discover.',
   },
   signature_key_scheme_refused: unauthorized,
   identity_required: unauthorized,

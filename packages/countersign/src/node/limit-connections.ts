@@ -44,14 +44,13 @@ const lastResponse = 1000
 const unreadAfter = 2
 
 /**
- * Closes connections that one address or network holds beyond its share, or that are too many in total, so that no client takes the
- * connections of all others. The one that has been idle longest is closed first, then the one whose client has not read its response for
- * longest; if there is neither, the new one gets 503 and is closed. In total, when few are idle, the network that holds most loses one,
- * even a busy one: its oldest is closed when its response is sent, after a second at most. The new one is refused only if no network holds
- * more than its own. A connection is idle without a request that was received in full and has no response yet. It is unread if bytes of
- * a response wait and none was sent for 2 seconds. An address is an IPv4 address, or the first 64 bits of an IPv6 address; a network is an
- * IPv4 /24 or an IPv6 /48. Call it when the server, of `node:http`, `node:https` or `node:http2`, has its listeners. A refused client of
- * any protocol but plain HTTP/1.1 sees a broken connection.
+ * Closes connections beyond the share of one address or network, or beyond the total, so that no client can exhaust them. The connection
+ * that has been idle longest is closed first, then the one whose client has not read its response for longest. If there is neither, the
+ * new connection gets 503 and is closed. If few are idle in total, the network with the most connections loses its oldest, even a busy
+ * one, when its response is sent or after a second. The new connection is refused only if no network exceeds its share. A connection is
+ * idle if it has no fully received request without a response. It is unread if none of its waiting bytes was sent for 2 seconds. An
+ * address is an IPv4 address or an IPv6 /64; a network is an IPv4 /24 or an IPv6 /48. Call it after the server, of `node:http`,
+ * `node:https` or `node:http2`, has its listeners. Refused clients of protocols other than plain HTTP/1.1 see a broken connection.
  *
  * @example
  * ```ts

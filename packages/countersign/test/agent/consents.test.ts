@@ -298,7 +298,7 @@ describe('the answer of a person', () => {
     await untilAsked(stage)
     const page = await stage.answer(stage.asked[0] ?? expect.fail(), { error: 'server_error' })
     expect(page).toContain('data-state="failed"')
-    expect(page).toContain('You made your decision, but the agent could not complete the request.')
+    expect(page).toContain('You decided, but the agent could not complete the request.')
     expect(await error).toMatchObject({
       code: 'token_request_failed',
       error: 'server_error',

@@ -488,7 +488,7 @@ describe('a resource that accepts scheme=x509', async () => {
     expect(await response.json()).toEqual({
       error: 'invalid_signature',
       error_description:
-        'No usable key was found at the location that the signature refers to. Check what is published there with countersign discover.',
+        'No usable key was found where the signature points: check what is published there with countersign discover.',
     })
   })
 

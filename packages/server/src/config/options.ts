@@ -30,10 +30,7 @@ import {
 
 /** How long things are valid, in seconds. */
 export interface LifetimeOptions {
-  /**
-   * Lifetime of an auth token, in seconds, at most a day; shown on pages. Revoking a grant stops new tokens, but not those already issued.
-   * @default 600
-   */
+  /** Lifetime of an auth token, in seconds, up to a day; shown on pages. Revocation stops new tokens, not issued ones. @default 600 */
   authToken?: number | undefined
   /** How long a request waits for the user's decision, in seconds. @default 600 */
   requestToken?: number | undefined
@@ -131,10 +128,7 @@ export interface AuthServerSettings {
    */
   durations?: readonly [Duration, ...Duration[]] | undefined
   accounts?: AccountOptions | undefined
-  /**
-   * Rules that decide which requests are shown to the user, denied, or granted without a user. The first match decides. @default the user
-   * is asked
-   */
+  /** Rules by which the user is prompted, or a request denied or granted without a page; the first match decides. @default prompt */
   policies?: readonly PolicyRule[] | undefined
   /** The risks of permissions, by words or full names. The built-in list covers all other words. @default none */
   risks?: RiskPatterns | undefined

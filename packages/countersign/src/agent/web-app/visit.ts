@@ -64,7 +64,7 @@ const messages: Readonly<Record<'en' | 'ar', VisitMessages>> = {
     noCookies:
       'Your browser does not send cookies, so the agent cannot recognize you. Allow cookies for this page and try again.',
     busy: 'Please try again later',
-    why: 'The server is busy with other users right now, so your request could not be started.',
+    why: 'The server is busy right now, so your request could not be started.',
     wait: 'Try again {when}.',
   },
   ar: {

@@ -139,6 +139,6 @@ function requireResourceToken(
     throw refuse('its iss is not the resource that was called')
   if (aud !== expected.authServer) throw refuse('its aud is not the auth_server of the challenge')
   if (agent !== expected.agent) throw refuse('its agent is not this agent')
-  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not the thumbprint of this agent’s key')
+  if (thumbprint !== expected.thumbprint) throw refuse('its agent_jkt is not this agent’s key')
   return { resource: iss, scope: typeof scope === 'string' ? scope : undefined }
 }

@@ -51,7 +51,7 @@ export async function requestAuthToken(
     if (token) return token
     asking.signal.throwIfAborted()
   }
-  throw new AgentError('token_request_failed', 'Other processes of the agent removed every consent of this request.')
+  throw new AgentError('token_request_failed', 'Other processes of the agent removed all its consents.')
 }
 
 /** How many times the consent of one request may be removed, or be started first by another process. */

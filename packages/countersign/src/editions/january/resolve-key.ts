@@ -78,7 +78,7 @@ function requireAgentReference(reference: KeyReference): void {
   if (reference.scheme === 'hwk' || 'jwksUri' in reference) {
     throw new AAuthError(
       'identity_required',
-      'The signature proves a key, but does not identify an agent: sign with jwks and id, or with an agent token.',
+      'The signature does not identify an agent: sign with jwks and id, or with an agent token.',
       { challenge: { level: 'identity' } },
     )
   }

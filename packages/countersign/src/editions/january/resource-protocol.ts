@@ -201,7 +201,7 @@ function requireAgent({ agent }: ResolvedKey): string {
   if (agent !== undefined) return agent
   throw new AAuthError(
     'identity_required',
-    'The signature proves a key, but does not identify an agent: sign with jwks and well-known, or with an agent token.',
+    'The signature does not identify an agent: sign with jwks and well-known, or with an agent token.',
     {
       challenge: { level: 'identity' },
     },
