@@ -11,8 +11,8 @@ const {
 
 const keys = createLocalJWKSet(JSON.parse(readFileSync('jwks.json', 'utf8'))) // countersign keys show api-key.json > jwks.json
 
-/** What the gateway says of this very request; an error of jose for everything else. */
-async function whoAsks(assertion = '', method = '', target = ''): Promise<JWTPayload> {
+/** Returns the claims of an assertion for exactly this request. Throws an error of jose for anything else. */
+async function verifiedClaims(assertion = '', method = '', target = ''): Promise<JWTPayload> {
   const { payload } = await jwtVerify(assertion, keys, {
     algorithms: ['EdDSA'],
     typ: 'gateway-assertion+jwt',
@@ -26,7 +26,7 @@ async function whoAsks(assertion = '', method = '', target = ''): Promise<JWTPay
 }
 
 const server = createServer((req, res) => {
-  whoAsks(req.headers['x-aauth-assertion']?.toString(), req.method, req.url).then(
+  verifiedClaims(req.headers['x-aauth-assertion']?.toString(), req.method, req.url).then(
     ({ agent, level }) => res.end(`${String(agent)} at level ${String(level)}.\n`),
     () => res.writeHead(401).end(),
   )

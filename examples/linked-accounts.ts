@@ -1,8 +1,8 @@
 import { randomInt } from 'node:crypto'
 import Database from 'better-sqlite3'
 
-/** A person of an auth server, who is `iss` and `sub` together, and the agent that asks for them. */
-export interface Asker {
+/** A user of an auth server, who is `iss` and `sub` together, and the agent that calls for them. */
+export interface Caller {
   iss: string
   sub: string
   agent: string
@@ -16,15 +16,15 @@ database.exec(`
 
 const now = () => Math.floor(Date.now() / 1000)
 
-/** The account of a person, if they linked it. Nothing else ever finds one: no name, and no e-mail address. */
-export function accountOf({ iss, sub }: Asker): string | undefined {
+/** The account that a user has linked, if any. Nothing else identifies an account: no name and no email address. */
+export function accountOf({ iss, sub }: Caller): string | undefined {
   return database.prepare('SELECT account FROM links WHERE iss = ? AND sub = ?').pluck().get(iss, sub) as
     | string
     | undefined
 }
 
-/** The code that links this person for the next 10 minutes: the same one if their agent asks again. */
-export function codeFor({ iss, sub, agent }: Asker): string {
+/** The code that links this user, valid for 10 minutes. Further requests of the same agent get the same code. */
+export function codeFor({ iss, sub, agent }: Caller): string {
   database.prepare('DELETE FROM codes WHERE expires <= ?').run(now())
   const letters = Array.from({ length: 10 }, () => 'BCDFGHJKLMNPQRSTVWXZ'[randomInt(20)])
   const add = 'INSERT INTO codes VALUES (?, ?, ?, ?, ?) ON CONFLICT (iss, sub, agent) DO UPDATE SET agent = agent'
@@ -32,17 +32,17 @@ export function codeFor({ iss, sub, agent }: Asker): string {
   return database.prepare(`${add} RETURNING code`).pluck().get(row) as string
 }
 
-/** Whom a code is for, as long as it works. */
-export function askerOf(code: string): Asker | undefined {
+/** The caller that a code was created for, while it is valid. */
+export function callerOf(code: string): Caller | undefined {
   const find = 'SELECT iss, sub, agent FROM codes WHERE code = ? AND expires > ?'
-  return database.prepare(find).get(code, now()) as Asker | undefined
+  return database.prepare(find).get(code, now()) as Caller | undefined
 }
 
-/** Links the person to an account. All of their codes end, so it happens once. */
+/** Links the user to an account. Deletes all codes of the user, so it happens once. */
 export const link = database.transaction((code: string, account: string): boolean => {
-  const asker = askerOf(code)
-  if (!asker) return false
-  const { iss, sub } = asker
+  const caller = callerOf(code)
+  if (!caller) return false
+  const { iss, sub } = caller
   database.prepare('DELETE FROM codes WHERE iss = ? AND sub = ?').run(iss, sub)
   database.prepare('INSERT INTO links VALUES (?, ?, ?)').run(iss, sub, account)
   return true

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import express, { type Request } from 'express'
 
-// In place of this file stands what your app has: its people, and how they sign in.
+// Replace this file with your app's own users and sessions.
 
-/** A browser in which a person is signed in. The token is in each form of theirs, so that no other site can send one. */
+/** A browser that is signed in. The token is in each of its forms, so that no other site can submit one. */
 export interface Session {
   account: string
   token: string
@@ -28,7 +28,7 @@ signIn.get('/sign-in', (_req, res) => {
 signIn.post('/sign-in', express.urlencoded({ extended: false }), (req, res) => {
   const { account, password } = req.body
   const isTheirs = typeof password === 'string' && passwords.get(account) === password
-  if (!isTheirs || req.get('origin') !== ID) return void res.status(403).send('That is not right.')
+  if (!isTheirs || req.get('origin') !== ID) return void res.status(403).send('Wrong username or password.')
   const id = randomBytes(32).toString('base64url')
   sessions.set(id, { account, token: randomBytes(32).toString('base64url') })
   res.cookie('session', id, { httpOnly: true, sameSite: 'lax', secure: ID.startsWith('https:') })

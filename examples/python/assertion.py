@@ -1,4 +1,4 @@
-"""An API on a network with others: it answers what the gateway vouches for. Needs python3-cryptography."""
+"""An API on a shared network: it serves only requests that the gateway vouches for. Needs python3-cryptography."""
 
 import base64
 import json
@@ -22,12 +22,12 @@ with open("jwks.json") as file:  # countersign keys show api-key.json > jwks.jso
     keys = {key["kid"]: Ed25519PublicKey.from_public_bytes(decoded(key["x"])) for key in json.load(file)["keys"]}
 
 
-def who_asks(assertion, method, target):
-    """What the gateway says of this very request; an error for everything else."""
+def verified_claims(assertion, method, target):
+    """Returns the claims of an assertion for exactly this request. Raises for anything else."""
     head, body, signature = assertion.split(".")
     header = json.loads(decoded(head))
     if (header["alg"], header["typ"]) != ("EdDSA", "gateway-assertion+jwt"):
-        raise ValueError("not an assertion of a gateway")
+        raise ValueError("not a gateway assertion")
     keys[header["kid"]].verify(decoded(signature), f"{head}.{body}".encode())
     claims = json.loads(decoded(body))
     if (claims["iss"], claims["aud"]) != (ID, UPSTREAM):
@@ -35,14 +35,14 @@ def who_asks(assertion, method, target):
     if (claims["method"], claims["target"]) != (method, target):
         raise ValueError("for another request")
     if claims["exp"] <= time.time():
-        raise ValueError("too old")
+        raise ValueError("expired")
     return claims
 
 
 class Api(BaseHTTPRequestHandler):
     def do_GET(self):
         try:
-            claims = who_asks(self.headers["X-AAuth-Assertion"] or "", self.command, self.path)
+            claims = verified_claims(self.headers["X-AAuth-Assertion"] or "", self.command, self.path)
         except (InvalidSignature, KeyError, TypeError, ValueError):
             return self.send_error(401)
         self.send_response(200)

@@ -51,9 +51,9 @@ async function requireProtected(stage, id) {
   const { env } = await ownAgent(stage)
   const allowed = await runAndAllow(programsOf(stage), 'script', { ...env, API: `${id}/notes` })
   assert.equal(allowed.status, 0, allowed.stdout)
-  const { person, notes } = JSON.parse(allowed.printed.replace(/^200 /, ''))
-  assert.deepEqual([person[0], notes], [stage.authServer, []])
-  assert.match(person[1], /^\S+$/)
+  const { user, notes } = JSON.parse(allowed.printed.replace(/^200 /, ''))
+  assert.deepEqual([user[0], notes], [stage.authServer, []])
+  assert.match(user[1], /^\S+$/)
 }
 
 async function pythonBehindGateway(stage) {

@@ -13,9 +13,9 @@ const id = 'https://search.test'
 type Search = (request: Request) => Promise<Response>
 type CreateSearch = (options: ResourceOptions, blocked: ReadonlySet<string>) => Search
 
-/** The search as docs/apis.md shows it. */
+/** The search as the page about existing logins shows it. */
 async function documented(): Promise<CreateSearch> {
-  const text = readFileSync(join(root, 'docs/apis.md'), 'utf8')
+  const text = readFileSync(join(root, 'docs/apis/existing-logins.md'), 'utf8')
   const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code)
   const code = blocks.find((block) => block.includes('createSearch')) ?? ''
   const folder = join(root, '.reports', 'levels')
@@ -36,7 +36,7 @@ async function openSearch(blocked = new Set<string>()): Promise<{ world: TestWor
 }
 
 interface Found {
-  asker?: string
+  caller?: string
   before?: string
 }
 
@@ -44,8 +44,8 @@ const found = async (response: Response) => (await response.json()) as Found
 
 const challengeOf = (response: Response) => [response.status, response.headers.get('agent-auth')]
 
-describe('the search of docs/apis.md', () => {
-  it('answers three requests a minute without a signature, and then says that a signature gets more', async () => {
+describe('the search of docs/apis/existing-logins.md', () => {
+  it('accepts three unsigned requests a minute, and then challenges for a signature', async () => {
     const { world } = await openSearch()
     for (let count = 0; count < 3; count++) expect((await world.fetch(`${id}/search?for=cats`)).status).toBe(200)
     const fourth = await world.fetch(`${id}/search?for=cats`)
@@ -56,31 +56,31 @@ describe('the search of docs/apis.md', () => {
     expect((await world.fetch(`${id}/search?for=cats`)).status).toBe(200)
   })
 
-  it('remembers a key, answers ten of its requests, and then says that an agent gets more', async () => {
+  it('remembers a key, accepts ten of its requests, and then challenges for an agent', async () => {
     const { world } = await openSearch()
     const agent = await world.agent()
     const search = (words: string) => agent.send('key-only', `${id}/search?for=${words}`)
-    const asker = `key ${agent.signer.thumbprint}`
-    expect(await found(await search('cats'))).toEqual({ asker })
-    expect(await found(await search('dogs'))).toEqual({ asker, before: 'cats' })
+    const caller = `key ${agent.signer.thumbprint}`
+    expect(await found(await search('cats'))).toEqual({ caller })
+    expect(await found(await search('dogs'))).toEqual({ caller, before: 'cats' })
     for (let count = 2; count < 10; count++) expect((await search('cats')).status).toBe(200)
     expect(challengeOf(await search('cats'))).toEqual([429, 'httpsig; identity=?1'])
     expect((await agent.send('no-token', `${id}/search?for=cats`)).status).toBe(200)
   })
 
-  it('blocks a key by its thumbprint, and lets its agent in', async () => {
+  it('blocks a key by its thumbprint, and accepts its agent', async () => {
     const { world, blocked } = await openSearch()
     const [agent, other] = [await world.agent(), await world.agent()]
     blocked.add(`key ${agent.signer.thumbprint}`)
     const refused = await agent.send('key-only', `${id}/search?for=cats`)
     expect(challengeOf(refused)).toEqual([403, 'httpsig; identity=?1'])
     expect((await other.send('key-only', `${id}/search?for=cats`)).status).toBe(200)
-    expect(await found(await agent.fetch(`${id}/search?for=cats`))).toEqual({ asker: `agent ${agent.id}` })
+    expect(await found(await agent.fetch(`${id}/search?for=cats`))).toEqual({ caller: `agent ${agent.id}` })
     blocked.add(`agent ${agent.id}`)
     expect(challengeOf(await agent.fetch(`${id}/search?for=cats`))).toEqual([403, null])
   })
 
-  it('answers a hundred requests of an agent, and more of one with a person’s permission', async () => {
+  it('accepts a hundred requests of an agent, and more with a user’s permission', async () => {
     const { world } = await openSearch()
     const agent = await world.agent()
     for (let count = 0; count < 100; count++)
@@ -88,14 +88,14 @@ describe('the search of docs/apis.md', () => {
     const refused = await agent.send('no-token', `${id}/search?for=cats`)
     expect(challengeOf(refused)).toEqual([429, 'httpsig; auth-token'])
     world.advance(60)
-    const asker = `person ${world.authServer} ${agent.person.sub}`
-    expect(await found(await agent.fetch(`${id}/last`))).toEqual({ asker })
-    expect(await found(await agent.fetch(`${id}/search?for=cats`))).toEqual({ asker })
-    expect(await found(await agent.fetch(`${id}/last`))).toEqual({ asker, before: 'cats' })
+    const caller = `user ${world.authServer} ${agent.person.sub}`
+    expect(await found(await agent.fetch(`${id}/last`))).toEqual({ caller })
+    expect(await found(await agent.fetch(`${id}/search?for=cats`))).toEqual({ caller })
+    expect(await found(await agent.fetch(`${id}/last`))).toEqual({ caller, before: 'cats' })
     for (let count = 0; count < 150; count++) expect((await agent.fetch(`${id}/last`)).status).toBe(200)
   })
 
-  it('asks a pseudonym who it is when it has used up its limit, and the agent says so by itself', async () => {
+  it('challenges a pseudonym beyond its limit, and the agent then identifies itself', async () => {
     const { world } = await openSearch()
     const agent = createAgent({
       id: 'https://shy.test',
@@ -106,15 +106,15 @@ describe('the search of docs/apis.md', () => {
     world.origins.set(agent.id, (request) => agent.handler(request))
     const { thumbprint } = world.forAgent.signer
     for (let count = 0; count < 10; count++)
-      expect((await found(await agent.fetch(`${id}/search?for=cats`))).asker).toBe(`key ${thumbprint}`)
-    expect((await found(await agent.fetch(`${id}/search?for=cats`))).asker).toBe(`agent ${agent.id}`)
+      expect((await found(await agent.fetch(`${id}/search?for=cats`))).caller).toBe(`key ${thumbprint}`)
+    expect((await found(await agent.fetch(`${id}/search?for=cats`))).caller).toBe(`agent ${agent.id}`)
   })
 })
 
 describe('wwwAuthenticate', () => {
   const wwwAuthenticate = 'Bearer realm="search.test", scope="searches.read"'
 
-  it('stands beside each challenge of a 401, and nowhere else', async () => {
+  it('is sent with each challenge of a 401, and with nothing else', async () => {
     const world = await createTestWorld()
     const resource = createResource({ id, ...world.forResource, wwwAuthenticate })
     const refusalOf = async (request: Request) =>
@@ -134,7 +134,7 @@ describe('wwwAuthenticate', () => {
     expect([missing.status, missing.headers.get('www-authenticate')]).toEqual([404, null])
   })
 
-  it('is not sent by default, and no other header can ride on it', async () => {
+  it('is not sent by default, and cannot inject another header', async () => {
     const world = await createTestWorld()
     world.origins.set(id, createSearch({ id, ...world.forResource }, new Set()))
     expect((await world.fetch(`${id}/last`)).headers.has('www-authenticate')).toBe(false)
