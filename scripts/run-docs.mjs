@@ -67,7 +67,7 @@ function blocksOf(document) {
 }
 
 /** The documents with commands for a whole machine. */
-const ofMachine = new Set(['docs/deployment.md', 'docs/gateway.md'])
+const ofMachine = new Set(['docs/deployment.md', 'docs/apis/gateway.md'])
 
 /** What bash is given: files are written, and what a block leaves running, or ends, is waited for. */
 function scriptOf(blocks) {

@@ -13,8 +13,9 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import { listenWith } from '../../countersign/test/resource/events-resource.js'
 import { runInProcess, startProgram } from './run-program.js'
 
-const shown = readFileSync(new URL('../../../docs/gateway.md', import.meta.url), 'utf8')
-const [, manual = ''] = /```json\n([\s\S]*?)```/.exec(shown) ?? []
+const readDocs = (page: string) => readFileSync(new URL(`../../../docs/${page}`, import.meta.url), 'utf8')
+const [, manual = ''] = /```json\n([\s\S]*?)```/.exec(readDocs('apis/gateway.md')) ?? []
+const reference = readDocs('reference/gateway-configuration.md')
 
 /** The configuration of the manual, with changes. */
 async function configuration(change: object = {}): Promise<string> {
@@ -290,8 +291,8 @@ describe('the configuration of a gateway', () => {
     const { settings, warnings } = await loadGatewayConfig(file, env, flags)
     expect(settings).toMatchObject({ listen: { port: 9 }, upstream: { url: 'http://127.0.0.1:7', matches: 'raw' } })
     expect(warnings).toHaveLength(1)
-    for (const name of Object.keys(settings)) expect(shown).toContain(`\`${name}`)
-    for (const name of Object.keys(settings.limits)) expect(shown).toContain(`\`limits.${name}\``)
+    for (const name of Object.keys(settings)) expect(reference).toContain(`\`${name}`)
+    for (const name of Object.keys(settings.limits)) expect(reference).toContain(`\`limits.${name}\``)
   })
 })
 

@@ -106,4 +106,4 @@ const needsConfig = `gateway needs --config <file>. The smallest file, after cou
 { "id": "https://api.example", "authServer": "https://auth.example", "keyFile": "api-key.json", "upstream": "http://127.0.0.1:3000",
   "scopes": { "events.read": "See your events" },
   "routes": [{ "method": "GET", "path": "/events", "require": "authorization", "scope": "events.read" }] }
-All settings are described in docs/gateway.md.`
+All settings are described in the page "Gateway configuration" of the documentation.`
