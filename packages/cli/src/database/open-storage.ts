@@ -79,7 +79,7 @@ function otherFile(database: string): string | undefined {
     case 'sqlite':
       return undefined
     case 'dump':
-      return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. The commands are in docs/deployment.md.'
+      return ', but a PostgreSQL dump: restore it into a separate database (createdb, pg_restore), and pass the URL of that database. The page “Backup and restore” of the documentation has the commands.'
     default:
       return ': pass the path of the database file (to pass a configuration, use --config).'
   }

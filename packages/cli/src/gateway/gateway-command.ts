@@ -1,10 +1,10 @@
 import cluster from 'node:cluster'
-import type { Log } from 'countersign/observability'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
 import { type FollowedFile, fileDigest, followFile, namesOfChanges } from '../command/changed-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
   leaveWorkers,
@@ -42,7 +42,7 @@ interface Given {
   load: () => Promise<LoadedGatewayConfig>
   /** Digest of the file, taken before it was read. */
   since: string
-  log: Log
+  log: ServerLog
 }
 
 async function run(config: LoadedGatewayConfig, { load, since, log }: Given, terminal: Terminal): Promise<number> {

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster'
 import { MissingPackageError } from 'countersign/node'
-import type { Log } from 'countersign/observability'
 import { createMemoryNonces, createRateLimit } from 'countersign/resource'
 import { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from 'countersign/resource/mcp'
 import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
 import { CommandError } from '../command/errors.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 import { answerWorkers, callFirst } from '../workers/shared-calls.js'
 
@@ -33,7 +33,7 @@ export function rememberForWorkers({ redis }: GatewaySettings): void {
 export async function openSharedMemory(
   { id, redis }: GatewaySettings,
   { notify }: Terminal,
-  log: Log,
+  log: ServerLog,
 ): Promise<OpenMemory> {
   if (redis !== undefined) {
     const { openRedisMemory } = await loadRedis()

@@ -1,7 +1,8 @@
 import type { CountersignEvent } from 'countersign'
-import { type ConfigState, createMetrics, type Log } from 'countersign/observability'
+import { type ConfigState, createMetrics } from 'countersign/observability'
 import { createConfiguredGateway, type Gateway, type LoadedGatewayConfig } from 'countersign-gateway'
 import { createReadinessView, createStoppableServer, listenWithAdmin } from '../network/listen-with-admin.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import { ownAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 
@@ -22,7 +23,7 @@ export interface RunningGateway extends Pick<Gateway<LoadedGatewayConfig>, 'use'
  */
 export async function startGateway(
   config: LoadedGatewayConfig,
-  { memory, log, state }: { memory: OpenMemory; log: Log; state: () => ConfigState },
+  { memory, log, state }: { memory: OpenMemory; log: ServerLog; state: () => ConfigState },
 ): Promise<RunningGateway> {
   const metrics = createMetrics({ logWriteErrors: () => log.writeErrors, config: state })
   const gateway = createConfiguredGateway(config, {

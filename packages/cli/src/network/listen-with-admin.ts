@@ -1,8 +1,9 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { createConnectionQueue } from 'countersign/node'
-import type { Log, Metrics } from 'countersign/observability'
+import type { Metrics } from 'countersign/observability'
 import { CommandError, errorCode } from '../command/errors.js'
+import type { ServerLog } from '../terminal/server-log.js'
 
 interface ListenWithAdminOptions {
   /** The address on which the public server listens. */
@@ -208,7 +209,7 @@ interface ReadinessViewOptions {
 /** Creates the function that says why no requests should be sent here. The full error is logged, once per change. */
 export function createReadinessView(
   { isStopping, ready, describe }: ReadinessViewOptions,
-  log: Log,
+  log: ServerLog,
 ): () => Promise<string | undefined> {
   let told: string | undefined
 

@@ -1,8 +1,9 @@
-import { createLog, type Log } from 'countersign/observability'
+import { createLog } from 'countersign/observability'
+import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 
 /** Logs to standard output while a command is running. */
-export async function withLog<T>({ output }: Terminal, work: (log: Log) => Promise<T>): Promise<T> {
+export async function withLog<T>({ output }: Terminal, work: (log: ServerLog) => Promise<T>): Promise<T> {
   const log = createLog({ to: descriptorOf(output) ?? output })
   const onUnhandled = (error: unknown) => log.failure('unhandled_rejection', error)
   process.on('unhandledRejection', onUnhandled)

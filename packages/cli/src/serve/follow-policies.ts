@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ConfigState, Log } from 'countersign/observability'
+import type { ConfigState } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
 import { followFile, namesOfChanges } from '../command/changed-files.js'
+import type { ServerLog } from '../terminal/server-log.js'
 
 /** The policies of a configuration file, kept up to date. */
 export interface FollowedPolicies {
@@ -15,7 +16,11 @@ export interface FollowedPolicies {
  * Watches the policies in a JSON configuration, so that a changed rule takes effect within five seconds. If the file is unreadable or
  * invalid, the previous policies stay active. Other changed settings need a restart. Both are logged.
  */
-export function followPolicies({ file, settings }: LoadedConfig, env: NodeJS.ProcessEnv, log: Log): FollowedPolicies {
+export function followPolicies(
+  { file, settings }: LoadedConfig,
+  env: NodeJS.ProcessEnv,
+  log: ServerLog,
+): FollowedPolicies {
   let current = settings
   let policy = policyOfRules(settings.policies)
   let readAt = Date.now() / 1000

@@ -4,8 +4,9 @@ import type { RequestListener } from 'node:http'
 import type { CountersignEvent } from 'countersign'
 import { errorReasons } from 'countersign/discovery'
 import { createClientAddress, createTrustedPeers } from 'countersign/node'
-import type { Log, LogFields } from 'countersign/observability'
+import type { LogFields } from 'countersign/observability'
 import { StorageError } from 'countersign-server'
+import type { ServerFailure, ServerLog } from '../terminal/server-log.js'
 
 /** Assigns ids to requests, and reports those that never reached the server's handler. */
 export interface Observer {
@@ -58,8 +59,8 @@ const deepest = 5
 
 /** Logs a failure: with its stack if the program may be at fault, and on one line if the database is unavailable. */
 export function logFailure(
-  log: Pick<Log, 'write' | 'failure'>,
-  event: string,
+  log: Pick<ServerLog, 'write' | 'failure'>,
+  event: ServerFailure,
   error: unknown,
   fields: LogFields = {},
 ): void {
@@ -95,7 +96,7 @@ type ForwardedWatch = (peer: string | undefined, rawHeaders: readonly string[]) 
  * Reports each address once that sends `X-Forwarded-For` without being a trusted proxy. If it is a proxy, all clients behind it count as
  * one address, and share its limits.
  */
-export function watchForwarded(trusted: readonly string[], log: Pick<Log, 'write'>): ForwardedWatch {
+export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 'write'>): ForwardedWatch {
   const isProxy = createTrustedPeers(trusted)
   const addressOf = createClientAddress([])
   const told = new Set<string | undefined>()

@@ -1,10 +1,10 @@
 import cluster from 'node:cluster'
 import { documentUrl, isLoopbackIdentifier } from 'countersign/discovery'
 import { january } from 'countersign/editions'
-import type { Log } from 'countersign/observability'
 import { isPostgresUrl, type LoadedConfig, loadConfig, shownDatabase } from 'countersign-server'
 import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { leaveWorkers, ownAdminPort, parseWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
 import { isIssuerPort, readForStart, type StartFiles, startServer } from './start-server.js'
@@ -23,7 +23,11 @@ export const serveCommand: Run = async ({ config: path, workers }, terminal) => 
   return withLog(terminal, (log) => serve(config, { ...files, log }, terminal)).finally(leaveWorkers)
 }
 
-async function serve(config: LoadedConfig, given: StartFiles & { log: Log }, terminal: Terminal): Promise<number> {
+async function serve(
+  config: LoadedConfig,
+  given: StartFiles & { log: ServerLog },
+  terminal: Terminal,
+): Promise<number> {
   const { log } = given
   const { firstStart, stop } = await startServer(config, { ...given, env: terminal.env })
   const { issuer, listen, admin } = config.settings
@@ -54,7 +58,7 @@ const needsPostgres =
 
 const needsConfig = `serve needs --config <file>. The smallest file, after countersign keys generate-master --out master.key:
 { "issuer": "https://auth.example", "database": "auth.db", "masterKeyFile": "master.key", "listen": { "port": 8080 } }
-All settings are described in docs/operators.md.`
+The page “Server configuration” of the documentation lists every setting.`
 
 function firstStop({ onStop }: Terminal): Promise<string> {
   return new Promise((resolve) => {

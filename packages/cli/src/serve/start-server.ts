@@ -9,7 +9,7 @@ import {
   createTrustedPeers,
   limitConnections,
 } from 'countersign/node'
-import { createMetrics, type Log, type Metrics } from 'countersign/observability'
+import { createMetrics, type Metrics } from 'countersign/observability'
 import {
   createAuthServer,
   KeyError,
@@ -28,6 +28,7 @@ import {
 } from 'countersign-server'
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import { ownAdminPort } from '../workers/run-workers.js'
 import { followPolicies } from './follow-policies.js'
 import { createObserver, logFailure, type Observer, watchForwarded } from './observe-server.js'
@@ -47,7 +48,7 @@ interface RunningServer {
  */
 export async function startServer(
   config: LoadedConfig,
-  { masterKey, certificates, reEncodeLogo, log, env }: StartFiles & { log: Log; env: NodeJS.ProcessEnv },
+  { masterKey, certificates, reEncodeLogo, log, env }: StartFiles & { log: ServerLog; env: NodeJS.ProcessEnv },
 ): Promise<RunningServer> {
   const { settings } = config
   let sweptAt = performance.now()
@@ -109,7 +110,7 @@ function startRotation(
   { keyRotation: { rotateAfter }, lifetimes }: LoadedConfig['settings'],
   storage: Storage,
   masterKey: Uint8Array,
-  log: Log,
+  log: ServerLog,
 ): () => Promise<void> {
   if (rotateAfter === 0) return async () => undefined
   return startKeyRotation({
@@ -130,7 +131,7 @@ function startRotation(
 
 /** How requests are observed. */
 interface Watch {
-  log: Log
+  log: ServerLog
   metrics: Metrics
   observer: Observer
 }

@@ -1,9 +1,9 @@
 import type { Worker } from 'node:cluster'
 import cluster from 'node:cluster'
 import { once } from 'node:events'
-import type { Log } from 'countersign/observability'
 import { exitStatus, usageError } from '../command/errors.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
+import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
 
 /** Delay before a worker that exited unexpectedly is replaced, in milliseconds. */
@@ -37,7 +37,7 @@ export function ownAdminPort(port: number): number {
 
 interface RunWorkersOptions {
   /** Logs each process that exited unexpectedly. */
-  log: Log
+  log: ServerLog
   /** Whether SIGHUP makes all workers reload their configuration instead of stopping them. @default false */
   rereads?: boolean
 }

@@ -1,6 +1,7 @@
 import { type Logger, pino } from 'pino'
 import sonicBoom from 'sonic-boom'
 import type { CountersignEvent } from '../lib/events.js'
+import type { EventLogLine } from './event-log-lines.js'
 
 export interface LogOptions {
   /** Destination of the log: a file descriptor, such as 1 for standard output, or a stream. @default 1 */
@@ -84,7 +85,7 @@ export type LogLevel = 'info' | 'warn' | 'error'
 
 interface Line {
   level: LogLevel
-  event: string
+  event: EventLogLine
   fields: LogFields
 }
 
@@ -135,7 +136,7 @@ export function lineOf(event: CountersignEvent): Line | undefined {
   }
 }
 
-function line(level: LogLevel, event: string, fields: LogFields): Line {
+function line<Level extends 'info' | 'warn'>(level: Level, event: EventLogLine<Level>, fields: LogFields): Line {
   return { level, event, fields }
 }
 

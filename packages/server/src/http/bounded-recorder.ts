@@ -1,6 +1,7 @@
 import type { Refusal } from 'countersign/editions'
 import { networkOf } from 'countersign/node'
 import { hashSecret } from '../secrets/server-keys.js'
+import type { AuditEventName } from '../storage/api/audit-events.js'
 import { foldUsername, type NewEvent, type Storage } from '../storage/api/storage.js'
 
 /** Window in which rows are counted, in seconds. */
@@ -19,13 +20,16 @@ const mostKnown = 10_000
 /** Refusals that are an operator's decision. All other recorded refusals are failed lookups. */
 const decided: ReadonlySet<string> = new Set(['policy_denied', 'agent_blocked', 'policy_forbids'])
 
+/** An event that the server writes. */
+type OwnEvent = NewEvent & { event: AuditEventName }
+
 /**
  * Records events in the audit log that anyone can cause at any rate. The number of rows is bounded, and an event over a bound costs no
  * write.
  */
 export interface BoundedRecorder {
   /** Resolves to false if the event was over a bound for its kind and the user it concerns. */
-  recordEvent(event: NewEvent): Promise<boolean>
+  recordEvent(event: OwnEvent): Promise<boolean>
   /**
    * Records a refusal that operators look for: a rule denied an agent, the agent is blocked, or its lookup failed. Each kind has its own
    * bounds, so that refusals caused by strangers take no room from those decided by operators.
@@ -59,7 +63,7 @@ export function createBoundedRecorder({ storage, now }: { storage: Storage; now:
   }
 
   /** @param bounds narrowest first: an event over one bound is not counted in the wider ones */
-  async function recordWithin(bounds: readonly Bound[], event: NewEvent): Promise<boolean> {
+  async function recordWithin(bounds: readonly Bound[], event: OwnEvent): Promise<boolean> {
     if (bounds.some(isReached)) return false
     for (const bound of bounds) if (await isOver(bound)) return false
     await storage.recordEvent(event)

@@ -9,7 +9,7 @@ const written =
 
 it('names every event that the server writes, and no other', () => {
   const names = readdirSync(source, { recursive: true, encoding: 'utf8' })
-    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('event-names.ts'))
+    .filter((file) => /\.tsx?$/.test(file) && !file.endsWith('audit-events.ts'))
     .flatMap((file) => [...readFileSync(source + file, 'utf8').matchAll(written)].map(([, name = '']) => name))
     .filter((name) => !name.endsWith('.css'))
   expect([...new Set(names)].sort()).toEqual([...eventNames])

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { idBytes, idText, keptInsertion } from '../sql/kept-query.js'
@@ -6,7 +7,8 @@ import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifi
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
 /** An event, with the internal ids of the rows that it is about. */
-export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
+export interface Happening<Name extends string = AuditEventName> extends Pick<AuditEvent, 'ip' | 'data'> {
+  event: Name
   userId?: number | null | undefined
   agentId?: number | undefined
   resourceId?: number | undefined
@@ -15,7 +17,12 @@ export interface Happening extends Pick<AuditEvent, 'event' | 'ip' | 'data'> {
   request?: Uint8Array | undefined
 }
 
-export async function writeEvent(unit: Unit, happening: Happening): Promise<void> {
+/** Writes an event of the server's own. */
+export function writeEvent(unit: Unit, happening: Happening): Promise<void> {
+  return writeNamed(unit, happening)
+}
+
+async function writeNamed(unit: Unit, happening: Happening<string>): Promise<void> {
   const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
   const row = {
     at: unit.now,
@@ -47,7 +54,7 @@ export async function recordEvent(unit: Unit, event: NewEvent): Promise<void> {
   const { userId, agent, resource, grantId, requestId } = event
   const ofUser = await findSubject(unit, event)
   if (userId !== undefined && ofUser === undefined) throw new TypeError('the user of the event does not exist')
-  await writeEvent(unit, {
+  await writeNamed(unit, {
     event: event.event,
     ip: event.ip,
     data: event.data,

@@ -1,3 +1,4 @@
+import type { AuditEventName } from '../api/audit-events.js'
 import type { CodeRedemption, Grant, NewRefreshToken, RedeemOutcome } from '../api/grant-storage.js'
 import type { NewHandle } from '../api/request-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
@@ -154,7 +155,7 @@ async function revokeRefreshOf({ db, now }: Unit, { row }: FoundCode): Promise<b
 async function writeRedemption(
   unit: Unit,
   { row }: FoundCode,
-  event: string,
+  event: AuditEventName,
   data: Record<string, string | boolean | null | undefined>,
 ): Promise<void> {
   await writeEvent(unit, {
@@ -173,7 +174,7 @@ interface RedemptionRefusal {
   /** Whether the code is marked as used, so that no one can redeem it later. */
   burns: boolean
   /** The audit event that this refusal writes. */
-  event?: string
+  event?: AuditEventName
 }
 
 const refusals: readonly [(code: FoundCode, by: CodeRedemption, now: number) => boolean, RedemptionRefusal][] = [

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { AuditEventName } from '../api/audit-events.js'
 import type { Refresh, RefreshOutcome, RefreshTokenRevocation, UsedGrant } from '../api/grant-storage.js'
 import type { ReasonOf } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
@@ -168,7 +169,7 @@ async function writeRefusal(
   unit: Unit,
   { row }: FoundToken,
   { tokenHash, agent, delegate, jkt }: Refresh,
-  event: string,
+  event: AuditEventName,
 ): Promise<void> {
   if (await isOneTooMany(unit, event, tokenHash)) return
   await writeEvent(unit, { event, ...grantParties(row), data: { jkt, presentedBy: agent, delegate } })
@@ -204,7 +205,7 @@ export async function revokeRefreshToken(
 interface RefreshRefusal {
   reason: Exclude<ReasonOf<RefreshOutcome>, 'unknown' | 'scope_exceeded'>
   /** The audit event that this refusal writes. */
-  event?: string
+  event?: AuditEventName
 }
 
 type Row = readonly [(token: FoundToken, by: Refresh, now: number) => boolean, RefreshRefusal]

@@ -1,0 +1,29 @@
+/**
+ * The lines that a log writes for events, by level: when each is written, and its fields. The table of the documentation is
+ * made from these descriptions.
+ */
+export const eventLogLines = {
+  info: {
+    request:
+      'A request was completed; `id`, `method`, `path` (without the query), `route`, `outcome` (`ok`, or the reason), `status`, `ms`. `aborted`: the client disconnected; `unread`: refused before routing',
+    refusal:
+      'A request was refused; precedes the line of its request, with the same `id`; `code`, `agent`, `delegate`, `claimed`, `rule`, `lookup`, `reason`',
+    decision:
+      'A request for access was decided; `by` (`policy`, `person`, or `grant` for a remembered grant), `outcome`, `agent`, `resource`, `scope`, `rule`',
+    lookup: 'A document or key set of another party could not be fetched; `what`, `host`, `outcome`, `reason`, `ms`',
+    upload: 'Gateway: an upload that was buffered on disk was forwarded or refused; `route`, `bytes`, `ms`',
+    socket: 'Gateway: a WebSocket was opened or closed; `route`, `outcome`, `ms`',
+  },
+  warn: {
+    'storage.slow': 'A storage operation took a second or more; `verb`, `outcome`, `ms`',
+    password: 'A password was not checked: too many were waiting (`unavailable`), or it failed; `outcome`, `waiting`',
+    upstream: 'Gateway: the upstream failed to respond; `route`, `outcome`, `reason`, `ms`',
+  },
+} as const satisfies Readonly<Record<'info' | 'warn', Readonly<Record<string, string>>>>
+
+type Lines = typeof eventLogLines
+
+/** The name of a line that a log writes for an event. */
+export type EventLogLine<Level extends keyof Lines = keyof Lines> = Level extends keyof Lines
+  ? keyof Lines[Level] & string
+  : never
