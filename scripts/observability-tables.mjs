@@ -1,11 +1,15 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createMetrics } from 'countersign/observability'
+import { auditEvents } from 'countersign-server'
+import { serverLogLines } from '../packages/cli/dist/terminal/server-log.js'
+import { eventLogLines } from '../packages/countersign/dist/observability/event-log-lines.js'
 
 /**
- * The tables of docs/observability.md: the members of events, made from the comments of their interfaces, and the metrics,
- * made from those that are registered. With --write they are written; else they must be there as they would be written.
+ * The tables of docs/reference/events-and-metrics.md: the members of events, made from the comments of their interfaces; the
+ * metrics, made from those that are registered; and the lines of the log and the events of the audit log, made from their
+ * descriptions in the code. With --write they are written; otherwise they must be there as they would be written.
  */
-const document = 'docs/observability.md'
+const document = 'docs/reference/events-and-metrics.md'
 const sources = ['packages/countersign/src/lib/events.ts', 'packages/countersign/src/lib/refusal.ts']
 const code = sources.map((path) => readFileSync(path, 'utf8')).join('\n')
 const failures = []
@@ -42,23 +46,43 @@ function eventTable(kind) {
   return ['| member | type | |', '|---|---|---|', ...rows].join('\n')
 }
 
-async function metricTable() {
+async function registeredMetrics() {
   const pool = () => ({ idle: 0, used: 0, waiting: 0 })
   const config = () => ({ ok: true, readAt: 0 })
   const all = { logWriteErrors: () => 0, retentionLag: () => 0, pool, config }
-  const { registry } = createMetrics({ ...all, process: false })
+  return createMetrics({ ...all, process: false }).registry.getMetricsAsJSON()
+}
+
+function metricTable(metrics) {
   const source = readFileSync('packages/countersign/src/observability/create-metrics.ts', 'utf8')
-  const rows = (await registry.getMetricsAsJSON()).map(({ name, help, type }) => {
+  const rows = metrics.map(({ name, help, type }) => {
     const [, labels = ''] = new RegExp(`name: '${name}',\\s*help: .*\\s*labelNames: \\[(.*)\\]`).exec(source) ?? []
     return `| \`${name}\` | ${type} | ${labels.replaceAll(/'(\w+)'/g, '`$1`')} | ${cell(help)} |`
   })
   return ['| metric | type | labels | |', '|---|---|---|---|', ...rows].join('\n')
 }
 
+function logTable() {
+  const rows = [eventLogLines, serverLogLines].flatMap((lines) =>
+    Object.entries(lines).flatMap(([level, byName]) =>
+      Object.entries(byName).map(([name, about]) => `| ${level} | \`${name}\` | ${cell(about)} |`),
+    ),
+  )
+  return ['| level | `event` | when, and its fields |', '|---|---|---|', ...rows].join('\n')
+}
+
+function auditTable() {
+  const rows = Object.entries(auditEvents).map(([name, about]) => `| \`${name}\` | ${cell(about)} |`)
+  return ['| `event` | when, and its data |', '|---|---|', ...rows].join('\n')
+}
+
 const text = readFileSync(document, 'utf8')
 let written = text
 for (const [, kind] of code.matchAll(/^ {2}kind: '(\w+)'/gm)) replaceTable(`### \`${kind}\``, eventTable(kind))
-replaceTable('### The metrics', await metricTable())
+const metrics = await registeredMetrics()
+replaceTable('### The metrics', metricTable(metrics))
+replaceTable('## Log lines', logTable())
+replaceTable('## Audit events', auditTable())
 
 /** Replaces the first table behind a heading. */
 function replaceTable(heading, table) {
@@ -74,6 +98,18 @@ function replaceTable(heading, table) {
 if (process.argv.includes('--write')) writeFileSync(document, written)
 else if (written !== text)
   failures.push(`the tables of ${document} are not as the code says: node scripts/observability-tables.mjs --write`)
+
+// Alert rules name metrics, and those of a histogram by its series.
+for (const page of readdirSync('docs', { recursive: true }).filter((name) => name.endsWith('.md')))
+  for (const [name] of readFileSync(`docs/${page}`, 'utf8').matchAll(/\bcountersign_[a-z_]+(?<!_)(?![\w*@./-])/g))
+    if (!isKnown(name)) failures.push(`docs/${page} names ${name}, which is not a metric`)
+
+function isKnown(name) {
+  const notMetrics = ['countersign_owner', 'countersign_before', 'countersign_restored', 'countersign_tried']
+  return (
+    notMetrics.includes(name) || metrics.some((metric) => metric.name === name.replace(/_(?:bucket|sum|count)$/, ''))
+  )
+}
 
 for (const failure of failures) process.stderr.write(`${failure}\n`)
 process.exitCode = failures.length === 0 ? 0 : 1

@@ -25,19 +25,19 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)))
 /** Named blocks that cannot run here, and what they need; `a test` reads them and runs their commands. */
 const notRun = {
   'docs/agents/scripts.md discover-agent': 'a public host',
-  'docs/command-line.md discover-public': 'a public host',
-  'docs/command-line.md doctor-public': 'a public host',
-  'docs/deployment.md caddy': 'apt',
-  'docs/deployment.md doctor-outside': 'a public host',
-  'docs/deployment.md nginx': 'apt',
-  'docs/deployment.md one-by-one': 'a test',
-  'docs/deployment.md owner-elsewhere': 'a test',
-  'docs/deployment.md postgres-backup': 'a test',
-  'docs/deployment.md postgres-restore': 'a test',
-  'docs/deployment.md postgres-try': 'a test',
-  'docs/deployment.md two-roles': 'a test',
-  'docs/deployment.md two-servers': 'a test',
-  'docs/operators.md from-sqlite': 'a test',
+  'docs/operate/backup.md postgres-backup': 'a test',
+  'docs/operate/backup.md postgres-restore': 'a test',
+  'docs/operate/backup.md postgres-try': 'a test',
+  'docs/operate/high-availability.md one-by-one': 'a test',
+  'docs/operate/high-availability.md two-servers': 'a test',
+  'docs/operate/postgresql.md from-sqlite': 'a test',
+  'docs/operate/postgresql.md owner-elsewhere': 'a test',
+  'docs/operate/postgresql.md two-roles': 'a test',
+  'docs/operate/systemd.md doctor-outside': 'a public host',
+  'docs/operate/tls.md caddy': 'apt',
+  'docs/operate/tls.md nginx': 'apt',
+  'docs/reference/command-line.md discover-public': 'a public host',
+  'docs/reference/command-line.md doctor-public': 'a public host',
 }
 
 /** Seconds that the blocks of one document may take. */
@@ -67,7 +67,7 @@ function blocksOf(document) {
 }
 
 /** The documents with commands for a whole machine. */
-const ofMachine = new Set(['docs/deployment.md', 'docs/apis/gateway.md'])
+const ofMachine = new Set(['docs/operate/systemd.md', 'docs/apis/gateway.md'])
 
 /** What bash is given: files are written, and what a block leaves running, or ends, is waited for. */
 function scriptOf(blocks) {
@@ -229,11 +229,22 @@ async function run(document, blocks) {
     failures.push(`${said || `${document}: took longer than ${limit} s`}\n${output.slice(-4000)}`)
 }
 
+/** Pages whose blocks continue, in the same shell, where those of an earlier page end. */
+const continuing = {
+  'docs/operate/systemd.md': ['users', 'monitoring', 'postgresql', 'backup', 'upgrade'].map(
+    (page) => `docs/operate/${page}.md`,
+  ),
+}
+const continued = new Set(Object.values(continuing).flat())
+
 const byDocument = documents.map((document) => ({ document, blocks: blocksOf(document) }))
-const runnable = byDocument
-  .map(({ document, blocks }) => ({
+const runnable = documents
+  .filter((document) => !continued.has(document))
+  .map((document) => ({
     document,
-    blocks: blocks.filter(({ language, name }) => language !== 'sh' || !name),
+    blocks: [document, ...(continuing[document] ?? [])]
+      .flatMap((page) => blocksOf(page))
+      .filter(({ language, name }) => language !== 'sh' || !name),
   }))
   .filter(({ document, blocks }) => wanted.includes(document) && blocks.some(({ language }) => language === 'sh'))
 

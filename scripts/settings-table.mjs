@@ -2,10 +2,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { environmentName, settingTable } from 'countersign-server'
 
 /**
- * The table of settings in docs/operators.md, made from the schema (names, defaults) and from the comments of the interfaces
+ * The table of settings in docs/reference/server-configuration.md, made from the schema (names, defaults) and from the comments of the interfaces
  * (what each is). With --write it is written; else it must be there as it would be written.
  */
-const document = 'docs/operators.md'
+const document = 'docs/reference/server-configuration.md'
 const sources = [
   'packages/server/src/config/options.ts',
   'packages/server/src/config/configuration-schema.ts',

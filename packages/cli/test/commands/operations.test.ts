@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -10,18 +10,26 @@ import { operations } from '../../src/commands/operations.js'
 import { runInProcess } from '../run-program.js'
 
 const docs = new URL('../../../../docs/', import.meta.url)
-const text = await readFile(new URL('operators.md', docs), 'utf8')
-const tools = await readFile(new URL('command-line.md', docs), 'utf8')
-const [manual = '', ...sections] = text.split(/^## countersign /m)
+const read = (page: string) => readFile(new URL(page, docs), 'utf8')
+const reference = await read('reference/command-line.md')
+const settings = await read('reference/server-configuration.md')
+const others = await Promise.all(
+  [
+    'get-started/auth-server.md',
+    ...(await readdir(new URL('operate/', docs))).sort().map((name) => `operate/${name}`),
+  ].map(read),
+)
+const [, ofServer = ''] = reference.split('\n## Commands of the auth server\n')
+const [, ...sections] = ofServer.split(/^## countersign /m)
 
-describe('docs/operators.md', () => {
-  it('has every command, in the order of the table, and no other', () => {
+describe('the pages about the auth server', () => {
+  it('have every command, in the order of the table, and no other', () => {
     expect(sections.map((section) => section.slice(0, section.indexOf('\n')))).toEqual(
       operations.map(({ name, subject }) => (subject ? `${name} ${subject.name}` : name)),
     )
   })
 
-  it.each(operations)('has every flag of $name as the table has it, and no other', ({ name, subject, flags }) => {
+  it.each(operations)('have every flag of $name as the table has it, and no other', ({ name, subject, flags }) => {
     const heading = `${subject ? `${name} ${subject.name}` : name}\n`
     const section = sections.find((candidate) => candidate.startsWith(heading)) ?? ''
     const rows = flags.map(({ flags: flag, description, choices }) => {
@@ -30,15 +38,21 @@ describe('docs/operators.md', () => {
     expect(section.split('\n').filter((line) => line.startsWith('| `'))).toEqual(rows)
   })
 
-  it('names no flag that there is not', () => {
-    const ofNode = '--insecure-http-parser'
-    const ofTools = [...tools.matchAll(/^\| `(--[a-z][a-z-]*)/gm)].map(([, flag]) => flag)
+  it('name no flag that does not exist', () => {
+    const ofTools = [...reference.matchAll(/^\| `(--[a-z][a-z-]*)/gm)].map(([, flag]) => flag)
     const rows = operations.flatMap(({ flags }) => flags)
-    const known = [ofNode, ...ofTools, ...rows.map(({ flags }) => flags.split(' ')[0])]
-    for (const [mentioned] of text.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)
+    const known = [...ofTools, ...rows.map(({ flags }) => flags.split(' ')[0])]
+    const commands = others.flatMap((page) =>
+      [...page.matchAll(/countersign (?:serve|users|keys|agents|grants|audit|db|doctor)\b[^`|\n]*/g)].map(
+        ([command]) => command,
+      ),
+    )
+    expect(commands.length).toBeGreaterThan(20)
+    for (const command of commands)
+      for (const [mentioned] of command.matchAll(/--[a-z][a-z-]*/g)) expect(known).toContain(mentioned)
   })
 
-  it('has every setting, as the schema and its comments say', () => {
+  it('have every setting, as the schema and its comments say', () => {
     const script = fileURLToPath(new URL('../../../../scripts/settings-table.mjs', import.meta.url))
     expect(spawnSync(process.execPath, [script], { cwd: join(script, '../..'), encoding: 'utf8' })).toMatchObject({
       status: 0,
@@ -46,19 +60,21 @@ describe('docs/operators.md', () => {
     })
   })
 
-  it('shows configurations that are accepted', async () => {
+  it('show configurations that are accepted', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'countersign-docs-'))
     try {
-      const shown = [...manual.matchAll(/^\{(?:\n[\s\S]*?^| [^\n]* )\}$/gm)].map(([json]) => JSON.parse(json) as object)
-      expect(shown.length).toBeGreaterThanOrEqual(7)
+      const shown = [settings, ...others].flatMap((page) =>
+        [...page.matchAll(/^\{(?:\n[\s\S]*?^| [^\n]* )\}$/gm)].map(([json]) => JSON.parse(json) as object),
+      )
+      expect(shown.length).toBeGreaterThanOrEqual(10)
       const path = join(folder, 'countersign.config.json')
-      const [, whole] = shown
+      const [whole] = shown
       for (const part of shown) {
         writeFileSync(path, JSON.stringify('issuer' in part ? part : { ...whole, ...part }))
         const { settings } = await loadConfig(path, {})
         if ('policies' in part) expect(settings.policies).toHaveLength(3)
       }
-      const [, module = ''] = /```ts\n([\s\S]*?)```/.exec(manual) ?? []
+      const [, module = ''] = /```ts\n([\s\S]*?)```/.exec(settings) ?? []
       const types = /^import type .*| satisfies \w+$/gm
       writeFileSync(join(folder, 'countersign.config.mjs'), module.replaceAll(types, ''))
       await expect(loadConfig(join(folder, 'countersign.config.mjs'), {})).resolves.toBeDefined()

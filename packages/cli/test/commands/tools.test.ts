@@ -3,8 +3,9 @@ import { expect, it } from 'vitest'
 import { tools } from '../../src/commands/tools.js'
 import { runInProcess } from '../run-program.js'
 
-const text = readFileSync(new URL('../../../../docs/command-line.md', import.meta.url), 'utf8')
-const [, ...sections] = text.split(/^## countersign /m)
+const text = readFileSync(new URL('../../../../docs/reference/command-line.md', import.meta.url), 'utf8')
+const [ofTools = ''] = text.split('\n## Commands of the auth server\n')
+const [, ...sections] = ofTools.split(/^## countersign /m)
 
 it('documents every command, in the order of the table, and no other', () => {
   const headings = sections.map((section) => section.slice(0, section.indexOf('\n')))

@@ -5,9 +5,10 @@ import { delimiter, join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { need } from '../../../../test/needs.js'
 
-type Manual = 'deployment.md' | 'operators.md'
+type Manual = 'backup.md' | 'high-availability.md' | 'postgresql.md'
 
-const textOf = (document: Manual) => readFileSync(new URL(`../../../../docs/${document}`, import.meta.url), 'utf8')
+const textOf = (document: Manual) =>
+  readFileSync(new URL(`../../../../docs/operate/${document}`, import.meta.url), 'utf8')
 
 /** The commands of the first block under a heading of a document, which has no name since `scripts/run-docs.mjs` runs it. */
 export function blockUnder(document: Manual, heading: string): string {

@@ -10,7 +10,7 @@ import { takeInTurn } from '../in-turn.js'
 import { openPostgres, type PostgresServer, startCluster } from '../storage/postgres/postgres-server.js'
 import { startParties } from './loopback-parties.js'
 import { blockOf, runBlock } from './manual.js'
-import { commandPath, createOperatorStage } from './operator-stage.js'
+import { commandPath, createOperatorStage, type TestEnd } from './operator-stage.js'
 
 const person = { username: 'alice', password: 'a password of alice' }
 const addAlice = { input: `${person.password}\n` }
@@ -20,13 +20,6 @@ beforeAll(async () => {
   server = await openPostgres()
 })
 afterAll(() => server?.close())
-
-/** The commands of a block of the manual, without `npx countersign`. */
-function commandsOf(block: string): string[] {
-  return [...blockOf('operators.md', block).matchAll(/^npx countersign (.*)$/gm)].map(([, command = '']) => command)
-}
-
-const withUser = (url: string, name: string) => Object.assign(new URL(url), { username: name }).href
 
 /** A proxy that sends each request to the next instance. */
 async function openProxy(origins: readonly string[], port: number): Promise<void> {
@@ -53,44 +46,6 @@ function childrenOf(pid: number | undefined): number[] {
   return existsSync(file) ? readFileSync(file, 'utf8').trim().split(' ').map(Number) : []
 }
 
-describe('the manual on PostgreSQL', () => {
-  it('moves a server from SQLite to PostgreSQL with two roles, and it goes on where it was', async () => {
-    const roles = [`owner_${process.pid}`, `serving_${process.pid}`] as const
-    for (const role of roles) await server.query(`create role ${role} login`)
-    const { name, url } = await server.createDatabase()
-    await server.query(`alter database ${name} owner to ${roles[0]}`)
-    await server.query(`alter schema public owner to ${roles[0]}`, name)
-    const before = await createOperatorStage()
-    const first = await before.serve()
-    await before.run('users add alice --password-stdin', addAlice)
-    await first.stop()
-
-    const commands = commandsOf('from-sqlite')
-    expect(commands).toHaveLength(2)
-    for (const command of commands) {
-      const here = command
-        .replace('postgres://countersign_owner@db.internal/countersign', withUser(url, roles[0]))
-        .replace('--from auth.db', `--from ${before.database}`)
-        .replace('--serve-as countersign', `--serve-as ${roles[1]}`)
-      expect(await before.run(here, { config: false })).toMatchObject({ status: 0, stderr: '' })
-    }
-
-    const served = withUser(url, roles[1])
-    const env = { COUNTERSIGN_DATABASE: served }
-    const second = await before.serve({ env })
-    expect(second.said().stderr).not.toContain('first start')
-    const { agent, resource } = await startParties(before.issuer, person)
-    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
-    expect((await before.run('users list', { env })).stdout).toContain('alice')
-    expect((await before.run('db check', { env })).stdout).toBe('All checks passed.\n')
-    expect(await before.run('db backup copy.db', { env })).toMatchObject({
-      status: 1,
-      stderr: expect.stringContaining('pg_dump'),
-    })
-    expect((await before.run('doctor', { env })).stdout).toContain('schema 2')
-  })
-})
-
 it('a request that the database is away for is one short line of the log', async () => {
   const { name, url } = await server.createDatabase()
   const stage = await createOperatorStage({ database: url })
@@ -107,39 +62,71 @@ it('a request that the database is away for is one short line of the log', async
   await server.query(`alter database ${name} with allow_connections true`)
 })
 
-describe('the manual on PostgreSQL, on a whole machine', () => {
-  it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
-    need('pg_basebackup')
-    const cluster = await startCluster()
-    test.onTestFinished(() => cluster.close())
-    const [{ port } = {}] = await cluster.query("select current_setting('port') as port")
-    const stage = await createOperatorStage({
-      database: `postgres://countersign@127.0.0.1:${String(port)}/countersign`,
-    })
-    const backups = join(stage.folder, 'backups')
-    mkdirSync(backups)
-    const stubs = {
-      useradd: '',
-      chown: '',
-      systemctl: '',
-      curl: '',
-      // The superuser of this server has the name that the manual gives to the owner.
-      runuser: '[ "$1 $3" = "-u --" ]; PGUSER=$2; shift 3; exec env PGUSER="$PGUSER" "$@"',
-      countersign: `exec ${process.execPath} ${commandPath} "$@"`,
-    }
-    const env = { PATH: postgresTools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
-    const owner = `owner_${process.pid}`
-    const run = (block: string, shell?: string[], commandsHere: Readonly<Record<string, string>> = stubs) => {
-      const commands = blockOf('deployment.md', block)
-        .replaceAll('-u postgres', '-u countersign_superuser')
-        .replaceAll('countersign_owner', owner)
-        .replaceAll('countersign_superuser', 'countersign_owner')
-        .replaceAll('?host=/run/postgresql', '?host=127.0.0.1')
-        .replaceAll('/var/backups/countersign', backups)
-        .replaceAll('/etc/countersign/countersign.config.json', stage.config)
-      return runBlock(commands, commandsHere, env, shell)
-    }
+/** A PostgreSQL cluster, and what runs the blocks of the manual against it, as on a whole machine. */
+async function openMachine(test: TestEnd, settingsOf: (database: string) => object) {
+  need('pg_basebackup')
+  const cluster = await startCluster()
+  test.onTestFinished(() => cluster.close())
+  const [{ port } = {}] = await cluster.query("select current_setting('port') as port")
+  const served = `postgres://countersign@127.0.0.1:${String(port)}/countersign`
+  const stage = await createOperatorStage(settingsOf(served), test)
+  const backups = join(stage.folder, 'backups')
+  mkdirSync(backups)
+  const stubs = {
+    useradd: '',
+    chown: '',
+    systemctl: '',
+    curl: '',
+    // Only root can give files away.
+    install: '/usr/bin/install $(echo "$@" | sed "s/-[og] countersign//g")',
+    // The superuser of this server has the name that the manual gives to the owner.
+    runuser: '[ "$1 $3" = "-u --" ]; PGUSER=$2; shift 3; exec env PGUSER="$PGUSER" "$@"',
+    countersign: `exec ${process.execPath} ${commandPath} "$@"`,
+  }
+  const env = { PATH: postgresTools, PGHOST: '127.0.0.1', PGPORT: String(port), PGDATABASE: 'postgres' }
+  const owner = `owner_${process.pid}`
+  const run = (block: string, shell?: string[], commandsHere: Readonly<Record<string, string>> = stubs) => {
+    const commands = blockOf(block.startsWith('postgres-') ? 'backup.md' : 'postgresql.md', block)
+      .replaceAll('postgres://countersign@/countersign?host=/run/postgresql', served)
+      .replaceAll('-u postgres', '-u countersign_superuser')
+      .replaceAll('countersign_owner', owner)
+      .replaceAll('countersign_superuser', 'countersign_owner')
+      .replaceAll('?host=/run/postgresql', '?host=127.0.0.1')
+      .replaceAll('/var/backups/countersign', backups)
+      .replaceAll('/var/lib/countersign', stage.folder)
+      .replaceAll('/etc/countersign/countersign.config.json', stage.config)
+    return runBlock(commands, commandsHere, env, shell)
+  }
+  return { cluster, stage, backups, stubs, env, run }
+}
 
+describe('the manual on PostgreSQL', () => {
+  it('moves a server from SQLite to PostgreSQL with two roles, and it continues where it was', async (test) => {
+    const { stage, run } = await openMachine(test, () => ({}))
+    const first = await stage.serve()
+    await stage.run('users add alice --password-stdin', addAlice)
+    await first.stop()
+
+    await run('two-roles')
+    await run('from-sqlite', ['bash'])
+
+    expect(existsSync(stage.database)).toBe(false)
+    expect(readdirSync(join(stage.folder, 'before-postgresql'))).toContain('auth.db')
+    const second = await stage.serve()
+    expect(second.said().stderr).not.toContain('first start')
+    const { agent, resource } = await startParties(stage.issuer, person)
+    expect((await agent.fetch(`${resource}/data-auth`)).status).toBe(200)
+    expect((await stage.run('users list')).stdout).toContain('alice')
+    expect((await stage.run('db check')).stdout).toBe('All checks passed.\n')
+    expect(await stage.run('db backup copy.db')).toMatchObject({
+      status: 1,
+      stderr: expect.stringContaining('pg_dump'),
+    })
+    expect((await stage.run('doctor')).stdout).toContain('schema 2')
+  })
+
+  it('makes two roles, a backup as the one that owns, and restores it', async (test) => {
+    const { cluster, stage, backups, stubs, env, run } = await openMachine(test, (database) => ({ database }))
     await run('two-roles')
     const first = await stage.serve()
     await stage.run('users add alice --password-stdin', addAlice)
@@ -195,7 +182,7 @@ it('the manual gives both users a password file for a database elsewhere, which 
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   for (const user of ['countersign', 'countersign_owner']) mkdirSync(join(folder, user))
   const stubs = { useradd: '', install: '/usr/bin/install $(echo "$@" | sed -E "s/-[og] [a-z_]+//g")' }
-  await runBlock(blockOf('deployment.md', 'owner-elsewhere').replaceAll('/var/lib', folder), stubs)
+  await runBlock(blockOf('postgresql.md', 'owner-elsewhere').replaceAll('/var/lib', folder), stubs)
   for (const user of ['countersign', 'countersign_owner']) {
     const file = join(folder, user, '.pgpass')
     expect(statSync(file).mode & 0o777).toBe(0o600)

@@ -357,7 +357,7 @@ inNetworkNamespace(import.meta.url, hosts, () => {
       })
       const stubs = { systemctl: 'curl -sf "http://127.0.0.1:9999/$1%20$2"', sleep: '' }
       const { lost, sent } = await load(25, async () => {
-        for (let round = 0; round < 2; round += 1) await runBlock(blockOf('deployment.md', 'one-by-one'), stubs)
+        for (let round = 0; round < 2; round += 1) await runBlock(blockOf('high-availability.md', 'one-by-one'), stubs)
       })
       expect(lost.join('; ')).toBe('')
       expect(sent).toBeGreaterThan(100)

@@ -25,7 +25,7 @@ async function createStage() {
     install: '/usr/bin/install $(echo "$@" | sed "s/-[og] countersign//g")',
     countersign: `exec ${process.execPath} ${commandPath} "$@"`,
   }
-  const commands = blockUnder('deployment.md', 'Restore')
+  const commands = blockUnder('backup.md', 'Restore SQLite')
     .replaceAll('/var/backups/countersign', backups)
     .replaceAll('/var/lib/countersign', stage.folder)
     .replaceAll('/etc/countersign/countersign.config.json', stage.config)

@@ -65,7 +65,7 @@ it('the unit for one server and the one for several differ in their names and po
   expect(settingsOf('countersign@.service').replace(own, '').replace(' server %i\n', ' server\n')).toBe(
     settingsOf('countersign.service'),
   )
-  const named = blockOf('deployment.md', 'two-servers').match(/\S+\.service/g) ?? []
+  const named = blockOf('high-availability.md', 'two-servers').match(/\S+\.service/g) ?? []
   expect(named).toEqual(['countersign.service', 'countersign@0.service', 'countersign@1.service'])
   for (const name of named) expect(names).toContain(name.replace(/@\d/, '@'))
 })
