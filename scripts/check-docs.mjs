@@ -130,6 +130,12 @@ for (const { path, text } of texts)
     if (!described.has(mark)) failures.push(`${path} plays ${mark}, which docs/attacks.md does not describe`)
 
 const packages = names.map((name) => JSON.parse(read(`packages/${name}/package.json`)))
+for (const [index, { name, exports: entries }] of packages.entries()) {
+  const path = `packages/${names[index]}/README.md`
+  for (const entry of Object.keys(entries).filter((key) => key !== './package.json'))
+    if (!read(path).includes(`\`${name}${entry.slice(1)}\``))
+      failures.push(`${path} does not list ${name}${entry.slice(1)}`)
+}
 const readme = read('README.md')
 for (const { name, dependencies, optionalDependencies } of packages) {
   const [, listed = ''] = new RegExp(`^\\| \`${name}\` \\|[^|]*\\|([^|]*)\\|$`, 'm').exec(readme) ?? []
