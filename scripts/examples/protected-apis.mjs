@@ -64,7 +64,7 @@ async function pythonBehindGateway(stage) {
   await startNotes(stage, behind)
   configure(stage, 'gateway.json', { id, authServer, upstream: `http://127.0.0.1:${behind}`, listen: { port } })
   const gateway = countersign(root, ['gateway', '--config', 'gateway.json'], { cwd })
-  await serveUntilClosed(stage, gateway, /is protected at/)
+  await serveUntilClosed(stage, gateway, /^Protecting /m)
   await requireProtected(stage, id)
 }
 
@@ -106,7 +106,7 @@ async function behindProxy(stage, proxy) {
   await startNotes(stage, behind)
   configure(stage, 'subrequests.json', { id, authServer, proxy, listen: { port: verify } })
   const gateway = countersign(root, ['gateway', '--verify-only', '--config', 'subrequests.json'], { cwd })
-  await serveUntilClosed(stage, gateway, /are answered at/)
+  await serveUntilClosed(stage, gateway, /^Responding to subrequests /m)
   const { file, atPort, run } = proxies[proxy]
   const shown = readFileSync(join(root, 'docs/deployment', file), 'utf8')
     .replaceAll('127.0.0.1:8080', `127.0.0.1:${verify}`)
@@ -171,7 +171,7 @@ async function onlyByGateway(stage, running) {
   await untilAnswered(behind)
   const routes = [{ method: 'GET', path: '/who', require: 'identity' }]
   configure(stage, 'gateway.json', { id, authServer, upstream, listen: { port }, routes, assertion: true })
-  await serveUntilClosed(stage, countersign(root, ['gateway', '--config', 'gateway.json'], { cwd }), /is protected at/)
+  await serveUntilClosed(stage, countersign(root, ['gateway', '--config', 'gateway.json'], { cwd }), /^Protecting /m)
 
   const { env } = await ownAgent(stage)
   const asked = await programsOf(stage).run('script', { ...env, API: `${id}/who?a=1` }).ended
