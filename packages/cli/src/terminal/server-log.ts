@@ -27,7 +27,8 @@ export const serverLogLines = {
     not_ready: '`/readyz` now responds with 503; `problem`, `error`',
     clock_skew: 'The clocks of this machine and of the database differ at the start; `error`',
     'sweep.failed': 'Rows past their retention could not be deleted; retried every minute; `error`',
-    'keys.rotation_failed': 'A scheduled key rotation failed; the active key continues to sign; retried an hour later; `error`',
+    'keys.rotation_failed':
+      'A scheduled key rotation failed; the active key continues to sign; retried an hour later; `error`',
     'redis.lost': 'Gateway: Redis does not respond; requests that need it get 503; `error`',
     'worker.ended': 'A process of `--workers` exited and is replaced; `pid`, `ended`',
     unhandled_rejection: 'A bug: a promise was rejected and nothing handled it; the process continues; `error`',
