@@ -45,7 +45,7 @@ const limit = 300
 
 const documents = [
   'README.md',
-  ...readdirSync(join(root, 'docs'), { recursive: true })
+  ...readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`)
     .sort(),
