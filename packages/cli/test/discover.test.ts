@@ -114,10 +114,10 @@ describe('countersign discover', () => {
     ['shows a private key', { keys: [publicJwk, { ...publicJwk, kid: 'x', d: 'AAAA' }] }, 'everybody may have seen'],
     ['names two keys alike', { keys: [publicJwk, publicJwk] }, 'a kid of its own'],
     ['has keys that nobody can use', { keys: [{ kid: 'a', kty: 'EC', crv: 'P-521' }] }, 'countersign keys generate'],
-  ])('says how to mend a document that %s', async (_case, change, mend) => {
+  ])('says how to mend a document that %s', async (_case, change, fix) => {
     const { status, stdout } = await runInProcess('discover', await publish(agentWith(change)))
     expect(status).toBe(1)
-    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(mend)
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(fix)
     expect(stdout.endsWith('Something that it publishes is refused.\n')).toBe(true)
   })
 

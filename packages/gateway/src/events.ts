@@ -2,13 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { RequestEvent, UpstreamEvent } from 'countersign'
 import { asPlainText, describeRefusal } from 'countersign/editions'
-import type { Tell } from 'countersign/node'
+import type { Emit } from 'countersign/node'
 import { AAuthError, type OnEvent, type Resource, type VerifiedRequest } from 'countersign/resource'
 
 /** A request and the data of its `request` event. */
 export interface TrackedRequest {
   /** Emits an event. Undefined if there is no listener. */
-  readonly tell: Tell | undefined
+  readonly tell: Emit | undefined
   readonly disconnect: ClientDisconnect
   request: { method: string | undefined; rawTarget: string }
   /** The name of the matching route. */
@@ -30,7 +30,7 @@ const otherRoute = 'other'
 
 /** Tracks a request until its response is sent or its client disconnects. @param upgraded the connection of an upgrade request */
 export function trackRequest(
-  tell: Tell | undefined,
+  tell: Emit | undefined,
   { method, url = '' }: IncomingMessage,
   outgoing: ServerResponse,
   upgraded?: Duplex,

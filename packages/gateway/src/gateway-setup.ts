@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import { type ClientAddress, createClientAddress, createTell, createTrustedPeers, type Tell } from 'countersign/node'
+import { type ClientAddress, createClientAddress, createEmitter, createTrustedPeers, type Emit } from 'countersign/node'
 import type { Resource } from 'countersign/resource'
 import { createMcpSessions, type McpSessions, type ProtectedMcp, protectMcp } from 'countersign/resource/mcp'
 import { observeResource } from './events.js'
@@ -21,7 +21,7 @@ import { type Connections, parseUpstream, type Upstream, upstreamOptions } from 
 export interface GatewaySetup {
   resource: Resource
   /** Emits an event. Undefined if there is no listener. */
-  tell: Tell | undefined
+  tell: Emit | undefined
   origin: URL
   upstream: Upstream
   rules: GatewayRules
@@ -85,7 +85,7 @@ export function setUpGateway(options: GatewayOptions): GatewaySetup {
   const allLimits = withDefaults(limits)
   return {
     resource: observed,
-    tell: createTell('gateway', resource.id, onEvent),
+    tell: createEmitter('gateway', resource.id, onEvent),
     origin: new URL(resource.id),
     upstream: parseUpstream(upstream.url),
     rules: {

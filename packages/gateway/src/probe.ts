@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { request as httpRequest } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import { AAuthError } from 'countersign/resource'
-import { judgeRequest } from './routes/judge-request.js'
+import { checkRequest } from './routes/judge-request.js'
 import { parsePathPattern } from './routes/path-pattern.js'
 import { coversNeed, type Need, type Route } from './routes/route.js'
 import type { GatewayRules } from './routes/route-table.js'
@@ -233,7 +233,7 @@ function siblingOf(path: string): string {
 /** The requirements for a signed GET; undefined if it is refused. */
 function needAt(rawTarget: string, rules: GatewayRules): Need | undefined {
   try {
-    return judgeRequest({ method: 'GET', rawTarget, rawHeaders: ['Signature', ''] }, rules).need
+    return checkRequest({ method: 'GET', rawTarget, rawHeaders: ['Signature', ''] }, rules).need
   } catch (error) {
     if (error instanceof AAuthError) return undefined
     throw error

@@ -17,12 +17,12 @@ import {
 } from './responses/cors.js'
 import { passResponse, sendRefusal } from './responses/pass-response.js'
 import { openWebSocket } from './responses/tunnel.js'
-import { allowHeader, type Judgement, judgeRequest } from './routes/judge-request.js'
+import { allowHeader, checkRequest, type Verdict } from './routes/judge-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './routes/require-plain-fields.js'
 import { requirementOf, routeName } from './routes/route.js'
-import { discardInBackground, KeptUpload, requireFitting, type Spool } from './uploads/kept-upload.js'
+import { BufferedUpload, discardInBackground, requireFitting, type Spool } from './uploads/kept-upload.js'
 import { requestUpstream, type UpstreamResponse } from './upstream.js'
 
 /** A request whose caller and content have been verified. */
@@ -32,7 +32,7 @@ interface Admitted {
   /** The address of the client. */
   remoteAddress: string | undefined
   verified: VerifiedRequest | undefined
-  upload: KeptUpload
+  upload: BufferedUpload
 }
 
 /** Serves one request: verifies it according to its route and forwards it, or refuses it. */
@@ -42,13 +42,13 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
   const tracked = trackRequest(tell, incoming, outgoing, exchange.upgrade?.socket)
   const began = performance.now()
   const pageHeaders = cors && corsHeaders(incoming.rawHeaders, cors)
-  let upload: KeptUpload | undefined
+  let upload: BufferedUpload | undefined
   let verified: VerifiedRequest | undefined
   try {
     requirePlainHead(incoming)
     const head = headOf(incoming, setup)
     if (serveOwnPath(exchange, setup, shared, { head, pageHeaders, tracked })) return
-    const judged = judgeRequest(head, setup.rules)
+    const judged = checkRequest(head, setup.rules)
     if (judged.need) tracked.route = routeName(judged.need)
     if (exchange.upgrade) requireWebSocket(incoming)
     const { need } = judged
@@ -56,7 +56,7 @@ export async function serveRequest(exchange: Exchange, setup: GatewaySetup, shar
     const inspected = need && isJudged ? { head, need, rules: setup.rules } : undefined
     const limits = { ...setup.limits, maxBody: need?.maxBody ?? setup.limits.maxBody, judged: inspected }
     requireFitting(incoming, limits.maxBody)
-    upload = new KeptUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
+    upload = new BufferedUpload(incoming, limits, shared.spool, () => exchange.waits && outgoing.writeContinue())
     const remoteAddress = setup.clientAddress(incoming.socket.remoteAddress, incoming.rawHeaders)
     const admitted = await admit(receiveIncoming(incoming, remoteAddress), judged, upload, setup)
     verified = admitted.verified
@@ -115,8 +115,8 @@ function requireWebSocket({ method, headers }: IncomingMessage): void {
 
 async function admit(
   received: ReceivedMessage,
-  judged: Judgement,
-  upload: KeptUpload,
+  judged: Verdict,
+  upload: BufferedUpload,
   { resource, assertion }: GatewaySetup,
 ): Promise<Admitted> {
   const { remoteAddress } = received
@@ -231,7 +231,7 @@ function listen(
   const messageLimits = { ...limits, maxBody: longestMessage, isMessage: true }
   const upload = (): Upload => {
     requireFitting(incoming, longestMessage)
-    const kept = new KeptUpload(incoming, messageLimits, spool, () => waits && outgoing.writeContinue())
+    const kept = new BufferedUpload(incoming, messageLimits, spool, () => waits && outgoing.writeContinue())
     outgoing.once('close', () => discardInBackground(kept))
     return kept.asMessage()
   }

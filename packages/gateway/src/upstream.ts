@@ -59,17 +59,17 @@ function watchIdle<Agent extends HttpAgent>(agent: Agent): Agent {
   const keep = agent.keepSocketAlive.bind(agent)
   const reuse = agent.reuseSocket.bind(agent)
   agent.keepSocketAlive = (socket) => {
-    socket.once('data', endUnasked)
+    socket.once('data', closeUnsolicited)
     return keep(socket)
   }
   agent.reuseSocket = (socket, request) => {
-    socket.off('data', endUnasked)
+    socket.off('data', closeUnsolicited)
     reuse(socket, request)
   }
   return agent
 }
 
-function endUnasked(this: Duplex): void {
+function closeUnsolicited(this: Duplex): void {
   this.destroy()
 }
 

@@ -38,7 +38,7 @@ export { isEmail, passwordProblem, usernameProblem } from './policy/account-poli
 export { type Brands, defaultBrands } from './policy/default-brands.js'
 export { defaultRisks } from './policy/default-risks.js'
 export {
-  askAlways,
+  alwaysPrompt,
   type Policy,
   type PolicyDecision,
   type PolicyRequest,
@@ -62,8 +62,8 @@ export { type StoredKeysOptions, storedKeys } from './secrets/stored-keys.js'
 export type { ListedAgent } from './storage/api/agent-storage.js'
 export { type AuditEventName, auditEvents, eventNames } from './storage/api/audit-events.js'
 export type { RecordedEvent } from './storage/api/audit-storage.js'
-export type { EndedByRestore } from './storage/api/deployment-storage.js'
-export { type Invariant, mostViolations, requireOwnDatabase, type Violation } from './storage/api/deployment-storage.js'
+export type { InvalidatedByRestore } from './storage/api/deployment-storage.js'
+export { type Invariant, maxViolations, requireOwnDatabase, type Violation } from './storage/api/deployment-storage.js'
 export type { ListedGrant } from './storage/api/grant-storage.js'
 export type { KeyState, StoredKey } from './storage/api/key-storage.js'
 export {

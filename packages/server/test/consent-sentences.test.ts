@@ -131,7 +131,7 @@ const rows: Record<string, Row> = {
     ],
   },
   'that it asked before': {
-    sentence: ({ askedBefore }) => askedBefore,
+    sentence: ({ requestedBefore }) => requestedBefore,
     said: [
       [
         'the person saw it and went away',
@@ -286,7 +286,7 @@ const rows: Record<string, Row> = {
     ],
   },
   'that it cannot delete, which it did not ask for': {
-    sentence: ({ notAsked }) => `Delete your data (${notAsked})`,
+    sentence: ({ notRequested }) => `Delete your data (${notRequested})`,
     said: [first, asks('data.write'), allowed],
     unsaid: [
       asks('data.delete'),

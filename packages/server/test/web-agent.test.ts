@@ -201,10 +201,10 @@ describe('forget, at sign-out', () => {
     letGo()
     if (page) expect(await page).toContain('data-state="failed"')
     await new Promise((resolve) => setTimeout(resolve, 50))
-    const askedBefore = scene.asked.length
-    expect(askedBefore).toBe(type === 'code' ? 1 : 0)
+    const requestedBefore = scene.asked.length
+    expect(requestedBefore).toBe(type === 'code' ? 1 : 0)
     const again = ended(scene.ask('a1'))
-    await expect.poll(() => scene.asked.length).toBe(askedBefore + 1)
+    await expect.poll(() => scene.asked.length).toBe(requestedBefore + 1)
     void scene.agent.forget('a1')
     expect(await again).toBe('session_forgotten')
   })

@@ -14,9 +14,9 @@ export interface AgentFile {
   since?: number | undefined
 }
 
-const anyForm = { allowInsecureLoopback: true, allowPath: true }
+const lenientOptions = { allowInsecureLoopback: true, allowPath: true }
 const isKeyFile = (value: unknown) => typeof value === 'string' && keyFilePattern.test(value)
-const isAgentIdentifier = (value: unknown) => isIdentifier(value, anyForm)
+const isAgentIdentifier = (value: unknown) => isIdentifier(value, lenientOptions)
 
 /** Key files are named after the key's kid. */
 const keyFilePattern = /^key-[\w.-]{1,128}\.json$/

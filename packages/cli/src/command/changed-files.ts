@@ -49,7 +49,7 @@ export interface FollowOptions {
 }
 
 /** Watches a file: calls back when its content has changed, and retries until the new content could be used. */
-export function followFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
+export function watchFile(file: string, { since, onChange, onProblem }: FollowOptions): FollowedFile {
   let seen = since
   /** Why the file was unusable at the last check. */
   let problem: string | undefined

@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs'
-import { errorReasons } from 'countersign/discovery'
+import { causeMessages } from 'countersign/discovery'
 import {
   isPostgresUrl,
   type PooledStorage,
@@ -89,7 +89,7 @@ function otherFile(database: string): string | undefined {
 export function databaseProblem(database: string, error: unknown, problem = 'is not responding'): unknown {
   if (!(error instanceof StorageError)) return error
   if (error.code !== 'unavailable') return new CommandError(error.message, { cause: error })
-  const why = errorReasons(error).join(': ') || error.message
+  const why = causeMessages(error).join(': ') || error.message
   const exitCode = isPostgresUrl(database) ? exitStatus.network : exitStatus.refused
   return new CommandError(`The database ${shownDatabase(database)} ${problem}: ${why}.`, { exitCode, cause: error })
 }

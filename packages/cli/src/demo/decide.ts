@@ -1,5 +1,5 @@
 import { CommandError } from '../command/errors.js'
-import { demoPerson } from './demo-world.js'
+import { demoUser } from './demo-world.js'
 import {
   type Answers,
   createScriptedBrowser,
@@ -41,11 +41,11 @@ export async function decide(url: string, { decision, fetch, signal }: DecideOpt
     }
     if (!consent && signedIn)
       throw new CommandError(
-        `${demoPerson.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
-          `${demoPerson.password}. Add the user: countersign users add ${demoPerson.username}`,
+        `${demoUser.username} could not sign in at ${placeOf(page)}: the user does not exist, or the password is not ` +
+          `${demoUser.password}. Add the user: countersign users add ${demoUser.username}`,
       )
     signedIn = !consent
-    page = await browser.submit(page, form, { ...demoPerson, ...(consent ? { consent: decision } : loginAction(form)) })
+    page = await browser.submit(page, form, { ...demoUser, ...(consent ? { consent: decision } : loginAction(form)) })
   }
   if (isBack(page, url)) return page
   throw new CommandError(`${placeOf(page)} keeps showing forms, and does not redirect the user back.`)

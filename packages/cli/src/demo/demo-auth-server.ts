@@ -6,7 +6,7 @@ import { createSigner, generatePrivateJwk } from 'countersign'
 import { isLoopbackIdentifier } from 'countersign/discovery'
 import { type AuthServer, type AuthServerOptions, createAuthServer, fixedKeys, StorageError } from 'countersign-server'
 import { openStorage } from '../database/open-storage.js'
-import { type Closers, type DemoWorld, demoDiscovery, demoPerson } from './demo-world.js'
+import { type Closers, type DemoWorld, demoDiscovery, demoUser } from './demo-world.js'
 
 interface DemoAuthServerOptions extends Pick<AuthServerOptions, 'fetch'> {
   /** How long a user has to decide, in seconds. @default 600 */
@@ -41,7 +41,7 @@ export async function createDemoAuthServer(
   closers.add(() => server.close())
   await server.ready()
   try {
-    await server.addUser(demoPerson)
+    await server.addUser(demoUser)
   } catch (error) {
     // A database from an earlier demo already contains the user.
     if (!(error instanceof StorageError) || error.code !== 'username_taken') throw error

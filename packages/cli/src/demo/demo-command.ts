@@ -8,7 +8,7 @@ import type { Run, Terminal } from '../terminal/terminal.js'
 import { createJsonDocument } from '../trace/json-document.js'
 import { createTextRenderer } from '../trace/text-renderer.js'
 import type { TraceEvent } from '../trace/trace-event.js'
-import { type DemoParty, demoPath, demoPerson } from './demo-world.js'
+import { type DemoParty, demoPath, demoUser } from './demo-world.js'
 import { interopHint, noticeRefusals } from './notice-refusals.js'
 import { type DemoResult, runDemo, serveDemo } from './run-demo.js'
 import type { PartyOptions } from './start-parties.js'
@@ -55,7 +55,7 @@ function invite(terminal: Terminal, { showsUrl }: DemoView): (consent: ConsentRe
     if (!showsUrl) terminal.notify(`Please open ${url}\nIf the page shows a code, it should be ${code}.`)
     const until = new Date(expiresAt * 1000).toTimeString().slice(0, 5)
     terminal.notify(
-      `Sign in as ${demoPerson.username} with the password ${demoPerson.password}. This waits until ${until}; press Ctrl-C to stop.`,
+      `Sign in as ${demoUser.username} with the password ${demoUser.password}. This waits until ${until}; press Ctrl-C to stop.`,
     )
     await openBrowser(url, terminal.env)
   }
@@ -194,7 +194,7 @@ export function chooseView({ json, quiet }: ViewFlags, serves: boolean, terminal
     if (started.resource !== undefined)
       notify(`Request ${started.resource}${demoPath} (requires a user’s consent), /data-jwks or /data.`)
     if ('auth-server' in started)
-      notify(`Users sign in as ${demoPerson.username} with the password ${demoPerson.password}.`)
+      notify(`Users sign in as ${demoUser.username} with the password ${demoUser.password}.`)
     notify('Press Ctrl-C to stop.')
   }
   if (quiet || (json && serves)) {

@@ -41,7 +41,7 @@ export function isOnLoopback({ ids }: DemoWorld): boolean {
 }
 
 /** The user who can sign in. */
-export const demoPerson = { username: 'testuser', password: 'testpass' } as const
+export const demoUser = { username: 'testuser', password: 'testpass' } as const
 
 /** The resource's scopes; it requires the first two from the agent. */
 export const demoScopes = {

@@ -1,6 +1,6 @@
 import { AAuthError, type ReceivedMessage } from 'countersign'
 import { AgentError } from 'countersign/agent'
-import { errorReasons } from 'countersign/discovery'
+import { causeMessages } from 'countersign/discovery'
 import { january, parseSignatureKey } from 'countersign/editions'
 import {
   fieldValues,
@@ -136,7 +136,7 @@ function describe(error: AgentError, interop: boolean): [sentence: string, exitC
   const { code, message } = error
   switch (code) {
     case 'auth_server_unknown': {
-      const reason = errorReasons(error).at(-1)
+      const reason = causeMessages(error).at(-1)
       const told =
         reason === undefined || message.includes(reason) ? message : `${message.replace(/\.$/, '')} (${reason}).`
       const hint = addressHint(error)

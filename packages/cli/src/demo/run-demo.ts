@@ -35,13 +35,13 @@ async function startAndAsk(options: DemoOptions, closers: Closers): Promise<Demo
   const browsing: Promise<unknown>[] = []
   const { agent, world } = await startParties(options, closers, async (consent, trace) => {
     trace.consentRequired(consent)
-    const browsed = askPerson(consent, trace)
+    const browsed = promptUser(consent, trace)
     browsing.push(browsed)
     await browsed
   })
   if (!agent) throw new TypeError('the flow needs the agent: a party other than the agent can only be served')
 
-  async function askPerson(consent: ConsentRequest, trace: Trace): Promise<void> {
+  async function promptUser(consent: ConsentRequest, trace: Trace): Promise<void> {
     if (typeof person === 'function') return person(consent)
     await decide(consent.url, { decision: person, fetch: trace.sender('browser', sendWithin(answerTime)), signal })
   }

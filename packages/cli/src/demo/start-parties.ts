@@ -1,5 +1,5 @@
 import type { Agent, ConsentRequest } from 'countersign/agent'
-import { errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
+import { causeMessages, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch } from 'countersign/node'
 import { CommandError, exitStatus } from '../command/errors.js'
 import { requirePackage } from '../command/require-package.js'
@@ -170,5 +170,5 @@ export function sendWithin(seconds: number): (request: Request) => Promise<Respo
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   const code = typeof cause === 'object' && cause !== null && 'code' in cause ? String(cause.code) : ''
-  return reasonsByCode[code] ?? errorReasons(error).at(-1) ?? String(error)
+  return reasonsByCode[code] ?? causeMessages(error).at(-1) ?? String(error)
 }

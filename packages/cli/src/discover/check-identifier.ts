@@ -11,7 +11,7 @@ import {
 import { january } from 'countersign/editions'
 import type { GuardedFetchOptions } from 'countersign/node'
 import { parseJsonObject } from 'countersign/tokens'
-import { toldFetch } from '../network/fetch-problems.js'
+import { loggedFetch } from '../network/fetch-problems.js'
 import { checkKeys, type KeySetReport } from './check-keys.js'
 import { explainRefusal, type Finding, type Observation, type ObservedFetch, observedFetch } from './findings.js'
 
@@ -41,7 +41,7 @@ export async function checkIdentifier(
 ): Promise<IdentifierReport> {
   // The user typed a loopback identifier, so loopback is allowed.
   const identifiers = { allowInsecureLoopback: isLoopbackIdentifier(identifier), allowPath: true }
-  const observed = observedFetch(toldFetch({ ...identifiers, ...network }, tell))
+  const observed = observedFetch(loggedFetch({ ...identifiers, ...network }, tell))
   const discovery = createDiscovery({ ...identifiers, fetch: observed.fetch, failureTime: 'shortest' })
   const documents: DocumentReport[] = []
   for (const kind of kinds) documents.push(await checkDocument(kind, identifier, discovery, observed))
@@ -61,11 +61,11 @@ async function checkDocument(
   if ('failure' in outcome) {
     if (seen?.status === 404 || seen?.status === 410) return { ...report, outcome: 'absent' }
     const absent = absentMembers(type.required, seen)
-    const mend =
+    const fix =
       absent.length > 0
         ? `Add ${absent.join(', ')}: without ${absent.length > 1 ? 'them' : 'it'} the document is useless to peers.`
         : 'Every URL in the document must be absolute and https (or http on loopback), in the form that a URL parser produces, without #.'
-    const expected = { maxBytes: fetchLimits.metadataBytes, self: { member: type.self, identifier }, mend }
+    const expected = { maxBytes: fetchLimits.metadataBytes, self: { member: type.self, identifier }, fix }
     return {
       ...report,
       outcome: outcome.failure.reason === 'unreachable' ? 'unreachable' : 'refused',
@@ -74,7 +74,7 @@ async function checkDocument(
   }
   const metadata = outcome.found
   const missing = advised.filter(({ member }) => !(member in metadata))
-  const findings = missing.map(({ without, mend }): Finding => ({ level: 'advice', what: without, mend }))
+  const findings = missing.map(({ without, fix }): Finding => ({ level: 'advice', what: without, fix }))
   return {
     ...report,
     outcome: 'ok',
@@ -104,7 +104,7 @@ function endpointFindings(identifier: string, endpoints: readonly string[], meta
       {
         level: 'advice',
         what: `Its ${member} is at another origin (${origin}): peers refuse it, because that origin could belong to anyone.`,
-        mend: `Serve it at ${new URL(identifier).origin}, or have every peer add ${origin} to endpointOrigins.`,
+        fix: `Serve it at ${new URL(identifier).origin}, or have every peer add ${origin} to endpointOrigins.`,
       },
     ]
   })
@@ -120,7 +120,7 @@ function ignoredMembers(seen: Observation | undefined, metadata: object): Findin
     .map((member) => ({
       level: 'advice',
       what: `Its ${member} has the wrong type and is ignored.`,
-      mend: `Make it ${documentMembers[member]}.`,
+      fix: `Make it ${documentMembers[member]}.`,
     }))
 }
 
@@ -133,7 +133,7 @@ const documentMembers: Readonly<Record<string, string>> = {
 function contentTypeFindings(seen: Observation | undefined): Finding[] {
   const type = seen?.headers.get('content-type') ?? 'nothing'
   if (/^application\/(?:[\w.-]+\+)?json\b/i.test(type)) return []
-  return [{ level: 'advice', what: `Its Content-Type is ${type}.`, mend: 'Send application/json.' }]
+  return [{ level: 'advice', what: `Its Content-Type is ${type}.`, fix: 'Send application/json.' }]
 }
 
 function judge(documents: readonly DocumentReport[]): IdentifierReport['outcome'] {
@@ -151,7 +151,7 @@ interface DocumentKind {
   /** Members with URLs to which peers send requests or users. */
   endpoints: readonly string[]
   /** Optional members whose absence breaks something, with the effect and the fix. */
-  advised: readonly { member: string; without: string; mend: string }[]
+  advised: readonly { member: string; without: string; fix: string }[]
 }
 
 /** The documents that an identifier may publish (S§8). */
@@ -164,7 +164,7 @@ export const documentKinds: readonly DocumentKind[] = [
       {
         member: 'redirect_uris',
         without: 'It lists no redirect_uris, so auth servers cannot redirect users back.',
-        mend: 'List every redirect_uri that the agent uses, spelled exactly the same.',
+        fix: 'List every redirect_uri that the agent uses, spelled exactly the same.',
       },
     ],
   },
@@ -176,7 +176,7 @@ export const documentKinds: readonly DocumentKind[] = [
       {
         member: 'scope_descriptions',
         without: 'It has no scope_descriptions, so users see only the names of scopes.',
-        mend: 'Describe each scope in a few plain words.',
+        fix: 'Describe each scope in a few plain words.',
       },
     ],
   },
@@ -189,7 +189,7 @@ export const documentKinds: readonly DocumentKind[] = [
         member: 'authorization_response_iss_parameter_supported',
         without:
           'It does not declare that it sends iss (RFC 9207), so agents cannot tell which server a response came from.',
-        mend: 'Send iss with every code and error, and declare it in the document.',
+        fix: 'Send iss with every code and error, and declare it in the document.',
       },
     ],
   },

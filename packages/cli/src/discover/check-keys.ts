@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type Discovery, fetchLimits, longestKept } from 'countersign/discovery'
+import { type Discovery, fetchLimits, maxCacheSeconds } from 'countersign/discovery'
 import { showsSecret } from 'countersign/signatures'
 import { parseJsonObject } from 'countersign/tokens'
 import { explainRefusal, type Finding, type ObservedFetch } from './findings.js'
@@ -27,11 +27,11 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
   // No key has this kid, so the result is about the key set itself.
   const probe = await discovery.findKeyAt(url, randomUUID())
   const seen = observed.seen(url)
-  const cacheSeconds = seen ? longestKept(seen.headers) : null
+  const cacheSeconds = seen ? maxCacheSeconds(seen.headers) : null
   if ('failure' in probe && probe.failure.reason !== 'unknown_kid') {
     const expected = {
       maxBytes: fetchLimits.jwksBytes,
-      mend: `Publish {"keys": […]} with up to ${fetchLimits.keys} public keys.`,
+      fix: `Publish {"keys": […]} with up to ${fetchLimits.keys} public keys.`,
     }
     const outcome = probe.failure.reason === 'unreachable' ? 'unreachable' : 'refused'
     const findings = [explainRefusal(probe.failure, seen, expected)]
@@ -51,7 +51,7 @@ export async function checkKeys(url: string, discovery: Discovery, observed: Obs
     findings.push({
       level: 'error',
       what: 'The key set has no usable key.',
-      mend: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign keys generate creates one.',
+      fix: 'Publish an Ed25519, P-256 or RSA key with a kid; countersign keys generate creates one.',
     })
   }
   const refused = findings.some(({ level }) => level === 'error')
@@ -66,9 +66,9 @@ async function checkKey(
 ): Promise<{ report: KeyReport; finding?: Finding }> {
   const members = typeof jwk === 'object' && jwk !== null ? jwk : {}
   const kid = 'kid' in members && typeof members.kid === 'string' ? members.kid : null
-  const refuse = (level: Finding['level'], what: string, mend: string) => ({
+  const refuse = (level: Finding['level'], what: string, fix: string) => ({
     report: { kid, outcome: 'refused' as const },
-    finding: { level, what: `The key ${kid === null ? 'without a kid' : kid}: ${what}`, mend },
+    finding: { level, what: `The key ${kid === null ? 'without a kid' : kid}: ${what}`, fix },
   })
   if (showsSecret(members)) return refuse('error', 'it contains its private part.', replaceKey)
   if (kid === null)

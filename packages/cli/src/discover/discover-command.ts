@@ -58,15 +58,15 @@ function documentLines(
 }
 
 function findingLines(
-  { level, what, mend }: Finding,
+  { level, what, fix }: Finding,
   { outcome, url }: { outcome: string; url: string },
   said: Set<string>,
 ): string[] {
   const lead = level === 'advice' ? '  Advice: ' : outcome === 'unreachable' ? '  Why: ' : '  Refused: '
-  const text = `${what.replace(url, '')} ${mend}`
+  const text = `${what.replace(url, '')} ${fix}`
   if (outcome === 'unreachable' && said.has(text)) return [`${lead}see above.`]
   said.add(text)
-  return [wrapText(lead, sentence(what)), wrapText('  Mend: ', mend)].map(printable)
+  return [wrapText(lead, sentence(what)), wrapText('  Mend: ', fix)].map(printable)
 }
 
 function sentence(text: string): string {

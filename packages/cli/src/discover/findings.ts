@@ -1,5 +1,5 @@
 import type { FetchDocument } from 'countersign'
-import { type DiscoveryFailure, errorReasons } from 'countersign/discovery'
+import { causeMessages, type DiscoveryFailure } from 'countersign/discovery'
 import { parseJsonObject } from 'countersign/tokens'
 import { addressHint } from '../network/fetch-problems.js'
 
@@ -8,7 +8,7 @@ export interface Finding {
   /** `error`: it is refused; `advice`: it works, but could be better. */
   level: 'error' | 'advice'
   what: string
-  mend: string
+  fix: string
 }
 
 /** A response as received. */
@@ -59,7 +59,7 @@ interface ExpectedDocument {
   /** The member that must equal the identifier, and the identifier. */
   self?: { member: string; identifier: string }
   /** The fix for a JSON object whose content is refused. */
-  mend: string
+  fix: string
 }
 
 type Rule = [
@@ -99,12 +99,11 @@ export function explainRefusal(
   seen: Observation | undefined,
   expected: ExpectedDocument,
 ): Finding {
-  const what = [failure.message, ...errorReasons(failure)].join(': ')
+  const what = [failure.message, ...causeMessages(failure)].join(': ')
   if (!seen) {
-    const mend =
-      addressHint(failure) ?? 'Check that the server is running, its host name, its port and its certificate.'
-    return { level: 'error', what, mend }
+    const fix = addressHint(failure) ?? 'Check that the server is running, its host name, its port and its certificate.'
+    return { level: 'error', what, fix }
   }
   const rule = rules.find(([applies]) => applies(seen, expected))
-  return { level: 'error', what, mend: rule ? rule[1](expected) : expected.mend }
+  return { level: 'error', what, fix: rule ? rule[1](expected) : expected.fix }
 }

@@ -4,7 +4,7 @@ import { errorCode, errorReason } from '../command/errors.js'
 import { checkIdentifier, documentKinds } from '../discover/check-identifier.js'
 import type { Finding as Advice } from '../discover/findings.js'
 import { type CheckReport, checking, type Finding } from './finding.js'
-import { type Answer, ask, BrokenAnswer } from './origin.js'
+import { type Answer, ask, IncompleteResponse } from './origin.js'
 
 const signInPath = '/account/sign-in'
 
@@ -30,7 +30,7 @@ const adminPaths = ['/healthz', '/readyz', '/metrics']
 export async function checkCaching(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('caching')
   const paths = [documentPath(issuer), jwksPath]
-  const wrong = (await askEach(issuer, paths)).flatMap(([path, { headers }]) => {
+  const wrong = (await getEach(issuer, paths)).flatMap(([path, { headers }]) => {
     const control = headers['cache-control'] ?? 'nothing'
     const [, age] = /\bmax-age=(\d+)/.exec(control) ?? []
     const isRight = age !== undefined && Number(age) <= longestAge && !/\b(?:no-store|private)\b/.test(control)
@@ -111,7 +111,7 @@ function untouchable(jwksPath: string): readonly string[] {
 /** Checks that paths arrive unchanged, since agents sign them. */
 export async function checkTargets(issuer: URL, jwksPath: string): Promise<Finding> {
   const report = checking('paths')
-  const changed = (await askEach(issuer, untouchable(jwksPath)))
+  const changed = (await getEach(issuer, untouchable(jwksPath)))
     .filter(([, { status }]) => status !== 400 && status !== 404)
     .map(([target, { status }]) => `${target} returns ${status}`)
   if (changed.length === 0) return report.ok('Paths with dots, slashes and % arrive unchanged.')
@@ -149,7 +149,7 @@ async function isReadable(issuer: URL, path: string): Promise<boolean> {
   try {
     return (await ask(issuer, path)).status === 200
   } catch (error) {
-    if (!(error instanceof BrokenAnswer) && errorCode(error) === 'ECONNRESET') return false
+    if (!(error instanceof IncompleteResponse) && errorCode(error) === 'ECONNRESET') return false
     throw error
   }
 }
@@ -162,8 +162,8 @@ export async function checkClock(issuer: URL): Promise<Finding> {
   if (offset === undefined) return report.unknown('The response has no Date header.')
   const seen = `The server’s clock is ${Math.abs(offset)} s ${offset < 0 ? 'behind' : 'ahead of'} this machine’s clock.`
   if (Math.abs(offset) <= 2) return report.ok('The server’s clock agrees with this machine’s.')
-  const mend = 'Synchronize both with NTP: signatures created more than 60 s in the past or in the future are refused.'
-  return Math.abs(offset) < 30 ? report.warning(seen, mend) : report.problem(seen, mend)
+  const fix = 'Synchronize both with NTP: signatures created more than 60 s in the past or in the future are refused.'
+  return Math.abs(offset) < 30 ? report.warning(seen, fix) : report.problem(seen, fix)
 }
 
 /** Offset in seconds. `Date` has no fractions, and was set at some time between sending and receiving. */
@@ -175,7 +175,7 @@ function offsetOf({ headers, sentAt, answeredAt }: Answer): number | undefined {
 }
 
 /** Sends the requests in parallel, so that together they take no longer than one. */
-function askEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
+function getEach(issuer: URL, targets: readonly string[]): Promise<(readonly [target: string, answer: Answer])[]> {
   return Promise.all(targets.map(async (target) => [target, await ask(issuer, target)] as const))
 }
 
@@ -197,16 +197,16 @@ export async function checkRedirect(issuer: URL): Promise<Finding> {
       return report.ok(`Port 80 redirects to ${issuer.origin}.`)
     const seen =
       location === '' ? `Port 80 returns ${status}.` : `Port 80 returns ${status} with a redirect to ${location}.`
-    return report.problem(seen, mend)
+    return report.problem(seen, fix)
   } catch (error) {
     const why = errorReason(error)
-    if (error instanceof BrokenAnswer)
-      return report.problem(`Port 80 does not return a valid HTTP response (${why}).`, mend)
+    if (error instanceof IncompleteResponse)
+      return report.problem(`Port 80 does not return a valid HTTP response (${why}).`, fix)
     return report.ok(`Port 80 does not respond (${why}).`)
   }
 }
 
-const mend =
+const fix =
   'Configure it to redirect every request to the https URL with 308, and to serve nothing else: otherwise a password could be typed into a page that an attacker on the network has changed.'
 
 /** Checks the server's document and keys, as agents and resources see them. */
@@ -221,9 +221,9 @@ export async function checkDocuments(
   const told = checking('document')
   if (!document || document.outcome === 'absent') {
     const found = `There is no document at ${document?.url ?? issuer}.`
-    const mend =
+    const fix =
       'Pass the issuer exactly as in the configuration, and configure the proxy to forward all paths to the server.'
-    return { findings: [told.problem(found, mend)], jwksUri: undefined }
+    return { findings: [told.problem(found, fix)], jwksUri: undefined }
   }
   const keySet = document.key_set
   const ofKeys = checking('keys')
@@ -242,9 +242,9 @@ function judge(
   { outcome, findings }: { outcome: string; findings: readonly Advice[] },
   fine: string,
 ): Finding[] {
-  const told = findings.map(({ level, what, mend }) => {
+  const told = findings.map(({ level, what, fix }) => {
     const found = /[.…]$/.test(what) ? what : `${what}.`
-    return level === 'error' ? report.problem(found, mend) : report.warning(found, mend)
+    return level === 'error' ? report.problem(found, fix) : report.warning(found, fix)
   })
   return outcome === 'ok' && told.length === 0 ? [report.ok(fine)] : told
 }

@@ -66,7 +66,7 @@ function judgeNewest(candidates: readonly Candidate[], { folder, timer, env, rep
 
 function judgeCopy(
   { path, age, bytes, isPrivate }: Candidate,
-  { looked, isTried }: Judged,
+  { looked, isVerified }: Judged,
   { timer, report }: Pick<Given, 'timer' | 'report'>,
 ): Finding[] {
   const hours = Math.floor(age / hour)
@@ -74,8 +74,8 @@ function judgeCopy(
   const findings: Finding[] = []
   if (hours >= 24 * 7) findings.push(report.problem(found, timer))
   else if (hours >= 26) findings.push(report.warning(found, timer))
-  else findings.push(report.ok(isTried ? `${found} ${looked}` : found))
-  if (!isTried)
+  else findings.push(report.ok(isVerified ? `${found} ${looked}` : found))
+  if (!isVerified)
     findings.push(report.unknown(looked, 'Restore it into a separate database, and run countersign db check there.'))
   if (isPrivate) return findings
   const open = `${path} is readable by users other than its owner, and contains password hashes.`
@@ -90,13 +90,13 @@ function judge({ path, age, bytes }: Candidate, env: NodeJS.ProcessEnv, left: nu
   const looked = 'Its header was checked.'
   if (path.endsWith('.partial')) {
     if (age < hour) return undefined
-    return { flaw: 'is an incomplete dump', looked, isTried: true }
+    return { flaw: 'is an incomplete dump', looked, isVerified: true }
   }
-  if (bytes === 0 && !basename(path).startsWith('.')) return { flaw: 'is empty', looked, isTried: true }
+  if (bytes === 0 && !basename(path).startsWith('.')) return { flaw: 'is empty', looked, isVerified: true }
   const kind = kindOfFile(path)
   if (kind === 'sqlite') return judgeSqliteCopy(path)
   if (kind === 'dump') return judgeDump(path, env, Math.max(1, left))
-  return nameOfCopy.test(path) ? { flaw: 'is not a database backup', looked, isTried: true } : undefined
+  return nameOfCopy.test(path) ? { flaw: 'is not a database backup', looked, isVerified: true } : undefined
 }
 
 function candidateAt(path: string): Candidate[] {
@@ -118,7 +118,7 @@ interface Judged {
   /** How the backup was inspected, or why it could not be, as sentences. */
   looked: string
   /** Whether the backup was fully inspected, as far as that is possible without a database. */
-  isTried: boolean
+  isVerified: boolean
 }
 
 /** Checks that a SQLite backup has the length stated in its header. */
@@ -129,8 +129,8 @@ function judgeSqliteCopy(path: string): Judged {
   const expected = pageSize * header.readUInt32BE(28)
   const { size } = statSync(path)
   const looked = 'Its length matches its header.'
-  if (size >= Math.max(expected, headerLength)) return { looked, isTried: true }
-  return { flaw: `is truncated: it has ${size} of ${expected} bytes`, looked, isTried: true }
+  if (size >= Math.max(expected, headerLength)) return { looked, isVerified: true }
+  return { flaw: `is truncated: it has ${size} of ${expected} bytes`, looked, isVerified: true }
 }
 
 /**
@@ -147,7 +147,7 @@ function judgeDump(path: string, env: NodeJS.ProcessEnv, timeout: number): Judge
     killSignal: 'SIGKILL',
     stdio: ['ignore', 'ignore', 'pipe'],
   })
-  const unread = (why: string): Judged => ({ looked: `The backup could not be verified: ${why}.`, isTried: false })
+  const unread = (why: string): Judged => ({ looked: `The backup could not be verified: ${why}.`, isVerified: false })
   if (error) {
     const code = errorCode(error)
     if (code === 'ETIMEDOUT') return unread('pg_restore timed out')
@@ -155,8 +155,8 @@ function judgeDump(path: string, env: NodeJS.ProcessEnv, timeout: number): Judge
     return unread(`pg_restore cannot be run: ${errorReason(error)}`)
   }
   const looked = 'pg_restore read it completely.'
-  if (status === 0) return { looked, isTried: true }
+  if (status === 0) return { looked, isVerified: true }
   const [said = ''] = stderr.replace(/^pg_restore: (?:error: )?/, '').split('\n')
   if (/unsupported version|not supported/.test(said)) return unread(`pg_restore failed on this machine: ${said}`)
-  return { flaw: `is incomplete: pg_restore reports "${said}"`, looked, isTried: true }
+  return { flaw: `is incomplete: pg_restore reports "${said}"`, looked, isVerified: true }
 }

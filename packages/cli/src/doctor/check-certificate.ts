@@ -1,6 +1,6 @@
 import { errorReason } from '../command/errors.js'
 import { checking, type Finding } from './finding.js'
-import { type Handshake, shakeHands } from './origin.js'
+import { type Handshake, tlsHandshake } from './origin.js'
 
 const day = 86_400_000
 /** Remaining validity, in days, by which a certificate should have been renewed. */
@@ -17,13 +17,13 @@ export async function checkCertificate(issuer: URL): Promise<{ finding: Finding;
     }
   }
   try {
-    const handshake = await shakeHands(issuer)
+    const handshake = await tlsHandshake(issuer)
     const finding = judge(handshake, issuer.hostname)
     return { finding, isTrusted: handshake.refusal === undefined }
   } catch (error) {
     const why = errorReason(error)
-    const mend = 'Check that the proxy is running, the host name in DNS, its port, and the firewall.'
-    return { finding: report.problem(`TLS connection failed: ${why}.`, mend), isTrusted: false }
+    const fix = 'Check that the proxy is running, the host name in DNS, its port, and the firewall.'
+    return { finding: report.problem(`TLS connection failed: ${why}.`, fix), isTrusted: false }
   }
 }
 
@@ -33,8 +33,8 @@ function judge({ certificate, refusal, version, http2 }: Handshake, host: string
   const days = Math.floor((until.getTime() - Date.now()) / day)
   const end = until.toISOString().slice(0, 10)
   if (refusal !== undefined) {
-    const { found, mend } = explain(refusal, { end, names: certificate.subjectaltname ?? 'no name', host })
-    return report.problem(found, mend)
+    const { found, fix } = explain(refusal, { end, names: certificate.subjectaltname ?? 'no name', host })
+    return report.problem(found, fix)
   }
   const seen = `Valid until ${end}, for ${days} more days; trusted by this machine. ${version}, ${http2 ? 'HTTP/2' : 'no HTTP/2'}.`
   if (days >= renewedBefore) return report.ok(seen)
@@ -47,17 +47,17 @@ function judge({ certificate, refusal, version, http2 }: Handshake, host: string
 function explain(
   code: string,
   { end, names, host }: { end: string; names: string; host: string },
-): { found: string; mend: string } {
-  if (code === 'CERT_HAS_EXPIRED') return { found: `It expired on ${end}.`, mend: 'Renew it, and reload the proxy.' }
+): { found: string; fix: string } {
+  if (code === 'CERT_HAS_EXPIRED') return { found: `It expired on ${end}.`, fix: 'Renew it, and reload the proxy.' }
   if (code === 'CERT_NOT_YET_VALID')
-    return { found: 'It is not valid yet.', mend: 'Check the clocks of this machine and of the one that issued it.' }
+    return { found: 'It is not valid yet.', fix: 'Check the clocks of this machine and of the one that issued it.' }
   if (code === 'ERR_TLS_CERT_ALTNAME_INVALID')
     return {
       found: `It is for ${names}, not for ${host}.`,
-      mend: `Get one for ${host}, or check server_name in the proxy.`,
+      fix: `Get one for ${host}, or check server_name in the proxy.`,
     }
   return {
     found: `It is not trusted by this machine (${code}).`,
-    mend: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If it was issued by your own certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
+    fix: 'Serve the whole chain: the certificate and all intermediates in one file (fullchain.pem). If it was issued by your own certificate authority, set NODE_EXTRA_CA_CERTS=/path/to/its/certificate.pem, here and for all agents and APIs.',
   }
 }

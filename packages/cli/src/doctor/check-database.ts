@@ -48,8 +48,8 @@ export async function checkDatabase(config: LoadedConfig, masterKey: Uint8Array 
   } catch (error) {
     const problem = databaseProblem(database, error)
     const isOutage = error instanceof StorageError && error.code === 'unavailable'
-    const mend = isOutage ? mendOutage(isFile) : 'Follow the message; until then the server does not start.'
-    return [report.problem(errorReason(problem), mend)]
+    const fix = isOutage ? mendOutage(isFile) : 'Follow the message; until then the server does not start.'
+    return [report.problem(errorReason(problem), fix)]
   } finally {
     await storage?.close()
   }

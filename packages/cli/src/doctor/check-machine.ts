@@ -7,7 +7,7 @@ import type { LoadedConfig } from 'countersign-server'
 import { errorReason } from '../command/errors.js'
 import { megabytes } from './check-backups.js'
 import { checking, type Finding } from './finding.js'
-import { askAt, type Place } from './origin.js'
+import { getAt, type Place } from './origin.js'
 
 /** Checks the free space of the file systems that are written to. */
 export function checkSpace(folders: readonly string[]): Finding[] {
@@ -17,9 +17,9 @@ export function checkSpace(folders: readonly string[]): Finding[] {
     const free = bavail * bsize
     const share = Math.floor((100 * bavail) / Math.max(1, blocks))
     const found = `${megabytes(free)} MB are free on the disk of ${folder} (${share} %).`
-    const mend = 'Free up space: once the disk is full, no one can sign in and agents get no tokens.'
-    if (free < 256_000_000) return report.problem(found, mend)
-    return free < 1_000_000_000 || share < 10 ? report.warning(found, mend) : report.ok(found)
+    const fix = 'Free up space: once the disk is full, no one can sign in and agents get no tokens.'
+    if (free < 256_000_000) return report.problem(found, fix)
+    return free < 1_000_000_000 || share < 10 ? report.warning(found, fix) : report.ok(found)
   })
 }
 
@@ -44,14 +44,14 @@ export function checkSynchronization(): Finding {
 /** Checks that a server responds at the configured address. */
 export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[]> {
   const { issuer, listen, admin } = settings
-  const mend = 'Start the server (systemctl start countersign), and check its log (journalctl -u countersign).'
+  const fix = 'Start the server (systemctl start countersign), and check its log (journalctl -u countersign).'
   const report = checking('server')
   const findings: Finding[] = []
   const served = await statusOf(listen, new URL(documentUrl(january.documents.authServer, issuer)).pathname)
   findings.push(
     served === 200
       ? report.ok(`The server responds at ${listen.host}, port ${listen.port}.`)
-      : report.problem(`The response at ${listen.host}, port ${listen.port} is: ${served}.`, mend),
+      : report.problem(`The response at ${listen.host}, port ${listen.port} is: ${served}.`, fix),
   )
   if (!admin)
     return [
@@ -63,7 +63,7 @@ export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[
   const mendReadiness =
     served === 200
       ? `The server is running, and reports why at http://${admin.host}:${admin.port}/readyz and in its log. It becomes ready again by itself once that is fixed.`
-      : mend
+      : fix
   findings.push(
     ready === 200
       ? readiness.ok('The server can write to its database and sign.')
@@ -74,7 +74,7 @@ export async function checkRunning({ settings }: LoadedConfig): Promise<Finding[
 
 function statusOf({ host, port }: Place, path: string): Promise<number | string> {
   const reached = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host
-  return askAt({ host: reached, port }, path).then(({ status }) => status, errorReason)
+  return getAt({ host: reached, port }, path).then(({ status }) => status, errorReason)
 }
 
 /** Folders that grow: the database's, and the backups' if it is on another file system. */

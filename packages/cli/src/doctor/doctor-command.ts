@@ -129,10 +129,10 @@ export function renderFindings(examinations: readonly Examination[]): string {
   return `${[...parts, summaryOf(examinations.flatMap(({ findings }) => findings))].join('\n\n')}\n`
 }
 
-function findingLines({ check, outcome, found, mend }: Finding): string[] {
+function findingLines({ check, outcome, found, fix }: Finding): string[] {
   const lead = `  ${words[outcome].padEnd(13)}${check.padEnd(18)}`
   const lines = [wrapText(lead, found)]
-  if (mend !== undefined) lines.push(wrapText(`${' '.repeat(lead.length)}Mend: `, mend))
+  if (fix !== undefined) lines.push(wrapText(`${' '.repeat(lead.length)}Mend: `, fix))
   return lines
 }
 

@@ -99,8 +99,8 @@ async function attempt<T>(work: Promise<T>): Promise<{ value: T } | { problems: 
 function problemsOf(check: string, problems: Problems): Finding[] {
   return problems.map(({ setting, problem }) => {
     // The messages have the problem first, and the fix after a colon.
-    const [what, mend = 'Change the setting.'] = splitOnce(problem)
-    return checking(check).problem(`${setting} ${what}.`, mend)
+    const [what, fix = 'Change the setting.'] = splitOnce(problem)
+    return checking(check).problem(`${setting} ${what}.`, fix)
   })
 }
 

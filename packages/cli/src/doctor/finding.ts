@@ -7,23 +7,23 @@ export interface Finding {
   /** What was found, as sentences. */
   found: string
   /** How to fix it. */
-  mend?: string
+  fix?: string
 }
 
 /** Creates the findings of one check. */
 export interface CheckReport {
   ok(found: string): Finding
-  warning(found: string, mend: string): Finding
-  problem(found: string, mend: string): Finding
-  unknown(found: string, mend?: string): Finding
+  warning(found: string, fix: string): Finding
+  problem(found: string, fix: string): Finding
+  unknown(found: string, fix?: string): Finding
 }
 
 /** Returns the constructors for the findings of a check. */
 export function checking(check: string): CheckReport {
   return {
     ok: (found) => ({ check, outcome: 'ok', found }),
-    warning: (found, mend) => ({ check, outcome: 'warning', found, mend }),
-    problem: (found, mend) => ({ check, outcome: 'problem', found, mend }),
-    unknown: (found, mend) => ({ check, outcome: 'unknown', found, ...(mend !== undefined && { mend }) }),
+    warning: (found, fix) => ({ check, outcome: 'warning', found, fix }),
+    problem: (found, fix) => ({ check, outcome: 'problem', found, fix }),
+    unknown: (found, fix) => ({ check, outcome: 'unknown', found, ...(fix !== undefined && { fix }) }),
   }
 }

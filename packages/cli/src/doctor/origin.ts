@@ -34,8 +34,8 @@ export interface Handshake {
 }
 
 /** A response that started but was not completed. */
-export class BrokenAnswer extends Error {
-  override name = 'BrokenAnswer'
+export class IncompleteResponse extends Error {
+  override name = 'IncompleteResponse'
 }
 
 /** The address on which a server listens. */
@@ -47,7 +47,7 @@ export interface Place {
 /**
  * Sends a GET with the exact request target, without normalization by a URL parser.
  *
- * @throws BrokenAnswer, or the connection's error if it failed before any data arrived
+ * @throws IncompleteResponse, or the connection's error if it failed before any data arrived
  */
 export function ask(origin: URL, target: string, headers: Readonly<Record<string, string>> = {}): Promise<Answer> {
   const request = origin.protocol === 'https:' ? requestByHttps : requestByHttp
@@ -55,7 +55,7 @@ export function ask(origin: URL, target: string, headers: Readonly<Record<string
 }
 
 /** Sends a GET over plain http. @throws the same errors as {@link ask} */
-export function askAt(place: Place, target: string): Promise<Answer> {
+export function getAt(place: Place, target: string): Promise<Answer> {
   return send(requestByHttp, { ...place, path: target })
 }
 
@@ -64,7 +64,7 @@ function send(request: typeof requestByHttp, options: RequestOptions): Promise<A
     const sentAt = Date.now()
     const sent = request({ ...options, agent: false, lookup })
     const hasBegun = () => (sent.socket?.bytesRead ?? 0) > 0
-    const fail = (error: Error) => reject(hasBegun() ? new BrokenAnswer(error.message, { cause: error }) : error)
+    const fail = (error: Error) => reject(hasBegun() ? new IncompleteResponse(error.message, { cause: error }) : error)
     const closed = () => fail(new Error('the connection was closed without a response'))
     sent.once('close', closed)
     sent.on('error', fail)
@@ -100,7 +100,7 @@ async function readText(response: IncomingMessage): Promise<string> {
 }
 
 /** Performs a TLS handshake, whatever the certificate is. @throws the connection's error */
-export function shakeHands(origin: URL): Promise<Handshake> {
+export function tlsHandshake(origin: URL): Promise<Handshake> {
   const { host, port } = placeOf(origin)
   return overConnection<Handshake>((resolve, reject) => {
     const socket: TLSSocket = connect({

@@ -1,4 +1,4 @@
-import type { ConsentWay } from 'countersign/agent'
+import type { ConsentPrompt } from 'countersign/agent'
 import { loopbackConsent } from 'countersign/node'
 import { agentFolderPath } from '../agent-folder/agent-folder.js'
 import { readAgentFolder } from '../agent-folder/folder-files.js'
@@ -141,7 +141,7 @@ function redirected(request: GivenRequest, status: number, url: string): GivenRe
 export interface Deadline {
   signal: AbortSignal
   /** Wraps a way to prompt for consent so that the time limit is paused during the prompt. */
-  pausedBy(way: ConsentWay): ConsentWay
+  pausedBy(way: ConsentPrompt): ConsentPrompt
   stop(): void
 }
 
@@ -180,7 +180,7 @@ export function createDeadline(seconds: number | undefined): Deadline {
     signal: abort.signal,
     stop: () => clearTimeout(timer),
     pausedBy: (way) => ({
-      canAsk: way.canAsk,
+      canPrompt: way.canPrompt,
       redirectUri: way.redirectUri,
       async open(respond, callback) {
         const opened = await way.open(respond, callback)

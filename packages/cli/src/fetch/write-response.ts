@@ -60,7 +60,7 @@ async function read(reader: ReadableStreamDefaultReader<Uint8Array>) {
   try {
     return await reader.read()
   } catch (error) {
-    throw brokenOff(error)
+    throw interruptedResponse(error)
   }
 }
 
@@ -77,7 +77,7 @@ function fileError(path: string, cause: unknown): CommandError {
   return usageError(`--output: ${path} cannot be written (${errorCode(cause)}).`, cause)
 }
 
-function brokenOff(cause: unknown): unknown {
+function interruptedResponse(cause: unknown): unknown {
   // The command itself was interrupted.
   if (cause instanceof CommandError) return cause
   if (!(cause instanceof Error)) return cause

@@ -37,11 +37,11 @@ function readNetwork(text: string): AllowedNetwork {
   throw usageError(`--allow-network: ${what} ${first.problem}.`)
 }
 
-const anyForm = { allowInsecureLoopback: true, allowPath: true }
+const lenientOptions = { allowInsecureLoopback: true, allowPath: true }
 
 /** Requires a flag's value to be an identifier. `loopback` says whether `http` on loopback is allowed, or names what would allow it. */
 export function requireIdentifierFlag(name: string, text: string, loopback: 'allowed' | { allowedBy: string }): string {
-  if (!isIdentifier(text, anyForm)) throw usageError(problemOf(name, text))
+  if (!isIdentifier(text, lenientOptions)) throw usageError(problemOf(name, text))
   if (loopback !== 'allowed' && isLoopbackIdentifier(text))
     throw usageError(`${name}: http on loopback requires ${loopback.allowedBy}.`)
   return text
@@ -49,7 +49,7 @@ export function requireIdentifierFlag(name: string, text: string, loopback: 'all
 
 /** Describes why a text is not an identifier, and what to use instead. */
 function problemOf(name: string, text: string): string {
-  const repair = identifierRepair(text, anyForm)
+  const repair = identifierRepair(text, lenientOptions)
   if (repair !== undefined) return `${name} is not a valid identifier: ${repair}.`
   const { hostname = '', port = '' } = URL.canParse(text) ? new URL(text) : {}
   if (isIP(hostname.replace(/^\[|\]$/g, '')) !== 0)

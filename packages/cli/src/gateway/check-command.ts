@@ -1,14 +1,14 @@
 import { AAuthError } from 'countersign'
 import {
+  checkRequest,
   createClosedPaths,
   createRouteTable,
   type GatewayRules,
   type GatewaySettings,
-  type Judgement,
-  judgeRequest,
   type RequestHead,
   readGatewaySettings,
   requireNothingUnseen,
+  type Verdict,
 } from 'countersign-gateway'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
@@ -69,8 +69,8 @@ interface CheckedRules extends GatewayRules {
   verifyOnly: boolean
 }
 
-function judge(head: RequestHead, rules: CheckedRules): Judgement {
-  const judged = judgeRequest(head, rules)
+function judge(head: RequestHead, rules: CheckedRules): Verdict {
+  const judged = checkRequest(head, rules)
   const { verify, need } = judged
   if (rules.verifyOnly && need && (verify || need.level === 'none'))
     requireNothingUnseen({ ...head, hasBody: false }, need)

@@ -1,6 +1,6 @@
 import cluster from 'node:cluster'
 import { type LoadedGatewayConfig, loadGatewayConfig } from 'countersign-gateway'
-import { type FollowedFile, fileDigest, followFile, namesOfChanges } from '../command/changed-files.js'
+import { type FollowedFile, fileDigest, namesOfChanges, watchFile } from '../command/changed-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import { onStopOrHangUp } from '../terminal/interruption.js'
@@ -8,13 +8,13 @@ import type { ServerLog } from '../terminal/server-log.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
   leaveWorkers,
-  onReadAgain,
-  ownAdminPort,
+  notifyListening,
+  onReload,
   parseWorkers,
   runWorkers,
-  tellListening,
+  workerAdminPort,
 } from '../workers/run-workers.js'
-import { openSharedMemory, rememberForWorkers } from './open-shared-memory.js'
+import { hostSharedState, openSharedMemory } from './open-shared-memory.js'
 import { startGateway } from './start-gateway.js'
 
 /** `countersign gateway`: runs the reverse proxy until it is stopped. */
@@ -31,8 +31,8 @@ export const gatewayCommand: Run = async ({ config: path, upstream, verifyOnly, 
   const config = await load()
   const count = parseWorkers(workers)
   if (count > 1 && cluster.isPrimary) {
-    rememberForWorkers(config.settings)
-    return withLog(terminal, (log) => runWorkers(count, terminal, { rereads: true, log }))
+    hostSharedState(config.settings)
+    return withLog(terminal, (log) => runWorkers(count, terminal, { reloadOnHangUp: true, log }))
   }
   for (const warning of config.warnings) terminal.notify(`Warning: ${warning}`)
   return withLog(terminal, (log) => run(config, { load, since, log }, terminal)).finally(leaveWorkers)
@@ -57,12 +57,12 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
   })
   const what = verifyOnly ? `Responding to subrequests of ${proxy} for ${id}` : `Protecting ${id}`
   terminal.notify(`${what} at ${listen.host}, port ${listen.port}${verifyOnly ? '' : `, upstream ${upstream?.url}`}.`)
-  tellListening()
+  notifyListening()
   log.write('info', 'started', {
     id,
     host: listen.host,
     port: listen.port,
-    adminPort: admin && ownAdminPort(admin.port),
+    adminPort: admin && workerAdminPort(admin.port),
     pid: process.pid,
     // With several processes, signals go to the parent.
     parent: cluster.isWorker ? process.ppid : undefined,
@@ -83,9 +83,9 @@ async function run(config: LoadedGatewayConfig, { load, since, log }: Given, ter
     terminal.notify(`The previous configuration stays active. ${reason}`)
     log.write('error', 'config.not_read', { file: config.file, reason })
   }
-  const file = followFile(config.file, { since, onChange: reload, onProblem: keep })
+  const file = watchFile(config.file, { since, onChange: reload, onProblem: keep })
   followed = file
-  onReadAgain(() => file.now())
+  onReload(() => file.now())
   const signal = await new Promise<string>((resolve) => {
     onStopOrHangUp(terminal, resolve, () => file.now())
   })

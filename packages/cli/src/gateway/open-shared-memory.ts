@@ -6,7 +6,7 @@ import type { GatewaySettings, SharedMemory } from 'countersign-gateway'
 import { CommandError } from '../command/errors.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Terminal } from '../terminal/terminal.js'
-import { answerWorkers, callFirst } from '../workers/shared-calls.js'
+import { callPrimary, serveWorkerCalls } from '../workers/shared-calls.js'
 
 /** State that a process shares with others, if there are any. */
 export interface OpenMemory {
@@ -18,10 +18,10 @@ export interface OpenMemory {
 }
 
 /** Without Redis, the primary process keeps the state for all workers. */
-export function rememberForWorkers({ redis }: GatewaySettings): void {
+export function hostSharedState({ redis }: GatewaySettings): void {
   const sessions = createMcpSessions()
   const counted = redis === undefined ? { claimNonce: createMemoryNonces(), rateLimit: createRateLimit() } : {}
-  answerWorkers({
+  serveWorkerCalls({
     ...counted,
     openSession: ({ id, caller }: SessionOf) => sessions.open(id, caller),
     useSession: ({ id, caller }: SessionOf) => sessions.use(id, caller),
@@ -46,17 +46,17 @@ export async function openSharedMemory(
       onFound: () => log.write('info', 'redis.found'),
     })
     return {
-      shared: { mcpSessions: sessionsOfFirst(), ...memory },
+      shared: { mcpSessions: primarySessions(), ...memory },
       ready: () => memory.ready(),
       close: () => memory.close(),
     }
   }
-  const byFirst: SharedMemory = {
-    claimNonce: callFirst('claimNonce'),
-    rateLimit: callFirst('rateLimit'),
-    mcpSessions: sessionsOfFirst(),
+  const viaPrimary: SharedMemory = {
+    claimNonce: callPrimary('claimNonce'),
+    rateLimit: callPrimary('rateLimit'),
+    mcpSessions: primarySessions(),
   }
-  const shared = cluster.isWorker ? byFirst : undefined
+  const shared = cluster.isWorker ? viaPrimary : undefined
   return { shared, ready: async () => undefined, close: () => undefined }
 }
 
@@ -66,14 +66,14 @@ interface SessionOf {
 }
 
 /** In a worker: accesses the sessions held by the primary process. */
-function sessionsOfFirst(): McpSessions | undefined {
+function primarySessions(): McpSessions | undefined {
   if (!cluster.isWorker) return undefined
-  const open = callFirst<SessionOf, void>('openSession')
-  const use = callFirst<SessionOf, McpSession | undefined>('useSession')
+  const open = callPrimary<SessionOf, void>('openSession')
+  const use = callPrimary<SessionOf, McpSession | undefined>('useSession')
   return {
     open: (id, caller) => open({ id, caller }),
     use: (id, caller) => use({ id, caller }),
-    close: callFirst('closeSession'),
+    close: callPrimary('closeSession'),
   }
 }
 

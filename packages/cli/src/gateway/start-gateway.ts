@@ -3,7 +3,7 @@ import { type ConfigState, createMetrics } from 'countersign/observability'
 import { createConfiguredGateway, type Gateway, type LoadedGatewayConfig } from 'countersign-gateway'
 import { createReadinessView, createStoppableServer, listenWithAdmin } from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
-import { ownAdminPort } from '../workers/run-workers.js'
+import { workerAdminPort } from '../workers/run-workers.js'
 import type { OpenMemory } from './open-shared-memory.js'
 
 /** Milliseconds after which open-ended streams are closed, so that other requests can finish. */
@@ -38,7 +38,7 @@ export async function startGateway(
   const stopListening = await listenWithAdmin(open, {
     listen,
     settings: { host: 'listen.host', port: 'listen.port' },
-    admin: admin && { ...admin, port: ownAdminPort(admin.port) },
+    admin: admin && { ...admin, port: workerAdminPort(admin.port) },
     connections: 256,
     readinessProblem: createReadinessView(
       {

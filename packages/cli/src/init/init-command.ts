@@ -12,10 +12,10 @@ import {
   documentOf,
   type InitResult,
   inMinutes,
-  knownSince,
+  propagationDelay,
+  publishedSince,
   renderInit,
-  requireKnown,
-  secondsToWait,
+  requirePropagated,
 } from './render-init.js'
 import { readUpload, type Upload, uploadFolder, writeUpload } from './upload-folder.js'
 
@@ -35,7 +35,7 @@ export const initCommand: Run<InitFlags> = async (flags, terminal) => {
   const change = await chooseKeys(description.id, before?.keys, flags)
   const since = change.kind === 'kept' || change.kind === 'due' ? before?.since : undefined
   const agent: WrittenAgent = { path, ...description, keys: change.keys, since }
-  const places = await openPlaces(agent, flags.out)
+  const places = await openOutputs(agent, flags.out)
   await places.write(agent)
   if (change.kind === 'replaced' && before) await removeKeys(agent, before)
   const look = places.upload && (await lookAt(agent, network, terminal.notify))
@@ -50,20 +50,20 @@ export const initCommand: Run<InitFlags> = async (flags, terminal) => {
 async function finish(
   agent: WrittenAgent,
   { kind }: KeyChange,
-  places: Places,
+  places: Outputs,
   look: Look | undefined,
   flags: InitFlags,
 ): Promise<InitResult> {
   const now = systemClock()
-  const since = look && knownSince(agent, look, now)
+  const since = look && publishedSince(agent, look, now)
   const seen = { ...agent, since }
   if (since !== agent.since) await places.write(seen)
-  const waitSeconds = look && since !== undefined ? secondsToWait(since, look, now) : undefined
+  const waitSeconds = look && since !== undefined ? propagationDelay(since, look, now) : undefined
   const warnings = warningsOf(seen, kind, waitSeconds)
   const result = { upload: places.upload, look, waitSeconds, warnings, agentFlag: flags.agent }
   const { signing, next } = agent.keys
   if (kind !== 'due' || !next || !look) return { ...result, did: kind === 'due' ? 'kept' : kind, agent: seen }
-  if (!flags.now) requireKnown(seen, look, now)
+  if (!flags.now) requirePropagated(seen, look, now)
   const changed: WrittenAgent = { ...agent, keys: { signing: next }, since: undefined }
   await places.write(changed)
   await removeKey(changed, signing)
@@ -160,7 +160,7 @@ export function warningsOf({ id }: WrittenAgent, kind: KeyChange['kind'], waitSe
 }
 
 /** The locations to which an agent is written. */
-export interface Places {
+export interface Outputs {
   /** The documents to upload; undefined for an agent on this machine, which serves its documents itself. */
   upload: Upload | undefined
   /** Writes the agent's folder and then its documents, so that an uploaded key is always in the folder as well. */
@@ -168,7 +168,7 @@ export interface Places {
 }
 
 /** @throws CommandError if the documents cannot be written to their output folder */
-export async function openPlaces(agent: WrittenAgent, out: string | undefined): Promise<Places> {
+export async function openOutputs(agent: WrittenAgent, out: string | undefined): Promise<Outputs> {
   if (isLoopbackIdentifier(agent.id)) return { upload: undefined, write: writeAgentFolder }
   const folder = uploadFolder(agent, out)
   const upload = await readUpload(agent, folder)

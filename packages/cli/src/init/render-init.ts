@@ -122,21 +122,21 @@ export function documentOf(result: InitResult): object {
   }
 }
 
-interface Told {
+interface NextStepContext {
   agent: WrittenAgent
   /** The value of `--agent`. */
   agentFlag: string | undefined
 }
 
 /** The command to run next, ready to paste, with example URLs for unknown ones. */
-function nextCommand({ agent, agentFlag }: Told): string {
+function nextCommand({ agent, agentFlag }: NextStepContext): string {
   if (agent.keys.next) return initCommandLine({ agentFlag }, '--rotate')
   const asked = agent.authServers.length > 0 ? [] : ['--auth-server', 'https://auth.example']
   return commandLine('fetch', agentFlag, [...asked, 'https://api.example/events'])
 }
 
 /** The `init` command for the same folder. */
-function initCommandLine({ agentFlag }: Pick<Told, 'agentFlag'>, ...flags: string[]): string {
+function initCommandLine({ agentFlag }: Pick<NextStepContext, 'agentFlag'>, ...flags: string[]): string {
   return commandLine('init', agentFlag, flags)
 }
 
@@ -150,28 +150,28 @@ function word(text: string): string {
 }
 
 /** Returns the time since when both keys have been published; undefined if they are not both published. */
-export function knownSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {
+export function publishedSince({ since }: WrittenAgent, look: Look, now: number): number | undefined {
   if (look.outcome === 'unreachable') return since
   // If the clock was set back, the stored time would make the wait too long.
   return look.hasBothKeys ? Math.min(since ?? now, now) : undefined
 }
 
 /** Seconds until the old key set has expired from all caches. */
-export function secondsToWait(since: number, { cacheSeconds }: Look, now: number): number {
+export function propagationDelay(since: number, { cacheSeconds }: Look, now: number): number {
   return Math.max(0, since + cacheSeconds - now)
 }
 
 /** @throws CommandError if others may not have fetched the next key yet, saying when to run the command again */
-export function requireKnown({ id, since }: WrittenAgent, look: Look, now: number): void {
+export function requirePropagated({ id, since }: WrittenAgent, look: Look, now: number): void {
   if (look.outcome === 'unreachable')
     throw new CommandError([`${id} could not be checked, so the old key stays in use.`, ...look.problems].join(' '), {
       exitCode: exitStatus.network,
     })
   if (since === undefined || !look.hasBothKeys) {
-    const mend = look.problems.length > 0 ? look.problems : ['Upload the new jwks.json.']
-    throw new CommandError([`${id} does not publish both keys yet, so the old key stays in use.`, ...mend].join(' '))
+    const fix = look.problems.length > 0 ? look.problems : ['Upload the new jwks.json.']
+    throw new CommandError([`${id} does not publish both keys yet, so the old key stays in use.`, ...fix].join(' '))
   }
-  const seconds = secondsToWait(since, look, now)
+  const seconds = propagationDelay(since, look, now)
   if (seconds > 0)
     throw new CommandError(
       `Others may still have only the old key for ${inMinutes(seconds)}: run countersign init --rotate again after that, or with --now if failed requests are acceptable.`,

@@ -35,7 +35,7 @@ export const mcpCommand: Run<McpFlags> = async (flags, terminal, address) => {
       const { host } = new URL(url)
       const show = (text: string, page: string) => {
         terminal.notify(text)
-        openBrowser(port.leadTo(page), terminal.env).catch(() => undefined)
+        openBrowser(port.createOneTimeLink(page), terminal.env).catch(() => undefined)
       }
       const bridge = createBridge({
         url,

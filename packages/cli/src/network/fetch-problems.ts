@@ -31,7 +31,7 @@ function addressRefusedIn(error: unknown): AddressRefused | undefined {
 }
 
 /** Wraps a guarded fetch to report what it fetched, and the outcome. */
-export function toldFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
+export function loggedFetch(options: GuardedFetchOptions, tell: (text: string) => void): FetchDocument {
   const fetch = createGuardedFetch(options)
   return async (url, init) => {
     try {

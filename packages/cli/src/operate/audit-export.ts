@@ -2,7 +2,7 @@ import { eventNames, type RecordedEvent } from 'countersign-server'
 import { exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
-import { findPerson, inStorage, type OperationOptions } from './operation.js'
+import { findUser, inStorage, type OperationOptions } from './operation.js'
 
 interface Options extends OperationOptions {
   user?: string
@@ -21,7 +21,7 @@ export const auditExport: Run<Options> = async (flags, terminal) => {
   const { agent, event } = flags
   const found = await inStorage(flags, terminal, async ({ storage }) => {
     let count = 0
-    const userId = flags.user === undefined ? undefined : (await findPerson(storage, flags.user)).id
+    const userId = flags.user === undefined ? undefined : (await findUser(storage, flags.user)).id
     let after: RecordedEvent | undefined
     for (;;) {
       const events = await storage.listEvents({ userId, agent, event, since, until, after, limit: page })

@@ -4,7 +4,7 @@ import {
   copyRows,
   isPostgresUrl,
   loadConfig,
-  mostViolations,
+  maxViolations,
   type Storage,
   shownDatabase,
   type Violation,
@@ -55,7 +55,7 @@ function renderCheck(found: readonly Violation[]): string {
     const names = Object.entries(named).map(([kind, name]) => `${kind} ${name}`)
     return wrapText('  ', names.join(', '))
   })
-  const more = found.length < mostViolations ? [] : [`  There may be more: a check reports up to ${mostViolations}.`]
+  const more = found.length < maxViolations ? [] : [`  There may be more: a check reports up to ${maxViolations}.`]
   return [wrapText('', `${invariant} ${check}. This must never happen: ${never}`), ...rows, ...more].join('\n')
 }
 
@@ -129,7 +129,7 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
   const by = operatorName(flags)
   const work = async ({ storage, database }: Operation) => {
     await requireServed(storage, database)
-    return storage.endRestored(by)
+    return storage.invalidateRestored(by)
   }
   const ended = await inStorage(flags, terminal, work, { statementTimeout: longest })
   const { sessions, requests, codes, refreshTokens } = ended
@@ -147,7 +147,7 @@ export const dbRestored: Run<ChangeOptions> = async (flags, terminal) => {
  */
 async function requireServed(storage: Storage, database: string): Promise<void> {
   if ((await storage.listKeys()).length > 0) return
-  if ((await storage.findLongestTokenLife()) !== undefined) return
+  if ((await storage.findLongestTokenLifetime()) !== undefined) return
   throw new CommandError(
     `Nothing was restored: the database ${shownDatabase(database)} has no keys, so no server has ever used it. Do not start a server with it. Restore a complete backup into a new database.`,
   )

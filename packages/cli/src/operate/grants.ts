@@ -3,7 +3,7 @@ import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run } from '../terminal/terminal.js'
 import {
   type ChangeOptions,
-  findPerson,
+  findUser,
   formatTime,
   inStorage,
   type OperationOptions,
@@ -91,5 +91,5 @@ export async function grantFilter(
   storage: Storage,
   { user, agent, resource }: GrantOptions,
 ): Promise<Pick<GrantFilter, 'userId' | 'agent' | 'resource'>> {
-  return { userId: user === undefined ? undefined : (await findPerson(storage, user)).id, agent, resource }
+  return { userId: user === undefined ? undefined : (await findUser(storage, user)).id, agent, resource }
 }

@@ -41,7 +41,7 @@ const longestToken = 86_400
 export const keysRotate: Run<Options> = async (flags, terminal) => {
   const rotation = await inStorage(flags, terminal, async (operation) =>
     rotate(operation, await masterKeyFor(operation, flags, terminal), {
-      evenUnpublished: flags.now === true,
+      allowUnpublished: flags.now === true,
       by: operatorName(flags),
     }),
   )
@@ -57,7 +57,7 @@ export const keysRotate: Run<Options> = async (flags, terminal) => {
 async function rotate(
   { storage, config }: Operation,
   masterKey: Uint8Array,
-  how: { evenUnpublished: boolean; by: string },
+  how: { allowUnpublished: boolean; by: string },
 ) {
   const tokenLifetime = config?.settings.lifetimes.authToken ?? longestToken
   try {

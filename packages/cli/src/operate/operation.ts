@@ -113,7 +113,7 @@ export async function inStorage<T>(
 const page = 1000
 
 /** Finds the user with this username or id. @throws CommandError if there is none */
-export async function findPerson(storage: Storage, name: string): Promise<User> {
+export async function findUser(storage: Storage, name: string): Promise<User> {
   const folded = foldUsername(name)
   let after: string | undefined
   do {

@@ -11,7 +11,7 @@ import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
 import {
   type ChangeOptions,
-  findPerson,
+  findUser,
   formatTime,
   inStorage,
   type OperationOptions,
@@ -93,7 +93,7 @@ function commandFor<Flags extends ChangeOptions>(change: Change<Flags>): Run<Fla
   return async (flags, terminal, name) => {
     const by = operatorName(flags)
     const done = await inStorage(flags, terminal, async ({ storage }) => {
-      const account = await findPerson(storage, name)
+      const account = await findUser(storage, name)
       return change({ account, by, storage, flags, terminal })
     })
     if (!done) throw new CommandError(`The account ${name} is closed.`)

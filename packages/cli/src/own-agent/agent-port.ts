@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
-import type { ConsentWay, OpenConsent } from 'countersign/agent'
+import type { ConsentPrompt, OpenConsent } from 'countersign/agent'
 import { type CallbackPort, openCallbackPort } from 'countersign/node'
 import { type AgentFolder, portableRedirect } from '../agent-folder/agent-folder.js'
 
 type Handler = (request: Request) => Promise<Response>
 
 /** The callback port that all processes of an agent share. It is the same on each run. */
-export interface AgentPort extends Pick<CallbackPort, 'redirectUri' | 'leadTo' | 'close'> {
+export interface AgentPort extends Pick<CallbackPort, 'redirectUri' | 'createOneTimeLink' | 'close'> {
   /** Consent way for an agent whose callers show the page; the callback arrives at this port. */
-  way: ConsentWay
+  way: ConsentPrompt
   /** Starts serving the agent's callback once this process has the port; earlier requests wait. */
   serve: (handler: Handler) => void
 }
@@ -30,7 +30,7 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
     secret,
     ports: Array.from({ length: mostPorts }, (_, offset) => first + offset),
   })
-  const { leadTo } = port
+  const { createOneTimeLink } = port
   const others = new Set<CallbackPort>()
 
   /** Opens the port of a pending consent that was started by a process on another port, unless another program uses it now. */
@@ -50,13 +50,13 @@ export async function openAgentPort({ path, keys }: Pick<AgentFolder, 'path' | '
     get redirectUri() {
       return port.redirectUri
     },
-    leadTo,
+    createOneTimeLink,
     close() {
       for (const each of [port, ...others]) each.close()
     },
     serve,
     way: {
-      canAsk: false,
+      canPrompt: false,
       redirectUri: portableRedirect,
       async open(_answer, { redirectUri }) {
         await port.prove()

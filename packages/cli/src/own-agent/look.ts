@@ -56,7 +56,7 @@ function refusals({ findings, key_set }: DocumentReport): string[] {
   const isGrave = ({ level }: Finding) => level === 'error'
   return [...findings, ...(key_set?.findings ?? [])]
     .filter(isGrave)
-    .map(({ what, mend }) => `${/[.…]$/.test(what) ? what : `${what}.`} ${mend}`)
+    .map(({ what, fix }) => `${/[.…]$/.test(what) ? what : `${what}.`} ${fix}`)
 }
 
 function differences({ id, name }: WrittenAgent, { document }: DocumentReport): string[] {

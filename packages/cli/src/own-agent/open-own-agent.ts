@@ -1,6 +1,6 @@
 import { createSigner, type FetchDocument } from 'countersign'
-import { type Agent, AgentError, type ConsentWay, createAgent } from 'countersign/agent'
-import { documentResponse, errorReasons, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
+import { type Agent, AgentError, type ConsentPrompt, createAgent } from 'countersign/agent'
+import { causeMessages, documentResponse, isLoopbackIdentifier, type NetworkOptions } from 'countersign/discovery'
 import { createGuardedFetch, fileStore } from 'countersign/node'
 import { type AgentDocument, type AgentFolder, agentDocuments, portableRedirect } from '../agent-folder/agent-folder.js'
 import { CommandError, errorCode, exitStatus } from '../command/errors.js'
@@ -15,7 +15,7 @@ export interface OwnAgentOptions {
   /** URLs that will be requested; loopback `http` is allowed if one of them uses it. */
   targets?: readonly string[]
   /** How users are prompted for consent; undefined to never prompt. */
-  consent?: ConsentWay | undefined
+  consent?: ConsentPrompt | undefined
   /** How long to wait for the user, in seconds. */
   consentTimeout?: number | undefined
   /** Creates the response to a callback, instead of the default page. */
@@ -156,7 +156,7 @@ export function agentFailure(error: unknown, url: string): unknown {
     return new CommandError(sentenceOf(error, new URL(url).host), { exitCode, cause: error })
   }
   if (!(error instanceof TypeError)) return error
-  const reasons = errorReasons(error)
+  const reasons = causeMessages(error)
   const why = reasons.at(-1) ?? error.message
   // The platform's fetch gives network failures as the cause. Without a cause, the request itself was invalid.
   if (error.cause === undefined) return new CommandError(`The request cannot be sent: ${why}.`, { cause: error })

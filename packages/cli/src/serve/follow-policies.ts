@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { ConfigState } from 'countersign/observability'
 import { type LoadedConfig, loadConfig, type Policy, policyOfRules } from 'countersign-server'
-import { followFile, namesOfChanges } from '../command/changed-files.js'
+import { watchFile, namesOfChanges } from '../command/changed-files.js'
 import type { ServerLog } from '../terminal/server-log.js'
 
 /** The policies of a configuration file, kept up to date. */
@@ -16,7 +16,7 @@ export interface FollowedPolicies {
  * Watches the policies in a JSON configuration, so that a changed rule takes effect within five seconds. If the file is unreadable or
  * invalid, the previous policies stay active. Other changed settings need a restart. Both are logged.
  */
-export function followPolicies(
+export function watchPolicies(
   { file, settings }: LoadedConfig,
   env: NodeJS.ProcessEnv,
   log: ServerLog,
@@ -24,7 +24,7 @@ export function followPolicies(
   let current = settings
   let policy = policyOfRules(settings.policies)
   let readAt = Date.now() / 1000
-  const followed = followFile(file, {
+  const followed = watchFile(file, {
     async onChange(isRecovered) {
       const { settings: next } = await loadConfig(file, env)
       const { policies: before, ...others } = current

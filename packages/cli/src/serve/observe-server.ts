@@ -2,7 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import type { RequestListener } from 'node:http'
 import type { CountersignEvent } from 'countersign'
-import { errorReasons } from 'countersign/discovery'
+import { causeMessages } from 'countersign/discovery'
 import { createClientAddress, createTrustedPeers } from 'countersign/node'
 import type { LogFields } from 'countersign/observability'
 import { StorageError } from 'countersign-server'
@@ -66,7 +66,7 @@ export function logFailure(
 ): void {
   const outage = outageIn(error)
   if (outage === undefined) log.failure(event, error, fields)
-  else log.write('error', event, { ...fields, error: [outage.message, ...errorReasons(outage)].join(': ') })
+  else log.write('error', event, { ...fields, error: [outage.message, ...causeMessages(outage)].join(': ') })
 }
 
 function outageIn(error: unknown): StorageError | undefined {
@@ -107,7 +107,7 @@ export function watchForwarded(trusted: readonly string[], log: Pick<ServerLog, 
     told.add(address)
     log.write('warn', 'proxy.not_trusted', {
       address,
-      mend: 'If this is your proxy, add its address to trustProxy and restart: until then, everyone behind it counts as one address, and under overload shares the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
+      fix: 'If this is your proxy, add its address to trustProxy and restart: until then, everyone behind it counts as one address, and under overload shares the capacity of one. If not, configure a firewall to allow only the proxy to connect to this port.',
     })
   }
 }

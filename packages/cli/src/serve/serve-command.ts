@@ -6,7 +6,7 @@ import { CommandError, exitStatus, usageError } from '../command/errors.js'
 import { withLog } from '../network/with-log.js'
 import type { ServerLog } from '../terminal/server-log.js'
 import type { Run, Terminal } from '../terminal/terminal.js'
-import { leaveWorkers, ownAdminPort, parseWorkers, runWorkers, tellListening } from '../workers/run-workers.js'
+import { leaveWorkers, notifyListening, parseWorkers, runWorkers, workerAdminPort } from '../workers/run-workers.js'
 import { isIssuerPort, readForStart, type StartFiles, startServer } from './start-server.js'
 
 /** `countersign serve`: runs the auth server until it is stopped. */
@@ -39,12 +39,12 @@ async function serve(
       `Warning: listen.port is ${listen.port}, but issuer is ${issuer}. Sign-in fails with 403 unless users open ${issuer}.`,
     )
   terminal.notify(`Serving ${issuer} at ${listen.host}, port ${listen.port}. Press Ctrl-C to stop.`)
-  tellListening()
+  notifyListening()
   log.write('info', 'started', {
     issuer,
     host: listen.host,
     port: listen.port,
-    adminPort: admin && ownAdminPort(admin.port),
+    adminPort: admin && workerAdminPort(admin.port),
   })
   const signal = await firstStop(terminal)
   log.write('info', 'stopping', { signal })

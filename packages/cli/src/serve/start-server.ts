@@ -29,8 +29,8 @@ import {
 import { databaseProblem, openStorage } from '../database/open-storage.js'
 import { createReadinessView, createStoppableServer, httpTimes, listenWithAdmin } from '../network/listen-with-admin.js'
 import type { ServerLog } from '../terminal/server-log.js'
-import { ownAdminPort } from '../workers/run-workers.js'
-import { followPolicies } from './follow-policies.js'
+import { workerAdminPort } from '../workers/run-workers.js'
+import { watchPolicies } from './follow-policies.js'
 import { createObserver, logFailure, type Observer, watchForwarded } from './observe-server.js'
 
 /** A running server. */
@@ -59,7 +59,7 @@ export async function startServer(
     onSweepError: (error) => logFailure(log, 'sweep.failed', error),
     limits: { nonces: settings.limits.nonces },
   })
-  const followed = followPolicies(config, env, log)
+  const followed = watchPolicies(config, env, log)
   const metrics = createMetrics({
     config: followed.state,
     logWriteErrors: () => log.writeErrors,
@@ -182,7 +182,7 @@ async function listen(
   return listenWithAdmin(open, {
     listen: at,
     settings: { host: 'listen.host', port },
-    admin: admin && { ...admin, port: ownAdminPort(admin.port) },
+    admin: admin && { ...admin, port: workerAdminPort(admin.port) },
     connections,
     readinessProblem,
     metrics,

@@ -2,10 +2,10 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Duplex } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { AgentError } from 'countersign/agent'
-import { errorReasons } from 'countersign/discovery'
+import { causeMessages } from 'countersign/discovery'
 import { createConnectionQueue } from 'countersign/node'
-import { requestHeaders, responseHeaders, UnfitAnswer } from './forward-headers.js'
-import { type AskedTarget, judgeRequest, type SidecarRules } from './judge-request.js'
+import { requestHeaders, responseHeaders, UnforwardableResponse } from './forward-headers.js'
+import { checkRequest, type SidecarRules, type SidecarTarget } from './judge-request.js'
 
 interface SidecarOptions extends SidecarRules {
   /** Sends requests as the agent. */
@@ -41,7 +41,7 @@ const tunnel =
 async function answer(incoming: IncomingMessage, outgoing: ServerResponse, options: SidecarOptions): Promise<void> {
   const { method = 'GET', url: rawTarget = '', headers: given, headersDistinct } = incoming
   const { host: hosts = [] } = headersDistinct
-  const asked = judgeRequest({ method, rawTarget, headers: given, hosts }, options)
+  const asked = checkRequest({ method, rawTarget, headers: given, hosts }, options)
   if (!('url' in asked)) {
     const { status, error, problem } = asked
     options.onProblem(problem)
@@ -86,14 +86,14 @@ const tooLong = {
 async function pass(
   response: Response,
   outgoing: ServerResponse,
-  asked: AskedTarget & { method: string },
+  asked: SidecarTarget & { method: string },
   { hosts, onProblem }: SidecarOptions,
 ): Promise<void> {
   let headers: [string, string][]
   try {
     headers = responseHeaders(response, asked, hosts)
   } catch (error) {
-    if (!(error instanceof UnfitAnswer)) throw error
+    if (!(error instanceof UnforwardableResponse)) throw error
     await response.body?.cancel()
     const problem = `${asked.url.host} ${error.message}`
     onProblem(problem)
@@ -147,7 +147,7 @@ const statuses: Partial<Record<AgentError['code'], number>> = {
   consent_expired: 401,
   access_denied: 403,
   auth_server_refused: 403,
-  other_person: 403,
+  other_user: 403,
 }
 
 /** Converts a failure to a response for the program: the status, and a body with the error and a sentence about it. */
@@ -157,7 +157,7 @@ export function describeFailure(error: unknown): SidecarFailure {
     const body = { error: code, error_description: message, consent_url: url }
     return { status: retryAfter === undefined ? (statuses[code] ?? 502) : 503, retryAfter, body }
   }
-  const reasons = errorReasons(error)
+  const reasons = causeMessages(error)
   const said = reasons.at(-1) ?? (error instanceof Error ? error.message : String(error))
   const why = /wrong version number|SSL routines/.test(said) ? 'it does not support https' : said.trim()
   return { status: 502, body: { error: 'not_answered', error_description: `No response: ${why}` } }

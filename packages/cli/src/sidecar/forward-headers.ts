@@ -1,4 +1,4 @@
-import type { AskedTarget } from './judge-request.js'
+import type { SidecarTarget } from './judge-request.js'
 import { isSecretIn } from './judge-request.js'
 
 /** Hop-by-hop headers, and headers that each sender sets itself (RFC 9110 §7.6.1). */
@@ -30,12 +30,12 @@ const notForwarded: ReadonlySet<string> = new Set([
 const takenOff: ReadonlySet<string> = new Set(['gzip', 'x-gzip', 'deflate', 'br'])
 
 /** A response that cannot be passed to the program. The message continues a sentence that starts with the host. */
-export class UnfitAnswer extends Error {
+export class UnforwardableResponse extends Error {
   readonly code: 'host_not_allowed' | 'not_answered'
 
-  constructor(code: UnfitAnswer['code'], message: string) {
+  constructor(code: UnforwardableResponse['code'], message: string) {
     super(message)
-    this.name = 'UnfitAnswer'
+    this.name = 'UnforwardableResponse'
     this.code = code
   }
 }
@@ -57,11 +57,11 @@ export function requestHeaders(rawHeaders: readonly string[], secret: string | u
  * Returns the response headers for the program. Redirects are rewritten to go through the sidecar, and cookies are scoped to the host that
  * set them, because the program sees a single host.
  *
- * @throws UnfitAnswer for a redirect to a host that is not allowed (attacks L11), and for a content coding that was not requested
+ * @throws UnforwardableResponse for a redirect to a host that is not allowed (attacks L11), and for a content coding that was not requested
  */
 export function responseHeaders(
   response: Response,
-  target: AskedTarget & { method: string },
+  target: SidecarTarget & { method: string },
   hosts: ReadonlySet<string>,
 ): [name: string, value: string][] {
   const { status, headers } = response
@@ -86,13 +86,13 @@ function isTakenOff({ body, headers }: Response, method: string): boolean {
   if (body === null || method === 'HEAD' || codings.join('') === '') return false
   // Some Node.js versions decode zstd, and others do not.
   if (codings.includes('zstd'))
-    throw new UnfitAnswer('not_answered', 'sent a content coding that was not requested: zstd.')
+    throw new UnforwardableResponse('not_answered', 'sent a content coding that was not requested: zstd.')
   return codings.every((coding) => takenOff.has(coding))
 }
 
 function placeFor(
   location: string,
-  { url, form }: AskedTarget,
+  { url, form }: SidecarTarget,
   { hosts, isFollowed }: { hosts: ReadonlySet<string>; isFollowed: boolean },
 ): string {
   const to = URL.canParse(location, url.href) ? new URL(location, url) : undefined
@@ -101,11 +101,14 @@ function placeFor(
   // Programs follow Location automatically only for redirects.
   if (!isFollowed) return location
   const place = to?.host ?? 'an invalid URL'
-  throw new UnfitAnswer('host_not_allowed', `redirects to ${place}, which this sidecar is not allowed to call.`)
+  throw new UnforwardableResponse(
+    'host_not_allowed',
+    `redirects to ${place}, which this sidecar is not allowed to call.`,
+  )
 }
 
 /** Scopes a cookie to the path of its host, and removes the attributes that would keep programs from sending it on this machine. */
-function ownCookie(cookie: string, { url }: AskedTarget): string {
+function ownCookie(cookie: string, { url }: SidecarTarget): string {
   const [pair = '', ...attributes] = cookie.split(';').map((part) => part.trim())
   const nameOf = (attribute: string) => attribute.split('=', 1)[0]?.trim().toLowerCase() ?? ''
   const path = attributes.find((attribute) => nameOf(attribute) === 'path')?.replace(/^[^=]*=?\s*/, '') ?? ''

@@ -11,7 +11,7 @@ export interface SidecarRules {
   ownHosts: ReadonlySet<string> | undefined
 }
 
-export interface AskedMessage {
+export interface SidecarRequest {
   method: string
   /** As received, without normalization. */
   rawTarget: string
@@ -21,7 +21,7 @@ export interface AskedMessage {
 }
 
 /** The request that a program wants to send. */
-export interface AskedTarget {
+export interface SidecarTarget {
   url: URL
   /** `path`: the program requests `/https://api.example/orders`; `proxy`: it uses the sidecar as an HTTP proxy. */
   form: 'path' | 'proxy'
@@ -38,10 +38,10 @@ export interface SidecarRefusal {
  * Returns the request that a local program wants to send, or why it is refused. Web pages in a local browser could also send requests here,
  * so requests from browsers are refused (attacks L10), as are requests to hosts that are not allowed (attacks L11).
  */
-export function judgeRequest(
-  { method, rawTarget, headers, hosts }: AskedMessage,
+export function checkRequest(
+  { method, rawTarget, headers, hosts }: SidecarRequest,
   rules: SidecarRules,
-): AskedTarget | SidecarRefusal {
+): SidecarTarget | SidecarRefusal {
   if (fromPages.some((name) => headers[name] !== undefined))
     return { status: 403, error: 'web_page', problem: 'Only programs may call the sidecar, not web pages.' }
   if (hosts.length > 1)

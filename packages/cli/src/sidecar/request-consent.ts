@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { AgentError, type ConsentRequest, type ConsentWay } from 'countersign/agent'
+import { AgentError, type ConsentPrompt, type ConsentRequest } from 'countersign/agent'
 import { CommandError } from '../command/errors.js'
 
 /**
@@ -8,7 +8,7 @@ import { CommandError } from '../command/errors.js'
  *
  * @throws CommandError if the command fails
  */
-export async function askByCommand(command: string, consent: ConsentRequest, env: NodeJS.ProcessEnv): Promise<void> {
+export async function promptByCommand(command: string, consent: ConsentRequest, env: NodeJS.ProcessEnv): Promise<void> {
   const { url, code, authServer, resource, scope = '', expiresAt, signal } = consent
   const child = spawn(command, {
     shell: true,
@@ -32,12 +32,12 @@ export async function askByCommand(command: string, consent: ConsentRequest, env
 }
 
 /** A consent way that can be ended while requests wait for the user. */
-interface EndableWay extends ConsentWay {
+interface CancelableConsent extends ConsentPrompt {
   /** Ends the prompts: waiting and later requests fail with the URL of the page, where the user can still decide. */
   end(): void
 }
 
-export function createEndableWay(way: ConsentWay): EndableWay {
+export function createEndableWay(way: ConsentPrompt): CancelableConsent {
   const ended = new AbortController()
 
   /** Rejects when this way is ended; never resolves. */
@@ -62,7 +62,7 @@ export function createEndableWay(way: ConsentWay): EndableWay {
   }
 
   return {
-    canAsk: way.canAsk,
+    canPrompt: way.canPrompt,
     redirectUri: way.redirectUri,
     async open(respond, callback) {
       const opened = await way.open(respond, callback)

@@ -8,7 +8,7 @@ import { type OwnAgent, type OwnAgentOptions, openOwnAgent } from '../own-agent/
 import type { Run, Terminal } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import { createSidecar } from './create-sidecar.js'
-import { askByCommand, createEndableWay } from './request-consent.js'
+import { createEndableWay, promptByCommand } from './request-consent.js'
 import {
   listenForPrograms,
   readSecret,
@@ -75,9 +75,9 @@ async function openAgent(
     env: terminal.env,
     countdown: false,
     secret: portSecret(folder.keys),
-    onConsent: onConsent === undefined ? undefined : (consent) => askByCommand(onConsent, consent, terminal.env),
+    onConsent: onConsent === undefined ? undefined : (consent) => promptByCommand(onConsent, consent, terminal.env),
   })
-  if (flags.consent && way.canAsk) {
+  if (flags.consent && way.canPrompt) {
     const consent = createEndableWay(way)
     return { ...(await openOwnAgent({ ...shared, consent })), stopAsking: () => consent.end() }
   }

@@ -36,7 +36,7 @@ export interface Trace {
 }
 
 /** A request in transit, not yet seen by its receiver. */
-interface Departed {
+interface InFlightRequest {
   exchange: number
   from: Party
   key: string
@@ -45,7 +45,7 @@ interface Departed {
 /** Creates a trace of everything that passes through its senders and receivers. */
 export function createTrace({ parties, onEvent, showsBody = () => true }: TraceOptions): Trace {
   let exchanges = 0
-  const departed = new Set<Departed>()
+  const departed = new Set<InFlightRequest>()
 
   return {
     sender(from, send) {
@@ -75,7 +75,7 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
         const key = keyOf(seen)
         const departure = [...departed].find((candidate) => candidate.key === key)
         if (departure) departed.delete(departure)
-        const { exchange, from } = departure ?? { exchange: ++exchanges, from: strangerOf(seen) }
+        const { exchange, from } = departure ?? { exchange: ++exchanges, from: guessSender(seen) }
         onEvent({ kind: 'request-received', exchange, from, to, request: seen })
         const response = await handler(request, received)
         onEvent({ kind: 'response-sent', exchange, from, to, request: seen, response: await readResponse(response) })
@@ -87,7 +87,7 @@ export function createTrace({ parties, onEvent, showsBody = () => true }: TraceO
 }
 
 /** Guesses the sender of a request that was sent from outside: agents sign, discovery has known paths, and all others are browsers. */
-function strangerOf({ url, headers }: TracedRequest): Party {
+function guessSender({ url, headers }: TracedRequest): Party {
   if (headers.some(([name]) => name === 'signature')) return 'agent'
   return isDiscovery(url) ? 'peer' : 'browser'
 }

@@ -1,5 +1,5 @@
 import type { AAuthError, ErrorCode, ReceivedMessage } from 'countersign'
-import { errorReasons, isLoopbackIdentifier } from 'countersign/discovery'
+import { causeMessages, isLoopbackIdentifier } from 'countersign/discovery'
 import { type ResolvedKey, wireErrorOf } from 'countersign/editions'
 import type { KeyReference, ParsedKeyReference, SignatureInput, SignatureStep } from 'countersign/signatures'
 import { decodeToken } from 'countersign/tokens'
@@ -88,7 +88,7 @@ function describeFailure(
     error,
     signature_error: signatureError ?? null,
     message,
-    reasons: errorReasons(refusal).filter((reason) => !message.includes(reason)),
+    reasons: causeMessages(refusal).filter((reason) => !message.includes(reason)),
     hint: hintFor(refusal, facts) ?? null,
   }
 }

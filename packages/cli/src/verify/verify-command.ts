@@ -5,7 +5,7 @@ import { importVerificationKey, type VerificationKey } from 'countersign/signatu
 import { exitStatus, usageError } from '../command/errors.js'
 import { readJsonFile, requireUsableKey } from '../flags/key-flags.js'
 import { type NetworkFlags, parseSeconds, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
-import { toldFetch } from '../network/fetch-problems.js'
+import { loggedFetch } from '../network/fetch-problems.js'
 import type { Run } from '../terminal/terminal.js'
 import { printable, wrapText } from '../terminal/text.js'
 import { maxRequest } from './parse-http-request.js'
@@ -57,10 +57,10 @@ async function readSettings(flags: VerifyFlags, tell: (text: string) => void): P
     key: flags.key === undefined ? undefined : await readKey(flags.key),
     now: () => seconds ?? Math.floor(Date.now() / 1000),
     allowInsecureLoopback,
-    fetch: toldFetch({ allowInsecureLoopback, ...network }, tell),
+    fetch: loggedFetch({ allowInsecureLoopback, ...network }, tell),
     fetchConfigured: (issuer) => {
       const configuredOrigin = new URL(issuer).origin
-      return toldFetch({ allowInsecureLoopback, ...network, configuredOrigin }, tell)
+      return loggedFetch({ allowInsecureLoopback, ...network, configuredOrigin }, tell)
     },
   }
 }

@@ -14,12 +14,12 @@ const readAgain = 'read again'
 const placeVariable = 'WORKER_PLACE'
 
 /** Reports to the primary process that this worker is listening. */
-export function tellListening(): void {
+export function notifyListening(): void {
   cluster.worker?.send(listening)
 }
 
 /** In a worker: calls back when the primary process was asked to reload the configuration. */
-export function onReadAgain(callback: () => void): void {
+export function onReload(callback: () => void): void {
   cluster.worker?.on('message', (message) => {
     if (message === readAgain) callback()
   })
@@ -31,7 +31,7 @@ export function leaveWorkers(): void {
 }
 
 /** Returns the admin port of this process: each worker has its own, numbered consecutively from the configured one. */
-export function ownAdminPort(port: number): number {
+export function workerAdminPort(port: number): number {
   return port + (cluster.isWorker ? Number(process.env[placeVariable] ?? 0) : 0)
 }
 
@@ -39,7 +39,7 @@ interface RunWorkersOptions {
   /** Logs each process that exited unexpectedly. */
   log: ServerLog
   /** Whether SIGHUP makes all workers reload their configuration instead of stopping them. @default false */
-  rereads?: boolean
+  reloadOnHangUp?: boolean
 }
 
 /**
@@ -51,7 +51,7 @@ interface RunWorkersOptions {
 export async function runWorkers(
   count: number,
   terminal: Terminal,
-  { rereads = false, log }: RunWorkersOptions,
+  { reloadOnHangUp = false, log }: RunWorkersOptions,
 ): Promise<number> {
   const { notify, onStop } = terminal
   let isStopping = false
@@ -61,10 +61,10 @@ export async function runWorkers(
     isStopping = true
     for (const worker of workers) worker.kill('SIGTERM')
   }
-  function tellAll(): void {
+  function broadcastReload(): void {
     for (const worker of workers) if (worker.isConnected()) worker.send(readAgain)
   }
-  const stopListening = rereads ? onStopOrHangUp(terminal, stop, tellAll) : onStop(stop)
+  const stopListening = reloadOnHangUp ? onStopOrHangUp(terminal, stop, broadcastReload) : onStop(stop)
 
   async function keep(place: number): Promise<number> {
     for (;;) {

@@ -19,7 +19,7 @@ interface Reply {
 export type SharedFunctions = Readonly<Record<string, (given: never) => unknown>>
 
 /** In the primary process: runs the functions that workers call. */
-export function answerWorkers(functions: SharedFunctions): void {
+export function serveWorkerCalls(functions: SharedFunctions): void {
   async function reply(worker: Worker, { shared, id, given }: Call): Promise<void> {
     const asked = functions[shared]
     if (!asked) return
@@ -46,7 +46,7 @@ const patience = 2000
  *
  * @throws AAuthError the function's error; `unavailable` if there is no reply
  */
-export function callFirst<Given, Result>(shared: string): (given: Given) => Promise<Result> {
+export function callPrimary<Given, Result>(shared: string): (given: Given) => Promise<Result> {
   const waiting = new Map<number, (reply: Reply | undefined) => void>()
   process.on('message', (message: unknown) => {
     if (isReply(message)) waiting.get(message.replied)?.(message)

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { followFile } from '../../src/command/changed-files.js'
+import { watchFile } from '../../src/command/changed-files.js'
 
 it('reports a file that cannot be used as such until it can be used', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'countersign-changed-'))
@@ -11,7 +11,7 @@ it('reports a file that cannot be used as such until it can be used', async () =
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
   const problems: string[] = []
   const changes: boolean[] = []
-  const followed = followFile(file, {
+  const followed = watchFile(file, {
     onChange: async (isRecovered) => {
       JSON.parse(readFileSync(file, 'utf8'))
       changes.push(isRecovered)

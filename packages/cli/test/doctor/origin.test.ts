@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import { ask, BrokenAnswer, shakeHands } from '../../src/doctor/origin.js'
+import { ask, IncompleteResponse, tlsHandshake } from '../../src/doctor/origin.js'
 import { drip, listenAnd } from './outside/hostile-server.js'
 
 const switching = 'HTTP/1.1 101 Switching Protocols\r\n'
@@ -30,7 +30,7 @@ describe.concurrent('a question to a server', () => {
     ['says too much', (socket) => socket.write(`HTTP/1.1 200 OK\r\n\r\n${'x'.repeat(300_000)}`)],
   ])('that %s fails within ten seconds, as one that began to answer', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
-    expect(error).toBeInstanceOf(BrokenAnswer)
+    expect(error).toBeInstanceOf(IncompleteResponse)
     expect(seconds).toBeLessThan(10)
   })
 
@@ -40,7 +40,7 @@ describe.concurrent('a question to a server', () => {
   ])('that %s fails within ten seconds, and not as one that began to answer', async ([, behave], test) => {
     const { error, seconds } = await failureOf(ask(await listenAnd(behave, test), '/'))
     expect(error).toBeInstanceOf(Error)
-    expect(error).not.toBeInstanceOf(BrokenAnswer)
+    expect(error).not.toBeInstanceOf(IncompleteResponse)
     expect(seconds).toBeLessThan(10)
   })
 
@@ -61,7 +61,7 @@ describe.concurrent('a handshake', () => {
     // A record of a handshake, of which more and more comes.
     ['never ends', (socket) => drip(socket, '\u0016\u0003\u0003\u0040\u0000', '\u0000')],
   ])('with a server that %s fails within ten seconds', async ([, behave], test) => {
-    const { error, seconds } = await failureOf(shakeHands(await listenAnd(behave, test)))
+    const { error, seconds } = await failureOf(tlsHandshake(await listenAnd(behave, test)))
     expect(error).toBeInstanceOf(Error)
     expect(seconds).toBeLessThan(10)
   })

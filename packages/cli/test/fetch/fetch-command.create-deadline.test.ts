@@ -10,7 +10,7 @@ it('passes on that the callback port has moved', async () => {
     ask: () => undefined,
     close: () => undefined,
   }
-  const way = createDeadline(undefined).pausedBy({ canAsk: true, redirectUri, open: () => opened })
+  const way = createDeadline(undefined).pausedBy({ canPrompt: true, redirectUri, open: () => opened })
   const paused = await way.open(async () => new Response(), { state: 'x' })
   redirectUri = 'http://127.0.0.1:61001/callback'
   expect(paused.redirectUri).toBe(redirectUri)

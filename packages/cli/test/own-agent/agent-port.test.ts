@@ -113,7 +113,7 @@ it('is recognized by a command that asks at the terminal', async () => {
 it('leads to a page once, also from a process that does not have the port', async () => {
   const folder = newFolder()
   for (const port of [await openPort(folder, 'first'), await openPort(folder, 'second')]) {
-    const link = port.leadTo('https://auth.example/page')
+    const link = port.createOneTimeLink('https://auth.example/page')
     const followed = await fetch(link, { redirect: 'manual' })
     expect([followed.status, followed.headers.get('location')]).toEqual([303, 'https://auth.example/page'])
     expect((await fetch(link, { redirect: 'manual' })).status).toBe(410)

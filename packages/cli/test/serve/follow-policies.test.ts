@@ -5,7 +5,7 @@ import { PassThrough } from 'node:stream'
 import { createLog } from 'countersign/observability'
 import { loadConfig, type PolicyRule } from 'countersign-server'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { followPolicies } from '../../src/serve/follow-policies.js'
+import { watchPolicies } from '../../src/serve/follow-policies.js'
 
 const smallest = { issuer: 'https://auth.example', database: 'auth.db', masterKeyFile: 'master.key' }
 const request = {
@@ -41,7 +41,7 @@ async function createStage() {
     events,
     logged: () => logged,
     follow: () => {
-      const followed = followPolicies(loaded, {}, createLog({ to: stream }))
+      const followed = watchPolicies(loaded, {}, createLog({ to: stream }))
       onTestFinished(() => followed.stop())
       return Object.assign(() => followed.policy(request), { state: followed.state })
     },

@@ -22,7 +22,7 @@ it('tells once of each address that is no proxy and sends the header', () => {
   expect(told).toEqual([])
   for (const peer of ['192.0.2.1', '::ffff:192.0.2.1', '192.0.2.2', '192.0.2.1']) look(peer, forwarded)
   expect(told).toMatchObject([
-    { level: 'warn', event: 'proxy.not_trusted', address: '192.0.2.1', mend: expect.stringContaining('trustProxy') },
+    { level: 'warn', event: 'proxy.not_trusted', address: '192.0.2.1', fix: expect.stringContaining('trustProxy') },
     { address: '192.0.2.2' },
   ])
 })

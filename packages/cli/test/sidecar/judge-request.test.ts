@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { judgeRequest } from '../../src/sidecar/judge-request.js'
+import { checkRequest } from '../../src/sidecar/judge-request.js'
 
 const secret = 'a-secret-of-this-test'
 const rules = {
@@ -12,7 +12,7 @@ const own = { host: 'localhost:8005', authorization: basic(secret) }
 
 /** Where a message goes, or the status that refuses it. */
 function judged(rawTarget: string, headers: Record<string, string> = own, method = 'GET'): string | number {
-  const asked = judgeRequest({ method, rawTarget, headers, hosts: [headers.host ?? ''] }, rules)
+  const asked = checkRequest({ method, rawTarget, headers, hosts: [headers.host ?? ''] }, rules)
   return 'url' in asked ? `${asked.form} ${asked.url.href}` : asked.status
 }
 
@@ -95,9 +95,9 @@ describe('L11: a host that was not named is refused', () => {
 it('on a socket, its file says who may use it', () => {
   const onPath = { method: 'GET', rawTarget: '/https://api.example/', hosts: [] }
   const onSocket = { hosts: rules.hosts, secret: undefined, ownHosts: undefined }
-  const asked = judgeRequest({ ...onPath, headers: { host: 'anything' } }, onSocket)
+  const asked = checkRequest({ ...onPath, headers: { host: 'anything' } }, onSocket)
   expect(asked).toMatchObject({ form: 'path' })
-  const page = judgeRequest({ ...onPath, headers: { origin: 'https://x.example' } }, onSocket)
+  const page = checkRequest({ ...onPath, headers: { origin: 'https://x.example' } }, onSocket)
   expect(page).toMatchObject({ status: 403 })
 })
 
@@ -107,8 +107,8 @@ it('the fetch of Node is a program', () => {
 
 it('what cannot be meant, or is not sent, is refused', () => {
   const message = { method: 'GET', rawTarget: '/https://api.example/', headers: own }
-  expect(judgeRequest({ ...message, hosts: [own.host, 'evil.example'] }, rules)).toMatchObject({ status: 400 })
-  expect(judgeRequest({ ...message, hosts: ['evil.example', own.host] }, rules)).toMatchObject({ status: 400 })
+  expect(checkRequest({ ...message, hosts: [own.host, 'evil.example'] }, rules)).toMatchObject({ status: 400 })
+  expect(checkRequest({ ...message, hosts: ['evil.example', own.host] }, rules)).toMatchObject({ status: 400 })
   for (const method of ['TRACE', 'TRACK', 'CONNECT']) expect(judged('/https://api.example/', own, method)).toBe(405)
   expect(judged('/https://api.example/', { host: own.host }, 'TRACE')).toBe(401)
 })

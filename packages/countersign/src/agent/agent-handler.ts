@@ -1,17 +1,17 @@
 import type { AgentProtocol } from '../editions/agent-protocol.js'
 import { AgentError } from '../lib/agent-error.js'
-import type { RequestEvent, Tell } from '../lib/events.js'
+import type { Emit, RequestEvent } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { documentResponse } from '../protocol/documents.js'
 import type { SharedAgentOptions } from './agent-options.js'
-import { type CallbackOutcome, callbackPage, chooseCallbackMessages, type RefusedAnswer } from './callback-page.js'
+import { type CallbackOutcome, type CallbackRefusal, callbackPage, chooseCallbackMessages } from './callback-page.js'
 
 interface AnsweredPaths {
   /** The published documents, by URL. */
   documents: Readonly<Record<string, object>>
   /** The redirect URI; undefined if the edition has none. */
   callback: { url: string; answer: AgentHandler } | undefined
-  tell: Tell | undefined
+  emit: Emit | undefined
 }
 
 /** Finds the owner whose browser sent a request, if it has one. */
@@ -26,7 +26,7 @@ interface Route {
 }
 
 /** Serves an agent's documents and its callback; responds with 404 to anything else. */
-export function createAgentHandler({ documents, callback, tell }: AnsweredPaths): AgentHandler {
+export function createAgentHandler({ documents, callback, emit }: AnsweredPaths): AgentHandler {
   const routes = new Map<string, Route>()
   for (const [url, document] of Object.entries(documents))
     routes.set(new URL(url).pathname, { methods: 'GET, HEAD', answer: () => documentResponse(document) })
@@ -43,7 +43,7 @@ export function createAgentHandler({ documents, callback, tell }: AnsweredPaths)
     const { pathname } = new URL(request.url)
     const route = routes.get(pathname)
     const asked = { route: route ? pathname : 'none', method: request.method }
-    const { response } = await tellAsked(tell, asked, async () => {
+    const { response } = await withRequestEvent(emit, asked, async () => {
       const response = await answerAt(route, request, ownerOf)
       return { response, code: response.ok ? undefined : 'refused' }
     })
@@ -58,24 +58,24 @@ interface CallbackTools extends Pick<SharedAgentOptions, 'id' | 'about'> {
 }
 
 /** Handles the callback of a returning user and shows the outcome in their browser. */
-export async function answerCallback(
+export async function handleCallback(
   request: Request,
   { id, about, complete, ownerOf, page }: CallbackTools,
 ): Promise<Response> {
-  function show(outcome: CallbackOutcome, refused?: RefusedAnswer): MaybePromise<Response> {
+  function show(outcome: CallbackOutcome, refused?: CallbackRefusal): MaybePromise<Response> {
     const language = request.headers.get('accept-language')
     const { refusals } = chooseCallbackMessages(language)
     const detail = refused && refusals[refused]
     return page ? page(outcome, detail, request) : callbackPage(outcome, { id, about, language, detail })
   }
   // Only a real navigation counts: a browser prefetch would use up the code.
-  if (looksAhead((name) => request.headers.get(name)))
+  if (isPrefetch((name) => request.headers.get(name)))
     return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   const found = await complete(new URL(request.url).searchParams, await ownerOf())
   if (!found.matched) return show('refused', found.problem)
   const end = await found.finished
   if (found.decision !== 'allowed') return show(found.decision)
-  if (end === 'other_person') return show('refused', 'other_person')
+  if (end === 'other_user') return show('refused', 'other_user')
   return show(end === 'done' ? 'allowed' : 'failed')
 }
 
@@ -87,12 +87,12 @@ export interface Answered {
 }
 
 /** Runs an action of the agent and emits an event with its outcome. */
-export async function tellAsked<T extends Answered>(
-  tell: Tell | undefined,
+export async function withRequestEvent<T extends Answered>(
+  emit: Emit | undefined,
   asked: Pick<RequestEvent, 'route' | 'method' | 'host'>,
   work: () => Promise<T>,
 ): Promise<T> {
-  if (!tell) return work()
+  if (!emit) return work()
   const began = performance.now()
   let outcome = 'failed'
   let status: number | undefined
@@ -104,11 +104,11 @@ export async function tellAsked<T extends Answered>(
   } catch (error) {
     if (error instanceof AgentError) {
       outcome = error.code
-      tell({ kind: 'refusal', code: outcome, reason: error.message })
+      emit({ kind: 'refusal', code: outcome, reason: error.message })
     }
     throw error
   } finally {
-    tell({ kind: 'request', ...asked, outcome, status, duration: (performance.now() - began) / 1000 })
+    emit({ kind: 'request', ...asked, outcome, status, duration: (performance.now() - began) / 1000 })
   }
 }
 
@@ -116,6 +116,6 @@ export async function tellAsked<T extends Answered>(
 const fields = ['sec-purpose', 'purpose', 'x-moz', 'x-purpose']
 
 /** Whether a browser is only prefetching or previewing the page. */
-export function looksAhead(header: (name: string) => string | null | undefined): boolean {
+export function isPrefetch(header: (name: string) => string | null | undefined): boolean {
   return fields.some((name) => /\b(?:prefetch|preview)\b/i.test(header(name) ?? ''))
 }

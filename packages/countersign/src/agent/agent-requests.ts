@@ -2,14 +2,14 @@ import type { AgentProtocol, Credential } from '../editions/agent-protocol.js'
 import { describeUnknownKey } from '../editions/describe-unknown-key.js'
 import type { AgentEdition } from '../editions/edition.js'
 import { signRequest } from '../httpsig/sign-request.js'
-import type { Tell } from '../lib/events.js'
+import type { Emit } from '../lib/events.js'
 import { warnOnce } from '../lib/options.js'
 import { isLoopbackIdentifier } from '../protocol/documents.js'
-import { type Answered, tellAsked } from './agent-handler.js'
+import { type Answered, withRequestEvent } from './agent-handler.js'
 import type { SharedAgentOptions } from './agent-options.js'
-import type { BeforeAsking, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
+import type { BeforeConsent, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import type { createClocks } from './clock-offset.js'
-import type { HeldTokens } from './held-tokens.js'
+import type { TokenCache } from './held-tokens.js'
 
 /** The dependencies for sending requests as an agent. */
 export interface RequestTools {
@@ -20,16 +20,16 @@ export interface RequestTools {
   documentAddress: string
   clocks: ReturnType<typeof createClocks>
   protocol: AgentProtocol
-  held: HeldTokens
+  held: TokenCache
   work: ReturnType<typeof createOwnerWork>
   steps: ReturnType<typeof createChallengeSteps>
-  tell: Tell | undefined
+  emit: Emit | undefined
 }
 
 /** The owner of a request. */
 export interface Acting {
   owner: string
-  beforeAsking: BeforeAsking
+  beforeConsent: BeforeConsent
 }
 
 /** Maximum number of challenge steps for one request, whatever its responses require. */
@@ -89,13 +89,15 @@ export async function fetchAs(
   requireSecure(url, tools.options.allowInsecureLoopback)
   const asked = { route: 'fetch', method, host: new URL(url).host }
   const { signal = given.signal } = input as Partial<Request>
-  const answered = await tellAsked(tools.tell, asked, () => lastAnswer(tools, acting, given, init?.signal ?? signal))
+  const answered = await withRequestEvent(tools.emit, asked, () =>
+    fetchWithChallenges(tools, acting, given, init?.signal ?? signal),
+  )
   return answered.response
 }
 
-async function lastAnswer(
+async function fetchWithChallenges(
   tools: RequestTools,
-  { owner, beforeAsking }: Acting,
+  { owner, beforeConsent }: Acting,
   given: Request,
   callers: AbortSignal,
 ): Promise<Answered & { response: Response }> {
@@ -121,11 +123,11 @@ async function lastAnswer(
       const answer = { response, code: problem ?? (challenge && 'challenged') }
       if (problem === 'key_unknown')
         warnOnce(id, 'key_unknown', describeUnknownKey(new URL(url).origin, id, documentAddress))
-      if (credential.scheme === 'token' && response.ok) held.noteServed(owner, { url, method }, credential.held)
+      if (credential.scheme === 'token' && response.ok) held.recordUse(owner, { url, method }, credential.held)
       const step = challenge && protocol.stepFor(response.status, challenge, credential)
       if (!challenge || !step || taken.size === maxSteps || taken.has(`${step} ${challenge.level}`)) return answer
       taken.add(`${step} ${challenge.level}`)
-      const next = await steps.take(step, challenge, { url, credential, owner, signal, beforeAsking })
+      const next = await steps.take(step, challenge, { url, credential, owner, signal, beforeConsent })
       if (!next) return answer
       discard(response)
       credential = next

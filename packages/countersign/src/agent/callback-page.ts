@@ -122,7 +122,7 @@ function escapeHtml(text: string): string {
 export type CallbackOutcome = 'allowed' | 'denied' | 'failed' | 'refused'
 
 /** Why a response was refused. */
-export type RefusedAnswer = CallbackProblem | 'other_person'
+export type CallbackRefusal = CallbackProblem | 'other_user'
 
 interface CallbackMessages {
   lang: 'en' | 'ar'
@@ -130,7 +130,7 @@ interface CallbackMessages {
   titles: Readonly<Record<CallbackOutcome, string>>
   /** What happened. For refused responses, the text is in `refusals`. */
   texts: Readonly<Record<Exclude<CallbackOutcome, 'refused'>, string>>
-  refusals: Readonly<Record<RefusedAnswer, string>>
+  refusals: Readonly<Record<CallbackRefusal, string>>
   /** The next step if there is no link back: close the page, or start again. */
   close: string
   again: string
@@ -162,7 +162,7 @@ const en: CallbackMessages = {
     other_owner: `This request was started in another browser, so the response was not used. ${warning}`,
     other_server: 'This response came from an unexpected server.',
     malformed: 'This response is incomplete, or contains a duplicate parameter.',
-    other_person:
+    other_user:
       'This agent acts for someone else, so your approval was not stored. Revoke it at the server where you gave it.',
   },
   close: 'You can close this page and return to where you started.',
@@ -189,7 +189,7 @@ const ar: CallbackMessages = {
     other_owner: `بدأ هذا في متصفح آخر، لذلك لم تُستخدم الإجابة. ${arWarning}`,
     other_server: 'لم تأتِ هذه الإجابة من الخادم الذي سُئل.',
     malformed: 'هذه الإجابة غير كاملة، أو تكرر جزء منها.',
-    other_person: 'يعمل هذا الوكيل لشخص آخر، لذلك لم يُحفظ ما سمحت به. ألغِه في الخادم الذي سمحت به فيه.',
+    other_user: 'يعمل هذا الوكيل لشخص آخر، لذلك لم يُحفظ ما سمحت به. ألغِه في الخادم الذي سمحت به فيه.',
   },
   close: 'يمكنك إغلاق هذه الصفحة والعودة إلى البرنامج أو التطبيق الذي بدأت منه.',
   again: 'عُد إلى البرنامج أو التطبيق الذي بدأت منه وحاول مرة أخرى.',

@@ -3,7 +3,7 @@ import { AgentError } from '../lib/agent-error.js'
 import { pause } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { Asked, HeldTokens } from './held-tokens.js'
+import type { Asked, TokenCache } from './held-tokens.js'
 
 /** Timeout of a background refresh, in milliseconds. */
 const backgroundTimeout = 10_000
@@ -12,7 +12,7 @@ const backgroundTimeout = 10_000
  * Called before the agent requests a token that a user may have to allow. If it rejects, the request rejects with the same error, and no
  * consent is started.
  */
-export type BeforeAsking = () => MaybePromise<void>
+export type BeforeConsent = () => MaybePromise<void>
 
 /** How long a request that may stream waits for the background refresh, in milliseconds. */
 const streamWait = 3000
@@ -23,14 +23,14 @@ interface Exchange {
   credential: Credential
   owner: string
   signal: AbortSignal
-  beforeAsking: BeforeAsking
+  beforeConsent: BeforeConsent
 }
 
 interface ChallengeStepsOptions {
   /** The agent's identifier. */
   id: string
   protocol: AgentProtocol
-  held: HeldTokens
+  held: TokenCache
   work: OwnerWork
   isAccepted: (authServer: string) => Promise<boolean>
   now: () => number
@@ -45,7 +45,7 @@ interface ChallengeSteps {
   /** Takes a step; resolves to undefined if nothing more can be done. */
   take(step: Step, challenge: Challenge, exchange: Exchange): Promise<Credential | undefined>
   /** Requests access to the agent itself (S§3.5). */
-  askForOwn(request: OwnAccess): Promise<HeldToken>
+  requestOwnAccess(request: OwnAccess): Promise<HeldToken>
 }
 
 /** Access to the agent itself, which needs no resource token. */
@@ -54,7 +54,7 @@ interface OwnAccess {
   scope: string
   owner: string
   signal: AbortSignal
-  beforeAsking: BeforeAsking
+  beforeConsent: BeforeConsent
 }
 
 /** Creates the steps that handle challenges, and obtain and renew tokens. */
@@ -71,9 +71,9 @@ export function createChallengeSteps({
 
   async function obtain(
     need: TokenNeed,
-    { owner, signal, beforeAsking }: Pick<Exchange, 'owner' | 'signal' | 'beforeAsking'>,
+    { owner, signal, beforeConsent }: Pick<Exchange, 'owner' | 'signal' | 'beforeConsent'>,
   ): Promise<HeldToken> {
-    await beforeAsking()
+    await beforeConsent()
     const key = JSON.stringify([owner, need.resource, need.authServer, need.scope])
     const token = await shareConsent(key, signal, (flight) => protocol.obtain(need, owner, flight))
     signal.throwIfAborted()
@@ -82,7 +82,7 @@ export function createChallengeSteps({
 
   async function authorize(challenge: Challenge, exchange: Exchange): Promise<Credential | undefined> {
     const { url, credential, owner } = exchange
-    const need = protocol.needOf(challenge, { url, credential })
+    const need = protocol.requiredToken(challenge, { url, credential })
     if (!need) return undefined
     const { resource, authServer, scope } = need
     if (!(await isAccepted(authServer))) {
@@ -99,7 +99,7 @@ export function createChallengeSteps({
     return { scheme: 'token', held: await obtain(need, exchange) }
   }
 
-  async function askForOwn(access: OwnAccess): Promise<HeldToken> {
+  async function requestOwnAccess(access: OwnAccess): Promise<HeldToken> {
     const { authServer, scope } = access
     if (!(await isAccepted(authServer))) {
       throw new AgentError('auth_server_refused', `authServers does not accept ${authServer.slice(0, 200)}.`)
@@ -154,7 +154,7 @@ export function createChallengeSteps({
 
   return {
     tokenFor,
-    askForOwn,
+    requestOwnAccess,
     take: (step, challenge, exchange) => steps[step](challenge, exchange),
   }
 }

@@ -5,9 +5,9 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
  * A way to prompt one user and receive the redirect, open only while they decide, such as `loopbackConsent()` of `countersign/node`. The
  * agent then needs no server.
  */
-export interface ConsentWay {
+export interface ConsentPrompt {
   /** Whether the user can be prompted here. Otherwise, requests that need consent reject with `consent_required`. */
-  readonly canAsk: boolean
+  readonly canPrompt: boolean
   /** The redirect URI as listed in the agent's document: on loopback without a port, which matches any port (W24). */
   readonly redirectUri: string
   /**
@@ -20,7 +20,7 @@ export interface ConsentWay {
 }
 
 /** How the users behind owners are prompted, and where they are redirected. */
-export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> {
+export interface OwnerPrompt extends Pick<ConsentPrompt, 'canPrompt' | 'redirectUri'> {
   open(
     owner: string,
     answer: (request: Request) => Promise<Response>,
@@ -29,14 +29,14 @@ export interface WayToOwners extends Pick<ConsentWay, 'canAsk' | 'redirectUri'> 
 }
 
 /** Prompts users through a function; they return to the agent's handler. */
-export function askBy(
+export function promptBy(
   onConsent: ((consent: ConsentRequest, owner: string) => void | Promise<void>) | undefined,
   redirectUri: string,
-): WayToOwners {
+): OwnerPrompt {
   if (onConsent !== undefined && typeof onConsent !== 'function')
     throw new TypeError('onConsent must be a function that shows the user the url')
   return {
-    canAsk: onConsent !== undefined,
+    canPrompt: onConsent !== undefined,
     redirectUri,
     // Also when another process of the agent listens there: it completes the consent through the store.
     open: (owner, _answer, { redirectUri: at = redirectUri }) => ({
@@ -47,13 +47,13 @@ export function askBy(
   }
 }
 
-/** Prompts the only user through a {@link ConsentWay}, which is opened for each consent. */
-export function askThrough(way: ConsentWay): WayToOwners {
+/** Prompts the only user through a {@link ConsentPrompt}, which is opened for each consent. */
+export function promptThrough(way: ConsentPrompt): OwnerPrompt {
   if (typeof way?.open !== 'function')
     throw new TypeError('consent must prompt the user, such as loopbackConsent() of countersign/node')
-  const { canAsk, redirectUri } = way
+  const { canPrompt, redirectUri } = way
   return {
-    canAsk,
+    canPrompt,
     redirectUri,
     open: (_owner, answer, callback) => way.open(answer, callback),
   }

@@ -2,7 +2,7 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
-import { askBy, askThrough, type ConsentWay, type WayToOwners } from './consent-way.js'
+import { type ConsentPrompt, type OwnerPrompt, promptBy, promptThrough } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'
 
 export interface AgentOptions extends SharedAgentOptions {
@@ -18,7 +18,7 @@ export interface AgentOptions extends SharedAgentOptions {
    * Prompts the user through a channel that is open only while they decide, instead of `onConsent` and `redirectUri`. `loopbackConsent()`
    * of `countersign/node` prompts in the terminal.
    */
-  consent?: ConsentWay | undefined
+  consent?: ConsentPrompt | undefined
   /**
    * Declares that only one person uses this agent, although the redirect goes to a web page: your own service or script. Anyone else who
    * opens the consent link gives that person access to their data. For users in browsers, use `createWebAgent`. @default false: the
@@ -92,11 +92,11 @@ export function createAgent(options: AgentOptions): Agent {
 
 const onlyOwner = ''
 
-function wayTo({ id, consent, onConsent, redirectUri }: AgentOptions): WayToOwners {
-  if (consent === undefined) return askBy(onConsent, redirectUri ?? `${id}/callback`)
+function wayTo({ id, consent, onConsent, redirectUri }: AgentOptions): OwnerPrompt {
+  if (consent === undefined) return promptBy(onConsent, redirectUri ?? `${id}/callback`)
   const other = onConsent === undefined ? redirectUri && 'redirectUri' : 'onConsent'
   if (other) throw new TypeError(`consent prompts the user itself: remove ${other}`)
-  return askThrough(consent)
+  return promptThrough(consent)
 }
 
 const agentOptions = {

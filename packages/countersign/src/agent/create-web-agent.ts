@@ -3,8 +3,8 @@ import type { MaybePromise } from '../lib/maybe-promise.js'
 import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
-import type { BeforeAsking } from './challenge-steps.js'
-import { askBy } from './consent-way.js'
+import type { BeforeConsent } from './challenge-steps.js'
+import { promptBy } from './consent-way.js'
 import { createOwnedAgent } from './owned-agent.js'
 
 /** A decision that a user in a browser is prompted for. */
@@ -78,7 +78,7 @@ export interface VisitedAgent {
   /** Like {@link WebAgent.handler}, with the session of the callback's browser. */
   handle: (request: Request, session: () => MaybePromise<string | null | undefined>) => Promise<Response>
   /** Like {@link WebAgent.for}, for one visit. */
-  actionsFor: (session: string, beforeAsking: BeforeAsking) => AgentActions
+  actionsFor: (session: string, beforeConsent: BeforeConsent) => AgentActions
 }
 
 /** @throws TypeError for invalid options */
@@ -89,7 +89,7 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   const { sessionOf, onConsent, redirectUri = `${options.id}/callback` } = options
   if (typeof sessionOf !== 'function')
     throw new TypeError('sessionOf is required: it returns the browser session of a callback request')
-  const created = createOwnedAgent(options, askBy(withSession(onConsent), redirectUri))
+  const created = createOwnedAgent(options, promptBy(withSession(onConsent), redirectUri))
   const { id, metadata, redirect } = created
   const handle: VisitedAgent['handle'] = (request, session) =>
     created.handle(request, async () => readSession(await session()))
@@ -109,12 +109,12 @@ export function createVisitedAgent(options: WebAgentOptions): VisitedAgent {
   return {
     agent,
     handle,
-    actionsFor: (session, beforeAsking) => created.actionsFor(requireSession(session), beforeAsking),
+    actionsFor: (session, beforeConsent) => created.actionsFor(requireSession(session), beforeConsent),
   }
 }
 
 /** Passes on a value that is not a function, so that validation refuses it as it is. */
-function withSession(onConsent: WebAgentOptions['onConsent']): Parameters<typeof askBy>[0] {
+function withSession(onConsent: WebAgentOptions['onConsent']): Parameters<typeof promptBy>[0] {
   if (typeof onConsent !== 'function') return onConsent
   return (consent, session) => onConsent({ ...consent, session })
 }

@@ -14,14 +14,14 @@ export interface Asked {
 }
 
 /** The tokens of a store, by owner and resource, newest first. */
-export interface HeldTokens {
+export interface TokenCache {
   /**
    * Returns the token to try first: one like the token that last served the same method and path, or the newest one of the resource. An
    * expired token is included if it has a refresh token.
    */
   forRequest(owner: string, asked: Asked): Promise<HeldToken | undefined>
   /** Records which token served a request. */
-  noteServed(owner: string, asked: Asked, token: HeldToken): void
+  recordUse(owner: string, asked: Asked, token: HeldToken): void
   /** Whether a token can still be used at a resource. */
   isLive(token: HeldToken): boolean
   /**
@@ -34,7 +34,7 @@ export interface HeldTokens {
   /**
    * Stores a token, unless the signal has aborted: its owner may have been removed.
    *
-   * @throws AgentError `other_person` if the token belongs to a different user than the owner's other tokens of its auth server (attacks
+   * @throws AgentError `other_user` if the token belongs to a different user than the owner's other tokens of its auth server (attacks
    * L01)
    */
   add(owner: string, token: HeldToken, signal: AbortSignal): Promise<void>
@@ -72,12 +72,12 @@ interface StoredToken {
   at: number
 }
 
-export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions): HeldTokens {
+export function createTokenCache({ records, thumbprint, now }: HeldTokensOptions): TokenCache {
   /** Caches the tokens of a store that only this process uses. A shared store is read each time, since another process may change it. */
   const known = new Map<string, readonly StoredToken[]>()
   /** The kind of token that last served a route. */
   const served = new LruCache<string>(maxRoutes)
-  const inTurn = createTurns()
+  const serialize = createMutexes()
   let lastAt = 0
   const isLive = ({ expiresAt }: HeldToken) => expiresAt - margin > now()
   const isUsable = (token: HeldToken) => isLive(token) || token.refreshToken !== undefined
@@ -85,7 +85,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   async function read(owner: string): Promise<readonly StoredToken[]> {
     const cached = records.isShared ? undefined : known.get(owner)
     if (cached) return cached
-    const stored = (await records.list(owner, 'token')).map(({ data }) => asShown(data as StoredToken, thumbprint))
+    const stored = (await records.list(owner, 'token')).map(({ data }) => withExpiry(data as StoredToken, thumbprint))
     return remember(
       owner,
       stored.toSorted((one, other) => other.at - one.at),
@@ -102,21 +102,21 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
   }
 
   /** Ensures that tokens of another user never replace those of the owner, no matter who signed in at the auth server. */
-  async function requireSamePerson(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
+  async function requireSameUser(owner: string, { jwt, authServer }: HeldToken): Promise<void> {
     const { sub } = decodeToken(jwt)?.payload ?? {}
     // A policy rule allowed it, not a user.
     if (sub === undefined) return
     const kept = (await records.add(owner, { kind: 'person', id: authServer }, { sub })) as { sub: unknown }
     if (typeof sub === 'string' && kept.sub === sub) return
     throw new AgentError(
-      'other_person',
+      'other_user',
       `A different user than the one this agent acts for allowed this at ${authServer}: no token was stored. To change the user, first have the agent forget its tokens.`,
     )
   }
 
   async function keep(owner: string, token: HeldToken, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
-    await requireSamePerson(owner, token)
+    await requireSameUser(owner, token)
     // Distinct even within one clock tick, so that one token is the newest.
     lastAt = Math.max(preciseClock(), lastAt + 0.001)
     const stored: StoredToken = { token, thumbprint, at: lastAt }
@@ -141,7 +141,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
       const kind = served.get(routeOf(owner, asked), now())
       return usable.find((token) => kindOf(token) === kind) ?? usable[0]
     },
-    noteServed(owner, asked, token) {
+    recordUse(owner, asked, token) {
       served.set(routeOf(owner, asked), kindOf(token), Number.POSITIVE_INFINITY)
     },
     async withScope(owner, { resource, scope, since = 0 }) {
@@ -158,9 +158,9 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         return { resource, authServer, scope, expiresAt, isRenewable: refreshToken !== undefined }
       })
     },
-    add: (owner, token, signal) => inTurn(owner, () => keep(owner, token, signal)),
+    add: (owner, token, signal) => serialize(owner, () => keep(owner, token, signal)),
     remove: (owner, token) =>
-      inTurn(owner, async () => {
+      serialize(owner, async () => {
         await records.remove(owner, { kind: 'token', id: idOf(token) })
         remember(
           owner,
@@ -168,7 +168,7 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
         )
       }),
     forget: (owner, resource) =>
-      inTurn(owner, async () => {
+      serialize(owner, async () => {
         if (resource === undefined) {
           known.delete(owner)
           return records.forget(owner)
@@ -189,9 +189,9 @@ export function createHeldTokens({ records, thumbprint, now }: HeldTokensOptions
 }
 
 /** Serializes the writes of an owner, so that no write restores data that is being removed. */
-function createTurns(): <T>(owner: string, work: () => Promise<T>) => Promise<T> {
+function createMutexes(): <T>(owner: string, work: () => Promise<T>) => Promise<T> {
   const last = new Map<string, Promise<unknown>>()
-  return async function inTurn(owner, work) {
+  return async function serialize(owner, work) {
     const done = (last.get(owner) ?? Promise.resolve()).then(work, work)
     const end = done.then(
       () => undefined,
@@ -207,7 +207,7 @@ function createTurns(): <T>(owner: string, work: () => Promise<T>) => Promise<T>
 }
 
 /** Treats a token that is bound to another key as expired, since it cannot be used. */
-function asShown(stored: StoredToken, thumbprint: string): StoredToken {
+function withExpiry(stored: StoredToken, thumbprint: string): StoredToken {
   if (stored.thumbprint === thumbprint) return stored
   return { ...stored, token: { ...stored.token, expiresAt: 0, refreshAt: 0 } }
 }

@@ -7,10 +7,10 @@
 export type {
   AgentDescription,
   AgentInterop,
-  AskedPermission,
   ConsentCallback,
   ConsentRequest,
   OpenConsent,
+  RequestedPermission,
 } from '../editions/agent-protocol.js'
 export type { AuthClaims } from '../editions/verified-request.js'
 export { AgentError, type AgentErrorCode } from '../lib/agent-error.js'
@@ -18,7 +18,7 @@ export type { CountersignEvent, OnEvent } from '../lib/events.js'
 export type { AgentActions, SharedAgentOptions, SignInRequest, TokenSummary } from './agent-options.js'
 export type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 export type { CallbackOutcome } from './callback-page.js'
-export type { ConsentWay } from './consent-way.js'
+export type { ConsentPrompt } from './consent-way.js'
 export { type Agent, type AgentOptions, createAgent } from './create-agent.js'
 export { createWebAgent, type WebAgent, type WebAgentOptions, type WebConsentRequest } from './create-web-agent.js'
 export { memoryStore } from './memory-store.js'

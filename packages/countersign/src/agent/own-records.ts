@@ -1,5 +1,5 @@
 import * as platform from '#crypto'
-import type { KeptConsent, KeptConsents } from '../editions/agent-protocol.js'
+import type { ConsentStore, KeptConsent } from '../editions/agent-protocol.js'
 import type { AgentRecord, AgentStore, RecordName } from './agent-store.js'
 
 /** The records of one agent and edition, in a store that others may use as well. */
@@ -15,7 +15,7 @@ export interface OwnRecords {
   forget(owner: string): Promise<void>
 }
 
-export function ownRecords(store: AgentStore, { agent, edition }: { agent: string; edition: string }): OwnRecords {
+export function scopedRecords(store: AgentStore, { agent, edition }: { agent: string; edition: string }): OwnRecords {
   const prefix = `${edition} ${agent} `
   const recordOf = ({ kind, id }: RecordName, data: unknown, until: number | undefined): AgentRecord => ({
     agent,
@@ -41,7 +41,7 @@ export function ownRecords(store: AgentStore, { agent, edition }: { agent: strin
 }
 
 /** The consents of one edition in an agent's store. */
-export function keptConsents(records: OwnRecords, now: () => number): KeptConsents {
+export function keptConsents(records: OwnRecords, now: () => number): ConsentStore {
   const nameOf = (id: string) => ({ kind: 'consent' as const, id })
   return {
     isShared: records.isShared,

@@ -5,11 +5,17 @@ import { januaryAgent } from '../editions/january/january-agent.js'
 import type { AuthClaims } from '../editions/verified-request.js'
 import { AgentError } from '../lib/agent-error.js'
 import { systemClock } from '../lib/clock.js'
-import { createTell } from '../lib/events.js'
+import { createEmitter } from '../lib/events.js'
 import { warnOnce } from '../lib/options.js'
 import { documentUrl, isIdentifier, type OwnDocument } from '../protocol/documents.js'
 import type { RedirectKind } from '../protocol/parameters.js'
-import { type AgentHandler, type Answered, answerCallback, createAgentHandler, tellAsked } from './agent-handler.js'
+import {
+  type AgentHandler,
+  type Answered,
+  createAgentHandler,
+  handleCallback,
+  withRequestEvent,
+} from './agent-handler.js'
 import {
   type AgentActions,
   requireAgentOptions,
@@ -18,12 +24,12 @@ import {
   type SignInRequest,
 } from './agent-options.js'
 import { type Acting, fetchAs, type RequestTools, sendSigned } from './agent-requests.js'
-import { type BeforeAsking, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
+import { type BeforeConsent, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
-import type { WayToOwners } from './consent-way.js'
-import { createHeldTokens } from './held-tokens.js'
+import type { OwnerPrompt } from './consent-way.js'
+import { createTokenCache } from './held-tokens.js'
 import { memoryStore } from './memory-store.js'
-import { keptConsents, ownRecords } from './own-records.js'
+import { keptConsents, scopedRecords } from './own-records.js'
 
 /** An agent whose tokens and consents belong to owners, each isolated from the others. */
 export interface OwnedAgent {
@@ -34,8 +40,8 @@ export interface OwnedAgent {
    * complete the consent.
    */
   redirect: { uri: string; kind: RedirectKind } | undefined
-  /** @param beforeAsking applies to these actions only: other actions of the owner proceed */
-  actionsFor(owner: string, beforeAsking?: BeforeAsking): AgentActions
+  /** @param beforeConsent applies to these actions only: other actions of the owner proceed */
+  actionsFor(owner: string, beforeConsent?: BeforeConsent): AgentActions
   /** Waits for the decision on the page of a pending consent. Resolves to false if there is no such consent. */
   waitForConsent(owner: string, page: string, signal: AbortSignal): Promise<boolean>
   /**
@@ -51,7 +57,7 @@ export interface OwnedAgent {
  * @param way how the user behind an owner is prompted
  * @throws TypeError for invalid options
  */
-export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners): OwnedAgent {
+export function createOwnedAgent(options: SharedAgentOptions, way: OwnerPrompt): OwnedAgent {
   const { id, signer, authServers, edition = januaryAgent, now = systemClock } = options
   const { allowInsecureLoopback = false, allowPath = false, interop = {} } = options
   const identifiers = { allowInsecureLoopback, allowPath }
@@ -62,10 +68,10 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
       'any program on this machine can impersonate this agent. Use it for development only.',
     )
   requireAgentOptions(options, identifiers)
-  const { redirectUri, canAsk } = way
+  const { redirectUri, canPrompt } = way
   const redirect = { uri: redirectUri, kind: requireRedirectUri(redirectUri) }
   const documentAddress = documentUrl(edition.documents.agent, id)
-  const tell = createTell('agent', id, options.onEvent)
+  const emit = createEmitter('agent', id, options.onEvent)
   const discovery = createDiscoveryBehind(noGuard, {
     ...identifiers,
     fetch: options.fetchDocument ?? options.fetch,
@@ -73,13 +79,13 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     configuredIssuers: typeof authServers === 'function' ? [] : authServers,
     now,
     failureTime: 'shortest',
-    onLookup: tell,
+    onLookup: emit,
   })
   const clocks = createClocks(now)
   const work = createOwnerWork()
   const store = options.store ?? memoryStore()
-  const records = ownRecords(store, { agent: id, edition: edition.name })
-  const held = createHeldTokens({ records, thumbprint: signer.thumbprint, now })
+  const records = scopedRecords(store, { agent: id, edition: edition.name })
+  const held = createTokenCache({ records, thumbprint: signer.thumbprint, now })
   const protocol = edition.createAgentProtocol({
     ...identifiers,
     id,
@@ -90,11 +96,11 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     interop,
     discovery,
     send: (request, credential) => sendSigned(tools, request, credential),
-    canAsk,
+    canPrompt,
     openConsent: (owner, callback) => way.open(owner, (request) => takeAnswer(request, () => owner), callback),
     consents: keptConsents(records, now),
     keep: (token, owner, signal) => held.add(owner, token, signal),
-    heldSince: ({ resource, scope = '' }, owner, since) =>
+    storedSince: ({ resource, scope = '' }, owner, since) =>
       held.withScope(owner, { resource, scope: scope.split(' ').filter(Boolean), since }),
     discard: held.remove,
     forOwner: (owner, exchange) => work.run(owner, AbortSignal.timeout(exchangeTime * 1000), exchange),
@@ -120,14 +126,14 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     held,
     work,
     steps,
-    tell,
+    emit,
   }
 
-  async function signInAs({ owner, beforeAsking }: Acting, request: SignInRequest): Promise<AuthClaims> {
+  async function signInAs({ owner, beforeConsent }: Acting, request: SignInRequest): Promise<AuthClaims> {
     const { authServer, scope = 'openid', signal = new AbortController().signal } = request
-    const { claims } = await tellAsked<Answered & { claims: AuthClaims }>(tell, { route: 'sign-in' }, () =>
+    const { claims } = await withRequestEvent<Answered & { claims: AuthClaims }>(emit, { route: 'sign-in' }, () =>
       work.run(owner, signal, async (ending) => {
-        const token = await steps.askForOwn({ authServer, scope, owner, signal: ending, beforeAsking })
+        const token = await steps.requestOwnAccess({ authServer, scope, owner, signal: ending, beforeConsent })
         const claims = await protocol.verifyOwn(token)
         ending.throwIfAborted()
         return { claims }
@@ -139,11 +145,11 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
   const { metadata, keys, complete } = protocol
   const takeAnswer: AgentHandler = async (request, ownerOf) => {
     if (!complete) throw new TypeError(`The edition ${edition.name} has no callback.`)
-    return answerCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
+    return handleCallback(request, { id, about: options.about, complete, ownerOf, page: options.callbackResponse })
   }
 
   const handle = createAgentHandler({
-    tell,
+    emit,
     documents: { [documentAddress]: metadata, [metadata.jwks_uri]: { keys } },
     callback: complete && { url: redirectUri, answer: takeAnswer },
   })
@@ -152,9 +158,9 @@ export function createOwnedAgent(options: SharedAgentOptions, way: WayToOwners):
     id,
     metadata,
     redirect: complete && redirect,
-    actionsFor: (owner, beforeAsking = () => undefined) => ({
-      fetch: (input, init) => fetchAs(tools, { owner, beforeAsking }, input, init),
-      signIn: (request) => signInAs({ owner, beforeAsking }, request),
+    actionsFor: (owner, beforeConsent = () => undefined) => ({
+      fetch: (input, init) => fetchAs(tools, { owner, beforeConsent }, input, init),
+      signIn: (request) => signInAs({ owner, beforeConsent }, request),
       tokens: () => held.list(owner),
     }),
     waitForConsent: (owner, page, signal) =>

@@ -120,7 +120,7 @@ const translated = ['::/96', '::ffff:0:0:0/96', '64:ff9b::/96', '64:ff9b:1::/48'
 const sixToFour = requireNetwork('2002::/16')
 
 /** The classification of an address. */
-export interface JudgedAddress {
+export interface ClassifiedAddress {
   kind: AddressKind
   /** The effective address: for an IPv4-mapped address, the IPv4 address. */
   bytes: AddressBytes
@@ -129,7 +129,7 @@ export interface JudgedAddress {
 }
 
 /** Classifies an address; undefined if the text is not one. */
-export function judgeAddress(text: string): JudgedAddress | undefined {
+export function classifyAddress(text: string): ClassifiedAddress | undefined {
   const written = parseAddress(text)
   if (!written) return undefined
   const isMapped = isInNetwork(written, mapped)
@@ -144,7 +144,7 @@ export function judgeAddress(text: string): JudgedAddress | undefined {
 
 /** Whether an address is on the public internet, and is not an IPv6 address that embeds an IPv4 address. */
 export function isPublicAddress(address: string): boolean {
-  return judgeAddress(address)?.kind === 'public'
+  return classifyAddress(address)?.kind === 'public'
 }
 
 /** Whether a network contains a public address. */

@@ -2,12 +2,12 @@ import { isIP } from 'node:net'
 import { isIdentifier } from '../protocol/documents.js'
 import {
   type AddressBytes,
+  type ClassifiedAddress,
   firstAddress,
   hasPublicAddresses,
   isInNetwork,
   isMappedNetwork,
   isNeverAllowed,
-  type JudgedAddress,
   kindOf,
   type Network,
   parseNetwork,
@@ -25,7 +25,7 @@ export interface AllowedNetworkProblem {
 }
 
 /** Whether connecting to an address is allowed for a host and a port. */
-export type NetworkRules = (address: JudgedAddress, host: string, port: number) => boolean
+export type NetworkRules = (address: ClassifiedAddress, host: string, port: number) => boolean
 
 /**
  * Creates the rules for allowed networks.

@@ -52,7 +52,7 @@ export interface Discovery {
   /** Returns the same key without a fetch, if it was found before and is still fresh. */
   peekKey(type: DocumentType, identifier: string, kid: string): VerificationKey | undefined
   /** Returns the time until which that key is fresh, in Unix seconds. Results that were verified with it must not be cached for longer. */
-  peekFreshness(type: DocumentType, identifier: string, kid: string): number | undefined
+  freshUntil(type: DocumentType, identifier: string, kid: string): number | undefined
   /**
    * Finds another key that is now published under the `kid` of `current`. Call it if a signature does not verify with a cached `current`.
    * Returns undefined if there is none, or if it was looked up within `renewalInterval`.
@@ -166,7 +166,7 @@ export function createDiscoveryBehind(guard: LookupGuard, options: DiscoveryOpti
       }
       return key
     },
-    peekFreshness: (type, identifier, kid) => peek(type, identifier, kid)?.freshUntil,
+    freshUntil: (type, identifier, kid) => peek(type, identifier, kid)?.freshUntil,
     async renewKey(type, identifier, kid, current, remoteAddress) {
       const metadata = documents.find(metadataSource(type, identifier))
       const source = metadata && jwksSource(metadata.value.jwks_uri, { type, identifier }, remoteAddress)

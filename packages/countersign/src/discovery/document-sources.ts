@@ -161,7 +161,7 @@ export function readJwks(
     byKid.set(kid, imported)
     try {
       const found = await imported
-      const problem = printedKeyProblem(origin, found)
+      const problem = publishedExampleProblem(origin, found)
       return problem === undefined ? { found } : unusable(`it ${problem}`)
     } catch (cause) {
       if (!(cause instanceof AAuthError)) throw cause
@@ -175,7 +175,7 @@ export function readJwks(
  * Why a key must not be used: it is printed in a standard, including its private part. On loopback, such keys are allowed, so that examples
  * work as printed.
  */
-export function printedKeyProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
+export function publishedExampleProblem(identifier: string, { thumbprint }: VerificationKey): string | undefined {
   return isLoopbackIdentifier(identifier) ? undefined : publishedKeyProblem(thumbprint)
 }
 

@@ -1,14 +1,14 @@
-import { errorReasons } from '../lib/error-reasons.js'
+import { causeMessages } from '../lib/error-reasons.js'
 import type { LookupEvent } from '../lib/events.js'
 import { LruCache } from '../lib/lru-cache.js'
 import {
+  cacheSeconds,
   type DiscoveryFailure,
   type FetchDocument,
   type FetchedDocument,
   type Found,
   fetchDocument,
   fetchLimits,
-  keptSeconds,
 } from './fetch-document.js'
 import type { FailedFetch, FetchBudget, Lookup } from './lookup-guard.js'
 
@@ -182,12 +182,12 @@ export class Documents {
 
   async #fetch<T>(source: DocumentSource<T>, fetching: number): Promise<Found<LoadedDocument<T>>> {
     const { now, failureAge } = this.#options
-    const begunAt = now()
+    const createdAt = now()
     const fetched = await readDocument(source, now)
     if ('failure' in fetched) {
       const failedAt = now()
       const failure = withCauseAsText(fetched.failure)
-      this.#failures.set(source.key, { failure, fetching, begunAt, failedAt }, failedAt + failureAge)
+      this.#failures.set(source.key, { failure, fetching, createdAt, failedAt }, failedAt + failureAge)
       return fetched
     }
     const { size, ...found } = fetched.found
@@ -204,7 +204,7 @@ export class Documents {
 /** Omits the error object, which would be cached with its stack for each URL that a client names. */
 function withCauseAsText(failure: DiscoveryFailure): DiscoveryFailure {
   const { reason, message } = failure
-  const cause = errorReasons(failure).join(': ').slice(0, longestCause)
+  const cause = causeMessages(failure).join(': ').slice(0, longestCause)
   return { reason, message, ...(cause === '' ? {} : { cause }) }
 }
 
@@ -219,7 +219,7 @@ async function readDocument<T>(
   }
   const outcome = read(fetched)
   if ('refusal' in outcome) return { failure: { reason: 'refused', message: `${url} is refused: ${outcome.refusal}` } }
-  return { found: { value: outcome.value, freshUntil: now() + keptSeconds(fetched.maxAge), size: fetched.size } }
+  return { found: { value: outcome.value, freshUntil: now() + cacheSeconds(fetched.maxAge), size: fetched.size } }
 }
 
 function lookupEvent(
@@ -238,6 +238,6 @@ function lookupEvent(
     outcome: found ? (found.stale ? 'stale' : 'found') : (failure?.reason as LookupEvent['outcome']),
     cached,
     duration: (performance.now() - start) / 1000,
-    reason: failure && [failure.message, ...errorReasons(failure)].join(': ').slice(0, longestReason),
+    reason: failure && [failure.message, ...causeMessages(failure)].join(': ').slice(0, longestReason),
   }
 }

@@ -97,7 +97,7 @@ export function createFetchBudget(
   const cold = createConcurrencyLimit(
     guardLimits.coldFetches,
     guardLimits.coldFetchesPerSource,
-    guardLimits.coldPartPerSource,
+    guardLimits.newFetchFraction,
   )
   const known = createConcurrencyLimit(guardLimits.knownFetches, guardLimits.knownFetchesPerSource)
   const slow = createConcurrencyLimit(guardLimits.slowFetches, guardLimits.slowFetchesPerSource)
@@ -155,11 +155,11 @@ export function createFetchBudget(
       const leave = enterAll(cause)
       if (!leave) return { failure: busyFailure('too many fetches are in progress') }
       for (const count of counts) count.begun++
-      const begunAt = elapsed()
+      const createdAt = elapsed()
       return {
         end: () => {
           leave()
-          if (elapsed() - begunAt >= guardLimits.slowMilliseconds)
+          if (elapsed() - createdAt >= guardLimits.slowMilliseconds)
             slowHosts.set(cause.host, true, now() + guardLimits.slowAge)
         },
       }
@@ -254,9 +254,9 @@ class QueuedLookup implements Lookup {
    * Returns the failure of an earlier fetch. If the lookup that started that fetch may still be waiting, this one joins the queue as if it
    * were new. Otherwise, a second lookup would get at once the failure that the first one must wait for.
    */
-  recall({ failure, begunAt }: FailedFetch, known: boolean): Found<never> {
+  recall({ failure, createdAt }: FailedFetch, known: boolean): Found<never> {
     // One more second, since the clock has a resolution of one second.
-    const isAnswered = (this.#clocks.now() - begunAt - 1) * 1000 > fetchLimits.timeoutMilliseconds
+    const isAnswered = (this.#clocks.now() - createdAt - 1) * 1000 > fetchLimits.timeoutMilliseconds
     return isAnswered ? { failure } : (this.enter(known) ?? { failure })
   }
 

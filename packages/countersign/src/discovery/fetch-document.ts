@@ -205,13 +205,13 @@ export const fetchLimits = {
 } as const
 
 /** How long a document or key set is cached after it was fetched, in seconds, given the freshness that its origin declares (W32). */
-export function keptSeconds(freshness: number | undefined): number {
+export function cacheSeconds(freshness: number | undefined): number {
   return Math.min(Math.max(freshness ?? fetchLimits.defaultAge, fetchLimits.minAge), fetchLimits.maxAge)
 }
 
 /** The longest that any party caches a document after its origin has changed it, in seconds (W32). */
-export function longestKept(headers: Headers): number {
-  return keptSeconds(lifetimeOf(headers))
+export function maxCacheSeconds(headers: Headers): number {
+  return cacheSeconds(lifetimeOf(headers))
 }
 
 /** How long a response remains fresh, in seconds (RFC 9111 §4.2, for a private cache); undefined if it does not say. */

@@ -7,7 +7,7 @@ import type { ReadableStream } from 'node:stream/web'
 import { connect as tlsConnect } from 'node:tls'
 import { isUntrustedCertificate } from '../lib/error-reasons.js'
 import { isLoopbackIdentifier } from '../protocol/documents.js'
-import { isPublicAddress, judgeAddress } from './address-ranges.node.js'
+import { classifyAddress, isPublicAddress } from './address-ranges.node.js'
 import { createNetworkRules } from './allowed-networks.node.js'
 import { createTunnel } from './egress-proxy.node.js'
 import { AddressRefused, networkFailure } from './fetch-document.js'
@@ -30,7 +30,7 @@ export function createGuardedFetch(options: GuardedFetchOptions = {}): GuardedFe
   function requireAllowed({ hostname: host, origin, port: written }: URL, addresses: readonly LookupAddress[]): void {
     const port = written === '' ? 443 : Number(written)
     for (const { address } of addresses) {
-      const judged = judgeAddress(address)
+      const judged = classifyAddress(address)
       const kind = judged?.kind ?? 'forbidden'
       const isConfigured = origin === configuredOrigin && kind !== 'forbidden'
       if (kind === 'public' || isConfigured || (judged && isAllowed(judged, host, port))) continue

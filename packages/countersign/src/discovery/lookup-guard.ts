@@ -3,7 +3,7 @@ import type { DiscoveryFailure, Found } from './fetch-document.js'
 export interface FailedFetch {
   failure: DiscoveryFailure
   /** Unix seconds. */
-  begunAt: number
+  createdAt: number
 }
 
 /** When a failed lookup is reported: at the same time as every other failure, or as soon as it fails. */
@@ -83,7 +83,7 @@ export const guardLimits = {
   coldFetches: 24,
   coldFetchesPerSource: 4,
   /** The fraction of free slots that one source may take. The last slots go to sources that hold few. */
-  coldPartPerSource: 1 / 4,
+  newFetchFraction: 1 / 4,
   /** Of these, for documents that were fetched before. The rest is reserved for new agents. */
   knownFetches: 24,
   knownFetchesPerSource: 8,

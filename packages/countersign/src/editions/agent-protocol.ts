@@ -40,7 +40,7 @@ export interface AgentDescription {
 }
 
 /** A permission that an agent requests. */
-export interface AskedPermission {
+export interface RequestedPermission {
   scope: string
   /**
    * The description in the resource's document: one line of at most 200 characters, not to be trusted. Escape it for HTML. Undefined if the
@@ -60,7 +60,7 @@ export interface ConsentRequest {
   /** Space-separated; undefined if the resource token carries no scope. */
   scope: string | undefined
   /** The same scopes, with the resource's descriptions. */
-  permissions: readonly AskedPermission[]
+  permissions: readonly RequestedPermission[]
   /**
    * When the prompt expires, in Unix seconds: the auth server's initial expiry, which the user can extend on the page, or the end of the
    * agent's `consentTimeout` if that is earlier.
@@ -135,7 +135,7 @@ export interface KeptConsent {
 }
 
 /** The owners' consents in the agent's store. */
-export interface KeptConsents {
+export interface ConsentStore {
   /** Whether other processes may use the store at the same time. */
   readonly isShared: boolean
   list(owner: string): Promise<readonly KeptConsent[]>
@@ -178,8 +178,8 @@ export interface ConsentCallback {
 /** Why a callback matches no consent. */
 export type CallbackProblem = 'unknown' | 'no_owner' | 'other_owner' | 'other_server' | 'malformed'
 
-/** How a consent ended for the agent. `other_person`: the user is not the one whose tokens the agent holds. */
-export type ConsentEnd = 'done' | 'failed' | 'other_person'
+/** How a consent ended for the agent. `other_user`: the user is not the one whose tokens the agent holds. */
+export type ConsentEnd = 'done' | 'failed' | 'other_user'
 
 /** The result of matching a callback to a consent. */
 export type CallbackMatch =
@@ -205,19 +205,19 @@ export interface AgentTools extends IdentifierOptions {
   /** Sends a request, signed with the credential. */
   send: (request: Request, credential: Credential) => Promise<Response>
   /** Whether this agent can prompt a user. */
-  canAsk: boolean
+  canPrompt: boolean
   /** Opens a channel to the user behind an owner. */
   openConsent: (owner: string, callback: ConsentCallback) => MaybePromise<OpenConsent>
   /** Where consents are stored until the user has decided. */
-  consents: KeptConsents
+  consents: ConsentStore
   /**
    * Stores a token for an owner, unless the signal has aborted. Only then is the user told that it worked.
    *
-   * @throws AgentError `other_person`
+   * @throws AgentError `other_user`
    */
   keep: (token: HeldToken, owner: string, signal: AbortSignal) => Promise<void>
   /** An unexpired token of an owner that satisfies the need and was stored after a time (Unix seconds), by this or another process. */
-  heldSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
+  storedSince: (need: TokenNeed, owner: string, since: number) => Promise<HeldToken | undefined>
   /** Removes an owner's token. */
   discard: (owner: string, token: HeldToken) => Promise<void>
   /** Runs a code exchange for an owner, with a signal that aborts when the owner is forgotten, or after `exchangeTime`. */
@@ -247,7 +247,7 @@ export interface AgentProtocol {
    *
    * @throws AgentError for a challenge that does not match this request (W21), or that requires something unsupported
    */
-  needOf(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
+  requiredToken(challenge: Challenge, asked: { url: string; credential: Credential }): TokenNeed | undefined
   /**
    * Obtains a token from an auth server, with the user's consent if required, and stores it. If the user decides after the signal aborted,
    * their token is still stored, for a later request.

@@ -70,7 +70,7 @@ export interface ResourceProtocol {
     required: { require: R; scope?: string | undefined },
   ): VerifiedRequest<R>
   /** The level to challenge for if nothing was verified. */
-  readonly levelToAsk: (code: ErrorCode, required: Requirement) => string
+  readonly challengeLevel: (code: ErrorCode, required: Requirement) => string
   /** The next level above a proven one, which has higher rate limits. Undefined if it is the highest. */
   readonly levelAbove: (proven: Requirement) => string | undefined
   /** Creates a challenge, with a resource token if the context identifies its holder. */

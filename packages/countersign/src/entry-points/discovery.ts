@@ -11,10 +11,10 @@ export type { Discovery } from '../discovery/discovery.js'
 export { createDiscovery, findTokenKey, type GuardedDiscoveryOptions } from '../discovery/discovery.js'
 export type { DiscoveryOptions, FoundKey } from '../discovery/document-sources.js'
 export type { Delay, DiscoveryLimits } from '../discovery/fetch-budget.js'
-export { type DiscoveryFailure, type Found, fetchLimits, longestKept } from '../discovery/fetch-document.js'
+export { type DiscoveryFailure, type Found, fetchLimits, maxCacheSeconds } from '../discovery/fetch-document.js'
 export type { CertificateFinder, FoundCertificate } from '../discovery/found-certificate.js'
 export type { NetworkOptions } from '../discovery/network-options.js'
-export { errorReasons, isUntrustedCertificate } from '../lib/error-reasons.js'
+export { causeMessages, isUntrustedCertificate } from '../lib/error-reasons.js'
 export {
   type DocumentType,
   documentResponse,

@@ -31,7 +31,7 @@ export function createMemoryNonces({
   const ending = new Map<number, string[]>()
   const holders = new Map<string, Holder>()
   const ofAgents = createPlaces()
-  const ofStrangers = createPlaces()
+  const anonymous = createPlaces()
   let forgottenAt = Number.NEGATIVE_INFINITY
 
   function forget(at: number): void {
@@ -55,7 +55,7 @@ export function createMemoryNonces({
   }
 
   function placesOf({ isAgent }: Holder): Places {
-    return isAgent ? ofAgents : ofStrangers
+    return isAgent ? ofAgents : anonymous
   }
 
   function requirePlace(holder: Holder, network: string): void {

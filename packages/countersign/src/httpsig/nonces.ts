@@ -125,7 +125,7 @@ export function widerNetwork(network: string): string {
  * The count at which the store is full, and the hard limit: for agents, or for keys without an agent. The latter are never a reason to
  * refuse an agent, since anyone can create any number of keys and use any number of IPv6 networks.
  */
-export function nonceRoom(isAgent: boolean, { total }: Pick<Required<NonceLimits>, 'total'>) {
+export function nonceCapacity(isAgent: boolean, { total }: Pick<Required<NonceLimits>, 'total'>) {
   return isAgent ? { full: total, most: 2 * total } : { full: total / 4, most: total / 2 }
 }
 
@@ -135,10 +135,10 @@ export function reachedLimit(counts: NonceCounts, limits: Required<NonceLimits>)
   if (isAgent && ofHolder >= limits.perAgent) return 'perAgent'
   if (!isAgent && ofHolder >= limits.perKey) return 'perKey'
   if (!isAgent && ofNetwork >= limits.perNetwork) return 'perNetwork'
-  const room = nonceRoom(isAgent, limits)
+  const room = nonceCapacity(isAgent, limits)
   if (all < room.full) return undefined
   const left = room.most - all
-  if (left > 0 && !hasTooMuch(counts, left, left > (room.most - room.full) / 2)) return undefined
+  if (left > 0 && !exceedsShare(counts, left, left > (room.most - room.full) / 2)) return undefined
   if (!isAgent) return 'strangers'
   return left > 0 ? 'network' : 'total'
 }
@@ -152,7 +152,7 @@ const lastPart = 1 / 64
  * the remaining places are taken anyway, each wider network is limited to a small fraction of what is left, so that networks with few
  * nonces still have places.
  */
-function hasTooMuch(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
+function exceedsShare(counts: NonceCounts, left: number, isFirstHalf: boolean): boolean {
   const { ofNetwork, most, ofWider, mostOfWider } = counts
   const share = left * lastPart
   if (!isFirstHalf) return ofWider >= share

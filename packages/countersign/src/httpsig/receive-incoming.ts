@@ -111,7 +111,7 @@ async function readIncoming(incoming: NodeRequest, limit: number, countBody?: Co
   // If head and body arrived in one piece, the parser has read both after this.
   if (!isHttp2) await Promise.resolve()
   const { 'content-length': announced, 'transfer-encoding': encoded } = incoming.headers
-  if (isReadBefore(incoming)) return keptBytes(incoming, limit)
+  if (isReadBefore(incoming)) return rawBodyBytes(incoming, limit)
   if (Number(announced) > limit) throw tooLarge(limit)
   if (!isHttp2 && incoming.complete && !isUpgrade(incoming)) {
     if (incoming.readableLength === 0) return noBytes
@@ -142,7 +142,7 @@ function isUpgrade(incoming: NodeRequest): boolean {
 }
 
 /** The raw bytes that a parser kept of a body that it read. */
-function keptBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array {
+function rawBodyBytes({ rawBody, headers }: NodeRequest, limit: number): Uint8Array {
   if (!(rawBody instanceof Uint8Array)) {
     throw readBefore(
       ', or make the parser keep the bytes: express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } })',

@@ -25,7 +25,7 @@ export type AgentErrorCode =
   /** The pasted text is not the URL that the user's browser returned to. */
   | 'answer_refused'
   /** Another user decided than the one whose tokens the agent holds. Nothing was stored. */
-  | 'other_person'
+  | 'other_user'
   /** A user must decide, and the agent has no way to prompt them. `url` is the page where they can. */
   | 'consent_required'
   /** The session was forgotten while the request ran: its user signed out. */

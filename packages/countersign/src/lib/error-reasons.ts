@@ -2,7 +2,7 @@
 const deepest = 5
 
 /** The reasons of a failure, outermost first: the messages of the causes, without the error's own message. */
-export function errorReasons(error: unknown): string[] {
+export function causeMessages(error: unknown): string[] {
   const reasons: string[] = []
   let cause = causeOf(error)
   for (let depth = 0; cause !== undefined && depth < deepest; depth++) {

@@ -193,19 +193,19 @@ export type CountersignEvent =
  */
 export type OnEvent = (event: CountersignEvent) => MaybePromise<void>
 
-type Untold<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
+type EventInput<E> = E extends CountersignEvent ? Omit<E, 'role'> : never
 
 /** Emits an event of one role. */
-export type Tell = (event: Untold<CountersignEvent>) => void
+export type Emit = (event: EventInput<CountersignEvent>) => void
 
 /**
- * Creates a function that emits events to a listener that may fail. Undefined without a listener, so that `tell?.({ … })` does not even
+ * Creates a function that emits events to a listener that may fail. Undefined without a listener, so that `emit?.({ … })` does not even
  * create the event.
  *
  * @param of the identifier of the event source
  * @throws TypeError if the listener is not a function
  */
-export function createTell(role: Role, of: string, onEvent: OnEvent | undefined): Tell | undefined {
+export function createEmitter(role: Role, of: string, onEvent: OnEvent | undefined): Emit | undefined {
   if (onEvent === undefined) return undefined
   if (typeof onEvent !== 'function') throw new TypeError('onEvent must be a function')
   const warn = (error: unknown): void => warnOnce(of, 'onEvent', `it failed: ${String(error)}`)

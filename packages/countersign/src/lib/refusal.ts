@@ -1,5 +1,5 @@
 import { AgentError } from './agent-error.js'
-import { errorReasons } from './error-reasons.js'
+import { causeMessages } from './error-reasons.js'
 import { AAuthError } from './errors.js'
 
 /**
@@ -55,7 +55,7 @@ function isFailedLookup(error: unknown): boolean {
 
 function reasonOf(error: Error): string {
   const own = error instanceof AAuthError || error instanceof AgentError ? [error.message] : []
-  return joinReasons([...own, ...errorReasons(error)])
+  return joinReasons([...own, ...causeMessages(error)])
 }
 
 /** Reasons, outermost first and without duplicates, as printable ASCII of bounded length. */

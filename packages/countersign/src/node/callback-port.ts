@@ -21,14 +21,14 @@ export interface CallbackPort {
   readonly redirectUri: string
   readonly port: number
   /** Whether another process of the agent has the port. That process completes consents through the store. */
-  readonly isElsewhere: boolean
+  readonly isOtherProcess: boolean
   /** Resolves when the port is confirmed to belong to the agent. If another program has taken it, the port changes first. */
   readonly prove: () => Promise<void>
   /**
    * Returns a URL that redirects to a page, once. Other users of this machine can read a program's arguments, and knowing the URL of a
    * consent is enough to decide it.
    */
-  readonly leadTo: (page: string) => string
+  readonly createOneTimeLink: (page: string) => string
   /** Stops accepting connections; a page that is being sent still arrives. */
   readonly close: () => void
 }
@@ -43,7 +43,7 @@ const grace = 2000
 const proofInterval = 1000
 
 /** Maximum number of pages with a redirecting URL. */
-const mostLinks = 1000
+const maxLinks = 1000
 
 /**
  * Binds the first free port, or finds the agent's process that has one. When that process exits, its port is bound within a second. A port
@@ -53,20 +53,20 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
   const links = new Map<string, string | undefined>()
   const server = createCallbackServer((request) => respond(request, { answer, secret, links }))
   let found = await findPort(server, ports, secret)
-  const isElsewhere = !server.listening
+  const isOtherProcess = !server.listening
   // Redirecting URLs are served on this process's own port.
-  const own = isElsewhere ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
+  const own = isOtherProcess ? createCallbackServer((request) => respond(request, { answer, secret, links })) : server
   await bind(own, 0)
   let proof: Promise<void> | undefined
   async function proveOrMove(): Promise<void> {
-    if (server.listening || (await bind(server, found)) || (await isOfAgent(found, secret))) return
+    if (server.listening || (await bind(server, found)) || (await belongsToAgent(found, secret))) return
     found = await findPort(server, ports, secret)
   }
   const prove = () =>
     (proof ??= proveOrMove().finally(() => {
       proof = undefined
     }))
-  const proving = isElsewhere
+  const proving = isOtherProcess
     ? setInterval(() => void prove().catch(() => undefined), proofInterval).unref()
     : undefined
   return {
@@ -76,14 +76,14 @@ export async function openCallbackPort({ answer, secret, ports = [] }: CallbackP
     get port() {
       return found
     },
-    get isElsewhere() {
+    get isOtherProcess() {
       return !server.listening
     },
     prove,
-    leadTo(page) {
+    createOneTimeLink(page) {
       const pathname = `/open/${randomBytes(24).toString('base64url')}`
       const [oldest] = links.keys()
-      if (links.size >= mostLinks && oldest !== undefined) links.delete(oldest)
+      if (links.size >= maxLinks && oldest !== undefined) links.delete(oldest)
       links.set(pathname, page)
       return `http://127.0.0.1:${portOf(own)}${pathname}`
     },
@@ -120,7 +120,7 @@ const portOf = (server: Server) => (server.address() as AddressInfo).port
 
 /** The port that the server is now bound to, or that another process of the agent has. */
 async function findPort(server: Server, ports: readonly number[], secret: string): Promise<number> {
-  for (const port of ports) if ((await bind(server, port)) || (await isOfAgent(port, secret))) return port
+  for (const port of ports) if ((await bind(server, port)) || (await belongsToAgent(port, secret))) return port
   await bind(server, 0)
   return portOf(server)
 }
@@ -170,7 +170,7 @@ const proofPath = '/proof/'
 const longestProof = 5000
 
 /** Whether the process on a port belongs to the agent, which it proves by knowing the secret. */
-async function isOfAgent(port: number, secret: string): Promise<boolean> {
+async function belongsToAgent(port: number, secret: string): Promise<boolean> {
   const url = `http://127.0.0.1:${port}${proofPath}${randomBytes(24).toString('base64url')}`
   try {
     const response = await fetch(url, { redirect: 'error', signal: AbortSignal.timeout(longestProof) })

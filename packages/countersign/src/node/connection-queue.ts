@@ -4,7 +4,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import { RequestTurns } from './request-turns.js'
+import { FairScheduler } from './request-turns.js'
 import type { NodeResponse } from './send-response.js'
 import { SessionStreams } from './session-streams.js'
 import type { ClientAddress } from './trusted-networks.js'
@@ -45,7 +45,7 @@ const graceful = 5000
 
 /** @param clientAddress finds the address of the client behind proxies. @default the peer of the connection */
 export function createConnectionQueue(clientAddress?: ClientAddress): ConnectionQueue {
-  const turns = new RequestTurns()
+  const turns = new FairScheduler()
   const connections = new Map<Duplex, Connection>()
   const sessions = new Map<Http2Session, SessionStreams>()
   const surplus: Surplus = { requests: 0 }
@@ -54,10 +54,10 @@ export function createConnectionQueue(clientAddress?: ClientAddress): Connection
   function check(): void {
     surplus.requests = 0
     for (const connection of connections.values()) {
-      connection.requireProgress()
+      connection.closeStalled()
       surplus.requests += connection.surplus
     }
-    for (const session of sessions.values()) session.requireProgress()
+    for (const session of sessions.values()) session.closeStalled()
   }
 
   function startChecking(): void {
@@ -251,7 +251,7 @@ class Connection {
   }
 
   /** Call once a second. */
-  requireProgress(): void {
+  closeStalled(): void {
     // After an upgrade, the other protocol has its own limits.
     if (!this.isBusy) return
     const { bytesWritten, writableLength } = this.#socket

@@ -59,7 +59,7 @@ function countdown(expiresAt: number): string {
 }
 
 /** How the user reaches the page. */
-export interface WayToPage {
+export interface PromptContext {
   /** The port that receives the callback. */
   port: number
   env: NodeJS.ProcessEnv
@@ -72,12 +72,12 @@ const pageLines = {
   opens: 'Your browser opens this page:',
   'is here': 'Open this page in your browser:',
   elsewhere: 'Another process of this agent has already prompted you. Decide on its page:',
-} as const satisfies Record<WayToPage['page'], string>
+} as const satisfies Record<PromptContext['page'], string>
 
 /** The prompt for the user, line by line. */
 export function consentLines(
   { url, code, authServer, resource, permissions }: ConsentRequest,
-  { port, env, page, isPasted }: WayToPage,
+  { port, env, page, isPasted }: PromptContext,
 ): string[] {
   const { host } = new URL(authServer)
   return [

@@ -13,9 +13,9 @@ import {
   readPrivateFile,
   syncFolder,
   systemErrorCode,
-  unlessGone,
-  writeBeside,
+  unlessMissing,
   writePrivateFile,
+  writeTemporary,
 } from './private-files.js'
 
 /** Interval between sweeps of expired records, in milliseconds. */
@@ -45,7 +45,7 @@ export function fileStore(folder: string): AgentStore {
 
     async list(owner) {
       await checkPrivateFolder(folderOf(owner))
-      const names = (await unlessGone(readdir(folderOf(owner)))) ?? []
+      const names = (await unlessMissing(readdir(folderOf(owner)))) ?? []
       const paths = names.map((name) => join(folderOf(owner), name))
       const files = paths.filter((path) => path.endsWith('.json'))
       const others = paths.filter((path) => !files.includes(path) && !path.endsWith(damaged))
@@ -64,7 +64,7 @@ export function fileStore(folder: string): AgentStore {
       whileForgotten(async () => {
         const path = fileOf(owner, record)
         await checkPrivateFolder(folderOf(owner))
-        const written = await writeBeside(path, JSON.stringify(record))
+        const written = await writeTemporary(path, JSON.stringify(record))
         try {
           for (let tries = 0; tries < 100; tries += 1) {
             if (await linked(written, path)) {
@@ -87,7 +87,7 @@ export function fileStore(folder: string): AgentStore {
       await checkPrivateFolder(folderOf(owner))
       // Of several concurrent calls, only one moves the file.
       const taken = `${path}.${randomSuffix()}`
-      const moved = await unlessGone(rename(path, taken).then(() => true))
+      const moved = await unlessMissing(rename(path, taken).then(() => true))
       await rm(taken, { force: true })
       if (moved) await syncFolder(dirname(path))
       return moved ?? false
@@ -96,7 +96,7 @@ export function fileStore(folder: string): AgentStore {
     async forget(owner) {
       // Renamed first, so that it disappears at once: concurrent writes create a new folder.
       const gone = `${folderOf(owner)}.${randomSuffix()}`
-      await unlessGone(rename(folderOf(owner), gone))
+      await unlessMissing(rename(folderOf(owner), gone))
       await syncFolder(root)
       await rm(gone, { recursive: true, force: true, maxRetries: 3 })
     },
@@ -152,7 +152,7 @@ const abandoned = 3_600_000
 
 /** Removes temporary files of a program that was killed while writing. */
 async function removeAbandoned(path: string): Promise<void> {
-  const stats = await unlessGone(stat(path))
+  const stats = await unlessMissing(stat(path))
   if (stats?.isFile() && Date.now() - stats.mtimeMs > abandoned) await rm(path, { force: true })
 }
 
@@ -177,7 +177,7 @@ async function readRecord(path: string): Promise<AgentRecord | undefined> {
       throw new FileStoreError(
         `${path} is damaged. It identifies the owner of the tokens beside it: move ${dirname(path)} away, so that users are prompted again.`,
       )
-    await unlessGone(rename(path, `${path}${damaged}`))
+    await unlessMissing(rename(path, `${path}${damaged}`))
     warnOnce(path, `${path} is damaged`, `it was set aside as ${path}${damaged}; users may be prompted again.`)
     return undefined
   }
@@ -197,7 +197,7 @@ const margin = 3600
  */
 export async function sweepRecords(root: string, now: number): Promise<void> {
   for (const entry of await readdir(root, { withFileTypes: true }))
-    if (entry.isDirectory()) await sweepOwner(join(root, entry.name), now).catch(ignoreGone)
+    if (entry.isDirectory()) await sweepOwner(join(root, entry.name), now).catch(ignoreMissing)
 }
 
 async function sweepOwner(folder: string, now: number): Promise<void> {
@@ -229,6 +229,6 @@ async function removeWhole(folder: string): Promise<void> {
   await rm(gone, { recursive: true, force: true, maxRetries: 3 })
 }
 
-function ignoreGone(error: unknown): void {
+function ignoreMissing(error: unknown): void {
   if (!['ENOENT', 'ENOTEMPTY', 'EEXIST'].includes(systemErrorCode(error) ?? '')) throw error
 }

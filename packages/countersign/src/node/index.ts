@@ -21,7 +21,7 @@ export type { GuardedFetch, GuardedFetchOptions, GuardedInit } from '../discover
 export { createGuardedFetch } from '../discovery/guarded-fetch.node.js'
 export type { AllowedNetwork, NetworkOptions } from '../discovery/network-options.js'
 export { receiveIncoming } from '../httpsig/receive-incoming.js'
-export { createTell, type Tell } from '../lib/events.js'
+export { createEmitter, type Emit } from '../lib/events.js'
 export { importOptional, MissingPackageError } from '../lib/import-optional.js'
 export { LruCache } from '../lib/lru-cache.js'
 export { networkOf } from '../lib/network-of.js'

@@ -9,7 +9,7 @@ export interface HeadWriter {
 }
 
 /** Key on a message passed to a handler: the Node response that will carry the response to it. */
-export const answeredBy = Symbol('answered by')
+export const nodeResponse = Symbol('answered by')
 
 /** Header rules by lower-case name: the new value for the value set before, which is empty if unset. */
 type FieldRules = ReadonlyMap<string, (set: string) => string>
@@ -88,7 +88,7 @@ function fieldsOf(headers: unknown): Iterable<[name: string, value: unknown]> {
 }
 
 /** `Cache-Control` of a response that is for one recipient only and must not be stored. */
-export const keptNowhere = 'private, no-store'
+export const noStore = 'private, no-store'
 const signatureKey = 'Signature-Key'
 const targeted =
   /^(?:(?:.+-)?cdn-cache-control|surrogate-control|edge-control|x-accel-expires|x-litespeed-.+|x-reverse-proxy-ttl)$/i
@@ -98,7 +98,7 @@ const targeted =
  * no-store`. Signed requests have no `Authorization` header, which would prevent shared caching (RFC 9111 §3.5).
  */
 export function privateCacheControl(set: string): string {
-  return set !== '' && isPrivate(set) ? set : keptNowhere
+  return set !== '' && isPrivate(set) ? set : noStore
 }
 
 /** `Vary` of a response to a signed request, which depends on the signer. */

@@ -136,6 +136,6 @@ Object.setPrototypeOf(LightResponse.prototype, RealResponse.prototype)
 function isLight(body: BodyInit, status: unknown, statusText: unknown): body is WholeBody | null {
   if (!Number.isInteger(status) || Number(status) < 200 || Number(status) > 599 || statusText !== '') return false
   if (body === null) return true
-  const isWhole = typeof body === 'string' || (body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)
-  return isWhole && status !== 204 && status !== 205 && status !== 304
+  const isComplete = typeof body === 'string' || (body instanceof Uint8Array && body.buffer instanceof ArrayBuffer)
+  return isComplete && status !== 204 && status !== 205 && status !== 304
 }

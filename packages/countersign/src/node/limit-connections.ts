@@ -71,22 +71,22 @@ export function limitConnections(server: Server, shares: ConnectionShares): void
     // Over TLS, the underlying socket does not report pending bytes; over HTTP/2, neither does the session's socket.
     const writer = 'stream' in outgoing ? outgoing.stream : incoming.socket
     connection.writers.add(writer)
-    let isWhole = false
-    const cameIn = () => {
-      if (isWhole || ('closed' in outgoing && outgoing.closed)) return
-      isWhole = true
+    let isComplete = false
+    const onReceived = () => {
+      if (isComplete || ('closed' in outgoing && outgoing.closed)) return
+      isComplete = true
       connections.becomeBusy(socket, connection)
     }
-    if (shares.busyFrom === 'head') cameIn()
+    if (shares.busyFrom === 'head') onReceived()
     else {
-      incoming.once('end', cameIn)
+      incoming.once('end', onReceived)
       // A request without a body, or whose body arrived with its head, is complete after the parser's next step.
       const isHead = 'stream' in outgoing && outgoing.stream.endAfterHeaders
-      setImmediate(() => (isHead || incoming.complete) && cameIn())
+      setImmediate(() => (isHead || incoming.complete) && onReceived())
     }
     outgoing.once('close', () => {
       if (writer !== incoming.socket) connection.writers.delete(writer)
-      connections.responded(socket, connection, isWhole)
+      connections.responded(socket, connection, isComplete)
     })
   }
 
@@ -143,7 +143,7 @@ class CountedConnections {
     if (this.#counted.has(socket) && address.open > perAddress) this.#makeRoom(address, socket)
     if (this.#counted.has(socket) && network.open > perNetwork) this.#makeRoom(network, socket)
     if (!this.#counted.has(socket) || total === undefined || this.#all.open <= total) return
-    const closed = leastFair(socket, connection, { ...this.#holders(), total })
+    const closed = pickConnectionToClose(socket, connection, { ...this.#holders(), total })
     if (closed === socket) this.#refuse(socket)
     else this.#displace(closed)
   }
@@ -239,7 +239,7 @@ function markUnread(counted: ReadonlyMap<Socket, Connection>): void {
 }
 
 /** The connection to close if the total exceeds its limit. */
-function leastFair(
+function pickConnectionToClose(
   newcomer: Socket,
   { network }: Connection,
   { all, networks, counted, total }: Holders & { total: number },

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { ConsentWay } from '../agent/consent-way.js'
+import type { ConsentPrompt } from '../agent/consent-way.js'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
 import { listedRedirectUri, openCallbackPort } from './callback-port.js'
@@ -49,22 +49,22 @@ export interface LoopbackConsentOptions {
  * const response = await agent.fetch('https://api.example/events')
  * ```
  */
-export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWay {
+export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentPrompt {
   requireKnownOptions('loopbackConsent', options, optionNames)
   const { onConsent, paste = false, countdown = true } = options
   const { output = process.stderr, input = process.stdin, env = process.env } = options
   const isOpened = options.openBrowser ?? hasBrowser(env)
   const display = createConsentDisplay(output, countdown && !paste)
   const isThere = output.isTTY === true && (!paste || input.isTTY === true)
-  const canAsk = onConsent !== undefined || isThere
+  const canPrompt = onConsent !== undefined || isThere
   let pasting: Promise<unknown> = Promise.resolve()
 
   return {
-    canAsk,
+    canPrompt,
     redirectUri: listedRedirectUri,
     async open(answer, { state, redirectUri: pending }) {
       // The callback is not received here, but wherever the user pastes its URL.
-      if (!canAsk) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
+      if (!canPrompt) return { redirectUri: pending ?? listedRedirectUri, ask: () => undefined, close: () => undefined }
       const ports = pending === undefined ? [] : [Number(new URL(pending).port)]
       const listener = await openCallbackPort({ answer, secret: options.secret ?? state, ports })
       const ended = new AbortController()
@@ -86,11 +86,11 @@ export function loopbackConsent(options: LoopbackConsentOptions = {}): ConsentWa
         async ask(consent) {
           if (onConsent) return onConsent(consent)
           asked = consent
-          const { port, isElsewhere } = listener
-          const page = isElsewhere ? 'elsewhere' : isOpened ? 'opens' : 'is here'
-          const isPasted = paste && !isElsewhere
+          const { port, isOtherProcess } = listener
+          const page = isOtherProcess ? 'elsewhere' : isOpened ? 'opens' : 'is here'
+          const isPasted = paste && !isOtherProcess
           display.begin(consent, consentLines(consent, { port, env, page, isPasted }))
-          if (page === 'opens') openBrowser(listener.leadTo(consent.url))
+          if (page === 'opens') openBrowser(listener.createOneTimeLink(consent.url))
           if (!isPasted) return undefined
           // Sequentially, since there is only one keyboard.
           const pasted = pasting.then(() => takePasted(consent))

@@ -4,12 +4,12 @@ import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.j
 import type { ReceivedMessage, Upload } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
-import { answeredBy } from './keep-private.js'
+import { nodeResponse } from './keep-private.js'
 import { LightRequest } from './light-request.js'
-import { breakOff } from './outgoing.js'
+import { abortResponse } from './outgoing.js'
 import { ReadingBodies } from './reading-bodies.js'
 import { replaceGlobals } from './replace-globals.js'
-import { type NodeResponse, refuseTheRest, sendResponse } from './send-response.js'
+import { abandonRequestBody, type NodeResponse, sendResponse } from './send-response.js'
 import type { ClientAddress } from './trusted-networks.js'
 
 /** The handler type that every role provides. */
@@ -64,7 +64,7 @@ export function createMountedListener(
   return function mountedListener(incoming, outgoing) {
     return answer(handler, settings, incoming, outgoing).catch((error: unknown) => {
       process.emitWarning(error instanceof Error ? error : new Error(String(error)))
-      if (outgoing.headersSent) return breakOff(outgoing)
+      if (outgoing.headersSent) return abortResponse(outgoing)
       for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name)
       outgoing.statusCode = 500
       outgoing.end()
@@ -93,11 +93,11 @@ async function answer(
   if (address === undefined) received = { ...received, remoteAddress: undefined }
   async function refuse(error: unknown): Promise<void> {
     if (!(error instanceof AAuthError)) throw error
-    if (outgoing.headersSent) return breakOff(outgoing)
+    if (outgoing.headersSent) return abortResponse(outgoing)
     const { status, headers, body } = edition.writeRefusal(error)
-    if (status === 405) headers.allow = handedOn
+    if (status === 405) headers.allow = allowedMethods
     if (status === 500) process.emitWarning(error)
-    refuseTheRest(incoming, outgoing)
+    abandonRequestBody(incoming, outgoing)
     await sendResponse(new Response(body, { status, headers }), outgoing, received.method)
   }
 
@@ -113,8 +113,8 @@ async function answer(
   const request = new LightRequest(origin, received, body)
   let isAnswered = false
   outgoing.once('close', () => isAnswered || request.abort())
-  const response = await handler(request, Object.assign(received, { [answeredBy]: outgoing }))
-  if (uploadOf && !outgoing.headersSent) refuseTheRest(incoming, outgoing)
+  const response = await handler(request, Object.assign(received, { [nodeResponse]: outgoing }))
+  if (uploadOf && !outgoing.headersSent) abandonRequestBody(incoming, outgoing)
   try {
     await sendResponse(response, outgoing, received.method)
     isAnswered = true
@@ -124,7 +124,7 @@ async function answer(
 }
 
 /** Methods that are passed to the handler, among others (RFC 9110 §15.5.6). */
-const handedOn = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
+const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'
 
 const noContent = new Uint8Array(0)
 

@@ -31,7 +31,7 @@ export async function untilDrained(outgoing: Outgoing): Promise<void> {
 const internalError = 2
 
 /** Aborts a response that cannot be completed, so that the client does not treat it as complete. */
-export function breakOff(outgoing: Outgoing): void {
+export function abortResponse(outgoing: Outgoing): void {
   const { stream } = outgoing
   // If called in the turn that wrote something, this never returns on Node 24.
   if (stream) setImmediate(() => stream.close(internalError))

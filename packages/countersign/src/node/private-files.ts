@@ -36,7 +36,7 @@ export function openPrivateFolder(folder: string): void {
  * @throws FileStoreError if others could write to it, or if it is not a folder, for example a link to one (attacks L04)
  */
 export async function checkPrivateFolder(folder: string): Promise<void> {
-  const stats = await unlessGone(lstat(folder))
+  const stats = await unlessMissing(lstat(folder))
   if (!stats) return
   if (!stats.isDirectory())
     throw new FileStoreError(`${folder} is not the folder that this store created: move it away.`)
@@ -64,12 +64,12 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 
 /** Writes a file that only its user can read (mode 0600). The write is atomic, and on disk when it resolves. */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
-  await rename(await writeBeside(path, text), path)
+  await rename(await writeTemporary(path, text), path)
   await syncFolder(dirname(path))
 }
 
 /** Writes the content of a file to a temporary file beside it, and syncs it to disk. Resolves to its path. */
-export async function writeBeside(path: string, text: string): Promise<string> {
+export async function writeTemporary(path: string, text: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 })
   const written = `${path}.${randomSuffix()}`
   const file = await open(written, 'wx', 0o600)
@@ -85,7 +85,7 @@ export async function writeBeside(path: string, text: string): Promise<string> {
 /** Syncs a folder's entries to disk. Windows does that with the file. */
 export async function syncFolder(folder: string): Promise<void> {
   if (isWindows) return
-  const opened = await unlessGone(open(folder))
+  const opened = await unlessMissing(open(folder))
   try {
     await opened?.sync()
   } finally {
@@ -100,7 +100,9 @@ export function randomSuffix(): string {
 
 async function openUnlinked(path: string): Promise<FileHandle | undefined> {
   try {
-    return await unlessGone(open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)))
+    return await unlessMissing(
+      open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0)),
+    )
   } catch (cause) {
     if (systemErrorCode(cause) !== 'ELOOP') throw cause
     throw new FileStoreError(`Expected a file, but found a link: remove it (${path})`, { cause })
@@ -118,7 +120,7 @@ function requirePrivate(path: string, { mode, uid }: Stats, wanted: '700' | '600
 }
 
 /** The result of a file operation, or undefined if the file or folder does not exist. */
-export async function unlessGone<T>(work: Promise<T>): Promise<T | undefined> {
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work
   } catch (error) {

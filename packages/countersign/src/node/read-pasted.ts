@@ -5,7 +5,7 @@ import { AgentError } from '../lib/agent-error.js'
 import type { ConsentDisplay } from './consent-display.js'
 
 /** How many times a wrong URL may be pasted. */
-const mostTries = 3
+const maxTries = 3
 
 /**
  * Reads the redirect URL that the user pastes, and prompts again if it does not match.
@@ -30,7 +30,7 @@ export async function readPasted(
       if (found === undefined) return text
       problem = found
       tries += 1
-      if (tries === mostTries) break
+      if (tries === maxTries) break
       display.say([problem])
     }
   } finally {
@@ -39,7 +39,7 @@ export async function readPasted(
   }
   if (signal.aborted) return undefined
   if (problem === '') throw new AgentError('answer_refused', 'No address was pasted.')
-  const gaveUp = tries === mostTries ? `None of the ${mostTries} addresses was the right one. Start again. ` : ''
+  const gaveUp = tries === maxTries ? `None of the ${maxTries} addresses was the right one. Start again. ` : ''
   throw new AgentError('answer_refused', gaveUp + problem)
 }
 

@@ -26,7 +26,7 @@ export interface TurnRequest {
 }
 
 /** Starts the requests of one listener, a limited number in each turn of the event loop. */
-export class RequestTurns {
+export class FairScheduler {
   /** In the order in which networks take turns. */
   readonly #networks = new Map<string, WaitingNetwork>()
   #refusable = 0

@@ -82,7 +82,7 @@ function fieldsOf({ headers }: Response): Record<string, string | string[]> {
  * For responses sent before the request is complete: the rest of the request is not awaited, and does not keep the connection open (RFC
  * 9112 §9.6, RFC 9113 §8.1).
  */
-export function refuseTheRest(incoming: NodeRequest, outgoing: NodeResponse): void {
+export function abandonRequestBody(incoming: NodeRequest, outgoing: NodeResponse): void {
   if (!isHttp2(outgoing)) {
     if (!incoming.complete) outgoing.setHeader('connection', 'close')
   } else if (!incoming.readableEnded && !outgoing.stream.endAfterHeaders) {

@@ -73,7 +73,7 @@ export class SessionStreams {
    * Call once a second. Closes streams whose client reads nothing of the response, and the session if the client reads none of its
    * responses.
    */
-  requireProgress(): void {
+  closeStalled(): void {
     this.#refused = 0
     this.#reset = 0
     const stalled: ServerHttp2Stream[] = []

@@ -45,16 +45,16 @@ export function trustedNetworkProblem(network: string): string | undefined {
   const isWide =
     partOf(mappedIpv4, [network]) > 1 / 256 ||
     (longest === 128 && Number(bits ?? 128) < 16 && !isPrivate(base, Number(bits)))
-  return isWide ? `is ${everybody}` : undefined
+  return isWide ? `is ${tooBroad}` : undefined
 }
 
 /** Why networks that can each be trusted must not be trusted together. Undefined if they can. */
 export function trustedNetworksProblem(networks: readonly string[]): string | undefined {
   const isWide = [mappedIpv4, globalIpv6].some((scope) => partOf(scope, networks) > 1 / 4)
-  return isWide ? `together cover ${everybody}` : undefined
+  return isWide ? `together cover ${tooBroad}` : undefined
 }
 
-const everybody =
+const tooBroad =
   'nearly the whole Internet, so any client could claim any address: list only your proxies, such as 10.0.0.7 or 10.0.0.0/24'
 
 function add(networks: BlockList, network: string): void {

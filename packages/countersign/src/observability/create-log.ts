@@ -145,7 +145,7 @@ function milliseconds(seconds: number): number {
 }
 
 /** Maximum size of the buffer, in bytes. */
-const mostWaiting = 1_048_576
+const maxWaiting = 1_048_576
 
 /** Time allowed for flushing the buffer on close, in milliseconds. */
 const patience = 1000
@@ -168,7 +168,7 @@ function toDescriptor(fd: number): LineWriter {
   let errors = 0
   let isClosing = false
   // A full pipe reports an error repeatedly until its reader catches up; new lines are buffered in the meantime.
-  const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: mostWaiting, retryEAGAIN: () => !isClosing })
+  const boom = new sonicBoom.SonicBoom({ fd, sync: false, maxLength: maxWaiting, retryEAGAIN: () => !isClosing })
   boom.on('error', () => errors++)
   boom.on('drop', () => errors++)
   return {
@@ -193,7 +193,7 @@ function toStream(stream: NodeJS.WritableStream): LineWriter {
   const waiting = () => ('writableLength' in stream ? Number(stream.writableLength) : 0)
   return {
     write(line) {
-      if (waiting() > mostWaiting) errors++
+      if (waiting() > maxWaiting) errors++
       else stream.write(line)
     },
     get errors() {

@@ -7,7 +7,7 @@ import { publishedJwk } from '../lib/algorithms.js'
 import { systemClock } from '../lib/clock.js'
 import { jsonResponse } from '../lib/encodings.js'
 import { AAuthError } from '../lib/errors.js'
-import { createTell, type OnEvent } from '../lib/events.js'
+import { createEmitter, type OnEvent } from '../lib/events.js'
 import { warnOnce } from '../lib/options.js'
 import { documentResponse, documentUrl, type OwnDocument } from '../protocol/documents.js'
 import { reportRequest } from './report-request.js'
@@ -39,7 +39,7 @@ export interface Resource {
    * Whether an authorization is still valid, for long-running responses: its token has not expired and, with `denyList`, has not been
    * revoked. A request without an authorization is always valid.
    */
-  stillHolds(verified: VerifiedRequest): Promise<boolean>
+  isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
   /** Converts a refusal to a response, with the challenge for what is missing. Rethrows anything that is not an {@link AAuthError}. */
   toResponse(error: unknown): Promise<Response>
   /**
@@ -74,7 +74,7 @@ export function createResource(options: ResourceOptions): Resource {
   const network = { allowNetworks, egressProxy, fetch }
   // Throws for a value that is not valid in a header.
   const otherScheme = Object.fromEntries(new Headers(wwwAuthenticate ? { 'www-authenticate': wwwAuthenticate } : {}))
-  const tell = createTell('resource', id, options.onEvent)
+  const emit = createEmitter('resource', id, options.onEvent)
   const publicKeys = [signer.jwk, ...(options.retiredKeys ?? [])].map((jwk) =>
     publishedJwk(jwk, edition.documents.resource.jose),
   )
@@ -86,7 +86,7 @@ export function createResource(options: ResourceOptions): Resource {
     configuredIssuers: [authServer],
     now,
     local: new Map([[documentAddress, async () => publicKeys]]),
-    onLookup: tell,
+    onLookup: emit,
   })
   const keys = edition.createKeyResolver({
     ...identifiers,
@@ -120,7 +120,7 @@ export function createResource(options: ResourceOptions): Resource {
     })
   if (options.denyList && !revocations)
     throw new TypeError(`denyList: ${edition.name} does not define a revocation list`)
-  const verifier: RequestVerifier = createRequestVerifier(options, { edition, protocol, keys, revocations, now, tell })
+  const verifier: RequestVerifier = createRequestVerifier(options, { edition, protocol, keys, revocations, now, emit })
   const published = publish(protocol.endpoints, [
     [documentAddress, protocol.metadata],
     [protocol.metadata.jwks_uri, { keys: publicKeys }],
@@ -142,14 +142,14 @@ export function createResource(options: ResourceOptions): Resource {
     publishedPaths: published.paths,
     onEvent: options.onEvent,
     verify: (source, required) => verifier.verify(source, required),
-    stillHolds: (verified) => verifier.stillHolds(verified),
+    isStillAuthorized: (verified) => verifier.isStillAuthorized(verified),
     toResponse,
     async handler(request, received) {
       const { pathname } = new URL(request.url)
       try {
         const message = received ?? receiveRequest(request)
         const report = { route: published.paths.has(pathname) ? pathname : 'none', message }
-        return await reportRequest(tell, edition.signing, report, () => published.respond(request, pathname, message))
+        return await reportRequest(emit, edition.signing, report, () => published.respond(request, pathname, message))
       } catch (error) {
         const refused = await toResponse(error)
         if (refused.status === 405) refused.headers.set('allow', published.methodsAt(pathname))

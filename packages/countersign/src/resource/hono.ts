@@ -4,11 +4,11 @@ import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.j
 import { fieldValues, type ReceivedMessage, receiveRequest, targetOf } from '../httpsig/received-message.js'
 import { AAuthError } from '../lib/errors.js'
 import {
-  answeredBy,
   type HeadWriter,
   isTargeted,
   keepPrivate,
   mayTarget,
+  nodeResponse,
   privateCacheControl,
   varyBySigner,
 } from '../node/keep-private.js'
@@ -76,11 +76,11 @@ function setPrivate(headers: Headers): void {
 }
 
 /** What `createNodeListener` passes to a handler alongside the request, or what `@hono/node-server` puts into the context. */
-type Bindings = (ReceivedMessage & { [answeredBy]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
+type Bindings = (ReceivedMessage & { [nodeResponse]?: HeadWriter }) | { incoming?: NodeRequest; outgoing?: HeadWriter }
 
 function outgoingOf(bindings: Bindings | undefined): HeadWriter | undefined {
   if (!bindings) return undefined
-  return 'rawTarget' in bindings ? bindings[answeredBy] : bindings.outgoing
+  return 'rawTarget' in bindings ? bindings[nodeResponse] : bindings.outgoing
 }
 
 /** The message as it was on the wire, if the platform provides it. */

@@ -2,7 +2,7 @@ import { claimedAgent } from '../editions/verified-request.js'
 import { fieldValues, type ReceivedMessage } from '../httpsig/received-message.js'
 import type { SigningProfile } from '../httpsig/signing-profile.js'
 import { AAuthError } from '../lib/errors.js'
-import type { Tell } from '../lib/events.js'
+import type { Emit } from '../lib/events.js'
 import { describeRefusal, type Refused } from '../lib/refusal.js'
 
 /** A request, as its events describe it. */
@@ -16,16 +16,16 @@ export interface RequestReport {
 
 /** Serves or verifies a request, and emits its events: the outcome, and why it was refused. */
 export async function reportRequest<T>(
-  tell: Tell | undefined,
+  emit: Emit | undefined,
   signing: SigningProfile,
   request: RequestReport,
   serve: () => Promise<T>,
 ): Promise<T> {
-  if (!tell) return serve()
+  if (!emit) return serve()
   const { message } = request
   const start = performance.now()
   const report = (outcome: string, status?: number): void =>
-    tell({
+    emit({
       kind: 'request',
       route: request.route,
       outcome,
@@ -42,7 +42,7 @@ export async function reportRequest<T>(
     if (!(error instanceof AAuthError)) throw error
     const signatureKey = fieldValues(message, 'signature-key').join(', ')
     const refused = request.verified ?? claimedAgent(signing, signatureKey)
-    tell({ kind: 'refusal', ...describeRefusal(error, error, refused) })
+    emit({ kind: 'refusal', ...describeRefusal(error, error, refused) })
     report(error.code, error.status)
     throw error
   }

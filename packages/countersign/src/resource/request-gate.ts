@@ -2,7 +2,7 @@ import type { Requirement, VerifiedRequest } from '../editions/verified-request.
 import { type NodeRequest, receiveIncoming } from '../httpsig/receive-incoming.js'
 import type { ReceivedMessage } from '../httpsig/received-message.js'
 import { keepPrivate } from '../node/keep-private.js'
-import { type NodeResponse, refuseTheRest } from '../node/send-response.js'
+import { abandonRequestBody, type NodeResponse } from '../node/send-response.js'
 import type { Resource } from './create-resource.js'
 import { type MountedOptions, requireMountPath, requireResource } from './mount-path.js'
 import { requireVerifyOptions } from './request-verifier.js'
@@ -54,7 +54,7 @@ export function createRequestGate<R extends Requirement>(
         return undefined
       } catch (error) {
         const refusal = await resource.toResponse(error)
-        refuseTheRest(incoming, outgoing)
+        abandonRequestBody(incoming, outgoing)
         return refusal
       }
     },

@@ -13,7 +13,7 @@ import { requireUnusedNonce } from '../httpsig/nonces.js'
 import { type ReceivedMessage, receiveRequest } from '../httpsig/received-message.js'
 import { type VerifySignatureOptions, verifySignature } from '../httpsig/verify-signature.js'
 import { AAuthError } from '../lib/errors.js'
-import type { Tell } from '../lib/events.js'
+import type { Emit } from '../lib/events.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import { nearestName, requireKnownOptions, warnOnce } from '../lib/options.js'
 import { parseScope } from '../protocol/parameters.js'
@@ -28,7 +28,7 @@ interface VerifierTools {
   keys: KeyResolver
   revocations: RevocationList | undefined
   now: () => number
-  tell: Tell | undefined
+  emit: Emit | undefined
 }
 
 /** Verifies the requests to one resource. */
@@ -50,12 +50,12 @@ export interface RequestVerifier {
     report?: RequestReport,
   ): Promise<VerifiedRequest<R>>
   /** Whether the authorization of a request, if it has one, is neither expired nor revoked. */
-  stillHolds(verified: VerifiedRequest): Promise<boolean>
+  isStillAuthorized(verified: VerifiedRequest): Promise<boolean>
 }
 
 export function createRequestVerifier(options: ResourceOptions, tools: VerifierTools): RequestVerifier {
   const { id, scopes, rateLimit, authorities = [new URL(id).host] } = options
-  const { edition, protocol, keys, revocations, now, tell } = tools
+  const { edition, protocol, keys, revocations, now, emit } = tools
   const { claimNonce = createMemoryNonces({ now }) } = options
   const { levelAbove } = protocol
   const declared = { id, scopes: scopes && Object.keys(scopes) }
@@ -81,13 +81,13 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
   function refuse(error: unknown, required: Requirement, higherLevel?: string): never {
     if (!(error instanceof AAuthError)) throw error
     const { status, code } = error
-    const level = status === 429 ? higherLevel : status === 401 && protocol.levelToAsk(code, required)
+    const level = status === 429 ? higherLevel : status === 401 && protocol.challengeLevel(code, required)
     throw level ? error.withChallenge({ level }) : error
   }
 
   const judge: RequestVerifier['judge'] = async (message, required, report) => {
     const { remoteAddress } = message
-    const { require, byContent } = required
+    const { require, requirementOf } = required
     const orChallenge = (error: unknown) => refuse(error, require)
     const verified = await verifySignature(message, require === 'authorization' ? atAuthorization : atAnyLevel).catch(
       orChallenge,
@@ -97,12 +97,12 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     if (rateLimit) await requireRate(rateLimit, verified.resolved, { remoteAddress, levelAbove })
     if (revocations && authorization && !authorization.expired) await requireUnrevoked(authorization)
     // For an expired token, the level is derived from the content, so that the challenge has every required scope.
-    let judged = byContent && authorization?.expired ? undefined : protocol.judge(verified, required)
+    let judged = requirementOf && authorization?.expired ? undefined : protocol.judge(verified, required)
     await verified.takeUpload?.().catch(orChallenge)
     const content = message.upload?.content?.()
-    if (!judged || byContent || content) {
+    if (!judged || requirementOf || content) {
       const whole = content ? { ...verified, body: content } : verified
-      const need = await byContent?.(whole.body)
+      const need = await requirementOf?.(whole.body)
       if (need) {
         requireVerifyOptions(need, declared)
         if (report) report.route = need.require
@@ -121,11 +121,11 @@ export function createRequestVerifier(options: ResourceOptions, tools: VerifierT
     async verify(source, required) {
       requireVerifyOptions(required, declared)
       const message = source instanceof Request ? receiveRequest(source) : source
-      if (!tell) return judge(message, required)
+      if (!emit) return judge(message, required)
       const report: RequestReport = { route: required.require, message }
-      return reportRequest(tell, edition.signing, report, () => judge(message, required, report))
+      return reportRequest(emit, edition.signing, report, () => judge(message, required, report))
     },
-    async stillHolds({ authorization }) {
+    async isStillAuthorized({ authorization }) {
       if (!authorization) return true
       if (authorization.claims.exp <= now()) return false
       try {
@@ -148,7 +148,7 @@ export interface VerifyRequestOptions<R extends Requirement> {
    * For content that determines its own requirement, such as an MCP message. Called once the content has been received, when nothing else
    * can refuse the request. The requirement it returns also applies. @default no further requirement
    */
-  byContent?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
+  requirementOf?: ((content: Uint8Array) => MaybePromise<Need | undefined>) | undefined
 }
 
 /** The requirement of some content. */
@@ -158,7 +158,7 @@ type Need = Pick<VerifyRequestOptions<Requirement>, 'require' | 'scope'>
 const verifyRequestOptions = {
   require: true,
   scope: true,
-  byContent: true,
+  requirementOf: true,
   mountPath: true,
 } as const satisfies Record<keyof VerifyRequestOptions<Requirement> | 'mountPath', true>
 

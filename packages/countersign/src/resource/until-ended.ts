@@ -11,7 +11,7 @@ const interval = 900
  * Calls back when a request's authorization ends during a long response, because its token expired or was revoked. Returns a function that
  * stops watching.
  */
-export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
+export function onAuthorizationEnd(resource: Resource, verified: VerifiedRequest, onEnd: () => void): () => void {
   if (!verified.authorization) return () => undefined
   let stopped = false
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -20,7 +20,7 @@ export function whenEnded(resource: Resource, verified: VerifiedRequest, onEnd: 
     clearTimeout(timer)
   }
   async function look(): Promise<void> {
-    const holds = await resource.stillHolds(verified).catch(() => false)
+    const holds = await resource.isStillAuthorized(verified).catch(() => false)
     if (stopped) return
     if (holds) return wait()
     stop()

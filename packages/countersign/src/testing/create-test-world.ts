@@ -6,7 +6,7 @@ import { createTestAuthServer } from './test-auth-server.js'
 import { createTestClock } from './test-clock.js'
 import { createTestGrants } from './test-grants.js'
 import { createTestFetch, requireTestName, type TestOrigins } from './test-origins.js'
-import { type Account, createTestBrowser, type TestPerson, type TestPersonOptions } from './test-person.js'
+import { type Account, createTestBrowser, type TestPersonOptions, type TestUser } from './test-person.js'
 
 export interface TestWorldOptions {
   /** The identifier of the auth server; it ends in `.test`. @default 'https://auth.test' */
@@ -38,7 +38,7 @@ export interface TestWorld {
     now: () => number
   }
   /** Creates a user with an account and a browser. */
-  person(name: string, options?: TestPersonOptions): TestPerson
+  person(name: string, options?: TestPersonOptions): TestUser
   /** Creates an agent that is served at its own origin. */
   agent(options?: TestAgentOptions): Promise<TestAgent>
 }
@@ -70,13 +70,13 @@ export async function createTestWorld(options: TestWorldOptions = {}): Promise<T
   origins.set(authServer, createTestAuthServer({ grants, clock, fetch, accountOf }))
   let agents = 0
 
-  function person(name: string, { allows = 'all', takes = 0 }: TestPersonOptions = {}): TestPerson {
+  function person(name: string, { allows = 'all', takes = 0 }: TestPersonOptions = {}): TestUser {
     const sub = crypto.randomUUID()
     const session = crypto.randomUUID()
     const asked: Account['asked'] = []
     const open = createTestBrowser(fetch, new Map([[authServer, ['session', session]]]))
-    const takeBack = (agent?: string) => grants.takeBack(sub, agent)
-    const created: TestPerson = { name, sub, allows, takes, asked, open, takeBack }
+    const revoke = (agent?: string) => grants.revoke(sub, agent)
+    const created: TestUser = { name, sub, allows, takes, asked, open, revoke }
     accounts.set(session, { person: created, asked })
     return created
   }

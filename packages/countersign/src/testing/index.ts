@@ -8,4 +8,4 @@ export { createTestWorld, type TestWorld, type TestWorldOptions } from './create
 export type { TestAgent, TestAgentOptions } from './test-agent.js'
 export type { TestFault } from './test-faults.js'
 export type { OriginHandler, TestOrigins } from './test-origins.js'
-export type { AskedConsent, TestPerson, TestPersonOptions } from './test-person.js'
+export type { AskedConsent, TestPersonOptions, TestUser } from './test-person.js'

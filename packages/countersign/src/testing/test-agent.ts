@@ -4,13 +4,13 @@ import type { TestClock } from './test-clock.js'
 import { sendFault, type TestFault } from './test-faults.js'
 import type { TestGrants } from './test-grants.js'
 import { requireTestName, type TestOrigins } from './test-origins.js'
-import type { TestPerson } from './test-person.js'
+import type { TestUser } from './test-person.js'
 
 export interface TestAgentOptions {
   /** The agent's identifier, which ends in `.test`. @default 'https://agent.test', then 'https://agent-2.test' and so on */
   id?: string | undefined
   /** The user who decides its consents. @default a user who allows everything */
-  person?: TestPerson | undefined
+  person?: TestUser | undefined
   /** The agent's description in its document. */
   about?: AgentDescription | undefined
 }
@@ -18,7 +18,7 @@ export interface TestAgentOptions {
 /** An agent whose user decides without a page. */
 export interface TestAgent extends Agent {
   readonly signer: Signer
-  readonly person: TestPerson
+  readonly person: TestUser
   /**
    * Sends a request with one fault, but otherwise as the route requires, and resolves to the response without following a challenge. The
    * requirement of the route is determined by an additional request, which every route refuses.
@@ -39,7 +39,7 @@ export interface TestAgentTools {
 /** Creates an agent with its own key. Its documents are served at its origin, and `person` decides its consents. */
 export async function createTestAgent(
   { origins, fetch, clock, grants }: TestAgentTools,
-  { id, person, about }: { id: string; person: TestPerson; about: AgentDescription | undefined },
+  { id, person, about }: { id: string; person: TestUser; about: AgentDescription | undefined },
 ): Promise<TestAgent> {
   requireTestName('agent', id)
   const signer = await createSigner(await generatePrivateJwk())

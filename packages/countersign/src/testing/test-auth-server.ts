@@ -6,7 +6,7 @@ import type { TestClock } from './test-clock.js'
 import type { TestGrants } from './test-grants.js'
 import type { OriginHandler } from './test-origins.js'
 import { type Account, decide } from './test-person.js'
-import { answerForm, randomText, requestTypes, type TokenContext } from './test-token-endpoint.js'
+import { handleTokenRequest, randomText, requestTypes, type TokenContext } from './test-token-endpoint.js'
 
 export interface TestAuthServerOptions {
   grants: TestGrants
@@ -39,9 +39,9 @@ export function createTestAuthServer(options: TestAuthServerOptions): OriginHand
   const routes = new Map<string, OriginHandler>([
     [`GET ${documentUrl(january.documents.authServer, issuer)}`, () => documentResponse(metadata)],
     [`GET ${metadata.jwks_uri}`, () => documentResponse({ keys: [signer.jwk] })],
-    [`GET ${metadata.revocation_list_uri}`, () => answerList(grants)],
-    [`POST ${metadata.agent_token_endpoint}`, (request) => answerForm(context, request)],
-    [`GET ${metadata.agent_auth_endpoint}`, (request) => answerPerson(context, options, request)],
+    [`GET ${metadata.revocation_list_uri}`, () => serveRevocationList(grants)],
+    [`POST ${metadata.agent_token_endpoint}`, (request) => handleTokenRequest(context, request)],
+    [`GET ${metadata.agent_auth_endpoint}`, (request) => handleConsent(context, options, request)],
   ])
 
   return async (request) => {
@@ -70,12 +70,12 @@ function describe(issuer: string) {
   } satisfies IssuerMetadata
 }
 
-async function answerList(grants: TestGrants): Promise<Response> {
+async function serveRevocationList(grants: TestGrants): Promise<Response> {
   return new Response(await grants.list(), { headers: { 'content-type': 'application/jwt' } })
 }
 
 /** The user of the browser decides at once, and is redirected back (S§9.5). */
-function answerPerson(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
+function handleConsent(context: TokenContext, { clock, accountOf }: TestAuthServerOptions, request: Request): Response {
   const { grants, requests, codes, now } = context
   const account = accountOf(request.headers.get('cookie') ?? '')
   if (!account)

@@ -44,22 +44,22 @@ const faults = {
   'no-token': (request, sender) => send(signingOf(request, sender, agentReference(sender)), sender),
   /** The request is signed with a key that is not the agent's. */
   'other-key': async (request, sender) =>
-    send({ ...(await rightSigning(request, sender)), signer: await newSigner() }, sender),
+    send({ ...(await validSigning(request, sender)), signer: await newSigner() }, sender),
   /** The request was signed two minutes ago. */
   'old-signature': async (request, sender) => {
-    const signing = await rightSigning(request, sender)
+    const signing = await validSigning(request, sender)
     return send({ ...signing, created: signing.created - 120 }, sender)
   },
   /** The body was changed after signing. */
   'changed-body': async (request, sender) => {
-    const signed = await sign(await rightSigning(request, sender))
+    const signed = await sign(await validSigning(request, sender))
     if (signed.body === null) throw new TypeError('changed-body requires a request with a body')
     const body = new Uint8Array([...new Uint8Array(await signed.arrayBuffer()), 32])
     return sender.fetch(new Request(signed.url, { method: signed.method, headers: signed.headers, body }))
   },
   /** A copy of an earlier request. The original is sent first, and takes effect. */
   replayed: async (request, sender) => {
-    const signed = await sign(await rightSigning(request, sender))
+    const signed = await sign(await validSigning(request, sender))
     if (!signed.headers.has('nonce'))
       throw new TypeError(`a ${request.method} request has no nonce, so it may be sent again`)
     const first = await sender.fetch(signed.clone())
@@ -93,7 +93,7 @@ const faults = {
     const { grants, clock, id: agent, sub } = sender
     const grant = grants.add({ ...(await requireTokenRoute(request, sender)), agent, sub })
     const signing = await grantSigning(request, sender, grant)
-    grant.isTakenBack = true
+    grant.isRevoked = true
     clock.advance(5)
     return send({ ...signing, created: clock.now() }, sender)
   },
@@ -121,7 +121,7 @@ async function requireTokenRoute(request: Request, sender: FaultSender): Promise
 }
 
 /** Signs as the route requires, without any fault. */
-async function rightSigning(request: Request, sender: FaultSender): Promise<Signing> {
+async function validSigning(request: Request, sender: FaultSender): Promise<Signing> {
   const access = await findAccess(request, sender)
   return access ? tokenSigning(request, sender, access) : signingOf(request, sender, agentReference(sender))
 }

@@ -10,16 +10,16 @@ export interface TestGrant {
   scope: string
   /** The user. */
   sub: string
-  isTakenBack: boolean
+  isRevoked: boolean
 }
 
 /** The grants of one auth server. */
 export interface TestGrants {
   readonly issuer: string
   readonly signer: Signer
-  add(grant: Omit<TestGrant, 'id' | 'isTakenBack'>): TestGrant
+  add(grant: Omit<TestGrant, 'id' | 'isRevoked'>): TestGrant
   /** Revokes a user's grants; with an agent, only those for that agent. */
-  takeBack(sub: string, agent?: string): void
+  revoke(sub: string, agent?: string): void
   /** Issues an auth token bound to a key (S§7.3), optionally with changed claims or signed by another key. */
   issue(grant: TestGrant, jwk: object, changes?: TokenChanges): Promise<string>
   /** The signed revocation list. */
@@ -43,13 +43,13 @@ export function createTestGrants(issuer: string, signer: Signer, now: () => numb
     issuer,
     signer,
     add(given) {
-      const grant = { ...given, id: `grant-${grants.length + 1}`, isTakenBack: false }
+      const grant = { ...given, id: `grant-${grants.length + 1}`, isRevoked: false }
       grants.push(grant)
       return grant
     },
-    takeBack(sub, agent) {
+    revoke(sub, agent) {
       for (const grant of grants)
-        if (grant.sub === sub && (agent === undefined || grant.agent === agent)) grant.isTakenBack = true
+        if (grant.sub === sub && (agent === undefined || grant.agent === agent)) grant.isRevoked = true
     },
     issue({ id, agent, resource, scope, sub }, jwk, changes = {}) {
       const claims: AuthTokenClaims = {
@@ -67,7 +67,7 @@ export function createTestGrants(issuer: string, signer: Signer, now: () => numb
       return issueToken(january.tokens.auth, claims, { signer: changes.signer ?? signer, now })
     },
     async list() {
-      const gone = grants.filter(({ isTakenBack }) => isTakenBack)
+      const gone = grants.filter(({ isRevoked }) => isRevoked)
       const revoked = await Promise.all(gone.map(({ id }) => revocationEntry('grant', id)))
       const claims: RevocationClaims = { iss: issuer, iat: now(), exp: now() + lifetimes.list, revoked }
       return issueToken(january.tokens.revocations, claims, { signer, now })

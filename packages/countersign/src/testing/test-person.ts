@@ -19,7 +19,7 @@ export interface TestPersonOptions {
 }
 
 /** A user with an account at the auth server and their own browser. */
-export interface TestPerson {
+export interface TestUser {
   readonly name: string
   /** The `sub` of the user's tokens, which does not reveal a name (W18). */
   readonly sub: string
@@ -33,12 +33,12 @@ export interface TestPerson {
    */
   open(url: string, init?: RequestInit): Promise<Response>
   /** Revokes what the user allowed; with an agent, only what they allowed that agent. */
-  takeBack(agent?: string): void
+  revoke(agent?: string): void
 }
 
 /** A user's account at the auth server. */
 export interface Account {
-  person: TestPerson
+  person: TestUser
   asked: AskedConsent[]
 }
 
@@ -62,7 +62,7 @@ const mostRedirects = 10
 export function createTestBrowser(
   fetch: typeof globalThis.fetch,
   signedIn: ReadonlyMap<string, readonly [name: string, value: string]>,
-): TestPerson['open'] {
+): TestUser['open'] {
   const jars = new Map([...signedIn].map(([origin, cookie]) => [origin, new Map([cookie])]))
 
   async function visit(url: string, init: RequestInit): Promise<Response> {

@@ -57,12 +57,12 @@ export const requestTypes: ReadonlyMap<
   (context: TokenContext, agent: SigningAgent, form: Form) => Promise<object>
 > = new Map([
   ['auth', ask],
-  ['code', redeem],
+  ['code', exchangeCode],
   ['refresh', refresh],
 ])
 
 /** Responds to a form signed by an agent. @throws AAuthError */
-export async function answerForm(context: TokenContext, request: Request): Promise<Response> {
+export async function handleTokenRequest(context: TokenContext, request: Request): Promise<Response> {
   const { agent, body } = await requireAgent(context, request)
   const form = readForm(request.headers.get('content-type'), body)
   const answer = requestTypes.get(requireParameter(form, 'request_type'))
@@ -124,7 +124,7 @@ async function requireAccess(
   return { resource: claims.iss, scope: requireScope(claims.scope ?? '') }
 }
 
-async function redeem(context: TokenContext, { agent, jwk }: SigningAgent, form: Form): Promise<object> {
+async function exchangeCode(context: TokenContext, { agent, jwk }: SigningAgent, form: Form): Promise<object> {
   const { codes, refreshTokens, now } = context
   const code = requireParameter(form, 'code')
   const held = codes.get(code)
@@ -147,7 +147,7 @@ async function refresh(context: TokenContext, { agent, jwk }: SigningAgent, form
 }
 
 async function tokenFor({ grants }: TokenContext, grant: TestGrant, jwk: object): Promise<object> {
-  if (grant.isTakenBack) throw new AAuthError('grant_ended', 'The user revoked the grant.')
+  if (grant.isRevoked) throw new AAuthError('grant_ended', 'The user revoked the grant.')
   return { auth_token: await grants.issue(grant, jwk), expires_in: lifetimes.token, token_type: 'Bearer' }
 }
 

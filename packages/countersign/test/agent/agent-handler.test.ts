@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { answerCallback } from '../../src/agent/agent-handler.js'
+import { handleCallback } from '../../src/agent/agent-handler.js'
 
-type Tools = Parameters<typeof answerCallback>[1]
+type Tools = Parameters<typeof handleCallback>[1]
 type Match = Awaited<ReturnType<Tools['complete']>>
 type Ended = Extract<Match, { matched: true }>
 
@@ -16,7 +16,7 @@ async function shownFor(match: Match, headers: Record<string, string> = {}) {
   const request = new Request('https://agent.example/callback?state=a&code=b', { headers })
   const shown: string[] = []
   const owners: unknown[] = []
-  const response = await answerCallback(request, {
+  const response = await handleCallback(request, {
     id: 'https://agent.example',
     about: {},
     complete: async (parameters, owner) => {
@@ -32,13 +32,13 @@ async function shownFor(match: Match, headers: Record<string, string> = {}) {
   return { shown, owners, status: response.status }
 }
 
-describe('answerCallback', () => {
+describe('handleCallback', () => {
   it.each<[string, Match, RegExp]>([
     ['an allowed consent', ended('allowed', 'done'), /^allowed$/],
     ['a code that gave no token', ended('allowed', 'failed'), /^failed$/],
     ['a denied consent', ended('denied', 'failed'), /^denied$/],
     ['an error of the auth server', ended('failed', 'failed'), /^failed$/],
-    ['a token of another user', ended('allowed', 'other_person'), /^refused: .*what you allowed was not kept/],
+    ['a token of another user', ended('allowed', 'other_user'), /^refused: .*what you allowed was not kept/],
     ['a callback that no consent waits for', { matched: false, problem: 'unknown' }, /^refused: Nothing here waits/],
   ])('shows %s', async (_case, match, expected) => {
     const { shown, owners } = await shownFor(match)

@@ -1,6 +1,6 @@
 import { memoryStore, type RecordName } from 'countersign/agent'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createHeldTokens } from '../../src/agent/held-tokens.js'
+import { createTokenCache } from '../../src/agent/held-tokens.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
 
 /** Asks as a session, and gives the token that was shown at last, decoded as far as its name. */
@@ -135,7 +135,7 @@ const asked = { method: 'GET', url: `${ids.api}/data` }
 function openHeld() {
   const store = memoryStore()
   const recordOf = (name: RecordName, data: unknown) => ({ ...name, agent: ids.agent, edition: 'an edition', data })
-  const records: Parameters<typeof createHeldTokens>[0]['records'] = {
+  const records: Parameters<typeof createTokenCache>[0]['records'] = {
     isShared: false,
     list: async (owner, kind) => (await store.list(owner)).filter((record) => record.kind === kind),
     put: async (owner, name, data) => store.put(owner, recordOf(name, data)),
@@ -143,7 +143,7 @@ function openHeld() {
     remove: async (owner, name) => store.remove(owner, name),
     forget: async (owner) => store.forget(owner),
   }
-  const held = createHeldTokens({ records, thumbprint: 'a key', now: () => 0 })
+  const held = createTokenCache({ records, thumbprint: 'a key', now: () => 0 })
   const never = new AbortController().signal
   return { ...held, add: (owner: string, token: typeof one, signal = never) => held.add(owner, token, signal) }
 }
@@ -193,7 +193,7 @@ describe('of two tokens for one resource', () => {
     const held = openHeld()
     const other = { ...one, jwt: 'b', scope: ['write'] }
     await held.add('s1', one)
-    held.noteServed('s1', asked, one)
+    held.recordUse('s1', asked, one)
     await held.add('s1', other)
     expect((await held.forRequest('s1', asked))?.jwt).toBe('a')
     expect((await held.forRequest('s1', { ...asked, method: 'POST' }))?.jwt).toBe('b')

@@ -1,8 +1,8 @@
 import { memoryStore } from 'countersign/agent'
 import { expect, it } from 'vitest'
-import { keptConsents, ownRecords } from '../../src/agent/own-records.js'
+import { keptConsents, scopedRecords } from '../../src/agent/own-records.js'
 
-const records = ownRecords(memoryStore(), { agent: 'https://agent.example', edition: 'january' })
+const records = scopedRecords(memoryStore(), { agent: 'https://agent.example', edition: 'january' })
 
 it('grants the lease on a consent to one process until it is released or expires', async () => {
   const clock = { now: 100 }

@@ -403,7 +403,7 @@ describe('the person whom an agent acts for', () => {
     const page = await stage.answer(stage.asked[0] ?? expect.fail())
     expect(page).toContain('data-state="refused"')
     expect(page).toContain('This agent acts for somebody else')
-    expect(await end).toBe('other_person')
+    expect(await end).toBe('other_user')
     expect(await fetchIn(stage), 'what there was is there').toBe('data')
   })
 
@@ -413,7 +413,7 @@ describe('the person whom an agent acts for', () => {
     const end = fetchIn(stage)
     await untilAsked(stage)
     expect(await stage.answer(stage.asked[0] ?? expect.fail())).toContain('data-state="refused"')
-    expect(await end).toBe('other_person')
+    expect(await end).toBe('other_user')
   })
 
   it('may be another one after it was forgotten', async () => {

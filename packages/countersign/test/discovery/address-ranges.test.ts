@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isPublicAddress, judgeAddress } from '../../src/discovery/address-ranges.node.js'
+import { classifyAddress, isPublicAddress } from '../../src/discovery/address-ranges.node.js'
 
 /** The IANA registries of special-purpose addresses (RFC 6890 and its successors), and multicast. */
 const registry = {
@@ -146,7 +146,7 @@ describe('K08: at both edges of each range that is not public', () => {
     '2606:4700:4700::1111/128',
     '2606:4700:4700:1111',
   ])('%s is no address', (text) => {
-    expect(judgeAddress(text)).toBeUndefined()
+    expect(classifyAddress(text)).toBeUndefined()
     expect(isPublicAddress(text)).toBe(false)
   })
 })
@@ -176,14 +176,14 @@ describe('W28: what can be allowed, and what cannot', () => {
     '%s is %s, and what is beside it is not',
     (cidr, kind) => {
       const { bits, first, last } = rangeOf(cidr)
-      for (const inside of [first, last]) expect(judgeAddress(textOf(bits, inside))?.kind).toBe(kind)
+      for (const inside of [first, last]) expect(classifyAddress(textOf(bits, inside))?.kind).toBe(kind)
       const others = Object.values(kinds).flat().map(rangeOf)
       for (const outside of [first - 1n, last + 1n]) {
         const isIn = (other: Range) => other.bits === bits && outside >= other.first && outside <= other.last
         // Below 2^32 it is IPv4 in a form of IPv6, with rows of its own.
         if (outside < 0n || outside >= 2n ** BigInt(bits) || others.some(isIn)) continue
         if (bits === 128 && outside < 2n ** 32n) continue
-        expect(['public', 'private'], textOf(bits, outside)).toContain(judgeAddress(textOf(bits, outside))?.kind)
+        expect(['public', 'private'], textOf(bits, outside)).toContain(classifyAddress(textOf(bits, outside))?.kind)
       }
     },
   )
@@ -224,13 +224,13 @@ describe('W28: what can be allowed, and what cannot', () => {
     ['2002:808:808::', 'private'],
     ['fe80::1%eth0', undefined],
   ])('%s is %s', (address, kind) => {
-    expect(judgeAddress(address)?.kind).toBe(kind)
+    expect(classifyAddress(address)?.kind).toBe(kind)
   })
 
   it('an IPv4 address in the form of IPv6 counts as the IPv4 address', () => {
-    expect(judgeAddress('::ffff:10.1.2.3')).toEqual({ kind: 'private', bytes: [10, 1, 2, 3], carried: undefined })
-    expect(judgeAddress('64:ff9b::10.1.2.3')).toMatchObject({ carried: [10, 1, 2, 3] })
-    expect(judgeAddress('2002:a01:203::')).toMatchObject({ carried: [10, 1, 2, 3] })
-    expect(judgeAddress('fd00::10.1.2.3')).toMatchObject({ carried: undefined })
+    expect(classifyAddress('::ffff:10.1.2.3')).toEqual({ kind: 'private', bytes: [10, 1, 2, 3], carried: undefined })
+    expect(classifyAddress('64:ff9b::10.1.2.3')).toMatchObject({ carried: [10, 1, 2, 3] })
+    expect(classifyAddress('2002:a01:203::')).toMatchObject({ carried: [10, 1, 2, 3] })
+    expect(classifyAddress('fd00::10.1.2.3')).toMatchObject({ carried: undefined })
   })
 })

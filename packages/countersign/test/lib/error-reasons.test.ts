@@ -1,4 +1,4 @@
-import { errorReasons } from 'countersign/discovery'
+import { causeMessages } from 'countersign/discovery'
 import { expect, it } from 'vitest'
 
 it('gives the messages of the causes from the outside in, each once, or their codes where they say nothing', () => {
@@ -9,16 +9,16 @@ it('gives the messages of the causes from the outside in, each once, or their co
       cause: Object.assign(new Error(''), { code: 'ECONNREFUSED' }),
     },
   })
-  expect(errorReasons(new Error('the outermost', { cause }))).toEqual(['fetch failed', 'ECONNREFUSED'])
-  expect(errorReasons(new Error('x', { cause: 'a text' }))).toEqual(['a text'])
-  expect(errorReasons(new Error('x', { cause: null }))).toEqual(['null'])
-  expect(errorReasons(new Error('without a cause'))).toEqual([])
+  expect(causeMessages(new Error('the outermost', { cause }))).toEqual(['fetch failed', 'ECONNREFUSED'])
+  expect(causeMessages(new Error('x', { cause: 'a text' }))).toEqual(['a text'])
+  expect(causeMessages(new Error('x', { cause: null }))).toEqual(['null'])
+  expect(causeMessages(new Error('without a cause'))).toEqual([])
 })
 
 it('ends in a circle', () => {
   const circle = new Error('round')
   circle.cause = circle
-  expect(errorReasons(circle)).toEqual(['round'])
+  expect(causeMessages(circle)).toEqual(['round'])
 })
 
 it('gives five reasons at most', () => {
@@ -26,5 +26,5 @@ it('gives five reasons at most', () => {
     (cause, depth) => new Error(`${depth}`, { cause }),
     undefined,
   )
-  expect(errorReasons(new Error('0', { cause: chain }))).toEqual(['1', '2', '3', '4', '5'])
+  expect(causeMessages(new Error('0', { cause: chain }))).toEqual(['1', '2', '3', '4', '5'])
 })

@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { expect, it } from 'vitest'
-import { RequestTurns } from '../../src/node/request-turns.js'
+import { FairScheduler } from '../../src/node/request-turns.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 
 function openTurns() {
-  const turns = new RequestTurns()
+  const turns = new FairScheduler()
   const begun: string[] = []
   const send = (address: string | undefined, count = 1) => {
     for (let sent = 0; sent < count; sent++)

@@ -210,7 +210,7 @@ it('counts a request that was reset before its turn as one in progress until the
   for (let count = 0; count < 40; count++) streams.countReset()
   for (let sent = 0; sent < 61; sent++) add()
   expect([calls(), codes]).toEqual([60, [refused]])
-  streams.requireProgress()
+  streams.closeStalled()
   for (let sent = 0; sent < 41; sent++) add()
   expect([calls(), codes]).toEqual([100, [refused, refused]])
 })

@@ -66,7 +66,7 @@ it('renews what has expired without asking, until the person takes it back', asy
   world.advance(700)
   expect((await agent.fetch(`${api}/events`)).status).toBe(200)
   expect(person.asked).toHaveLength(1)
-  person.takeBack(agent.id)
+  person.revoke(agent.id)
   world.advance(5)
   expect((await agent.fetch(`${api}/events`)).status).toBe(200)
   expect(person.asked).toHaveLength(2)
@@ -85,9 +85,9 @@ it('takes back what one agent was allowed, or all', async () => {
     return alice.asked.slice(before).map(({ agent }) => agent)
   }
   expect(await askAgain()).toEqual([first.id, second.id])
-  alice.takeBack(first.id)
+  alice.revoke(first.id)
   expect(await askAgain()).toEqual([first.id])
-  alice.takeBack()
+  alice.revoke()
   expect(await askAgain()).toEqual([first.id, second.id])
 })
 

@@ -85,10 +85,10 @@ describe('a code', () => {
       'with the request token of another',
       (stage, code) => post(stage, stage.agent, { request_type: 'code', code, request_token: 'another' }),
     ],
-  ])('gives nothing %s', async (_how, redeem) => {
+  ])('gives nothing %s', async (_how, exchangeCode) => {
     const stage = await openStage()
     const { code } = await getCode(stage)
-    expect(await redeem(stage, code)).toMatchObject({ error: 'invalid_grant' })
+    expect(await exchangeCode(stage, code)).toMatchObject({ error: 'invalid_grant' })
   })
 })
 

@@ -22,7 +22,7 @@ export interface RedisMemoryOptions {
 /** Milliseconds. */
 const times = { first: 2000, answer: 1000, silence: 5000, ping: 2000 }
 /** Maximum number of commands that wait for an unresponsive store. */
-const mostWaiting = 10_000
+const maxWaiting = 10_000
 
 /**
  * Connects to Redis, Valkey or a compatible store, and reconnects whenever the connection is lost. Waits up to two seconds for a store that
@@ -34,7 +34,7 @@ export async function openRedisMemory(url: string, { id, onLost, onFound }: Redi
   const client = createClient({
     url,
     disableOfflineQueue: true,
-    commandsQueueMaxLength: mostWaiting,
+    commandsQueueMaxLength: maxWaiting,
     // Detects a connection that was lost without being closed.
     pingInterval: times.ping,
     socket: { connectTimeout: times.silence, socketTimeout: times.silence },

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { keepPrivate } from 'countersign/node'
-import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
+import { onAuthorizationEnd, type Resource, type VerifiedRequest } from 'countersign/resource'
 import { type TrackedRequest, UpstreamFailure } from '../events.js'
 import { announcedTrailers, passedTrailers } from '../headers.js'
 
@@ -59,7 +59,7 @@ export async function passResponse(
     if (isEvents) outgoing.end()
     else outgoing.destroy()
   }
-  const stop = verified && !hasEnd ? whenEnded(resource, verified, endAs('revoked')) : () => undefined
+  const stop = verified && !hasEnd ? onAuthorizationEnd(resource, verified, endAs('revoked')) : () => undefined
   const onStop = endAs('ok')
   if (isEvents) streams.add(onStop)
   try {

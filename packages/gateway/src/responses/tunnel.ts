@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { SocketEvent } from 'countersign'
-import { type Resource, type VerifiedRequest, whenEnded } from 'countersign/resource'
+import { onAuthorizationEnd, type Resource, type VerifiedRequest } from 'countersign/resource'
 import type { TrackedRequest } from '../events.js'
 import { responseHeaders } from '../headers.js'
 
@@ -43,7 +43,7 @@ export function openWebSocket(
     outcome = reason
     close()
   }
-  const stop = verified ? whenEnded(resource, verified, closeAs('revoked')) : () => undefined
+  const stop = verified ? onAuthorizationEnd(resource, verified, closeAs('revoked')) : () => undefined
   tunnels.set(client.socket, closeAs('stopped'))
   client.socket.once('close', () => {
     stop()

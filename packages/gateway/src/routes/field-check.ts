@@ -3,7 +3,7 @@ import { AAuthError } from 'countersign/resource'
 import { isUntrusted, lettersOf } from '../headers.js'
 import { mayContainUrl, pathOfUrl, urlsIn } from './nested-urls.js'
 import { requirePath } from './path-grammar.js'
-import { beginsAsPath, interpretedNames, mostInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
+import { beginsAsPath, interpretedNames, maxInterpreted, pathsInQuery, type QueryPath } from './query-paths.js'
 import { parameterLayers, parameterName, queryOf, type RequestHead } from './require-plain-fields.js'
 import type { Need } from './route.js'
 import type { GatewayRules, RoutedPath } from './route-table.js'
@@ -41,7 +41,7 @@ export interface FieldCheck {
 }
 
 /** A request whose head was accepted, with its requirements. */
-export interface JudgedRequest {
+export interface CheckedRequest {
   head: RequestHead
   need: Need
   rules: GatewayRules
@@ -50,19 +50,19 @@ export interface JudgedRequest {
 }
 
 /** Maximum number of URLs to compare in one head. Each costs time before a signature is verified. */
-const mostInHead = 16
+const maxInHead = 16
 
 /** Maximum number of paths and URLs to compare in one body. */
-export const mostInBody = 100
+export const maxInBody = 100
 
 /** Maximum number of values per request that are parsed as JSON, each once per layer of encoding that may be JSON. */
-const mostBatches = 16
+const maxBatches = 16
 
 /** A method that no route lists, so that the strictest route of a path applies. */
 const anyMethod = ''
 
 /** @param most maximum number of paths and URLs to compare */
-export function createFieldCheck(judged: JudgedRequest, most = mostInBody): FieldCheck {
+export function createFieldCheck(judged: CheckedRequest, most = maxInBody): FieldCheck {
   const { head, need, rules } = judged
   const { method, rawTarget } = head
   const { table, isClosed } = rules
@@ -86,7 +86,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
     seen.add(text)
     const paths = pathsOf()
     names += interpretedNames(paths)
-    if (seen.size > most || names > mostInterpreted)
+    if (seen.size > most || names > maxInterpreted)
       throw new AAuthError(
         'target_ambiguous',
         `The request has more than ${most} fields that may be paths, or such fields are too long.`,
@@ -113,7 +113,7 @@ export function createFieldCheck(judged: JudgedRequest, most = mostInBody): Fiel
 
   function batch(text: string): void {
     if (!/^\s*[[{]/.test(text) || !mayContainUrl(text) || !mayNestMore()) return
-    if (++batches > mostBatches) refuseNested(`More than ${mostBatches} JSON parameters`)
+    if (++batches > maxBatches) refuseNested(`More than ${maxBatches} JSON parameters`)
     const urls = urlsIn(text)
     // Lenient parsers accept input that strict ones reject, such as `[{url:'/admin'}]`.
     if (!urls && text.includes('{')) refuseNested('A parameter that is not JSON but may be a batch')
@@ -166,10 +166,10 @@ export function requireNotClosed(paths: readonly QueryPath[], isClosed: GatewayR
  *
  * @throws AAuthError as {@link FieldCheck}
  */
-export function requirePlainHead(judged: JudgedRequest): void {
+export function requirePlainHead(judged: CheckedRequest): void {
   // Most heads contain nothing to check.
   let created: FieldCheck | undefined
-  const check = () => (created ??= createFieldCheck(judged, mostInHead))
+  const check = () => (created ??= createFieldCheck(judged, maxInHead))
   const { rawHeaders, rawTarget, isFromProxy = false } = judged.head
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
     const name = rawHeaders[at] as string

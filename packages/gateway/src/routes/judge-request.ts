@@ -8,7 +8,7 @@ import type { Need } from './route.js'
 import type { GatewayRules } from './route-table.js'
 
 /** The verdict on the head of a request that is not refused. */
-export type Judgement =
+export type Verdict =
   /** The request is accepted if it meets the requirements. */
   | { verify: true; need: Need }
   /** The request is accepted without verification. */
@@ -20,7 +20,7 @@ export type Judgement =
  * @throws AAuthError `target_ambiguous`, `request_malformed`, `header_duplicate`, `not_found`, `method_not_allowed`,
  * `media_type_unsupported`
  */
-export function judgeRequest(head: RequestHead, rules: GatewayRules): Judgement {
+export function checkRequest(head: RequestHead, rules: GatewayRules): Verdict {
   const { table, isClosed, otherwise, frontController = false } = rules
   const path = requirePath(head.rawTarget)
   if (/^(?:CONNECT|TRACE|TRACK)$/i.test(head.method))

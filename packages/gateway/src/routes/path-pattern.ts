@@ -90,7 +90,7 @@ export function isOverlapping(one: PathPattern, other: PathPattern): boolean {
  * Whether a parameter of a pattern can be a name that starts with the last literal name of an open pattern. Routers that mount by text
  * prefix, such as h3 1 and nginx, run `/admin` for `/adminx`.
  */
-export function mayBeginAs({ segments }: PathPattern, other: PathPattern): boolean {
+export function sharesPrefix({ segments }: PathPattern, other: PathPattern): boolean {
   const last = other.segments.length - 1
   const name = other.segments[last]
   const own = segments[last]
@@ -117,7 +117,7 @@ export function hasLongParameter({ segments }: PathPattern, path: readonly strin
  * Whether a path has the literal name of another pattern where a pattern has a parameter. A router that does not backtrack, such as h3 1,
  * follows the other pattern and ends at a wider route.
  */
-export function leavesFor({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
+export function divergesTo({ segments }: PathPattern, other: PathPattern, path: readonly string[]): boolean {
   const isAt = (at: number) => {
     const segment = other.segments[at]
     return segments[at]?.free === true && segment?.free === false && segment.before === path[at]

@@ -69,7 +69,7 @@ function namesIn(encoded: string, end: RegExp): string[] {
 }
 
 /** Maximum number of names in the interpretations of all paths in one body. A single path has up to 8,960. */
-export const mostInterpreted = 20_000
+export const maxInterpreted = 20_000
 
 /** The number of names in all interpretations of some paths. */
 export function interpretedNames(paths: readonly QueryPath[]): number {

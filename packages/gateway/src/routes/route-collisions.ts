@@ -6,9 +6,9 @@ import {
   isNarrower,
   isOverlapping,
   isWithin,
-  mayBeginAs,
   parsePathPattern,
   patternInterpretations,
+  sharesPrefix,
 } from './path-pattern.js'
 import {
   indexRows,
@@ -131,7 +131,7 @@ function* besideMounts(groups: readonly PathRows[]): Generator<Finding> {
   for (const group of groups.filter(({ pattern }) => !pattern.open && pattern.segments.some(({ free }) => free)))
     for (const other of mounts) {
       const [own, mount] = [group.formIn(other.fold), other.formIn(other.fold)]
-      if (mayBeginAs(own, mount) && !isFoldedWithin(own, mount))
+      if (sharesPrefix(own, mount) && !isFoldedWithin(own, mount))
         yield* weakerThan(other, group, 'which some servers run for every path with that prefix')
     }
 }

@@ -21,11 +21,11 @@ import {
   withoutEnding,
 } from './path-grammar.js'
 import {
+  divergesTo,
   type FoldedPattern,
   foldedFits,
   hasLongParameter,
   isNarrower,
-  leavesFor,
   type PathPattern,
   patternFits,
 } from './path-pattern.js'
@@ -169,7 +169,7 @@ export function createRouteTable(routes: readonly Route[], mcpPaths: readonly st
       const isMore = (route: Route) => !covers(own, route, method)
       if (spelledReadings(path).some((read) => [...routesAmong(fittingAt(read), method)].some(isMore))) return true
       const isPassedOver = ({ pattern }: PathRows) =>
-        hasLongParameter(pattern, segments) || groups.some((other) => leavesFor(pattern, other.pattern, segments))
+        hasLongParameter(pattern, segments) || groups.some((other) => divergesTo(pattern, other.pattern, segments))
       return chosen.some(
         (group) => fitting.some((other) => isWiderAndStricter(other, method, own, group)) && isPassedOver(group),
       )

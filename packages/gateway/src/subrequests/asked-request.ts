@@ -15,18 +15,18 @@ export interface Dialect {
   /** The header with the length of the body and its transfer coding; empty if the request has neither. */
   body: string
   /** Whether the proxy accepts any status, or only 401 and 403. */
-  takesAnyStatus: boolean
+  acceptsAnyStatus: boolean
 }
 
 export const dialects = {
-  nginx: { method: 'x-original-method', target: 'x-original-uri', body: 'x-original-body', takesAnyStatus: false },
-  caddy: { method: 'x-forwarded-method', target: 'x-forwarded-uri', body: 'x-original-body', takesAnyStatus: true },
+  nginx: { method: 'x-original-method', target: 'x-original-uri', body: 'x-original-body', acceptsAnyStatus: false },
+  caddy: { method: 'x-forwarded-method', target: 'x-forwarded-uri', body: 'x-original-body', acceptsAnyStatus: true },
 } as const satisfies Record<string, Dialect>
 
 export type ProxyName = keyof typeof dialects
 
 /** The original request that a subrequest describes. */
-export interface AskedRequest extends RequestHead {
+export interface OriginalRequest extends RequestHead {
   /** Whether the request has a body, or may have one. */
   hasBody: boolean
 }
@@ -37,7 +37,7 @@ export interface AskedRequest extends RequestHead {
  *
  * @throws AAuthError `request_malformed`
  */
-export function requireAsked(rawHeaders: readonly string[], dialect: Dialect): AskedRequest {
+export function parseOriginalRequest(rawHeaders: readonly string[], dialect: Dialect): OriginalRequest {
   const own = new Set<string>([dialect.method, dialect.target, dialect.body])
   const rest: string[] = []
   for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
@@ -88,7 +88,7 @@ export class UnseenBody extends AAuthError {
  *
  * @throws UnseenBody, AAuthError `media_type_unsupported`
  */
-export function unseenUpload(asked: AskedRequest, need: Need): Upload {
+export function unseenUpload(asked: OriginalRequest, need: Need): Upload {
   requireNothingUnseen(asked, need)
   const isAnnounced = asked.hasBody || fieldValues(asked, 'content-digest').length > 0
   return { isAnnounced: need.isBodyUnseen && isAnnounced, take: async () => undefined }
@@ -99,7 +99,7 @@ export function unseenUpload(asked: AskedRequest, need: Need): Upload {
  *
  * @throws UnseenBody, AAuthError `request_malformed` if nothing is verified, `media_type_unsupported`
  */
-export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
+export function requireNothingUnseen(asked: OriginalRequest, need: Need): void {
   const { method, hasBody } = asked
   if (!need.isBodyUnseen && (hasBody || !(method === 'GET' || method === 'HEAD')))
     throw need.level === 'none'
@@ -112,7 +112,7 @@ export function requireNothingUnseen(asked: AskedRequest, need: Need): void {
 }
 
 /** Frameworks take the method from a form field, which the proxy does not show (G02). Some parse content without a type as a form (G43). */
-function requirePlainContent(asked: AskedRequest): void {
+function requirePlainContent(asked: OriginalRequest): void {
   const types = fieldValues(asked, 'content-type')
   if (asked.hasBody && types.length !== 1)
     throw new AAuthError(

@@ -7,14 +7,14 @@ import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { sendRefusal } from '../responses/pass-response.js'
-import { allowHeader, judgeRequest } from '../routes/judge-request.js'
+import { allowHeader, checkRequest } from '../routes/judge-request.js'
 import { type Route, requirementOf, routeName } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream.js'
 import {
   type Dialect,
   dialects,
   type ProxyName,
-  requireAsked,
+  parseOriginalRequest,
   requireNothingUnseen,
   UnseenBody,
   unseenUpload,
@@ -128,9 +128,9 @@ async function verify(
   tracked: TrackedRequest,
 ): Promise<Readonly<Record<string, string>>> {
   const { resource, rules, clientAddress, assertion } = setup
-  const asked = requireAsked(incoming.rawHeaders, dialect)
+  const asked = parseOriginalRequest(incoming.rawHeaders, dialect)
   tracked.request = asked
-  const judged = judgeRequest(asked, rules)
+  const judged = checkRequest(asked, rules)
   if (judged.need) tracked.route = routeName(judged.need)
   if (judged.need?.level === 'none') requireNothingUnseen(asked, judged.need)
   if (!judged.verify) return identityHeaders(undefined, asked, assertion)
@@ -151,10 +151,10 @@ async function verify(
 }
 
 /** A refusal that the proxy understands, with the actual status in a header: for other statuses, some proxies return 500. */
-function readable(refusal: Response, { takesAnyStatus }: Dialect): Response {
+function readable(refusal: Response, { acceptsAnyStatus }: Dialect): Response {
   const { status, body } = refusal
   const headers = new Headers(refusal.headers)
   headers.set('x-aauth-status', String(status))
   headers.set('cache-control', 'no-store')
-  return new Response(body, { status: takesAnyStatus || status === 401 ? status : 403, headers })
+  return new Response(body, { status: acceptsAnyStatus || status === 401 ? status : 403, headers })
 }

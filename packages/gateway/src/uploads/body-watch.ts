@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import { brotliDecompressSync, constants, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib'
 import { AAuthError } from 'countersign/resource'
-import { createFieldCheck, type JudgedRequest } from '../routes/field-check.js'
+import { type CheckedRequest, createFieldCheck } from '../routes/field-check.js'
 import { requireBoundary, type Watch, watchParameters, watchParts } from './watch-form.js'
 import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js'
 
@@ -12,7 +12,7 @@ import { isJsonStart, watchMembers, watchPossibleMembers } from './watch-json.js
  * @param judged the request, to check values of fields that may be a path or a method; without it, only names are inspected
  * @throws AAuthError `media_type_unsupported`, `request_malformed` for a form that cannot be inspected
  */
-export function createBodyWatch(headers: IncomingHttpHeaders, judged?: JudgedRequest): Watch {
+export function createBodyWatch(headers: IncomingHttpHeaders, judged?: CheckedRequest): Watch {
   const fields = judged && createFieldCheck(judged)
   const type = (headers['content-type'] ?? '').trim()
   const watches: Watch[] = []

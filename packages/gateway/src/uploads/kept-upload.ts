@@ -9,7 +9,7 @@ import type { ContentDigests, Upload, UploadSigner } from 'countersign'
 import { appendChunk } from 'countersign/node'
 import { AAuthError } from 'countersign/resource'
 import { digestMismatch } from 'countersign/signatures'
-import type { JudgedRequest } from '../routes/field-check.js'
+import type { CheckedRequest } from '../routes/field-check.js'
 import { createBodyWatch } from './body-watch.js'
 
 /**
@@ -87,13 +87,13 @@ interface UploadLimits {
   /** Whether the gateway reads the body itself, so that it stays in memory. @default false */
   isMessage?: boolean
   /** The request, to check values of its fields. @default only names of fields are inspected */
-  judged?: JudgedRequest | undefined
+  judged?: CheckedRequest | undefined
 }
 
 const noBytes = new Uint8Array(0)
 
 /** An upload that is fully received and verified before any of it is forwarded. */
-export class KeptUpload implements Upload {
+export class BufferedUpload implements Upload {
   readonly isAnnounced: boolean
   readonly #incoming: IncomingMessage
   readonly #announced: number
@@ -217,7 +217,7 @@ function shareOf(signer: UploadSigner | undefined): Share {
 }
 
 /** Discards an upload without waiting. Errors become process warnings. */
-export function discardInBackground(upload: KeptUpload): void {
+export function discardInBackground(upload: BufferedUpload): void {
   upload.discard().catch((error: unknown) => process.emitWarning(error instanceof Error ? error : String(error)))
 }
 

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { type FieldCheck, mayNameMethod, methodIn, mostInBody } from '../routes/field-check.js'
+import { type FieldCheck, maxInBody, mayNameMethod, methodIn } from '../routes/field-check.js'
 import { isUrlName } from '../routes/nested-urls.js'
 import { namesRequest, requirePlainName, unescaped } from '../routes/require-plain-fields.js'
 import type { Watch } from './watch-form.js'
@@ -242,7 +242,7 @@ function watchOddNames(isArray: boolean, fields?: FieldCheck) {
   }
 
   function readValue(): void {
-    if (isUrl && urls.size <= mostInBody) urls.add(urlOf(text))
+    if (isUrl && urls.size <= maxInBody) urls.add(urlOf(text))
     for (const word of named === undefined ? [] : text.split(separators)) {
       const method = methodIn(unescaped(word))
       if (method !== undefined) methods.set(method, named as string)

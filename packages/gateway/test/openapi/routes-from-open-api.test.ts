@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AAuthError } from 'countersign/resource'
 import {
+  checkRequest,
   createRouteTable,
   type DescribedRoutes,
-  judgeRequest,
   readDescription,
   routesFromOpenApi,
 } from 'countersign-gateway'
@@ -23,7 +23,7 @@ async function routesOf(yaml: string): Promise<DescribedRoutes> {
 function needed({ routes }: DescribedRoutes, method: string, rawTarget: string): string {
   try {
     const rules = { table: createRouteTable(routes), otherwise: 'refuse' } as const
-    const { need } = judgeRequest({ method, rawTarget, rawHeaders: ['Host', 'api.example'] }, rules)
+    const { need } = checkRequest({ method, rawTarget, rawHeaders: ['Host', 'api.example'] }, rules)
     return [need?.level, need?.scope].filter(Boolean).join(' ')
   } catch (error) {
     if (error instanceof AAuthError) return error.code

@@ -1,9 +1,9 @@
 import { AAuthError } from 'countersign/resource'
 import {
+  checkRequest,
   createClosedPaths,
   createGateway,
   createRouteTable,
-  judgeRequest,
   type Level,
   type Need,
   type Route,
@@ -44,7 +44,7 @@ export function judgedBy({
   return ({ method, target }) => {
     try {
       const head = { method, rawTarget: target, rawHeaders: ['Host', 'api.example'] }
-      return judgeRequest(head, { table, isClosed, frontController, otherwise: 'refuse' }).need
+      return checkRequest(head, { table, isClosed, frontController, otherwise: 'refuse' }).need
     } catch (error) {
       if (error instanceof AAuthError) return undefined
       throw error

@@ -1,12 +1,12 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 
 const table = createRouteTable([{ method: '*', path: '/*', require: 'none' }])
 
 function judge(rawTarget: string, rawHeaders: readonly string[], judging = table): void {
   try {
-    judgeRequest({ method: 'GET', rawTarget, rawHeaders }, { table: judging, otherwise: 'refuse' })
+    checkRequest({ method: 'GET', rawTarget, rawHeaders }, { table: judging, otherwise: 'refuse' })
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error
   }
@@ -104,7 +104,7 @@ it('a table of 1,000 routes loads in at most 200 ms of CPU, and a path is judged
 describe('a Connection header', () => {
   it('of more than 1024 characters is refused', () => {
     const judged = (value: string) => () =>
-      judgeRequest(
+      checkRequest(
         { method: 'GET', rawTarget: '/v1/x', rawHeaders: ['Host', 'api.example', 'Connection', value] },
         { table, otherwise: 'refuse' },
       )

@@ -1,9 +1,9 @@
 import { AAuthError } from 'countersign/resource'
 import {
+  checkRequest,
   createClosedPaths,
   createRouteTable,
   type IsClosed,
-  judgeRequest,
   type Route,
   type RouteTable,
 } from 'countersign-gateway'
@@ -44,7 +44,7 @@ function judge(
   }: Asked = {},
 ) {
   const rawHeaders = [['Host', 'api.example'], ...headers].flat()
-  return judgeRequest({ method, rawTarget, rawHeaders }, { table, isClosed, otherwise })
+  return checkRequest({ method, rawTarget, rawHeaders }, { table, isClosed, otherwise })
 }
 
 function refusalOf(rawTarget: string, asked?: Asked): string {

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 
 const notes: Route[] = [
@@ -18,7 +18,7 @@ function refusalOf(rawTarget: string, headers: [string, string][] = [], asked: A
   const { of = notes, method = 'POST', isFromProxy = false } = asked
   const rawHeaders = ['Host', 'api.example', ...headers.flat()]
   try {
-    judgeRequest({ method, rawTarget, rawHeaders, isFromProxy }, { table: createRouteTable(of), otherwise: 'refuse' })
+    checkRequest({ method, rawTarget, rawHeaders, isFromProxy }, { table: createRouteTable(of), otherwise: 'refuse' })
     return 'passed'
   } catch (error) {
     if (!(error instanceof AAuthError)) throw error

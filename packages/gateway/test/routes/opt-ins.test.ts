@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 
 const none = { method: 'GET', require: 'none' } as const
@@ -9,7 +9,7 @@ function needed(of: Route[], rawTarget: string, headers: string[] = []): string 
   const table = createRouteTable(of)
   try {
     const head = { method: 'GET', rawTarget, rawHeaders: headers }
-    return judgeRequest(head, { table, otherwise: 'refuse' }).need?.level ?? 'nothing'
+    return checkRequest(head, { table, otherwise: 'refuse' }).need?.level ?? 'nothing'
   } catch (error) {
     if (error instanceof AAuthError) return error.code
     throw error

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createClosedPaths, createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { checkRequest, createClosedPaths, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 import { exchange, message, openGateway, statusOf } from '../gateway-stage.js'
 
@@ -21,7 +21,7 @@ const isClosed = createClosedPaths([{ path: '/mcp', below: true }])
 function refusalOf(rawTarget: string, { frontController = false, method = 'GET' } = {}): string {
   try {
     const rules = { table, isClosed, frontController, otherwise: 'refuse' } as const
-    judgeRequest({ method, rawTarget, rawHeaders: [] }, rules)
+    checkRequest({ method, rawTarget, rawHeaders: [] }, rules)
     return 'passed'
   } catch (error) {
     if (error instanceof AAuthError) return error.code

@@ -1,5 +1,5 @@
 import { AAuthError } from 'countersign/resource'
-import { createRouteTable, judgeRequest, type Route } from 'countersign-gateway'
+import { checkRequest, createRouteTable, type Route } from 'countersign-gateway'
 import { describe, expect, it } from 'vitest'
 
 const none = { method: 'GET', require: 'none' } as const
@@ -8,7 +8,7 @@ const strict = { method: 'GET', require: 'authorization', scope: 'admin' } as co
 function needed(of: Route[], rawTarget: string, method = 'GET'): string {
   const table = createRouteTable(of)
   try {
-    return judgeRequest({ method, rawTarget, rawHeaders: [] }, { table, otherwise: 'refuse' }).need?.level ?? 'nothing'
+    return checkRequest({ method, rawTarget, rawHeaders: [] }, { table, otherwise: 'refuse' }).need?.level ?? 'nothing'
   } catch (error) {
     if (error instanceof AAuthError) return error.code
     throw error

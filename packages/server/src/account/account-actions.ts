@@ -12,7 +12,7 @@ import { clearedSession, endSession, knownCookie, type Proof, renewSession, sign
 import { type AccountHandler, pathWithNotice } from './account-handler.js'
 import { closePage } from './account-pages.js'
 import { endedGrants, endOf, liveGrants } from './agent-entries.js'
-import { confirmPerson, oncePasskeyProved, onceProved } from './confirm-person.js'
+import { confirmUser, requirePasskeyProof, requireProof } from './confirm-person.js'
 import { passwordPage, securityPage } from './security-pages.js'
 
 const removeAgent: AccountHandler = async (context, visit) => {
@@ -133,15 +133,15 @@ function signedOut(context: ServerContext, { browser }: SignedInVisit, what: Sig
 
 /** The account's form handlers, by the form's `action`. */
 export const accountActions: ReadonlyMap<string, AccountHandler> = new Map<string, AccountHandler>([
-  ['reauthenticate', confirmPerson],
-  ['passkey', confirmPerson],
+  ['reauthenticate', confirmUser],
+  ['passkey', confirmUser],
   ['remove-agent', removeAgent],
   ['remove-all-agents', removeAllAgents],
   ['end-session', endOtherSession],
   ['sign-out-everywhere', signOutEverywhere],
   ['logout', signOut],
-  ['change-password', oncePasskeyProved(changePassword, accountPaths.password)],
-  ['add-passkey', onceProved(registerPasskey, accountPaths.security)],
-  ['remove-passkey', onceProved(removePasskey, accountPaths.security)],
-  ['close-account', onceProved(closeAccount, accountPaths.close)],
+  ['change-password', requirePasskeyProof(changePassword, accountPaths.password)],
+  ['add-passkey', requireProof(registerPasskey, accountPaths.security)],
+  ['remove-passkey', requireProof(removePasskey, accountPaths.security)],
+  ['close-account', requireProof(closeAccount, accountPaths.close)],
 ])

@@ -7,7 +7,7 @@ import { renderSignedOut } from '../pages/account/signed-out-page.js'
 import { accountPaths, signInPath } from '../pages/models/account-paths.js'
 import { ceremony, registrationOptions } from '../sign-in/passkeys.js'
 import { accountChanged } from '../sign-in/session.js'
-import { accountWay } from '../sign-in/sign-in-page-at.js'
+import { accountDestination } from '../sign-in/sign-in-page-at.js'
 import { accountActions } from './account-actions.js'
 import { type AccountHandler, readNotice } from './account-handler.js'
 import { confirmPage, isProved } from './confirm-person.js'
@@ -24,7 +24,7 @@ export async function submitAccountForm(context: ServerContext, visit: Visit): P
   const action = accountActions.get(form.get('action') ?? '')
   if (!action) throw new PageError('bad_form')
   if (!session) return seeOther(accountPaths.signIn)
-  if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountWay(accountPaths.agents))
+  if (formOf !== viewerOf(session)) throw accountChanged(context, visit, accountDestination(accountPaths.agents))
   return action(context, { ...visit, session, path: accountPaths.agents })
 }
 

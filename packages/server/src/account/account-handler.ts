@@ -34,7 +34,7 @@ interface Notice {
 }
 
 /** How long a notice can be shown, in seconds. */
-const toldFor = 600
+const noticeLifetime = 600
 
 /**
  * Returns the path to redirect to after an action: a page that shows a notice of what was done, even if it is reloaded. Only this browser,
@@ -51,5 +51,7 @@ export function pathWithNotice(
 /** Reads the notice in the URL of a page. Returns undefined unless this server issued it to this browser and session recently. */
 export function readNotice({ secrets, now }: ServerContext, { browser, session, url }: Visit): Notice | undefined {
   const [what = '', at, ...page] = (secrets.readNotice(url.searchParams.get('notice') ?? '', browser) ?? '').split('~')
-  return page.join('~') === viewerOf(session) && now() - Number(at) <= toldFor ? { what, at: Number(at) } : undefined
+  return page.join('~') === viewerOf(session) && now() - Number(at) <= noticeLifetime
+    ? { what, at: Number(at) }
+    : undefined
 }

@@ -6,12 +6,12 @@ import { renderCloseAccount, renderYours } from '../pages/account/yours-page.js'
 import type { CloseAccountPage } from '../pages/models/account-models.js'
 import { accountPaths } from '../pages/models/account-paths.js'
 import type { UserExport } from '../storage/api/account-storage.js'
-import { longestTokenLife } from '../storage/api/storage.js'
+import { longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse } from './account-handler.js'
 import { activityOf } from './activity-of.js'
 import { agentsOf, delegateNames } from './agent-entries.js'
 import { agentPage, agentsPage, removeAgentPage, removeAllPage } from './agent-pages.js'
-import { onceConfirmed, oncePasskeyProved, onceProved } from './confirm-person.js'
+import { requireFreshSignIn, requirePasskeyProof, requireProof } from './confirm-person.js'
 import { passwordPage, removePasskeyPage, securityPage } from './security-pages.js'
 
 const pageSize = 50
@@ -53,7 +53,7 @@ export const closePage = async (
   const model = {
     ...accountFrame(context, visit),
     agents: agentsOf(grants).length,
-    tokenLifetime: await longestTokenLife(context.storage, context.lifetimes.authToken),
+    tokenLifetime: await longestTokenLifetime(context.storage, context.lifetimes.authToken),
     password: (await context.storage.findCredential(user.username)) !== undefined,
     problem,
   }
@@ -77,12 +77,12 @@ export const accountPages: ReadonlyMap<string, AccountHandler> = new Map<string,
   [accountPaths.agent(':id'), agentPage],
   [accountPaths.removeAgent(':id'), removeAgentPage],
   [accountPaths.activity, activityPage],
-  [accountPaths.security, onceConfirmed((context, visit) => securityPage(context, visit))],
-  [accountPaths.removePasskey(':id'), onceProved(removePasskeyPage)],
-  [accountPaths.password, oncePasskeyProved((context, visit) => passwordPage(context, visit), accountPaths.password)],
+  [accountPaths.security, requireFreshSignIn((context, visit) => securityPage(context, visit))],
+  [accountPaths.removePasskey(':id'), requireProof(removePasskeyPage)],
+  [accountPaths.password, requirePasskeyProof((context, visit) => passwordPage(context, visit), accountPaths.password)],
   [accountPaths.yours, yoursPage],
   [accountPaths.download, download],
-  [accountPaths.close, onceProved((context, visit) => closePage(context, visit))],
+  [accountPaths.close, requireProof((context, visit) => closePage(context, visit))],
 ])
 
 /** Exports the user's account data as a file with the date in its name and human-readable timestamps. */

@@ -7,7 +7,7 @@ import { renderAgent } from '../pages/account/agent-page.js'
 import { renderAgents } from '../pages/account/agents-page.js'
 import { renderRemoveAgent, renderRemoveAll } from '../pages/account/removal-pages.js'
 import { accountPaths } from '../pages/models/account-paths.js'
-import { type ListedGrant, longestTokenLife } from '../storage/api/storage.js'
+import { type ListedGrant, longestTokenLifetime } from '../storage/api/storage.js'
 import { type AccountHandler, accountFrame, accountResponse, readNotice } from './account-handler.js'
 import { activityOf, shownEvents } from './activity-of.js'
 import {
@@ -45,7 +45,7 @@ export const agentsPage: AccountHandler = async (context, visit) => {
       filter: canFilter ? { text, total: agentsOf(grants).length } : undefined,
       removed:
         notice?.what === 'removed'
-          ? { stoppedAt: notice.at, runsOutBy: minuteAfter(notice.at + (await tokenLife(context))) }
+          ? { stoppedAt: notice.at, expiresBy: minuteAfter(notice.at + (await tokenLifetime(context))) }
           : undefined,
     },
     visit.messages,
@@ -92,20 +92,20 @@ export const removeAgentPage: AccountHandler = async (context, visit) => {
   const grant = await requireOwnGrant(context, visit)
   if ((await liveGrants(context, grant)).length === 0) return seeOther(accountPaths.agent(visit.id))
   const agent = { id: grant.id, ...shownParties(grant) }
-  const model = { ...accountFrame(context, visit), agent, tokenLifetime: await tokenLife(context) }
+  const model = { ...accountFrame(context, visit), agent, tokenLifetime: await tokenLifetime(context) }
   return accountResponse(renderRemoveAgent(model, visit.messages), visit)
 }
 
 export const removeAllPage: AccountHandler = async (context, visit) => {
   const grants = await context.storage.listGrants({ userId: visit.session.user.id, live: true, limit: 500 })
   const agents = byParties(grants).map(([grant]) => shownParties(grant))
-  const model = { ...accountFrame(context, visit), agents, tokenLifetime: await tokenLife(context) }
+  const model = { ...accountFrame(context, visit), agents, tokenLifetime: await tokenLifetime(context) }
   return accountResponse(renderRemoveAll(model, visit.messages), visit)
 }
 
 /** How many seconds tokens issued before a revocation may still work. */
-function tokenLife({ storage, lifetimes }: ServerContext): Promise<number> {
-  return longestTokenLife(storage, lifetimes.authToken)
+function tokenLifetime({ storage, lifetimes }: ServerContext): Promise<number> {
+  return longestTokenLifetime(storage, lifetimes.authToken)
 }
 
 /** Rounds up to the minute: pages show no seconds, and the time they show must not be too early. */

@@ -8,12 +8,12 @@ import { checkPassword } from '../sign-in/check-password.js'
 import { provingWays } from '../sign-in/offered-factors.js'
 import { verifyPasskey } from '../sign-in/passkeys.js'
 import { isFresh, type Proof, renewSession, signInChanged } from '../sign-in/session.js'
-import { accountWay, signInPageAt } from '../sign-in/sign-in-page-at.js'
+import { accountDestination, signInPageAt } from '../sign-in/sign-in-page-at.js'
 import type { Session } from '../storage/api/storage.js'
 import type { AccountHandler } from './account-handler.js'
 
 /** Wraps a page so that it requires authentication within the last ten minutes, with any factor. */
-export function onceConfirmed(act: AccountHandler): AccountHandler {
+export function requireFreshSignIn(act: AccountHandler): AccountHandler {
   return async (context, visit) =>
     isFresh(context, visit.session) ? act(context, visit) : seeOther(confirmationPath(visit.path))
 }
@@ -22,13 +22,13 @@ export function onceConfirmed(act: AccountHandler): AccountHandler {
  * Wraps an action that changes the user's credentials or closes the account. It requires the strongest proof the user has, so that a
  * password alone cannot remove or add a passkey (attacks C24). The confirmation page returns to this page, or to `returnTo`.
  */
-export function onceProved(act: AccountHandler, returnTo?: string): AccountHandler {
+export function requireProof(act: AccountHandler, returnTo?: string): AccountHandler {
   return async (context, visit) =>
     (await isProved(context, visit.session)) ? act(context, visit) : seeOther(confirmationPath(returnTo ?? visit.path))
 }
 
-/** Like `onceProved`, for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
-export function oncePasskeyProved(act: AccountHandler, returnTo: string): AccountHandler {
+/** Like `requireProof`, for a form that includes the password field itself: a user without a passkey needs no proof beforehand. */
+export function requirePasskeyProof(act: AccountHandler, returnTo: string): AccountHandler {
   return async (context, visit) =>
     (await needsPasskey(context, visit.session)) ? seeOther(confirmationPath(returnTo)) : act(context, visit)
 }
@@ -62,7 +62,7 @@ export async function confirmPage(
   const { user } = visit.session
   const ways = await provingWays(context, user.id)
   if (!ways.password && !ways.passkey)
-    return signInPageAt(context, visit, { way: accountWay(returnTo), again: 'security' })
+    return signInPageAt(context, visit, { way: accountDestination(returnTo), again: 'security' })
   const html = renderReauthentication(
     {
       ...pageFrame(context, visit),
@@ -83,7 +83,7 @@ export async function confirmPage(
 }
 
 /** `POST /account/confirm`: checks the proof that the page requested. A password does not replace a passkey. */
-export async function confirmPerson(context: ServerContext, visit: SignedInVisit): Promise<Response> {
+export async function confirmUser(context: ServerContext, visit: SignedInVisit): Promise<Response> {
   const { form, session } = visit
   const { id, username } = session.user
   const returnTo = localPath(form.get('return_to'))

@@ -151,7 +151,11 @@ interface RelatedProvider {
 }
 
 /** Returns the contradictions between settings that are each well formed. */
-export function contradictionsOf({ issuer, allowInsecureLoopback = false, accounts }: Related): ConfigurationProblem[] {
+export function findContradictions({
+  issuer,
+  allowInsecureLoopback = false,
+  accounts,
+}: Related): ConfigurationProblem[] {
   const problems: ConfigurationProblem[] = []
   const refuse = (setting: string, problem: string) => problems.push({ setting, problem })
   if (issuer !== undefined && !isIdentifier(issuer, { allowInsecureLoopback }))

@@ -19,7 +19,7 @@ import {
   type Settings,
   settingTable,
 } from './configuration-schema.js'
-import { contradictionsOf } from './fields.js'
+import { findContradictions } from './fields.js'
 
 /** A configuration that was read and validated on its own. {@link requireSafeStart} checks the environment it runs in. */
 export interface LoadedConfig {
@@ -73,7 +73,7 @@ function problemsIn(merged: object, issues: readonly z.core.$ZodIssue[]): Config
 /** Returns the contradictions between settings; malformed ones are left out. */
 function contradictionsIn(settings: { [Name in keyof Settings]?: Settings[Name] | undefined }): ConfigurationProblem[] {
   const { accounts, allowInsecureLoopback, masterKey, masterKeyFile } = settings
-  const problems = contradictionsOf(settings)
+  const problems = findContradictions(settings)
   if (masterKey !== undefined && masterKeyFile !== undefined)
     problems.push({ setting: 'masterKey', problem: 'is set together with masterKeyFile: set only one of them' })
   for (const [index, provider] of (accounts?.identityProviders ?? []).entries()) {

@@ -14,9 +14,9 @@ import type { Storage } from '../storage/api/storage.js'
 import {
   agents,
   allowedNetwork,
-  contradictionsOf,
   durations,
   egressProxy,
+  findContradictions,
   functionOf,
   given,
   host,
@@ -291,7 +291,9 @@ export type CheckedOptions = z.output<typeof optionsSchema>
 /** @throws TypeError naming every invalid or unknown option */
 export function checkOptions(options: AuthServerOptions): CheckedOptions {
   const parsed = optionsSchema.safeParse(options satisfies z.input<typeof optionsSchema>, { reportInput: true })
-  const problems = parsed.success ? contradictionsOf(parsed.data) : problemsOf(parsed.error.issues, optionsSchema.shape)
+  const problems = parsed.success
+    ? findContradictions(parsed.data)
+    : problemsOf(parsed.error.issues, optionsSchema.shape)
   if (parsed.success && problems.length === 0) return parsed.data
   const list = problems.map(({ setting, problem }) => `${setting}: ${problem}`)
   throw new TypeError(`createAuthServer: ${list.join('; ')}`)

@@ -20,13 +20,13 @@ import {
 } from '../storage/api/storage.js'
 import { type DecisionTerms, decisionFacts, decisionTerms, extension, policyDenial } from './facts.js'
 import {
-  answerUnlessOpen,
-  linkWay,
+  emitDecision,
+  linkDestination,
   newHandle,
   outcomeResponse,
   requireLink,
   requireStored,
-  tellDecision,
+  respondUnlessOpen,
 } from './link.js'
 import { consentPageAt } from './page.js'
 
@@ -53,7 +53,7 @@ export async function allow(context: ServerContext, visit: Visit, link: ConsentL
     ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
-  if (outcome.first) tellDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
+  if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: 'allowed' })
   return outcomeResponse(context, visit, outcome.request)
 }
 
@@ -69,7 +69,7 @@ export async function deny(context: ServerContext, visit: Visit, link: ConsentLi
     ...decisionBy(person, link, stored),
   })
   if (outcome.outcome === 'refused') return refusedDecision(context, visit, link, outcome)
-  if (outcome.first) tellDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
+  if (outcome.first) emitDecision(context, outcome.request, { by: 'person', outcome: 'denied' })
   return outcomeResponse(context, visit, outcome.request)
 }
 
@@ -86,9 +86,9 @@ async function deciderOf(context: ServerContext, visit: Visit, link: ConsentLink
   const { session, browserHash } = visit
   const stored = await requireStored(context, link, visit)
   if (!session) return seeOther(link.path)
-  requirePagePerson(context, visit, link)
+  requirePageUser(context, visit, link)
   const decider = { person: { ...visit, session }, stored }
-  const answered = await answerUnlessOpen(context, visit, stored)
+  const answered = await respondUnlessOpen(context, visit, stored)
   if (answered) return answered
   const isHere = stored.browserHash === browserHash
   if (isHere && stored.userId === session.user.id) return decider
@@ -132,7 +132,7 @@ function decisionBy(person: SignedInVisit, { tokenHash }: ConsentLink, stored: A
 export async function extend(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const { session } = visit
   if (!session) return seeOther(link.path)
-  requirePagePerson(context, visit, link)
+  requirePageUser(context, visit, link)
   const outcome = await context.storage.extendRequest({
     tokenHash: link.tokenHash,
     ...inSession({ ...visit, session }),
@@ -142,9 +142,9 @@ export async function extend(context: ServerContext, visit: Visit, link: Consent
   return outcome.outcome === 'refused' ? extendRefusals[outcome.reason](context, visit, link) : seeOther(link.path)
 }
 
-function requirePagePerson(context: ServerContext, visit: Visit, link: ConsentLink): void {
+function requirePageUser(context: ServerContext, visit: Visit, link: ConsentLink): void {
   if (visit.formOf === viewerOf(undefined)) throw new PageError('csrf')
-  if (visit.formOf !== viewerOf(visit.session)) throw accountChanged(context, visit, linkWay(link))
+  if (visit.formOf !== viewerOf(visit.session)) throw accountChanged(context, visit, linkDestination(link))
 }
 
 type Refusals<R extends string> = Readonly<
@@ -167,7 +167,7 @@ const decideRefusals: Refusals<Exclude<ReasonOf<DecideOutcome>, 'too_often'>> = 
   expired: () => turnAway('request_expired'),
   other_browser: () => turnAway('request_other_session'),
   other_user: (context, visit, link) => {
-    throw accountChanged(context, visit, linkWay(link))
+    throw accountChanged(context, visit, linkDestination(link))
   },
   user_changed: (_context, _visit, link) => {
     throw signInChanged(link)

@@ -6,7 +6,7 @@ import { cleanName } from '../policy/plain-text.js'
 import { agentBlocked, type Duration, dangersOf, denialOf } from '../policy/policy.js'
 import type { Danger } from '../policy/risk-order.js'
 import { provingWays } from '../sign-in/offered-factors.js'
-import { type AuthRequest, type Grant, tokensAliveSince } from '../storage/api/storage.js'
+import { type AuthRequest, type Grant, validTokensIssuedSince } from '../storage/api/storage.js'
 
 /** A passkey if the user has one, otherwise the password, otherwise a new sign-in. */
 type ProofKind = 'passkey' | 'password' | 'sign-in'
@@ -42,7 +42,7 @@ export interface DecisionFacts extends DecisionTerms {
   /** When the user last allowed the agent anything, for any delegate. */
   agentLastAllowed: number | undefined
   /** Whether the remembered grant allows this request without a page. */
-  answersAlone: boolean
+  allowsWithoutPage: boolean
 }
 
 /** Evaluates a stored request for the user who decides it. */
@@ -84,7 +84,7 @@ export async function decisionFacts(
     remembered,
     lastAllowed: own.newest.find((grant) => grant.delegate === delegate)?.createdAt,
     agentLastAllowed: own.newest[0]?.createdAt,
-    answersAlone:
+    allowsWithoutPage:
       remembered !== undefined &&
       terms.mayRemember &&
       !terms.forbidden &&
@@ -169,7 +169,7 @@ export interface Holdings {
   /** The scopes that any delegate of the agent may use at the same resource. */
   here: readonly string[]
   /** The scopes that were revoked at the same resource, but may still work there for a few minutes. */
-  fading: readonly string[]
+  revokedButUsable: readonly string[]
   /** The identifiers of other resources at which the agent may use something. */
   elsewhere: readonly string[]
   /** Whether `elsewhere` is complete: no resource is left out, and no revoked grant still works at another resource. */
@@ -212,16 +212,16 @@ async function holdingsOf(
   const removed = ended.filter(({ revokedAt }) => revokedAt !== null)
   // A token that was issued before a revocation works until it expires.
   const aliveSince =
-    removed.length === 0 ? 0 : await tokensAliveSince(storage, { at: now(), lifetime: lifetimes.authToken })
-  const fading = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
+    removed.length === 0 ? 0 : await validTokensIssuedSince(storage, { at: now(), lifetime: lifetimes.authToken })
+  const revokedButUsable = removed.filter(({ revokedAt }) => revokedAt !== null && revokedAt > aliveSince)
   const isElsewhere = (grant: Grant) => grant.resource !== resource
   const here = live.filter((grant) => !isElsewhere(grant))
   return {
     same: scopesOf(here.filter((grant) => grant.delegate === delegate)),
     here: scopesOf(here),
-    fading: scopesOf(fading.filter((grant) => !isElsewhere(grant))),
+    revokedButUsable: scopesOf(revokedButUsable.filter((grant) => !isElsewhere(grant))),
     elsewhere: [...new Set(live.filter(isElsewhere).map((grant) => grant.resource))],
-    nothingElse: live.length < most && ended.length < most && !fading.some(isElsewhere),
+    nothingElse: live.length < most && ended.length < most && !revokedButUsable.some(isElsewhere),
   }
 }
 

@@ -62,13 +62,18 @@ export async function requireStored(
 }
 
 /** The path of a request's page, and what its forms carry. */
-export function linkWay({ path, fields, state, tokenHash }: ConsentLink): Pick<Way, 'path' | 'tokenHash' | 'fields'> {
+export function linkDestination({
+  path,
+  fields,
+  state,
+  tokenHash,
+}: ConsentLink): Pick<Way, 'path' | 'tokenHash' | 'fields'> {
   return { path, tokenHash, fields: { request: fields, ...(state === undefined ? {} : { state }) } }
 }
 
 /** The way to a stored request, for a user who must sign in first. */
 export function requestWay(link: ConsentLink, { agent, resource }: AuthRequest): Way & Required<Pick<Way, 'asker'>> {
-  return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkWay(link) }
+  return { asker: { agentHost: displayHost(agent), resourceHost: displayHost(resource) }, ...linkDestination(link) }
 }
 
 /** The code or other handle that an Allow issues, to be stored as its hash; undefined if the transport needs none. */
@@ -81,7 +86,7 @@ export function newHandle({ transport, lifetimes }: ServerContext, requestId: st
  * Refuses any browser except the one that the request is bound to, and an expired request. For a decided request, returns its response
  * again.
  */
-export async function answerUnlessOpen(
+export async function respondUnlessOpen(
   context: ServerContext,
   visit: Visit,
   stored: AuthRequest,
@@ -103,7 +108,7 @@ export async function outcomeResponse(context: ServerContext, visit: Visit, stor
   const allowed = stored.status === 'allowed'
   const { transport } = context
   if (allowed && !transport.isAlive(stored)) throw await allowedBefore(context, visit, stored)
-  const decision = allowed ? ({ allowed } as const) : ({ allowed, why: whyDenied(context, stored) } as const)
+  const decision = allowed ? ({ allowed } as const) : ({ allowed, why: denialDescription(context, stored) } as const)
   const href = transport.addressOf(stored, decision)
   if (href !== undefined && /^https?:/.test(href)) return seeOther(href)
   const model: ReturnToAppPage = {
@@ -137,13 +142,13 @@ async function allowedBefore(
 }
 
 /** The denial's description for the agent: that of the rule, if a rule left the user no choice. */
-function whyDenied({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
+function denialDescription({ policy }: ServerContext, { agent, delegate, resource, scope }: AuthRequest): string {
   const denial = denialOf(policy({ agent, delegate, resource, scope: scope.split(' ') }))
   return denial?.description ?? 'The user denied the request.'
 }
 
 /** Emits the event of a decision. */
-export function tellDecision(
+export function emitDecision(
   { tell }: ServerContext,
   { agent, delegate, resource, scope }: AuthRequest,
   { by, outcome }: Pick<DecisionEvent, 'by' | 'outcome'>,

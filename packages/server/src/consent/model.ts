@@ -1,5 +1,5 @@
 import { parseScope } from 'countersign/editions'
-import type { JudgeName } from '../http/context.js'
+import type { CheckName } from '../http/context.js'
 import { displayHost, displayRedirect } from '../pages/components/marks.js'
 import type {
   AgentChange,
@@ -23,10 +23,10 @@ interface ConsentModelInput {
   user: User
   displayCode: string
   firstTime: boolean
-  askedBefore: boolean
+  requestedBefore: boolean
   now: number
   readRisk: ReadPermission
-  judgeName: JudgeName
+  judgeName: CheckName
   /** Seconds. */
   tokenLifetime: number
   /** The path at which this server serves the agent's logo. */
@@ -42,7 +42,7 @@ export type ConsentChoices = Pick<
   | 'accountPath'
   | 'extend'
   | 'allowedBefore'
-  | 'otherCopyAllowed'
+  | 'otherDelegateAllowed'
   | 'dangers'
   | 'askPassword'
   | 'passkey'
@@ -51,7 +51,7 @@ export type ConsentChoices = Pick<
 
 const maxName = 60
 const maxDescription = 200
-const maxNotAsked = 50
+const maxNotRequested = 50
 /** How many of the scopes that a resource offers the page reads, and their total length. */
 const maxOffered = { scopes: 150, characters: 4000 }
 
@@ -82,7 +82,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     ...links,
     saysNothing: agentName === '' && Object.values(links).every((link) => link === undefined),
     firstTime: input.firstTime,
-    askedBefore: input.askedBefore,
+    requestedBefore: input.requestedBefore,
     changes: changes.length === 0 ? undefined : changes,
     lookAlike: lookAlikeHost(displayHost(agent)),
     ...permissionLists(asked, display.resource, { user, readRisk, holdings }),
@@ -91,7 +91,7 @@ export function consentModel(input: ConsentModelInput): Omit<ConsentPage, keyof 
     nothingElse: holdings.nothingElse,
     tokenLifetime: input.tokenLifetime,
     code: input.displayCode,
-    askedAt: request.createdAt,
+    requestedAt: request.createdAt,
     now: input.now,
     expiresAt: request.expiresAt,
     ...frame,
@@ -115,12 +115,12 @@ function permissionLists(
   asked: readonly string[],
   { scopeDescriptions = {}, supportedScopes = [] }: AuthRequest['display']['resource'],
   { user, readRisk, holdings }: Pick<ConsentModelInput, 'user' | 'readRisk' | 'holdings'>,
-): Pick<ConsentPage, 'able' | 'kept' | 'notAsked'> {
+): Pick<ConsentPage, 'able' | 'kept' | 'notRequested'> {
   const describe = (names: readonly string[]) => permissionsOf(names, scopeDescriptions, readRisk)
-  const { same, here, fading } = holdings
+  const { same, here, revokedButUsable } = holdings
   const isNew = (name: string | undefined) => same.length > 0 && name !== undefined && !same.includes(name)
   const kept = here.filter((name) => !asked.includes(name))
-  const usable = [...new Set([...asked, ...here, ...fading])]
+  const usable = [...new Set([...asked, ...here, ...revokedButUsable])]
   const access = usable.filter((name) => !isIdentityScope(name)).map((name) => readRisk(name))
   // What an agent learns about the user, it may also learn from other data.
   const isOutOfReach = (name: string) => {
@@ -135,7 +135,7 @@ function permissionLists(
       ...learnt(permission, user, asked),
     })),
     kept: kept.length === 0 ? undefined : describe(kept),
-    notAsked: describe(firstScopes(supportedScopes).filter(isOutOfReach).slice(0, maxNotAsked)),
+    notRequested: describe(firstScopes(supportedScopes).filter(isOutOfReach).slice(0, maxNotRequested)),
   }
 }
 

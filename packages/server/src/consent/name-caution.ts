@@ -57,7 +57,7 @@ const ownSigns =
   /[\u221a\u237b\u2611\u26a0\u2705\u2713\u2714\u272a\u{10102}\u{1f396}\u{1f3c5}\u{1f44d}\u{1f4af}\u{1f50f}\u{1f510}\u{1f512}\u{1f530}\u{1f535}\u{1f5f8}\u{1f5f9}\u{1f6c2}\u{1f6e1}\u{1f7e2}\u{1f7e6}\u{1f7e9}\u{1f947}\u{1f197}]/u
 
 /** The number of judged names that are cached: pages show the same ones repeatedly. */
-const mostJudged = 500
+const maxCached = 500
 
 /** Creates a function that returns the gravest way in which an agent's unverified name could mislead the user. */
 export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands }) => {
@@ -86,7 +86,7 @@ export const createJudgeName: CreateJudgeName = ({ issuer, serverName, brands })
     const key = `${agent} ${name}`
     if (judged.has(key)) return judged.get(key)
     const caution = judgeName(name, agent)
-    if (judged.size >= mostJudged) judged.clear()
+    if (judged.size >= maxCached) judged.clear()
     judged.set(key, caution)
     return caution
   }

@@ -58,7 +58,7 @@ export async function consentPageAt(
     user: session.user,
     displayCode: link.displayCode,
     firstTime: facts.lastAllowed === undefined,
-    askedBefore: facts.agentLastAllowed !== undefined || (await hasAskedBefore(context, visit, request)),
+    requestedBefore: facts.agentLastAllowed !== undefined || (await hasRequestedBefore(context, visit, request)),
     now: context.now(),
     readRisk: context.readRisk,
     judgeName: context.judgeName,
@@ -72,7 +72,7 @@ export async function consentPageAt(
 }
 
 /** Whether the user was shown another request of the agent before, regardless of its outcome. */
-async function hasAskedBefore(
+async function hasRequestedBefore(
   { storage }: ServerContext,
   { session: { user } }: SignedInVisit,
   { agent, id }: AuthRequest,
@@ -82,7 +82,7 @@ async function hasAskedBefore(
 }
 
 function allowedTimes({ lastAllowed, agentLastAllowed }: DecisionFacts): Partial<ConsentChoices> {
-  return { allowedBefore: lastAllowed, otherCopyAllowed: lastAllowed === undefined ? agentLastAllowed : undefined }
+  return { allowedBefore: lastAllowed, otherDelegateAllowed: lastAllowed === undefined ? agentLastAllowed : undefined }
 }
 
 function choices(

@@ -11,13 +11,13 @@ import type { AuthRequest } from '../storage/api/storage.js'
 import { allowing } from './decide.js'
 import { decisionFacts, policyDenial } from './facts.js'
 import {
-  answerUnlessOpen,
+  emitDecision,
   newHandle,
   outcomeResponse,
   requestWay,
   requireLink,
   requireStored,
-  tellDecision,
+  respondUnlessOpen,
 } from './link.js'
 import { consentPageAt } from './page.js'
 
@@ -35,7 +35,7 @@ export async function showRequest(context: ServerContext, arrival: Arrival): Pro
 
 async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Response> {
   const stored = await requireStored(context, link, visit)
-  const answered = await answerUnlessOpen(context, visit, stored)
+  const answered = await respondUnlessOpen(context, visit, stored)
   if (answered) return answered
   const { session } = visit
   const person = session && { ...visit, session }
@@ -45,8 +45,8 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
     const way = requestWay(link, stored)
     return signInPageAt(context, visit, { way, again: person && 'request' })
   }
-  const mayAnswer = facts.answersAlone && !policyDenial(context, stored)
-  if (facts.remembered && mayAnswer && comesFromAgent(visit.request, stored.agent)) {
+  const mayAllowWithoutPage = facts.allowsWithoutPage && !policyDenial(context, stored)
+  if (facts.remembered && mayAllowWithoutPage && comesFromAgent(visit.request, stored.agent)) {
     const allowed = await allowRemembered(context, person, { link, stored, grantId: facts.remembered.id })
     if (allowed) return allowed
   }
@@ -62,7 +62,7 @@ async function showTo(context: ServerContext, visit: Visit, link: ConsentLink): 
   if (bound.reason === 'user_changed') throw signInChanged(link)
   if (bound.reason === 'other_browser') throw new PageError('request_other_session')
   // Decided or expired between the two reads, so check again.
-  const again = await answerUnlessOpen(context, visit, await requireStored(context, link))
+  const again = await respondUnlessOpen(context, visit, await requireStored(context, link))
   if (!again) throw new PageError('request_unknown')
   return again
 }
@@ -86,7 +86,7 @@ async function allowRemembered(
     attempt: allowing(context, user.id),
   })
   if (outcome.outcome === 'refused') return undefined
-  tellDecision(context, outcome.request, { by: 'grant', outcome: 'allowed' })
+  emitDecision(context, outcome.request, { by: 'grant', outcome: 'allowed' })
   return withCookies(await outcomeResponse(context, visit, outcome.request), visit.newCookies)
 }
 

@@ -7,9 +7,17 @@ import type { Arrival } from '../http/route.js'
 import { localPath, openFormVisit, type Visit } from '../http/visit.js'
 import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
-import { accountWay, type Way } from '../sign-in/sign-in-page-at.js'
+import { accountDestination, type Way } from '../sign-in/sign-in-page-at.js'
 import { allow, deny, extend } from './decide.js'
-import { answerUnlessOpen, linkAt, type ReadLink, requestWay, requireLink, requireStored, tokenHashIn } from './link.js'
+import {
+  linkAt,
+  type ReadLink,
+  requestWay,
+  requireLink,
+  requireStored,
+  respondUnlessOpen,
+  tokenHashIn,
+} from './link.js'
 
 type Action = (context: ServerContext, visit: Visit, link: ConsentLink) => Promise<Response>
 
@@ -48,7 +56,7 @@ export async function submitForm(context: ServerContext, arrival: Arrival): Prom
 /** Returns the way to a link's request. The request must exist and be open to this browser; otherwise returns its page or redirect. */
 async function wayBy(context: ServerContext, visit: Visit, link: ConsentLink): Promise<Way | Response> {
   const stored = await requireStored(context, link, visit)
-  return (await answerUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
+  return (await respondUnlessOpen(context, visit, stored)) ?? requestWay(link, stored)
 }
 
 /** The way to a path of this server, as {@link wayBy} if the path leads to a request. */
@@ -56,7 +64,7 @@ export async function wayTo(context: ServerContext, visit: Visit, path: string):
   const link = await linkAt(context, path)
   if (link) return wayBy(context, visit, link)
   const { pathname, searchParams } = new URL(path, context.issuer)
-  return accountWay(
+  return accountDestination(
     pathname === context.transport.path ? localPath(readParameters(searchParams).get('return_to')) : path,
   )
 }
@@ -68,7 +76,7 @@ export function onTheWay(action: SignInAction) {
     visit: Visit,
     link: ConsentLink | undefined,
   ): Promise<Response> {
-    const way = link ? await wayBy(context, visit, link) : accountWay(localPath(visit.form.get('return_to')))
+    const way = link ? await wayBy(context, visit, link) : accountDestination(localPath(visit.form.get('return_to')))
     return way instanceof Response ? way : action(context, visit, way)
   }
 }

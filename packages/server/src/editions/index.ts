@@ -18,10 +18,10 @@ export type { Arrival, Endpoint } from '../http/route.js'
 export { hashSecret, type MintedSecrets } from '../secrets/server-keys.js'
 export type { AuthRequest, RedeemOutcome, RequestDisplay, TokenIssue } from '../storage/api/storage.js'
 export type { AgentRoute, ServerEdition } from './edition.js'
-export { type AccessAsked, type Admission, orGiveBack, requireAdmitted, requireRoom } from './require-admitted.js'
+export { type Admission, orUncount, type RequestedAccess, requireAdmitted, requireRoom } from './require-admitted.js'
 export {
   type Answer,
-  type ClaimingAnswer,
+  type ClaimingAction,
   type FormEndpoint,
   type RequestJudge,
   requireFreshKeys,

@@ -7,7 +7,7 @@ import type { AttemptCount, RequestAttempt } from '../storage/api/storage.js'
 import type { SigningAgent } from './signed-request.js'
 
 /** The access that an agent requests, verified. */
-export interface AccessAsked {
+export interface RequestedAccess {
   resource: string
   scope: readonly string[]
 }
@@ -26,7 +26,7 @@ export interface Admission extends CountedAccess {
 export async function requireAdmitted(
   context: ServerContext,
   agent: SigningAgent,
-  access: AccessAsked,
+  access: RequestedAccess,
 ): Promise<Admission> {
   requireGrantable(access)
   const { agent: id, delegate } = agent
@@ -35,7 +35,7 @@ export async function requireAdmitted(
   return { policy: policyGrant(context, agent, { access, decision }), ...counted }
 }
 
-function requireGrantable({ scope }: AccessAsked): void {
+function requireGrantable({ scope }: RequestedAccess): void {
   if (grantable(scope).length === 0) {
     throw new AAuthError('scope_invalid', 'Without openid, profile and email grant nothing: request openid as well.')
   }
@@ -44,7 +44,7 @@ function requireGrantable({ scope }: AccessAsked): void {
 function policyGrant(
   context: ServerContext,
   { agent, delegate }: SigningAgent,
-  { access, decision }: { access: AccessAsked; decision: PolicyDecision },
+  { access, decision }: { access: RequestedAccess; decision: PolicyDecision },
 ): string | undefined {
   const denial = denialOf(decision)
   const granted = decision !== 'ask' && 'grant' in decision ? decision.grant : undefined
@@ -85,7 +85,7 @@ interface Rate extends RequestAttempt {
   /** Before multiplication by the rate setting. */
   most: number
   /** Allowance added for each user who has allowed the agent something. */
-  perPerson?: number
+  perUser?: number
 }
 
 type CountedRate = Rate & AttemptCount
@@ -113,8 +113,8 @@ function minuteRates({ agent, remoteAddress }: SigningAgent): Rate[] {
  */
 function lastingRates({ agent, remoteAddress }: SigningAgent): Rate[] {
   const ofAgent = [
-    rate(`agent ${agent} per hour`, { window: 3600, most: 300, perPerson: 20, of: 'allowed' }),
-    rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perPerson: 100, of: 'allowed' }),
+    rate(`agent ${agent} per hour`, { window: 3600, most: 300, perUser: 20, of: 'allowed' }),
+    rate(`agent ${agent} per day`, { window: 86_400, most: 1500, perUser: 100, of: 'allowed' }),
   ]
   if (remoteAddress === undefined) return ofAgent
   const network = networkOf(remoteAddress)
@@ -157,7 +157,7 @@ async function countRequest(
 }
 
 /** From this number of users, only the per-minute rate limits an agent. */
-const manyPeople = 500
+const manyUsers = 500
 
 /** @throws AAuthError `too_many_requests` */
 async function requireLastingRate(
@@ -165,22 +165,22 @@ async function requireLastingRate(
   { agent }: SigningAgent,
   { lasting }: Pick<CountedAccess, 'lasting'>,
 ): Promise<void> {
-  const ofAddress = lasting.filter(({ perPerson }) => perPerson === undefined)
+  const ofAddress = lasting.filter(({ perUser }) => perUser === undefined)
   let isSmall = true
   for (const each of lasting) {
     const beyond = beyondMost(context, each)
-    if (each.perPerson === undefined || beyond <= 0) continue
+    if (each.perUser === undefined || beyond <= 0) continue
     isSmall = false
-    if (await isAllowedBy(context, agent, Math.min(manyPeople, beyond / each.perPerson))) continue
+    if (await isAllowedBy(context, agent, Math.min(manyUsers, beyond / each.perUser))) continue
     await refuse(context, each, lasting)
   }
-  if (!isSmall) return giveBack(context, ofAddress)
+  if (!isSmall) return uncount(context, ofAddress)
   const full = ofAddress.find((each) => beyondMost(context, each) > 0)
   if (full) throw tooMany(context, full)
 }
 
 /** Runs checks after a request was counted. If they refuse it, it leaves no rows, so it counts only towards the per-minute rates. */
-export async function orGiveBack<T>(
+export async function orUncount<T>(
   context: ServerContext,
   { lasting }: Pick<CountedAccess, 'lasting'>,
   judge: () => Promise<T>,
@@ -188,7 +188,7 @@ export async function orGiveBack<T>(
   try {
     return await judge()
   } catch (error) {
-    await giveBack(context, lasting)
+    await uncount(context, lasting)
     throw error
   }
 }
@@ -218,14 +218,14 @@ function beyondMost({ rateFactor }: ServerContext, { count, most }: CountedRate)
  * address.
  */
 async function refuse(context: ServerContext, beyond: CountedRate, counted: readonly CountedRate[]): Promise<never> {
-  await giveBack(
+  await uncount(
     context,
     counted.filter((each) => each !== beyond),
   )
   throw tooMany(context, beyond)
 }
 
-async function giveBack({ storage }: ServerContext, counted: readonly CountedRate[]): Promise<void> {
+async function uncount({ storage }: ServerContext, counted: readonly CountedRate[]): Promise<void> {
   if (counted.length > 0) await storage.forgiveAttempts(counted.map(({ key }) => key))
 }
 

@@ -44,10 +44,10 @@ export type RequestJudge = (
 ) => Answer<Response> | Promise<Answer<Response>>
 
 /** Performs the request and responds, once the nonce is claimed; or an object that claims the nonce itself. */
-export type Answer<T> = (() => T | Promise<T>) | ClaimingAnswer<T>
+export type Answer<T> = (() => T | Promise<T>) | ClaimingAction<T>
 
 /** Makes a change with one storage operation that also claims the nonce, so that both need only one wait for the disk. */
-export interface ClaimingAnswer<T> {
+export interface ClaimingAction<T> {
   /** @param nonce the nonce to pass to the storage operation, which alone claims it */
   claiming(nonce: NonceClaim | undefined): Promise<T>
 }

@@ -8,7 +8,7 @@ import {
   type NetworkOptions,
 } from 'countersign/discovery'
 import type { Edition, KeyResolver } from 'countersign/editions'
-import { createGuardedFetch, createTell, type Tell } from 'countersign/node'
+import { createEmitter, createGuardedFetch, type Emit } from 'countersign/node'
 import { createKnownCallers, type KnownCallers } from '../admission/known-callers.js'
 import { createWorkload, type Workload } from '../admission/workload.js'
 import { type AuthServerOptions, type CheckedOptions, checkOptions } from '../config/options.js'
@@ -17,7 +17,7 @@ import {
   type IdentityProvider,
   type IdentityProviderClient,
 } from '../outbound/identity-provider.js'
-import { createLogoKeeper, type LogoKeeper } from '../outbound/logo-keeper.js'
+import { createLogoCache, type LogoCache } from '../outbound/logo-keeper.js'
 import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
 import {
@@ -54,10 +54,10 @@ export interface PasskeySettings {
 }
 
 /** Checks a name that the agent with this identifier gives itself or its delegate, as pages show it. */
-export type JudgeName = (name: string, agent: string) => NameCaution | undefined
+export type CheckName = (name: string, agent: string) => NameCaution | undefined
 
 /** @param known.brands added to the built-in ones, replacing those with the same name */
-export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => JudgeName
+export type CreateJudgeName = (known: { issuer: string; serverName: string; brands: Brands }) => CheckName
 
 /** The state shared by all endpoints; created once from the options and never changed. */
 export interface ServerContext {
@@ -77,7 +77,7 @@ export interface ServerContext {
   signers: KeyResolver
   policy: Policy
   readRisk: ReadPermission
-  judgeName: JudgeName
+  judgeName: CheckName
   interop: CheckedOptions['interop']
   identifiers: IdentifierOptions
   algorithms: readonly Algorithm[]
@@ -99,7 +99,7 @@ export interface ServerContext {
   /** The callers that half of the server's capacity is reserved for under overload. */
   knownCallers: KnownCallers
   /** Undefined if pages show no logos, in which case none is fetched. */
-  logos: LogoKeeper | undefined
+  logos: LogoCache | undefined
   footer: PageFooter
   /** Contact for users, about what the policy forbids and for password resets. */
   contact: CheckedOptions['pages']['contact']
@@ -109,7 +109,7 @@ export interface ServerContext {
   now: () => number
   recorder: BoundedRecorder
   /** Emits an event; undefined if there is no listener. */
-  tell: Tell | undefined
+  tell: Emit | undefined
   /** Called for errors that are not the caller's fault; the response shows only the id. */
   onError: (error: unknown, requestId: string) => void
 }
@@ -125,7 +125,7 @@ export function createContext(
   const now = clock ? () => Math.floor(clock()) : systemClock
   const { allowInsecureLoopback, allowPath } = options
   const identifiers = { allowInsecureLoopback, allowPath }
-  const tell = createTell('authServer', issuer, options.onEvent)
+  const tell = createEmitter('authServer', issuer, options.onEvent)
   const storage = tell ? observeStorage(options.storage, tell) : options.storage
   const name = options.name ?? new URL(issuer).host
   const lifetimes: Lifetimes = {
@@ -203,7 +203,7 @@ export function createContext(
     ),
     logos:
       pages.logos && reEncodeLogo
-        ? createLogoKeeper({
+        ? createLogoCache({
             fetch,
             reEncode: reEncodeLogo,
             storage,

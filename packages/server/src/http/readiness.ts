@@ -1,5 +1,5 @@
 import { KeyError } from '../secrets/server-keys.js'
-import { requireOwnDatabase, requireSameTime } from '../storage/api/deployment-storage.js'
+import { requireClockInSync, requireOwnDatabase } from '../storage/api/deployment-storage.js'
 import type { ServerContext } from './context.js'
 
 /** How long an outcome is reused, in milliseconds, so that frequent checks cost little. */
@@ -42,7 +42,7 @@ export function createReadiness(
   async function tryAll(): Promise<void> {
     try {
       await requireOwnDatabase(storage, issuer, lifetimes.authToken)
-      await requireSameTime(storage, now)
+      await requireClockInSync(storage, now)
       await trySigning()
     } finally {
       trying = false

@@ -21,7 +21,7 @@ interface LogoKeeperOptions {
 }
 
 /** Keeps agents' logos available for the pages. */
-export interface LogoKeeper {
+export interface LogoCache {
   /**
    * Fetches the logo in the background. Returns immediately and never throws.
    *
@@ -39,7 +39,7 @@ const ages = { maxAge: 86_400, retryAfter: 600 }
 const perMinute = 20
 
 /** Fetches logos, re-encodes them and stores them (attacks K12, K31). */
-export function createLogoKeeper(options: LogoKeeperOptions): LogoKeeper {
+export function createLogoCache(options: LogoKeeperOptions): LogoCache {
   const { fetch, reEncode, storage, issuer, logoIdOf, now, background, onError } = options
   const lane = createWorkLane({ perMinute, now, onError })
 

@@ -1,7 +1,7 @@
 import { Hidden, HiddenFields } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host, Icon } from './components/marks.js'
-import { AskedBy, Contact, SignedInAs } from './components/notices.js'
+import { Contact, RequestedBy, SignedInAs } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { PolicyForbidsPage } from './models/models.js'
@@ -28,7 +28,7 @@ export function renderPolicyForbids(model: PolicyForbidsPage, messages: Messages
           <Icon name="caution" />
         </span>
         <h1>{heading}</h1>
-        <AskedBy
+        <RequestedBy
           agentHost={model.agentHost}
           resourceHost={model.resourceHost}
           messages={messages}

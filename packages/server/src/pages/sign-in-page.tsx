@@ -1,7 +1,7 @@
 import { Hidden, HiddenFields, PasskeySignIn, PasswordField, ProblemBox, TextField } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
 import { Host } from './components/marks.js'
-import { AskedBy, ForgottenPassword } from './components/notices.js'
+import { ForgottenPassword, RequestedBy } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SignInPage } from './models/models.js'
@@ -29,7 +29,7 @@ export function renderSignIn(model: SignInPage, messages: Messages = en): string
     children: (
       <>
         <h1>{messages.signInHeading(server)}</h1>
-        <AskedBy
+        <RequestedBy
           agentHost={agentHost}
           resourceHost={model.resourceHost}
           messages={messages}

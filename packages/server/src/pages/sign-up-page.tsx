@@ -1,6 +1,6 @@
 import { Hidden, HiddenFields, PasswordField, ProblemBox, TextField } from './components/forms.js'
 import { renderLayout } from './components/layout.js'
-import { AskedBy } from './components/notices.js'
+import { RequestedBy } from './components/notices.js'
 import { en } from './messages/en.js'
 import type { Messages } from './messages/messages.js'
 import type { SignUpPage } from './models/models.js'
@@ -26,7 +26,7 @@ export function renderSignUp(model: SignUpPage, messages: Messages = en): string
     children: (
       <>
         <h1>{messages.signUpHeading(<bdi>{model.serverName}</bdi>)}</h1>
-        <AskedBy
+        <RequestedBy
           agentHost={model.agentHost}
           resourceHost={model.resourceHost}
           messages={messages}

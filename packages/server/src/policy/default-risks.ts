@@ -53,7 +53,7 @@ export const defaultRisks: readonly (readonly [pattern: string, risk: Risk])[] =
  * Words for the object of an action. A change to one of them, or a name that says nothing else about one, is riskier than an ordinary
  * change.
  */
-export const graveThings: readonly (readonly [pattern: string, risk: Danger])[] = (
+export const riskyObjects: readonly (readonly [pattern: string, risk: Danger])[] = (
   [
     [
       'control',
@@ -70,7 +70,7 @@ export const graveThings: readonly (readonly [pattern: string, risk: Danger])[] 
 ).flatMap(([risk, list]) => split(list).map((word) => [word, risk] as const))
 
 /** Words that may be joined to the risk words above, as in `droptable`; they carry no risk by themselves. */
-export const ordinaryThings: readonly string[] = split(`
+export const ordinaryObjects: readonly string[] = split(`
   account accounts app apps backup backups bill bills branch branches bucket buckets cache calendar calendars card cards
   contact contacts customer customers data database databases db device devices disk disks domain domains event events
   file files folder folders group groups history index invoice invoices item items log logs mail mails member members

@@ -22,7 +22,7 @@ export type PolicyDecision = 'ask' | { deny: string } | { grant: string }
 export type Policy = (request: PolicyRequest) => PolicyDecision
 
 /** Asks a user for every agent, so that no agent gets a token without a decision. */
-export const askAlways: Policy = () => 'ask'
+export const alwaysPrompt: Policy = () => 'ask'
 
 /** Returns the refusal if the decision is a denial. The agent learns that a rule denied it, but not which one. */
 export function denialOf(decision: PolicyDecision): AAuthError | undefined {
@@ -59,7 +59,7 @@ export interface PolicyRule {
  * Creates a policy in which the first matching rule decides. If none matches, another policy does; by default, the user is asked. Nothing
  * is ever granted without a rule (W19).
  */
-export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = askAlways): Policy {
+export function policyOfRules(rules: readonly PolicyRule[], otherwise: Policy = alwaysPrompt): Policy {
   return function configuredPolicy(request) {
     const index = rules.findIndex((candidate) => fits(request, candidate))
     const rule = rules[index]

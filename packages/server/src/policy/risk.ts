@@ -1,4 +1,4 @@
-import { defaultRisks, graveThings, ordinaryThings } from './default-risks.js'
+import { defaultRisks, ordinaryObjects, riskyObjects } from './default-risks.js'
 import { byDanger, dangers, type Risk, risksByStrength } from './risk-order.js'
 
 /**
@@ -101,7 +101,7 @@ const phraseRisks: ReadonlyMap<string, Risk> = new Map(defaultRisks.filter(([pat
 
 /** The words that a longer word can be composed of; only a few of them have two letters. */
 const parts: ReadonlySet<string> = new Set(
-  [...[...defaultRisks, ...graveThings].map(([pattern]) => pattern.replaceAll('*', '')), ...ordinaryThings].filter(
+  [...[...defaultRisks, ...riskyObjects].map(([pattern]) => pattern.replaceAll('*', '')), ...ordinaryObjects].filter(
     (part) => part.length > 2 || part === 'rm' || part === 'db',
   ),
 )
@@ -113,10 +113,10 @@ function wordRisk(word: string, patterns: RiskPatterns): Risk | undefined {
 }
 
 const builtInRisk = matcherOf(defaultRisks)
-const graveRisk = matcherOf(graveThings)
+const graveRisk = matcherOf(riskyObjects)
 
 /** The maximum number of words whose risk is cached; most names consist of the same words. */
-const mostJudged = 2000
+const maxCached = 2000
 
 /**
  * Creates a function that returns the risk of a word under fixed patterns. Each risk is compiled into one expression, since there are
@@ -132,7 +132,7 @@ function matcherOf<R extends Risk>(patterns: readonly (readonly [string, R])[]):
   return (word) => {
     if (judged.has(word)) return judged.get(word)
     const risk = expressions.find(({ fits }) => fits.test(word))?.risk
-    if (judged.size >= mostJudged) judged.clear()
+    if (judged.size >= maxCached) judged.clear()
     judged.set(word, risk)
     return risk
   }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hash, verify } from '@node-rs/argon2'
 import { AAuthError } from 'countersign'
-import type { Tell } from 'countersign/node'
+import type { Emit } from 'countersign/node'
 import { FairQueue } from '../admission/fair-queue.js'
 
 /** argon2id, 19 MiB and two passes (OWASP), computed off the event loop. */
@@ -50,7 +50,7 @@ export interface Passwords {
 }
 
 /** Creates the single queue in which passwords wait. */
-export function createPasswords(tell?: Tell): Passwords {
+export function createPasswords(tell?: Emit): Passwords {
   let running = 0
   const queue = new FairQueue<(mayRun: boolean) => void>()
   /** Resolves to whether it had to wait. */

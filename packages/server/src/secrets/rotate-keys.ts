@@ -13,7 +13,7 @@ export interface RotateKeysOptions {
    * Activates the next key although caches may not have it yet: resources then refuse tokens until they fetch the keys again. For
    * emergencies. @default false
    */
-  evenUnpublished?: boolean
+  allowUnpublished?: boolean
   /** Who rotates the keys, for the audit log. */
   by?: string
   /** Unix seconds. @default the system clock */
@@ -45,7 +45,7 @@ export interface Rotation {
  * @throws StorageError `keys_changed` if another rotation came first
  */
 export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions): Promise<Rotation> {
-  const { masterKey, tokenLifetime, evenUnpublished = false, by, now = systemClock } = options
+  const { masterKey, tokenLifetime, allowUnpublished = false, by, now = systemClock } = options
   requireMasterKey(masterKey)
   const at = Math.floor(now())
   const stored = await storage.listKeys()
@@ -58,7 +58,7 @@ export async function rotateKeys(storage: KeyStorage, options: RotateKeysOptions
   const [next, spare] = inState('next')
   const readyAt = next?.notBefore ?? 0
   const early = next !== undefined && readyAt > at
-  if (early && !evenUnpublished) throw tooNew(next.kid, readyAt)
+  if (early && !allowUnpublished) throw tooNew(next.kid, readyAt)
 
   const gone = inState('retiring').filter(({ retireAt }) => retireAt === null || retireAt <= at)
   const until = at + tokenLifetime + retirementMargin
@@ -91,7 +91,7 @@ function tooNew(kid: string, readyAt: number): KeyError {
   )
 }
 
-export interface DueRotationOptions extends Omit<RotateKeysOptions, 'evenUnpublished'> {
+export interface DueRotationOptions extends Omit<RotateKeysOptions, 'allowUnpublished'> {
   /** Interval between rotations, in seconds. */
   rotateAfter: number
 }

@@ -41,7 +41,7 @@ export async function startProviderSignIn(
     })
     return seeOther(url, [...visit.newCookies, ...keepProviderState(context, visit, state)])
   } catch (error) {
-    return { returnTo, problem: await tellFailure(context, visit, error), cookies: [] }
+    return { returnTo, problem: await recordFailure(context, visit, error), cookies: [] }
   }
 }
 
@@ -57,7 +57,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
   try {
     proved = await client.finish(visit.url, state)
   } catch (error) {
-    return { returnTo, problem: await tellFailure(context, visit, error), cookies }
+    return { returnTo, problem: await recordFailure(context, visit, error), cookies }
   }
   const { user, linkedAt: factorAddedAt } = await context.storage.createFederatedUser(proved.identity)
   if (user.status !== 'active') {
@@ -78,7 +78,7 @@ export async function finishProviderSignIn(context: ServerContext, visit: Visit)
 }
 
 /** Records a failure caused by the user or the provider; any other error is a bug and is rethrown. */
-async function tellFailure(
+async function recordFailure(
   context: ServerContext,
   { id: provider, ip, requestId }: Visit,
   error: unknown,

@@ -85,7 +85,7 @@ export interface Way {
 }
 
 /** Returns the way to an account page. */
-export function accountWay(path: string): Way {
+export function accountDestination(path: string): Way {
   return { path, fields: { returnTo: path } }
 }
 

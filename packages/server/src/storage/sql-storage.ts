@@ -34,7 +34,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
   const runner = createVerbRunner(engine)
   const { retrying, reading, alone, together } = runner
   const nonceLimits = requireNonceLimits(options.limits?.nonces ?? {}, 1_000_000)
-  const { claimNonce, claiming, claimingTogether } = createClaiming(together, runner.togetherAfter, nonceLimits)
+  const { claimNonce, claiming, claimingBatched } = createClaiming(together, runner.inTransactionAfter, nonceLimits)
 
   /** Returns undefined if another instance is sweeping. */
   async function sweepUnlessAnother(): Promise<number | undefined> {
@@ -42,7 +42,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     const work = async () => {
       deleted = await retention.sweep(engine, (deletion) => together('process', deletion))
     }
-    await retrying(() => engine.ifNobodyElse('retention', work))
+    await retrying(() => engine.ifNotRunningElsewhere('retention', work))
     return deleted
   }
   const usage = createWriteBehind(together('process', grantLists.writeUsage), {
@@ -50,7 +50,7 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     onError: options.onUsageError ?? warnOfUsage,
   })
   const { findSession: findNoted, findViewedRequest: findViewedNoted } = createSessionReads(runner, usage)
-  const refreshGrant = createRefreshGrant(runner, claimingTogether, usage)
+  const refreshGrant = createRefreshGrant(runner, claimingBatched, usage)
   const stopRetention = retention.startRetention(sweepUnlessAnother, options)
 
   return {
@@ -128,9 +128,9 @@ export function sqlStorage(engine: Engine, options: StorageOptions = {}): Storag
     readLogo: reading(logos.readLogo),
 
     claimIssuer: alone('disk', deployment.claimIssuer),
-    findLongestTokenLife: reading(deployment.findLongestTokenLife),
+    findLongestTokenLifetime: reading(deployment.findLongestTokenLifetime),
     readClock: reading(deployment.readClock),
-    endRestored: together('disk', deployment.endRestored),
+    invalidateRestored: together('disk', deployment.invalidateRestored),
     findViolations: reading(findViolations),
 
     listKeys: reading(keys.listKeys),
@@ -157,17 +157,17 @@ function warnOfUsage(error: unknown): void {
 /** Creates the verb that a refresh runs. It only reads if there is no nonce to claim and no use to write. */
 function createRefreshGrant(
   { reading, together }: VerbRunner,
-  claimingTogether: ReturnType<typeof createClaiming>['claimingTogether'],
+  claimingBatched: ReturnType<typeof createClaiming>['claimingBatched'],
   usage: ReturnType<typeof createWriteBehind>,
 ): (refresh: Refresh) => Promise<RefreshOutcome> {
   const judge = reading(refreshes.judgeRefreshes)
-  const useTogether = claimingTogether({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
+  const useTogether = claimingBatched({ read: refreshes.judgeRefreshes, finish: refreshes.recordUses })
   const useAlone = together('nonce', refreshes.useRefreshToken)
   const recordRefused = together('disk', refreshes.recordRefusedRefresh)
 
   return async (refresh) => {
     const [read] = refresh.nonce ? [await useTogether(refresh)] : await judge([refresh])
-    const { outcome, use, isRecorded } = read && !refreshes.isToRecord(read) ? read : await useAlone(refresh)
+    const { outcome, use, isRecorded } = read && !refreshes.mustRecordUse(read) ? read : await useAlone(refresh)
     if (isRecorded) await recordRefused(refresh)
     if (use)
       await usage.note(use.at, ({ refreshes }) => refreshes.set(use.grantId, (refreshes.get(use.grantId) ?? 0) + 1))
@@ -214,9 +214,9 @@ function createVerbRunner(engine: Engine) {
       try {
         return await work()
       } catch (error) {
-        const mayRepeat = engine.mayRepeat(error)
-        if (mayRepeat && left > 0) continue
-        if (!mayRepeat && !engine.isUnavailable(error)) throw error
+        const isRetryable = engine.isRetryable(error)
+        if (isRetryable && left > 0) continue
+        if (!isRetryable && !engine.isUnavailable(error)) throw error
         throw new StorageError('unavailable', 'the database did not respond', { cause: error })
       }
     }
@@ -245,7 +245,7 @@ function createVerbRunner(engine: Engine) {
   }
 
   /** Wraps a verb that runs in a transaction, after a read that does not need one. */
-  function togetherAfter<A extends unknown[], F, T>(
+  function inTransactionAfter<A extends unknown[], F, T>(
     lasting: Lasting,
     first: (statement: Statement, ...args: A) => Promise<F>,
     verb: (unit: Unit, given: F, ...args: A) => Promise<T>,
@@ -260,5 +260,5 @@ function createVerbRunner(engine: Engine) {
       )
   }
 
-  return { retrying, reading, alone, together, togetherAfter }
+  return { retrying, reading, alone, together, inTransactionAfter }
 }

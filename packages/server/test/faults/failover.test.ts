@@ -36,7 +36,7 @@ itIf(isLong)(
       await wait(1000 + Math.random() * 500)
       await pair.failOver()
       const back = performance.now()
-      proxy.leadTo(pair.standby)
+      proxy.createOneTimeLink(pair.standby)
       await expect
         .poll(() => load.answers.some(({ what, status, at }) => what === 'redeem' && status === 200 && at > back), {
           timeout: 20_000,

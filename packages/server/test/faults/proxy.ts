@@ -12,7 +12,7 @@ export interface DatabaseProxy {
   /** Changes what becomes of connections, those that are open too. */
   line: Line
   /** Where they lead. Those that are open are ended. */
-  leadTo(url: string): void
+  createOneTimeLink(url: string): void
 }
 
 /** Milliseconds by which a slow line is late. */
@@ -60,7 +60,7 @@ export async function proxyTo(url: string): Promise<DatabaseProxy> {
       // What was dropped is lost: such a connection is of no use any more.
       if (next === 'whole') for (const socket of sockets) socket.destroy()
     },
-    leadTo(next) {
+    createOneTimeLink(next) {
       target = new URL(next)
       for (const socket of sockets) socket.destroy()
     },

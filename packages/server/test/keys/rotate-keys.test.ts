@@ -55,7 +55,7 @@ describe('rotateKeys', () => {
 
   it('uses it at once in an emergency, and says that it is early', async () => {
     const server = await createServer()
-    const rotation = await server.rotate({ evenUnpublished: true })
+    const rotation = await server.rotate({ allowUnpublished: true })
     expect(rotation.early).toBe(true)
     server.clock.now += 5
     expect((await server.keys.signer()).kid).toBe(rotation.activated)

@@ -417,7 +417,7 @@ describe('countersign doctor from inside', () => {
     const { stage, config } = await started({ trustProxy: ['10.1.2.99'], listen })
     const { findings } = await examine(stage, `--config ${config}`)
     expect(findings.filter(({ check }) => check === 'proxy')).toMatchObject([
-      { outcome: 'unknown', mend: expect.stringContaining('proxy.not_trusted') },
+      { outcome: 'unknown', fix: expect.stringContaining('proxy.not_trusted') },
       { outcome: 'warning', found: expect.stringContaining('past the proxy') },
     ])
   })
@@ -469,7 +469,7 @@ describe('countersign doctor from inside', () => {
       return findings.filter(({ check }) => check === 'backups')
     }
     expect(await judge()).toEqual([
-      { check: 'backups', outcome: 'problem', found: expect.stringMatching(said), mend: expect.stringMatching(/./) },
+      { check: 'backups', outcome: 'problem', found: expect.stringMatching(said), fix: expect.stringMatching(/./) },
       {
         check: 'backups',
         outcome: 'ok',

@@ -1,13 +1,13 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { createLogoKeeper } from '../../src/outbound/logo-keeper.js'
+import { createLogoCache } from '../../src/outbound/logo-keeper.js'
 
 it('shares the fetches by network: made-up agents of one network leave the logos of others', async () => {
   const now = () => 1_800_000_000
   const storage = sqliteStorage(':memory:', { sweepInterval: 0, now })
   onTestFinished(() => storage.close())
   const fetched: string[] = []
-  const keeper = createLogoKeeper({
+  const keeper = createLogoCache({
     fetch: async (url) => {
       fetched.push(new URL(url).hostname)
       return new Response(null, { status: 404 })

@@ -49,7 +49,7 @@ export function accountStates(messages: Messages): [string, string][] {
     list('agents-empty', agentsModel({ agents: [] })),
     list('agents-filtered', agentsModel({ agents: [first], filter: { text: 'calendar', total: 12 } })),
     list('agents-none-found', agentsModel({ agents: [], filter: { text: 'zebra', total: 12 } })),
-    list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } })),
+    list('agents-removed', agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } })),
     list('agents-long', agentsModel({ agents: [long, long] })),
     list('agents-of-numbers', agentsModel({ agents: [numbered, { ...first, agentHost: 'xn--gent-43d.example' }] })),
     ['agent', renderAgent(agentModel(), messages)],

@@ -75,7 +75,7 @@ describe('renderAgents', () => {
   })
 
   it('says when new access stopped and until when what was given works', () => {
-    const html = renderAgents(agentsModel({ removed: { stoppedAt: now - 60, runsOutBy: now + 540 } }))
+    const html = renderAgents(agentsModel({ removed: { stoppedAt: now - 60, expiresBy: now + 540 } }))
     expect(html).toContain('data-state="agents-removed"')
     expect(words(html)).toContain('Removed. New access stopped at 14:05 UTC ; existing access ends by 14:15 UTC.')
   })

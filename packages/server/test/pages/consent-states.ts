@@ -40,11 +40,11 @@ export function consentStates(messages: Messages): [string, string][] {
           { name: 'calendar.write', description: 'Create and change events', risk: 'change' },
           { name: 'calendar.delete', description: 'Delete events and whole calendars', risk: 'delete' },
         ],
-        notAsked: [],
+        notRequested: [],
       }),
     ),
     consent('full', fullConsent),
-    consent('other-copy', consentModel({ delegate: 'phone-1', otherCopyAllowed: 1_735_600_000 })),
+    consent('other-copy', consentModel({ delegate: 'phone-1', otherDelegateAllowed: 1_735_600_000 })),
     consent('changed', {
       ...fullConsent,
       logo: '/agents/logo-1.png',
@@ -72,7 +72,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'profile', identity: 'profile', risk: 'read', value: 'Alice Moore, alice' },
         { name: 'email', identity: 'email', risk: 'read', value: 'alice@home.example' },
       ],
-      notAsked: [],
+      notRequested: [],
     }),
     consent('identity-of-little', {
       ...fullConsent,
@@ -81,7 +81,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'email', identity: 'email', risk: 'read', value: null },
         { name: 'profile', identity: 'profile', risk: 'read', withheld: true },
       ],
-      notAsked: [],
+      notRequested: [],
     }),
     consent('kept', {
       ...fullConsent,
@@ -95,10 +95,10 @@ export function consentStates(messages: Messages): [string, string][] {
       resourceHost: '127.0.0.1:8002',
       redirect: redirectModel({ display: '127.0.0.1:8001/callback', loopback: true }),
     }),
-    consent('asked-before', consentModel({ askedBefore: true })),
+    consent('asked-before', consentModel({ requestedBefore: true })),
     consent('elsewhere', consentModel({ elsewhere: ['mail.example', 'files.example'], signsInAlready: true })),
     consent('elsewhere-many', consentModel({ elsewhere: [1, 2, 3, 4, 5].map((index) => `s${index}.example`) })),
-    consent('elsewhere-unknown', consentModel({ nothingElse: false, notAsked: [] })),
+    consent('elsewhere-unknown', consentModel({ nothingElse: false, notRequested: [] })),
     consent(
       'brand',
       consentModel({ agentName: 'Microsoft Security', nameCaution: { what: 'brand', brand: 'Microsoft' } }),
@@ -120,7 +120,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'events:delete', risk: 'delete' },
       ],
       dangers: ['control', 'delete'],
-      notAsked: [],
+      notRequested: [],
     }),
     consent('no-metadata', { ...silentAgent, saysNothing: true }),
     consent(
@@ -141,7 +141,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'calendar.read', risk: 'read' },
         { name: 'urn:cal.example:permissions:calendar.write', risk: 'change' },
       ],
-      notAsked: [{ name: 'calendar.delete', risk: 'delete' }],
+      notRequested: [{ name: 'calendar.delete', risk: 'delete' }],
     }),
     consent('long', {
       ...fullConsent,
@@ -159,7 +159,7 @@ export function consentStates(messages: Messages): [string, string][] {
         { name: 'x'.repeat(120), description: 'W'.repeat(200), risk: 'change', isNew: true },
         { name: `payments.${'y'.repeat(80)}`, risk: 'spend' },
       ],
-      notAsked: Array.from({ length: 12 }, (_, index) => ({
+      notRequested: Array.from({ length: 12 }, (_, index) => ({
         name: `calendar.other.${index}`,
         description: `Something else, number ${index + 1}`,
         risk: 'change' as const,

@@ -246,13 +246,13 @@ describe('renderConsent', () => {
 
   it('shows every permission that is asked for, and folds a long list of what is not', () => {
     const many = Array.from({ length: 40 }, (_, index) => ({ name: `p${index}`, risk: 'read' as const }))
-    const html = renderConsent(consentModel({ able: many, notAsked: many }))
+    const html = renderConsent(consentModel({ able: many, notRequested: many }))
     expect(html.match(/<li data-risk/g)).toHaveLength(40)
     expect(words(html)).toContain('More that it didn’t ask for')
   })
 
   it('lists only the constants when nothing can be derived', () => {
-    const html = renderConsent(consentModel({ notAsked: [] }))
+    const html = renderConsent(consentModel({ notRequested: [] }))
     expect(html.match(/<ul class="not-able">(.*?)<\/ul>/s)?.[1]?.match(/<li>/g)).toHaveLength(2)
   })
 
@@ -410,7 +410,7 @@ describe('hostile values', () => {
             languages: { action: payload, csrf: payload, returnTo: payload },
           },
           able: [permission, { name: payload, risk: 'change' }],
-          notAsked: [permission],
+          notRequested: [permission],
         }),
       ),
       renderProblem(

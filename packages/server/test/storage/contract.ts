@@ -165,7 +165,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           createdAt: start,
           expiresAt: start + 600,
           decidedAt: null,
-          codeAlive: false,
+          codeRedeemable: false,
         })
         expect(await storage.findAuthRequest(freshHash())).toBeUndefined()
       })
@@ -323,12 +323,12 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.decideRequest(decision)).toMatchObject({
           outcome: 'allowed',
           first: true,
-          request: { status: 'allowed', decidedAt: start, codeAlive: true },
+          request: { status: 'allowed', decidedAt: start, codeRedeemable: true },
         })
         now = start + 59
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: true })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeRedeemable: true })
         now = start + 60
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeRedeemable: false })
       })
 
       test('Deny leaves no grant and no code (C35)', async () => {
@@ -336,7 +336,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(await storage.decideRequest({ ...decision, decision: 'deny' })).toMatchObject({
           outcome: 'denied',
           first: true,
-          request: { status: 'denied', codeAlive: false },
+          request: { status: 'denied', codeRedeemable: false },
         })
         expect(await storage.listGrants({ userId: user.id, agent })).toEqual([])
         const redemption = {
@@ -477,7 +477,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         expect(result.grant).toMatchObject({ userId: user.id, agent, resource, delegate: 'laptop', expiresAt: null })
         expect(result.issue).toMatchObject({ issuedAt: start + 5, expiresAt: start + 605 })
         expect(result.issue.jti.startsWith(`${result.grant.id}.`)).toBe(true)
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ status: 'allowed', codeRedeemable: false })
       })
 
       test('50 parallel redemptions of one code give exactly one token (X02)', async () => {
@@ -525,7 +525,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         const { redemption, tokenHash } = await allowedRequest(storage, { delegate: 'laptop' })
         expect(outcomeOf(await storage.redeemCode({ ...redemption, ...changes }))).toBe(reason)
         expect(await storage.listEvents({ event: `code.${reason}` })).toHaveLength(1)
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: false })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeRedeemable: false })
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('used')
       })
 
@@ -534,7 +534,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
         const mistaken = { ...redemption, redirectUri: 'https://agent.example/callback/' }
         expect(outcomeOf(await storage.redeemCode(mistaken))).toBe('redirect_mismatch')
         expect(await storage.listEvents({ event: 'code.redirect_mismatch' })).toHaveLength(1)
-        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeAlive: true })
+        expect(await storage.findAuthRequest(tokenHash)).toMatchObject({ codeRedeemable: true })
         expect(outcomeOf(await storage.redeemCode(redemption))).toBe('redeemed')
         expect(outcomeOf(await storage.redeemCode(mistaken))).toBe('used')
       })
@@ -772,7 +772,7 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           listGrantUsage: () => storage.listGrantUsage({ userId: user.id }),
           revokeGrant: () => storage.revokeGrant({ grantId: 'id', by: user.id }),
           revokeGrants: () => storage.revokeGrants({ userId: user.id, by: user.id }),
-          listRevocations: () => storage.listRevocations({ since: 0, perPerson: 1, limit: 1 }),
+          listRevocations: () => storage.listRevocations({ since: 0, perUser: 1, limit: 1 }),
           recordAgent: () => storage.recordAgent({ agent, redirectHosts: [], keyThumbprints: [] }),
           findAgent: () => storage.findAgent(agent),
           listAgents: () => storage.listAgents(),
@@ -784,9 +784,9 @@ export function storageContract(name: string, makeStorage: MakeStorage): void {
           findLogos: () => storage.findLogos([agent]),
           readLogo: () => storage.readLogo('logo'),
           claimIssuer: () => storage.claimIssuer('https://auth.example'),
-          findLongestTokenLife: () => storage.findLongestTokenLife(),
+          findLongestTokenLifetime: () => storage.findLongestTokenLifetime(),
           readClock: () => storage.readClock(),
-          endRestored: () => storage.endRestored('operator'),
+          invalidateRestored: () => storage.invalidateRestored('operator'),
           findViolations: () => storage.findViolations(),
           listKeys: () => storage.listKeys(),
           addKey: () => storage.addKey(key),

@@ -8,7 +8,7 @@ function notCalled(): never {
 }
 
 /** An engine whose transactions fail so often before they work, as where others were first. */
-function failing(times: number, mayRepeat: boolean) {
+function failing(times: number, isRetryable: boolean) {
   let runs = 0
   const engine: Engine = {
     reading: notCalled,
@@ -18,10 +18,10 @@ function failing(times: number, mayRepeat: boolean) {
       if (runs <= times) throw new Error('could not serialize access')
       return Promise.reject(new RangeError('it worked'))
     },
-    ifNobodyElse: (_name, work) => work(),
-    keepEvents: async () => ({ events: 0, agentIds: [], resourceIds: [] }),
-    continueIds: async () => undefined,
-    mayRepeat: () => mayRepeat && runs <= times,
+    ifNotRunningElsewhere: (_name, work) => work(),
+    maintainAuditLog: async () => ({ events: 0, agentIds: [], resourceIds: [] }),
+    resetIdSequences: async () => undefined,
+    isRetryable: () => isRetryable && runs <= times,
     isUnavailable: () => false,
     close: async () => undefined,
   }

@@ -52,7 +52,7 @@ it('waits for the disk with what must outlive a power cut, and with nothing else
     () => storage.moveKeys([{ kid: 'key', from: 'next', to: 'active' }]),
     () => storage.revokeGrants({ userId: user.id, by: user.id }),
     () => storage.setUserStatus(user.id, 'disabled'),
-    () => storage.endRestored('operator'),
+    () => storage.invalidateRestored('operator'),
   ]
   const others: (() => Promise<unknown>)[] = [
     () => storage.refreshGrant({ ...refresh, nonce: nonce() }),

@@ -63,7 +63,7 @@ test('thousands of accounts that take back thousands of permissions leave those 
   await storage.close()
   fillWithRemovals(path, { people: 12_000, each: 2, now })
   const later = sqliteStorage(path, { ...untimed, now: () => now })
-  const filter = { since: now - 3660, perPerson: 20, limit: 10_000 }
+  const filter = { since: now - 3660, perUser: 20, limit: 10_000 }
   const began = performance.now()
   const { revoked, revokedBefore, before, isWhole } = await later.listRevocations(filter)
   expect(performance.now() - began).toBeLessThan(5000)
@@ -78,7 +78,7 @@ test('of eight accounts with 5,280 removals there are eight entries', async () =
   const path = temporaryFile()
   const storage = sqliteStorage(path, { ...untimed, now: () => now })
   fillWithRemovals(path, { people: 8, each: 660, now })
-  const listed = await storage.listRevocations({ since: now - 660, perPerson: 20, limit: 10_000 })
+  const listed = await storage.listRevocations({ since: now - 660, perUser: 20, limit: 10_000 })
   expect(listed).toEqual({
     revoked: [],
     revokedBefore: times(8, (index) => ({ sub: expect.stringMatching(`0${index + 1}$`), at: now })),

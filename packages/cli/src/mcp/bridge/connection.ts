@@ -1,5 +1,5 @@
 import { unwrap, withServersState } from '../consent/asked-before.js'
-import { answerInWords, ConsentNeeded } from '../consent/consent-asker.js'
+import { ConsentNeeded, textResponse } from '../consent/consent-asker.js'
 import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
 import {
   type Answer,
@@ -88,7 +88,7 @@ export function createConnection(options: UpstreamOptions): Connection {
     description = described
     if (said === 'decline') {
       if (mark !== undefined) options.consent.declined(mark)
-      return answerInWords({ request, client }, `Not allowed: the user declined to decide about ${host}.`)
+      return textResponse({ request, client }, `Not allowed: the user declined to decide about ${host}.`)
     }
     if (method === 'initialize' || method === 'server/discover') return openWith(request, described, signal)
     if (method === 'logging/setLevel' && client.era === 'sessions' && !hasLogs(upstream.opened())) return { result: {} }
@@ -106,7 +106,7 @@ export function createConnection(options: UpstreamOptions): Connection {
       if (method === 'subscriptions/listen') return holdListener(request, exchange)
       isStandIn ||= method in lists
       isConnectOwn ||= method === 'tools/list'
-      return standInList(client.era, host, method) ?? answerInWords({ request, client }, needsConsent(host, request))
+      return standInList(client.era, host, method) ?? textResponse({ request, client }, needsConsent(host, request))
     }
   }
 

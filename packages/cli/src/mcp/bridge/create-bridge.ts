@@ -1,4 +1,4 @@
-import { AnsweredInstead, answerInWords } from '../consent/consent-asker.js'
+import { RespondedLocally, textResponse } from '../consent/consent-asker.js'
 import type { Era } from '../messages/eras.js'
 import {
   type Answer,
@@ -76,7 +76,7 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
       tell({ jsonrpc: '2.0', id, ...cleanedAnswer(given, options.onProblem) })
     } catch (error) {
       options.onProblem(describe(error))
-      tell({ jsonrpc: '2.0', id, ...answerInWords({ request, client: { era } }, lost) })
+      tell({ jsonrpc: '2.0', id, ...textResponse({ request, client: { era } }, lost) })
     }
   }
 
@@ -85,11 +85,11 @@ export function createBridge({ tell, describe, ...options }: BridgeOptions): Bri
     try {
       return await connectionOf(era).answer(request, signal)
     } catch (error) {
-      if (error instanceof AnsweredInstead) return error.answer
+      if (error instanceof RespondedLocally) return error.answer
       const text = describe(error)
-      const more = error instanceof ServerProblem ? error.forPerson : undefined
+      const more = error instanceof ServerProblem ? error.userDetail : undefined
       if (!signal.aborted) options.onProblem(more === undefined ? text : `${text} ${more}`)
-      return answerInWords({ request, client: { era } }, text)
+      return textResponse({ request, client: { era } }, text)
     }
   }
 

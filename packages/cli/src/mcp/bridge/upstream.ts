@@ -1,5 +1,5 @@
 import { AgentError } from 'countersign/agent'
-import { AnsweredInstead, type ConsentAsker } from '../consent/consent-asker.js'
+import { type ConsentPrompter, RespondedLocally } from '../consent/consent-asker.js'
 import {
   type JsonObject,
   type Message,
@@ -20,7 +20,7 @@ export interface UpstreamOptions {
   fetch: typeof globalThis.fetch
   /** Resolves when the client has read what was written to it. */
   clientReads: () => Promise<void>
-  consent: ConsentAsker
+  consent: ConsentPrompter
   /** Aborts when the bridge shuts down. */
   ending: AbortSignal
   /** Receives one line. */
@@ -41,7 +41,7 @@ interface Sent {
 export interface Upstream {
   /** Returns the exchange that carries one request. */
   exchangeFor(sent: Sent): Exchange
-  /** Opens the server on the first call. @throws AnsweredInstead if the server refuses the client */
+  /** Opens the server on the first call. @throws RespondedLocally if the server refuses the client */
   open(described: ClientDescription, exchange: Exchange): Promise<Presented>
   /** The server, if it is open. */
   opened(): Presented | undefined
@@ -90,7 +90,7 @@ export function createUpstream(options: UpstreamOptions): Upstream {
     async open(description, exchange) {
       if (server) return server
       const opened = await openRelay({ host, client, description, standing, onProblem }, exchange)
-      if ('refused' in opened) throw new AnsweredInstead(opened.refused)
+      if ('refused' in opened) throw new RespondedLocally(opened.refused)
       // A concurrent request has already opened it.
       if (server) {
         await opened.relay.close()

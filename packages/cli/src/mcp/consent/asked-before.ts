@@ -26,7 +26,7 @@ const serversMark = `${mark}server.`
  * Returns the result that makes a 2026-07-28 client show a page and then repeat the call. The state for the server is included in it and
  * comes back with the repeated call: the bridge stores nothing, so this works across restarts.
  */
-export function askToOpen({ params }: RpcRequest, page: { url: string; message: string }): JsonObject {
+export function inputRequiredResult({ params }: RpcRequest, page: { url: string; message: string }): JsonObject {
   const { inputResponses, requestState } = params ?? {}
   const state = Buffer.from(JSON.stringify({ inputResponses, requestState, page: pageMark(page.url) })).toString(
     'base64url',

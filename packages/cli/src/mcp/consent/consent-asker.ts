@@ -1,4 +1,4 @@
-import { type Era, isAskedFor, metaKeys, metaOf, opensUrls } from '../messages/eras.js'
+import { type Era, metaKeys, metaOf, opensUrls, promptsForConsent } from '../messages/eras.js'
 import {
   type Answer,
   type JsonObject,
@@ -10,11 +10,11 @@ import {
   stringIn,
 } from '../messages/json-rpc.js'
 import type { Client } from '../relay/relay.js'
-import { askToOpen } from './asked-before.js'
+import { inputRequiredResult } from './asked-before.js'
 import { type ConsentDesk, pageMark } from './consent-desk.js'
 
 /** A client's request that needs the user's consent first. */
-interface AskedFor {
+interface PromptContext {
   request: RpcRequest
   client: Client
   /** The client's capabilities. */
@@ -38,15 +38,15 @@ interface ConsentAskerOptions {
   show: (text: string, page: string) => void
 }
 
-export interface ConsentAsker {
+export interface ConsentPrompter {
   /**
    * Prompts the user to decide on a page, in a way that their client supports. Resolves when they have allowed it; the request is then sent
    * again.
    *
-   * @throws AnsweredInstead with the response to the request, if they have not
+   * @throws RespondedLocally with the response to the request, if they have not
    * @throws ConsentNeeded for requests during which the user is not prompted
    */
-  ask(page: string, asked: AskedFor): Promise<void>
+  ask(page: string, asked: PromptContext): Promise<void>
   /** The user declined to open the page with this mark, so the next request prompts them again. */
   declined(mark: string): void
 }
@@ -54,7 +54,7 @@ export interface ConsentAsker {
 /** How long a page counts as shown after the user agreed to open it, in milliseconds. */
 const shownFor = 300_000
 
-export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
+export function createConsentAsker(options: ConsentAskerOptions): ConsentPrompter {
   const { host, desk, patience } = options
   /** Until when each page counts as shown, by its mark, so that parallel calls show it only once. */
   const shown = new Map<string, number>()
@@ -72,13 +72,13 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     declined: `Not allowed: the user declined to open the consent page for ${host}.`,
   }
 
-  async function ask(page: string, asked: AskedFor): Promise<void> {
+  async function ask(page: string, asked: PromptContext): Promise<void> {
     const { request, since, signal, agreedTo } = asked
-    if (!isAskedFor(asked.client.era, request.method)) throw new ConsentNeeded()
+    if (!promptsForConsent(asked.client.era, request.method)) throw new ConsentNeeded()
     const hasAgreed = agreedTo === pageMark(page)
     // The user decided before the client repeated the call; this is a new page.
     if (!hasAgreed && agreedTo !== undefined && (await desk.isDenied(agreedTo)))
-      throw new AnsweredInstead(answerInWords(asked, endings.denied))
+      throw new RespondedLocally(textResponse(asked, endings.denied))
     const given = new AbortController()
     signal.throwIfAborted()
     desk.watch(page)
@@ -93,11 +93,11 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
     }
     if (outcome === 'allowed') return
     const open = waitingText(host, options.isUrlInAnswers ? page : undefined)
-    throw new AnsweredInstead(answerInWords(asked, { ...endings, open }[outcome]))
+    throw new RespondedLocally(textResponse(asked, { ...endings, open }[outcome]))
   }
 
   /** Shows the page in the client or here. Resolves only if the user declines to open it. */
-  function showPage(page: string, asked: AskedFor, decided: AbortSignal): Promise<'declined'> | undefined {
+  function showPage(page: string, asked: PromptContext, decided: AbortSignal): Promise<'declined'> | undefined {
     if (isShown(page)) return undefined
     const { client, capabilities, request } = asked
     const needs = `${host} needs your consent for ${subjectOf(request)}`
@@ -108,17 +108,18 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
       return undefined
     }
     note(page, patience * 1000)
-    if (client.era === 'stateless') throw new AnsweredInstead({ result: askToOpen(request, { url: page, message }) })
+    if (client.era === 'stateless')
+      throw new RespondedLocally({ result: inputRequiredResult(request, { url: page, message }) })
     return showInClient(page, { client, message, decided })
   }
 
-  function showHere(page: string, { client, request, toClient }: AskedFor): void {
+  function showHere(page: string, { client, request, toClient }: PromptContext): void {
     const text = `${host} needs your consent for ${subjectOf(request)}. Decide here: ${page}`
     options.show(text, page)
     const { progressToken } = metaOf(request)
     if (progressToken !== undefined)
       toClient(notification('notifications/progress', { progressToken, progress: 0, message: text }))
-    if (hearsLogs(client.era, request))
+    if (receivesLogs(client.era, request))
       toClient(notification('notifications/message', { level: 'notice', logger: 'countersign mcp', data: text }))
   }
 
@@ -147,7 +148,7 @@ export function createConsentAsker(options: ConsentAskerOptions): ConsentAsker {
   return { ask, declined: (mark) => void shown.delete(mark) }
 }
 
-function hearsLogs(era: Era, request: RpcRequest): boolean {
+function receivesLogs(era: Era, request: RpcRequest): boolean {
   return era === 'sessions' || metaOf(request)[metaKeys.logLevel] !== undefined
 }
 
@@ -178,19 +179,19 @@ interface AnsweredFor {
 }
 
 /** Returns a sentence as the response to a request. For a tool call it is the tool's result, which the model reads. */
-export function answerInWords({ request, client }: AnsweredFor, text: string): Answer {
+export function textResponse({ request, client }: AnsweredFor, text: string): Answer {
   if (request.method !== 'tools/call') return refusal(rpcCodes.unanswered, text)
   const kind = client.era === 'stateless' ? { resultType: 'complete' } : {}
   return { result: { content: [{ type: 'text', text }], isError: true, ...kind } }
 }
 
 /** Thrown when a request is responded to without the server, because the user has to decide or did not allow it. */
-export class AnsweredInstead extends Error {
+export class RespondedLocally extends Error {
   readonly answer: Answer
 
   constructor(answer: Answer) {
     super('The user must decide first.')
-    this.name = 'AnsweredInstead'
+    this.name = 'RespondedLocally'
     this.answer = answer
   }
 }

@@ -37,7 +37,7 @@ const nextCode = 1000
 const finalCodes: ReadonlySet<string> = new Set([
   'auth_token_refused',
   'consent_expired',
-  'other_person',
+  'other_user',
   'session_forgotten',
 ] satisfies AgentErrorCode[])
 

@@ -26,7 +26,7 @@ const mayAskPerson: ReadonlySet<string> = new Set(['tools/call', 'resources/read
 const unasked: ReadonlySet<string> = new Set(['initialize', 'ping', 'logging/setLevel', 'completion/complete'])
 
 /** Whether the user is prompted for consent during a request. A client with a handshake can be prompted at any time. */
-export function isAskedFor(era: Era, method: string): boolean {
+export function promptsForConsent(era: Era, method: string): boolean {
   return era === 'stateless' ? mayAskPerson.has(method) : !(method in lists) && !unasked.has(method)
 }
 

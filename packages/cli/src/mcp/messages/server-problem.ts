@@ -6,18 +6,18 @@ export class ServerProblem extends Error {
   readonly status: number | undefined
 
   /** Additional text for the user that the model must not see. */
-  readonly forPerson: string | undefined
+  readonly userDetail: string | undefined
 
-  constructor(message: string, options: { status?: number; cause?: unknown; forPerson?: string | undefined } = {}) {
+  constructor(message: string, options: { status?: number; cause?: unknown; userDetail?: string | undefined } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.name = 'ServerProblem'
     this.status = options.status
-    this.forPerson = options.forPerson
+    this.userDetail = options.userDetail
   }
 }
 
 /** Creates the error for an interrupted response: the outcome of the call is unknown. */
-export function brokenOff(host: string, { method }: RpcRequest, cause?: unknown): ServerProblem {
+export function interruptedResponse(host: string, { method }: RpcRequest, cause?: unknown): ServerProblem {
   const advice =
     method === 'tools/call'
       ? 'The call may have been executed anyway. If it changes something, do not simply repeat it: check first.'

@@ -15,7 +15,7 @@ import { asLine } from './server-text.js'
  * Adds the server's host to the questions that it asks the user. The client sees only one server, and consent prompts come from it as well
  * (attacks M09).
  */
-export function namedAsServers(params: JsonObject | undefined, host: string): JsonObject {
+export function labelElicitation(params: JsonObject | undefined, host: string): JsonObject {
   const schema = params?.requestedSchema
   return {
     ...params,
@@ -48,13 +48,13 @@ function labelsNamed(labelled: JsonObject, host: string): JsonObject {
 const labelOf = (text: string, host: string) => `${host}: ${asLine(text)}`
 
 /** Adds the server's host to the questions in a response, or returns an error if there are too many. */
-export function questionsNamed(answer: Answer, host: string): Answer {
+export function labelQuestions(answer: Answer, host: string): Answer {
   if ('error' in answer) {
     const { code, data } = answer.error
     if (code !== rpcCodes.urlElicitationRequired || !isJsonObject(data) || !Array.isArray(data.elicitations))
       return answer
     if (data.elicitations.length > mostQuestions) return tooManyQuestions(host)
-    const elicitations = data.elicitations.map((each) => (isJsonObject(each) ? namedAsServers(each, host) : each))
+    const elicitations = data.elicitations.map((each) => (isJsonObject(each) ? labelElicitation(each, host) : each))
     return { error: { ...answer.error, data: { ...data, elicitations } } }
   }
   if (answer.result.resultType !== 'input_required') return answer
@@ -63,14 +63,14 @@ export function questionsNamed(answer: Answer, host: string): Answer {
   const inputRequests = questions.map(([key, request]) => [
     key,
     isJsonObject(request) && request.method === 'elicitation/create'
-      ? { ...request, params: namedAsServers(objectIn(request, 'params'), host) }
+      ? { ...request, params: labelElicitation(objectIn(request, 'params'), host) }
       : request,
   ])
   return { result: { ...answer.result, inputRequests: Object.fromEntries(inputRequests) } }
 }
 
 /** Adds the server's host to its log messages and progress notifications, because the bridge sends its own there. */
-export function noticeNamed(message: Message, host: string): Message {
+export function labelNotice(message: Message, host: string): Message {
   if (!('method' in message)) return message
   const { method, params } = message
   if (method === 'notifications/message') {

@@ -19,7 +19,7 @@ export function asLine(text: string): string {
 }
 
 /** Opaque values that the client returns to the party that created them, so they must not be changed. */
-const givenBack: ReadonlySet<string> = new Set([
+const opaqueMembers: ReadonlySet<string> = new Set([
   'requestState',
   'nextCursor',
   'requestId',
@@ -36,7 +36,7 @@ function cleanedIn(value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value)
       .filter(([name]) => cleaned(name) === name)
-      .map(([name, member]) => [name, givenBack.has(name) ? member : cleanedIn(member)]),
+      .map(([name, member]) => [name, opaqueMembers.has(name) ? member : cleanedIn(member)]),
   )
 }
 
@@ -78,7 +78,7 @@ export function cleanedAnswer(answer: Answer, onProblem: (text: string) => void)
     return { error: { code, message: cleaned(message), ...(data === undefined ? {} : { data: cleanedIn(data) }) } }
   }
   const members = Object.entries(answer.result).map(([member, value]) => {
-    if (content.has(member) || givenBack.has(member)) return [member, value]
+    if (content.has(member) || opaqueMembers.has(member)) return [member, value]
     const name = names[member]
     const isList = name !== undefined && Array.isArray(value)
     return [member, cleanedIn(isList ? value.filter((each) => isSound(each, name, onProblem)) : value)]

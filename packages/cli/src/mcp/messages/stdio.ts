@@ -81,7 +81,7 @@ export interface ClientOutput {
 }
 
 /** Maximum number of characters buffered for a client that writes without reading. With fewer, the client may be about to read. */
-const mostWaiting = 64 * 1024 * 1024
+const maxWaiting = 64 * 1024 * 1024
 
 export function createClientOutput(output: NodeJS.WritableStream): ClientOutput {
   let waiting = 0
@@ -109,7 +109,7 @@ export function createClientOutput(output: NodeJS.WritableStream): ClientOutput 
     },
     read,
     async room() {
-      while (waiting > mostWaiting && reading) await read()
+      while (waiting > maxWaiting && reading) await read()
     },
   }
 }

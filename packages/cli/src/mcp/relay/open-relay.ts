@@ -2,7 +2,7 @@ import { printable } from '../../terminal/text.js'
 import { metaKeys, metaOf, sessionVersions, versions } from '../messages/eras.js'
 import { type Answer, type RpcRequest, refusal, rpcCodes } from '../messages/json-rpc.js'
 import { ServerProblem } from '../messages/server-problem.js'
-import { questionsNamed } from '../messages/server-questions.js'
+import { labelQuestions } from '../messages/server-questions.js'
 import type { Exchange } from '../server/post-message.js'
 import { createStatelessServer } from '../server/stateless-server.js'
 import type { Opened, Relay, RelayOptions } from './relay.js'
@@ -105,7 +105,7 @@ function statelessOnStateless({ host, onProblem }: Pick<RelayOptions, 'host' | '
   const server = createStatelessServer(host, onProblem)
   return {
     request: async (request: RpcRequest, exchange: Exchange) =>
-      questionsNamed(await server.request(request, exchange), host),
+      labelQuestions(await server.request(request, exchange), host),
     async notify(message, exchange) {
       // A request is canceled by closing its stream.
       if (message.method !== 'notifications/cancelled') await server.notify(message, exchange)

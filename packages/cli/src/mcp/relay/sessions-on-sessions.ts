@@ -11,9 +11,9 @@ import {
 } from '../messages/json-rpc.js'
 import {
   countQuestions,
+  labelElicitation,
+  labelQuestions,
   mostQuestions,
-  namedAsServers,
-  questionsNamed,
   tooManyQuestions,
 } from '../messages/server-questions.js'
 import type { Exchange } from '../server/post-message.js'
@@ -26,13 +26,13 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   const server = createSessionServer({
     host,
     params: { ...description },
-    standing: { ...standing, toClient: hearStanding },
+    standing: { ...standing, toClient: handleStandingMessage },
   })
   /** Pending server requests outside of calls. */
   const open = new Set<string>()
 
   /** Handles messages that belong to no call. */
-  function hearStanding(message: Message): void {
+  function handleStandingMessage(message: Message): void {
     if (!isRequest(message)) tell(message)
     else if (open.size >= mostQuestions) void answerServer(message.id, tooManyQuestions(host))
     else {
@@ -43,7 +43,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
   }
 
   /** Handles the server's messages during one call. */
-  function hearCall(): Exchange['toClient'] {
+  function handleCallMessage(): Exchange['toClient'] {
     const count = countQuestions(host)
     return (message) => {
       if (!isRequest(message)) return tell(message)
@@ -61,7 +61,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
 
   /** Forwards a server's request to the client under one of our own ids, because the bridge also sends requests. */
   async function relayRequest({ id, method, params }: RpcRequest): Promise<void> {
-    const asked = method === 'elicitation/create' ? namedAsServers(params, host) : params
+    const asked = method === 'elicitation/create' ? labelElicitation(params, host) : params
     const answer = await client
       .ask(method, asked, keyOf(id))
       .catch(() => refusal(rpcCodes.internal, 'The request could not be sent to the client.'))
@@ -81,7 +81,7 @@ export async function sessionsOnSessions(options: RelayOptions, exchange: Exchan
     hasSession: server.hasSession(),
     relay: {
       request: async (request, given) =>
-        questionsNamed(await server.request(request, { ...given, toClient: hearCall() }), host),
+        labelQuestions(await server.request(request, { ...given, toClient: handleCallMessage() }), host),
       async notify(message, given) {
         if (message.method === 'notifications/initialized') await server.ready(given)
         else await server.pass(notification(message.method, objectIn(message, 'params')), given)

@@ -10,7 +10,7 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
-import { countQuestions, namedAsServers, questionsNamed, tooManyQuestions } from '../messages/server-questions.js'
+import { countQuestions, labelElicitation, labelQuestions, tooManyQuestions } from '../messages/server-questions.js'
 import type { Exchange } from '../server/post-message.js'
 import { createStatelessServer, type StatelessServer } from '../server/stateless-server.js'
 import { createChangeStream } from './change-stream.js'
@@ -63,7 +63,7 @@ export async function sessionsOnStateless(options: RelayOptions, exchange: Excha
     relay: {
       async request(request, given) {
         const answered = own[request.method]?.(request, given)
-        return answered ?? answerRounds(server, complete(request), { host, client, exchange: given })
+        return answered ?? runRounds(server, complete(request), { host, client, exchange: given })
       },
       async notify({ method }) {
         if (method === 'notifications/initialized') return changes.start()
@@ -102,14 +102,14 @@ interface Round {
 }
 
 /** Repeats a request until the server returns a final response, asking the client in between for what the server wants from the user. */
-async function answerRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
+async function runRounds(server: StatelessServer, request: RpcRequest, round: Round): Promise<Answer> {
   const { host, exchange } = round
   const count = countQuestions(host)
   let next = request
   for (let rounds = 0; rounds < mostRounds; rounds++) {
     const answer = await server.request(next, exchange)
     if ('error' in answer || answer.result.resultType !== 'input_required')
-      return questionsNamed(plainAnswer(answer), host)
+      return labelQuestions(plainAnswer(answer), host)
     const { requestState } = answer.result
     const inputResponses: Record<string, unknown> = {}
     const questions = Object.entries(objectIn(answer.result, 'inputRequests'))
@@ -142,7 +142,7 @@ async function askClient(question: unknown, { host, ask }: { host: string; ask: 
   if (method !== 'elicitation/create') return ask(method, params)
   // Only the older era has an id for URL elicitations.
   const ofPage = params.mode === 'url' ? { elicitationId: crypto.randomUUID() } : {}
-  return ask(method, { ...namedAsServers(params, host), ...ofPage })
+  return ask(method, { ...labelElicitation(params, host), ...ofPage })
 }
 
 type Ask = (method: string, params: JsonObject) => Promise<Answer>

@@ -23,7 +23,7 @@ export interface Sending {
 const mostSending = 20
 
 /** Maximum queue length: the number of requests that a server may send during one call. */
-const mostWaiting = 1000
+const maxWaiting = 1000
 
 /** Creates a queue that sends up to 20 requests at once, and the others in order. */
 export function createSending(): Sending {
@@ -44,7 +44,7 @@ export function createSending(): Sending {
 
   return {
     async inTurn(send) {
-      if (waiting.length >= mostWaiting) throw new Error('too many requests are queued')
+      if (waiting.length >= maxWaiting) throw new Error('too many requests are queued')
       return take(send)
     },
     room: () => take(async () => undefined),

@@ -2,13 +2,13 @@ import { printable } from '../../terminal/text.js'
 import { longestMessage, readEvents, requireFewValues } from '../messages/framing.js'
 import { type Message, readMessage } from '../messages/json-rpc.js'
 import { ServerProblem } from '../messages/server-problem.js'
-import { noticeNamed } from '../messages/server-questions.js'
+import { labelNotice } from '../messages/server-questions.js'
 
 /** Context of a client's request while it is being processed. */
 export interface Exchange {
   /**
    * Sends to the server, signed as the agent. If consent is needed, the user is prompted in a way that this client supports; rejects with
-   * `AnsweredInstead` if they have not decided in time.
+   * `RespondedLocally` if they have not decided in time.
    */
   readonly send: (init: RequestInit) => Promise<Response>
   /** Aborts when the client cancels the request or disconnects. */
@@ -81,7 +81,7 @@ async function readText(body: ReadableStream<Uint8Array>): Promise<string> {
 function parse(text: string, host: string): Message | undefined {
   requireFewValues(text)
   const message = readMessage(parseJson(text))
-  return message && noticeNamed(message, host)
+  return message && labelNotice(message, host)
 }
 
 function parseJson(text: string): unknown {
@@ -95,7 +95,10 @@ function parseJson(text: string): unknown {
 function problemOf({ status, headers }: Response, host: string): ServerProblem {
   const to = headers.get('location')
   if (status >= 300 && status < 400 && to !== null)
-    return new ServerProblem(`${host} sent a redirect, which is not followed.`, { status, forPerson: redirectText(to) })
+    return new ServerProblem(`${host} sent a redirect, which is not followed.`, {
+      status,
+      userDetail: redirectText(to),
+    })
   if (status === 413)
     return new ServerProblem(`${host} does not accept a message of this size: send less at once.`, { status })
   const why = status < 300 ? 'with something other than an MCP message' : `with status ${status}`

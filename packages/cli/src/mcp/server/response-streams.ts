@@ -1,5 +1,5 @@
 import { type Answer, answerOf, isRequest, isResponse, type RpcRequest } from '../messages/json-rpc.js'
-import { brokenOff, ServerProblem } from '../messages/server-problem.js'
+import { interruptedResponse, ServerProblem } from '../messages/server-problem.js'
 import type { Sending } from './pace.js'
 import { type Exchange, messagesIn } from './post-message.js'
 
@@ -13,7 +13,7 @@ interface ReadOptions {
 }
 
 /** Maximum number of attempts for one stream. */
-const mostTries = 20
+const maxTries = 20
 
 /** Maximum number of consecutive attempts that bring nothing new. */
 const mostInVain = 3
@@ -28,12 +28,12 @@ export async function readAnswer(first: Response, request: RpcRequest, options: 
   let response = first
   let lastId: string | undefined
   let cause: unknown
-  let inVain = 0
-  for (let tries = 0; tries < mostTries && inVain < mostInVain; tries++) {
+  let emptyAttempts = 0
+  for (let tries = 0; tries < maxTries && emptyAttempts < mostInVain; tries++) {
     const before = lastId
     try {
       if (tries > 0) {
-        await pause(1000 * 2 ** inVain, exchange.signal)
+        await pause(1000 * 2 ** emptyAttempts, exchange.signal)
         response = await exchange.send({ headers: streamHeaders(headers(), lastId), signal: exchange.signal })
       }
       for await (const { message, eventId } of messagesIn(response, host)) {
@@ -49,10 +49,10 @@ export async function readAnswer(first: Response, request: RpcRequest, options: 
       if (tries > 0 && !isTemporary(error)) break
     }
     if (lastId === undefined) break
-    inVain = lastId === before ? inVain + 1 : 0
+    emptyAttempts = lastId === before ? emptyAttempts + 1 : 0
   }
   options.onBroken()
-  throw brokenOff(host, request, cause)
+  throw interruptedResponse(host, request, cause)
 }
 
 interface HearOptions {
@@ -73,7 +73,14 @@ const longestWait = 30_000
 /**
  * Forwards what the server sends outside of requests, for as long as the session lasts. Resolves early if the server has no such stream.
  */
-export async function hearServer({ host, standing, headers, signal, sending, onHeard }: HearOptions): Promise<void> {
+export async function listenToServer({
+  host,
+  standing,
+  headers,
+  signal,
+  sending,
+  onHeard,
+}: HearOptions): Promise<void> {
   let lastId: string | undefined
   let wait = 1000
   while (!signal.aborted) {

@@ -10,7 +10,7 @@ import {
 import { ServerProblem } from '../messages/server-problem.js'
 import { createSending } from './pace.js'
 import { type Exchange, postMessage } from './post-message.js'
-import { hearServer, pause, readAnswer } from './response-streams.js'
+import { listenToServer, pause, readAnswer } from './response-streams.js'
 
 /** A server of 2025-11-25 or earlier, with a session that is reopened if the server loses it. */
 export interface SessionServer {
@@ -87,7 +87,7 @@ export function createSessionServer({ host, params, standing }: SessionServerOpt
     const signal = AbortSignal.any([listening.signal, standing.signal])
     // Many servers drop messages that they send before the stream is open.
     const heard = new Promise<void>((resolve) => {
-      void hearServer({ host, standing, headers, signal, sending, onHeard: resolve }).finally(resolve)
+      void listenToServer({ host, standing, headers, signal, sending, onHeard: resolve }).finally(resolve)
     })
     await Promise.race([heard, pause(longestUnheard, signal)])
   }

@@ -9,7 +9,7 @@ import {
   rpcCodes,
   stringIn,
 } from '../messages/json-rpc.js'
-import { brokenOff, ServerProblem } from '../messages/server-problem.js'
+import { interruptedResponse, ServerProblem } from '../messages/server-problem.js'
 import { createParamHeaders, headerText } from './param-headers.js'
 import { type Exchange, messagesIn, postMessage } from './post-message.js'
 
@@ -49,7 +49,7 @@ export function createStatelessServer(host: string, onProblem: (text: string) =>
       if (exchange.signal.aborted || error instanceof ServerProblem) throw error
       cause = error
     }
-    throw brokenOff(host, request, cause)
+    throw interruptedResponse(host, request, cause)
   }
 
   function learnt({ method }: RpcRequest, answer: Answer): Answer {

@@ -16,7 +16,7 @@ interface Bridge {
   close(): Promise<void>
 }
 
-export type Told = {
+export type NextStepContext = {
   id?: unknown
   method?: string
   params?: Record<string, unknown>
@@ -61,13 +61,13 @@ export const opening = {
 export interface BridgeAtHand {
   bridge: Bridge
   /** What the client was told, in order. */
-  told: Told[]
+  told: NextStepContext[]
   problems: string[]
   /** Asks as the client, and waits for the answer. */
-  ask: (method: string, params?: Record<string, unknown>) => Promise<Told>
+  ask: (method: string, params?: Record<string, unknown>) => Promise<NextStepContext>
   say: (message: object) => void
   /** Opens the connection of a client with a handshake. */
-  begin: (capabilities?: object) => Promise<Told>
+  begin: (capabilities?: object) => Promise<NextStepContext>
 }
 
 /** A bridge without processes, to a server that answers as a test says. */
@@ -76,7 +76,7 @@ export function openBridge(
   answer: (asked: Asked) => Response | undefined | Promise<Response | undefined>,
   options: Partial<Options> = {},
 ): BridgeAtHand {
-  const told: Told[] = []
+  const told: NextStepContext[] = []
   const problems: string[] = []
   const bridge = create({
     url: 'https://api.example/mcp',
@@ -86,7 +86,7 @@ export function openBridge(
     },
     clientReads: async () => undefined,
     consent: { ask: () => Promise.reject(new Error('nobody is asked')), declined: () => undefined },
-    tell: (message) => void told.push(message as Told),
+    tell: (message) => void told.push(message as NextStepContext),
     describe: String,
     onProblem: (text) => void problems.push(text),
     ...options,
@@ -99,7 +99,7 @@ export function openBridge(
     say({ id, method, ...(params ? { params } : {}) })
     const found = () => told.find((one) => one.id === id && one.method === undefined)
     await expect.poll(found, { timeout: 5000, interval: 5 }).toBeDefined()
-    return found() as Told
+    return found() as NextStepContext
   }
   return {
     bridge,

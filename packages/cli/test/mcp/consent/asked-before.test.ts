@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { askToOpen, unwrap, withServersState } from '../../../src/mcp/consent/asked-before.js'
+import { inputRequiredResult, unwrap, withServersState } from '../../../src/mcp/consent/asked-before.js'
 
 const page = { url: 'https://auth.example/consent', message: 'Countersign: decide.' }
 
@@ -13,7 +13,7 @@ it.each([
     { inputResponses: { q: { action: 'accept' } }, requestState: 's' },
   ],
 ])('%s comes back as it was, once the person has agreed to see the page', (_what, params) => {
-  const { requestState, ...result } = askToOpen(call(params), page)
+  const { requestState, ...result } = inputRequiredResult(call(params), page)
   expect(result).toEqual({
     resultType: 'input_required',
     inputRequests: { consent: { method: 'elicitation/create', params: { mode: 'url', ...page } } },
@@ -25,14 +25,14 @@ it.each([
 it.each([{}, { consent: {} }, { consent: { action: 'decline' } }, { consent: { action: 'cancel' } }])(
   'anything else that the person says is a no: %j',
   (inputResponses) => {
-    const { requestState } = askToOpen(call({}), page)
+    const { requestState } = inputRequiredResult(call({}), page)
     expect(unwrap(call({ requestState, inputResponses })).said).toBe('decline')
   },
 )
 
 it('the state keeps which page it was, without its address', () => {
   const markOf = (url: string) => {
-    const { requestState } = askToOpen(call({}), { ...page, url })
+    const { requestState } = inputRequiredResult(call({}), { ...page, url })
     expect(Buffer.from(String(requestState).split('.')[2] ?? '', 'base64url').toString()).not.toContain('auth.example')
     return unwrap(call({ requestState, inputResponses: { consent: { action: 'accept' } } })).mark
   }
@@ -55,7 +55,7 @@ it('what somebody made up is no state of the bridge', () => {
 // M11
 it('a state of the server that looks like the bridge’s is not taken for it', () => {
   for (const state of [
-    String(askToOpen(call({}), page).requestState),
+    String(inputRequiredResult(call({}), page).requestState),
     'countersign.server.x',
     'countersign.',
     'plain',

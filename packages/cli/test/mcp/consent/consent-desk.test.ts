@@ -62,7 +62,7 @@ it('waits on after a code that was not good', async () => {
 it('does not wait on after a failure that ends the consent', async () => {
   const { desk, seen, fail } = openDesk()
   const waiting = desk.decision(page, 5, never)
-  fail(page, 'other_person')
+  fail(page, 'other_user')
   expect(await waiting).toBe('open')
   expect(seen).toEqual({ watches: 1, allowed: 0 })
 })

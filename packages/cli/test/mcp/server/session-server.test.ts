@@ -262,11 +262,11 @@ it.each([
   ['javascript:alert(1)', undefined],
 ])(
   'a redirect to %j is for the person, as an address, and the model learns that there is one',
-  async (to, forPerson) => {
+  async (to, userDetail) => {
     const given = new Response(null, { status: 302, headers: { location: to } })
     const { server, exchange } = openServer(({ says }) => (says === 'tools/call' ? given : undefined))
     await server.open(exchange)
-    const problem = { message: 'api.example redirects, but redirects are not followed.', forPerson }
+    const problem = { message: 'api.example redirects, but redirects are not followed.', userDetail }
     await expect(server.request(call, exchange)).rejects.toMatchObject(problem)
   },
 )

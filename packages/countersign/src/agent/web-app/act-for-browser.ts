@@ -1,10 +1,10 @@
 import { AgentError } from '../../lib/agent-error.js'
 import type { AgentActions } from '../agent-options.js'
 
-export interface BrowserActs {
+export interface BrowserActions {
   actions: AgentActions
   /** Whether these actions threw the error, and it has the URL at which this browser's user decides. */
-  isAsking: (error: unknown) => error is AgentError & { url: string }
+  needsConsent: (error: unknown) => error is AgentError & { url: string }
   /** Whether these actions threw the error, and it says when to retry. */
   isBusy: (error: unknown) => error is AgentError & { retryAfter: number }
 }
@@ -14,7 +14,7 @@ export interface BrowserActs {
  *
  * @param onAsk called with the URL at which the user must decide, before the caller receives the error
  */
-export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActs {
+export function browserActions(findActions: () => Promise<AgentActions>, onAsk: (url: string) => void): BrowserActions {
   // Errors of another agent in the same handler are not for this user.
   const asking = new Set<unknown>()
   const busy = new Set<unknown>()
@@ -41,7 +41,7 @@ export function actForBrowser(findActions: () => Promise<AgentActions>, onAsk: (
       signIn: (request) => act((actions) => actions.signIn(request)),
       tokens: () => act((actions) => actions.tokens()),
     },
-    isAsking: (error): error is AgentError & { url: string } => asking.has(error),
+    needsConsent: (error): error is AgentError & { url: string } => asking.has(error),
     isBusy: (error): error is AgentError & { retryAfter: number } => busy.has(error),
   }
 }

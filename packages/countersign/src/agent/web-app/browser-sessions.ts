@@ -17,11 +17,11 @@ interface BrowserSessions {
    * and its cookie set, with its first record, so visits that store nothing cost nothing. Returns undefined if that session was renewed or
    * removed since.
    *
-   * @param brought the value that a first visit left in the browser
+   * @param visitCookie the value that a first visit left in the browser
    */
-  begin(brought: string, giveCookie: GiveCookie): Promise<string | undefined>
+  begin(visitCookie: string, giveCookie: GiveCookie): Promise<string | undefined>
   /** Ends a visit. A session that has not been stored by then is discarded. */
-  settle(session: string, giveCookie: GiveCookie): void
+  endVisit(session: string, giveCookie: GiveCookie): void
   /** Returns a new cookie with which the session continues, and invalidates the old one: anyone who knew the old value loses access. */
   renew(header: string | undefined): Promise<string | undefined>
   /** Stores an agent's data for these sessions. */
@@ -68,7 +68,7 @@ interface Begun {
 export const firstVisits = 600
 
 /** How long after a renewal a callback with the previous cookie is accepted, in seconds. */
-const onTheWay = 60
+const renewalGrace = 60
 
 const name = { kind: 'session', id: 'browser' } as const
 
@@ -136,8 +136,8 @@ export function createBrowserSessions({
       const { session, shown, hash, before } = found
       return shown === hash || (before?.hash === shown && before.until > now()) ? session : undefined
     },
-    async begin(brought, giveCookie) {
-      const there = begun.get(brought, now())
+    async begin(visitCookie, giveCookie) {
+      const there = begun.get(visitCookie, now())
       if (there?.kept) {
         await there.kept
         if ((await read(there.session))?.hash !== (await hashOf(there.secret))) return undefined
@@ -145,12 +145,12 @@ export function createBrowserSessions({
         giveCookie(cookieOf(there.session, there.secret))
       }
       const each = there ?? { session: randomText(16), secret: randomText(32), visits: new Set(), kept: undefined }
-      if (!there) begun.set(brought, each, now() + firstVisits)
+      if (!there) begun.set(visitCookie, each, now() + firstVisits)
       each.visits.add(giveCookie)
       open.set(each.session, each)
       return each.session
     },
-    settle(session, giveCookie) {
+    endVisit(session, giveCookie) {
       const each = open.get(session)
       each?.visits.delete(giveCookie)
       if (each?.visits.size === 0) open.delete(session)
@@ -160,7 +160,7 @@ export function createBrowserSessions({
       if (!found || found.shown !== found.hash) return undefined
       const { session, hash, until } = found
       const secret = randomText(32)
-      const renewed: KeptSession = { hash: await hashOf(secret), until, before: { hash, until: now() + onTheWay } }
+      const renewed: KeptSession = { hash: await hashOf(secret), until, before: { hash, until: now() + renewalGrace } }
       await records.put(session, name, renewed, until)
       return cookieOf(session, secret)
     },

@@ -9,10 +9,10 @@ import { type AgentActions, sharedAgentOptions } from '../agent-options.js'
 import { type CallbackOutcome, callbackPage } from '../callback-page.js'
 import { createVisitedAgent, type WebAgent, type WebAgentOptions } from '../create-web-agent.js'
 import { memoryStore } from '../memory-store.js'
-import { ownRecords } from '../own-records.js'
-import { actForBrowser } from './act-for-browser.js'
+import { scopedRecords } from '../own-records.js'
+import { browserActions } from './act-for-browser.js'
 import { createBrowserSessions } from './browser-sessions.js'
-import { createFirstVisits, createWayBack, type FirstVisits, type WayBack } from './first-visit.js'
+import { type CookieCheck, createFirstVisits, createWayBack, type ReturnPages } from './first-visit.js'
 import { createOwnCookies } from './own-cookies.js'
 import { privatePage } from './page-head.js'
 import {
@@ -80,7 +80,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     throw new TypeError('sessionOf must be a function that returns the session of a request')
   const { origin, protocol, pathname: callbackPath } = new URL(redirectUri)
   const cookies = createOwnCookies(id, protocol === 'https:')
-  const records = ownRecords(store, { agent: id, edition: edition.name })
+  const records = scopedRecords(store, { agent: id, edition: edition.name })
   const forget = (session: string) => agent.forget(session)
   const sessions = createBrowserSessions({ store, records, cookies, lifetime: sessionTime, forget, now })
   const { agent, actionsFor, handle } = createVisitedAgent({
@@ -88,7 +88,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
     store: sessionOf ? store : sessions.store,
     // For a request that reaches the agent directly, without a request of the framework.
     sessionOf: (request) => (sessionOf ? undefined : sessions.findForAnswer(cookiesOf(request))),
-    callbackResponse: (...answer) => answerCallback(ways, ...answer),
+    callbackResponse: (...answer) => handleCallback(ways, ...answer),
   })
   const wayBack = createWayBack({ cookies, origin, home, callbackPath })
   const firstVisits = createFirstVisits({ cookies, wayBack, redirectUri })
@@ -108,7 +108,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
 
   async function makePage<T>(visit: Visit<R>, make: (agent: AgentActions) => MaybePromise<T>) {
     let begun: string | undefined
-    let first: ReturnType<FirstVisits['send']> | undefined
+    let first: ReturnType<CookieCheck['send']> | undefined
     let isMade = false
     async function actionsOf(): Promise<AgentActions> {
       const cookieHeader = visit.header('cookie')
@@ -116,8 +116,8 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
       if (known) return actionsFor(known, requireAsking)
       if (sessionOf) throw new TypeError('sessionOf returned no session: users must sign in before they open this page')
       if (isMade) throw privatePage.tooLate()
-      const brought = firstVisits.find(cookieHeader)
-      begun = brought === undefined ? undefined : await sessions.begin(brought, visit.addCookie)
+      const visitCookie = firstVisits.find(cookieHeader)
+      begun = visitCookie === undefined ? undefined : await sessions.begin(visitCookie, visit.addCookie)
       // Without a session nothing is stored. Requests that need no consent still succeed.
       return begun === undefined ? actionsFor('nobody', sendFirst) : actionsFor(begun, requireAsking)
     }
@@ -136,7 +136,7 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
       return await makePageFor(visit, make, { ...ways, origin, actionsOf, noteAsked })
     } finally {
       isMade = true
-      if (begun !== undefined) sessions.settle(begun, visit.addCookie)
+      if (begun !== undefined) sessions.endVisit(begun, visit.addCookie)
     }
   }
 
@@ -149,8 +149,8 @@ export function createWebApp<R>(options: AppAgentOptions<R>): WebApp<R> {
       const cookieHeader = cookiesOf(request)
       const session = () => (sessionOf ? sessionOf(own) : sessions.findForAnswer(cookieHeader))
       if (!firstVisits.isSent(request.url)) return handle(request, session)
-      const brought = firstVisits.find(cookieHeader) ?? (await sessionIn(own, cookieHeader))
-      if (brought) return redirect(firstVisits.pageOf(request.url), [], isRead(request) ? 303 : 307)
+      const visitCookie = firstVisits.find(cookieHeader) ?? (await sessionIn(own, cookieHeader))
+      if (visitCookie) return redirect(firstVisits.pageOf(request.url), [], isRead(request) ? 303 : 307)
       return refuseWithoutCookies(ways, request)
     },
     makePage,
@@ -178,34 +178,34 @@ async function makePageFor<T>(
 ): Promise<{ made: T } | { answer: Response }> {
   const refusal = refuseVisit(visit, origin)
   if (refusal) return { answer: refusal }
-  const { actions, isAsking, isBusy } = actForBrowser(actionsOf, noteAsked)
+  const { actions, needsConsent, isBusy } = browserActions(actionsOf, noteAsked)
   try {
     return { made: await make(actions) }
   } catch (error) {
-    if (isAsking(error)) return { answer: leadTo(error.url, visit, ways) }
-    if (isBusy(error)) return { answer: tellBusy(error.retryAfter, visit, ways) }
+    if (needsConsent(error)) return { answer: redirectTo(error.url, visit, ways) }
+    if (isBusy(error)) return { answer: busyResponse(error.retryAfter, visit, ways) }
     throw error
   }
 }
 
 interface CallbackWays extends Pick<WebAgentOptions, 'id' | 'about' | 'callbackResponse'> {
   home: string
-  wayBack: WayBack
-  firstVisits: FirstVisits
+  wayBack: ReturnPages
+  firstVisits: CookieCheck
   /** Returns the new cookie of a session that was created here. */
   renew: (cookieHeader: string | undefined) => MaybePromise<string | undefined>
 }
 
 /** Redirects to the page on which the user decides, or to the cookie check, which redirects back with the original method and body. */
-function leadTo(url: string, visit: Visit<unknown>, { firstVisits, wayBack }: CallbackWays): Response {
+function redirectTo(url: string, visit: Visit<unknown>, { firstVisits, wayBack }: CallbackWays): Response {
   if (visit.method === 'HEAD') return new Response(null, { status: 401, headers: { 'cache-control': 'no-store' } })
-  if (!firstVisits.isSent(url)) return isNavigation(visit) ? redirect(url) : tellScript(url)
+  if (!firstVisits.isSent(url)) return isNavigation(visit) ? redirect(url) : consentRequiredResponse(url)
   const comesBack = firstVisits.pageOf(url) === wayBack.within(visit.target)
   return redirect(url, [], isRead(visit) || !comesBack ? 303 : 307)
 }
 
 /** Tells the browser to retry: an auth server's overload is temporary. */
-function tellBusy(retryAfter: number, visit: Visit<unknown>, { id, about, wayBack }: CallbackWays): Response {
+function busyResponse(retryAfter: number, visit: Visit<unknown>, { id, about, wayBack }: CallbackWays): Response {
   const headers = { 'cache-control': 'no-store', 'retry-after': String(retryAfter) }
   if (!isNavigation(visit)) return jsonResponse(503, { error: 'busy', retry_after: retryAfter }, headers)
   const back = isRead(visit) ? wayBack.within(visit.target) : wayBack.within(visit.header('referer') ?? null)
@@ -225,7 +225,7 @@ function refuseWithoutCookies(
 }
 
 /** After approval, redirects the user to the page they came from; otherwise, shows what happened. */
-async function answerCallback(
+async function handleCallback(
   { id, about, callbackResponse, home, wayBack, firstVisits, renew }: CallbackWays,
   outcome: CallbackOutcome,
   detail: string | undefined,
@@ -254,6 +254,6 @@ function cookiesOf(request: Request): string | undefined {
 }
 
 /** A script cannot follow a redirect to another site: its page has to navigate there. */
-function tellScript(url: string): Response {
+function consentRequiredResponse(url: string): Response {
   return jsonResponse(401, { error: 'consent_required', url }, { 'cache-control': 'no-store' })
 }

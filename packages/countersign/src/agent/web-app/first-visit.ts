@@ -7,7 +7,7 @@ import { isNavigation, isRead, type Visit } from './visit.js'
  * The cookie check before a browser gets a session. The browser shows at the callback that it returns cookies, before an auth server is
  * contacted for its user. Otherwise, a client without cookies would start another request with each visit (attacks L12).
  */
-export interface FirstVisits {
+export interface CookieCheck {
   /** Returns the value that an earlier visit left in the browser. */
   find(cookies: string | undefined): string | undefined
   /** Returns the URL of the cookie check, and the cookie to set for it. */
@@ -22,19 +22,19 @@ export interface FirstVisits {
 
 interface FirstVisitsOptions {
   cookies: OwnCookies
-  wayBack: WayBack
+  wayBack: ReturnPages
   redirectUri: string
 }
 
 const parameter = 'visit'
 
-export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisitsOptions): FirstVisits {
+export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisitsOptions): CookieCheck {
   const { pathname } = new URL(redirectUri)
 
   return {
     find(header) {
-      const brought = readCookie(header, cookies.visit)
-      return brought !== undefined && /^[\w-]{22}$/.test(brought) ? brought : undefined
+      const visitCookie = readCookie(header, cookies.visit)
+      return visitCookie !== undefined && /^[\w-]{22}$/.test(visitCookie) ? visitCookie : undefined
     },
     pageOf: (url) => wayBack.within(new URL(url).searchParams.get(parameter)),
     send(visit) {
@@ -56,7 +56,7 @@ export function createFirstVisits({ cookies, wayBack, redirectUri }: FirstVisits
 }
 
 /** Remembers the page at which a user had to decide, in a cookie for each consent, so that each tab returns to its own page. */
-export interface WayBack {
+export interface ReturnPages {
   /** The path and query of a visit; empty if too long. */
   pageOf(visit: Visit<unknown>): string
   /** Resolves a path to a page of the app's own origin, whatever the input. */
@@ -85,7 +85,7 @@ const longestConsent = 3 * 3600
 const longest = { cookie: 2000, address: 6000 }
 
 /** @throws TypeError if `home` is not a path of the app */
-export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOptions): WayBack {
+export function createWayBack({ cookies, origin, home, callbackPath }: WayBackOptions): ReturnPages {
   if (!isOwn(home)) throw new TypeError(`home must be a path of the app, such as /start: ${String(home)}`)
 
   function isOwn(path: unknown): path is string {

@@ -1,4 +1,4 @@
-import { isTargeted, keptNowhere, mayTarget, privateCacheControl } from '../../node/keep-private.js'
+import { isTargeted, mayTarget, noStore, privateCacheControl } from '../../node/keep-private.js'
 
 /** The headers that the agent adds to a page. */
 export interface PageHead {
@@ -12,7 +12,7 @@ export interface PageHead {
 export const privatePage = {
   /** Shared caches must not store the page; no cache may store a response that sets a session cookie. */
   cacheControl: (set: string, { cookies }: PageHead): string =>
-    cookies.length > 0 ? keptNowhere : privateCacheControl(set),
+    cookies.length > 0 ? noStore : privateCacheControl(set),
 
   /** Whether a header would still allow some cache to store the page. */
   isRefused: (name: string, set: string): boolean => isTargeted(name) && !mayTarget(name, set),

@@ -1,5 +1,5 @@
-import { keptNowhere } from '../../node/keep-private.js'
-import { looksAhead } from '../agent-handler.js'
+import { noStore } from '../../node/keep-private.js'
+import { isPrefetch } from '../agent-handler.js'
 import { agentPage, type CallbackPageOptions, chooseCallbackMessages } from '../callback-page.js'
 
 /** A browser's request, as its framework represents it; `R` is the framework's request type. */
@@ -31,7 +31,7 @@ export function isFromOwnPage({ header }: Visit<unknown>, origin: string): boole
 /** Returns the refusal of a request that no user made on a page of the app; undefined if the request may proceed. */
 export function refuseVisit(visit: Visit<unknown>, origin: string): Response | undefined {
   // A prefetch must not prompt the user.
-  if (looksAhead(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
+  if (isPrefetch(visit.header)) return new Response(null, { status: 503, headers: { 'cache-control': 'no-store' } })
   // On cross-site subrequests, browsers neither send our cookies nor store those of the response.
   const isLoadedElsewhere = visit.header('sec-fetch-site') === 'cross-site' && !isNavigation(visit)
   if (isLoadedElsewhere) return refuseForeign()
@@ -45,7 +45,7 @@ export function refuseForeign(): Response {
 
 /** Redirects a browser: with GET, whatever the original method (303), or with the original method and body (307). */
 export function redirect(location: string, cookies: readonly string[] = [], status: 303 | 307 = 303): Response {
-  const headers = new Headers({ location, 'cache-control': keptNowhere })
+  const headers = new Headers({ location, 'cache-control': noStore })
   for (const each of cookies) headers.append('set-cookie', each)
   return new Response(null, { status, headers })
 }

@@ -25,7 +25,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
   }
   const pending = createPendingConsents({
     ...tools,
-    redeem: (...exchange) => redeemConsent(requester, ...exchange),
+    exchangeCode: (...exchange) => redeemConsent(requester, ...exchange),
   })
   const { kid: _kid, alg: _alg, use: _use, ...members } = signer.jwk
   const headerKey: KeyReference = { scheme: 'hwk', jwk: members }
@@ -50,7 +50,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     referenceTo,
     readRefusal,
     stepFor: (status, challenge, credential) => stepFor(status, challenge as JanuaryChallenge, credential),
-    needOf({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {
+    requiredToken({ level, resourceToken, authServer }, { url }): TokenNeed | undefined {
       if (level !== 'authorization' || resourceToken === undefined || authServer === undefined) return undefined
       const { thumbprint } = signer
       const { resource, scope } = requireResourceToken(resourceToken, { url, authServer, agent: id, thumbprint })

@@ -12,9 +12,9 @@ export interface PendingConsent extends KeptConsent {
   /** The code shown on the page. */
   code: string
   /** When the auth server closes the request unless the user extends it, in Unix seconds. */
-  askedUntil: number
+  promptExpiresAt: number
   /** When it was created, in Unix seconds of the system clock. Tokens stored earlier cannot be its result. */
-  begunAt: number
+  createdAt: number
   /** Whether the callback must carry `iss` (RFC 9207). */
   issRequired: boolean
   /** Whether the auth server is known to drop `state`. */
@@ -56,11 +56,11 @@ export type ConsentStore = Pick<AgentTools, 'consents' | 'now'>
 
 /** Whether a stored record has the expected shape. Disks can corrupt records, and an older version may have written another format. */
 function isConsent(record: KeptConsent): record is PendingConsent {
-  const { need, state, requestToken, redirectUri, url, code, until, askedUntil, begunAt, ended, failed } =
+  const { need, state, requestToken, redirectUri, url, code, until, promptExpiresAt, createdAt, ended, failed } =
     record as Partial<PendingConsent>
   return (
     [need?.resource, state, requestToken, redirectUri, url, code].every((text) => typeof text === 'string') &&
-    [until, askedUntil, begunAt, generationOf(record)].every(Number.isFinite) &&
+    [until, promptExpiresAt, createdAt, generationOf(record)].every(Number.isFinite) &&
     [ended, failed].every((end) => typeof (end ?? {}) === 'object')
   )
 }
@@ -98,7 +98,7 @@ function openOf(consents: readonly PendingConsent[], now: number): PendingConsen
   const pending = consents.filter((each) => isPending(each, now))
   return (
     pending.find(({ receivedCode }) => receivedCode !== undefined) ??
-    pending.find(({ failed, askedUntil }) => failed === undefined && askedUntil > now)
+    pending.find(({ failed, promptExpiresAt }) => failed === undefined && promptExpiresAt > now)
   )
 }
 

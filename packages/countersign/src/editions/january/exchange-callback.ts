@@ -18,17 +18,17 @@ import {
 } from './consent-store.js'
 
 /** The parameters of a callback. */
-export type CallbackAnswer = { code: string } | { error: string; description: string | null }
+export type CallbackResponse = { code: string } | { error: string; description: string | null }
 
-export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'heldSince' | 'discard'> {
+export interface PendingConsentsOptions extends ConsentStore, Pick<AgentTools, 'storedSince' | 'discard'> {
   /**
    * Exchanges the code of a callback for the token, and stores the token.
    *
    * @param proceed called before the code is sent, and before the token is stored; rejects if that step must not happen
    */
-  redeem: (
+  exchangeCode: (
     consent: PendingConsent,
-    answer: CallbackAnswer,
+    answer: CallbackResponse,
     owner: string,
     proceed: () => Promise<void>,
   ) => Promise<HeldToken>
@@ -49,7 +49,7 @@ export const poll = 0.5
 const leaseTime = 20
 
 /** Closes the user channel that this process opened for a consent, if any. */
-export function closeWay({ ways }: PendingState, state: string): void {
+export function closeChannel({ ways }: PendingState, state: string): void {
   const opened = ways.get(state)
   ways.delete(state)
   opened?.way.close()
@@ -65,12 +65,12 @@ function wake({ waiting }: PendingState, state: string, reason: unknown = change
 
 /** The token that a consent produced, or that another page for the same need produced. */
 export async function tokenOf(
-  { heldSince }: PendingState,
-  { need, begunAt }: PendingConsent,
+  { storedSince }: PendingState,
+  { need, createdAt }: PendingConsent,
   there: PendingConsent | undefined,
   owner: string,
 ): Promise<HeldToken | undefined> {
-  return there?.ended && 'token' in there.ended ? there.ended.token : heldSince(need, owner, begunAt)
+  return there?.ended && 'token' in there.ended ? there.ended.token : storedSince(need, owner, createdAt)
 }
 
 /** Maximum attempts at the steps before an exchange, in which the store may fail temporarily. */
@@ -80,7 +80,7 @@ const attempts = 3
 export async function finish(
   pending: PendingState,
   consent: PendingConsent,
-  answer: CallbackAnswer,
+  answer: CallbackResponse,
   owner: string,
 ): Promise<ConsentEnd> {
   const { now } = pending
@@ -93,7 +93,7 @@ export async function finish(
       const there = await findConsent(pending, owner, consent.state)
       const token = await tokenOf(pending, consent, there, owner)
       if (token) {
-        await endWith(pending, consent, token, owner)
+        await completeConsent(pending, consent, token, owner)
         return 'done'
       }
       // If another process completed the exchange in the meantime, its stored result is left as it is.
@@ -112,13 +112,18 @@ export async function finish(
   }
 }
 
-const codeOf = (answer: CallbackAnswer) => ('code' in answer ? answer.code : undefined)
+const codeOf = (answer: CallbackResponse) => ('code' in answer ? answer.code : undefined)
 
 /** Stores the result for other processes. The token itself is already stored: if this fails, they find that. */
-async function endWith(pending: PendingState, consent: PendingConsent, token: HeldToken, owner: string): Promise<void> {
+async function completeConsent(
+  pending: PendingState,
+  consent: PendingConsent,
+  token: HeldToken,
+  owner: string,
+): Promise<void> {
   const ended = { token: { ...token, refreshToken: undefined } }
   await updateConsent(pending, owner, consent, { receivedCode: undefined, ended }).catch(() => undefined)
-  closeWay(pending, consent.state)
+  closeChannel(pending, consent.state)
   wake(pending, consent.state)
 }
 
@@ -126,7 +131,7 @@ async function endWith(pending: PendingState, consent: PendingConsent, token: He
 async function exchange(
   pending: PendingState,
   consent: PendingConsent,
-  answer: CallbackAnswer,
+  answer: CallbackResponse,
   { owner, lease }: { owner: string; lease: Lease },
 ): Promise<ConsentEnd> {
   const { state } = consent
@@ -142,23 +147,23 @@ async function exchange(
     isSent = true
   }
   try {
-    const token = await pending.redeem(consent, answer, owner, proceed)
+    const token = await pending.exchangeCode(consent, answer, owner, proceed)
     // If the consent was forgotten while the token was being stored, remove the token.
     await proceed().catch(async (error: unknown) => {
       await pending.discard(owner, token)
       throw error
     })
-    await endWith(pending, consent, token, owner)
+    await completeConsent(pending, consent, token, owner)
     return 'done'
   } catch (error) {
     const failure = failureOf(error)
     const isFinal = 'error' in answer || finalCodes.has(failure.code)
     if (!isSent && !isFinal && !(error instanceof AgentError)) throw error
-    if (isFinal) closeWay(pending, state)
+    if (isFinal) closeChannel(pending, state)
     const change = { receivedCode: undefined, ...(isFinal ? { ended: { failure } } : { failed: failure }) }
     if (isFinal || isSent) await updateConsent(pending, owner, consent, change).catch(() => undefined)
     wake(pending, state, error)
-    return failure.code === 'other_person' ? 'other_person' : 'failed'
+    return failure.code === 'other_user' ? 'other_user' : 'failed'
   }
 }
 
@@ -188,6 +193,6 @@ const pausePolling = () => pause(poll * 1000, new AbortController().signal)
 const finalCodes: ReadonlySet<AgentErrorCode> = new Set([
   'access_denied',
   'auth_token_refused',
-  'other_person',
+  'other_user',
   'session_forgotten',
 ])

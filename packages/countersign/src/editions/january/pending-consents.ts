@@ -10,9 +10,9 @@ import {
   type PendingConsent,
 } from './consent-store.js'
 import {
-  type CallbackAnswer,
+  type CallbackResponse,
   changed,
-  closeWay,
+  closeChannel,
   finish,
   type PendingConsentsOptions,
   type PendingState,
@@ -21,7 +21,7 @@ import {
 } from './exchange-callback.js'
 
 export type ConsentMatch =
-  | { matched: true; answer: CallbackAnswer; finished: Promise<ConsentEnd> }
+  | { matched: true; answer: CallbackResponse; finished: Promise<ConsentEnd> }
   | { matched: false; problem: CallbackProblem }
 
 /** How long a request waits for a decision. */
@@ -40,7 +40,7 @@ export interface PendingConsents {
   /** Stores a new consent; false if another process was first. */
   begin(consent: PendingConsent, owner: string): Promise<boolean>
   /** The user channel that this process opened for a consent. */
-  wayFor(consent: PendingConsent): OpenConsent | undefined
+  channelFor(consent: PendingConsent): OpenConsent | undefined
   /** Keeps the user channel of a consent open until the consent has ended. */
   keepOpen(consent: PendingConsent, owner: string, way: OpenConsent): void
   /**
@@ -75,12 +75,12 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
   return {
     find: (need, owner) => findOpenConsent(pending, owner, need),
     begin: (consent, owner) => addConsent(pending, owner, consent),
-    wayFor: ({ state }) => ways.get(state)?.way,
+    channelFor: ({ state }) => ways.get(state)?.way,
 
     keepOpen({ state }, owner, way) {
       ways.set(state, { owner, way })
       const [oldest] = ways.keys()
-      if (ways.size > maxPending && oldest !== undefined) closeWay(pending, oldest)
+      if (ways.size > maxPending && oldest !== undefined) closeChannel(pending, oldest)
     },
 
     wait: (consent, owner, limit) => waitFor(pending, consent, owner, limit),
@@ -95,7 +95,7 @@ export function createPendingConsents(options: PendingConsentsOptions): PendingC
     async drop({ state }, owner) {
       const there = await findConsent(pending, owner, state)
       if (!there || there.receivedCode !== undefined) return false
-      closeWay(pending, state)
+      closeChannel(pending, state)
       return consents.remove(owner, there.id)
     },
 
@@ -137,7 +137,7 @@ async function waitFor(
       signal.throwIfAborted()
       const there = await findConsent(pending, owner, state)
       const token = await tokenOf(pending, consent, there, owner)
-      if (token || !there || there.ended) closeWay(pending, state)
+      if (token || !there || there.ended) closeChannel(pending, state)
       if (there?.receivedCode !== undefined && isPending(there, now()) && !isTakenOver) {
         isTakenOver = true
         void finish(pending, there, { code: there.receivedCode }, owner)
@@ -167,18 +167,18 @@ const answerParameters = ['state', 'iss', 'code', 'error'] as const
 function matchCallback(
   parameters: URLSearchParams,
   pending: readonly PendingConsent[],
-): { consent: PendingConsent; answer: CallbackAnswer } | CallbackProblem {
+): { consent: PendingConsent; answer: CallbackResponse } | CallbackProblem {
   if (answerParameters.some((name) => parameters.getAll(name).length > 1)) return 'malformed'
   const state = parameters.get('state')
   const consent = state === null ? onlyStateless(pending) : pending.find((each) => each.state === state)
   if (!consent) return 'unknown'
   const iss = parameters.get('iss')
   if (iss === null ? consent.issRequired : iss !== consent.need.authServer) return 'other_server'
-  const answer = answerOf(parameters)
+  const answer = parseCallbackResponse(parameters)
   return answer ? { consent, answer } : 'malformed'
 }
 
-function answerOf(parameters: URLSearchParams): CallbackAnswer | undefined {
+function parseCallbackResponse(parameters: URLSearchParams): CallbackResponse | undefined {
   const code = parameters.get('code')
   const error = parameters.get('error')
   if (code !== null) return error === null ? { code } : undefined

@@ -6,15 +6,15 @@ import { parseScope } from '../../protocol/parameters.js'
 import { requestCode } from '../../tokens/issue-token.js'
 import type {
   AgentTools,
-  AskedPermission,
   ConsentRequest,
   HeldToken,
   OpenConsent,
+  RequestedPermission,
   TokenNeed,
 } from '../agent-protocol.js'
 import { type PendingConsent, updateConsent } from './consent-store.js'
 import { type IssuerMetadata, januaryDocuments } from './documents.js'
-import type { CallbackAnswer } from './exchange-callback.js'
+import type { CallbackResponse } from './exchange-callback.js'
 import type { PendingConsents, WaitLimit } from './pending-consents.js'
 import { findAuthServer, postForm, refusal, requireAuthToken, type TokenClient } from './token-endpoint.js'
 
@@ -32,7 +32,14 @@ export interface TokenRequester
   extends TokenClient,
     Pick<
       AgentTools,
-      'consents' | 'discovery' | 'endpointOrigins' | 'consentTimeout' | 'canAsk' | 'openConsent' | 'keep' | 'forOwner'
+      | 'consents'
+      | 'discovery'
+      | 'endpointOrigins'
+      | 'consentTimeout'
+      | 'canPrompt'
+      | 'openConsent'
+      | 'keep'
+      | 'forOwner'
     > {
   /** Auth servers that drop `state` (W13). */
   stateOptional: readonly string[]
@@ -70,14 +77,14 @@ async function obtainOnce(
   if (found?.receivedCode !== undefined)
     return pending.wait(found, owner, { ...waited, ...limitOf(requester, found, waited) })
   if (found) {
-    const way = pending.wayFor(found) ?? (await requester.openConsent(owner, found))
+    const way = pending.channelFor(found) ?? (await requester.openConsent(owner, found))
     if (way.redirectUri === found.redirectUri) {
       pending.keepOpen(found, owner, way)
       return promptAndWait(requester, pending, found, { ...waited, way, isNew: false })
     }
     way.close()
     // Its page redirects to another program, so users are no longer prompted with it. A new consent can start.
-    await updateConsent(requester, owner, found, { askedUntil: requester.now() })
+    await updateConsent(requester, owner, found, { promptExpiresAt: requester.now() })
   }
   const state = platform.serializeBase64url(platform.randomBytes(24))
   const way = await requester.openConsent(owner, { state })
@@ -125,8 +132,8 @@ async function beginConsent(
     redirectUri,
     url: consentUrl(metadata, { request_token: requestToken, redirect_uri: redirectUri, state }),
     code: await requestCode(requestToken),
-    begunAt: preciseClock(),
-    askedUntil: Math.floor(now) + expiresIn,
+    createdAt: preciseClock(),
+    promptExpiresAt: Math.floor(now) + expiresIn,
     until: now + Math.max(expiresIn, longestConsent),
     issRequired: metadata.authorization_response_iss_parameter_supported === true,
     stateOptional: requester.stateOptional.includes(authServer),
@@ -145,7 +152,7 @@ async function promptAndWait(
   { way, isNew, ...waited }: Waited & { way: OpenConsent; isNew: boolean },
 ): Promise<HeldToken | undefined> {
   const { owner } = waited
-  if (!requester.canAsk) {
+  if (!requester.canPrompt) {
     const why = `The user must give consent at ${consent.need.authServer}, and this agent cannot prompt.`
     throw new AgentError('consent_required', why, { url: consent.url })
   }
@@ -171,23 +178,23 @@ async function promptAndWait(
 /** How long a request waits. By default longer than the server's `expires_in`, since the user can extend it. */
 function limitOf(
   { consentTimeout }: TokenRequester,
-  { askedUntil }: PendingConsent,
+  { promptExpiresAt }: PendingConsent,
   { began }: Waited,
 ): Omit<WaitLimit, 'signal'> {
-  const patience = consentTimeout ?? Math.max(askedUntil - began, longestConsent)
+  const patience = consentTimeout ?? Math.max(promptExpiresAt - began, longestConsent)
   return { until: began + patience, patience }
 }
 
 /** The consent, as presented to the user. */
 async function describe(
   { discovery }: TokenRequester,
-  { url, code, need, askedUntil }: PendingConsent,
+  { url, code, need, promptExpiresAt }: PendingConsent,
   until: number,
   signal: AbortSignal,
 ): Promise<ConsentRequest> {
   const permissions = await describeScopes(discovery, need)
   const { authServer, resource, scope } = need
-  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(askedUntil, until), signal }
+  return { url, code, authServer, resource, scope, permissions, expiresAt: Math.min(promptExpiresAt, until), signal }
 }
 
 /** Maximum length of a description, in characters. */
@@ -200,7 +207,7 @@ const identityScopes = new Set(['openid', 'profile', 'email'])
 async function describeScopes(
   discovery: AgentTools['discovery'],
   { resource, scope = '' }: Pick<TokenNeed, 'resource' | 'scope'>,
-): Promise<AskedPermission[]> {
+): Promise<RequestedPermission[]> {
   const scopes = parseScope(scope) ?? []
   if (scopes.every((each) => identityScopes.has(each)))
     return scopes.map((each) => ({ scope: each, description: undefined }))
@@ -220,7 +227,7 @@ async function describeScopes(
 export async function redeemConsent(
   requester: TokenRequester,
   { need, redirectUri, requestToken }: PendingConsent,
-  answer: CallbackAnswer,
+  answer: CallbackResponse,
   owner: string,
   proceed: () => Promise<void>,
 ): Promise<HeldToken> {

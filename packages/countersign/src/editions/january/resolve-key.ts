@@ -1,5 +1,5 @@
 import { findTokenKey } from '../../discovery/discovery.js'
-import { printedKeyProblem } from '../../discovery/document-sources.js'
+import { publishedExampleProblem } from '../../discovery/document-sources.js'
 import type { DiscoveryFailure, Found } from '../../discovery/fetch-document.js'
 import type { KeyReference } from '../../httpsig/signing-profile.js'
 import { AAuthError } from '../../lib/errors.js'
@@ -69,7 +69,7 @@ export function createKeyResolver(options: KeyResolverOptions): KeyResolver {
 }
 
 function requireUnprinted(audience: string, key: VerificationKey): void {
-  const problem = printedKeyProblem(audience, key)
+  const problem = publishedExampleProblem(audience, key)
   if (problem !== undefined) throw new AAuthError('key_invalid', `The key cannot be used: it ${problem}.`)
 }
 
@@ -138,7 +138,7 @@ function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey):
     const key = requireConfirmation(verified.token, audience)
     const found: ResolvedKey = { key, scheme: 'jwt', ...verified, publisher: type.issuerDocument }
     // Not cached for longer than its issuer's key (attacks K22).
-    const keyExpiry = discovery.peekFreshness(type.issuerDocument, claims.iss, String(decoded?.header.kid)) ?? 0
+    const keyExpiry = discovery.freshUntil(type.issuerDocument, claims.iss, String(decoded?.header.kid)) ?? 0
     resolved.set(jwt, found, Math.min(claims.exp, now() + cachedReferences.age, keyExpiry))
     return found
   }
@@ -146,7 +146,7 @@ function createTokenResolver(options: KeyResolverOptions, importKey: ImportKey):
 
 function requireConfirmation({ confirmationKey: key, type }: VerifiedToken, audience: string): VerificationKey {
   if (!key) throw new TypeError(`a verified ${type.typ} has no confirmation key`)
-  const problem = printedKeyProblem(audience, key)
+  const problem = publishedExampleProblem(audience, key)
   if (problem === undefined) return key
   throw new AAuthError(type.invalid, `The ${type.typ} was rejected: its cnf.jwk ${problem}.`)
 }

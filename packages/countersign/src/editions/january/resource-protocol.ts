@@ -64,8 +64,8 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
           ),
       ],
     ]),
-    judge: (verified, required) => judgeLevel(verified, required, ownAgent),
-    levelToAsk,
+    judge: (verified, required) => checkLevel(verified, required, ownAgent),
+    challengeLevel,
     levelAbove: (proven) => above[proven],
     async challenge({ level, binding, scope }) {
       if (level !== 'authorization' || !binding?.agent || scope === undefined) return { level }
@@ -78,7 +78,7 @@ export function createResourceProtocol(tools: ResourceTools): ResourceProtocol {
 
 // Nothing was verified, so a resource token cannot be bound to anything. An invalid auth token is challenged for a new one without a
 // resource token, everything else for a signature.
-function levelToAsk(code: ErrorCode, required: Requirement): string {
+function challengeLevel(code: ErrorCode, required: Requirement): string {
   if (code === 'auth_token_invalid') return 'authorization'
   return required === 'signature' ? 'signature' : 'identity'
 }
@@ -129,7 +129,7 @@ async function answerResourceTokenRequest(
  *
  * @throws AAuthError `identity_required`, `authorization_required`, `auth_token_expired`, `auth_token_invalid`, `scope_insufficient`
  */
-function judgeLevel<R extends Requirement>(
+function checkLevel<R extends Requirement>(
   verified: VerifiedSignature<ResolvedKey>,
   required: { require: R; scope?: string | undefined },
   ownAgent?: string,

@@ -2,7 +2,7 @@ import { AgentError } from '../../lib/agent-error.js'
 import type { PublicJwk } from '../../lib/algorithms.js'
 import { pause } from '../../lib/clock.js'
 import { parseJsonObject } from '../../lib/encodings.js'
-import { errorReasons } from '../../lib/error-reasons.js'
+import { causeMessages } from '../../lib/error-reasons.js'
 import { AAuthError } from '../../lib/errors.js'
 import { jwkThumbprint } from '../../lib/jwk.js'
 import { readStream } from '../../lib/read-stream.js'
@@ -139,7 +139,7 @@ export async function sendWithRetries(
 
 /** Whether the connection was never established, so that nothing was sent. */
 function wasRefused(error: unknown): boolean {
-  return errorReasons(error).some((reason) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason))
+  return causeMessages(error).some((reason) => /ECONNREFUSED|ENOTFOUND|EAI_AGAIN/.test(reason))
 }
 
 /** Maximum size of an auth server's response, in bytes. */

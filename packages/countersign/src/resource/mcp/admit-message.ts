@@ -65,14 +65,17 @@ export async function admitMessage(
     requireMethod(received)
     if (handledMethod !== received.method) throw requestChanged('method')
     let judged: JudgedMcpRequest | McpRefusal = { message: undefined, scope: '' }
-    const byContent = (content: Uint8Array) => {
+    const requirementOf = (content: Uint8Array) => {
       judged = judgeMcpRequest(received, content, table, (tool) => parameters.get(tool, now()))
       const need = 'reason' in judged ? '' : judged.scope
       const scope = [connect, need].filter((part) => part !== '').join(' ')
       return scope === '' ? undefined : ({ require: 'authorization', scope } as const)
     }
     const upload = received.upload ?? memoryUpload(received, maxBody)
-    const verified = await resource.verify(Object.assign({}, received, { upload }), { require: 'identity', byContent })
+    const verified = await resource.verify(Object.assign({}, received, { upload }), {
+      require: 'identity',
+      requirementOf,
+    })
     // TypeScript does not see that the callback assigns it.
     const read = judged as JudgedMcpRequest | McpRefusal
     return 'reason' in read ? refusalResponse(read) : await admitVerified(context, received, verified, read.message)

@@ -6,7 +6,7 @@
 
 export { checkFieldNames, checkMirrors } from './check-mirrors.js'
 export { filteredList, requestsList, unreadableResponse } from './filter-lists.js'
-export { judgeMcp, type McpNeed } from './judge-mcp.js'
+export { authorizeMcp, type McpNeed } from './judge-mcp.js'
 export { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 export type { McpAuthInfo } from './mcp-auth-info.js'
 export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'

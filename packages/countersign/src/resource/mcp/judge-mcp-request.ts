@@ -2,7 +2,7 @@ import { fieldValues, type ReceivedMessage } from '../../httpsig/received-messag
 import { AAuthError } from '../../lib/errors.js'
 import { parseBody } from '../parse-body.js'
 import { checkFieldNames, checkMirrors } from './check-mirrors.js'
-import { judgeMcp } from './judge-mcp.js'
+import { authorizeMcp } from './judge-mcp.js'
 import { type McpMessage, type McpRefusal, mcpCodes, readMcpMessage } from './mcp-message.js'
 import type { McpTable } from './mcp-table.js'
 import type { MirroredParameters } from './mirrored-parameters.js'
@@ -26,8 +26,8 @@ export function judgeMcpRequest(
   table: McpTable,
   parametersOf?: (tool: string) => MirroredParameters | undefined,
 ): JudgedMcpRequest | McpRefusal {
-  const misspelt = checkFieldNames(received)
-  if (misspelt) return misspelt
+  const unknownMember = checkFieldNames(received)
+  if (unknownMember) return unknownMember
   if (received.method !== 'POST') {
     if (content.length > 0) return refused(400, `An MCP request with ${received.method} must not have a body.`)
     return { message: undefined, scope: '' }
@@ -38,7 +38,7 @@ export function judgeMcpRequest(
   const mirrored = method === 'tools/call' && typeof params.name === 'string' ? parametersOf?.(params.name) : undefined
   const refusal = checkMirrors(message, received, mirrored)
   if (refusal) return refusal
-  const judged = judgeMcp(message, table)
+  const judged = authorizeMcp(message, table)
   return 'reason' in judged ? judged : { message, scope: judged.scope }
 }
 

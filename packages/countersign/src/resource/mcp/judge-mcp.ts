@@ -23,7 +23,7 @@ const free: ReadonlySet<string> = new Set([
 ])
 
 /** Returns the scopes that a message needs according to the table, or why it is refused for any sender. A pure function. */
-export function judgeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
+export function authorizeMcp(message: McpMessage, table: McpTable): McpNeed | McpRefusal {
   const { method, params } = message
   const refuse = (code: number, reason: string): McpRefusal => {
     const status = code === mcpCodes.methodNotFound && message.version !== undefined ? 404 : 200

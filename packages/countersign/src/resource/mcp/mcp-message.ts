@@ -46,8 +46,8 @@ export function readMcpMessage(body: unknown): McpMessage | McpRefusal {
   if (!isObject(body)) return malformed('The body must be one JSON-RPC message: batches are not accepted.')
   const id = typeof body.id === 'string' || Number.isSafeInteger(body.id) ? (body.id as string | number) : undefined
   const refuse = (reason: string) => malformed(reason, id)
-  const misspelt = misspeltMember(body)
-  if (misspelt !== undefined) return refuse(misspelt)
+  const unknownMember = misspeltMember(body)
+  if (unknownMember !== undefined) return refuse(unknownMember)
   const { jsonrpc, method, params = {} } = body
   if (jsonrpc !== '2.0') return refuse('jsonrpc must be "2.0".')
   if (Object.hasOwn(body, 'id') && id === undefined) return refuse('id must be a string or a whole number.')
@@ -76,8 +76,9 @@ function misspeltMember(message: Record<string, unknown>): string | undefined {
   for (const [part, object] of Object.entries({ message, params, ref, notifications, _meta })) {
     if (!isObject(object)) continue
     const names: readonly string[] = decisive[part as keyof typeof decisive]
-    const misspelt = Object.keys(object).find((name) => !names.includes(name) && isSpellingOfAny(name, names))
-    if (misspelt !== undefined) return `${part} has an unknown member ${JSON.stringify(misspelt.slice(0, 100))}.`
+    const unknownMember = Object.keys(object).find((name) => !names.includes(name) && isSpellingOfAny(name, names))
+    if (unknownMember !== undefined)
+      return `${part} has an unknown member ${JSON.stringify(unknownMember.slice(0, 100))}.`
   }
   return undefined
 }

@@ -1,6 +1,6 @@
 import { type NodeRequest, receiveIncoming } from '../../httpsig/receive-incoming.js'
 import { type HeadWriter, keepPrivate } from '../../node/keep-private.js'
-import { breakOff, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
+import { abortResponse, isGone, type Outgoing, untilDrained } from '../../node/outgoing.js'
 import { type AdmittedMessage, admitMessage, type McpContext, recordSession } from './admit-message.js'
 import type { McpAuthInfo } from './mcp-auth-info.js'
 import { onAccessEnd } from './on-access-end.js'
@@ -92,7 +92,7 @@ function rewriteResponse(context: McpContext, admitted: AdmittedMessage, outgoin
     const run = async () => void (isClosed() ? done() : await job())
     queue = queue?.then(run).catch((error: unknown) => {
       warn(error)
-      breakOff(outgoing)
+      abortResponse(outgoing)
     })
   }
 

@@ -1,4 +1,4 @@
-import { whenEnded } from '../until-ended.js'
+import { onAuthorizationEnd } from '../until-ended.js'
 import type { AdmittedMessage, McpContext } from './admit-message.js'
 
 /** Interval between checks of whether a user has authorized anything in a session, in milliseconds. */
@@ -16,7 +16,7 @@ export function onAccessEnd(
   { verified, caller, session: admitted }: AdmittedMessage,
   onEnd: () => void,
 ): () => void {
-  if (verified.authorization || !admitted) return whenEnded(resource, verified, onEnd)
+  if (verified.authorization || !admitted) return onAuthorizationEnd(resource, verified, onEnd)
   const session = admitted.id
   let polls = 0
   let isStopped = false
@@ -26,7 +26,7 @@ export function onAccessEnd(
   }
 
   function follow(allowed: NonNullable<ReturnType<typeof access.get>>): void {
-    stop = whenEnded(resource, allowed, () => {
+    stop = onAuthorizationEnd(resource, allowed, () => {
       const newer = access.get(session, now())
       if (newer && newer !== allowed) follow(newer)
       else onEnd()

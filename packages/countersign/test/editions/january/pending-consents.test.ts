@@ -1,5 +1,5 @@
 import { AgentError } from 'countersign/agent'
-import type { KeptConsent, KeptConsents } from 'countersign/editions'
+import type { ConsentStore, KeptConsent } from 'countersign/editions'
 import { expect, it, onTestFinished, vi } from 'vitest'
 import { createPendingConsents, type PendingConsents } from '../../../src/editions/january/pending-consents.js'
 import { ids } from '../../agent/stage.js'
@@ -17,7 +17,7 @@ const token = {
 }
 
 /** Kept in this process. */
-function openConsents(isShared = false, now = () => 0): KeptConsents {
+function openConsents(isShared = false, now = () => 0): ConsentStore {
   const leases = new Map<string, { holder: string; until: number }>()
   const owners = new Map<string, Map<string, KeptConsent>>()
   const keptFor = (owner: string) => {
@@ -51,9 +51,9 @@ function openPending(options: Partial<Options> = {}): PendingConsents {
   return createPendingConsents({
     consents: openConsents(),
     now: () => 0,
-    heldSince: async () => undefined,
+    storedSince: async () => undefined,
     discard: async () => undefined,
-    redeem: async () => token,
+    exchangeCode: async () => token,
     ...options,
   })
 }
@@ -67,8 +67,8 @@ function consentOf(state: string): PendingConsent {
     redirectUri: `${ids.agent}/callback`,
     url: `${ids.authServer}/agent/auth`,
     code: 'CODE',
-    begunAt: 0,
-    askedUntil: 600,
+    createdAt: 0,
+    promptExpiresAt: 600,
     until: 600,
     issRequired: false,
     stateOptional: false,
@@ -152,8 +152,8 @@ it.each([
   vi.useFakeTimers()
   onTestFinished(() => void vi.useRealTimers())
   const cause = new Error('connection reset')
-  const redeem = () => Promise.reject(new AgentError('token_request_failed', 'No response.', { cause }))
-  const pending = openPending({ consents: openConsents(isShared), redeem })
+  const exchangeCode = () => Promise.reject(new AgentError('token_request_failed', 'No response.', { cause }))
+  const pending = openPending({ consents: openConsents(isShared), exchangeCode })
   const consent = await begin(pending, 'failed')
   const wait = pending.wait(consent, 's1', limit)
   const failed = expect(wait).rejects.toMatchObject({ code: 'token_request_failed', cause })
@@ -164,7 +164,7 @@ it.each([
 })
 
 it('drops a consent only while it is undecided', async () => {
-  const pending = openPending({ redeem: () => new Promise(() => undefined) })
+  const pending = openPending({ exchangeCode: () => new Promise(() => undefined) })
   const undecided = await begin(pending, 'undecided')
   expect(await pending.drop(undecided, 's1')).toBe(true)
   expect(await complete(pending, 'undecided')).toBe('unknown')
@@ -176,7 +176,11 @@ it('drops a consent only while it is undecided', async () => {
 
 it('stores the result of a consent for 60 seconds, without the refresh token', async () => {
   const consents = openConsents(true)
-  const pending = openPending({ consents, now: () => 100, redeem: async () => ({ ...token, refreshToken: 'secret' }) })
+  const pending = openPending({
+    consents,
+    now: () => 100,
+    exchangeCode: async () => ({ ...token, refreshToken: 'secret' }),
+  })
   await begin(pending, 'allowed')
   expect(await complete(pending, 'allowed')).toBe('done')
   const [stored] = await consents.list('s1')
@@ -186,14 +190,14 @@ it('stores the result of a consent for 60 seconds, without the refresh token', a
 
 it('stores that the user denied for other processes, and starts the next consent as its successor', async () => {
   const consents = openConsents(true)
-  const redeem = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
-  const pending = openPending({ consents, now: () => 100, redeem })
+  const exchangeCode = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
+  const pending = openPending({ consents, now: () => 100, exchangeCode })
   const denied = await begin(pending, 'denied')
   expect(await complete(pending, 'denied')).toBe('failed')
   expect(await consents.list('s1')).toMatchObject([{ until: 160, ended: { failure: { code: 'access_denied' } } }])
   await expect(openPending({ consents, now: () => 100 }).wait(denied, 's1', limit)).rejects.toThrow('Denied.')
   expect(await pending.find(denied.need, 's1')).toBeUndefined()
-  const next = { ...consentOf('next'), need: denied.need, begunAt: 1 }
+  const next = { ...consentOf('next'), need: denied.need, createdAt: 1 }
   expect(await pending.begin(next, 's1')).toBe(true)
   expect(await pending.find(denied.need, 's1')).toMatchObject({ state: 'next' })
 })
@@ -213,12 +217,12 @@ it('starts one consent of several that succeed the same one', async () => {
 it('starts no consent while another one for the need is open or being exchanged', async () => {
   const consents = openConsents(true)
   const [first, second] = [1, 2].map(() =>
-    openPending({ consents, now: () => 100, redeem: () => new Promise(() => undefined) }),
+    openPending({ consents, now: () => 100, exchangeCode: () => new Promise(() => undefined) }),
   )
   const { need } = consentOf('x')
   expect(await second?.find(need, 's1')).toBeUndefined()
   expect(await first?.begin({ ...consentOf('first'), need }, 's1')).toBe(true)
-  expect(await second?.begin({ ...consentOf('second'), need, begunAt: 5 }, 's1'), 'open').toBe(false)
+  expect(await second?.begin({ ...consentOf('second'), need, createdAt: 5 }, 's1'), 'open').toBe(false)
   await first?.complete(new URLSearchParams({ state: 'first', code: 'a' }), 's1')
   await expect.poll(() => consents.list('s1')).toMatchObject([{ receivedCode: 'a' }])
   const late = openPending({ consents, now: () => 599 })
@@ -229,11 +233,11 @@ it('starts no consent while another one for the need is open or being exchanged'
 it('starts the next consent after the clock was set back', async () => {
   const consents = openConsents(true)
   const clock = { now: 100 }
-  const redeem = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
-  const pending = openPending({ consents, now: () => clock.now, redeem })
+  const exchangeCode = () => Promise.reject(new AgentError('access_denied', 'Denied.'))
+  const pending = openPending({ consents, now: () => clock.now, exchangeCode })
   const { need } = consentOf('x')
   for (const [index, state] of ['a', 'b', 'c', 'd'].entries()) {
-    expect(await pending.begin({ ...consentOf(state), need, begunAt: clock.now }, 's1'), state).toBe(true)
+    expect(await pending.begin({ ...consentOf(state), need, createdAt: clock.now }, 's1'), state).toBe(true)
     expect(await complete(pending, state)).toBe('failed')
     clock.now -= index === 1 ? 0 : 30
   }
@@ -258,7 +262,7 @@ it.each<[string, object]>([
   ['nothing', {}],
   ['no need', { ...consentOf('x'), need: undefined }],
   ['a need of null', { ...consentOf('x'), need: null }],
-  ['no time', { ...consentOf('x'), begunAt: undefined }],
+  ['no time', { ...consentOf('x'), createdAt: undefined }],
   ['a time that is text', { ...consentOf('x'), until: '9e12' }],
   ['a result that is text', { ...consentOf('x'), ended: 'x' }],
   ['no generation', consentOf('x')],
@@ -277,11 +281,11 @@ it.each<[string, object]>([
 
 it('stores nothing after the session was forgotten', async () => {
   const consents = openConsents(true)
-  const redeem = async () => {
+  const exchangeCode = async () => {
     for (const { id } of await consents.list('s1')) await consents.remove('s1', id)
     throw new AgentError('session_forgotten', 'The session has expired.')
   }
-  const pending = openPending({ consents, redeem })
+  const pending = openPending({ consents, exchangeCode })
   await begin(pending, 'forgotten')
   expect(await complete(pending, 'forgotten')).toBe('failed')
   expect(await consents.list('s1')).toEqual([])
@@ -290,12 +294,12 @@ it('stores nothing after the session was forgotten', async () => {
 it('keeps the way of a consent open after a code that the auth server failed to exchange', async () => {
   const closed: string[] = []
   let failures = 1
-  const redeem: Options['redeem'] = async (_consent, _answer, _owner, proceed) => {
+  const exchangeCode: Options['exchangeCode'] = async (_consent, _answer, _owner, proceed) => {
     await proceed()
     if (failures-- > 0) throw new AgentError('token_request_failed', 'The auth server returned 500.')
     return token
   }
-  const pending = openPending({ redeem })
+  const pending = openPending({ exchangeCode })
   const consent = await begin(pending, 'again', { closed })
   const failed = expect(pending.wait(consent, 's1', limit)).rejects.toThrow('500')
   expect(await complete(pending, 'again')).toBe('failed')
@@ -310,15 +314,15 @@ function openProcesses(exchanged: () => Promise<unknown> = async () => undefined
   const world = { now: 100, sent: [] as string[], held: undefined as typeof token | undefined, discarded: 0 }
   const kept = openConsents(true, () => world.now)
   const open = (
-    change: (consents: KeptConsents) => Partial<KeptConsents> = () => ({}),
+    change: (consents: ConsentStore) => Partial<ConsentStore> = () => ({}),
     options: Partial<Options> = {},
   ) => {
     return createPendingConsents({
       consents: { ...kept, ...change(kept) },
       now: () => world.now,
-      heldSince: async () => world.held,
+      storedSince: async () => world.held,
       discard: async () => void world.discarded++,
-      async redeem(_consent, answer, _owner, proceed) {
+      async exchangeCode(_consent, answer, _owner, proceed) {
         await proceed()
         world.sent.push('code' in answer ? answer.code : answer.error)
         await exchanged()
@@ -351,7 +355,7 @@ it('says that it worked, and sends the code once, if the result cannot be stored
 it('sends no code whose token another process stored before it was killed', async () => {
   const { world, open } = openProcesses()
   const killed = open(undefined, {
-    async redeem(_consent, _answer, _owner, proceed) {
+    async exchangeCode(_consent, _answer, _owner, proceed) {
       await proceed()
       world.held = token
       return new Promise<never>(() => undefined)
@@ -384,7 +388,7 @@ it('does not repeat the failed exchange of another process', async () => {
   expect(world.sent).toEqual(['a'])
 })
 
-it.each<[string, (world: { now: number }, consents: KeptConsents) => Partial<KeptConsents>]>([
+it.each<[string, (world: { now: number }, consents: ConsentStore) => Partial<ConsentStore>]>([
   [
     'the store grants it late',
     (world, consents) => ({
@@ -464,7 +468,7 @@ it('keeps no token of a consent that another process forgot during the exchange'
 it('removes the token of a consent that another process forgot while that was stored', async () => {
   const { world, open, kept } = openProcesses()
   const pending = open(undefined, {
-    async redeem(_consent, _answer, _owner, proceed) {
+    async exchangeCode(_consent, _answer, _owner, proceed) {
       await proceed()
       await proceed()
       await kept.remove('s1', `${ids.authServer} ${ids.api} out 1`)

@@ -1,7 +1,7 @@
 import {
+  authorizeMcp,
   checkMirrors,
   filteredList,
-  judgeMcp,
   judgeMcpRequest,
   type McpMessage,
   type McpTable,
@@ -31,7 +31,7 @@ function readStrictly(body: unknown): McpMessage {
 }
 
 const judged = (body: unknown) => {
-  const found = judgeMcp(readStrictly(body), table)
+  const found = authorizeMcp(readStrictly(body), table)
   return 'scope' in found ? found.scope : found.code
 }
 
@@ -113,7 +113,7 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
   ])('a URI that another reader reads as another one is of nothing: %j', (uri) => {
     const open = { resources: { '*:*': '', 'file:///srv/public/*': '', 'notes://*': '' } }
     const read = (method: string, params: Record<string, unknown>) =>
-      judgeMcp(readStrictly(message(method, params)), open)
+      authorizeMcp(readStrictly(message(method, params)), open)
     expect(read('resources/read', { uri })).toMatchObject({ code: -32602 })
     expect(read('resources/subscribe', { uri })).toMatchObject({ code: -32602 })
     expect(read('subscriptions/listen', { notifications: { resourceSubscriptions: [uri] } })).toMatchObject({
@@ -124,7 +124,9 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
   it.each(['file:///srv/public/a%20b', 'notes://Mine/1?x=%26', 'https://api.example', 'urn:x:1', 'x:y:z'])(
     'a URI that is written in the one way is found: %s',
     (uri) => {
-      const found = judgeMcp(readStrictly(message('resources/read', { uri })), { resources: { [uri]: 'notes.read' } })
+      const found = authorizeMcp(readStrictly(message('resources/read', { uri })), {
+        resources: { [uri]: 'notes.read' },
+      })
       expect(found).toEqual({ scope: 'notes.read' })
     },
   )
@@ -134,7 +136,7 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
     (method) => {
       const params = { name: 'read_note', uri: 'notes://mine/1' }
       const { id: _id, ...notification } = message(method, params)
-      expect(judgeMcp(readStrictly(notification), table)).toMatchObject({ status: 400, code: -32600 })
+      expect(authorizeMcp(readStrictly(notification), table)).toMatchObject({ status: 400, code: -32600 })
     },
   )
 
@@ -163,13 +165,13 @@ describe('M03: what a message needs is in the table, or it is refused', () => {
 
   it.each(['initialized', 'cancelled', 'progress', 'roots/list_changed'])('notifications/%s needs nothing', (name) => {
     const { id: _id, ...notification } = message(`notifications/${name}`)
-    expect(judgeMcp(readStrictly(notification), table)).toEqual({ scope: '' })
+    expect(authorizeMcp(readStrictly(notification), table)).toEqual({ scope: '' })
   })
 
   it('responds 404 to an unknown method from 2026-07-28 on, and 200 before', () => {
     const { body } = modern('tasks/get')
-    expect(judgeMcp(readStrictly(body), table)).toMatchObject({ status: 404, code: -32601 })
-    expect(judgeMcp(readStrictly(message('tasks/get')), table)).toMatchObject({ status: 200, code: -32601 })
+    expect(authorizeMcp(readStrictly(body), table)).toMatchObject({ status: 404, code: -32601 })
+    expect(authorizeMcp(readStrictly(message('tasks/get')), table)).toMatchObject({ status: 200, code: -32601 })
   })
 
   it.each(['GET', 'DELETE'])('refuses a %s request with a body of one byte', (method) => {
@@ -264,7 +266,7 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
     'file:///srv/private': 'files.admin',
   }
   const scopeOf = (uri: string) => {
-    const found = judgeMcp(readStrictly(message('resources/read', { uri })), { resources })
+    const found = authorizeMcp(readStrictly(message('resources/read', { uri })), { resources })
     return 'scope' in found ? found.scope.split(' ').toSorted().join(' ') : 'refused'
   }
 
@@ -339,7 +341,7 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
     const uris = Array.from({ length: 100 }, (_, at) => `notes://public/${'.'.repeat(2000)}${at}`)
     const listen = readStrictly(message('subscriptions/listen', { notifications: { resourceSubscriptions: uris } }))
     const before = process.cpuUsage()
-    expect(judgeMcp(listen, { resources })).toEqual({ scope: '' })
+    expect(authorizeMcp(listen, { resources })).toEqual({ scope: '' })
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(200)
   })
 
@@ -356,7 +358,7 @@ describe('M24: a URI needs both scopes if some servers read it as one that anoth
   })
 
   it('and so does a template whose start is written in other letters', () => {
-    const found = judgeMcp(
+    const found = authorizeMcp(
       readStrictly(message('completion/complete', { ref: { type: 'ref/resource', uri: 'notes://Private/{id}' } })),
       { resources },
     )
@@ -477,7 +479,9 @@ it('a body of a stranger costs no more than parsing it', () => {
   expect(judging).toBeLessThan(3 * parsing)
   const patterns = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`a${at}:*`, '']))
   const resources = { ...patterns, 'a:*': '' }
-  expect(timeOf(() => judgeMcp(readStrictly(subscriptions), { resources }))).toBeLessThan(parsing)
+  expect(timeOf(() => authorizeMcp(readStrictly(subscriptions), { resources }))).toBeLessThan(parsing)
   const uri = `a:${'%20'.repeat(340_000)}`
-  expect(timeOf(() => judgeMcp(readStrictly(message('resources/read', { uri })), { resources }))).toBeLessThan(parsing)
+  expect(timeOf(() => authorizeMcp(readStrictly(message('resources/read', { uri })), { resources }))).toBeLessThan(
+    parsing,
+  )
 })

@@ -20,7 +20,6 @@ import fastify from 'fastify'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import {
-  answerOf,
   formOrCall,
   type McpAgent,
   type McpStage,
@@ -28,6 +27,7 @@ import {
   notPlainJson,
   openMcpStage,
   openPort,
+  parseCallbackResponse,
   post,
 } from './mcp-stage.js'
 
@@ -277,7 +277,7 @@ describe('a session', () => {
     const stage = await openServer()
     const agent = await stage.newAgent('planner')
     const session = { 'mcp-session-id': await openSession(stage, agent) }
-    await answerOf(await post(agent, stage.url, call, session))
+    await parseCallbackResponse(await post(agent, stage.url, call, session))
     for (const other of [await stage.newAgent('other'), await stage.newAgent('planner', { sub: 'bob' })]) {
       const answered = await post(other, stage.url, call, session)
       expect(answered.status).toBe(404)
@@ -309,7 +309,7 @@ describe('a session', () => {
       const agent = await stage.newAgent('planner')
       const session = { 'mcp-session-id': await openSession(stage, agent) }
       expect(opened).toBe(1)
-      await answerOf(await post(agent, stage.url, call, session))
+      await parseCallbackResponse(await post(agent, stage.url, call, session))
       expect((await post(await stage.newAgent('other'), stage.url, call, session)).status).toBe(404)
       expect(stage.ran).toHaveLength(1)
       const lost = { ...sessions, open: async () => Promise.reject(new Error('lost')) }
@@ -405,7 +405,7 @@ it('a list that comes packed is not shown, and is not asked for packed', async (
   })
   const agent = await stage.newAgent('planner')
   const response = await post(agent, stage.url, message('tools/list'), { 'accept-encoding': 'gzip' })
-  expect(await answerOf(response)).toMatchObject({ id: 1, error: { code: -32603 } })
+  expect(await parseCallbackResponse(response)).toMatchObject({ id: 1, error: { code: -32603 } })
   expect(asked).toEqual([undefined, false])
 })
 
@@ -442,7 +442,7 @@ it('what is called when something was written is called, also where it was chang
     outgoing.end('"result":{"tools":[{"name":"read_note"},{"name":"x"}]}}', () => void called.push('end'))
   })
   const agent = await stage.newAgent('planner')
-  const answer = await answerOf(await post(agent, stage.url, message('tools/list')))
+  const answer = await parseCallbackResponse(await post(agent, stage.url, message('tools/list')))
   expect(answer).toEqual({ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }] } })
   for (let turn = 0; turn < 100 && called.length < 2; turn++) await new Promise((soon) => setTimeout(soon, 10))
   expect(called).toEqual(['write', 'end'])

@@ -159,7 +159,7 @@ export function post(
 }
 
 /** The one message of an answer, of JSON or of an event stream. */
-export async function answerOf(response: Response): Promise<Record<string, unknown>> {
+export async function parseCallbackResponse(response: Response): Promise<Record<string, unknown>> {
   const text = await response.text()
   const data = /^data: ?(.*)$/m.exec(text)?.[1] ?? text
   return JSON.parse(data) as Record<string, unknown>

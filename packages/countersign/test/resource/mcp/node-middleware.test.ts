@@ -4,7 +4,7 @@ import { connect, createServer, type Http2ServerResponse } from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import { createMcpSessions, type McpNodeRequest, type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import { expect, it, onTestFinished } from 'vitest'
-import { answerOf, type McpStage, message, openMcpStage, openPort, post } from './mcp-stage.js'
+import { type McpStage, message, openMcpStage, openPort, parseCallbackResponse, post } from './mcp-stage.js'
 
 const table = { tools: { read_note: 'notes.read' } }
 const pause = (milliseconds: number) => new Promise<void>((resolve) => setTimeout(resolve, milliseconds))
@@ -122,5 +122,9 @@ it('sends a rewritten response over HTTP/2 with its last chunk', async () => {
     return new Response(text, { status: head[':status'] })
   })
   const response = await post(await stage.newAgent('planner'), stage.url, message('tools/list'))
-  expect(await answerOf(response)).toEqual({ jsonrpc: '2.0', id: 1, result: { tools: [{ name: 'read_note' }] } })
+  expect(await parseCallbackResponse(response)).toEqual({
+    jsonrpc: '2.0',
+    id: 1,
+    result: { tools: [{ name: 'read_note' }] },
+  })
 })

@@ -1,6 +1,6 @@
 import { protectMcp } from 'countersign/resource/mcp'
 import { afterEach, expect, it, vi } from 'vitest'
-import { answerOf, message, openMcpStage, post } from './mcp-stage.js'
+import { message, openMcpStage, parseCallbackResponse, post } from './mcp-stage.js'
 
 const table = { tools: { read_note: 'notes.read' } }
 const events = { 'content-type': 'text/event-stream' }
@@ -52,5 +52,5 @@ it('responds with an error instead of a list that is nested too deep to be filte
   const headers = { 'content-type': 'application/json' }
   stage.serve(protectMcp(stage.resource, table).around(() => new Response(list, { headers })))
   const response = await post(await stage.newAgent('planner'), stage.url, message('tools/list'))
-  expect(await answerOf(response)).toMatchObject({ id: 1, error: { code: -32_603 } })
+  expect(await parseCallbackResponse(response)).toMatchObject({ id: 1, error: { code: -32_603 } })
 })

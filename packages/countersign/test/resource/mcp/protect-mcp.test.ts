@@ -4,7 +4,6 @@ import { type McpOptions, protectMcp } from 'countersign/resource/mcp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { z } from 'zod'
 import {
-  answerOf,
   formOrCall,
   ids,
   type McpStage,
@@ -12,6 +11,7 @@ import {
   modern,
   notPlainJson,
   openMcpStage,
+  parseCallbackResponse,
   post,
 } from './mcp-stage.js'
 
@@ -90,7 +90,7 @@ describe.each([
     const { newAgent, ran, url } = openServer()
     const agent = await newAgent('planner')
     const read = write('tools/call', { name: 'read_note', arguments: {} })
-    expect(await answerOf(await post(agent, url, read.body, read.headers))).toMatchObject({
+    expect(await parseCallbackResponse(await post(agent, url, read.body, read.headers))).toMatchObject({
       result: { content: [{ text: 'read_note done' }] },
     })
     const change = write('tools/call', { name: 'write_note', arguments: {} })
@@ -112,7 +112,7 @@ describe.each([
       const asked = write(method, {})
       const response = await post(agent, url, asked.body, asked.headers)
       expect(response.headers.get('cache-control')).toBe('private, no-store')
-      return (await answerOf(response)).result as Record<string, { name?: string; uri?: string }[]>
+      return (await parseCallbackResponse(response)).result as Record<string, { name?: string; uri?: string }[]>
     }
     const tools = await listed('tools/list')
     expect(tools.tools?.map(({ name }) => name)).toEqual(['read_note', 'write_note', 'hello', 'rename_all'])
@@ -132,7 +132,7 @@ describe.each([
       ['tasks/list', {}, -32601],
     ] as const) {
       const asked = write(method, params)
-      const answer = await answerOf(await post(agent, url, asked.body, asked.headers))
+      const answer = await parseCallbackResponse(await post(agent, url, asked.body, asked.headers))
       expect(answer, method).toMatchObject({ id: 1, error: { code } })
     }
     expect(ran).toEqual([])
@@ -374,7 +374,7 @@ describe('M06: a sealed state', () => {
 
   async function stateOf(stage: Served, agent: Awaited<ReturnType<Served['newAgent']>>, to = 'x'): Promise<string> {
     const { body, headers } = rename(to)
-    const answer = await answerOf(await post(agent, stage.url, body, headers))
+    const answer = await parseCallbackResponse(await post(agent, stage.url, body, headers))
     const { requestState } = answer.result as { requestState: string }
     return requestState
   }
@@ -384,7 +384,7 @@ describe('M06: a sealed state', () => {
       requestState: state,
       inputResponses: { sure: { action: 'accept', content: { yes: true } } },
     })
-    return answerOf(await post(agent, stage.url, body, headers))
+    return parseCallbackResponse(await post(agent, stage.url, body, headers))
   }
 
   it('is brought back by who got it, with the same call; the server reads its own', async () => {
@@ -410,7 +410,9 @@ describe('M06: a sealed state', () => {
     ).toMatchObject(refused)
     expect(await bring(stage, agent, 'y', state), 'another argument').toMatchObject(refused)
     const { body, headers } = call('write_note', { requestState: state })
-    expect(await answerOf(await post(agent, stage.url, body, headers)), 'another tool').toMatchObject(refused)
+    expect(await parseCallbackResponse(await post(agent, stage.url, body, headers)), 'another tool').toMatchObject(
+      refused,
+    )
     for (const at of [0, 20, state.length - 2]) {
       const other = state[at] === 'A' ? 'B' : 'A'
       const changed = state.slice(0, at) + other + state.slice(at + 1)
@@ -461,7 +463,7 @@ it('a stream ends within five seconds of a removal, and not before', async () =>
   const stage = openMcpStage()
   let holds = true
   let closed = false
-  const resource = { ...stage.resource, stillHolds: async () => holds }
+  const resource = { ...stage.resource, isStillAuthorized: async () => holds }
   const endless = () =>
     new ReadableStream({
       start: (controller) => controller.enqueue(new TextEncoder().encode(': begun\n\n')),

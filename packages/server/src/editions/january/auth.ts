@@ -15,14 +15,14 @@ import { verifyToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { RequestDisplay } from '../../storage/api/storage.js'
-import { type AccessAsked, orGiveBack, requireAdmitted, requireRoom } from '../require-admitted.js'
-import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'
-import { type AuthTokenAnswer, issueAuthToken } from './issue-tokens.js'
+import { orUncount, type RequestedAccess, requireAdmitted, requireRoom } from '../require-admitted.js'
+import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
+import { type AuthTokenResponse, issueAuthToken } from './issue-tokens.js'
 
 type Form = ReadonlyMap<string, string>
 
 /** The response to an agent whose request a user will decide (S§9.4). */
-interface RequestAnswer {
+interface RequestResponse {
   request_token: string
   expires_in: number
 }
@@ -35,7 +35,7 @@ export async function requestAuthorization(
   context: ServerContext,
   agent: SigningAgent,
   form: Form,
-): Promise<ClaimingAnswer<RequestAnswer | AuthTokenAnswer>> {
+): Promise<ClaimingAction<RequestResponse | AuthTokenResponse>> {
   requireOneSubject(form) //                                            request_malformed
   requireFreshKeys(agent) //                                            key_unknown
   const redirectUri = requireParameter(form, 'redirect_uri') //         request_malformed
@@ -43,7 +43,7 @@ export async function requestAuthorization(
   const admission = await requireAdmitted(context, agent, access) //    scope_invalid, agent_blocked, too_many_requests, policy_denied
   const { policy } = admission
   if (policy !== undefined) return { claiming: (nonce) => issueAutonomously(context, agent, { access, policy, nonce }) }
-  const document = await orGiveBack(context, admission, async () => {
+  const document = await orUncount(context, admission, async () => {
     const found = await requireDocument(context, agent, redirectUri) // key_unknown
     requireListedRedirect(redirectUri, found, context.interop.redirectUrisOptional) // redirect_uri_not_listed
     return found
@@ -85,8 +85,8 @@ async function issueAutonomously(
     access: { resource, scope },
     policy,
     nonce,
-  }: { access: AccessAsked; policy: string; nonce: NonceClaim | undefined },
-): Promise<AuthTokenAnswer> {
+  }: { access: RequestedAccess; policy: string; nonce: NonceClaim | undefined },
+): Promise<AuthTokenResponse> {
   const issue = await context.storage.recordAutonomousIssue({
     nonce,
     agent: agent.agent,
@@ -101,7 +101,7 @@ async function issueAutonomously(
 
 /** A request that a user will decide. */
 interface RequestToOpen {
-  access: AccessAsked
+  access: RequestedAccess
   redirectUri: string
   /** The agent's document. */
   document: AgentMetadata
@@ -116,7 +116,7 @@ async function openRequest(
   context: ServerContext,
   agent: SigningAgent,
   { access, redirectUri, document, prompt, maxOpen, nonce }: RequestToOpen,
-): Promise<RequestAnswer> {
+): Promise<RequestResponse> {
   const { storage, lifetimes, logos, secrets } = context
   const requestToken = secrets.random('aarq_')
   await storage.createAuthRequest({
@@ -184,7 +184,7 @@ async function requireAccess(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): Promise<AccessAsked> {
+): Promise<RequestedAccess> {
   const resourceToken = form.get('resource_token')
   if (resourceToken !== undefined) return requireResourceAccess(context, agent, resourceToken)
   const scope = parseScope(form.get('scope') ?? '')
@@ -205,7 +205,7 @@ async function requireResourceAccess(
   context: ServerContext,
   { agent, key, remoteAddress }: SigningAgent,
   compact: string,
-): Promise<AccessAsked> {
+): Promise<RequestedAccess> {
   const { claims } = await verifyToken(january.tokens.resource, compact, {
     audience: context.issuer,
     now: context.now,

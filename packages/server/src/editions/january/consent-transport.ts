@@ -22,7 +22,7 @@ export function createConsentTransport(issuer: string, secrets: MintedSecrets): 
       return linkOf({ requestToken, redirectUri, state })
     },
     handleOf: (requestId) => secrets.codeOf(requestId),
-    isAlive: ({ codeAlive }) => codeAlive,
+    isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: isOnOwnHost,
     addressOf(request, decision) {
       const outcome = decision.allowed

@@ -4,7 +4,7 @@ import { issueToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
 import type { ReasonOf, RedeemOutcome, RefreshOutcome } from '../../storage/api/storage.js'
-import { type ClaimingAnswer, requireFreshKeys, type SigningAgent } from '../signed-request.js'
+import { type ClaimingAction, requireFreshKeys, type SigningAgent } from '../signed-request.js'
 import { type AuthTokenSubject, contentOf } from '../token-content.js'
 
 /** The wire error for a code that was not redeemed: always `invalid_grant`. */
@@ -29,7 +29,7 @@ export function exchangeCode(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): ClaimingAnswer<AuthTokenAnswer & { refresh_token?: string }> {
+): ClaimingAction<AuthTokenResponse & { refresh_token?: string }> {
   requireFreshKeys(agent)
   const codeHash = hashSecret(requireParameter(form, 'code'))
   const requestToken = form.get('request_token')
@@ -63,7 +63,7 @@ export function exchangeCode(
 }
 
 /** The members of every response with an auth token (W15). */
-export interface AuthTokenAnswer {
+export interface AuthTokenResponse {
   auth_token: string
   expires_in: number
   token_type: 'Bearer'
@@ -74,7 +74,7 @@ export interface AuthTokenAnswer {
  *
  * @throws AAuthError `policy_denied`
  */
-export async function issueAuthToken(context: ServerContext, subject: AuthTokenSubject): Promise<AuthTokenAnswer> {
+export async function issueAuthToken(context: ServerContext, subject: AuthTokenSubject): Promise<AuthTokenResponse> {
   const { agent, resource, issue, user } = subject
   const { scope, identity } = contentOf(context, subject)
   context.knownCallers.noteAgent(agent)
@@ -115,7 +115,7 @@ export function refreshToken(
   context: ServerContext,
   agent: SigningAgent,
   form: ReadonlyMap<string, string>,
-): ClaimingAnswer<AuthTokenAnswer> {
+): ClaimingAction<AuthTokenResponse> {
   const scope = form.get('scope')
   if (scope !== undefined && !parseScope(scope))
     throw new AAuthError('scope_invalid', 'The scope must be a list of at most 64 values.')

@@ -8,11 +8,11 @@ import {
 import { issueToken } from 'countersign/tokens'
 import type { ServerContext } from '../../http/context.js'
 import { hashSecret } from '../../secrets/server-keys.js'
-import { type Revocations, tokensAliveSince } from '../../storage/api/storage.js'
-import type { ClaimingAnswer, SigningAgent } from '../signed-request.js'
+import { type Revocations, validTokensIssuedSince } from '../../storage/api/storage.js'
+import type { ClaimingAction, SigningAgent } from '../signed-request.js'
 
 /** Maximum number of entries per user. For a user with more, a single time revokes everything issued to them until then. */
-const perPerson = 20
+const perUser = 20
 
 const seconds = { life: 120, shared: 1, betweenWarnings: 600 }
 
@@ -35,9 +35,9 @@ export function createRevocationListEndpoint(context: ServerContext): () => Prom
   }
 
   async function makeList(at: number): Promise<string> {
-    const since = await tokensAliveSince(context.storage, { at, lifetime: context.lifetimes.authToken })
+    const since = await validTokensIssuedSince(context.storage, { at, lifetime: context.lifetimes.authToken })
     const limit = revocationListLimits.entries
-    const found = await context.storage.listRevocations({ since, perPerson, limit })
+    const found = await context.storage.listRevocations({ since, perUser, limit })
     if (!found.isWhole) warn(at)
     const claims: RevocationClaims = { iss: context.issuer, iat: at, exp: at + seconds.life, revoked: [] }
     claims.revoked = await Promise.all(found.revoked.map(async ({ kind, value }) => revocationEntry(kind, value)))
@@ -76,7 +76,7 @@ export function revokeToken(
   context: ServerContext,
   { agent, delegate }: SigningAgent,
   form: ReadonlyMap<string, string>,
-): ClaimingAnswer<Record<string, never>> {
+): ClaimingAction<Record<string, never>> {
   const tokenHash = hashSecret(requireParameter(form, 'token'))
   return {
     async claiming(nonce) {

@@ -122,7 +122,7 @@ const pixelChunks = new Set(['IHDR', 'PLTE', 'tRNS', 'IDAT', 'IEND'])
  * Strips everything except pixels from a PNG: a color profile of a few bytes can unpack to gigabytes, and animations and texts are not
  * shown. Returns undefined if the chunks are not contiguous up to the last one.
  */
-export function barePng(png: Uint8Array): Uint8Array | undefined {
+export function stripPng(png: Uint8Array): Uint8Array | undefined {
   const bytes = Buffer.from(png.buffer, png.byteOffset, png.byteLength)
   const kept = [bytes.subarray(0, 8)]
   let at = 8

@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import type { LogoOutcome } from '../logo-re-encoder.js'
-import { barePng, readImageHeader } from './image-header.js'
+import { readImageHeader, stripPng } from './image-header.js'
 
 /** The input of the worker. */
 export interface LogoOrder {
@@ -25,7 +25,7 @@ export async function reEncodeLogo(bytes: Uint8Array): Promise<LogoOutcome> {
   if (!header) return { refusal: 'it is not a PNG, JPEG or WebP' }
   if (Math.max(header.width, header.height) > limits.longest)
     return { refusal: `it is larger than ${limits.longest} × ${limits.longest} pixels` }
-  const bare = header.format === 'png' ? barePng(bytes) : bytes
+  const bare = header.format === 'png' ? stripPng(bytes) : bytes
   return bare ? decodeApart({ bytes: bare, side: limits.side }) : { refusal: 'its chunks are not in order' }
 }
 

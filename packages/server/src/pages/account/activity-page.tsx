@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact'
-import { AgentCopy, Host, Icon, type IconName } from '../components/marks.js'
+import { AgentDelegate, Host, Icon, type IconName } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -100,7 +100,7 @@ export function ActivityList({ activity, now, messages }: List) {
 function sentenceOf(entry: Activity, messages: Messages): ComponentChildren {
   const { account } = messages
   if ('agentHost' in entry) {
-    const agent = <AgentCopy host={entry.agentHost} delegate={entry.delegate} messages={messages} />
+    const agent = <AgentDelegate host={entry.agentHost} delegate={entry.delegate} messages={messages} />
     return entry.agentHost === entry.resourceHost
       ? account.signInEvents[entry.what](agent)
       : account.agentEvents[entry.what](agent, <Host>{entry.resourceHost}</Host>)

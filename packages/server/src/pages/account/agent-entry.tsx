@@ -1,6 +1,6 @@
-import { AgentCopy, AgentMark, Host } from '../components/marks.js'
+import { AgentDelegate, AgentMark, Host } from '../components/marks.js'
 import { Day, DayAndTime } from '../components/moment.js'
-import { Unsaid } from '../components/notices.js'
+import { MissingInfo } from '../components/notices.js'
 import { RiskWords, Until, Words } from '../components/permission-lists.js'
 import type { Messages } from '../messages/messages.js'
 import type { AllowedAgent } from '../models/account-models.js'
@@ -15,7 +15,7 @@ interface Entry {
 /** One agent in the list: its name, where it has access, what it can do, since when and until when, and the link to remove it. */
 export function AgentEntry({ agent, now, messages }: Entry) {
   const { account } = messages
-  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
+  const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   const resource = <Host>{agent.resourceHost}</Host>
   const which = <span class="unseen">{account.ofAgent(host, resource)}</span>
   return (
@@ -25,7 +25,7 @@ export function AgentEntry({ agent, now, messages }: Entry) {
         <h2>{host}</h2>
         {agent.agentName && <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>}
         <p>{agent.agentHost === agent.resourceHost ? account.signsIn : account.actsAt(resource)}</p>
-        {agent.blocked && <Unsaid>{account.blocked}</Unsaid>}
+        {agent.blocked && <MissingInfo>{account.blocked}</MissingInfo>}
       </div>
       <ul class="brief">
         {agent.able.map((permission) => (
@@ -87,7 +87,7 @@ interface Named {
 
 /** An agent, and where it has access. An agent that signs users in has access at itself. */
 export function Parties({ of: { agentHost, delegate, resourceHost }, messages }: Named) {
-  const agent = <AgentCopy host={agentHost} delegate={delegate} messages={messages} />
+  const agent = <AgentDelegate host={agentHost} delegate={delegate} messages={messages} />
   if (agentHost === resourceHost) return agent
   return <>{messages.account.agentHeading(agent, <Host>{resourceHost}</Host>)}</>
 }

@@ -1,7 +1,7 @@
 import { Fact } from '../components/agent-card.js'
-import { AgentCopy, AgentMark, Host } from '../components/marks.js'
+import { AgentDelegate, AgentMark, Host } from '../components/marks.js'
 import { DayAndTime } from '../components/moment.js'
-import { Unsaid } from '../components/notices.js'
+import { MissingInfo } from '../components/notices.js'
 import { PermissionTable } from '../components/permission-lists.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
@@ -19,7 +19,7 @@ import { Parties, Span } from './agent-entry.js'
 export function renderAgent(model: AgentPage, messages: Messages = en): string {
   const { agent, ended, now } = model
   const { account } = messages
-  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
+  const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   return renderAccountLayout({
     frame: model,
     messages,
@@ -50,9 +50,9 @@ export function renderAgent(model: AgentPage, messages: Messages = en): string {
             {agent.agentName ? (
               <p class="claim">{messages.callsItself(messages.quoted(<bdi>{agent.agentName}</bdi>))}</p>
             ) : (
-              <Unsaid>{messages.noName}</Unsaid>
+              <MissingInfo>{messages.noName}</MissingInfo>
             )}
-            {agent.blocked && <Unsaid>{account.blocked}</Unsaid>}
+            {agent.blocked && <MissingInfo>{account.blocked}</MissingInfo>}
           </div>
           <p class="fact">
             <span>

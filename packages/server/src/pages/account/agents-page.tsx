@@ -86,5 +86,5 @@ function Filled({ model, messages }: { model: AgentsPage; messages: Messages }) 
 function Removed(props: { removed: NonNullable<AgentsPage['removed']>; messages: Messages }) {
   const { removed, messages } = props
   const clock = (at: number) => <TimeOfDay at={at} messages={messages} />
-  return <Done>{messages.account.removed(clock(removed.stoppedAt), clock(removed.runsOutBy))}</Done>
+  return <Done>{messages.account.removed(clock(removed.stoppedAt), clock(removed.expiresBy))}</Done>
 }

@@ -1,4 +1,4 @@
-import { AgentCopy, Host } from '../components/marks.js'
+import { AgentDelegate, Host } from '../components/marks.js'
 import { en } from '../messages/en.js'
 import type { Messages } from '../messages/messages.js'
 import type { RemoveAgentPage, RemoveAllPage, RemovePasskeyPage } from '../models/account-models.js'
@@ -14,7 +14,7 @@ import { Parties } from './agent-entry.js'
 export function renderRemoveAgent(model: RemoveAgentPage, messages: Messages = en): string {
   const { account } = messages
   const { agent } = model
-  const host = <AgentCopy host={agent.agentHost} delegate={agent.delegate} messages={messages} />
+  const host = <AgentDelegate host={agent.agentHost} delegate={agent.delegate} messages={messages} />
   return renderAccountLayout({
     frame: model,
     messages,

@@ -1,9 +1,9 @@
 import type { ComponentChildren } from 'preact'
 import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, NameCaution } from '../models/models.js'
-import { AgentMark, CopyName, Host, Icon } from './marks.js'
+import { AgentMark, DelegateName, Host, Icon } from './marks.js'
 import { Ago, Day } from './moment.js'
-import { Caution, Unsaid } from './notices.js'
+import { Caution, MissingInfo } from './notices.js'
 
 interface Card {
   model: ConsentPage
@@ -23,7 +23,7 @@ export function AgentCard({ model, messages }: Card) {
             {messages.callsItself(<span class="claimed">{messages.quoted(<bdi>{model.agentName}</bdi>)}</span>)}
           </p>
         ) : (
-          <Unsaid>{messages.noName}</Unsaid>
+          <MissingInfo>{messages.noName}</MissingInfo>
         )}
       </div>
       <p class="fact">
@@ -35,7 +35,7 @@ export function AgentCard({ model, messages }: Card) {
       <p class="fact">
         <Icon name="notice" />
         <span>
-          {seen(model, messages)} {messages.asked(<Ago at={model.askedAt} now={model.now} messages={messages} />)}{' '}
+          {seen(model, messages)} {messages.asked(<Ago at={model.requestedAt} now={model.now} messages={messages} />)}{' '}
           <span class="code">{messages.code(<code>{model.code}</code>)}</span>
         </span>
       </p>
@@ -101,7 +101,9 @@ function Changes({ model, messages }: Card) {
     <div class="box caution">
       <Icon name="caution" />
       <div>
-        <p>{model.firstTime && model.otherCopyAllowed === undefined ? messages.changedForOthers : messages.changed}</p>
+        <p>
+          {model.firstTime && model.otherDelegateAllowed === undefined ? messages.changedForOthers : messages.changed}
+        </p>
         <ul class="bullets">
           {model.changes.map(({ what, before }) => (
             <li>
@@ -117,7 +119,7 @@ function Changes({ model, messages }: Card) {
 
 function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: Messages): ComponentChildren {
   if (delegate === undefined) return messages.comesFrom(agent)
-  return messages.comesFromCopy(agent, <CopyName delegate={delegate} messages={messages} />)
+  return messages.comesFromCopy(agent, <DelegateName delegate={delegate} messages={messages} />)
 }
 
 /**
@@ -125,13 +127,13 @@ function origin({ delegate }: ConsentPage, agent: ComponentChildren, messages: M
  * before.
  */
 function seen(model: ConsentPage, messages: Messages): ComponentChildren {
-  const { allowedBefore, otherCopyAllowed } = model
+  const { allowedBefore, otherDelegateAllowed } = model
   const day = (at: number) => <Day at={at} now={model.now} messages={messages} />
   if (allowedBefore === undefined) {
-    if (otherCopyAllowed === undefined)
-      return model.askedBefore || !model.firstTime ? messages.askedBefore : messages.firstTime
+    if (otherDelegateAllowed === undefined)
+      return model.requestedBefore || !model.firstTime ? messages.requestedBefore : messages.firstTime
     const said = model.delegate === undefined ? messages.allowedOnlyCopy : messages.allowedOtherCopy
-    return said(day(otherCopyAllowed))
+    return said(day(otherDelegateAllowed))
   }
   const said = messages.allowedBefore(day(allowedBefore))
   return model.able.some(({ isNew }) => isNew) ? [said, ' ', messages.asksForMore] : said

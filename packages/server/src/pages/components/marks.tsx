@@ -97,13 +97,13 @@ function isSameOriginPath(address: string | undefined): address is string {
 }
 
 /** An agent's host and, for a delegate, the name that the agent gave it, in quotation marks. */
-export function AgentCopy(props: { host: string; delegate: string | undefined; messages: Messages }) {
+export function AgentDelegate(props: { host: string; delegate: string | undefined; messages: Messages }) {
   const { host, delegate, messages } = props
   if (delegate === undefined) return <Host>{host}</Host>
-  return <>{messages.copyOf(<Host>{host}</Host>, <CopyName delegate={delegate} messages={messages} />)}</>
+  return <>{messages.copyOf(<Host>{host}</Host>, <DelegateName delegate={delegate} messages={messages} />)}</>
 }
 
 /** The name that an agent gave a delegate, in quotation marks. */
-export function CopyName({ delegate, messages }: { delegate: string; messages: Messages }) {
+export function DelegateName({ delegate, messages }: { delegate: string; messages: Messages }) {
   return <span class="copy">{messages.quoted(<bdi>{cleanName(delegate) || '?'}</bdi>)}</span>
 }

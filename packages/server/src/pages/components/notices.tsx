@@ -16,7 +16,7 @@ export function Caution(props: { children: ComponentChildren }) {
 }
 
 /** A line that notes what the agent or resource left out. */
-export function Unsaid(props: { children: ComponentChildren }) {
+export function MissingInfo(props: { children: ComponentChildren }) {
   return (
     <p class="unsaid">
       <Icon name="caution" />
@@ -74,7 +74,7 @@ interface Asked {
 }
 
 /** The lead text above the sign-in form, naming the agent that sent the request. */
-export function AskedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
+export function RequestedBy({ agentHost, resourceHost, messages, otherwise, next = messages.signInNext }: Asked) {
   if (agentHost === undefined || resourceHost === undefined) return <p class="lead">{otherwise}</p>
   return (
     <p class="lead">

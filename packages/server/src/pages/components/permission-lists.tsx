@@ -4,10 +4,10 @@ import type { Messages } from '../messages/messages.js'
 import type { ConsentPage, Permission } from '../models/models.js'
 import { Host, Icon } from './marks.js'
 import { DayAndTime } from './moment.js'
-import { Unsaid } from './notices.js'
+import { MissingInfo } from './notices.js'
 
 /** How many permissions that were not requested are shown at once; a resource may offer hundreds. */
-const NOT_ASKED_SHOWN = 5
+const NOT_REQUESTED_SHOWN = 5
 
 interface Lists {
   model: ConsentPage
@@ -50,7 +50,7 @@ interface Table {
  */
 export function PermissionTable({ able, resourceHost, now = 0, messages }: Table) {
   const resource = <bdi>{resourceHost}</bdi>
-  if (able.length === 0) return <Unsaid>{messages.ableNothing(resource)}</Unsaid>
+  if (able.length === 0) return <MissingInfo>{messages.ableNothing(resource)}</MissingInfo>
   return (
     <ul class="able">
       {[...able].sort(byConcern).map((permission) => (
@@ -71,7 +71,7 @@ export function PermissionTable({ able, resourceHost, now = 0, messages }: Table
               <bdi>{permission.name}</bdi>
             </code>
           ) : (
-            <Unsaid>{messages.noDescription(resource)}</Unsaid>
+            <MissingInfo>{messages.noDescription(resource)}</MissingInfo>
           )}
         </li>
       ))}
@@ -119,12 +119,12 @@ function byConcern(one: Permission, other: Permission): number {
 
 /** What the agent cannot do, as far as this server knows, and what it can already do elsewhere. */
 export function NotAbleList({ model, messages }: Lists) {
-  const shown = model.notAsked.slice(0, NOT_ASKED_SHOWN)
-  const rest = model.notAsked.slice(NOT_ASKED_SHOWN)
+  const shown = model.notRequested.slice(0, NOT_REQUESTED_SHOWN)
+  const rest = model.notRequested.slice(NOT_REQUESTED_SHOWN)
   const isOwn = model.agent === model.resource
   const item = (permission: Permission) => (
     <Not>
-      <Words permission={permission} messages={messages} /> <span class="aside">({messages.notAsked})</span>
+      <Words permission={permission} messages={messages} /> <span class="aside">({messages.notRequested})</span>
     </Not>
   )
   return (

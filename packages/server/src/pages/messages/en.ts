@@ -137,7 +137,7 @@ export const en = {
     nameAndLogo: 'We haven’t checked its name or logo, or who runs it.',
   },
   firstTime: 'This is the first time this agent has asked you.',
-  askedBefore: 'This agent has asked you before.',
+  requestedBefore: 'This agent has asked you before.',
   asked: (ago: ComponentChildren) => phrase`Asked ${ago}.`,
   code: (code: ComponentChildren) => phrase`Code ${code}`,
   codeMeaning: (code: ComponentChildren) =>
@@ -195,7 +195,7 @@ export const en = {
   kept: 'It can still:',
   notAble: 'It will not be able to',
   notSeePassword: 'See your password',
-  notAsked: 'not asked for',
+  notRequested: 'not asked for',
   moreNotAsked: 'More that it didn’t ask for',
   notElsewhere: 'Access your other services',
   alreadyElsewhere: (services: ComponentChildren, myAgents: ComponentChildren) =>

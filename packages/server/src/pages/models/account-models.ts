@@ -37,7 +37,7 @@ export interface AgentsPage extends AccountFrame {
   /** The field `filter`, and the number of distinct agents; absent if the list is too short for a filter. */
   filter?: { text: string; total: number } | undefined
   /** What was just revoked: no new tokens are issued from then on, and existing ones expire. */
-  removed?: { stoppedAt: number; runsOutBy: number } | undefined
+  removed?: { stoppedAt: number; expiresBy: number } | undefined
 }
 
 export interface AgentPage extends AccountFrame {

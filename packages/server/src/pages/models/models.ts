@@ -180,7 +180,7 @@ export interface ConsentPage extends PageFrame {
   /** Allowed before and not part of this request; remains allowed. */
   kept?: readonly Permission[] | undefined
   /** Offered by the resource, but neither requested nor usable otherwise. */
-  notAsked: Permission[]
+  notRequested: Permission[]
   /** Hosts of other resources that the agent can already use. */
   elsewhere: readonly string[]
   /** Whether the agent can already sign the user in to itself. */
@@ -198,11 +198,11 @@ export interface ConsentPage extends PageFrame {
   /** When the user last allowed this agent, or this delegate of it, in Unix seconds. */
   allowedBefore?: number | undefined
   /** When the user last allowed another delegate of the agent, or the agent itself, if they never allowed this delegate. */
-  otherCopyAllowed?: number | undefined
+  otherDelegateAllowed?: number | undefined
   /** Whether the user was shown another request of this agent before. */
-  askedBefore?: boolean | undefined
+  requestedBefore?: boolean | undefined
   /** When the agent sent the request, in Unix seconds. */
-  askedAt: number
+  requestedAt: number
   /** When the page was rendered, in Unix seconds. */
   now: number
   /** Four characters, which the requesting program can show as well. */

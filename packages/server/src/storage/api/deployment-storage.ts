@@ -6,14 +6,14 @@ export interface DeploymentStorage {
    * Claims the database for an issuer unless another one owns it already, and returns the owner. Always writes, and therefore also shows
    * whether the database is writable.
    *
-   * @param tokenLife lifetime, in seconds, of the auth tokens that a server of this issuer issues from now on
+   * @param tokenLifetime lifetime, in seconds, of the auth tokens that a server of this issuer issues from now on
    */
-  claimIssuer(issuer: string, tokenLife?: number): Promise<string>
+  claimIssuer(issuer: string, tokenLifetime?: number): Promise<string>
   /**
    * The longest lifetime, in seconds, of auth tokens that may still be valid. This includes tokens that servers issued before a shorter
    * lifetime was configured, plus one hour during which such a server may still be running. Undefined if no server has reported a lifetime.
    */
-  findLongestTokenLife(): Promise<number | undefined>
+  findLongestTokenLifetime(): Promise<number | undefined>
   /** The clock that determines expiry, in Unix seconds. */
   readClock(): Promise<number>
   /**
@@ -22,13 +22,13 @@ export interface DeploymentStorage {
    *
    * @param by who restored the backup, for the audit log
    */
-  endRestored(by: string): Promise<EndedByRestore>
-  /** Finds stored rows that violate the invariants; empty if all of them hold. Returns at most {@link mostViolations} per check. */
+  invalidateRestored(by: string): Promise<InvalidatedByRestore>
+  /** Finds stored rows that violate the invariants; empty if all of them hold. Returns at most {@link maxViolations} per check. */
   findViolations(): Promise<Violation[]>
 }
 
 /** How many of each were still valid. */
-export interface EndedByRestore {
+export interface InvalidatedByRestore {
   sessions: number
   requests: number
   codes: number
@@ -51,38 +51,38 @@ export interface Violation {
 export type Invariant = 'I1' | 'I2' | 'I3' | 'I4' | 'I5' | 'I6' | 'I7' | 'I10' | 'I11' | 'I12'
 
 /** The maximum number of violations reported per check. */
-export const mostViolations = 100
+export const maxViolations = 100
 
-type Lives = Pick<DeploymentStorage, 'findLongestTokenLife'>
+type Lives = Pick<DeploymentStorage, 'findLongestTokenLifetime'>
 
 /** Seconds by which the clock of a resource may be slow. */
 const clockDifference = 60
 
 /** Seconds after which every auth token issued earlier has expired, including those from servers with a longer token lifetime. */
-export async function longestTokenLife(storage: Lives, lifetime: number): Promise<number> {
-  return Math.max(lifetime, (await storage.findLongestTokenLife()) ?? 0)
+export async function longestTokenLifetime(storage: Lives, lifetime: number): Promise<number> {
+  return Math.max(lifetime, (await storage.findLongestTokenLifetime()) ?? 0)
 }
 
 /** The issue time of the oldest auth tokens that may still be valid, according to the slowest clock of a resource. */
-export async function tokensAliveSince(
+export async function validTokensIssuedSince(
   storage: Lives,
   { at, lifetime }: { at: number; lifetime: number },
 ): Promise<number> {
-  return at - clockDifference - (await longestTokenLife(storage, lifetime))
+  return at - clockDifference - (await longestTokenLifetime(storage, lifetime))
 }
 
 /**
  * Requires the database to belong to an issuer. A new database is claimed for it (W31).
  *
- * @param tokenLife lifetime, in seconds, of the auth tokens that this program issues
+ * @param tokenLifetime lifetime, in seconds, of the auth tokens that this program issues
  * @throws {StorageError} `other_issuer`; `unavailable` if the database cannot be written
  */
 export async function requireOwnDatabase(
   storage: DeploymentStorage,
   issuer: string,
-  tokenLife?: number,
+  tokenLifetime?: number,
 ): Promise<void> {
-  const owner = await storage.claimIssuer(issuer, tokenLife)
+  const owner = await storage.claimIssuer(issuer, tokenLifetime)
   if (owner === issuer) return
   throw new StorageError(
     'other_issuer',
@@ -91,16 +91,16 @@ export async function requireOwnDatabase(
 }
 
 /** Seconds by which the clocks of a server and its database may differ. */
-const mostSkew = 5
+const maxSkew = 5
 
 /**
  * Requires a server's clock, which determines whether a signature is fresh, to agree with the storage's clock, which determines expiry.
  *
  * @throws {StorageError} `clock_skew`; `unavailable` if the database does not respond
  */
-export async function requireSameTime(storage: DeploymentStorage, now: () => number): Promise<void> {
+export async function requireClockInSync(storage: DeploymentStorage, now: () => number): Promise<void> {
   const ahead = Math.floor(now()) - (await storage.readClock())
-  if (Math.abs(ahead) <= mostSkew) return
+  if (Math.abs(ahead) <= maxSkew) return
   const how = `${Math.abs(ahead)} seconds ${ahead > 0 ? 'ahead of' : 'behind'}`
   throw new StorageError(
     'clock_skew',
@@ -127,4 +127,4 @@ export const retention = {
 } as const
 
 /** How many logos of agents that were never allowed anything are stored; the most recent ones are kept. */
-export const maxStrangersLogos = 1000
+export const maxUnallowedLogos = 1000

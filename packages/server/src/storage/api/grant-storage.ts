@@ -220,7 +220,7 @@ export interface RevocationFilter {
   /** The issue time of the oldest token that may still be valid. */
   since: number
   /** Maximum number of entries per user. Beyond it, a single timestamp covers all of them. */
-  perPerson: number
+  perUser: number
   /** Maximum number of entries in total. */
   limit: number
 }

@@ -103,7 +103,7 @@ export interface AuthRequest extends RequestTerms {
   expiresAt: number
   decidedAt: number | null
   /** Whether it has a code that can still be redeemed: unused, not expired, and under an active grant. */
-  codeAlive: boolean
+  codeRedeemable: boolean
 }
 
 export interface RequestViewing {

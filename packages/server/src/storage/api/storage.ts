@@ -1,4 +1,4 @@
-import type { Tell } from 'countersign/node'
+import type { Emit } from 'countersign/node'
 import type { NonceLimits } from 'countersign/signatures'
 import type { ConnectionCounts } from '../sql/engine.js'
 import type { AccountStorage } from './account-storage.js'
@@ -18,7 +18,7 @@ export type { NewUser, StoredPassword } from './account-storage.js'
 export { type Factor, provingFactors } from './account-storage.js'
 export type { SeenAgent } from './agent-storage.js'
 export type { AuditEvent, NewEvent, RecordedEvent } from './audit-storage.js'
-export { longestTokenLife, tokensAliveSince } from './deployment-storage.js'
+export { longestTokenLifetime, validTokensIssuedSince } from './deployment-storage.js'
 export type {
   CodeRedemption,
   Grant,
@@ -107,7 +107,7 @@ export interface StorageLimits {
 }
 
 /** Wraps a storage so that the outcome and duration of each verb are reported. */
-export function observeStorage(storage: Storage, tell: Tell): Storage {
+export function observeStorage(storage: Storage, tell: Emit): Storage {
   return new Proxy(storage, {
     get(target, name): unknown {
       const found: unknown = Reflect.get(target, name)

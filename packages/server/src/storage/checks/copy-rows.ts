@@ -27,7 +27,7 @@ export async function copyRows(from: Engine, to: Engine): Promise<CopiedRows> {
       await requireEmpty(target)
       let rows = 0
       for (const name of names) rows += await copyTable(name, source, target)
-      await to.continueIds(target)
+      await to.resetIdSequences(target)
       for (const name of names) await compareTable(name, source, target)
       return { tables: names.length, rows }
     }),

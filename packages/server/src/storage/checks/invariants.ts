@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { type Invariant, mostViolations, retention } from '../api/deployment-storage.js'
+import { type Invariant, maxViolations, retention } from '../api/deployment-storage.js'
 import { isWithinScope } from '../rows/granted-scopes.js'
 import type { Statement } from '../sql/engine.js'
 
@@ -30,7 +30,7 @@ function checkEach<R>(never: string, query: RawBuilder<R>, violationIn: (row: R)
   }
 }
 
-const most = sql`limit ${sql.lit(mostViolations)}`
+const most = sql`limit ${sql.lit(maxViolations)}`
 
 /**
  * Tolerance for overlapping work, in seconds. A row carries the start time of its transaction, so a row that waited for another one, or a

@@ -1,4 +1,4 @@
-import { type Invariant, mostViolations, type Violation } from '../api/deployment-storage.js'
+import { type Invariant, maxViolations, type Violation } from '../api/deployment-storage.js'
 import type { Statement } from '../sql/engine.js'
 import { hashText, idText } from '../sql/kept-query.js'
 import { type FoundRow, invariants } from './invariants.js'
@@ -11,7 +11,7 @@ export async function findViolations(statement: Statement): Promise<Violation[]>
   const violations: Violation[] = []
   for (const invariant of Object.keys(invariants) as Invariant[])
     for (const [check, { never, find }] of Object.entries(invariants[invariant])) {
-      const found = (await find(statement)).slice(0, mostViolations)
+      const found = (await find(statement)).slice(0, maxViolations)
       violations.push(...found.map((row) => ({ invariant, check, never, rows: namesOf(row) })))
     }
   return violations

@@ -17,9 +17,9 @@ import type {
   ConnectionCounts,
   Engine,
   Form,
-  HowLocked,
   Lasting,
   Lockable,
+  LockMode,
   LockStrength,
   Locks,
   Statement,
@@ -71,8 +71,12 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
       await client.end()
     }
   }
-  const askers = { disk: askerOn(durable), nonce: askerOn(durable), process: askerOn(writers.process) }
-  const statementOn = (asker: Asker): Statement =>
+  const askers = {
+    disk: queryRunnerOn(durable),
+    nonce: queryRunnerOn(durable),
+    process: queryRunnerOn(writers.process),
+  }
+  const statementOn = (asker: QueryRunner): Statement =>
     now
       ? timedOn(asker, Math.floor(now()))
       : { clock: databaseClock, at: undefined, behind: 0, form: untimed, locking: lockingQuery, ...asker }
@@ -92,13 +96,13 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
         ])
         return verb(new Transaction(connection, at), given)
       }),
-    ifNobodyElse: (name, work) =>
+    ifNotRunningElsewhere: (name, work) =>
       patient(async (ask) => {
         // Closing the connection releases the lock.
         const { rows } = await ask('select pg_try_advisory_lock($1) as mine', [lockNumber(name)])
         if (rows[0]?.mine === true) await work()
       }),
-    keepEvents: (before) =>
+    maintainAuditLog: (before) =>
       patient(async (ask) => {
         // Writers of events queue behind a change of the event tables. The change therefore gives way to readers and is retried later.
         await ask("set lock_timeout = '500ms'", [])
@@ -106,8 +110,8 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
         const { events = 0, agents = [], resources = [] }: Partial<KeptAudit> = rows[0] ?? {}
         return { events, agentIds: [...new Set(agents)], resourceIds: [...new Set(resources)] }
       }),
-    continueIds: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
-    mayRepeat: isConflict,
+    resetIdSequences: async ({ db }) => void (await sql`select continue_ids()`.execute(db)),
+    isRetryable: isConflict,
     isUnavailable: (error) => !isOpen || isOutage(error),
     connections() {
       const all = [pools.durable, pools.quick]
@@ -127,13 +131,13 @@ export function postgresEngine(pools: Pools, connect: () => Promise<Client>, now
 }
 
 /** Runs queries on one connection, or on any connection of a pool. */
-type Asker = Pick<Statement, 'db' | 'ask'>
+type QueryRunner = Pick<Statement, 'db' | 'ask'>
 
-function askerOn(driver: PoolDriver): Asker {
-  return { db: queriesBy(() => driver), ask: askOn(driver) }
+function queryRunnerOn(driver: PoolDriver): QueryRunner {
+  return { db: queriesBy(() => driver), ask: executeOn(driver) }
 }
 
-function askOn(connection: Pick<PoolConnection, 'executeQuery'>): Statement['ask'] {
+function executeOn(connection: Pick<PoolConnection, 'executeQuery'>): Statement['ask'] {
   return async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows
 }
 
@@ -152,7 +156,7 @@ const parts = { db: queriesBy(() => new DummyDriver()), locking: lockingQuery }
 const untimed: Form = { parts, clock: () => databaseClock }
 const timed: Form = { parts, clock: timeOf }
 
-function timedOn(asker: Asker, at: number): Statement {
+function timedOn(asker: QueryRunner, at: number): Statement {
   return { clock: timeOf(at), at, behind: 0, form: timed, locking: lockingQuery, ...asker }
 }
 
@@ -197,7 +201,7 @@ class StatementOn implements Statement {
   constructor(connection: PoolConnection, at: number | undefined) {
     this.at = at
     this.form = at === undefined ? untimed : timed
-    this.ask = askOn(connection)
+    this.ask = executeOn(connection)
     this.#connection = connection
   }
 
@@ -233,7 +237,7 @@ class Transaction extends StatementOn implements Unit {
 function lockingQuery<DB, TB extends keyof DB, O>(
   query: SelectQueryBuilder<DB, TB, O>,
   tables: Locks<TB>,
-  how?: HowLocked,
+  how?: LockMode,
 ): SelectQueryBuilder<DB, TB, O> {
   let locking = query
   for (const table in tables) {

@@ -2,12 +2,12 @@ import { sql } from 'kysely'
 import type { AuditEventName } from '../api/audit-events.js'
 import type { AuditEvent, EventFilter, NewEvent, RecordedEvent } from '../api/audit-storage.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { idBytes, idText, keptInsertion } from '../sql/kept-query.js'
+import { idBytes, idText, cachedInsertion } from '../sql/kept-query.js'
 import { agentIdOf, internAgent, internResource, resourceIdOf } from './identifiers.js'
 import { findUserId, findUserIdByName, userIdOf } from './users.js'
 
 /** An event, with the internal ids of the rows that it is about. */
-export interface Happening<Name extends string = AuditEventName> extends Pick<AuditEvent, 'ip' | 'data'> {
+export interface AuditEntry<Name extends string = AuditEventName> extends Pick<AuditEvent, 'ip' | 'data'> {
   event: Name
   userId?: number | null | undefined
   agentId?: number | undefined
@@ -18,11 +18,11 @@ export interface Happening<Name extends string = AuditEventName> extends Pick<Au
 }
 
 /** Writes an event of the server's own. */
-export function writeEvent(unit: Unit, happening: Happening): Promise<void> {
+export function writeEvent(unit: Unit, happening: AuditEntry): Promise<void> {
   return writeNamed(unit, happening)
 }
 
-async function writeNamed(unit: Unit, happening: Happening<string>): Promise<void> {
+async function writeNamed(unit: Unit, happening: AuditEntry<string>): Promise<void> {
   const { event, userId, agentId, resourceId, grant, request, ip, data } = happening
   const row = {
     at: unit.now,
@@ -38,10 +38,10 @@ async function writeNamed(unit: Unit, happening: Happening<string>): Promise<voi
   await eventInsertion(unit, [row])
 }
 
-const eventInsertion = keptInsertion('audit_event')
+const eventInsertion = cachedInsertion('audit_event')
 
 /** Returns who did something, for the data of an event; undefined if it was the user whom the event is about. */
-export function doneBy(by: string | undefined): { by: string } | undefined {
+export function actorOf(by: string | undefined): { by: string } | undefined {
   return by === undefined ? undefined : { by }
 }
 

@@ -10,15 +10,15 @@ import type {
   UsedGrant,
 } from '../api/grant-storage.js'
 import { foldUsername } from '../api/user.js'
-import type { HowLocked, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
+import type { LockMode, LockStrength, Parts, Statement, Unit } from '../sql/engine.js'
 import {
+  cachedInsertion,
+  cachedQuery,
+  cachedQueryOfRows,
   contains,
   idBytes,
   idText,
-  keptInsertion,
-  keptQuery,
-  keptQueryOfRows,
-  mostRows,
+  maxRows,
   type Placeholders,
 } from '../sql/kept-query.js'
 import { grantEnded, livePermissions } from './granted-scopes.js'
@@ -81,8 +81,8 @@ export async function lockGrant(
 }
 
 /** Returns a query that locks the grants with these ids, in ascending order, and returns the ids of those that it locked. */
-export function lockingGrants(strength: LockStrength, how?: HowLocked) {
-  return keptQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
+export function lockingGrants(strength: LockStrength, how?: LockMode) {
+  return cachedQueryOfRows(({ db, locking }, wanted: readonly Placeholders<{ id: number }>[]) =>
     locking(
       db
         .selectFrom('consent_grant as g')
@@ -150,7 +150,7 @@ export async function listGrants(statement: Statement, filter: GrantFilter = {})
 }
 
 /** Read for every consent page. */
-const grantsOfPair = keptQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
+const grantsOfPair = cachedQuery((parts, pair: Placeholders<{ user: Uint8Array; agent: string; limit: number }>) =>
   grants(parts)
     .where('g.user_id', '=', parts.db.selectFrom('app_user').select('id').where('public_id', '=', pair.user))
     .where('g.agent_id', '=', parts.db.selectFrom('agent').select('id').where('identifier', '=', pair.agent))
@@ -255,8 +255,8 @@ export function partsOf({ refreshes, sessions }: Usage): Usage[] {
 }
 
 function piecesOf<T>(all: readonly T[]): T[][] {
-  const count = Math.ceil(all.length / mostRows)
-  return Array.from({ length: count }, (_, index) => all.slice(index * mostRows, (index + 1) * mostRows))
+  const count = Math.ceil(all.length / maxRows)
+  return Array.from({ length: count }, (_, index) => all.slice(index * maxRows, (index + 1) * maxRows))
 }
 
 /** Writes the uses at one point in time. */
@@ -287,7 +287,7 @@ async function countRefreshes(unit: Unit, at: number, refreshes: ReadonlyMap<num
 
 const grantsToKeep = lockingGrants('shared')
 
-const usageInsertion = keptInsertion('grant_usage_day', (insertion) =>
+const usageInsertion = cachedInsertion('grant_usage_day', (insertion) =>
   insertion.onConflict((conflict) =>
     conflict
       .columns(['grant_id', 'day_at'])

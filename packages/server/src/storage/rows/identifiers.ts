@@ -16,13 +16,13 @@ export function resourceIdOf({ db }: Statement, identifier: string) {
 /** Returns the id by which other rows reference an agent, whether or not the agent was seen. */
 export async function internAgent(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(agentIdOf(unit, identifier), { agent: 'shared' }).executeTakeFirst()
-  return known?.id ?? insertNamed(unit, 'agent', { identifier })
+  return known?.id ?? insertInterned(unit, 'agent', { identifier })
 }
 
 /** Returns the id by which other rows reference a resource. */
 export async function internResource(unit: Unit, identifier: string): Promise<number> {
   const known = await unit.locking(resourceIdOf(unit, identifier), { resource: 'shared' }).executeTakeFirst()
-  return known?.id ?? insertNamed(unit, 'resource', { identifier })
+  return known?.id ?? insertInterned(unit, 'resource', { identifier })
 }
 
 /** Returns the id of the row with the display data of the pages. All requests and grants with the same data share it. */
@@ -30,7 +30,7 @@ export async function internDisplay(unit: Unit, shown: RequestDisplay): Promise<
   const content_hash = displayHash(shown)
   const same = unit.db.selectFrom('display').select('id').where('content_hash', '=', content_hash)
   const known = await unit.locking(same, { display: 'shared' }).executeTakeFirst()
-  return known?.id ?? insertNamed(unit, 'display', { content_hash, display: JSON.stringify(shown) })
+  return known?.id ?? insertInterned(unit, 'display', { content_hash, display: JSON.stringify(shown) })
 }
 
 /** Hashes the display data of the pages. The same data has the same hash. */
@@ -39,7 +39,7 @@ export function displayHash(shown: RequestDisplay): Buffer {
 }
 
 /** Inserts a row unless another transaction already did. The first of its columns is unique. */
-async function insertNamed(
+async function insertInterned(
   { db }: Unit,
   table: 'agent' | 'resource' | 'display',
   row: Readonly<Record<string, unknown>>,
@@ -75,7 +75,7 @@ const shared = {
 export type SharedId = keyof typeof shared
 
 /** Deletes those of the shared rows that no row references any more. */
-export async function dropUnnamed(unit: Unit, column: SharedId, ids: readonly number[]): Promise<void> {
+export async function deleteUnreferenced(unit: Unit, column: SharedId, ids: readonly number[]): Promise<void> {
   if (ids.length === 0) return
   const { table, by, isDeletable } = shared[column]
   await unit.lockRows('whole', unit.db.selectFrom(table).select('id').where('id', 'in', ids).where(isDeletable))

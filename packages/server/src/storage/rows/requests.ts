@@ -1,14 +1,14 @@
 import { type SqlBool, sql } from 'kysely'
 import type { AuthRequest, AuthRequestStatus, InSession, RequestBinding } from '../api/request-storage.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { hashBytes, hashText, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
-import type { Happening } from './audit.js'
+import { cachedQuery, hashBytes, hashText, idText, type Placeholders } from '../sql/kept-query.js'
+import type { AuditEntry } from './audit.js'
 
-const request = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+const request = cachedQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
   requests(parts).where('r.token_hash', '=', tokenHash),
 )
 
-const lockedRequest = keptQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
+const lockedRequest = cachedQuery((parts, { tokenHash }: Placeholders<{ tokenHash: Uint8Array }>) =>
   parts.locking(requests(parts).where('r.token_hash', '=', tokenHash), { r: 'alone' }),
 )
 
@@ -27,7 +27,7 @@ export async function lockRequest(unit: Unit, tokenHash: string): Promise<FoundR
  * caller.
  */
 export function requests({ db, clock }: Parts) {
-  const codeAlive = sql<SqlBool>`exists (
+  const codeRedeemable = sql<SqlBool>`exists (
     select 1 from code as c join consent_grant as g on g.id = c.grant_id
     where c.request_id = r.id and c.consumed_at is null and c.expires_at > ${clock}
       and g.revoked_at is null and (g.expires_at is null or g.expires_at > ${clock}))`
@@ -46,7 +46,7 @@ export function requests({ db, clock }: Parts) {
       'u.public_id as bound_user',
     ])
     .select(sql<SqlBool>`r.status = 'open' and r.expires_at <= ${clock}`.as('has_expired'))
-    .select(codeAlive.as('code_alive'))
+    .select(codeRedeemable.as('code_alive'))
 }
 
 export type FoundRequest = Awaited<ReturnType<ReturnType<typeof requests>['executeTakeFirstOrThrow']>>
@@ -75,14 +75,14 @@ export function toAuthRequest(row: Omit<FoundRequest, Unused>): AuthRequest {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     decidedAt: row.decided_at,
-    codeAlive: Boolean(row.code_alive),
+    codeRedeemable: Boolean(row.code_alive),
   }
 }
 
 /** Returns the parties that an event of a request is about. */
 export function requestParties(
   row: Pick<FoundRequest, 'user_id' | 'agent_id' | 'resource_id' | 'public_id'>,
-): Pick<Happening, 'userId' | 'agentId' | 'resourceId' | 'request'> {
+): Pick<AuditEntry, 'userId' | 'agentId' | 'resourceId' | 'request'> {
   return { userId: row.user_id, agentId: row.agent_id, resourceId: row.resource_id, request: row.public_id }
 }
 

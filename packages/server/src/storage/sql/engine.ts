@@ -20,7 +20,7 @@ export interface Parts {
   locking: <DB, TB extends keyof DB, O>(
     query: SelectQueryBuilder<DB, TB, O>,
     tables: Locks<TB>,
-    how?: HowLocked,
+    how?: LockMode,
   ) => typeof query
 }
 
@@ -61,7 +61,7 @@ export interface Unit extends Statement {
 export type LockStrength = 'shared' | 'alone' | 'whole'
 
 /** `passing`: rows that another transaction has locked are skipped instead of waited for. */
-export type HowLocked = 'passing'
+export type LockMode = 'passing'
 
 /** How rows are locked, by the names of the tables in the query. */
 export type Locks<TB extends PropertyKey> = Readonly<Partial<Record<TB, LockStrength>>>
@@ -106,16 +106,16 @@ export interface Engine {
     first: (statement: Statement) => Promise<F>,
   ): Promise<T>
   /** Runs work that only one instance needs to do at a time, unless another instance is doing it. */
-  ifNobodyElse(name: string, work: () => Promise<void>): Promise<void>
+  ifNotRunningElsewhere(name: string, work: () => Promise<void>): Promise<void>
   /**
    * Makes room for future events, and deletes some of the events up to a time (Unix seconds). Events cannot be deleted in any other way,
    * and those of the last 400 days cannot be deleted at all.
    */
-  keepEvents(before: number): Promise<DeletedEvents>
+  maintainAuditLog(before: number): Promise<DeletedEvents>
   /** Makes generated ids continue after those of rows that were inserted with explicit ids. */
-  continueIds(unit: Unit): Promise<void>
+  resetIdSequences(unit: Unit): Promise<void>
   /** Whether a transaction failed only because of concurrent ones (serialization, deadlock). It is then retried a few times. */
-  mayRepeat(error: unknown): boolean
+  isRetryable(error: unknown): boolean
   /** Whether this error means that the database did not respond, rather than that the call was invalid. */
   isUnavailable(error: unknown): boolean
   close(): Promise<void>

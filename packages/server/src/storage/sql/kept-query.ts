@@ -19,10 +19,10 @@ export type Placeholders<P> = { readonly [name in keyof P]: RawBuilder<P[name]> 
  * Creates a query that is compiled once per form and cached, because compiling it takes longer than the database takes to respond. Its text
  * must not depend on anything else.
  */
-export function keptQuery<P extends object, O>(
+export function cachedQuery<P extends object, O>(
   write: (parts: Parts, parameters: Placeholders<P>) => Compilable<O>,
 ): (statement: Statement, parameters: P) => Promise<O[]> {
-  const query = new KeptQuery<P, O>((parts) =>
+  const query = new CachedQuery<P, O>((parts) =>
     write(
       parts,
       placeholders((parameters: P) => parameters),
@@ -32,19 +32,19 @@ export function keptQuery<P extends object, O>(
 }
 
 /** The maximum number of rows for which a query is cached by default. */
-export const mostRows = 16
+export const maxRows = 16
 
-/** Like {@link keptQuery}, but for a query with several rows of parameters. One query is cached for each number of rows. */
-export function keptQueryOfRows<P extends object, O>(
+/** Like {@link cachedQuery}, but for a query with several rows of parameters. One query is cached for each number of rows. */
+export function cachedQueryOfRows<P extends object, O>(
   write: (parts: Parts, rows: readonly Placeholders<P>[]) => Compilable<O>,
-  most = mostRows,
+  most = maxRows,
 ): (statement: Statement, rows: readonly P[]) => Promise<O[]> {
-  const queries = new Map<number, KeptQuery<readonly P[], O>>()
-  function queryOf(length: number): KeptQuery<readonly P[], O> {
+  const queries = new Map<number, CachedQuery<readonly P[], O>>()
+  function queryOf(length: number): CachedQuery<readonly P[], O> {
     const known = queries.get(length)
     if (known) return known
     const rows = Array.from({ length }, (_, index) => placeholders((all: readonly P[]) => all[index] as P))
-    const query = new KeptQuery<readonly P[], O>((parts) => write(parts, rows))
+    const query = new CachedQuery<readonly P[], O>((parts) => write(parts, rows))
     if (length <= most) queries.set(length, query)
     return query
   }
@@ -52,18 +52,18 @@ export function keptQueryOfRows<P extends object, O>(
 }
 
 /**
- * Creates an insertion of rows with all columns of a table except a generated id, cached like {@link keptQueryOfRows}.
+ * Creates an insertion of rows with all columns of a table except a generated id, cached like {@link cachedQueryOfRows}.
  *
  * @param complete adds the conflict handling and the returned columns
  */
-export function keptInsertion<T extends keyof Tables, O = InsertResult>(
+export function cachedInsertion<T extends keyof Tables, O = InsertResult>(
   name: T,
   complete: (insertion: InsertQueryBuilder<Tables, T, InsertResult>) => Compilable<O> = (insertion) =>
     insertion as Compilable<O>,
-  most = mostRows,
+  most = maxRows,
 ): (statement: Statement, rows: readonly NewRow<T>[]) => Promise<O[]> {
   const columns = Object.entries(tables[name]).flatMap(([column, { isGenerated }]) => (isGenerated ? [] : [column]))
-  return keptQueryOfRows<NewRow<T>, O>(({ db }, rows) => {
+  return cachedQueryOfRows<NewRow<T>, O>(({ db }, rows) => {
     const values = rows.map((row) => columns.map((column) => row[column as keyof NewRow<T>]))
     const list = values.map((each) => sql`(${sql.join(each)})`)
     return complete(
@@ -75,7 +75,7 @@ export function keptInsertion<T extends keyof Tables, O = InsertResult>(
   }, most)
 }
 
-class KeptQuery<V, O> {
+class CachedQuery<V, O> {
   readonly #write: (parts: Parts) => Compilable<O>
   readonly #written = new WeakMap<Form, CompiledQuery<O>>()
 

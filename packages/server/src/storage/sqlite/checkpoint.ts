@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads'
 import type Database from 'better-sqlite3'
 
 /** Checkpoints the WAL of a SQLite file in the background. */
-interface LogCopier {
+interface Checkpointer {
   /** Must be called after each commit. */
   committed(): void
   close(): Promise<void>
@@ -17,11 +17,11 @@ interface LogCopier {
  * @param options.copy checkpoints immediately what was written in the meantime, so that the WAL restarts from its beginning
  * @param options.most size of the WAL, in pages, at which SQLite checkpoints it during a commit
  */
-export function createLogCopier(
+export function createCheckpointer(
   path: string,
-  { copy, most }: { copy: () => CopiedLog | undefined; most: number },
-): LogCopier {
-  const times = createLookTimes(most)
+  { copy, most }: { copy: () => CheckpointResult | undefined; most: number },
+): Checkpointer {
+  const times = createCheckpointSchedule(most)
   let worker: Worker | undefined
   let isOver = false
   let isLooking = false
@@ -29,9 +29,9 @@ export function createLogCopier(
   let count = 0
 
   function start(): Worker {
-    const workerData: CopiedFile = { path }
+    const workerData: CheckpointWorkerData = { path }
     const started = new Worker(new URL('copy-log.js', import.meta.url), { workerData, execArgv: [] })
-    started.on('message', (copied: CopiedLog | undefined) => {
+    started.on('message', (copied: CheckpointResult | undefined) => {
       isLooking = false
       if (!copied) return
       hasRest = true
@@ -66,7 +66,7 @@ export function createLogCopier(
 }
 
 /** The input of the worker thread. */
-export interface CopiedFile {
+export interface CheckpointWorkerData {
   path: string
 }
 
@@ -74,9 +74,9 @@ export interface CopiedFile {
  * Checkpoints the pages of the WAL whose previous version no reader needs. Returns undefined if that is not possible now, for example
  * because the disk is full.
  */
-export function copyOf(database: Database.Database): CopiedLog | undefined {
+export function checkpointWal(database: Database.Database): CheckpointResult | undefined {
   try {
-    const [copied] = database.pragma('wal_checkpoint(PASSIVE)') as Omit<CopiedLog, 'round'>[]
+    const [copied] = database.pragma('wal_checkpoint(PASSIVE)') as Omit<CheckpointResult, 'round'>[]
     return copied && { ...copied, round: roundOf(`${database.name}-wal`) }
   } catch {
     return undefined
@@ -98,7 +98,7 @@ function roundOf(log: string): number {
 }
 
 /** The state of the WAL as seen by a checkpoint. */
-interface CopiedLog {
+interface CheckpointResult {
   /** The number of pages in the WAL, and how many of them are in the database file now. */
   log: number
   checkpointed: number
@@ -116,16 +116,16 @@ const commits = { first: 500, least: 100, most: 10_000 }
 const growth = 4
 
 /** Determines after how many commits the WAL is checked. */
-interface LookTimes {
+interface CheckpointSchedule {
   readonly commits: number
   /** The worker checked the WAL, `commits` commits after its previous check, and checkpointed what it saw. */
-  looked(seen: CopiedLog): void
+  looked(seen: CheckpointResult): void
   /** The whole WAL was checkpointed: the next write restarts it. */
   emptied(): void
 }
 
 /** @param most size of the WAL, in pages, at which SQLite checkpoints all of it during a commit and restarts it */
-export function createLookTimes(most: number): LookTimes {
+export function createCheckpointSchedule(most: number): CheckpointSchedule {
   let until = commits.first
   let before: { log: number; round: number } | undefined
   let isEmpty = false

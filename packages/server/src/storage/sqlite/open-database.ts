@@ -6,7 +6,7 @@ import { migrations } from './migrations.js'
 import { isBusy } from './writer.js'
 
 /** Size of the WAL, in pages, at which a commit checkpoints it if it was not checkpointed before: 64 MB. */
-export const logPages = 16_000
+export const walAutocheckpointPages = 16_000
 
 /** Milliseconds to wait while other processes open the same file. */
 const patience = 5000
@@ -27,7 +27,7 @@ export function openDatabase(path: string): Database.Database {
     requireOurSchema(database, path)
     enableWal(database)
     database.pragma('synchronous = FULL')
-    database.pragma(`wal_autocheckpoint = ${logPages}`)
+    database.pragma(`wal_autocheckpoint = ${walAutocheckpointPages}`)
     migrate(database)
     return prepared(database)
   } catch (error) {

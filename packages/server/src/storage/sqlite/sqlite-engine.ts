@@ -14,8 +14,8 @@ import { StorageError } from '../api/storage-error.js'
 import { ConnectionDriver } from '../sql/connection-driver.js'
 import type { DeletedEvents, Engine, Form, Lasting, Statement, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
-import { copyOf, createLogCopier } from './checkpoint.js'
-import { logPages, openAgain, openDatabase } from './open-database.js'
+import { checkpointWal, createCheckpointer } from './checkpoint.js'
+import { openAgain, openDatabase, walAutocheckpointPages } from './open-database.js'
 import { Connection, createWriter, type Writer } from './writer.js'
 
 /**
@@ -44,10 +44,10 @@ export function sqliteEngine(path: string, now?: () => number): Engine {
     reading: () => statementOn(reader, readTime()),
     statement: (lasting, verb) => transaction(lasting, verb),
     transaction,
-    ifNobodyElse: (_name, work) => work(),
-    keepEvents: (before) => transaction('process', ({ db }) => deleteEvents(db, before)),
-    continueIds: async () => undefined,
-    mayRepeat,
+    ifNotRunningElsewhere: (_name, work) => work(),
+    maintainAuditLog: (before) => transaction('process', ({ db }) => deleteEvents(db, before)),
+    resetIdSequences: async () => undefined,
+    isRetryable,
     isUnavailable: (error) => isClosed || isOutage(error),
     close() {
       isClosed = true
@@ -76,13 +76,13 @@ interface Time {
 }
 
 /** Runs queries on a connection. */
-type Asker = Pick<Statement, 'db' | 'ask'>
+type QueryRunner = Pick<Statement, 'db' | 'ask'>
 
 interface Connections {
   /** Sees committed data and never waits for a transaction. An in-memory database has only one connection. */
-  reader: Asker
+  reader: QueryRunner
   /** A single connection for all writes, because each connection has to reread what another one wrote. */
-  writer: Asker & Writer
+  writer: QueryRunner & Writer
   /** When a server was last found ready with this file; 0 if none ever was. */
   writtenAt: number
   close(): Promise<void>
@@ -92,11 +92,12 @@ function openConnections(path: string): Connections {
   const writing = opened(() => openDatabase(path))
   const reading = opened(() => openAgain(path))
   reading?.pragma('query_only = ON')
-  const copier = reading && createLogCopier(path, { copy: () => copyOf(writing), most: logPages })
+  const copier =
+    reading && createCheckpointer(path, { copy: () => checkpointWal(writing), most: walAutocheckpointPages })
   const writer = createWriter(writing, { isShared: reading !== undefined, onCommitted: () => copier?.committed() })
   return {
-    reader: reading ? askerOn(new Connection(reading)) : askerInTurn(writer),
-    writer: { ...askerInTransaction(writer.connection), ...writer },
+    reader: reading ? queryRunnerOn(new Connection(reading)) : queuedQueryRunner(writer),
+    writer: { ...transactionQueryRunner(writer.connection), ...writer },
     writtenAt: writing.prepare<[], number>('select written_at from deployment').pluck().get() ?? 0,
     async close() {
       await writer.close()
@@ -107,7 +108,7 @@ function openConnections(path: string): Connections {
 }
 
 /** For callers that have the connection to themselves, or if no one writes on it. */
-function askerOn(connection: Connection): Asker {
+function queryRunnerOn(connection: Connection): QueryRunner {
   return {
     db: queriesBy(() => new ConnectionDriver(connection)),
     ask: async <R>(query: CompiledQuery<R>) => (await connection.executeQuery<R>(query)).rows,
@@ -118,8 +119,8 @@ function askerOn(connection: Connection): Asker {
  * For callers in a transaction. If SQLite has rolled the transaction back on its own, for example on a full disk, the work is not
  * continued.
  */
-function askerInTransaction(connection: Connection): Asker {
-  const { db, ask } = askerOn(connection)
+function transactionQueryRunner(connection: Connection): QueryRunner {
+  const { db, ask } = queryRunnerOn(connection)
   return {
     db,
     async ask(query) {
@@ -130,7 +131,7 @@ function askerInTransaction(connection: Connection): Asker {
 }
 
 /** Runs queries on the connection that also writes. */
-function askerInTurn({ connection, inTurn }: Writer): Asker {
+function queuedQueryRunner({ connection, inTurn }: Writer): QueryRunner {
   const db = queriesBy(() => new ConnectionDriver(connection, inTurn))
   return { db, ask: async (query) => (await db.executeQuery(query)).rows }
 }
@@ -167,20 +168,20 @@ const locking: Unit['locking'] = (query) => query
 
 const form: Form = { parts: { db: queriesBy(() => new DummyDriver()), locking }, clock: (at) => at }
 
-function statementOn({ db, ask }: Asker, { at, behind }: Time): Statement {
+function statementOn({ db, ask }: QueryRunner, { at, behind }: Time): Statement {
   return { db, ask, clock: sql.val(at), at, behind, form, locking }
 }
 
 /** A transaction starts as the only writer of the file, so no one else changes a row or takes a lock until it ends. */
 const nothingToLock = async () => undefined
 
-function unitOn({ db, ask }: Asker, { at, behind }: Time): Unit {
+function unitOn({ db, ask }: QueryRunner, { at, behind }: Time): Unit {
   const [exclusive, lockRows] = [nothingToLock, nothingToLock]
   return { db, ask, clock: sql.val(at), at, behind, form, locking, exclusive, lockRows, now: at }
 }
 
 /** Transactions wait for each other when they begin, so none of them fails because of another. */
-function mayRepeat(): boolean {
+function isRetryable(): boolean {
   return false
 }
 

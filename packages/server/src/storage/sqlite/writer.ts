@@ -17,7 +17,7 @@ const commit = statement('commit')
 const rollback = statement('rollback')
 const mark = statement('savepoint work')
 const unmark = statement('release work')
-const takeBack = statement('rollback to work')
+const rollbackToSavepoint = statement('rollback to work')
 const setDurable = statement('pragma synchronous = FULL')
 const setQuick = statement('pragma synchronous = NORMAL')
 
@@ -109,7 +109,7 @@ export function createWriter(
       // After a full disk or an I/O error, SQLite has already rolled back the whole transaction.
       over(of, error)
     } else if (of.count > 0) {
-      connection.execute(takeBack)
+      connection.execute(rollbackToSavepoint)
       connection.execute(unmark)
     } else {
       connection.execute(rollback)

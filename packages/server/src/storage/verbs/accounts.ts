@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { NewUser, PasswordChange, StoredPassword, UserFilter } from '../api/account-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import { foldUsername, type User } from '../api/user.js'
-import { doneBy, writeEvent } from '../rows/audit.js'
+import { actorOf, writeEvent } from '../rows/audit.js'
 import { type FoundUser, lockAsRead, lockUser, toUser, userIdOf, usernameSkeletons, users } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import { contains, generateId, idBytes } from '../sql/kept-query.js'
@@ -14,7 +14,7 @@ export async function createUser(unit: Unit, user: NewUser): Promise<User> {
   const created = await addUser(unit, user)
   if (typeof created === 'string') throw new StorageError(created, nameRefusals[created])
   await setPassword(unit, created.id, { passwordHash: user.passwordHash, isAdded: true })
-  await writeEvent(unit, { event: 'user.created', userId: created.id, data: doneBy(user.by) })
+  await writeEvent(unit, { event: 'user.created', userId: created.id, data: actorOf(user.by) })
   return toUser(created)
 }
 
@@ -168,6 +168,6 @@ export async function unlockUser(
   const user = await lockUser(unit, userId, 'alone')
   if (!user || user.closed_at !== null) return false
   await clearAccountAttempts(unit, user.username)
-  await writeEvent(unit, { event: 'user.unlocked', userId: user.id, data: doneBy(by) })
+  await writeEvent(unit, { event: 'user.unlocked', userId: user.id, data: actorOf(by) })
   return true
 }

@@ -11,7 +11,7 @@ import { StorageError } from '../api/storage-error.js'
 import { writeEvent } from '../rows/audit.js'
 import { agentIdOf } from '../rows/identifiers.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { contains, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, contains, type Placeholders } from '../sql/kept-query.js'
 
 /** Inserts the agent's row or marks it as seen, and locks it until the end of the transaction. Returns its other columns. */
 export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> {
@@ -20,7 +20,7 @@ export async function markSeen(unit: Unit, agent: string): Promise<MarkedAgent> 
   return marked
 }
 
-const marking = keptQuery(({ db, clock }, { agent }: Placeholders<{ agent: string }>) =>
+const marking = cachedQuery(({ db, clock }, { agent }: Placeholders<{ agent: string }>) =>
   db
     .insertInto('agent')
     .values({ identifier: agent, first_seen_at: clock, last_seen_at: clock })
@@ -172,7 +172,7 @@ export async function setAgentBlocked(
   return true
 }
 
-const standing = keptQuery(({ db }, { agent }: Placeholders<{ agent: string }>) =>
+const standing = cachedQuery(({ db }, { agent }: Placeholders<{ agent: string }>) =>
   db
     .selectFrom('agent as a')
     .select('a.blocked_at')

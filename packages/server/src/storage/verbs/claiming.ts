@@ -3,7 +3,7 @@ import type { NonceClaim, NonceLimits } from 'countersign/signatures'
 import type { OfSignedRequest } from '../api/request-storage.js'
 import { StorageError } from '../api/storage-error.js'
 import type { Lasting, Statement, Unit } from '../sql/engine.js'
-import { mostRows } from '../sql/kept-query.js'
+import { maxRows } from '../sql/kept-query.js'
 import { claimNonce, countNonces, forgetNonces, requireCounted, takeNonces } from './nonces.js'
 
 /** Turns work in one transaction into a verb. */
@@ -31,11 +31,11 @@ interface Claiming {
    * read is sent together with the claims. The verb must report refusals in its outcome. A request whose nonce is already stored is run
    * separately, and if the transaction fails, each request is.
    */
-  readonly claimingTogether: <W extends OfSignedRequest, R, T>(verb: VerbForMany<W, R, T>) => (wanted: W) => Promise<T>
+  readonly claimingBatched: <W extends OfSignedRequest, R, T>(verb: BatchedVerb<W, R, T>) => (wanted: W) => Promise<T>
 }
 
 /** A verb that runs for many requests at once. */
-interface VerbForMany<W, R, T> {
+interface BatchedVerb<W, R, T> {
   /** Runs as one statement, and returns one result for each request, in order. */
   read: (statement: Statement, all: readonly W[]) => Promise<readonly R[]>
   /** Returns one outcome for each request whose nonce was claimed, in order. */
@@ -44,7 +44,7 @@ interface VerbForMany<W, R, T> {
 
 export function createClaiming(
   together: Together,
-  togetherAfter: TogetherAfter,
+  inTransactionAfter: TogetherAfter,
   limits: Required<NonceLimits>,
 ): Claiming {
   const claim = together('nonce', (unit, wanted: NonceClaim) => claimNonce(unit, wanted, limits))
@@ -54,7 +54,7 @@ export function createClaiming(
    * Runs a claim. If too many nonces are stored, deletes expired ones and tries again. Also tries again if there were none to delete,
    * because another claim may have deleted them.
    */
-  async function makingRoom<T>(claiming: () => Promise<T>): Promise<T> {
+  async function withNonceEviction<T>(claiming: () => Promise<T>): Promise<T> {
     for (let forgotten: number | undefined; ; forgotten = await forget()) {
       try {
         return await claiming()
@@ -66,14 +66,14 @@ export function createClaiming(
   }
 
   async function requireClaim(wanted: NonceClaim): Promise<void> {
-    if (await makingRoom(() => claim(wanted))) return
+    if (await withNonceEviction(() => claim(wanted))) return
     throw new StorageError('nonce_used', 'the nonce was already claimed')
   }
 
   const claiming: Claiming['claiming'] = (lasting, verb) => {
     type Wanted = Parameters<typeof verb>[1]
     const alone = together(lasting, verb)
-    const withClaim = togetherAfter(
+    const withClaim = inTransactionAfter(
       lasting,
       (statement, claim: NonceClaim, _wanted: Wanted) => takeNonces(statement, [claim]),
       async (unit, taken, _claim, wanted) => {
@@ -88,7 +88,7 @@ export function createClaiming(
       const { nonce } = wanted
       if (!nonce) return alone(wanted)
       try {
-        const done = await makingRoom(() => withClaim(nonce, wanted))
+        const done = await withNonceEviction(() => withClaim(nonce, wanted))
         if (done) return done.outcome
       } catch (error) {
         // The verb's own claim was rolled back with everything else.
@@ -102,15 +102,15 @@ export function createClaiming(
   }
 
   return {
-    claimNonce: (wanted) => makingRoom(() => claim(wanted)),
+    claimNonce: (wanted) => withNonceEviction(() => claim(wanted)),
     claiming,
-    claimingTogether({ read, finish }) {
+    claimingBatched({ read, finish }) {
       type Wanted = Parameters<typeof read>[1][number]
       const one = claiming('nonce', async (unit, wanted: Wanted) =>
         onlyOf(await finish(unit, await read(unit, [wanted]), [wanted])),
       )
-      const apart = createApart()
-      const withClaims = togetherAfter(
+      const apart = createQuarantine()
+      const withClaims = inTransactionAfter(
         'nonce',
         (statement, all: readonly Claimed<Wanted>[]) =>
           Promise.all([takeNonces(statement, all.map(claimOf)), read(statement, all.map(wantedOf))]),
@@ -120,13 +120,13 @@ export function createClaiming(
           const exceeding = await countNonces(unit, taken, limits)
           if (exceeding.size > 0) {
             apart.put(exceeding.keys())
-            throw takenBack
+            throw rollbackSignal
           }
           const done = outcomes.map((outcome) => ({ outcome })).values()
           return all.map((_, place) => (taken.claims.has(place) ? done.next().value : undefined))
         },
       )
-      const many = batched(withClaims, { most: mostRows, atOnce: 2 })
+      const many = batched(withClaims, { most: maxRows, atOnce: 2 })
       return async (wanted) => {
         const { nonce: claim } = wanted
         if (!claim || apart.has(claim)) return one(wanted)
@@ -144,16 +144,16 @@ export function createClaiming(
 }
 
 /** Milliseconds for which the requests of an agent or key with too many nonces are run separately. */
-const apartFor = 1000
-const mostApart = 1000
+const quarantineMilliseconds = 1000
+const maxQuarantined = 1000
 
 /** Agents and keys with too many nonces. In a batch, their requests would force those of others to be run again. */
-function createApart() {
+function createQuarantine() {
   const until = new Map<string, number>()
   return {
     put(claims: Iterable<NonceClaim>): void {
-      if (until.size > mostApart) until.clear()
-      for (const { source } of claims) until.set(holderOf(source), performance.now() + apartFor)
+      if (until.size > maxQuarantined) until.clear()
+      for (const { source } of claims) until.set(holderOf(source), performance.now() + quarantineMilliseconds)
     },
     has: ({ source }: NonceClaim): boolean => (until.get(holderOf(source)) ?? 0) > performance.now(),
   }
@@ -177,7 +177,7 @@ const claimOf = ({ claim }: Claimed<unknown>) => claim
 const wantedOf = <W>({ wanted }: Claimed<W>) => wanted
 
 /** Thrown to roll back a transaction. */
-const takenBack = new Error('the transaction is rolled back')
+const rollbackSignal = new Error('the transaction is rolled back')
 
 /** Whether a verb refused the request. After any other failure, nothing has happened to the request, and it may be sent again. */
 function isRefusal(error: unknown): boolean {

@@ -9,10 +9,10 @@ import { commonScope, grantEnded, lastEndOf } from '../rows/granted-scopes.js'
 import type { FoundRequest } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
-import { hashBytes, hashText, keptInsertion, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, hashBytes, hashText, type Placeholders } from '../sql/kept-query.js'
 import { agentBlocked, requireUnblocked } from './agents.js'
 import { generateTokenIssue, markUsed, storeIssue } from './grants.js'
-import { isOneTooMany } from './throttle.js'
+import { exceedsAuditLimit } from './throttle.js'
 
 /** A stored code with its grant. */
 interface FoundCode {
@@ -34,7 +34,7 @@ export async function createCode(
   await codeInsertion(unit, [{ request_id: id, code_hash, grant_id: grantId, scope, expires_at, consumed_at: null }])
 }
 
-const codeInsertion = keptInsertion('code')
+const codeInsertion = cachedInsertion('code')
 
 export async function redeemCode(unit: Unit, redemption: CodeRedemption): Promise<RedeemOutcome> {
   const { jkt, refresh } = redemption
@@ -75,7 +75,7 @@ async function lockCode(unit: Unit, codeHash: string): Promise<FoundCode | undef
  * Codes with their grants, and with the fields of their requests that determine who may redeem them. A request has the same parties as its
  * grant.
  */
-const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
+const presented = cachedQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8Array }>) => {
   const found = grants(parts)
     .innerJoin('code as c', 'c.grant_id', 'g.id')
     .innerJoin('auth_request as r', 'r.id', 'c.request_id')
@@ -85,7 +85,7 @@ const presented = keptQuery((parts, { codeHash }: Placeholders<{ codeHash: Uint8
   return parts.locking(found, { u: 'shared', a: 'shared', g: 'alone', c: 'alone' })
 })
 
-const consumption = keptQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
+const consumption = cachedQuery(({ db, clock }, { requestId }: Placeholders<{ requestId: number }>) =>
   db
     .updateTable('code')
     .set({ consumed_at: clock })
@@ -118,7 +118,7 @@ async function createRefreshToken(
   await refreshTokenInsertion(unit, [token])
 }
 
-const refreshTokenInsertion = keptInsertion('refresh_token')
+const refreshTokenInsertion = cachedInsertion('refresh_token')
 
 async function refuse(
   unit: Unit,
@@ -129,7 +129,7 @@ async function refuse(
   if (refusal.burns && code.row.consumed_at === null) await consumeCode(unit, code)
   if (refusal.event) {
     const refreshRevoked = refusal.reason === 'used' && (await revokeRefreshOf(unit, code))
-    const told = refreshRevoked || !(await isOneTooMany(unit, refusal.event, redemption.codeHash))
+    const told = refreshRevoked || !(await exceedsAuditLimit(unit, refusal.event, redemption.codeHash))
     if (told)
       await writeRedemption(unit, code, refusal.event, {
         jkt: redemption.jkt,

@@ -25,7 +25,7 @@ import {
 } from '../rows/requests.js'
 import { isUnchanged, lockAsRead, userColumns } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { hashBytes, idBytes, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { createCode } from './codes.js'
 import { createGrant, markUsed } from './grants.js'
 import { activeUser, bind, type UserAsRead } from './requests.js'
@@ -122,7 +122,7 @@ interface JudgedDecision extends UserAsRead {
 }
 
 /** Decides a request if it is open and unchanged since it was judged, and locks its user. */
-const judgedDecision = keptQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
+const judgedDecision = cachedQuery(({ db, clock, locking }, decision: Placeholders<JudgedDecision>) =>
   db
     .updateTable('auth_request')
     .set({ status: decision.status, decided_at: clock })
@@ -136,7 +136,7 @@ const judgedDecision = keptQuery(({ db, clock, locking }, decision: Placeholders
     .returning(['id', 'public_id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'display_id']),
 )
 
-const decisionUpdate = keptQuery(
+const decisionUpdate = cachedQuery(
   ({ db, clock }, decision: Placeholders<{ id: number; status: 'allowed' | 'denied' }>) =>
     db
       .updateTable('auth_request')
@@ -164,8 +164,8 @@ function decided(
   now: number,
   handle: NewHandle | undefined,
 ): Extract<DecideOutcome, { first: boolean }> {
-  const codeAlive = status === 'allowed' && handle !== undefined
-  return { outcome: status, request: { ...request, status, decidedAt: now, codeAlive }, first: true }
+  const codeRedeemable = status === 'allowed' && handle !== undefined
+  return { outcome: status, request: { ...request, status, decidedAt: now, codeRedeemable }, first: true }
 }
 
 /** Binds the request, then allows it as the bound user would. */
@@ -223,7 +223,7 @@ export async function findViewedRequest(
   return row && { request: toAuthRequest(row), found: sessionIn(row) }
 }
 
-const viewed = keptQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessionHash: Uint8Array }>) =>
+const viewed = cachedQuery((parts, by: Placeholders<{ tokenHash: Uint8Array; sessionHash: Uint8Array }>) =>
   requests(parts)
     .leftJoin('session as e', (join) =>
       join.on('e.id_hash', '=', by.sessionHash).on('e.idle_expires_at', '>', parts.clock),

@@ -1,20 +1,20 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import type { EndedByRestore } from '../api/deployment-storage.js'
-import { doneBy, writeEvent } from '../rows/audit.js'
+import type { InvalidatedByRestore } from '../api/deployment-storage.js'
+import { actorOf, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
 
 /** Seconds for which a server that was started before a shorter token lifetime was configured may keep running. */
 const overlap = 3600
 
 /** Uses one statement, so that of two concurrent claims the second one finds the row of the first. */
-export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLife?: number): Promise<string> {
+export async function claimIssuer({ db, clock }: Statement, issuer: string, tokenLifetime?: number): Promise<string> {
   const claimed = await db
     .insertInto('deployment')
-    .values({ id: 1, issuer, written_at: clock, token_seconds: tokenLife ?? null, token_seconds_until_at: null })
+    .values({ id: 1, issuer, written_at: clock, token_seconds: tokenLifetime ?? null, token_seconds_until_at: null })
     .onConflict((conflict) =>
       conflict.column('id').doUpdateSet({
         written_at: clock,
-        ...(tokenLife !== undefined && longestLife(issuer, tokenLife, clock)),
+        ...(tokenLifetime !== undefined && longestLife(issuer, tokenLifetime, clock)),
       }),
     )
     .returning('issuer')
@@ -26,21 +26,21 @@ export async function claimIssuer({ db, clock }: Statement, issuer: string, toke
  * Returns the columns that a token lifetime changes. A longer lifetime takes effect immediately, a shorter one once no token with the
  * longer lifetime is left.
  */
-function longestLife(issuer: string, tokenLife: number, clock: RawBuilder<number>) {
+function longestLife(issuer: string, tokenLifetime: number, clock: RawBuilder<number>) {
   const isForeign = sql<SqlBool>`deployment.issuer <> ${issuer}`
-  const holds = sql<SqlBool>`coalesce(deployment.token_seconds, 0) <= ${tokenLife}
+  const holds = sql<SqlBool>`coalesce(deployment.token_seconds, 0) <= ${tokenLifetime}
     or deployment.token_seconds_until_at <= ${clock}`
   const until = sql<number | null>`deployment.token_seconds_until_at`
   return {
     token_seconds: sql<number>`case when ${isForeign} then deployment.token_seconds
-      when ${holds} then ${tokenLife} else deployment.token_seconds end`,
+      when ${holds} then ${tokenLifetime} else deployment.token_seconds end`,
     token_seconds_until_at: sql<number | null>`case when ${isForeign} then ${until} when ${holds} then null
       else coalesce(${until}, ${clock} + deployment.token_seconds + ${overlap}) end`,
   }
 }
 
-/** Implements {@link DeploymentStorage.findLongestTokenLife}: in seconds; undefined if no server has reported one. */
-export async function findLongestTokenLife({ db, clock }: Statement): Promise<number | undefined> {
+/** Implements {@link DeploymentStorage.findLongestTokenLifetime}: in seconds; undefined if no server has reported one. */
+export async function findLongestTokenLifetime({ db, clock }: Statement): Promise<number | undefined> {
   const found = await db
     .selectFrom('deployment')
     .select('token_seconds')
@@ -56,8 +56,8 @@ export async function readClock({ db, clock }: Statement): Promise<number> {
   return rows[0].now
 }
 
-/** Implements {@link DeploymentStorage.endRestored}: returns how many of each were still valid. */
-export async function endRestored(unit: Unit, by: string): Promise<EndedByRestore> {
+/** Implements {@link DeploymentStorage.invalidateRestored}: returns how many of each were still valid. */
+export async function invalidateRestored(unit: Unit, by: string): Promise<InvalidatedByRestore> {
   const { db, now } = unit
   await db
     .updateTable('app_user')
@@ -89,6 +89,6 @@ export async function endRestored(unit: Unit, by: string): Promise<EndedByRestor
     codes: Number(codes.numUpdatedRows),
     refreshTokens: Number(refreshTokens.numUpdatedRows),
   }
-  await writeEvent(unit, { event: 'database.restored', data: { ...ended, ...doneBy(by) } })
+  await writeEvent(unit, { event: 'database.restored', data: { ...ended, ...actorOf(by) } })
   return ended
 }

@@ -22,11 +22,11 @@ import { auditDelegate } from '../rows/requests.js'
 import { userIdOf } from '../rows/users.js'
 import type { Unit } from '../sql/engine.js'
 import {
+  cachedInsertion,
+  cachedQueryOfRows,
   generateId,
   idBytes,
   idText,
-  keptInsertion,
-  keptQueryOfRows,
   type Placeholders,
   randomPart,
 } from '../sql/kept-query.js'
@@ -119,8 +119,8 @@ async function insertGrant(
   return made
 }
 
-const grantInsertion = keptInsertion('consent_grant', (insertion) => insertion.returning(['id', 'public_id']))
-const permissionInsertion = keptInsertion('grant_scope')
+const grantInsertion = cachedInsertion('consent_grant', (insertion) => insertion.returning(['id', 'public_id']))
+const permissionInsertion = cachedInsertion('grant_scope')
 
 async function markRevoked({ db, now }: Unit, id: number, by: string): Promise<void> {
   await db.updateTable('consent_grant').set({ revoked_at: now, revoked_by: by }).where('id', '=', id).execute()
@@ -130,7 +130,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
   const { db, now } = unit
   let named = db.selectFrom('consent_grant').where('public_id', '=', idBytes(grantId))
   if (userId !== undefined) named = named.where('user_id', '=', userIdOf(unit, userId))
-  await holdPeople(unit, named.select('user_id'))
+  await lockUsers(unit, named.select('user_id'))
   const grant = await named
     .select(['id', 'user_id', 'agent_id', 'delegate', 'resource_id', 'revoked_by'])
     .executeTakeFirst()
@@ -151,7 +151,7 @@ export async function revokeGrant(unit: Unit, { grantId, by, userId }: GrantRevo
 }
 
 /** Locks the users to whom grants belong: until the end of the transaction, none of their grants is replaced and none is created. */
-async function holdPeople(
+async function lockUsers(
   unit: Unit,
   users: SelectQueryBuilder<Tables, 'consent_grant', { user_id: number }>,
 ): Promise<void> {
@@ -171,7 +171,7 @@ export async function revokeGrants(unit: Unit, { userId, agent, resource, by }: 
   if (userId !== undefined) live = live.where('user_id', '=', userIdOf(unit, userId))
   if (agent !== undefined) live = live.where('agent_id', '=', agentIdOf(unit, agent))
   if (resource !== undefined) live = live.where('resource_id', '=', resourceIdOf(unit, resource))
-  await holdPeople(unit, live.select('user_id'))
+  await lockUsers(unit, live.select('user_id'))
   await unit.lockRows('alone', live.select('id').orderBy('id'))
   const revoked = await db
     .updateTable('consent_grant')
@@ -213,7 +213,7 @@ async function recordRevocation(unit: Unit, row: RevokedRow, by: string, success
 /**
  * Records that grants are used now, which is needed if it was not recorded in the last minute. The caller holds the locks of their rows.
  */
-export const markUsed = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+export const markUsed = cachedQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
     .updateTable('consent_grant')
     .set({ last_used_at: clock })
@@ -261,7 +261,7 @@ const noOrigin = {
   resource_id: null,
 } as const
 
-const issueInsertion = keptInsertion('token_issue')
+const issueInsertion = cachedInsertion('token_issue')
 
 /** Implements {@link GrantStorage.recordAutonomousIssue}. @throws StorageError `agent_blocked` */
 export async function recordAutonomousIssue(unit: Unit, issue: AutonomousIssue): Promise<TokenIssue> {

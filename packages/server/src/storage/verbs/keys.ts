@@ -1,6 +1,6 @@
 import type { KeyMove, KeyState, MoveOptions, NewKey, StoredKey } from '../api/key-storage.js'
 import { StorageError } from '../api/storage-error.js'
-import { doneBy, writeEvent } from '../rows/audit.js'
+import { actorOf, writeEvent } from '../rows/audit.js'
 import type { Statement, Unit } from '../sql/engine.js'
 import type { Row } from '../sql/tables.js'
 
@@ -13,7 +13,7 @@ export async function addKey(unit: Unit, key: NewKey, by?: string): Promise<Stor
   const stored = await insert(unit, key)
   await writeEvent(unit, {
     event: 'key.added',
-    data: { kid: key.kid, purpose: key.purpose, state: key.state, ...doneBy(by) },
+    data: { kid: key.kid, purpose: key.purpose, state: key.state, ...actorOf(by) },
   })
   return stored
 }
@@ -74,7 +74,7 @@ export async function moveKeys(
   }
   await writeEvent(unit, {
     event: 'keys.rotated',
-    data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...doneBy(by) },
+    data: { ...Object.fromEntries(moves.map(({ kid, from, to }) => [kid, `${from} → ${to}`])), ...actorOf(by) },
   })
   if (add) await addKey(unit, add, by)
   return listKeys(unit)

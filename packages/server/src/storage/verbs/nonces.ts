@@ -1,7 +1,7 @@
 import {
   type NonceClaim,
   type NonceLimits,
-  nonceRoom,
+  nonceCapacity,
   type ReachedLimit,
   reachedLimit,
   widerNetwork,
@@ -9,7 +9,14 @@ import {
 import { sql } from 'kysely'
 import { StorageError } from '../api/storage-error.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { hashBytes, hashText, keptInsertion, keptQueryOfRows, mostRows, type Placeholders } from '../sql/kept-query.js'
+import {
+  cachedInsertion,
+  cachedQueryOfRows,
+  hashBytes,
+  hashText,
+  maxRows,
+  type Placeholders,
+} from '../sql/kept-query.js'
 import type { NewRow, Row } from '../sql/tables.js'
 
 type Kind = Row<'nonce'>['kind']
@@ -31,7 +38,7 @@ export interface TakenNonces {
 export async function takeNonces(statement: Statement, wanted: readonly NonceClaim[]): Promise<TakenNonces> {
   const places = new Map<string, number>()
   for (const [place, { key, lifetime }] of wanted.entries())
-    if (!places.has(key) && !mayBeForgotten(statement, lifetime)) places.set(key, place)
+    if (!places.has(key) && !wouldHaveExpired(statement, lifetime)) places.set(key, place)
   const rows = wanted.flatMap((claim, place) =>
     places.get(claim.key) === place ? { ...nonceOf(claim), lifetime: claim.lifetime } : [],
   )
@@ -98,7 +105,7 @@ const refusals: Readonly<Record<ReachedLimit, string>> = {
  * @throws StorageError `too_many_nonces`; `unavailable` if the machine's clock was set back too far
  */
 export async function claimNonce(unit: Unit, claim: NonceClaim, limits: Required<NonceLimits>): Promise<boolean> {
-  if (mayBeForgotten(unit, claim.lifetime)) {
+  if (wouldHaveExpired(unit, claim.lifetime)) {
     const behind = `${unit.behind} seconds behind an earlier reading`
     const what = `The clock of this machine is ${behind}, so nonces have expired that this clock would still accept: synchronize it with NTP.`
     throw new StorageError('unavailable', what)
@@ -149,24 +156,25 @@ function nonceOf({ key, source: { agent, thumbprint, network } }: NonceClaim): N
  * Whether the nonce would have expired if it had been claimed before the machine's clock was set back. `lifetime` counts from the claim to
  * the moment at which the signature is no longer accepted.
  */
-function mayBeForgotten({ behind }: Statement, lifetime: number): boolean {
+function wouldHaveExpired({ behind }: Statement, lifetime: number): boolean {
   return behind >= lifetime
 }
 
-const nonceInsertion = keptQueryOfRows(({ db, clock }, nonces: readonly Placeholders<Nonce & { lifetime: number }>[]) =>
-  db
-    .insertInto('nonce')
-    .values(
-      nonces.map(({ key_hash, kind, holder, network, lifetime }) => ({
-        key_hash,
-        kind,
-        holder,
-        network,
-        expires_at: sql<number>`${clock} + ${lifetime}`,
-      })),
-    )
-    .onConflict((conflict) => conflict.column('key_hash').doNothing())
-    .returning(['key_hash', heldOf(db, 'agent').as('agents'), heldOf(db, 'key').as('keys')]),
+const nonceInsertion = cachedQueryOfRows(
+  ({ db, clock }, nonces: readonly Placeholders<Nonce & { lifetime: number }>[]) =>
+    db
+      .insertInto('nonce')
+      .values(
+        nonces.map(({ key_hash, kind, holder, network, lifetime }) => ({
+          key_hash,
+          kind,
+          holder,
+          network,
+          expires_at: sql<number>`${clock} + ${lifetime}`,
+        })),
+      )
+      .onConflict((conflict) => conflict.column('key_hash').doNothing())
+      .returning(['key_hash', heldOf(db, 'agent').as('agents'), heldOf(db, 'key').as('keys')]),
 )
 
 /** Returns the total number of nonces of a kind. The kind is a literal, as in the indexes, because a parameter would not match them. */
@@ -205,7 +213,7 @@ async function addToCounts(statement: Statement, nonces: readonly Nonce[], each:
   )
 }
 
-const countInsertion = keptInsertion(
+const countInsertion = cachedInsertion(
   'nonce_count',
   (insertion) =>
     insertion
@@ -216,7 +224,7 @@ const countInsertion = keptInsertion(
       )
       .returningAll(),
   // Each nonce may belong to a different agent, network and wider network.
-  4 * mostRows,
+  4 * maxRows,
 )
 
 /** Number of free places below which claims wait for each other, because the nonces of concurrent claims are not counted yet. */
@@ -224,7 +232,7 @@ const nearlyFull = 1000
 
 /** Returns how many nonces of a kind were stored before the last of those that were counted. */
 async function countedBefore(unit: Unit, kind: Kind, held: number, limits: Required<NonceLimits>): Promise<number> {
-  if (held < nonceRoom(kind === 'agent', limits).full - nearlyFull) return held
+  if (held < nonceCapacity(kind === 'agent', limits).full - nearlyFull) return held
   await unit.exclusive(`nonces of ${kind}s`)
   const row = await heldOf(unit.db, kind).executeTakeFirst()
   return Number(row?.held ?? 1) - 1
@@ -244,7 +252,7 @@ async function limitReachedBy(
   if (!ofHolder || !ofNetwork || !ofWider)
     throw new TypeError('a nonce must be counted for its holder and its networks')
   // The network with the most nonces matters only in a full store.
-  const isFull = all >= nonceRoom(kind === 'agent', limits).full
+  const isFull = all >= nonceCapacity(kind === 'agent', limits).full
   const most = isFull ? await mostBeside(unit, ofNetwork) : 0
   const mostOfWider = isFull ? await mostBeside(unit, ofWider) : 0
   return reachedLimit(

@@ -17,9 +17,9 @@ import { commonScope, grantEnded, scopeToGrant } from '../rows/granted-scopes.js
 import { auditDelegate } from '../rows/requests.js'
 import { toUser } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { hashBytes, hashText, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { cachedQueryOfRows, hashBytes, hashText, type Placeholders } from '../sql/kept-query.js'
 import { generateTokenIssue, markUsed } from './grants.js'
-import { isOneTooMany } from './throttle.js'
+import { exceedsAuditLimit } from './throttle.js'
 
 /** A stored refresh token with its grant. */
 interface FoundToken {
@@ -64,7 +64,7 @@ function judge(token: FoundToken | undefined, refresh: Refresh): JudgedRefresh {
 }
 
 /** Whether the use of a token must be written before anything is issued for it. */
-export function isToRecord({ use }: JudgedRefresh): boolean {
+export function mustRecordUse({ use }: JudgedRefresh): boolean {
   return use?.dueToken !== undefined
 }
 
@@ -119,7 +119,7 @@ export async function recordRefusedRefresh(unit: Unit, refresh: Refresh): Promis
   if (event) await writeRefusal(unit, token, refresh, event)
 }
 
-const tokens = keptQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
+const tokens = cachedQueryOfRows((parts, presented: readonly Placeholders<{ tokenHash: Uint8Array }>[]) =>
   usedGrants(parts)
     .innerJoin('refresh_token as t', 't.grant_id', 'g.id')
     .select(['t.id as token_id', 't.token_hash', 't.scope as token_scope', 't.idle_expires_at'])
@@ -148,7 +148,7 @@ function toToken(row: FoundToken['row']): FoundToken {
   return { row, grant, scope: commonScope(row.token_scope, grant.scope) }
 }
 
-const useOfTokens = keptQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
+const useOfTokens = cachedQueryOfRows(({ db, clock }, used: readonly Placeholders<{ id: number }>[]) =>
   db
     .updateTable('refresh_token')
     .set({
@@ -171,7 +171,7 @@ async function writeRefusal(
   { tokenHash, agent, delegate, jkt }: Refresh,
   event: AuditEventName,
 ): Promise<void> {
-  if (await isOneTooMany(unit, event, tokenHash)) return
+  if (await exceedsAuditLimit(unit, event, tokenHash)) return
   await writeEvent(unit, { event, ...grantParties(row), data: { jkt, presentedBy: agent, delegate } })
 }
 

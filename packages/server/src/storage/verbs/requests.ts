@@ -21,7 +21,7 @@ import {
 } from '../rows/requests.js'
 import { isUnchanged, userIdOf } from '../rows/users.js'
 import type { Statement, Unit } from '../sql/engine.js'
-import { generateId, hashBytes, idBytes, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, generateId, hashBytes, idBytes, type Placeholders } from '../sql/kept-query.js'
 import { type NewRow, type Tables, tables } from '../sql/tables.js'
 import { agentBlocked, markSeen, noteTraits } from './agents.js'
 
@@ -95,7 +95,7 @@ async function insertAfterNaming(unit: Unit, { resource, display }: NewAuthReque
   return insertRequest(unit, row)
 }
 
-const requestInsertion = keptQuery(({ db, locking }, row: Placeholders<NewRequest>) => {
+const requestInsertion = cachedQuery(({ db, locking }, row: Placeholders<NewRequest>) => {
   const named = db
     .selectFrom(['resource as s', 'display as d'])
     .where('s.identifier', '=', row.resource)
@@ -176,7 +176,7 @@ interface FirstBinding extends UserAsRead {
   state: string | null
 }
 
-const firstBinding = keptQuery(({ db, clock }, binding: Placeholders<FirstBinding>) =>
+const firstBinding = cachedQuery(({ db, clock }, binding: Placeholders<FirstBinding>) =>
   db
     .updateTable('auth_request')
     .set((e) => ({

@@ -1,8 +1,8 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely'
-import { maxStrangersLogos, retention } from '../api/deployment-storage.js'
+import { maxUnallowedLogos, retention } from '../api/deployment-storage.js'
 import type { StorageOptions } from '../api/storage.js'
 import { writeEvent } from '../rows/audit.js'
-import { dropUnnamed, type SharedId } from '../rows/identifiers.js'
+import { deleteUnreferenced, type SharedId } from '../rows/identifiers.js'
 import type { Engine, Unit } from '../sql/engine.js'
 import type { Tables } from '../sql/tables.js'
 import { forgetNonces } from './nonces.js'
@@ -28,7 +28,7 @@ const isUnreferenced = sql<SqlBool>`not exists (select 1 from code as c where c.
   and not exists (select 1 from token_issue as t where t.grant_id = consent_grant.id)`
 
 /** Whether the agent with this id was never allowed anything. */
-function isStrangers(id: string): RawBuilder<SqlBool> {
+function isNeverAllowed(id: string): RawBuilder<SqlBool> {
   return sql`not exists (select 1 from consent_grant as g where g.agent_id = ${sql.ref(id)})`
 }
 
@@ -67,9 +67,9 @@ const over: readonly Over[] = [
   {
     table: 'agent_logo',
     key: ['agent_id'],
-    isOver: (now) => sql`${isStrangers('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
-      claimed_at <= (select l.claimed_at from agent_logo as l where ${isStrangers('l.agent_id')}
-        order by l.claimed_at desc limit 1 offset ${maxStrangersLogos}))`,
+    isOver: (now) => sql`${isNeverAllowed('agent_logo.agent_id')} and (claimed_at <= ${now - retention.logo} or
+      claimed_at <= (select l.claimed_at from agent_logo as l where ${isNeverAllowed('l.agent_id')}
+        order by l.claimed_at desc limit 1 offset ${maxUnallowedLogos}))`,
   },
 ]
 
@@ -82,7 +82,7 @@ function deletion({ table, key = ['id'], isOver, names = [] }: Over): Deletion {
         select ${keys} from ${sql.table(table)} where ${isOver(unit.now)} limit ${batch}) returning ${named}`.execute(
       unit.db,
     )
-    for (const name of names) await dropUnnamed(unit, name, [...new Set(rows.flatMap((row) => row[name] ?? []))])
+    for (const name of names) await deleteUnreferenced(unit, name, [...new Set(rows.flatMap((row) => row[name] ?? []))])
     return rows.length
   }
 }
@@ -99,7 +99,7 @@ async function forgetAgents(unit: Unit): Promise<number> {
         .select('a.id')
         .where('a.last_seen_at', '<=', now - retention.agent)
         .where('a.blocked_at', 'is', null)
-        .where(isStrangers('a.id'))
+        .where(isNeverAllowed('a.id'))
         .limit(batch),
     )
     .returning('id')
@@ -107,7 +107,7 @@ async function forgetAgents(unit: Unit): Promise<number> {
   const ids = forgotten.map(({ id }) => id)
   if (ids.length === 0) return 0
   await db.deleteFrom('agent_logo').where('agent_id', 'in', ids).execute()
-  await dropUnnamed(unit, 'agent_id', ids)
+  await deleteUnreferenced(unit, 'agent_id', ids)
   return ids.length
 }
 
@@ -120,11 +120,11 @@ async function announceDeletion(unit: Unit): Promise<number> {
   return before
 }
 
-async function keepEvents(engine: Engine, together: Together): Promise<number> {
-  const { events, agentIds, resourceIds } = await engine.keepEvents(await together(announceDeletion)())
+async function maintainAuditLog(engine: Engine, together: Together): Promise<number> {
+  const { events, agentIds, resourceIds } = await engine.maintainAuditLog(await together(announceDeletion)())
   const forgetNamed = together(async (unit) => {
-    await dropUnnamed(unit, 'agent_id', agentIds)
-    await dropUnnamed(unit, 'resource_id', resourceIds)
+    await deleteUnreferenced(unit, 'agent_id', agentIds)
+    await deleteUnreferenced(unit, 'resource_id', resourceIds)
     return events
   })
   return events === 0 ? 0 : forgetNamed()
@@ -136,7 +136,7 @@ type Together = (work: Deletion) => () => Promise<number>
 export async function sweep(engine: Engine, together: Together): Promise<number> {
   let total = 0
   const batches = [forgetNonces, ...over.map(deletion), forgetAgents].map(together)
-  for (const deleteBatch of [...batches, () => keepEvents(engine, together)]) {
+  for (const deleteBatch of [...batches, () => maintainAuditLog(engine, together)]) {
     let deleted: number
     do {
       deleted = await deleteBatch()

@@ -6,13 +6,13 @@ import { idText } from '../sql/kept-query.js'
 import type { Row } from '../sql/tables.js'
 
 export async function listRevocations(statement: Statement, filter: RevocationFilter): Promise<Revocations> {
-  const { limit, perPerson } = filter
-  const [agents, disabled] = await Promise.all([blockedAgents(statement, filter), disabledPeople(statement, filter)])
+  const { limit, perUser } = filter
+  const [agents, disabled] = await Promise.all([blockedAgents(statement, filter), disabledUsers(statement, filter)])
   const ofOperator = [...agents, ...disabled]
   const isFull = ofOperator.length > limit
   const listed = isFull ? [] : ofOperator.map(({ kind, value }): Revocation => ({ kind, value }))
-  const people = await peopleWhoRemoved(statement, filter)
-  const { single, together } = share(people, { places: limit - listed.length, perPerson })
+  const people = await usersWithRevocations(statement, filter)
+  const { single, together } = share(people, { places: limit - listed.length, perUser })
   return {
     revoked: [...listed, ...(await grantsOf(statement, single, filter))],
     revokedBefore: together.map(({ sub, at }) => ({ sub, at })),
@@ -21,7 +21,7 @@ export async function listRevocations(statement: Statement, filter: RevocationFi
   }
 }
 
-interface Remover {
+interface RevokingUser {
   userId: number
   sub: string
   /** Number of grants that ended, including replaced ones. The user has at most this many entries. */
@@ -35,16 +35,16 @@ interface Remover {
  * starting with those who revoked the fewest, for as long as entries are left.
  */
 function share(
-  people: readonly Remover[],
-  { places, perPerson }: { places: number; perPerson: number },
-): { single: Remover[]; together: Remover[] } {
+  people: readonly RevokingUser[],
+  { places, perUser }: { places: number; perUser: number },
+): { single: RevokingUser[]; together: RevokingUser[] } {
   const heard = people.slice(0, places)
-  const single: Remover[] = []
-  const together: Remover[] = []
+  const single: RevokingUser[] = []
+  const together: RevokingUser[] = []
   let left = places - heard.length
   for (const person of heard.toSorted((one, other) => one.ended - other.ended)) {
     const more = person.ended - 1
-    if (person.ended > perPerson || more > left) together.push(person)
+    if (person.ended > perUser || more > left) together.push(person)
     else {
       single.push(person)
       left -= more
@@ -63,14 +63,14 @@ const everAfter = Number.MAX_SAFE_INTEGER
  * Returns the users who revoked a grant under which a token may still be valid, oldest accounts first, and up to one more than can be
  * listed.
  */
-async function peopleWhoRemoved({ db }: Statement, { since, limit }: RevocationFilter): Promise<Remover[]> {
-  const takenBackAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
+async function usersWithRevocations({ db }: Statement, { since, limit }: RevocationFilter): Promise<RevokingUser[]> {
+  const lastRevokedAt = sql<number | null>`max(case when revoked_by <> 'replaced' then revoked_at end)`
   const removers = db
     .selectFrom('consent_grant')
-    .select((e) => ['user_id', e.fn.countAll().as('ended'), takenBackAt.as('at')])
+    .select((e) => ['user_id', e.fn.countAll().as('ended'), lastRevokedAt.as('at')])
     .where((e) => e.between('revoked_at', since, everAfter))
     .groupBy('user_id')
-    .having(takenBackAt, 'is not', null)
+    .having(lastRevokedAt, 'is not', null)
     .having((e) => e(e.fn.max('last_used_at'), '>=', usedSince(since)))
   const rows = await db
     .selectFrom(removers.as('r'))
@@ -87,7 +87,7 @@ const batch = 500
 
 async function grantsOf(
   statement: Statement,
-  people: readonly Remover[],
+  people: readonly RevokingUser[],
   { since }: RevocationFilter,
 ): Promise<Revocation[]> {
   const listed: Revocation[] = []
@@ -158,7 +158,7 @@ async function blockedAgents({ db }: Statement, { since, limit }: RevocationFilt
 }
 
 /** Excludes closed accounts, because their grants are listed instead. */
-async function disabledPeople({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
+async function disabledUsers({ db }: Statement, { since, limit }: RevocationFilter): Promise<ByOperator[]> {
   const rows = await db
     .selectFrom('app_user')
     .select(['sub', 'disabled_at as at'])

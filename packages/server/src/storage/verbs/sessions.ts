@@ -6,11 +6,11 @@ import type {
   Reauthentication,
   Session,
 } from '../api/session-storage.js'
-import { doneBy, type Happening, writeEvent } from '../rows/audit.js'
+import { type AuditEntry, actorOf, writeEvent } from '../rows/audit.js'
 import { isUseDue } from '../rows/grant-lists.js'
 import { factorProves, lockAsRead, lockUser, raiseCredentialRevision, toUser, userIdOf, users } from '../rows/users.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { generateId, hashBytes, hashText, idBytes, idText, keptQuery, type Placeholders } from '../sql/kept-query.js'
+import { cachedQuery, generateId, hashBytes, hashText, idBytes, idText, type Placeholders } from '../sql/kept-query.js'
 import { rememberDevice } from './throttle.js'
 
 export async function createSession(unit: Unit, session: NewSession): Promise<Session | undefined> {
@@ -120,10 +120,12 @@ function liveSessions(parts: Parts, idHash: RawBuilder<Uint8Array>) {
     .where('u.disabled_at', 'is', null)
 }
 
-const liveSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) => liveSessions(parts, idHash))
+const liveSession = cachedQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
+  liveSessions(parts, idHash),
+)
 
 /** Like {@link liveSession}, but locks the session and its user. */
-const lockedSession = keptQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
+const lockedSession = cachedQuery((parts, { idHash }: Placeholders<{ idHash: Uint8Array }>) =>
   parts.locking(liveSessions(parts, idHash), { u: 'shared', e: 'alone' }),
 )
 
@@ -217,7 +219,7 @@ export async function endSessions(
 
 /** A change of how a user signs in, as it is recorded in the audit log. */
 interface CredentialChange {
-  event: Happening['event']
+  event: AuditEntry['event']
   /** The operator who made the change; undefined if the user did. */
   by?: string | undefined
   data?: Record<string, unknown>
@@ -240,7 +242,7 @@ export async function recordCredentialChange(
   const revision = await raiseCredentialRevision(unit, userId)
   const except = by === undefined ? ends : { exceptIdHash: undefined }
   const sessionsEnded = except && (await removeSessions(unit, userId, except.exceptIdHash))
-  await writeEvent(unit, { event, userId, data: { ...data, ...(except && { sessionsEnded }), ...doneBy(by) } })
+  await writeEvent(unit, { event, userId, data: { ...data, ...(except && { sessionsEnded }), ...actorOf(by) } })
   return revision
 }
 

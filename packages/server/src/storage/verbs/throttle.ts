@@ -10,7 +10,7 @@ import type {
 } from '../api/throttle-storage.js'
 import { foldUsername } from '../api/user.js'
 import type { Parts, Statement, Unit } from '../sql/engine.js'
-import { hashBytes, keptInsertion, keptQuery, keptQueryOfRows, type Placeholders } from '../sql/kept-query.js'
+import { cachedInsertion, cachedQuery, cachedQueryOfRows, hashBytes, type Placeholders } from '../sql/kept-query.js'
 import type { Row, Tables } from '../sql/tables.js'
 
 export async function countAttempt(statement: Statement, attempt: Attempt): Promise<AttemptCount> {
@@ -56,7 +56,7 @@ interface NewAttempt {
   window: number
 }
 
-const countOne = keptQuery((parts, { keyHash, window }: Placeholders<NewAttempt>) => {
+const countOne = cachedQuery((parts, { keyHash, window }: Placeholders<NewAttempt>) => {
   const { db, clock } = parts
   return counting(
     parts,
@@ -68,7 +68,7 @@ const countOne = keptQuery((parts, { keyHash, window }: Placeholders<NewAttempt>
  * Counts attempts of an agent that is not blocked, always in the same order, so that two queries that lock the same rows cannot deadlock.
  * The first of the selects yields no rows: it determines the column types of the others.
  */
-const countAllOf = keptQueryOfRows(
+const countAllOf = cachedQueryOfRows(
   (parts, attempts: readonly Placeholders<NewAttempt & { of: number; agent: string }>[]) => {
     const { db, clock } = parts
     const agent = attempts[0]?.agent ?? sql.lit('')
@@ -108,7 +108,7 @@ function counting({ clock }: Pick<Parts, 'clock'>, insertion: InsertQueryBuilder
 const refusedRows = { window: 86_400, most: 100 }
 
 /** Counts a refusal of the code or token with this hash. Returns whether the audit log has enough of these events. */
-export async function isOneTooMany(statement: Statement, refusal: string, of: string): Promise<boolean> {
+export async function exceedsAuditLimit(statement: Statement, refusal: string, of: string): Promise<boolean> {
   const keyHash = createHash('sha256').update(`${refusal} ${of}`).digest()
   const counted = await count(statement, keyHash, refusedRows.window)
   return counted.count > refusedRows.most
@@ -128,7 +128,7 @@ export async function findReachedLimit(
 }
 
 /** Returns how many attempts of each range are in their windows, and when the oldest leaves its window. */
-const countsOf = keptQueryOfRows((parts, ranges: readonly Placeholders<KeyRange>[]) => {
+const countsOf = cachedQueryOfRows((parts, ranges: readonly Placeholders<KeyRange>[]) => {
   const [first, ...others] = ranges.map((range, place) => countOf(parts, range, place))
   if (!first) throw new TypeError('at least one limit is required')
   return others.reduce((counts, each) => counts.unionAll(each), first)
@@ -166,18 +166,18 @@ export async function countWithinLimits(
   return undefined
 }
 
-const attemptInsertion = keptInsertion('attempt')
+const attemptInsertion = cachedInsertion('attempt')
 
 export async function forgiveAttempts(unit: Unit, keys: readonly string[]): Promise<void> {
   const { db } = unit
   const hashes = keys.map(hashBytes)
   const kept = db.selectFrom('attempt').select('key_hash').where('key_hash', 'in', hashes).orderBy('key_hash')
   if (hashes.length > 1) await unit.lockRows('whole', kept)
-  await takeBack(unit, hashes)
+  await decrementAttempts(unit, hashes)
 }
 
 /** Subtracts one attempt from each counter. A counter that drops to zero is deleted. */
-async function takeBack({ db }: Unit, hashes: readonly Buffer[]): Promise<void> {
+async function decrementAttempts({ db }: Unit, hashes: readonly Buffer[]): Promise<void> {
   const last = await db
     .deleteFrom('attempt')
     .where('key_hash', 'in', hashes)
@@ -230,7 +230,7 @@ export async function isKnownDevice(
 }
 
 /** Reads by browser and not by username, so that the cost does not depend on whether an account exists (attacks C17). */
-const accountsOfBrowser = keptQuery(({ db }, { browserHash }: Placeholders<{ browserHash: Uint8Array }>) =>
+const accountsOfBrowser = cachedQuery(({ db }, { browserHash }: Placeholders<{ browserHash: Uint8Array }>) =>
   db
     .selectFrom('known_device as d')
     .innerJoin('app_user as u', 'u.id', 'd.user_id')

@@ -21,7 +21,7 @@ import {
 } from './stage.js'
 
 const call = () => new Request(`${ids.resource}/data-auth`)
-const askPerson = () => postTo('/person/token', { resource: ids.resource })
+const promptUser = () => postTo('/person/token', { resource: ids.resource })
 
 /** What a refusal says besides its status: problem details, with the header only where the signature is at fault. */
 async function problemIn(response: Response): Promise<unknown> {
@@ -164,7 +164,7 @@ describe('a request of draft -11 is refused', () => {
 
   it('without the body in its signature', async () => {
     const stage = await openStage()
-    const signed = await signRequest(new Request(askPerson().url, { method: 'POST' }), {
+    const signed = await signRequest(new Request(promptUser().url, { method: 'POST' }), {
       profile: draft11.signing,
       signer: stage.agentSigner,
       signatureKey: { scheme: 'jwt', jwt: await agentToken(stage) },
@@ -218,7 +218,7 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     expect(await statusOf(person, '/data-auth')).toEqual([401, 'requirement=auth-token'])
     expect(await statusOf(auth, '/data-auth')).toEqual([200, null])
     for (const jwt of [person, auth]) {
-      const refused = await sendWith(stage, jwt ?? '', askPerson())
+      const refused = await sendWith(stage, jwt ?? '', promptUser())
       expect(await problemIn(refused)).toEqual({ status: 401, error: 'invalid_jwt' })
     }
   })
@@ -229,7 +229,7 @@ describe('an agent token, a person token and an auth token of draft -11', () => 
     await deciding('grant')(stage, page)
     const given = await sendWith(stage, await agentToken(stage), new Request(location))
     const { person_token: person } = await given.json()
-    expect(await problemIn(await sendWith(stage, person, askPerson()))).toEqual({ status: 401, error: 'invalid_jwt' })
+    expect(await problemIn(await sendWith(stage, person, promptUser()))).toEqual({ status: 401, error: 'invalid_jwt' })
   })
 
   it('fit together, or give nothing', async () => {
@@ -332,7 +332,7 @@ describe('two editions', () => {
         signatureKey: { scheme: 'jwks', id: ids.agent, kid: 'key-1', wellKnown: 'aauth-agent' },
         created: stage.clock.now,
       })
-    for (const request of [call(), askPerson()]) {
+    for (const request of [call(), promptUser()]) {
       const refused = await stage.fetch(await byJanuary(request))
       expect(await problemIn(refused)).toEqual({ status: 401, error: 'invalid_signature' })
     }

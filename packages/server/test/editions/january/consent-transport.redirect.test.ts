@@ -19,7 +19,7 @@ const request: Parameters<typeof consentRedirect>[0] = {
   revision: 0,
   browserHash: null,
   userId: null,
-  codeAlive: true,
+  codeRedeemable: true,
   extensions: 0,
   prompt: null,
   createdAt: 0,

@@ -34,26 +34,26 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
     test('the longest life of a token is that of any that may be alive, an hour longer than servers of before may run', async () => {
       const { storage } = world
       const own = 'https://auth.example'
-      expect(await storage.findLongestTokenLife()).toBeUndefined()
+      expect(await storage.findLongestTokenLifetime()).toBeUndefined()
       await storage.claimIssuer(own)
-      expect(await storage.findLongestTokenLife()).toBeUndefined()
+      expect(await storage.findLongestTokenLifetime()).toBeUndefined()
       await storage.claimIssuer(own, 600)
-      expect(await storage.findLongestTokenLife()).toBe(600)
+      expect(await storage.findLongestTokenLifetime()).toBe(600)
       await storage.claimIssuer(own, 7200)
       await storage.claimIssuer('https://other.example', 86_400)
       await storage.claimIssuer(own)
-      expect(await storage.findLongestTokenLife()).toBe(7200)
+      expect(await storage.findLongestTokenLifetime()).toBe(7200)
       await storage.claimIssuer(own, 30)
       const ended = world.now + 7200 + 3600
       for (const now of [world.now + 60, ended - 1]) {
         world.now = now
         await storage.claimIssuer(own, 30)
-        expect(await storage.findLongestTokenLife()).toBe(7200)
+        expect(await storage.findLongestTokenLifetime()).toBe(7200)
       }
       world.now = ended
-      expect(await storage.findLongestTokenLife(), 'nobody has claimed since').toBeUndefined()
+      expect(await storage.findLongestTokenLifetime(), 'nobody has claimed since').toBeUndefined()
       await storage.claimIssuer(own, 30)
-      expect(await storage.findLongestTokenLife()).toBe(30)
+      expect(await storage.findLongestTokenLifetime()).toBe(30)
     })
 
     test('a life that is longer again holds at once, and for as long as it is', async () => {
@@ -61,10 +61,10 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const own = 'https://auth.example'
       for (const life of [600, 60, 7200, 60]) await storage.claimIssuer(own, life)
       world.now += 7200 + 3599
-      expect(await storage.findLongestTokenLife()).toBe(7200)
+      expect(await storage.findLongestTokenLifetime()).toBe(7200)
       world.now += 1
       await storage.claimIssuer(own, 60)
-      expect(await storage.findLongestTokenLife()).toBe(60)
+      expect(await storage.findLongestTokenLifetime()).toBe(60)
     })
 
     test('after a restore sessions, open requests, codes and refresh tokens are over; grants are not (W31)', async () => {
@@ -84,11 +84,14 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
       const { refresh, grantId } = await refreshable(storage, {}, {}, user)
       world.now += 1
       const ended = { sessions: 1, requests: 1, codes: 1, refreshTokens: 1 }
-      expect(await storage.endRestored('operator:carol')).toEqual(ended)
+      expect(await storage.invalidateRestored('operator:carol')).toEqual(ended)
       expect(await storage.findSession(idHash)).toBeUndefined()
       expect(outcomeOf(await storage.decideRequest(open.decision))).toBe('not_open')
       expect(outcomeOf(await storage.redeemCode(allowed.redemption))).toBe('expired')
-      expect(await storage.findAuthRequest(allowed.tokenHash)).toMatchObject({ status: 'allowed', codeAlive: false })
+      expect(await storage.findAuthRequest(allowed.tokenHash)).toMatchObject({
+        status: 'allowed',
+        codeRedeemable: false,
+      })
       expect(outcomeOf(await storage.refreshGrant(refresh))).toBe('revoked')
       expect(await storage.findGrant(grantId)).toMatchObject({ revokedAt: null })
       expect(await storage.listEvents({ event: 'database.restored' })).toMatchObject([
@@ -100,7 +103,7 @@ export function deploymentContract(name: string, makeStorage: MakeStorage): void
     test('of 20 parallel restores one ends what there was', async () => {
       const { storage } = world
       await refreshable(storage)
-      const ended = await Promise.all(times(20, () => storage.endRestored('operator')))
+      const ended = await Promise.all(times(20, () => storage.invalidateRestored('operator')))
       expect(ended.filter(({ refreshTokens }) => refreshTokens === 1)).toHaveLength(1)
     })
 

@@ -154,10 +154,10 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
       const { storage } = world
       const removed = await allowedRequest(storage)
       await storage.revokeGrant({ grantId: await grantOf(storage, removed), by: 'test' })
-      expect(await storage.findAuthRequest(removed.tokenHash)).toMatchObject({ codeAlive: false })
+      expect(await storage.findAuthRequest(removed.tokenHash)).toMatchObject({ codeRedeemable: false })
       const short = await allowedRequest(storage, {}, { grantLifetime: 30 })
       world.now = start + 30
-      expect(await storage.findAuthRequest(short.tokenHash)).toMatchObject({ codeAlive: false })
+      expect(await storage.findAuthRequest(short.tokenHash)).toMatchObject({ codeRedeemable: false })
     })
   })
 
@@ -252,7 +252,7 @@ export function requestContract(name: string, makeStorage: MakeStorage): void {
           browserHash: permission.browserHash,
           userId: user.id,
           state: 'state',
-          codeAlive: true,
+          codeRedeemable: true,
           decidedAt: start + 10,
         },
       })

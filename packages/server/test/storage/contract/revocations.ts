@@ -5,8 +5,8 @@ import { inStorage, type MakeStorage, start } from './in-storage.js'
 
 export function revocationContract(name: string, makeStorage: MakeStorage): void {
   inStorage(`${name}: revocations`, makeStorage, (world) => {
-    const listed = (since = start, { perPerson = 20, limit = 100 } = {}) =>
-      world.storage.listRevocations({ since, perPerson, limit })
+    const listed = (since = start, { perUser = 20, limit = 100 } = {}) =>
+      world.storage.listRevocations({ since, perUser, limit })
     const nothing = { revoked: [], revokedBefore: [], before: undefined, isWhole: true }
     const grant = (value: string) => ({ kind: 'grant', value })
 
@@ -123,18 +123,18 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
     test('of one person there are so many entries at most, over all agents; beyond, the last time stands for all', async () => {
       const { user, grants } = await removedMany(3)
       const other = await removedMany(1)
-      expect(new Set((await listed(start, { perPerson: 3 })).revoked)).toEqual(new Set([...grants, ...other.grants]))
+      expect(new Set((await listed(start, { perUser: 3 })).revoked)).toEqual(new Set([...grants, ...other.grants]))
       world.now = start + 7
       await removed(user)
       await refreshable(world.storage, {}, {}, user)
-      expect(await listed(start, { perPerson: 3 })).toEqual({
+      expect(await listed(start, { perUser: 3 })).toEqual({
         ...nothing,
         revoked: other.grants,
         revokedBefore: [{ sub: user.sub, at: start + 7 }],
       })
-      expect((await listed(start + 1, { perPerson: 3 })).revokedBefore).toEqual([])
+      expect((await listed(start + 1, { perUser: 3 })).revokedBefore).toEqual([])
       await world.storage.closeAccount(asRead(user))
-      expect((await listed(start, { perPerson: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
+      expect((await listed(start, { perUser: 3 })).revokedBefore).toEqual([{ sub: user.sub, at: start + 7 }])
     })
 
     test('grants that replaced each other count for the person, but are nothing that was taken back', async () => {
@@ -143,14 +143,14 @@ export function revocationContract(name: string, makeStorage: MakeStorage): void
       const grants: string[] = []
       for (let made = 0; made < 4; made++)
         grants.push((await refreshable(storage, {}, { remembered: true }, user)).grantId)
-      expect(await listed(start, { perPerson: 2 })).toEqual(nothing)
+      expect(await listed(start, { perUser: 2 })).toEqual(nothing)
       world.now = start + 1
       await storage.revokeGrant({ grantId: grants.at(-1) ?? '', by: user.id })
-      expect(await listed(start, { perPerson: 3 })).toEqual({
+      expect(await listed(start, { perUser: 3 })).toEqual({
         ...nothing,
         revokedBefore: [{ sub: user.sub, at: start + 1 }],
       })
-      expect(new Set((await listed(start, { perPerson: 4 })).revoked)).toEqual(new Set(grants.map(grant)))
+      expect(new Set((await listed(start, { perUser: 4 })).revoked)).toEqual(new Set(grants.map(grant)))
     })
 
     test('where places are few, everybody has one, and who took back the fewest have one for each', async () => {

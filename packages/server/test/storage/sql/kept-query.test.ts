@@ -9,9 +9,9 @@ import {
   sql,
 } from 'kysely'
 import { expect, it } from 'vitest'
-import { keptQuery, keptQueryOfRows, type Placeholders } from '../../../src/storage/sql/kept-query.js'
+import { cachedQuery, cachedQueryOfRows, type Placeholders } from '../../../src/storage/sql/kept-query.js'
 
-type Statement = Parameters<ReturnType<typeof keptQuery>>[0]
+type Statement = Parameters<ReturnType<typeof cachedQuery>>[0]
 type Form = Statement['form']
 
 const db: Statement['db'] = new Kysely({
@@ -46,7 +46,7 @@ function statementOf(form: Form, at: number | undefined) {
 
 it('is written once, and executed with the values and the time of each call', async () => {
   let written = 0
-  const late = keptQuery((parts, { user }: Placeholders<{ user: number }>) => {
+  const late = cachedQuery((parts, { user }: Placeholders<{ user: number }>) => {
     written += 1
     return parts.db
       .selectFrom('session')
@@ -68,7 +68,7 @@ it('is written once, and executed with the values and the time of each call', as
 
 it('is written for each form: where the database has its own clock, no time is given', async () => {
   const clocks: RawBuilder<number>[] = []
-  const seen = keptQuery((parts, { user }: Placeholders<{ user: number }>) => {
+  const seen = cachedQuery((parts, { user }: Placeholders<{ user: number }>) => {
     clocks.push(parts.clock)
     return parts.db
       .updateTable('session')
@@ -91,7 +91,7 @@ it('is written for each form: where the database has its own clock, no time is g
 
 it('has one query for each number of rows, and puts the values of each row in its place', async () => {
   let written = 0
-  const insertion = keptQueryOfRows((parts, rows: readonly Placeholders<{ source: string; held: number }>[]) => {
+  const insertion = cachedQueryOfRows((parts, rows: readonly Placeholders<{ source: string; held: number }>[]) => {
     written += 1
     const values = rows.map(({ source, held }) => ({ kind: 'agent' as const, source, held }))
     return parts.db.insertInto('nonce_count').values(values)

@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
-import { createLookTimes } from '../../../src/storage/sqlite/checkpoint.js'
+import { createCheckpointSchedule } from '../../../src/storage/sqlite/checkpoint.js'
 
 const most = 16_000
 
 /** A log to which each commit adds so many pages. */
 function openLog() {
-  const times = createLookTimes(most)
+  const times = createCheckpointSchedule(most)
   let log = 0
   let round = 1
   return {

@@ -1,17 +1,17 @@
 import Database from 'better-sqlite3'
 import { expect, it } from 'vitest'
-import { copyOf } from '../../../src/storage/sqlite/checkpoint.js'
+import { checkpointWal } from '../../../src/storage/sqlite/checkpoint.js'
 import { temporaryFile } from '../temporary-file.js'
 
 it('copies the log into the file, and fails nobody where it cannot', () => {
   const database = new Database(temporaryFile())
   database.exec('pragma journal_mode = wal; create table t (a); insert into t values (1)')
-  const copied = copyOf(database)
+  const copied = checkpointWal(database)
   expect(copied?.log).toBeGreaterThan(0)
   expect(copied?.checkpointed).toBe(copied?.log)
   // All of it was copied: what is written next begins the log anew.
   database.exec('insert into t values (2)')
-  expect(copyOf(database)?.round).toBe((copied?.round ?? 0) + 1)
+  expect(checkpointWal(database)?.round).toBe((copied?.round ?? 0) + 1)
   database.close()
-  expect(copyOf(database)).toBeUndefined()
+  expect(checkpointWal(database)).toBeUndefined()
 })

@@ -34,7 +34,7 @@ export function createAgentProtocol(tools: AgentTools): AgentProtocol {
     },
     readRefusal,
     stepFor: (_status, challenge, credential) => stepFor(challenge, credential),
-    needOf(challenge, { url, credential }) {
+    requiredToken(challenge, { url, credential }) {
       if (challenge.level === 'person-token') return personNeed(tools, url)
       if (credential.scheme !== 'token' || challenge.resourceToken === undefined) return undefined
       return requireResourceToken(challenge.resourceToken, { url, presented: credential.held, signer })

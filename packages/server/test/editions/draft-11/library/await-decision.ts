@@ -36,7 +36,7 @@ export async function awaitDecision(
   let response = await tools.send(request, { scheme: 'agent' })
   let interval = seconds.interval
   if (response.status === 202)
-    askPerson(tools, response, { need, owner, signal }).catch((error: unknown) => failed.abort(error))
+    promptUser(tools, response, { need, owner, signal }).catch((error: unknown) => failed.abort(error))
   const location = locationOf(response, request.url)
   while (response.status === 202 || response.status === 429) {
     if (tools.now() > until) throw new AgentError('consent_expired', 'Nobody decided in time.')
@@ -76,7 +76,7 @@ function waitOf(response: Response, interval: number): number {
   return response.status === 202 && said !== null && /^\d{1,4}$/.test(said) ? Number(said) : interval
 }
 
-async function askPerson(
+async function promptUser(
   tools: AgentTools,
   response: Response,
   { need, owner, signal }: Asking & { need: TokenNeed },
@@ -84,7 +84,7 @@ async function askPerson(
   const asked = parseRequirement(response.headers.get(headers.requirement) ?? '')
   if (asked?.requirement !== 'interaction') return
   const { code, url } = asked
-  if (!tools.canAsk) throw new AgentError('consent_required', 'A person must decide.', { url })
+  if (!tools.canPrompt) throw new AgentError('consent_required', 'A person must decide.', { url })
   if (new URL(url).protocol !== 'https:')
     throw new AgentError('endpoint_refused', 'The person server sends users to a page that is not https.')
   const link = new URL(url)

@@ -12,7 +12,7 @@ type Verified = VerifiedSignature<ResolvedKey>
  *
  * @throws AAuthError `identity_required`, `authorization_required`, `scope_insufficient`
  */
-export function judgeRequest<R extends Requirement>(
+export function checkRequest<R extends Requirement>(
   verified: Verified,
   { require, scope = '' }: { require: R; scope?: string | undefined },
 ): VerifiedRequest<R> {

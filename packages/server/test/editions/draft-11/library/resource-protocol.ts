@@ -1,7 +1,7 @@
 import type { ResourceProtocol, ResourceTools } from 'countersign/editions'
 import { issueToken } from 'countersign/tokens'
 import { documents, type ResourceDocument } from './documents.js'
-import { judgeRequest } from './judge-request.js'
+import { checkRequest } from './judge-request.js'
 import { type AuthTokenClaims, type PersonTokenClaims, tokens } from './tokens.js'
 
 /** Seconds that a resource token lives at most. */
@@ -50,8 +50,8 @@ export function createResourceProtocol({
   return {
     metadata: { ...metadata },
     endpoints: new Map(),
-    judge: judgeRequest,
-    levelToAsk: (_code, required) => (required === 'authorization' ? 'person-token' : 'agent-token'),
+    judge: checkRequest,
+    challengeLevel: (_code, required) => (required === 'authorization' ? 'person-token' : 'agent-token'),
     levelAbove: (proven) => (proven === 'authorization' ? undefined : 'person-token'),
     async challenge({ level, binding, scope }) {
       if (level !== 'auth-token' || !binding?.presented || scope === undefined) return { level }

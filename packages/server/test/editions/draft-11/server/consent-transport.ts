@@ -21,7 +21,7 @@ export function createConsentTransport(_issuer: string, secrets: MintedSecrets):
       }
     },
     handleOf: (requestId) => secrets.codeOf(requestId),
-    isAlive: ({ codeAlive }) => codeAlive,
+    isAlive: ({ codeRedeemable }) => codeRedeemable,
     reachesOnlyAgent: () => true,
     addressOf: () => undefined,
   }

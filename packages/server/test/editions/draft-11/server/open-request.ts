@@ -1,8 +1,8 @@
 import {
-  type AccessAsked,
   type AuthRequest,
   hashSecret,
   type RequestDisplay,
+  type RequestedAccess,
   type ServerContext,
   type SigningAgent,
 } from 'countersign-server/edition'
@@ -12,7 +12,7 @@ import { type Asked, createTicket, ticketHash } from './ticket.js'
 
 /** A request that a person will decide. */
 export interface RequestToOpen {
-  access: AccessAsked
+  access: RequestedAccess
   asked: Asked
   /** How many requests of the agent may then be open. */
   maxOpen: number
@@ -78,7 +78,7 @@ async function allowRemembered(
 async function displayOf(
   { discovery }: ServerContext,
   { agent, remoteAddress }: SigningAgent,
-  { resource }: AccessAsked,
+  { resource }: RequestedAccess,
 ): Promise<RequestDisplay> {
   const provider = await discovery.findMetadata(documents.agent, agent, remoteAddress)
   const described = await discovery.findMetadata(documents.resource, resource, remoteAddress)

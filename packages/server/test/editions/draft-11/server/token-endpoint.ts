@@ -1,6 +1,6 @@
 import {
-  type AccessAsked,
   type Endpoint,
+  type RequestedAccess,
   requireAdmitted,
   requireFreshKeys,
   requireRoom,
@@ -17,7 +17,7 @@ export type AccessReader = (
   context: ServerContext,
   agent: SigningAgent,
   members: Readonly<Record<string, unknown>>,
-) => Promise<{ access: AccessAsked; asked: Pick<Asked, 'token' | 'userId'> & { until?: number } }>
+) => Promise<{ access: RequestedAccess; asked: Pick<Asked, 'token' | 'userId'> & { until?: number } }>
 
 const longestToken = 3600
 
