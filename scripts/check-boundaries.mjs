@@ -22,8 +22,8 @@ const layers = {
     // What a store of an agent is; those on disk are of Node.
     'agent/agent-store': ['lib'],
     // How a person is asked; the terminal is of Node.
-    'agent/consent-way': ['lib', 'editions'],
-    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-way'],
+    'agent/consent-prompt': ['lib', 'editions'],
+    agent: ['lib', 'httpsig', 'protocol', 'tokens', 'discovery', 'editions', 'agent/agent-store', 'agent/consent-prompt'],
     // What the adapters for web apps are made of; it runs anywhere, too.
     'agent/web-app': ['lib', 'httpsig', 'protocol', 'editions', 'agent', 'agent/agent-store', 'node/keep-private'],
     'agent/web-app/hono': ['lib', 'agent', 'agent/web-app'],
@@ -43,7 +43,7 @@ const layers = {
       'discovery',
       'editions',
       'agent/agent-store',
-      'agent/consent-way',
+      'agent/consent-prompt',
       'node/keep-private',
       'node/outgoing',
     ],

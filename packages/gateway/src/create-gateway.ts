@@ -7,7 +7,7 @@ import type { Gateway, GatewayOptions } from './gateway-options.js'
 import { createGatewayServer } from './gateway-server.js'
 import { type GatewayShared, setUpGateway } from './gateway-setup.js'
 import { serveRequest } from './serve-request.js'
-import { createSpool } from './uploads/kept-upload.js'
+import { createSpool } from './uploads/buffered-upload.js'
 import { createConnections } from './upstream.js'
 
 /**

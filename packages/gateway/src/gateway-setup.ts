@@ -14,7 +14,7 @@ import { encodedWithoutRaw, type Route, routeProblems } from './routes/route.js'
 import { passAroundMcp } from './routes/route-collisions.js'
 import type { GatewayRules } from './routes/route-table.js'
 import { createRouteTable } from './routes/route-table.js'
-import type { Spool } from './uploads/kept-upload.js'
+import type { Spool } from './uploads/buffered-upload.js'
 import { type Connections, parseUpstream, type Upstream, upstreamOptions } from './upstream.js'
 
 /** The validated options of a gateway, ready for use. */

@@ -17,12 +17,12 @@ import {
 } from './responses/cors.js'
 import { passResponse, sendRefusal } from './responses/pass-response.js'
 import { openWebSocket } from './responses/tunnel.js'
-import { allowHeader, checkRequest, type Verdict } from './routes/judge-request.js'
+import { allowHeader, checkRequest, type Verdict } from './routes/check-request.js'
 import { requirePath } from './routes/path-grammar.js'
 import { pathsInQuery } from './routes/query-paths.js'
 import { queryOf, type RequestHead, requirePlainFields } from './routes/require-plain-fields.js'
 import { requirementOf, routeName } from './routes/route.js'
-import { BufferedUpload, discardInBackground, requireFitting, type Spool } from './uploads/kept-upload.js'
+import { BufferedUpload, discardInBackground, requireFitting, type Spool } from './uploads/buffered-upload.js'
 import { requestUpstream, type UpstreamResponse } from './upstream.js'
 
 /** A request whose caller and content have been verified. */

@@ -5,7 +5,7 @@ import { type AgentFolder, agentFolderPath, type WrittenAgent } from '../agent-f
 import { findAgentFolder, removeKey, writeAgentFolder } from '../agent-folder/folder-files.js'
 import { exitStatus, usageError } from '../command/errors.js'
 import { type NetworkFlags, readNetworkFlags, requireIdentifierFlag } from '../flags/network-flags.js'
-import { type Look, lookAt } from '../own-agent/look.js'
+import { type Look, lookAt } from '../own-agent/check-publication.js'
 import type { Run } from '../terminal/terminal.js'
 import { wrapText } from '../terminal/text.js'
 import {

@@ -1,6 +1,6 @@
 import type { WrittenAgent } from '../agent-folder/agent-folder.js'
 import { CommandError, exitStatus } from '../command/errors.js'
-import type { Look } from '../own-agent/look.js'
+import type { Look } from '../own-agent/check-publication.js'
 import { printable, quoteForShell, wrapText } from '../terminal/text.js'
 import type { Upload } from './upload-folder.js'
 

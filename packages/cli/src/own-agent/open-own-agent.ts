@@ -6,7 +6,7 @@ import { type AgentDocument, type AgentFolder, agentDocuments, portableRedirect 
 import { CommandError, errorCode, exitStatus } from '../command/errors.js'
 import { addressHint } from '../network/fetch-problems.js'
 import { listen, type OpenPort } from '../network/listen.js'
-import { lookAt } from './look.js'
+import { lookAt } from './check-publication.js'
 
 export interface OwnAgentOptions {
   folder: AgentFolder

@@ -4,8 +4,8 @@ import { pipeline } from 'node:stream/promises'
 import { AgentError } from 'countersign/agent'
 import { causeMessages } from 'countersign/discovery'
 import { createConnectionQueue } from 'countersign/node'
+import { checkRequest, type SidecarRules, type SidecarTarget } from './check-request.js'
 import { requestHeaders, responseHeaders, UnforwardableResponse } from './forward-headers.js'
-import { checkRequest, type SidecarRules, type SidecarTarget } from './judge-request.js'
 
 interface SidecarOptions extends SidecarRules {
   /** Sends requests as the agent. */

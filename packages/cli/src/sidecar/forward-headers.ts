@@ -1,5 +1,5 @@
-import type { SidecarTarget } from './judge-request.js'
-import { isSecretIn } from './judge-request.js'
+import type { SidecarTarget } from './check-request.js'
+import { isSecretIn } from './check-request.js'
 
 /** Hop-by-hop headers, and headers that each sender sets itself (RFC 9110 §7.6.1). */
 const notForwarded: ReadonlySet<string> = new Set([

@@ -9,7 +9,7 @@ import { type Answered, withRequestEvent } from './agent-handler.js'
 import type { SharedAgentOptions } from './agent-options.js'
 import type { BeforeConsent, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import type { createClocks } from './clock-offset.js'
-import type { TokenCache } from './held-tokens.js'
+import type { TokenCache } from './token-cache.js'
 
 /** The dependencies for sending requests as an agent. */
 export interface RequestTools {

@@ -3,7 +3,7 @@ import { AgentError } from '../lib/agent-error.js'
 import { pause } from '../lib/clock.js'
 import type { MaybePromise } from '../lib/maybe-promise.js'
 import type { Challenge } from '../protocol/challenge.js'
-import type { Asked, TokenCache } from './held-tokens.js'
+import type { Asked, TokenCache } from './token-cache.js'
 
 /** Timeout of a background refresh, in milliseconds. */
 const backgroundTimeout = 10_000

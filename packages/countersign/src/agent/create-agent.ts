@@ -2,7 +2,7 @@ import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
-import { type ConsentPrompt, type OwnerPrompt, promptBy, promptThrough } from './consent-way.js'
+import { type ConsentPrompt, type OwnerPrompt, promptBy, promptThrough } from './consent-prompt.js'
 import { createOwnedAgent } from './owned-agent.js'
 
 export interface AgentOptions extends SharedAgentOptions {

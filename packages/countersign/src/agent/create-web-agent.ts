@@ -4,7 +4,7 @@ import { requireKnownOptions } from '../lib/options.js'
 import type { OwnDocument } from '../protocol/documents.js'
 import { type AgentActions, type SharedAgentOptions, sharedAgentOptions } from './agent-options.js'
 import type { BeforeConsent } from './challenge-steps.js'
-import { promptBy } from './consent-way.js'
+import { promptBy } from './consent-prompt.js'
 import { createOwnedAgent } from './owned-agent.js'
 
 /** A decision that a user in a browser is prompted for. */

@@ -26,10 +26,10 @@ import {
 import { type Acting, fetchAs, type RequestTools, sendSigned } from './agent-requests.js'
 import { type BeforeConsent, createChallengeSteps, createOwnerWork } from './challenge-steps.js'
 import { createClocks } from './clock-offset.js'
-import type { OwnerPrompt } from './consent-way.js'
-import { createTokenCache } from './held-tokens.js'
+import type { OwnerPrompt } from './consent-prompt.js'
 import { memoryStore } from './memory-store.js'
-import { keptConsents, scopedRecords } from './own-records.js'
+import { keptConsents, scopedRecords } from './scoped-records.js'
+import { createTokenCache } from './token-cache.js'
 
 /** An agent whose tokens and consents belong to owners, each isolated from the others. */
 export interface OwnedAgent {

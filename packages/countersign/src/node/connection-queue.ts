@@ -4,7 +4,7 @@ import { constants, type Http2Session, type ServerHttp2Stream } from 'node:http2
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import type { NodeRequest } from '../httpsig/receive-incoming.js'
-import { FairScheduler } from './request-turns.js'
+import { FairScheduler } from './fair-scheduler.js'
 import type { NodeResponse } from './send-response.js'
 import { SessionStreams } from './session-streams.js'
 import type { ClientAddress } from './trusted-networks.js'

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { ConsentPrompt } from '../agent/consent-way.js'
+import type { ConsentPrompt } from '../agent/consent-prompt.js'
 import type { ConsentRequest } from '../editions/agent-protocol.js'
 import { requireKnownOptions } from '../lib/options.js'
 import { listedRedirectUri, openCallbackPort } from './callback-port.js'

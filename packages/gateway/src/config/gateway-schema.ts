@@ -12,7 +12,7 @@ import { defaultLimits, type GatewayLimits, type McpPath } from '../gateway-opti
 import { originProblem } from '../responses/cors.js'
 import type { EncodedOctet } from '../routes/path-grammar.js'
 import { type Level, type Route, routeProblems } from '../routes/route.js'
-import type { ProxyName } from '../subrequests/asked-request.js'
+import type { ProxyName } from '../subrequests/original-request.js'
 import { upstreamProblem } from '../upstream.js'
 
 const text = (longest: number) => z.string().min(1).max(longest)

@@ -7,7 +7,7 @@ import { createGatewayServer } from '../gateway-server.js'
 import { type GatewaySetup, requireNames, setUpGateway } from '../gateway-setup.js'
 import { type AssertionOptions, assertionField, identityHeaders, identityOf } from '../identity.js'
 import { sendRefusal } from '../responses/pass-response.js'
-import { allowHeader, checkRequest } from '../routes/judge-request.js'
+import { allowHeader, checkRequest } from '../routes/check-request.js'
 import { type Route, requirementOf, routeName } from '../routes/route.js'
 import type { UpstreamOptions } from '../upstream.js'
 import {
@@ -18,7 +18,7 @@ import {
   requireNothingUnseen,
   UnseenBody,
   unseenUpload,
-} from './asked-request.js'
+} from './original-request.js'
 
 /** The options of a gateway that responds to the subrequests of a proxy. */
 export interface SubrequestOptions

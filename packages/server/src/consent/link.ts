@@ -11,7 +11,7 @@ import type { ReturnToAppPage } from '../pages/models/models.js'
 import { renderReturnToApp } from '../pages/return-to-app-page.js'
 import { denialOf } from '../policy/policy.js'
 import { hashSecret } from '../secrets/server-keys.js'
-import type { Way } from '../sign-in/sign-in-page-at.js'
+import type { Way } from '../sign-in/render-sign-in.js'
 import type { AuthRequest, NewHandle } from '../storage/api/storage.js'
 
 /** Reads the link that a query or form belongs to; undefined if it belongs to none. */

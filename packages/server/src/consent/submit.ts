@@ -5,9 +5,9 @@ import { seeOther } from '../http/html-response.js'
 import { PageError } from '../http/page-error.js'
 import type { Arrival } from '../http/route.js'
 import { localPath, openFormVisit, type Visit } from '../http/visit.js'
+import { accountDestination, type Way } from '../sign-in/render-sign-in.js'
 import { endSession } from '../sign-in/session.js'
 import { type SignInAction, signIn, signInWithPasskey } from '../sign-in/sign-in-actions.js'
-import { accountDestination, type Way } from '../sign-in/sign-in-page-at.js'
 import { allow, deny, extend } from './decide.js'
 import {
   linkAt,

@@ -17,7 +17,7 @@ import {
   type IdentityProvider,
   type IdentityProviderClient,
 } from '../outbound/identity-provider.js'
-import { createLogoCache, type LogoCache } from '../outbound/logo-keeper.js'
+import { createLogoCache, type LogoCache } from '../outbound/logo-cache.js'
 import type { NameCaution, PageFooter } from '../pages/models/models.js'
 import type { Brands } from '../policy/default-brands.js'
 import {
@@ -31,7 +31,7 @@ import { createPasswords, type Passwords } from '../secrets/passwords.js'
 import { createMintedSecrets, type MintedSecrets, requireOwnKeys, type ServerKeys } from '../secrets/server-keys.js'
 import { type BackgroundWork, createBackgroundWork } from '../storage/api/background-work.js'
 import { observeStorage, type Storage } from '../storage/api/storage.js'
-import { type BoundedRecorder, createBoundedRecorder } from './bounded-recorder.js'
+import { type BoundedRecorder, createBoundedRecorder } from './bounded-audit-recorder.js'
 import type { ConsentTransport, CreateTransport } from './consent-transport.js'
 
 /** Seconds. */

@@ -9,8 +9,8 @@ import {
   type ProviderState,
   providerProblemOf,
 } from '../outbound/identity-provider.js'
+import type { SignInProblem, Way } from './render-sign-in.js'
 import { renewSession, signInChanged, startSession } from './session.js'
-import type { SignInProblem, Way } from './sign-in-page-at.js'
 
 /** A failed sign-in at a provider: the sign-in page is shown again, on the way to `returnTo`. */
 export interface FailedSignIn {

@@ -5,7 +5,7 @@ import { PageError } from '../http/page-error.js'
 import type { Visit } from '../http/visit.js'
 import { hashSecret } from '../secrets/server-keys.js'
 import type { Session, User } from '../storage/api/storage.js'
-import { fieldsOf, type Way } from './sign-in-page-at.js'
+import { fieldsOf, type Way } from './render-sign-in.js'
 
 /**
  * Starts a session with a new id, whatever the browser held before (attacks C18), and makes the browser known. A user who signs in again

@@ -9,8 +9,8 @@ import { hashSecret } from '../secrets/server-keys.js'
 import { StorageError } from '../storage/api/storage.js'
 import { checkPassword } from './check-password.js'
 import { verifyPasskey } from './passkeys.js'
+import { signInPageAt, signUpPageAt, type Way } from './render-sign-in.js'
 import { type Proof, startSession } from './session.js'
-import { signInPageAt, signUpPageAt, type Way } from './sign-in-page-at.js'
 
 /** Handles a form on the way to the user's destination. */
 export type SignInAction = (context: ServerContext, visit: Visit, way: Way) => Promise<Response>

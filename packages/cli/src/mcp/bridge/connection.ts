@@ -1,5 +1,5 @@
 import { unwrap, withServersState } from '../consent/asked-before.js'
-import { ConsentNeeded, textResponse } from '../consent/consent-asker.js'
+import { ConsentNeeded, textResponse } from '../consent/consent-prompter.js'
 import { lists, metaKeys, metaOf, versions, withMeta } from '../messages/eras.js'
 import {
   type Answer,
@@ -14,7 +14,7 @@ import {
 import { ServerProblem } from '../messages/server-problem.js'
 import type { ClientDescription } from '../relay/relay.js'
 import type { Exchange } from '../server/post-message.js'
-import { connectedText, connectTool, createListHolder, standInList, standInOpening } from './stand-in.js'
+import { connectedText, connectTool, createListHolder, standInList, standInOpening } from './placeholder-server.js'
 import { createUpstream, type Presented, type UpstreamOptions } from './upstream.js'
 
 /** A client of one protocol era, and the server as presented to that client. */

@@ -1,4 +1,4 @@
-import { RespondedLocally, textResponse } from '../consent/consent-asker.js'
+import { RespondedLocally, textResponse } from '../consent/consent-prompter.js'
 import type { Era } from '../messages/eras.js'
 import {
   type Answer,

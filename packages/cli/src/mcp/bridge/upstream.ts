@@ -1,5 +1,5 @@
 import { AgentError } from 'countersign/agent'
-import { type ConsentPrompter, RespondedLocally } from '../consent/consent-asker.js'
+import { type ConsentPrompter, RespondedLocally } from '../consent/consent-prompter.js'
 import {
   type JsonObject,
   type Message,

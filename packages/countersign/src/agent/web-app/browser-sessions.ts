@@ -3,7 +3,7 @@ import { AgentError } from '../../lib/agent-error.js'
 import { utf8 } from '../../lib/encodings.js'
 import { LruCache } from '../../lib/lru-cache.js'
 import type { AgentStore } from '../agent-store.js'
-import type { OwnRecords } from '../own-records.js'
+import type { OwnRecords } from '../scoped-records.js'
 import { type OwnCookies, readCookie } from './own-cookies.js'
 
 /** Sessions of browsers, each identified by a cookie. */

@@ -4,10 +4,10 @@
  * @packageDocumentation
  */
 
+export { authorizeMcp, type McpNeed } from './authorize-mcp.js'
+export { type JudgedMcpRequest, judgeMcpRequest } from './authorize-mcp-request.js'
 export { checkFieldNames, checkMirrors } from './check-mirrors.js'
 export { filteredList, requestsList, unreadableResponse } from './filter-lists.js'
-export { authorizeMcp, type McpNeed } from './judge-mcp.js'
-export { type JudgedMcpRequest, judgeMcpRequest } from './judge-mcp-request.js'
 export type { McpAuthInfo } from './mcp-auth-info.js'
 export { type McpMessage, type McpRefusal, readMcpMessage } from './mcp-message.js'
 export { createMcpSessions, type McpCaller, type McpSession, type McpSessions } from './mcp-sessions.js'

@@ -1,4 +1,4 @@
-import { onAuthorizationEnd } from '../until-ended.js'
+import { onAuthorizationEnd } from '../watch-authorization.js'
 import type { AdmittedMessage, McpContext } from './admit-message.js'
 
 /** Interval between checks of whether a user has authorized anything in a session, in milliseconds. */

@@ -5,7 +5,7 @@ import { LruCache } from '../lib/lru-cache.js'
 import { isUnder } from '../protocol/documents.js'
 import { decodeToken } from '../tokens/verify-token.js'
 import type { TokenSummary } from './agent-options.js'
-import type { OwnRecords } from './own-records.js'
+import type { OwnRecords } from './scoped-records.js'
 
 /** The request for which a token is used. */
 export interface Asked {

@@ -1,6 +1,6 @@
 import { sqliteStorage } from 'countersign-server/sqlite'
 import { expect, it, onTestFinished, vi } from 'vitest'
-import { createLogoCache } from '../../src/outbound/logo-keeper.js'
+import { createLogoCache } from '../../src/outbound/logo-cache.js'
 
 it('shares the fetches by network: made-up agents of one network leave the logos of others', async () => {
   const now = () => 1_800_000_000

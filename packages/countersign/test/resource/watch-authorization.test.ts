@@ -1,7 +1,7 @@
 import type { VerifiedRequest } from 'countersign/editions'
 import type { Resource } from 'countersign/resource'
 import { expect, it } from 'vitest'
-import { onAuthorizationEnd } from '../../src/resource/until-ended.js'
+import { onAuthorizationEnd } from '../../src/resource/watch-authorization.js'
 
 /** Timers that keep this process alive. */
 const timers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest'
-import { createWorkLane } from '../../src/outbound/logo-keeper.js'
+import { createWorkLane } from '../../src/outbound/logo-cache.js'
 
 function laneOf(perMinute = 40) {
   const clock = { now: 1000 }

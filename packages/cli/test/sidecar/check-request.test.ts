@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { checkRequest } from '../../src/sidecar/judge-request.js'
+import { checkRequest } from '../../src/sidecar/check-request.js'
 
 const secret = 'a-secret-of-this-test'
 const rules = {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { channel } from 'node:diagnostics_channel'
 import { expect, it } from 'vitest'
-import { FairScheduler } from '../../src/node/request-turns.js'
+import { FairScheduler } from '../../src/node/fair-scheduler.js'
 
 const turn = () => new Promise((resolve) => setImmediate(resolve))
 

@@ -1,6 +1,6 @@
 import { memoryStore, type RecordName } from 'countersign/agent'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
-import { createTokenCache } from '../../src/agent/held-tokens.js'
+import { createTokenCache } from '../../src/agent/token-cache.js'
 import { ended, ids, openStage, type Stage, settled } from './stage.js'
 
 /** Asks as a session, and gives the token that was shown at last, decoded as far as its name. */

@@ -1,6 +1,6 @@
 import { memoryStore } from 'countersign/agent'
 import { expect, it } from 'vitest'
-import { keptConsents, scopedRecords } from '../../src/agent/own-records.js'
+import { keptConsents, scopedRecords } from '../../src/agent/scoped-records.js'
 
 const records = scopedRecords(memoryStore(), { agent: 'https://agent.example', edition: 'january' })
 
